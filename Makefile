@@ -1,0 +1,43 @@
+# Every target sets up .venv itself; `make` alone lists the targets.
+.DEFAULT_GOAL := help
+PYTHON := .venv/bin/python
+
+.PHONY: help setup up preview down test golden docs lock clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z ]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+setup:
+	@scripts/setup
+
+up: setup ## Provision all teams on the embedded sandbox: Pulumi's engine, no cluster or account
+	@$(PYTHON) -m sandbox up
+
+preview: setup ## Show what `make up` would change
+	@$(PYTHON) -m sandbox preview
+
+down: setup ## Take everything in the sandbox away again
+	@$(PYTHON) -m sandbox down
+
+test: setup ## Run everything CI runs: lint, format, types, unit tests, engine tests
+	$(PYTHON) -m ruff check
+	$(PYTHON) -m ruff format --check
+	$(PYTHON) -m pyrefly check
+	$(PYTHON) -m pytest -q -m "not engine"
+	$(PYTHON) -m pytest -q -m engine
+
+golden: setup ## Renew the golden files of `./sre render`
+	@UPDATE_GOLDEN=1 $(PYTHON) -m pytest -q tests/test_render.py
+
+docs: setup ## Renew docs/reference.md from the models
+	@$(PYTHON) -m cli.reference
+
+lock: setup ## Renew requirements.lock from requirements.txt and requirements-dev.txt
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check uv==0.13.9
+	@$(PYTHON) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	  --upgrade --custom-compile-command "make lock" --output-file requirements.lock \
+	  requirements.txt requirements-dev.txt
+
+clean: ## Remove .venv, the sandbox's state and caches
+	@rm -rf .venv .sandbox .pytest_cache .ruff_cache
+	@find . -name __pycache__ -prune -exec rm -rf {} +

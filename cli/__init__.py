@@ -1,0 +1,1 @@
+"""`./sre`: commands on team files that need neither an engine nor a server."""

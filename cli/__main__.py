@@ -1,0 +1,97 @@
+"""Reads the command line of `./sre`."""
+
+import argparse
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from cli.validate import validate
+from specs.fleet import TeamsFolder
+from specs.problem import Problem
+from specs.stack import read_stack, stack_names
+
+ROOT = Path(__file__).parent.parent
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs a command; 0 is success, 1 a problem in a file, 2 a wrong command line."""
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    if arguments.stack not in (names := stack_names(ROOT)):
+        parser.error(f"there is no stack '{arguments.stack}'; use one of: {', '.join(names)}")
+    settings, problems = read_stack(ROOT, arguments.stack)
+    if settings is None or problems:
+        return _fail(problems)
+    folder = _folder(arguments.tenants or str(ROOT / settings.tenants))
+    if arguments.command == "validate":
+        problems, checked = validate(arguments.files, folder, settings)
+        if problems:
+            return _fail(problems)
+        print(f"{checked} team {'file' if checked == 1 else 'files'} checked, nothing wrong.")
+        return 0
+    # Rendering loads the SDKs, which takes longer than a whole validation.
+    from cli.render import render
+
+    problems, written = render(ROOT, arguments.stack, settings, folder, Path(arguments.out))
+    if problems:
+        return _fail(problems)
+    print(f"{written} objects written to {arguments.out}.")
+    return 0
+
+
+def _folder(tenants: str) -> TeamsFolder:
+    """Messages name files as the user would from where they stand."""
+    path = Path(tenants)
+    shown = os.path.relpath(path) if path.is_absolute() and path.is_relative_to(ROOT) else tenants
+    return TeamsFolder(path, shown.rstrip("/"))
+
+
+def _fail(problems: Iterable[Problem]) -> int:
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument(
+        "--tenants",
+        metavar="DIR",
+        help="folder of the teams' files (default: the stack's, tenants/)",
+    )
+    shared.add_argument(
+        "--stack", metavar="NAME", default="dev", help="stack whose settings apply (default: dev)"
+    )
+    parser = argparse.ArgumentParser(
+        prog="./sre", description="Works on team files without an engine or a server."
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    check = commands.add_parser(
+        "validate",
+        parents=[shared],
+        help="check team files",
+        description="Checks team files, all of them unless some are named. A problem is a line on stderr: "
+        "FILE:LINE:COLUMN: KEY PATH: what is wrong; what to do.",
+        epilog="example: ./sre validate tenants/team-alpha.yaml",
+    )
+    check.add_argument("files", nargs="*", metavar="FILE", help="team files to check")
+    write = commands.add_parser(
+        "render",
+        parents=[shared],
+        help="write every object the program would create",
+        description="Writes every object the program would create, a YAML document a file, under "
+        "DIR/kubernetes, DIR/harbor and DIR/openbao. Secret values show as [secret].",
+        epilog="example: ./sre render --stack team-alpha --out /tmp/rendered",
+    )
+    write.add_argument(
+        "--out",
+        metavar="DIR",
+        required=True,
+        help="where to write: a new or empty folder, or that of an earlier render, which is replaced",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

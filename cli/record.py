@@ -1,0 +1,140 @@
+"""Runs the program without an engine and records what it registers: for `render`, and for tests."""
+
+import asyncio
+import contextvars
+import json
+import os
+import runpy
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from google.protobuf.json_format import MessageToDict
+from pulumi.runtime import get_root_resource, mocks, set_all_config
+from pulumi.runtime.rpc import is_rpc_secret
+from pulumi.runtime.stack import run_pulumi_func
+
+PROJECT = "sre-platform"
+SECRET = "[secret]"
+
+# The program wants to know its servers; nothing here talks to any.
+_PLACEHOLDERS = {
+    "HARBOR_URL": "https://harbor.invalid",
+    "HARBOR_USERNAME": "nobody",
+    "HARBOR_PASSWORD": SECRET,
+    "VAULT_ADDR": "https://openbao.invalid",
+}
+
+
+@dataclass(frozen=True)
+class Registration:
+    """A resource as the program registered it.
+
+    `inputs` is plain data with `SECRET` for each secret value; `request` is the message to the
+    engine (pulumirpc.RegisterResourceRequest), which has every resource option.
+    """
+
+    type: str
+    name: str
+    inputs: dict[str, Any]
+    request: Any
+
+    @property
+    def package(self) -> str:
+        """`kubernetes`, `harbor`, `vault`; `sre` for components, `pulumi` for providers."""
+        return self.type.partition(":")[0]
+
+
+@dataclass
+class Recording:
+    """What one run of the program registered, in the order of registration, and its outputs."""
+
+    registrations: list[Registration] = field(default_factory=list)
+    outputs: dict[str, Any] = field(default_factory=dict)
+
+
+def record(root: Path, stack: str, config: Mapping[str, Any]) -> Recording:
+    """Runs `root/__main__.py` as `stack` with `config` (keys with their prefix, values as in YAML).
+
+    Raises what the program raises: pulumi.RunError for a user's mistake.
+    """
+    recording = Recording()
+    # The SDK keeps its state in context variables: a context of its own makes each run the first.
+    contextvars.Context().run(_run, root, stack, config, recording)
+    return recording
+
+
+def _run(root: Path, stack: str, config: Mapping[str, Any], recording: Recording) -> None:
+    def program() -> None:
+        runpy.run_path(str(root / "__main__.py"), run_name="__main__")
+
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        with _environment(_PLACEHOLDERS):
+            mocks.set_mocks(_Answers(), PROJECT, stack, preview=False, monitor=_Recorder(recording))
+            set_all_config({key: _as_engine_says(value) for key, value in config.items()})
+            loop.run_until_complete(run_pulumi_func(program))
+            recording.outputs = get_root_resource().outputs
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
+
+
+def _as_engine_says(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    before = dict(os.environ)
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+class _Recorder(mocks.MockMonitor):
+    """A stand-in for the engine's resource monitor."""
+
+    def __init__(self, recording: Recording) -> None:
+        super().__init__(_Answers())
+        self._recording = recording
+
+    def RegisterResource(self, request: Any) -> Any:  # noqa: N802 (the protocol's name)
+        if request.type != "pulumi:pulumi:Stack":
+            inputs = _plain(MessageToDict(request.object))
+            made = Registration(request.type, request.name, inputs, request)
+            self._recording.registrations.append(made)
+        return super().RegisterResource(request)
+
+
+class _Answers(mocks.Mocks):
+    """What the providers would compute, as placeholders that say what they stand for."""
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
+        outputs = dict(args.inputs)
+        kind = args.typ.rpartition(":")[2]
+        if kind == "RobotAccount":
+            outputs["fullName"] = f"robot${args.name.replace('/', '+')}"
+            outputs["secret"] = SECRET
+        return f"[id of {kind} {args.name}]", outputs
+
+    def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], None]:
+        raise NotImplementedError(f"the program calls no provider functions, but {args.token}")
+
+
+def _plain(value: Any) -> Any:
+    """JSON-like data of a message, with secrets hidden."""
+    if is_rpc_secret(value):
+        return SECRET
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    # Numbers travel as doubles, and Kubernetes and Harbor know no fractions.
+    return int(value) if isinstance(value, float) else value

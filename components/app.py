@@ -1,0 +1,64 @@
+"""One app of a team, in one of three archetypes."""
+
+import pulumi
+
+from components import monitoring, network, routing, scaling, workload
+from components.metadata import Place
+from components.tenant import Tenant
+from specs.app import AnyApp, CronJob, WebApp
+from specs.checks import metrics_service
+from specs.settings import Settings
+
+# Without a native sidecar istio-proxy outlives the task, and the Job never completes
+# (Istio: sidecar.istio.io/nativeSidecar).
+_JOB_ANNOTATIONS = {"sidecar.istio.io/nativeSidecar": "true"}
+
+
+class App(pulumi.ComponentResource):
+    """`sre:platform:App`: what the guide lists for the app's archetype (guide: App Templates)."""
+
+    def __init__(
+        self,
+        app: AnyApp,
+        tenant: Tenant,
+        settings: Settings,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("sre:platform:App", f"{tenant.team.name}/{app.name}", {}, opts)
+        if tenant.place is not None:
+            self._objects(app, tenant, tenant.place.under(self), settings)
+        self.register_outputs({})
+
+    def _objects(self, app: AnyApp, tenant: Tenant, place: Place, settings: Settings) -> None:
+        team = tenant.team
+        gateway = routing.gateway(app, settings)
+        account = None
+        if app.service_account.create:
+            account = workload.service_account(team, app, place, settings)
+        guards = [*tenant.guardrails, *tenant.secrets_of(app)]
+        if app.network_policy.enabled:
+            guards.append(network.app_policy(team, app, place, gateway))
+
+        if isinstance(app, CronJob):
+            pod = workload.pod_template(
+                team, app, settings, account, _JOB_ANNOTATIONS, app.schedule.restart_policy
+            )
+            workload.cron_job(team, app, place, pod, guards)
+        else:
+            pod = workload.pod_template(team, app, settings, account)
+            running = workload.deployment(team, app, place, pod, guards)
+            if app.autoscaling.enabled:
+                scaling.autoscaler(team, app, place, running.metadata["name"])
+            if app.pod_disruption_budget.enabled:
+                scaling.disruption_budget(team, app, place)
+
+        if isinstance(app, WebApp):
+            service = routing.web_service(team, app, place)
+            if gateway:
+                routing.virtual_service(team, app, place, gateway, [service])
+        elif name := metrics_service(app):
+            routing.metrics_service(team, app, place, name, app.service_monitor.port)
+        if app.service_monitor.enabled:
+            monitoring.service_monitor(team, app, place)
+        if app.alerts:
+            monitoring.prometheus_rule(team, app, place)

@@ -1,0 +1,36 @@
+"""The stack's settings as the engine knows them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pulumi
+
+from specs.settings import PREFIX, Settings
+from specs.stack import read_stack
+
+
+def stack_settings(root: Path) -> Settings:
+    """The checked settings of the running stack.
+
+    Raises pulumi.RunError, a line for each problem: `Pulumi.<stack>.yaml:line:column: key: ...`.
+    """
+    config = pulumi.Config(PREFIX.removesuffix(":"))
+    given = {}
+    for field in Settings.model_fields.values():
+        key = str(field.alias)
+        value = config.get(key.removeprefix(PREFIX))
+        if value is not None:
+            given[key] = _decoded(value)
+    settings, problems = read_stack(root, pulumi.get_stack(), given)
+    if problems or settings is None:
+        raise pulumi.RunError("\n".join(map(str, problems)))
+    return settings
+
+
+def _decoded(value: str) -> Any:
+    """The engine hands over mappings, lists and booleans as JSON, and strings bare."""
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value

@@ -1,0 +1,123 @@
+"""ExternalSecrets: how secrets get from OpenBao into a namespace (guide: Secrets Management)."""
+
+import pulumi
+from pulumi_kubernetes.apiextensions import CustomResource
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
+
+from components.metadata import PLATFORM_LABELS, Labels, Place, object_meta
+from components.shared import SECRET_STORE, Shared
+from specs.app import PULL_SECRET
+from specs.settings import Settings
+
+# Role in OpenBao that the operator logs in with.
+STORE_ROLE = "external-secrets"
+
+# A Go template with sprig's functions, as the operator runs it (External Secrets: templating v2).
+_DOCKER_CONFIG = (
+    '{"auths": { {{ .registry | toJson }}: {'
+    '"username": {{ .username | toJson }}, "password": {{ .password | toJson }}, '
+    '"auth": {{ printf "%s:%s" .username .password | b64enc | toJson }}'
+    " } } }"
+)
+
+_GROUP = "external-secrets.io"
+_VERSIONS = ("v1", "v1beta1")
+
+
+def cluster_secret_store(
+    settings: Settings, shared: Shared, parent: pulumi.Resource
+) -> CustomResource:
+    """`openbao-backend`: where every namespace's ExternalSecrets read from."""
+    operator = settings.external_secrets
+    login = {
+        "mountPath": shared.auth_mount,
+        "role": STORE_ROLE,
+        "serviceAccountRef": {"name": operator.service_account, "namespace": operator.namespace},
+    }
+    return CustomResource(
+        SECRET_STORE,
+        api_version=_api_version(settings),
+        kind="ClusterSecretStore",
+        metadata=ObjectMetaArgs(
+            name=SECRET_STORE,
+            labels={"app.kubernetes.io/name": SECRET_STORE, **PLATFORM_LABELS},
+        ),
+        spec={
+            "provider": {
+                "vault": {
+                    "server": settings.openbao.cluster_address,
+                    "path": shared.kv_mount,
+                    "version": "v2",
+                    "auth": {"kubernetes": login},
+                }
+            }
+        },
+        opts=pulumi.ResourceOptions(parent=parent, aliases=_versions("ClusterSecretStore")),
+    )
+
+
+def app_secret(
+    place: Place, name: str, labels: Labels, shared: Shared, settings: Settings
+) -> CustomResource:
+    """The Secret `name` with the key `value`, from `sre/<team>/<name>` in OpenBao."""
+    # The secret is stored as {"value": ...}: without `property` the pod would see that JSON document.
+    data = [{"secretKey": "value", "remoteRef": {"key": _key(place, name), "property": "value"}}]
+    return _external_secret(place, name, labels, shared, settings, {"name": name}, data)
+
+
+def pull_secret(place: Place, labels: Labels, shared: Shared, settings: Settings) -> CustomResource:
+    """The image pull Secret, from the pull robot's credential in OpenBao."""
+    key = _key(place, PULL_SECRET)
+    data = [
+        {"secretKey": part, "remoteRef": {"key": key, "property": part}}
+        for part in ("registry", "username", "password")
+    ]
+    target = {
+        "name": PULL_SECRET,
+        "template": {
+            "type": "kubernetes.io/dockerconfigjson",
+            "data": {".dockerconfigjson": _DOCKER_CONFIG},
+        },
+    }
+    return _external_secret(place, PULL_SECRET, labels, shared, settings, target, data)
+
+
+def _key(place: Place, name: str) -> str:
+    return f"sre/{place.team}/{name}"
+
+
+def _external_secret(
+    place: Place,
+    name: str,
+    labels: Labels,
+    shared: Shared,
+    settings: Settings,
+    target: dict[str, object],
+    data: list[dict[str, object]],
+) -> CustomResource:
+    return CustomResource(
+        place.name(name),
+        api_version=_api_version(settings),
+        kind="ExternalSecret",
+        metadata=object_meta(place, name, labels),
+        spec={
+            "refreshInterval": settings.external_secrets.refresh_interval,
+            "secretStoreRef": {"name": shared.secret_store, "kind": "ClusterSecretStore"},
+            "target": target,
+            "data": data,
+        },
+        opts=place.with_options(aliases=_versions("ExternalSecret")),
+    )
+
+
+def _api_version(settings: Settings) -> str:
+    return f"{_GROUP}/{settings.external_secrets.api_version}"
+
+
+def _versions(kind: str) -> list[pulumi.Alias]:
+    """What the object was known as under another version of its API.
+
+    The version is part of the resource's type: without these, a stack that moves from v1beta1 to v1
+    would delete every object and make it anew.
+    """
+    return [pulumi.Alias(type_=f"kubernetes:{_GROUP}/{version}:{kind}") for version in _VERSIONS]

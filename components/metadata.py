@@ -1,0 +1,81 @@
+"""Names, labels and places of Kubernetes objects: written once for everything the program makes."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
+
+from specs.app import BaseApp
+from specs.team import Team
+
+Labels = dict[str, str]
+
+# Labels of everything this program makes in a cluster.
+PLATFORM_LABELS = {
+    "app.kubernetes.io/managed-by": "pulumi",
+    "app.kubernetes.io/part-of": "sre-platform",
+}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a team's namespaced objects go: `namespace` carries the dependency on the Namespace,
+    `options` their parent and that they go with the namespace when it is deleted."""
+
+    team: str
+    namespace: pulumi.Output[str]
+    options: pulumi.ResourceOptions
+
+    def name(self, name: str) -> str:
+        """The logical name of an object; team and name cannot run into each other."""
+        return f"{self.team}/{name}"
+
+    def with_options(
+        self,
+        depends_on: Sequence[pulumi.Resource] = (),
+        aliases: Sequence[pulumi.Alias] = (),
+    ) -> pulumi.ResourceOptions:
+        return pulumi.ResourceOptions.merge(
+            self.options,
+            pulumi.ResourceOptions(depends_on=list(depends_on), aliases=list(aliases)),
+        )
+
+    def under(self, parent: pulumi.Resource) -> "Place":
+        """The same place for objects of another component."""
+        options = pulumi.ResourceOptions.merge(self.options, pulumi.ResourceOptions(parent=parent))
+        return Place(self.team, self.namespace, options)
+
+
+def team_labels(team: Team) -> Labels:
+    """Labels of what belongs to the team as a whole."""
+    return {"app.kubernetes.io/name": team.name, "sre.io/team": team.name, **PLATFORM_LABELS}
+
+
+def app_selector(app: BaseApp) -> Labels:
+    """What tells an app's pods from all others; never changes, as a Deployment's selector cannot."""
+    return {"app.kubernetes.io/name": app.name, "app.kubernetes.io/instance": app.name}
+
+
+def app_labels(team: Team, app: BaseApp) -> Labels:
+    """Labels of an app's objects and pods."""
+    return {
+        **app_selector(app),
+        "app.kubernetes.io/version": _label_value(app.app.image.tag),
+        "sre.io/team": team.name,
+        **PLATFORM_LABELS,
+    }
+
+
+def object_meta(place: Place, name: str, labels: Labels) -> ObjectMetaArgs:
+    return ObjectMetaArgs(name=name, namespace=place.namespace, labels=labels)
+
+
+def select(labels: Labels) -> LabelSelectorArgs:
+    return LabelSelectorArgs(match_labels=labels)
+
+
+def _label_value(tag: str) -> str:
+    """A tag may be longer than a label's value (63) and begin or end with other characters."""
+    return re.sub(r"^[^A-Za-z0-9]+|[^A-Za-z0-9]+$", "", tag[:63])

@@ -1,0 +1,23 @@
+"""The team's Namespace."""
+
+import pulumi
+from pulumi_kubernetes.core.v1 import Namespace
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
+
+from components.metadata import team_labels
+from specs.settings import Settings
+from specs.team import Team
+
+
+def namespace(team: Team, settings: Settings, parent: pulumi.Resource) -> Namespace:
+    """`<team>`, with Istio's sidecar injection; protected, as it holds everything the team runs."""
+    level = settings.kubernetes.pod_security
+    pod_security = {"pod-security.kubernetes.io/enforce": level} if level else {}
+    return Namespace(
+        team.name,
+        metadata=ObjectMetaArgs(
+            name=team.name,
+            labels={**team_labels(team), "istio-injection": "enabled", **pod_security},
+        ),
+        opts=pulumi.ResourceOptions(parent=parent, protect=True),
+    )

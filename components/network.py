@@ -1,0 +1,167 @@
+"""NetworkPolicies: the six of each namespace, and each app's own (NIST 800-53 SC-7, guide: Networking)."""
+
+from collections.abc import Sequence
+
+from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, LabelSelectorRequirementArgs
+from pulumi_kubernetes.networking.v1 import (
+    IPBlockArgs,
+    NetworkPolicy,
+    NetworkPolicyEgressRuleArgs,
+    NetworkPolicyIngressRuleArgs,
+    NetworkPolicyPeerArgs,
+    NetworkPolicyPortArgs,
+    NetworkPolicySpecArgs,
+)
+
+from components.metadata import Labels, Place, app_labels, app_selector, object_meta, team_labels
+from specs import network as spec
+from specs.app import BaseApp, WebApp
+from specs.settings import Settings
+from specs.team import Team
+
+_IN, _OUT = "Ingress", "Egress"
+_Peers = Sequence[NetworkPolicyPeerArgs]
+
+
+def tenant_policies(team: Team, place: Place, settings: Settings) -> list[NetworkPolicy]:
+    """The six policies that every namespace starts with (guide: Default network rules)."""
+    everything = LabelSelectorArgs()
+    policies = {
+        "default-deny-all": NetworkPolicySpecArgs(
+            pod_selector=everything, policy_types=[_IN, _OUT]
+        ),
+        "allow-dns": NetworkPolicySpecArgs(
+            pod_selector=everything, policy_types=[_OUT], egress=[_to_dns()]
+        ),
+        "allow-monitoring": NetworkPolicySpecArgs(
+            pod_selector=everything, policy_types=[_IN], ingress=[_from(_monitoring())]
+        ),
+        "allow-istio-gateway": NetworkPolicySpecArgs(
+            pod_selector=everything,
+            policy_types=[_IN],
+            ingress=[_from(_gateways(settings.istio.gateways))],
+        ),
+        "allow-same-namespace": NetworkPolicySpecArgs(
+            pod_selector=everything,
+            policy_types=[_IN, _OUT],
+            ingress=[_from(_same_namespace())],
+            egress=[NetworkPolicyEgressRuleArgs(to=_same_namespace())],
+        ),
+        "allow-https-egress": NetworkPolicySpecArgs(
+            pod_selector=everything, policy_types=[_OUT], egress=[_to_https()]
+        ),
+    }
+    return [_policy(name, policy, team_labels(team), place) for name, policy in policies.items()]
+
+
+def app_policy(team: Team, app: BaseApp, place: Place, gateway: str | None) -> NetworkPolicy:
+    """An app's own policy: the guide's default rules and what the team adds.
+
+    `gateway` ("namespace/name") is the one that traffic from outside comes through, if any does.
+    """
+    web = isinstance(app, WebApp)
+    ingress = [
+        *([_from(_gateways([gateway]))] if gateway else []),
+        *([_from(_monitoring()), _from(_same_namespace())] if web else []),
+        *(_ingress_rule(rule) for rule in app.network_policy.additional_ingress),
+    ]
+    egress = [
+        _to_dns(),
+        NetworkPolicyEgressRuleArgs(to=_same_namespace()),
+        _to_https(),
+        *(_egress_rule(rule) for rule in app.network_policy.additional_egress),
+    ]
+    policy = NetworkPolicySpecArgs(
+        pod_selector=LabelSelectorArgs(match_labels=app_selector(app)),
+        policy_types=[_IN, _OUT],
+        ingress=ingress,
+        egress=egress,
+    )
+    return _policy(app.name, policy, app_labels(team, app), place)
+
+
+def _policy(
+    name: str, policy: NetworkPolicySpecArgs, labels: Labels, place: Place
+) -> NetworkPolicy:
+    return NetworkPolicy(
+        place.name(name),
+        metadata=object_meta(place, name, labels),
+        spec=policy,
+        opts=place.options,
+    )
+
+
+def _namespace(name: str) -> NetworkPolicyPeerArgs:
+    # Kubernetes sets this label on each namespace itself: nobody can claim another's.
+    labels = {"kubernetes.io/metadata.name": name}
+    return NetworkPolicyPeerArgs(namespace_selector=LabelSelectorArgs(match_labels=labels))
+
+
+def _monitoring() -> _Peers:
+    return [_namespace("monitoring")]
+
+
+def _gateways(gateways: Sequence[str]) -> _Peers:
+    return [
+        _namespace(name) for name in sorted({gateway.partition("/")[0] for gateway in gateways})
+    ]
+
+
+def _same_namespace() -> _Peers:
+    return [NetworkPolicyPeerArgs(pod_selector=LabelSelectorArgs())]
+
+
+def _from(peers: _Peers) -> NetworkPolicyIngressRuleArgs:
+    return NetworkPolicyIngressRuleArgs(from_=peers)
+
+
+def _to_dns() -> NetworkPolicyEgressRuleArgs:
+    ports = [NetworkPolicyPortArgs(port=53, protocol=protocol) for protocol in ("UDP", "TCP")]
+    return NetworkPolicyEgressRuleArgs(to=[_namespace("kube-system")], ports=ports)
+
+
+def _to_https() -> NetworkPolicyEgressRuleArgs:
+    return NetworkPolicyEgressRuleArgs(ports=[NetworkPolicyPortArgs(port=443, protocol="TCP")])
+
+
+def _ingress_rule(rule: spec.IngressRule) -> NetworkPolicyIngressRuleArgs:
+    return NetworkPolicyIngressRuleArgs(
+        from_=[_peer(peer) for peer in rule.from_] or None,
+        ports=[_port(port) for port in rule.ports] or None,
+    )
+
+
+def _egress_rule(rule: spec.EgressRule) -> NetworkPolicyEgressRuleArgs:
+    return NetworkPolicyEgressRuleArgs(
+        to=[_peer(peer) for peer in rule.to] or None,
+        ports=[_port(port) for port in rule.ports] or None,
+    )
+
+
+def _peer(peer: spec.NetworkPolicyPeer) -> NetworkPolicyPeerArgs:
+    block = peer.ip_block
+    return NetworkPolicyPeerArgs(
+        namespace_selector=_selector(peer.namespace_selector),
+        pod_selector=_selector(peer.pod_selector),
+        ip_block=block and IPBlockArgs(cidr=block.cidr, except_=list(block.except_) or None),
+    )
+
+
+def _selector(selector: spec.LabelSelector | None) -> LabelSelectorArgs | None:
+    if selector is None:
+        return None
+    expressions = [
+        LabelSelectorRequirementArgs(
+            key=expression.key,
+            operator=expression.operator,
+            values=list(expression.values) or None,
+        )
+        for expression in selector.match_expressions
+    ]
+    return LabelSelectorArgs(
+        match_labels=selector.match_labels or None, match_expressions=expressions or None
+    )
+
+
+def _port(port: spec.NetworkPolicyPort) -> NetworkPolicyPortArgs:
+    return NetworkPolicyPortArgs(port=port.port, end_port=port.end_port, protocol=port.protocol)

@@ -1,0 +1,96 @@
+"""A team's place in OpenBao: who may read its secrets, and the registry credentials kept there (NIST 800-53 AC-6, IA-5)."""
+
+import json
+
+import pulumi
+import pulumi_vault as vault
+
+from components.registry import HarborProject
+from components.shared import Shared
+from specs.settings import Settings
+from specs.team import Team
+
+
+def team_access(team: Team, settings: Settings, shared: Shared, parent: pulumi.Resource) -> None:
+    """Policy `<team>`, the role `<team>` for the namespace's ServiceAccounts and, where the stack
+    names an OIDC accessor, an identity group for each Keycloak group of developers."""
+    opts = pulumi.ResourceOptions(parent=parent)
+    policy = vault.Policy(
+        team.name,
+        name=team.name,
+        policy=pulumi.Output.from_input(shared.kv_mount).apply(
+            lambda mount: read_policy(mount, team.name)
+        ),
+        opts=opts,
+    )
+    vault.kubernetes.AuthBackendRole(
+        team.name,
+        backend=shared.auth_mount,
+        role_name=team.name,
+        bound_service_account_names=["*"],
+        bound_service_account_namespaces=[team.name],
+        token_policies=[policy.name],
+        token_ttl=3600,
+        opts=opts,
+    )
+    if settings.openbao.oidc_accessor is None:
+        return
+    for name in team.developers:
+        group = vault.identity.Group(
+            f"{team.name}/{name}",
+            name=name,
+            type="external",
+            policies=[policy.name],
+            opts=opts,
+        )
+        vault.identity.GroupAlias(
+            f"{team.name}/{name}",
+            name=name,
+            mount_accessor=settings.openbao.oidc_accessor,
+            canonical_id=group.id,
+            opts=opts,
+        )
+
+
+def read_policy(mount: str, team: str) -> str:
+    """OpenBao policy (HCL): read the team's secrets and list their names, nothing else.
+
+    The slash before `*` matters: without it `team-a` could read `team-ab`.
+    """
+    return (
+        f'path "{mount}/data/{team}/*" {{\n  capabilities = ["read"]\n}}\n'
+        f'path "{mount}/metadata/{team}/*" {{\n  capabilities = ["read", "list"]\n}}\n'
+    )
+
+
+def store_credentials(
+    team: Team,
+    registry: HarborProject,
+    settings: Settings,
+    shared: Shared,
+    parent: pulumi.Resource,
+) -> None:
+    """The robots' credentials at `sre/<team>/harbor-push` and `sre/<team>/harbor-pull`.
+
+    Keys: `registry`, `username`, `password`. The values are secret in Pulumi's state and displays.
+    """
+    for secret, robot in registry.robots.items():
+        document = pulumi.Output.all(robot.full_name, robot.secret).apply(
+            lambda login: _credential(settings.harbor.host, *login)
+        )
+        vault.kv.SecretV2(
+            f"{team.name}/{secret}",
+            mount=shared.kv_mount,
+            name=f"{team.name}/{secret}",
+            data_json=pulumi.Output.secret(document),
+            opts=pulumi.ResourceOptions(parent=parent, protect=True),
+        )
+
+
+def _credential(host: str, username: str, password: str | None) -> str:
+    if not password:
+        # An imported robot has no secret in the state: writing that would break every pull.
+        raise pulumi.RunError(
+            f"Harbor gave no secret for {username}; refresh it in Harbor and store it by hand"
+        )
+    return json.dumps({"registry": host, "username": username, "password": password})

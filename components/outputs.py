@@ -1,0 +1,28 @@
+"""What a stack tells of its teams: where things are, for people and for other programs."""
+
+from typing import Any
+
+from components.routing import address
+from specs.app import AnyApp, WebApp
+from specs.settings import Settings
+from specs.team import Team
+
+
+def describe(team: Team, settings: Settings) -> dict[str, Any]:
+    """`namespace`, `registry` (prefix of the team's images), `openbao` (prefix of its secrets) and `apps`."""
+    return {
+        "namespace": team.name,
+        "registry": f"{settings.harbor.host}/{team.name}",
+        "openbao": f"sre/{team.name}",
+        "apps": {app.name: _describe_app(app, team) for app in team.apps},
+    }
+
+
+def _describe_app(app: AnyApp, team: Team) -> dict[str, str]:
+    """`archetype`; for a web-app its `address` in the cluster and, with ingress, its `url`."""
+    about: dict[str, str] = {"archetype": app.archetype}
+    if isinstance(app, WebApp):
+        about["address"] = f"{address(team, app)}:{app.app.port}"
+        if app.ingress.enabled:
+            about["url"] = f"https://{app.ingress.host}"
+    return about

@@ -1,0 +1,85 @@
+"""What all tenants lean on: the KV mount, Kubernetes logins to OpenBao, and the ClusterSecretStore."""
+
+from dataclasses import replace
+
+import pulumi
+import pulumi_vault as vault
+
+from components.external_secrets import STORE_ROLE, cluster_secret_store
+from components.shared import Shared
+from specs.settings import Settings
+
+
+class Platform(pulumi.ComponentResource):
+    """`sre:platform:Platform`; exactly one stack of a cluster has it, the others only name what it makes.
+
+    `shared`: the names, to hand to each Tenant.
+    """
+
+    def __init__(self, settings: Settings, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("sre:platform:Platform", "platform", {}, opts)
+        shared = Shared()
+        if settings.manage.openbao:
+            shared = Shared(
+                kv_mount=_kv_mount(self).path, auth_mount=_kubernetes_auth(settings, self)
+            )
+            _store_login(settings, shared, self)
+        if settings.manage.kubernetes:
+            store = cluster_secret_store(settings, shared, self)
+            shared = replace(shared, secret_store=store.metadata["name"])
+        self.shared = shared
+        self.register_outputs({})
+
+
+def _kv_mount(parent: pulumi.Resource) -> vault.Mount:
+    # Unmounting deletes every team's secrets.
+    return vault.Mount(
+        "sre",
+        path="sre",
+        type="kv-v2",
+        description="Secrets of the teams, at <team>/<name>.",
+        opts=pulumi.ResourceOptions(parent=parent, protect=True),
+    )
+
+
+def _kubernetes_auth(settings: Settings, parent: pulumi.Resource) -> pulumi.Output[str]:
+    """Logins with a ServiceAccount's token, which OpenBao checks with the API server."""
+    backend = vault.AuthBackend(
+        "kubernetes",
+        type="kubernetes",
+        path="kubernetes",
+        description="Workloads of the cluster.",
+        opts=pulumi.ResourceOptions(parent=parent, protect=True),
+    )
+    ca_cert = settings.openbao.kubernetes_ca_cert
+    vault.kubernetes.AuthBackendConfig(
+        "kubernetes",
+        backend=backend.path,
+        kubernetes_host=settings.openbao.kubernetes_host,
+        kubernetes_ca_cert=ca_cert,
+        disable_local_ca_jwt=ca_cert is not None,
+        opts=pulumi.ResourceOptions(parent=parent),
+    )
+    return backend.path
+
+
+def _store_login(settings: Settings, shared: Shared, parent: pulumi.Resource) -> None:
+    """External Secrets reads for all teams; which of them a namespace gets is told by its ExternalSecrets."""
+    opts = pulumi.ResourceOptions(parent=parent)
+    path = pulumi.Output.concat(shared.kv_mount, "/data/*")
+    policy = vault.Policy(
+        STORE_ROLE,
+        name=STORE_ROLE,
+        policy=path.apply(lambda path: f'path "{path}" {{\n  capabilities = ["read"]\n}}\n'),
+        opts=opts,
+    )
+    vault.kubernetes.AuthBackendRole(
+        STORE_ROLE,
+        backend=shared.auth_mount,
+        role_name=STORE_ROLE,
+        bound_service_account_names=[settings.external_secrets.service_account],
+        bound_service_account_namespaces=[settings.external_secrets.namespace],
+        token_policies=[policy.name],
+        token_ttl=3600,
+        opts=opts,
+    )

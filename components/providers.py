@@ -1,0 +1,76 @@
+"""The three providers, explicit; credentials come from the environment, never from a file in Git."""
+
+import os
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+import pulumi_vault as vault
+import pulumiverse_harbor as harbor
+
+from specs.settings import Settings
+
+
+def providers(settings: Settings) -> list[pulumi.ProviderResource]:
+    """One for each target that the stack manages.
+
+    Raises pulumi.RunError, a line for each address or credential that is nowhere to be found.
+    """
+    missing = [
+        f"{variable} is not set; set it{f', or {key} in the stack config' if key else ''}"
+        for variable, key, given in _needed(settings)
+        if not given and not os.environ.get(variable)
+    ]
+    if missing:
+        raise pulumi.RunError("\n".join(missing))
+    made: list[pulumi.ProviderResource] = []
+    if settings.manage.kubernetes:
+        made.append(_kubernetes(settings))
+    if settings.manage.harbor:
+        made.append(_harbor(settings))
+    if settings.manage.openbao:
+        made.append(_openbao(settings))
+    return made
+
+
+def _needed(settings: Settings) -> list[tuple[str, str, str | None]]:
+    """Environment variables that must be set: name, the config key that can stand in, its value."""
+    needed: list[tuple[str, str, str | None]] = []
+    if settings.manage.harbor:
+        needed += [
+            ("HARBOR_URL", "sre-platform:harbor.url", settings.harbor.url),
+            ("HARBOR_USERNAME", "", None),
+            ("HARBOR_PASSWORD", "", None),
+        ]
+    if settings.manage.openbao:
+        needed.append(("VAULT_ADDR", "sre-platform:openbao.address", settings.openbao.address))
+    return needed
+
+
+def _kubernetes(settings: Settings) -> kubernetes.Provider:
+    return kubernetes.Provider(
+        "kubernetes",
+        context=settings.kubernetes.context,
+        # With it a changed kubeconfig updates the provider; without, it may replace every object.
+        cluster_identifier=settings.kubernetes.cluster_identifier,
+        enable_server_side_apply=True,
+    )
+
+
+def _harbor(settings: Settings) -> harbor.Provider:
+    return harbor.Provider(
+        "harbor",
+        url=settings.harbor.url,
+        # Left out, the SDK turns verification off. The password (HARBOR_PASSWORD) it marks secret.
+        insecure=settings.harbor.insecure,
+    )
+
+
+def _openbao(settings: Settings) -> vault.Provider:
+    return vault.Provider(
+        "openbao",
+        # VAULT_ADDR and VAULT_TOKEN are read by the provider itself: a token given here would be
+        # kept in the state.
+        address=settings.openbao.address,
+        skip_tls_verify=settings.openbao.skip_tls_verify,
+        skip_child_token=settings.openbao.skip_child_token,
+    )

@@ -1,0 +1,113 @@
+"""A team's Harbor project: private, scanned, signed; its robots, retention and members (NIST 800-53 SI-7, RA-5)."""
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumiverse_harbor as harbor
+
+from specs.app import PULL_SECRET, PUSH_SECRET
+from specs.settings import Settings
+from specs.team import Team
+
+# Harbor's role for each kind of Keycloak group.
+_ROLES = {"developers": "developer", "viewers": "guest"}
+
+# What CI may do: push, pull, start scans and read their reports.
+_CI_ACCESS = (
+    ("repository", "push"),
+    ("repository", "pull"),
+    ("artifact", "read"),
+    ("artifact-addition", "read"),
+    ("scan", "create"),
+    ("scan", "read"),
+)
+_CLUSTER_ACCESS = (("repository", "pull"),)
+
+
+@dataclass(frozen=True)
+class HarborProject:
+    """The team's project, and the robots by the name under which their credentials are stored."""
+
+    project: harbor.Project
+    robots: dict[str, harbor.RobotAccount]
+
+
+def harbor_project(team: Team, settings: Settings, parent: pulumi.Resource) -> HarborProject:
+    """Project `<team>` with robots `push` (CI) and `pull` (the cluster).
+
+    Everything here is protected: Harbor refuses to delete a project that holds images, but only
+    after its robots, members and retention are gone.
+    """
+    protected = pulumi.ResourceOptions(parent=parent, protect=True)
+    registry = team.registry
+    project = harbor.Project(
+        team.name,
+        name=team.name,
+        public=False,
+        vulnerability_scanning=True,
+        enable_content_trust_cosign=registry.signatures.enforce,
+        storage_quota=registry.storage_quota,
+        force_destroy=False,
+        opts=protected,
+    )
+    harbor.RetentionPolicy(
+        team.name,
+        # `/projects/N`: a bare number would read back otherwise and replace the policy on every
+        # update, and Harbor leaves a replaced policy empty.
+        scope=project.id,
+        schedule=registry.retention.schedule,
+        rules=[
+            harbor.RetentionPolicyRuleArgs(
+                most_recently_pushed=registry.retention.most_recently_pushed,
+                repo_matching="**",
+                tag_matching="**",
+                untagged_artifacts=False,
+            )
+        ],
+        opts=protected,
+    )
+    if settings.harbor.map_groups:
+        for who, groups in (("developers", team.developers), ("viewers", team.viewers)):
+            for group in groups:
+                harbor.ProjectMemberGroup(
+                    f"{team.name}/{group}",
+                    project_id=project.id,
+                    group_name=group,
+                    role=_ROLES[who],
+                    type="oidc",
+                    opts=protected,
+                )
+    robots = {
+        PUSH_SECRET: _robot(team, "push", "CI of", _CI_ACCESS, project, protected),
+        PULL_SECRET: _robot(team, "pull", "the cluster, for", _CLUSTER_ACCESS, project, protected),
+    }
+    return HarborProject(project, robots)
+
+
+def _robot(
+    team: Team,
+    name: str,
+    user: str,
+    access: tuple[tuple[str, str], ...],
+    project: harbor.Project,
+    opts: pulumi.ResourceOptions,
+) -> harbor.RobotAccount:
+    """A robot of the project; its secret is Harbor's own choice and an output of this resource."""
+    return harbor.RobotAccount(
+        f"{team.name}/{name}",
+        name=name,
+        level="project",
+        description=f"For {user} {team.name}; made by Pulumi.",
+        duration=team.registry.robots.duration,
+        permissions=[
+            harbor.RobotAccountPermissionArgs(
+                kind="project",
+                namespace=project.name,
+                accesses=[
+                    harbor.RobotAccountPermissionAccessArgs(resource=resource, action=action)
+                    for resource, action in access
+                ],
+            )
+        ],
+        opts=opts,
+    )

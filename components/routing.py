@@ -1,0 +1,101 @@
+"""How traffic reaches an app: its Service, and an Istio VirtualService for traffic from outside."""
+
+from collections.abc import Sequence
+
+import pulumi
+from pulumi_kubernetes.apiextensions import CustomResource
+from pulumi_kubernetes.core.v1 import Service, ServicePortArgs, ServiceSpecArgs
+
+from components.metadata import Place, app_labels, app_selector, object_meta
+from specs.app import BaseApp, WebApp
+from specs.settings import Settings
+from specs.team import Team
+
+# Names of container ports: a Service and a ServiceMonitor refer to them.
+HTTP, METRICS = "http", "metrics"
+
+
+def web_service(team: Team, app: WebApp, place: Place) -> Service:
+    """`<app.name>`, ClusterIP on `app.port` (guide: sre-web-app)."""
+    return _service(
+        team,
+        app,
+        place,
+        app.name,
+        ServicePortArgs(name=HTTP, port=app.app.port, target_port=HTTP, protocol="TCP"),
+    )
+
+
+def metrics_service(team: Team, app: BaseApp, place: Place, name: str, port: int) -> Service:
+    """Headless: gives Prometheus the pods' addresses and takes no traffic."""
+    return _service(
+        team,
+        app,
+        place,
+        name,
+        ServicePortArgs(name=METRICS, port=port, target_port=METRICS, protocol="TCP"),
+        cluster_ip="None",
+    )
+
+
+def _service(
+    team: Team,
+    app: BaseApp,
+    place: Place,
+    name: str,
+    port: ServicePortArgs,
+    cluster_ip: str | None = None,
+) -> Service:
+    return Service(
+        place.name(name),
+        metadata=object_meta(place, name, app_labels(team, app)),
+        spec=ServiceSpecArgs(
+            type="ClusterIP",
+            cluster_ip=cluster_ip,
+            selector=app_selector(app),
+            ports=[port],
+        ),
+        # A Service without ready pods is no failure: they may be scaled to none, or start later.
+        opts=place.options,
+    )
+
+
+def virtual_service(
+    team: Team, app: WebApp, place: Place, gateway: str, depends_on: Sequence[pulumi.Resource]
+) -> CustomResource:
+    """`<app.name>`: requests for `ingress.host` at `gateway` go to the app's Service (guide: ingress)."""
+    return CustomResource(
+        place.name(app.name),
+        api_version="networking.istio.io/v1",
+        kind="VirtualService",
+        metadata=object_meta(place, app.name, app_labels(team, app)),
+        spec={
+            "hosts": [app.ingress.host],
+            "gateways": [gateway],
+            "http": [
+                {
+                    "route": [
+                        {
+                            "destination": {
+                                "host": address(team, app),
+                                "port": {"number": app.app.port},
+                            }
+                        }
+                    ]
+                }
+            ],
+        },
+        opts=place.with_options(depends_on=depends_on),
+    )
+
+
+def gateway(app: BaseApp, settings: Settings) -> str | None:
+    """The gateway ("namespace/name") that the app is reached through from outside, if it is."""
+    if not isinstance(app, WebApp) or not app.ingress.enabled:
+        return None
+    return app.ingress.gateway or settings.istio.gateways[0]
+
+
+def address(team: Team, app: BaseApp) -> str:
+    """Name of the app's Service in the cluster."""
+    return f"{app.name}.{team.name}.svc.cluster.local"

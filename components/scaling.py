@@ -1,0 +1,60 @@
+"""How many pods an app runs, and how many must stay: HorizontalPodAutoscaler and PodDisruptionBudget."""
+
+import pulumi
+from pulumi_kubernetes.autoscaling.v2 import (
+    CrossVersionObjectReferenceArgs,
+    HorizontalPodAutoscaler,
+    HorizontalPodAutoscalerSpecArgs,
+    MetricSpecArgs,
+    MetricTargetArgs,
+    ResourceMetricSourceArgs,
+)
+from pulumi_kubernetes.policy.v1 import PodDisruptionBudget, PodDisruptionBudgetSpecArgs
+
+from components.metadata import Place, app_labels, app_selector, object_meta, select
+from specs.app import WebApp, Worker
+from specs.team import Team
+
+
+def autoscaler(
+    team: Team, app: WebApp | Worker, place: Place, deployment: pulumi.Input[str]
+) -> HorizontalPodAutoscaler:
+    """`<app.name>`, by CPU (guide: autoscaling)."""
+    scaling = app.autoscaling
+    return HorizontalPodAutoscaler(
+        place.name(app.name),
+        metadata=object_meta(place, app.name, app_labels(team, app)),
+        spec=HorizontalPodAutoscalerSpecArgs(
+            scale_target_ref=CrossVersionObjectReferenceArgs(
+                api_version="apps/v1", kind="Deployment", name=deployment
+            ),
+            min_replicas=scaling.min_replicas,
+            max_replicas=scaling.max_replicas,
+            metrics=[
+                MetricSpecArgs(
+                    type="Resource",
+                    resource=ResourceMetricSourceArgs(
+                        name="cpu",
+                        target=MetricTargetArgs(
+                            type="Utilization",
+                            average_utilization=scaling.target_cpu_utilization,
+                        ),
+                    ),
+                )
+            ],
+        ),
+        opts=place.options,
+    )
+
+
+def disruption_budget(team: Team, app: WebApp | Worker, place: Place) -> PodDisruptionBudget:
+    """`<app.name>` (guide: podDisruptionBudget)."""
+    return PodDisruptionBudget(
+        place.name(app.name),
+        metadata=object_meta(place, app.name, app_labels(team, app)),
+        spec=PodDisruptionBudgetSpecArgs(
+            min_available=app.pod_disruption_budget.min_available,
+            selector=select(app_selector(app)),
+        ),
+        opts=place.options,
+    )

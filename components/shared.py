@@ -1,0 +1,16 @@
+"""Names of the platform's things that tenants refer to."""
+
+from dataclasses import dataclass
+
+import pulumi
+
+SECRET_STORE = "openbao-backend"
+
+
+@dataclass(frozen=True)
+class Shared:
+    """Plain names, or outputs in the stack that makes the things, so that what uses them waits for them."""
+
+    kv_mount: pulumi.Input[str] = "sre"
+    auth_mount: pulumi.Input[str] = "kubernetes"
+    secret_store: pulumi.Input[str] = SECRET_STORE

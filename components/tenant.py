@@ -1,0 +1,69 @@
+"""A team's place: namespace, quota, network, access, registry project and secrets."""
+
+import pulumi
+
+from components import external_secrets, network, openbao, quota, rbac, registry
+from components.metadata import Place, team_labels
+from components.namespace import namespace
+from components.shared import Shared
+from specs.app import BaseApp
+from specs.settings import Settings
+from specs.team import Team
+
+
+class Tenant(pulumi.ComponentResource):
+    """`sre:platform:Tenant`: everything a team has before its first app (guide: Prerequisites).
+
+    `place`: where its namespaced objects go; None where the stack manages no cluster.
+    `guardrails`: what must stand before a workload starts: quota, limits and network policies.
+    """
+
+    def __init__(
+        self,
+        team: Team,
+        settings: Settings,
+        shared: Shared,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("sre:platform:Tenant", team.name, {}, opts)
+        self.team = team
+        self.shared = shared
+        self.place: Place | None = None
+        self.guardrails: list[pulumi.Resource] = []
+        self._secrets: dict[str, pulumi.Resource] = {}
+        if settings.manage.kubernetes:
+            self.place = self._namespace(settings)
+        if settings.manage.harbor:
+            project = registry.harbor_project(team, settings, self)
+            if settings.manage.openbao:
+                openbao.store_credentials(team, project, settings, shared, self)
+        if settings.manage.openbao:
+            openbao.team_access(team, settings, shared, self)
+        self.register_outputs({})
+
+    def _namespace(self, settings: Settings) -> Place:
+        made = namespace(self.team, settings, self)
+        place = Place(
+            self.team.name,
+            made.metadata["name"],
+            pulumi.ResourceOptions(parent=self, deleted_with=made),
+        )
+        self.guardrails = [
+            quota.resource_quota(self.team, place),
+            quota.limit_range(self.team, place),
+            *network.tenant_policies(self.team, place, settings),
+        ]
+        rbac.role_bindings(self.team, place)
+        labels = team_labels(self.team)
+        if settings.harbor.image_pull_secret:
+            external_secrets.pull_secret(place, labels, self.shared, settings)
+        names = {name for app in self.team.apps for name in app.secret_refs}
+        self._secrets = {
+            name: external_secrets.app_secret(place, name, labels, self.shared, settings)
+            for name in sorted(names)
+        }
+        return place
+
+    def secrets_of(self, app: BaseApp) -> list[pulumi.Resource]:
+        """The ExternalSecrets that an app's variables come from: one a name, however many use it."""
+        return [self._secrets[name] for name in app.secret_refs]

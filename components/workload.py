@@ -1,0 +1,229 @@
+"""What runs: Deployment or CronJob, hardened pods and their ServiceAccount (NIST 800-53 AC-6, CM-7; DISA STIG)."""
+
+from collections.abc import Sequence
+
+import pulumi
+from pulumi_kubernetes.apps.v1 import Deployment, DeploymentSpecArgs
+from pulumi_kubernetes.batch.v1 import CronJob, CronJobSpecArgs, JobSpecArgs, JobTemplateSpecArgs
+from pulumi_kubernetes.core.v1 import (
+    CapabilitiesArgs,
+    ContainerArgs,
+    ContainerPortArgs,
+    EmptyDirVolumeSourceArgs,
+    EnvVarArgs,
+    EnvVarSourceArgs,
+    ExecActionArgs,
+    HTTPGetActionArgs,
+    LocalObjectReferenceArgs,
+    PodSecurityContextArgs,
+    PodSpecArgs,
+    PodTemplateSpecArgs,
+    ProbeArgs,
+    ResourceRequirementsArgs,
+    SeccompProfileArgs,
+    SecretKeySelectorArgs,
+    SecurityContextArgs,
+    ServiceAccount,
+    VolumeArgs,
+    VolumeMountArgs,
+)
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
+
+from components.metadata import Place, app_labels, app_selector, object_meta, select
+from components.quota import amounts
+from components.routing import HTTP, METRICS
+from specs import app as spec
+from specs.app import PULL_SECRET, BaseApp, WebApp, Worker
+from specs.resources import resolve
+from specs.settings import Settings
+from specs.team import Team
+
+
+def service_account(team: Team, app: BaseApp, place: Place, settings: Settings) -> ServiceAccount:
+    """`<app.name>`: an identity of the app's own, with the team's image pull secret."""
+    return ServiceAccount(
+        place.name(app.name),
+        metadata=object_meta(place, app.name, app_labels(team, app)),
+        automount_service_account_token=False,
+        image_pull_secrets=_pull_secrets(settings),
+        opts=place.options,
+    )
+
+
+def deployment(
+    team: Team,
+    app: WebApp | Worker,
+    place: Place,
+    template: PodTemplateSpecArgs,
+    depends_on: Sequence[pulumi.Resource],
+) -> Deployment:
+    """`<app.name>` (guide: sre-web-app, sre-worker)."""
+    return Deployment(
+        place.name(app.name),
+        metadata=object_meta(place, app.name, app_labels(team, app)),
+        spec=DeploymentSpecArgs(
+            # The autoscaler owns the number of pods where there is one.
+            replicas=None if app.autoscaling.enabled else app.app.replicas,
+            selector=select(app_selector(app)),
+            template=template,
+        ),
+        opts=place.with_options(depends_on=depends_on),
+    )
+
+
+def cron_job(
+    team: Team,
+    app: spec.CronJob,
+    place: Place,
+    template: PodTemplateSpecArgs,
+    depends_on: Sequence[pulumi.Resource],
+) -> CronJob:
+    """`<app.name>` (guide: sre-cronjob)."""
+    schedule = app.schedule
+    return CronJob(
+        place.name(app.name),
+        metadata=object_meta(place, app.name, app_labels(team, app)),
+        spec=CronJobSpecArgs(
+            schedule=schedule.cron,
+            time_zone=schedule.timezone,
+            concurrency_policy=schedule.concurrency_policy,
+            successful_jobs_history_limit=schedule.successful_jobs_history_limit,
+            failed_jobs_history_limit=schedule.failed_jobs_history_limit,
+            job_template=JobTemplateSpecArgs(
+                metadata=ObjectMetaArgs(labels=app_labels(team, app)),
+                spec=JobSpecArgs(
+                    active_deadline_seconds=schedule.active_deadline_seconds,
+                    backoff_limit=schedule.backoff_limit,
+                    template=template,
+                ),
+            ),
+        ),
+        opts=place.with_options(depends_on=depends_on),
+    )
+
+
+def pod_template(
+    team: Team,
+    app: BaseApp,
+    settings: Settings,
+    account: ServiceAccount | None,
+    annotations: dict[str, str] | None = None,
+    restart_policy: str | None = None,
+) -> PodTemplateSpecArgs:
+    """The hardened pod (guide: Pod rejected by admission webhook): no root, no token, no writable
+    root file system, no capabilities."""
+    return PodTemplateSpecArgs(
+        metadata=ObjectMetaArgs(labels=app_labels(team, app), annotations=annotations),
+        spec=PodSpecArgs(
+            service_account_name=account.metadata["name"] if account else "default",
+            automount_service_account_token=False,
+            # An account of one's own brings the pull secret; the namespace's default has none.
+            image_pull_secrets=None if account else _pull_secrets(settings),
+            restart_policy=restart_policy,
+            security_context=PodSecurityContextArgs(
+                run_as_non_root=True, seccomp_profile=SeccompProfileArgs(type="RuntimeDefault")
+            ),
+            containers=[_container(team, app)],
+            volumes=[
+                VolumeArgs(
+                    name=_volume(index),
+                    empty_dir=EmptyDirVolumeSourceArgs(size_limit=path.size_limit.text),
+                )
+                for index, path in enumerate(app.app.writable_paths)
+            ]
+            or None,
+        ),
+    )
+
+
+def _container(team: Team, app: BaseApp) -> ContainerArgs:
+    container = app.app
+    resources = resolve(container.resources, team.limit_range)
+    command, args = _command(container)
+    return ContainerArgs(
+        name=app.name,
+        image=container.image.reference,
+        image_pull_policy=container.image.pull_policy,
+        command=command,
+        args=args,
+        ports=_ports(app),
+        env=[_env(variable) for variable in container.env] or None,
+        resources=ResourceRequirementsArgs(
+            requests=amounts(resources.requests.cpu, resources.requests.memory),
+            limits=amounts(resources.limits.cpu, resources.limits.memory),
+        ),
+        security_context=SecurityContextArgs(
+            allow_privilege_escalation=False,
+            read_only_root_filesystem=True,
+            run_as_non_root=True,
+            capabilities=CapabilitiesArgs(drop=["ALL"]),
+        ),
+        volume_mounts=[
+            VolumeMountArgs(name=_volume(index), mount_path=path.path)
+            for index, path in enumerate(container.writable_paths)
+        ]
+        or None,
+        **_probes(app),
+    )
+
+
+def _command(container: spec.Container) -> tuple[list[str] | None, list[str] | None]:
+    if isinstance(container, spec.WorkerContainer | spec.CronJobContainer):
+        return list(container.command) or None, list(container.args) or None
+    return None, None
+
+
+def _ports(app: BaseApp) -> list[ContainerPortArgs] | None:
+    if isinstance(app, WebApp):
+        return [ContainerPortArgs(name=HTTP, container_port=app.app.port, protocol="TCP")]
+    if isinstance(app.service_monitor, spec.WorkerServiceMonitor) and app.service_monitor.enabled:
+        port = app.service_monitor.port
+        return [ContainerPortArgs(name=METRICS, container_port=port, protocol="TCP")]
+    return None
+
+
+def _probes(app: BaseApp) -> dict[str, ProbeArgs | None]:
+    if isinstance(app, WebApp):
+        web = app.app.probes
+        return {"liveness_probe": _http(web.liveness), "readiness_probe": _http(web.readiness)}
+    if isinstance(app, Worker):
+        worker = app.app.probes
+        return {
+            "liveness_probe": _exec(worker.liveness),
+            "readiness_probe": _exec(worker.readiness),
+        }
+    return {}
+
+
+def _http(probe: spec.LivenessProbe | spec.ReadinessProbe) -> ProbeArgs:
+    return ProbeArgs(
+        http_get=HTTPGetActionArgs(path=probe.path, port=HTTP),
+        initial_delay_seconds=probe.initial_delay_seconds,
+        period_seconds=probe.period_seconds,
+    )
+
+
+def _exec(probe: spec.ExecLivenessProbe | spec.ExecReadinessProbe | None) -> ProbeArgs | None:
+    return probe and ProbeArgs(
+        exec_=ExecActionArgs(command=list(probe.exec.command)),
+        initial_delay_seconds=probe.initial_delay_seconds,
+        period_seconds=probe.period_seconds,
+    )
+
+
+def _env(variable: spec.EnvVar) -> EnvVarArgs:
+    if variable.secret_ref is None:
+        return EnvVarArgs(name=variable.name, value=variable.value)
+    source = EnvVarSourceArgs(
+        secret_key_ref=SecretKeySelectorArgs(name=variable.secret_ref, key="value")
+    )
+    return EnvVarArgs(name=variable.name, value_from=source)
+
+
+def _pull_secrets(settings: Settings) -> list[LocalObjectReferenceArgs] | None:
+    pull = settings.harbor.image_pull_secret
+    return [LocalObjectReferenceArgs(name=PULL_SECRET)] if pull else None
+
+
+def _volume(index: int) -> str:
+    return f"writable-{index}"

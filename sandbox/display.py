@@ -1,0 +1,55 @@
+"""Pulumi's own display, less what it says twice."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from sandbox.console import complain, say
+
+Writer = Callable[[str], None]
+
+colour_codes = re.compile(r"\033\[[0-9;]*m")
+
+# Without a terminal of its own the engine says that an operation begins, and again how it ended;
+# an error of the program it says at once, and again under "Diagnostics".
+begun = re.compile(r" (?:creat|updat|delet|replac)ing \(\d+s\)(?: \[diff: .*\])?(?: error: .*)?$")
+reported_below = re.compile(r" running error: ")
+
+# True of a stack that one means to keep; `make down` has its own last word.
+misleading = re.compile(
+    r"The resources in the stack have been deleted|If you want to remove the stack"
+)
+
+# An inline program's error comes twice: as it was raised, and once more with these words.
+repeated = re.compile(r"\s*error: an unhandled error occurred: ")
+next_message = re.compile(r"\s*(error|warning|info): |\s*$")
+
+NOISE = (begun, reported_below, misleading)
+
+
+def settings(colour: bool, output: Writer = say, error: Writer = complain) -> dict[str, Any]:
+    """The arguments of an Automation API operation that show what it does."""
+    return {
+        "color": "always" if colour else "never",
+        "suppress_progress": True,
+        "suppress_outputs": True,  # `make up` ends with a table of them
+        "on_output": filtered(output),
+        "on_error": filtered(error),
+    }
+
+
+def filtered(write: Writer) -> Writer:
+    """A writer of one stream's lines that leaves out the repetitions."""
+    repeating = False
+
+    def write_once(line: str) -> None:
+        nonlocal repeating
+        plain = colour_codes.sub("", line).rstrip()
+        if repeated.match(plain):
+            repeating = True
+        elif next_message.match(plain):
+            repeating = False
+        if not repeating and not any(noise.search(plain) for noise in NOISE):
+            write(line)
+
+    return write_once

@@ -1,0 +1,62 @@
+"""What the stand-in must know about one provider, and what its three packages share."""
+
+import importlib.util
+import re
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from pulumi.runtime.rpc import UNKNOWN
+
+from sandbox.world import Key, World
+
+type_token = re.compile(r'"([a-z]+:[^":]+:[A-Za-z0-9]+)": "')
+
+Properties = dict[str, Any]
+
+
+class Problem(NamedTuple):
+    """Why inputs are refused: the property's path and what is wrong.
+
+    The engine shows that property's value: for a secret's problem the path must be empty.
+    """
+
+    property: str
+    reason: str
+
+
+class Package(Protocol):
+    """One provider's behaviour. A `kind` is a type token without its package: "apps/v1:Deployment"."""
+
+    def knows(self, kind: str) -> bool: ...
+
+    def problems(self, kind: str, inputs: Properties) -> list[Problem]:
+        """What is plainly wrong with the inputs; values unknown in a preview are not judged."""
+
+    def key(self, kind: str, inputs: Properties) -> Key | None:
+        """The name that must be free, or None if the kind has none or it is not yet known."""
+
+    def container(self, kind: str, inputs: Properties, world: World) -> Key | None:
+        """The object that must exist first and takes this one with it when it goes."""
+
+    def replaced_by(self, kind: str) -> tuple[str, ...]:
+        """Paths of the properties that cannot be changed in place."""
+
+    def create(self, kind: str, inputs: Properties, world: World) -> tuple[str, Properties]:
+        """The new object's id and outputs."""
+
+    def update(self, kind: str, old: Properties, inputs: Properties) -> Properties:
+        """The outputs after an update, given those before it."""
+
+
+def registered_types(module: str, package: str) -> frozenset[str]:
+    """The kinds that an installed SDK registers, read from its source: importing takes seconds."""
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError(f"the Pulumi SDK {module} is not installed")
+    tokens = type_token.findall(Path(spec.origin).read_text(encoding="utf-8"))
+    return frozenset(t.removeprefix(f"{package}:") for t in tokens if t.startswith(f"{package}:"))
+
+
+def known(value: object) -> str | None:
+    """The value if it is a text known by now: a preview has a placeholder for what is not."""
+    return value if isinstance(value, str) and value != UNKNOWN else None

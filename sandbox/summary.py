@@ -1,0 +1,40 @@
+"""The table of what exists after `make up`."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pulumi.automation import OutputMap
+
+PACKAGES = {"kubernetes": "Kubernetes", "harbor": "Harbor", "vault": "OpenBao"}
+
+
+def table(outputs: OutputMap, resources: list[dict[str, Any]]) -> Iterator[str]:
+    """Lines: the teams, the apps, and how many objects each server holds.
+
+    The program's output `teams` is {team: {namespace, registry, openbao, apps}}, and its `apps` is
+    {app: {archetype, address?, url?}}.
+    """
+    teams: Mapping[str, Any] = outputs["teams"].value if "teams" in outputs else {}
+    yield from _columns(
+        [("TEAM", "NAMESPACE", "REGISTRY", "OPENBAO")]
+        + [(name, t["namespace"], t["registry"], t["openbao"]) for name, t in teams.items()]
+    )
+    yield ""
+    yield from _columns(
+        [("TEAM", "APP", "ARCHETYPE", "ADDRESS", "URL")]
+        + [
+            (name, app, a["archetype"], a.get("address") or "-", a.get("url") or "-")
+            for name, team in teams.items()
+            for app, a in team["apps"].items()
+        ]
+    )
+    count = Counter(resource["type"].partition(":")[0] for resource in resources)
+    yield ""
+    yield "Objects: " + ", ".join(f"{count[p]} in {word}" for p, word in PACKAGES.items()) + "."
+
+
+def _columns(rows: list[tuple[str, ...]]) -> Iterator[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()

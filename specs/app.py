@@ -1,0 +1,491 @@
+"""One app of a team: an entry under `apps`, in one of three archetypes (guide: Configuration Reference)."""
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
+
+from specs import names
+from specs.base import (
+    LENIENT,
+    Cpu,
+    Duration,
+    Label,
+    Memory,
+    OrEmpty,
+    Port,
+    Spec,
+    checked,
+    matching,
+    memory,
+)
+from specs.credentials import looks_like_credential
+from specs.cron import check_schedule, check_timezone
+from specs.network import NetworkPolicy
+
+# Secrets that the platform itself keeps under a team's path; no app reads them by secretRef.
+PULL_SECRET = "harbor-pull"
+PUSH_SECRET = "harbor-push"
+
+# One part of a repository's path (OCI distribution specification, "Pulling manifests").
+_PATH_COMPONENT = re.compile(r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*")
+
+
+def _check_secret_ref(value: str) -> None:
+    if looks_like_credential("", value):
+        raise ValueError("holds a secret itself; store it in OpenBao and write its name here")
+    if "/" in value or ".." in value:
+        last = value.rstrip("/").rpartition("/")[2] or "my-api-db-credentials"
+        raise ValueError(
+            f"'{value}' is a path, and secrets come from the team's own path only; "
+            f"write a name such as {last}"
+        )
+    if value in (PULL_SECRET, PUSH_SECRET):
+        raise ValueError(f"'{value}' is the platform's own secret; choose another name")
+    names.check_dns_name(value)
+
+
+def _check_repository(value: str) -> None:
+    if "@" in value:
+        raise ValueError("holds a digest; write the repository alone and the version in `tag`")
+    if ":" in value.rpartition("/")[2]:
+        raise ValueError("holds a tag; write the version in `tag`")
+    if not all(_PATH_COMPONENT.fullmatch(part) for part in value.split("/")[1:]):
+        raise ValueError(f"'{value}' is not a repository; write host/project/name in lower case")
+
+
+def _check_path(value: str) -> None:
+    if not value.startswith("/"):
+        raise ValueError(f"'{value}' does not begin with '/'; write a path such as /healthz")
+
+
+def _check_mount_path(value: str) -> None:
+    parts = value.split("/")[1:]
+    if not value.startswith("/") or any(part in ("", ".", "..") for part in parts) or ":" in value:
+        raise ValueError(f"'{value}' is not an absolute path; write one such as /tmp")
+    if parts[0] in ("proc", "sys", "dev"):
+        raise ValueError(f"'{value}' belongs to the kernel; mount another path such as /tmp")
+
+
+def _check_min_available(value: int | str, info: ValidationInfo) -> int | str:
+    if info.context is LENIENT:
+        return value
+    if isinstance(value, int) and value < 0:
+        raise ValueError(f"{value} is below 0; write a number of pods, such as 1")
+    if isinstance(value, str):
+        number = value.removesuffix("%")
+        if number == value or not number.isdecimal() or int(number) > 100:
+            raise ValueError(
+                f"'{value}' is not a share; write a number, or a percentage such as 50%"
+            )
+    return value
+
+
+def _not_negative(value: int) -> int:
+    if value < 0:
+        raise ValueError(f"{value} is below 0; write 0 or more")
+    return value
+
+
+def _positive(value: int) -> int:
+    if value < 1:
+        raise ValueError(f"{value} is below 1; write 1 or more")
+    return value
+
+
+def _utc_if_empty(value: object) -> object:
+    return "Etc/UTC" if value == "" else value
+
+
+Count = Annotated[int, AfterValidator(_not_negative)]
+Positive = Annotated[int, AfterValidator(_positive)]
+SecretName = Annotated[str, checked(_check_secret_ref)]
+UrlPath = Annotated[str, checked(_check_path)]
+
+
+class Image(Spec):
+    """The container image (guide: app.image)."""
+
+    repository: Annotated[str, checked(_check_repository)] = Field(
+        description="Repository in the platform's registry: the team's own project, or one that the stack shares.",
+        examples=["harbor.sre.internal/team-alpha/my-api"],
+    )
+    tag: Annotated[str, checked(names.check_tag)] = Field(
+        description="A version, quoted; never `latest`, no digest.", examples=['"v1.0.0"']
+    )
+    pull_policy: Literal["Always", "IfNotPresent", "Never"] = Field(
+        "IfNotPresent", description="When the node pulls the image."
+    )
+
+    @property
+    def reference(self) -> str:
+        return f"{self.repository}:{self.tag}"
+
+
+class EnvVar(Spec):
+    """One environment variable: a plain `value`, or a secret by `secretRef` (guide: app.env)."""
+
+    name: Annotated[str, checked(names.check_env_name)] = Field(
+        description="Name of the variable.", examples=["LOG_LEVEL"]
+    )
+    value: str | None = Field(
+        None, description="Plain value, quoted; nothing secret.", examples=['"info"']
+    )
+    secret_ref: SecretName | None = Field(
+        None,
+        description="Name of a secret of the team in OpenBao (`sre/<team>/<name>`): makes the ExternalSecret and Secret of that name.",
+        examples=["my-api-db-credentials"],
+    )
+    plain: bool = Field(
+        False, description="Says that `value` is no credential where its name or form suggests one."
+    )
+
+
+class ResourceRequests(Spec):
+    """What the scheduler sets aside for a pod."""
+
+    cpu: Cpu | None = Field(
+        None, description="Cores; default: `limitRange.defaultRequest.cpu`.", examples=["100m"]
+    )
+    memory: Memory | None = Field(
+        None, description="Bytes; default: `limitRange.defaultRequest.memory`.", examples=["128Mi"]
+    )
+
+
+class ResourceLimits(Spec):
+    """What a pod may use at most."""
+
+    cpu: Cpu | None = Field(
+        None, description="Cores; default: `limitRange.default.cpu`.", examples=["500m"]
+    )
+    memory: Memory | None = Field(
+        None, description="Bytes; default: `limitRange.default.memory`.", examples=["512Mi"]
+    )
+
+
+class Resources(Spec):
+    """CPU and memory of the container (guide: app.resources)."""
+
+    requests: ResourceRequests = Field(
+        ResourceRequests(), description="What is set aside for each pod."
+    )
+    limits: ResourceLimits = Field(ResourceLimits(), description="What each pod may use at most.")
+
+
+class WritablePath(Spec):
+    """A place the app may write to: an emptyDir mount; the root file system stays read-only."""
+
+    path: Annotated[str, checked(_check_mount_path)] = Field(
+        description="Absolute path in the container.", examples=["/tmp"]
+    )
+    size_limit: Memory = Field(
+        memory("64Mi"), description="Most that may be written before the pod is evicted."
+    )
+
+
+class LivenessProbe(Spec):
+    """HTTP check that restarts the container when it fails."""
+
+    path: UrlPath = Field("/healthz", description="Path that must answer 200 to 399 on `app.port`.")
+    initial_delay_seconds: Count = Field(
+        10, description="Seconds from the start to the first probe."
+    )
+    period_seconds: Positive = Field(10, description="Seconds between probes.")
+
+
+class ReadinessProbe(Spec):
+    """HTTP check that takes the pod out of the Service while it fails."""
+
+    path: UrlPath = Field("/readyz", description="Path that must answer 200 to 399 on `app.port`.")
+    initial_delay_seconds: Count = Field(
+        5, description="Seconds from the start to the first probe."
+    )
+    period_seconds: Positive = Field(5, description="Seconds between probes.")
+
+
+class HttpProbes(Spec):
+    """Health checks of a web-app."""
+
+    liveness: LivenessProbe = Field(
+        LivenessProbe(), description="Restarts the container on failure."
+    )
+    readiness: ReadinessProbe = Field(
+        ReadinessProbe(), description="Takes the pod out of the Service on failure."
+    )
+
+
+class ExecAction(Spec):
+    """A command run in the container."""
+
+    command: tuple[str, ...] = Field(
+        min_length=1,
+        description="Program and arguments; exit code 0 is healthy.",
+        examples=['["/bin/sh", "-c", "pgrep -f worker || exit 1"]'],
+    )
+
+
+class ExecLivenessProbe(Spec):
+    """Command that restarts the container when it fails."""
+
+    exec: ExecAction = Field(description="The command.")
+    initial_delay_seconds: Count = Field(
+        10, description="Seconds from the start to the first probe."
+    )
+    period_seconds: Positive = Field(30, description="Seconds between probes.")
+
+
+class ExecReadinessProbe(Spec):
+    """Command that marks the pod as not ready while it fails."""
+
+    exec: ExecAction = Field(description="The command.")
+    initial_delay_seconds: Count = Field(
+        5, description="Seconds from the start to the first probe."
+    )
+    period_seconds: Positive = Field(10, description="Seconds between probes.")
+
+
+class ExecProbes(Spec):
+    """Health checks of a worker; without them Kubernetes watches the process alone."""
+
+    liveness: ExecLivenessProbe | None = Field(
+        None, description="Restarts the container on failure."
+    )
+    readiness: ExecReadinessProbe | None = Field(
+        None, description="Marks the pod as not ready on failure."
+    )
+
+
+class Container(Spec):
+    """What the apps of all archetypes say about their container: the block `app`."""
+
+    name: Label = Field(
+        description="Name of the app and of every object made for it; unique in the team.",
+        examples=["my-api"],
+    )
+    team: str | None = Field(
+        None, description="The team; if given, the file's own.", examples=["team-alpha"]
+    )
+    image: Image = Field(description="The container image.")
+    env: tuple[EnvVar, ...] = Field((), description="Environment variables.")
+    resources: Resources = Field(Resources(), description="CPU and memory.")
+    writable_paths: tuple[WritablePath, ...] = Field(
+        (), description="Paths the app may write to, each an emptyDir."
+    )
+
+
+class WebAppContainer(Container):
+    """`app` of a web-app."""
+
+    port: Port = Field(8080, description="Port the app listens on, and of its Service.")
+    replicas: Count = Field(2, description="Pods when `autoscaling` is off; ignored when it is on.")
+    probes: HttpProbes = Field(HttpProbes(), description="HTTP health checks.")
+
+
+class WorkerContainer(Container):
+    """`app` of a worker."""
+
+    replicas: Count = Field(2, description="Pods when `autoscaling` is off; ignored when it is on.")
+    command: tuple[str, ...] = Field((), description="Replaces the image's entry point.")
+    args: tuple[str, ...] = Field((), description="Arguments of the command.")
+    probes: ExecProbes = Field(ExecProbes(), description="Health checks by command.")
+
+
+class CronJobContainer(Container):
+    """`app` of a cronjob."""
+
+    command: tuple[str, ...] = Field((), description="Replaces the image's entry point.")
+    args: tuple[str, ...] = Field((), description="Arguments of the command.")
+
+
+class Ingress(Spec):
+    """Access from outside the cluster (guide: ingress)."""
+
+    enabled: bool = Field(False, description="Makes the VirtualService `<app.name>`.")
+    host: Annotated[Annotated[str, checked(names.check_host)] | None, OrEmpty] = Field(
+        None,
+        description="Host name; belongs to one app of one team. Required when enabled.",
+        examples=["my-api.apps.sre.example.com"],
+    )
+    gateway: str | None = Field(
+        None,
+        description="Istio gateway, one of the stack's; default: the stack's first (`istio-system/sre-gateway`).",
+        examples=["istio-system/sre-gateway"],
+    )
+
+
+class Autoscaling(Spec):
+    """HorizontalPodAutoscaler by CPU (guide: autoscaling)."""
+
+    enabled: bool = Field(True, description="Makes the HorizontalPodAutoscaler `<app.name>`.")
+    min_replicas: Positive = Field(2, description="Fewest pods; 2 or more keeps the app available.")
+    max_replicas: Positive = Field(10, description="Most pods.")
+    target_cpu_utilization: Positive = Field(
+        80,
+        alias="targetCPUUtilization",
+        description="Per cent of the CPU request above which pods are added.",
+    )
+
+
+class WorkerAutoscaling(Autoscaling):
+    """The same for a worker, where it is off unless asked for."""
+
+    enabled: bool = Field(False, description="Makes the HorizontalPodAutoscaler `<app.name>`.")
+
+
+class ServiceMonitor(Spec):
+    """Prometheus scraping of the app's own port (guide: serviceMonitor)."""
+
+    enabled: bool = Field(True, description="Makes the ServiceMonitor `<app.name>`.")
+    interval: Duration = Field("30s", description="Time between scrapes.")
+    path: UrlPath = Field("/metrics", description="Path of the metrics.")
+
+
+class WorkerServiceMonitor(ServiceMonitor):
+    """Prometheus scraping of a port of its own."""
+
+    enabled: bool = Field(
+        True,
+        description="Makes the ServiceMonitor `<app.name>` and the Service `<app.name>-metrics`.",
+    )
+    port: Port = Field(9090, description="Port of the metrics.")
+
+
+class CronJobServiceMonitor(WorkerServiceMonitor):
+    """The same for a cronjob, where it is off unless asked for."""
+
+    enabled: bool = Field(
+        False,
+        description="Makes the ServiceMonitor `<app.name>` and the Service `<app.name>-metrics`.",
+    )
+
+
+class PodDisruptionBudget(Spec):
+    """Keeps the app available while nodes are drained (guide: podDisruptionBudget)."""
+
+    enabled: bool = Field(True, description="Makes the PodDisruptionBudget `<app.name>`.")
+    min_available: Annotated[int | str, AfterValidator(_check_min_available)] = Field(
+        1, description="Pods that must keep running: a number, or a percentage such as 50%."
+    )
+
+
+class ServiceAccount(Spec):
+    """The identity the app's pods run as."""
+
+    create: bool = Field(
+        True,
+        description="Makes the ServiceAccount `<app.name>`; otherwise the pods run as the namespace's `default`.",
+    )
+
+
+class Alert(Spec):
+    """One Prometheus alert on the app's metrics."""
+
+    name: Annotated[
+        str,
+        matching(
+            r"[A-Za-z_][A-Za-z0-9_]*", "is not an alert's name; write one such as HighErrorRate"
+        ),
+    ] = Field(description="Name of the alert.", examples=["HighErrorRate"])
+    expr: str = Field(
+        min_length=1,
+        description="PromQL expression that is true while something is wrong.",
+        examples=["'rate(http_errors_total[5m]) > 0.05'"],
+    )
+    for_: Duration = Field(
+        "10m", alias="for", description="How long it must be true before the alert fires."
+    )
+    severity: Literal["info", "warning", "critical"] = Field(
+        "warning", description="How urgent it is; decides who is told."
+    )
+    summary: str = Field("", description="What a person reads first.")
+
+
+class Schedule(Spec):
+    """When a cronjob runs and how (guide: sre-cronjob)."""
+
+    cron: Annotated[str, checked(check_schedule)] = Field(
+        description="Five fields: minute, hour, day of month, month, day of week.",
+        examples=['"0 2 * * *"'],
+    )
+    timezone: Annotated[str, checked(check_timezone), BeforeValidator(_utc_if_empty)] = Field(
+        "Etc/UTC",
+        description="IANA time zone of the schedule.",
+        examples=['"America/New_York"'],
+    )
+    concurrency_policy: Literal["Allow", "Forbid", "Replace"] = Field(
+        "Forbid", description="What happens when the last run is still going."
+    )
+    active_deadline_seconds: Positive = Field(
+        3600, description="Seconds after which a run is stopped."
+    )
+    backoff_limit: Count = Field(3, description="Retries before a run counts as failed.")
+    restart_policy: Literal["Never", "OnFailure"] = Field(
+        "Never", description="Whether a failed container restarts in its pod."
+    )
+    successful_jobs_history_limit: Count = Field(3, description="Finished runs that are kept.")
+    failed_jobs_history_limit: Count = Field(3, description="Failed runs that are kept.")
+
+
+class BaseApp(Spec):
+    """What the three archetypes have in common."""
+
+    archetype: Literal["web-app", "worker", "cronjob"]
+    app: Container
+    service_monitor: ServiceMonitor
+    network_policy: NetworkPolicy = Field(NetworkPolicy(), description="Network access.")
+    service_account: ServiceAccount = Field(ServiceAccount(), description="The pods' identity.")
+    alerts: tuple[Alert, ...] = Field(
+        (), description="Prometheus alerts; any make the PrometheusRule `<app.name>`."
+    )
+
+    @property
+    def name(self) -> str:
+        return self.app.name
+
+    @property
+    def secret_refs(self) -> tuple[str, ...]:
+        """Names of the secrets its variables come from, each once."""
+        return tuple(sorted({env.secret_ref for env in self.app.env if env.secret_ref}))
+
+
+class WebApp(BaseApp):
+    """HTTP services that serve users or other services (guide: sre-web-app)."""
+
+    archetype: Literal["web-app"] = Field(description="The archetype.")
+    app: WebAppContainer = Field(description="The app itself.")
+    ingress: Ingress = Field(Ingress(), description="Access from outside the cluster.")
+    autoscaling: Autoscaling = Field(Autoscaling(), description="Number of pods by CPU.")
+    service_monitor: ServiceMonitor = Field(ServiceMonitor(), description="Prometheus scraping.")
+    pod_disruption_budget: PodDisruptionBudget = Field(
+        PodDisruptionBudget(), description="Availability while nodes are drained."
+    )
+
+
+class Worker(BaseApp):
+    """Background processors without inbound traffic (guide: sre-worker)."""
+
+    archetype: Literal["worker"] = Field(description="The archetype.")
+    app: WorkerContainer = Field(description="The app itself.")
+    autoscaling: WorkerAutoscaling = Field(
+        WorkerAutoscaling(), description="Number of pods by CPU."
+    )
+    service_monitor: WorkerServiceMonitor = Field(
+        WorkerServiceMonitor(), description="Prometheus scraping of a metrics port."
+    )
+    pod_disruption_budget: PodDisruptionBudget = Field(
+        PodDisruptionBudget(), description="Availability while nodes are drained."
+    )
+
+
+class CronJob(BaseApp):
+    """Tasks on a schedule (guide: sre-cronjob)."""
+
+    archetype: Literal["cronjob"] = Field(description="The archetype.")
+    app: CronJobContainer = Field(description="The app itself.")
+    schedule: Schedule = Field(description="When it runs and how.")
+    service_monitor: CronJobServiceMonitor = Field(
+        CronJobServiceMonitor(), description="Prometheus scraping of a metrics port."
+    )
+
+
+AnyApp = Annotated[WebApp | Worker | CronJob, Field(discriminator="archetype")]

@@ -1,0 +1,401 @@
+"""Checks across the keys of one team's file: what no single value can tell by itself."""
+
+import ipaddress
+from collections.abc import Iterator, Mapping
+
+from specs.app import (
+    PULL_SECRET,
+    AnyApp,
+    Container,
+    CronJob,
+    EnvVar,
+    Ingress,
+    PodDisruptionBudget,
+    WebApp,
+    Worker,
+)
+from specs.credentials import looks_like_credential
+from specs.names import nearest
+from specs.network import (
+    EgressRule,
+    IngressRule,
+    LabelSelector,
+    NetworkPolicy,
+    NetworkPolicyPeer,
+    NetworkPolicyPort,
+)
+from specs.problem import Loc
+from specs.resources import resolve
+from specs.settings import Settings
+from specs.team import LimitRange, Team
+
+Finding = tuple[Loc, str]
+
+# The six NetworkPolicies of each namespace (guide: Default network rules).
+TENANT_POLICIES = (
+    "default-deny-all",
+    "allow-dns",
+    "allow-monitoring",
+    "allow-istio-gateway",
+    "allow-same-namespace",
+    "allow-https-egress",
+)
+
+# A CronJob's name plus the 11 characters of a run must fit a label (Kubernetes: CronJob).
+_CRONJOB_NAME_MAX = 52
+_SERVICE_NAME_MAX = 63
+_METRICS_SUFFIX = "-metrics"
+
+# Ports that Istio's sidecar listens on in every pod (Istio: Ports used by Istio).
+_SIDECAR_PORTS = frozenset({15000, 15001, 15002, 15004, 15006, 15008, 15020, 15021, 15053, 15090})
+
+
+def metrics_service(app: AnyApp) -> str | None:
+    """Name of the headless Service that Prometheus finds a worker's or cronjob's metrics by."""
+    if isinstance(app, WebApp) or not app.service_monitor.enabled:
+        return None
+    return app.name + _METRICS_SUFFIX
+
+
+def check_team(team: Team, settings: Settings, file_stem: str) -> Iterator[Finding]:
+    """Everything that is wrong with a team whose values are sound one by one."""
+    yield from _check_name(team, settings, file_stem)
+    yield from _check_access(team)
+    yield from _check_limit_range(team.limit_range)
+    if not team.registry.signatures.enforce and not team.registry.signatures.reason:
+        loc: Loc = ("registry", "signatures", "enforce")
+        yield loc, "is off without a reason; add `reason` beside it, or leave it on"
+    for index, app in enumerate(team.apps):
+        yield from _check_app(team, app, ("apps", index), settings)
+    yield from _check_objects(team)
+
+
+def _check_name(team: Team, settings: Settings, file_stem: str) -> Iterator[Finding]:
+    if team.name != file_stem:
+        yield (
+            ("team",),
+            f"'{team.name}' is not the file's name; write {file_stem}, or rename the file to {team.name}.yaml",
+        )
+    elif team.name in settings.platform_namespaces or team.name.startswith("kube-"):
+        yield ("team",), f"'{team.name}' is a namespace of the platform; choose another name"
+    elif team.name in settings.harbor.shared_projects:
+        yield ("team",), f"'{team.name}' is a shared registry project; choose another name"
+
+
+def _check_access(team: Team) -> Iterator[Finding]:
+    for key, groups in (("developers", team.developers), ("viewers", team.viewers)):
+        for index, group in enumerate(groups):
+            if group in groups[:index]:
+                yield ("access", key, index), f"'{group}' stands here twice; keep one"
+    for index, group in enumerate(team.viewers):
+        if group in team.developers:
+            # Harbor knows one role a group.
+            yield (
+                ("access", "viewers", index),
+                f"'{group}' is among the developers too; keep it in one of the two",
+            )
+
+
+def _check_limit_range(limits: LimitRange) -> Iterator[Finding]:
+    for resource in ("cpu", "memory"):
+        bounds = [
+            ("min", getattr(limits.min, resource)),
+            ("defaultRequest", getattr(limits.default_request, resource)),
+            ("default", getattr(limits.default, resource)),
+            ("max", getattr(limits.max, resource)),
+        ]
+        given = [(name, bound) for name, bound in bounds if bound is not None]
+        for (low_name, low), (high_name, high) in zip(given, given[1:], strict=False):
+            if low.value > high.value:
+                yield (
+                    ("limitRange", low_name, resource),
+                    f"{low} is over limitRange.{high_name}.{resource} {high}; lower it or raise the other",
+                )
+
+
+def _check_app(team: Team, app: AnyApp, at: Loc, settings: Settings) -> Iterator[Finding]:
+    container = app.app
+    inner: Loc = (*at, "app")
+    yield from _check_app_name(app, inner)
+    if container.team is not None and container.team != team.name:
+        yield (
+            (*inner, "team"),
+            f"'{container.team}' is not this file's team; write {team.name} or leave it out",
+        )
+    yield from _check_image(team, container, inner, settings)
+    yield from _check_env(container.env, (*inner, "env"))
+    yield from _check_resources(team, container, (*inner, "resources"))
+    yield from _check_writable_paths(container, (*inner, "writablePaths"))
+    yield from _check_network(app.network_policy, (*at, "networkPolicy"))
+    seen: set[str] = set()
+    for index, alert in enumerate(app.alerts):
+        if alert.name in seen:
+            yield (*at, "alerts", index, "name"), f"'{alert.name}' stands here twice; rename one"
+        seen.add(alert.name)
+    if isinstance(app, WebApp):
+        yield from _check_port(app.app.port, (*inner, "port"))
+        yield from _check_ingress(app.ingress, (*at, "ingress"), settings)
+    elif app.service_monitor.enabled:
+        yield from _check_port(app.service_monitor.port, (*at, "serviceMonitor", "port"))
+    if isinstance(app, WebApp | Worker):
+        yield from _check_scaling(app, at)
+
+
+def _check_app_name(app: AnyApp, inner: Loc) -> Iterator[Finding]:
+    loc, name = (*inner, "name"), app.name
+    if isinstance(app, CronJob) and len(name) > _CRONJOB_NAME_MAX:
+        yield (
+            loc,
+            f"has {len(name)} characters, and a cronjob's runs leave room for {_CRONJOB_NAME_MAX}; shorten it",
+        )
+        return
+    metrics = metrics_service(app)
+    if metrics and len(metrics) > _SERVICE_NAME_MAX:
+        most = _SERVICE_NAME_MAX - len(_METRICS_SUFFIX)
+        yield (
+            loc,
+            f"has {len(name)} characters, and its Service {metrics[:12]}... leaves room for {most}; shorten it",
+        )
+    elif (metrics or isinstance(app, WebApp)) and name[:1].isdigit():
+        # A Service is named by an RFC 1035 label.
+        yield loc, f"'{name}' begins with a digit, which its Service cannot; begin with a letter"
+
+
+def _check_image(
+    team: Team, container: Container, inner: Loc, settings: Settings
+) -> Iterator[Finding]:
+    loc: Loc = (*inner, "image", "repository")
+    repository, registry = container.image.repository, settings.harbor.host
+    host, _, path = repository.partition("/")
+    project, _, image = path.partition("/")
+    suggestion = f"{registry}/{team.name}/{image or container.name}"
+    if host != registry:
+        yield (
+            loc,
+            f"'{repository}' is not in the registry {registry}; push it there and write {suggestion}",
+        )
+    elif not image:
+        yield loc, f"'{repository}' names no image; write {suggestion}"
+    elif project != team.name and project not in settings.harbor.shared_projects:
+        shared = ", ".join(settings.harbor.shared_projects) or "none"
+        yield (
+            loc,
+            (
+                f"project '{project}' is neither the team's nor shared (shared: {shared}); "
+                f"write {suggestion}"
+            ),
+        )
+
+
+def _check_env(env: tuple[EnvVar, ...], at: Loc) -> Iterator[Finding]:
+    seen: set[str] = set()
+    for index, variable in enumerate(env):
+        loc: Loc = (*at, index)
+        if variable.name in seen:
+            yield (*loc, "name"), f"'{variable.name}' stands here twice; keep one"
+        seen.add(variable.name)
+        if variable.value is not None and variable.secret_ref is not None:
+            yield loc, "has both value and secretRef; keep one of the two"
+        elif variable.value is None and variable.secret_ref is None:
+            yield loc, "has neither value nor secretRef; add one of the two"
+        elif variable.secret_ref is not None and variable.plain:
+            yield (*loc, "plain"), "goes with value only; remove it"
+        elif variable.value is not None and not variable.plain:
+            reason = looks_like_credential(variable.name, variable.value)
+            if reason:
+                yield (
+                    (*loc, "value"),
+                    f"{reason}; use secretRef, or add `plain: true` if it is no credential",
+                )
+
+
+def _check_resources(team: Team, container: Container, at: Loc) -> Iterator[Finding]:
+    limits = team.limit_range
+    resolved = resolve(container.resources, limits)
+    for resource in ("cpu", "memory"):
+        request = getattr(resolved.requests, resource)
+        limit = getattr(resolved.limits, resource)
+        own_request = getattr(container.resources.requests, resource) is not None
+        own_limit = getattr(container.resources.limits, resource) is not None
+        most = getattr(limits.max, resource)
+        least = getattr(limits.min, resource)
+        request_loc: Loc = (*at, "requests", resource)
+        limit_loc: Loc = (*at, "limits", resource)
+        if own_limit and limit.value > most.value:
+            yield (
+                limit_loc,
+                f"{limit} is over limitRange.max.{resource} {most}; lower it, or raise limitRange.max",
+            )
+        if own_request and least is not None and request.value < least.value:
+            yield (
+                request_loc,
+                f"{request} is under limitRange.min.{resource} {least}; raise it, or lower limitRange.min",
+            )
+        if request.value > limit.value and (own_request or own_limit):
+            if own_request and own_limit:
+                yield (
+                    request_loc,
+                    f"{request} is over the limit {limit}; lower it or raise the limit",
+                )
+            elif own_request:
+                yield (
+                    request_loc,
+                    f"{request} is over the default limit {limit}; give limits.{resource} as well",
+                )
+            else:
+                yield (
+                    limit_loc,
+                    f"{limit} is under the default request {request}; give requests.{resource} as well",
+                )
+
+
+def _check_writable_paths(container: Container, at: Loc) -> Iterator[Finding]:
+    seen: set[str] = set()
+    for index, writable in enumerate(container.writable_paths):
+        if writable.path in seen:
+            yield (*at, index, "path"), f"'{writable.path}' stands here twice; keep one"
+        seen.add(writable.path)
+
+
+def _check_port(port: int, loc: Loc) -> Iterator[Finding]:
+    if port in _SIDECAR_PORTS:
+        yield loc, f"{port} is taken by Istio's sidecar in every pod; use another port such as 8080"
+
+
+def _check_ingress(ingress: Ingress, at: Loc, settings: Settings) -> Iterator[Finding]:
+    if ingress.enabled and ingress.host is None:
+        yield (
+            (*at, "host"),
+            "is missing while ingress is enabled; add it, such as `host: my-api.apps.sre.example.com`",
+        )
+    known = settings.istio.gateways
+    if ingress.gateway is not None and ingress.gateway not in known:
+        hint = nearest(ingress.gateway, known)
+        do = f"did you mean {hint}?" if hint else f"use one of: {', '.join(known)}"
+        yield (*at, "gateway"), f"'{ingress.gateway}' is not a gateway of this stack; {do}"
+
+
+def _check_scaling(app: WebApp | Worker, at: Loc) -> Iterator[Finding]:
+    scaling = app.autoscaling
+    if scaling.enabled and scaling.min_replicas > scaling.max_replicas:
+        yield (
+            (*at, "autoscaling", "minReplicas"),
+            f"{scaling.min_replicas} is over maxReplicas {scaling.max_replicas}; lower it or raise maxReplicas",
+        )
+    replicas = scaling.min_replicas if scaling.enabled else app.app.replicas
+    budget = app.pod_disruption_budget
+    if budget.enabled and replicas and _must_stay(budget, replicas) >= replicas:
+        source = "autoscaling.minReplicas" if scaling.enabled else "app.replicas"
+        fix = (
+            f"raise {source} to 2 or set podDisruptionBudget.enabled to false"
+            if replicas == 1
+            else f"keep minAvailable below {source}"
+        )
+        yield (
+            (*at, "podDisruptionBudget", "minAvailable"),
+            f"{budget.min_available} of {replicas} pods ({source}) must stay, so no node can ever be drained; {fix}",
+        )
+
+
+def _must_stay(budget: PodDisruptionBudget, replicas: int) -> int:
+    """Kubernetes rounds a percentage up to whole pods."""
+    if isinstance(budget.min_available, int):
+        return budget.min_available
+    return -(-int(budget.min_available.removesuffix("%")) * replicas // 100)
+
+
+def _check_network(policy: NetworkPolicy, at: Loc) -> Iterator[Finding]:
+    for key, peers, rules in (
+        ("additionalIngress", "from", policy.additional_ingress),
+        ("additionalEgress", "to", policy.additional_egress),
+    ):
+        for index, rule in enumerate(rules):
+            yield from _check_rule(rule, peers, (*at, key, index))
+
+
+def _check_rule(rule: IngressRule | EgressRule, key: str, at: Loc) -> Iterator[Finding]:
+    for index, peer in enumerate(rule.peers):
+        yield from _check_peer(peer, (*at, key, index))
+    for index, port in enumerate(rule.ports):
+        yield from _check_port_range(port, (*at, "ports", index))
+    everyone = not rule.peers or any(peer.selects_all for peer in rule.peers)
+    every_port = not rule.ports or any(port.selects_all for port in rule.ports)
+    if everyone and every_port:
+        yield at, f"allows everything; name who (`{key}`) or which `ports`"
+
+
+def _check_peer(peer: NetworkPolicyPeer, at: Loc) -> Iterator[Finding]:
+    selectors = {"namespaceSelector": peer.namespace_selector, "podSelector": peer.pod_selector}
+    given = [key for key, selector in selectors.items() if selector is not None]
+    if peer.ip_block is None and not given:
+        yield at, "names nobody; add namespaceSelector, podSelector or ipBlock"
+    elif peer.ip_block is not None and given:
+        yield (*at, "ipBlock"), f"cannot stand beside {given[0]}; make two entries of it"
+    for key, selector in selectors.items():
+        if selector is not None:
+            yield from _check_selector(selector, (*at, key))
+    if peer.ip_block is not None:
+        for index, excluded in enumerate(peer.ip_block.except_):
+            if not _within(excluded, peer.ip_block.cidr):
+                yield (
+                    (*at, "ipBlock", "except", index),
+                    f"{excluded} is not within {peer.ip_block.cidr}; remove it or widen `cidr`",
+                )
+
+
+def _within(inner: str, outer: str) -> bool:
+    try:
+        small, large = ipaddress.ip_network(inner), ipaddress.ip_network(outer)
+    except ValueError:  # told at the value itself
+        return True
+    return small.version == large.version and small != large and small.subnet_of(large)  # type: ignore[arg-type]
+
+
+def _check_selector(selector: LabelSelector, at: Loc) -> Iterator[Finding]:
+    for index, expression in enumerate(selector.match_expressions):
+        needs_values = expression.operator in ("In", "NotIn")
+        loc: Loc = (*at, "matchExpressions", index, "values")
+        if needs_values and not expression.values:
+            yield loc, f"is empty, and {expression.operator} compares with something; add a value"
+        elif not needs_values and expression.values:
+            yield loc, f"goes with In and NotIn only, not {expression.operator}; remove it"
+
+
+def _check_port_range(port: NetworkPolicyPort, at: Loc) -> Iterator[Finding]:
+    if port.end_port is None:
+        return
+    if not isinstance(port.port, int):
+        yield (*at, "endPort"), "needs a number as `port`, where the range begins; add it"
+    elif port.end_port < port.port:
+        yield (*at, "endPort"), f"{port.end_port} is below `port` {port.port}; swap them"
+
+
+def _check_objects(team: Team) -> Iterator[Finding]:
+    """No two apps, and no app and the tenant itself, make an object of one kind and name."""
+    makers: dict[tuple[str, str], str] = {
+        ("NetworkPolicy", name): "the namespace itself" for name in TENANT_POLICIES
+    }
+    makers["ServiceAccount", "default"] = "the namespace itself"
+    makers["ExternalSecret", PULL_SECRET] = "the namespace itself"
+    first: dict[str, int] = {}
+    for index, app in enumerate(team.apps):
+        loc: Loc = ("apps", index, "app", "name")
+        if app.name in first:
+            yield loc, f"'{app.name}' is the name of another app of this team; rename one"
+            continue
+        first[app.name] = index
+        for kind, name in _objects(app).items():
+            for each in name:
+                maker = makers.setdefault((kind, each), f"app '{app.name}'")
+                if maker != f"app '{app.name}'":
+                    yield loc, f"its {kind} '{each}' is made by {maker} already; rename one"
+
+
+def _objects(app: AnyApp) -> Mapping[str, list[str]]:
+    metrics = metrics_service(app)
+    services = [app.name] if isinstance(app, WebApp) else [metrics] if metrics else []
+    return {
+        "Service": services,
+        "NetworkPolicy": [app.name] if app.network_policy.enabled else [],
+        "ServiceAccount": [app.name] if app.service_account.create else [],
+    }

@@ -1,0 +1,191 @@
+"""Whether a schedule and its time zone are ones that a Kubernetes CronJob can run."""
+
+import pkgutil
+import re
+from decimal import Decimal
+from functools import cache
+from typing import NamedTuple
+
+from specs.names import nearest
+
+
+class _Field(NamedTuple):
+    """A field's title, its bounds, and the names that count up from the lower bound."""
+
+    title: str
+    lowest: int
+    highest: int
+    names: tuple[str, ...] = ()
+    hint: str = "write a number in that range, or '*' for any"
+
+
+class _Values(NamedTuple):
+    """What a field allows. `every`: it holds a '*' or '?' without a step."""
+
+    numbers: set[int]
+    every: bool
+
+
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_LONGEST_MONTHS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+_WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+
+_FIELDS = (
+    _Field("minute", 0, 59),
+    _Field("hour", 0, 23),
+    _Field("day of month", 1, 31),
+    _Field("month", 1, 12, _MONTHS, "write a number in that range or a name such as JAN"),
+    _Field("day of week", 0, 6, _WEEKDAYS, "write a number in that range or a name such as MON"),
+)
+
+_DESCRIPTORS = (
+    "@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly",
+)  # fmt: skip
+
+_EVERY = "@every "
+_DURATION_PART = r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)"
+_NANOSECONDS = {
+    "ns": 1,
+    "us": 10**3,
+    "µs": 10**3,  # U+00B5, the micro sign
+    "μs": 10**3,  # U+03BC, the Greek letter
+    "ms": 10**6,
+    "s": 10**9,
+    "m": 60 * 10**9,
+    "h": 3600 * 10**9,
+}
+_LONGEST_DURATION = 2**63 - 1  # nanoseconds, in Go
+
+
+def check_schedule(expression: str) -> None:
+    """Raise ValueError unless `expression` is a schedule that a CronJob accepts and that comes.
+
+    The dialect is that of github.com/robfig/cron/v3 `ParseStandard`, which the API server calls:
+    minute, hour, day of month, month, day of week; or a descriptor such as `@daily` or
+    `@every 1h30m`. Refused although that parser lets them pass: what it does not read as written
+    (`1,,2`, `*-5`, `+5`, an `@every` of zero or less), and days that no month has.
+    """
+    if not expression.strip():
+        raise ValueError("the schedule is empty; write one such as '0 2 * * *'")
+    if expression.startswith(("TZ=", "CRON_TZ=")):
+        raise ValueError("the schedule holds a time zone; write that in schedule.timezone")
+    if expression.startswith(_EVERY):
+        _check_interval(expression)
+    elif expression.startswith("@"):
+        _check_descriptor(expression)
+    else:
+        _check_fields(expression)
+
+
+def check_timezone(name: str) -> None:
+    """Raise ValueError unless `name` is in the IANA time zone database, in its exact spelling."""
+    if name in _zones():
+        return
+    # A likeness lower than this would offer EST for PST.
+    if meant := nearest(name, _zones(), cutoff=0.75):
+        raise ValueError(f"{name!r} is not a time zone; did you mean {meant!r}?")
+    raise ValueError(f"{name!r} is not a time zone; write an IANA name such as 'Europe/Berlin'")
+
+
+@cache
+def _zones() -> frozenset[str]:
+    """The names in the tzdata package: the same on every machine, unlike /usr/share/zoneinfo."""
+    listing = pkgutil.get_data("tzdata", "zones")
+    assert listing is not None, "the tzdata package holds a list of its zones"
+    return frozenset(listing.decode().split())
+
+
+def _check_descriptor(text: str) -> None:
+    if text in _DESCRIPTORS:
+        return
+    if meant := nearest(text, _DESCRIPTORS):
+        raise ValueError(f"{text!r} is not a schedule; did you mean {meant!r}?")
+    known = ", ".join(_DESCRIPTORS)
+    raise ValueError(
+        f"{text!r} is not a schedule; write five fields, '@every 1h' or one of {known}"
+    )
+
+
+def _check_interval(text: str) -> None:
+    duration = text.removeprefix(_EVERY).removeprefix("+")
+    nanoseconds = Decimal(0)
+    if re.fullmatch(f"(?:{_DURATION_PART})+", duration, re.ASCII):
+        for number, unit in re.findall(_DURATION_PART, duration, re.ASCII):
+            nanoseconds += Decimal(number) * _NANOSECONDS[unit]
+    if not 0 < nanoseconds <= _LONGEST_DURATION:
+        raise ValueError(f"{text!r} has no valid duration; write one such as '@every 1h30m'")
+
+
+def _check_fields(expression: str) -> None:
+    texts = expression.split()
+    if len(texts) == 6:
+        raise ValueError(
+            f"{expression!r} has 6 fields, and there is no seconds field; "
+            "write minute, hour, day of month, month and day of week"
+        )
+    if len(texts) != 5:
+        raise ValueError(
+            f"{expression!r} has {len(texts)} field{'s' if len(texts) > 1 else ''}, not 5; "
+            "write minute, hour, day of month, month and day of week"
+        )
+    values = [_parse_field(field, text) for field, text in zip(_FIELDS, texts, strict=True)]
+    _, _, days, months, weekdays = values
+    # Where both are restricted, either is enough: then a weekday comes even if the day does not.
+    if weekdays.every and not days.every:
+        longest = max(_LONGEST_MONTHS[month - 1] for month in months.numbers)
+        if min(days.numbers) > longest:
+            raise ValueError(
+                f"day of month {texts[2]!r} never comes in month {texts[3]!r}; "
+                f"use a day up to {longest}"
+            )
+
+
+def _parse_field(field: _Field, text: str) -> _Values:
+    numbers: set[int] = set()
+    every = False
+    for item in text.split(","):
+        if not item:
+            raise ValueError(f"{field.title} {text!r} has a ',' too many; remove it")
+        span, slash, step_text = item.partition("/")
+        step = _parse_step(field, item, step_text) if slash else 1
+        if span in ("*", "?"):
+            low, high = field.lowest, field.highest
+            every = every or step == 1
+        else:
+            low_text, dash, high_text = span.partition("-")
+            low = high = _parse_number(field, span, low_text)
+            if dash:
+                high = _parse_number(field, span, high_text)
+            elif slash:
+                high = field.highest
+        if low > high:
+            raise ValueError(
+                f"{field.title} {span!r} runs backwards; "
+                f"split it in two: {_span(low, field.highest)},{_span(field.lowest, high)}"
+            )
+        numbers.update(range(low, high + 1, step))
+    return _Values(numbers, every)
+
+
+def _parse_number(field: _Field, span: str, text: str) -> int:
+    if text.lower() in field.names:
+        return field.lowest + field.names.index(text.lower())
+    number = int(text) if re.fullmatch("[0-9]{1,9}", text) else -1
+    if field.lowest <= number <= field.highest:
+        return number
+    hint = "use 0 for Sunday" if field.names is _WEEKDAYS and number == 7 else field.hint
+    shown = span if text in ("", "*", "?") else text
+    raise ValueError(f"{field.title} {shown!r} is not {field.lowest}-{field.highest}; {hint}")
+
+
+def _parse_step(field: _Field, item: str, text: str) -> int:
+    step = int(text) if re.fullmatch("[0-9]{1,9}", text) else 0
+    if step == 0:
+        raise ValueError(
+            f"{field.title} {item!r} has the step {text!r}; write a number above 0, as in '*/5'"
+        )
+    return step
+
+
+def _span(low: int, high: int) -> str:
+    return str(low) if low == high else f"{low}-{high}"

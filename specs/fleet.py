@@ -1,0 +1,144 @@
+"""The teams of a stack: which files they are, and what no two teams may claim."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from specs.app import WebApp
+from specs.load import TeamFile, load_team
+from specs.names import nearest
+from specs.problem import WHOLE_FILE, Loc, Problem
+from specs.settings import Settings
+from specs.team import Team
+
+SUFFIX = ".yaml"
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """The stack's teams in the order of their names; not to be used while there are problems."""
+
+    teams: tuple[Team, ...]
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True)
+class TeamsFolder:
+    """A folder of team files; `shown` is how messages name it."""
+
+    path: Path
+    shown: str
+
+    def files(self) -> list[Path]:
+        return sorted(self.path.glob(f"*{SUFFIX}"))
+
+    def shown_as(self, file: Path) -> str:
+        return f"{self.shown}/{file.name}"
+
+    def problems(self) -> Iterator[Problem]:
+        """What is wrong with the folder itself, beside what is in its files."""
+        if not self.path.is_dir():
+            message = "there is no such folder; check the path"
+            yield Problem(self.shown, 1, 1, WHOLE_FILE, message)
+        for file in sorted(self.path.glob("*.yml")):
+            message = f"would be passed over; rename it to {file.stem}{SUFFIX}"
+            yield Problem(self.shown_as(file), 1, 1, WHOLE_FILE, message)
+
+
+def validate_folder(folder: TeamsFolder, settings: Settings) -> Fleet:
+    """All files of the folder."""
+    files = [load_team(file, folder.shown_as(file), settings) for file in folder.files()]
+    return _fleet(files, (), settings, folder.problems())
+
+
+def validate_files(
+    files: Sequence[tuple[Path, str]], folder: TeamsFolder, settings: Settings
+) -> Fleet:
+    """Some files (path and how messages name it); one that stands in the folder is held against the others there."""
+    loaded = [load_team(file, shown, settings) for file, shown in files]
+    named = {file.resolve() for file, _ in files}
+    others = folder.files() if any(f.parent == folder.path.resolve() for f in named) else []
+    beside = [file for file in others if file.resolve() not in named]
+    return _fleet(loaded, _rivals(loaded, beside, folder, settings), settings, ())
+
+
+def load_stack(folder: TeamsFolder, settings: Settings) -> Fleet:
+    """The teams that the stack holds; other teams' files count only for what they claim."""
+    if settings.teams == "*":
+        return validate_folder(folder, settings)
+    files = [folder.path / f"{name}{SUFFIX}" for name in sorted(settings.teams)]
+    loaded = [load_team(file, folder.shown_as(file), settings) for file in files if file.exists()]
+    others = [file for file in folder.files() if file not in files]
+    return _fleet(loaded, _rivals(loaded, others, folder, settings), settings, ())
+
+
+def missing_teams(folder: TeamsFolder, settings: Settings) -> Iterator[tuple[int, str]]:
+    """Teams that the stack's config names and that have no file: their index in `teams` and what to do."""
+    if settings.teams == "*":
+        return
+    known = [file.stem for file in folder.files()]
+    for index, name in enumerate(settings.teams):
+        if name not in known:
+            hint = nearest(name, known)
+            do = f"did you mean {hint}?" if hint else f"add {folder.shown}/{name}{SUFFIX}"
+            yield index, f"'{name}' has no file in {folder.shown}; {do}"
+
+
+def _rivals(
+    loaded: Sequence[TeamFile], others: Iterable[Path], folder: TeamsFolder, settings: Settings
+) -> list[TeamFile]:
+    """Those of the other files that may claim what a loaded one claims.
+
+    Only files that hold the bytes of a claim are parsed: the cost of one team's stack does not
+    grow with the number of teams.
+    """
+    claims = {value.encode() for file in loaded for _, value, _ in _claims(file, settings)}
+    rivals = []
+    for file in others:
+        try:
+            content = file.read_bytes()
+        except OSError:  # that team's own stack tells it
+            continue
+        if any(claim in content for claim in claims):
+            rivals.append(load_team(file, folder.shown_as(file), settings))
+    return rivals
+
+
+def _fleet(
+    files: Sequence[TeamFile],
+    rivals: Iterable[TeamFile],
+    settings: Settings,
+    found: Iterable[Problem],
+) -> Fleet:
+    problems = [*found, *(problem for file in files for problem in file.problems)]
+    problems += _contested(files, rivals, settings)
+    return Fleet(tuple(file.team for file in files if file.team), tuple(sorted(problems)))
+
+
+def _contested(
+    files: Sequence[TeamFile], rivals: Iterable[TeamFile], settings: Settings
+) -> Iterator[Problem]:
+    """A problem at each claim that came second; rivals come first, so that it is told in the files asked about."""
+    owners: dict[tuple[str, str], str] = {}
+    for file in rivals:
+        for kind, value, loc in _claims(file, settings):
+            owners.setdefault((kind, value), file.problem(loc, "").file)
+    for file in files:
+        for kind, value, loc in _claims(file, settings):
+            here = file.problem(loc, "")
+            owner = owners.setdefault((kind, value), f"{here.file}:{here.line}")
+            if owner != f"{here.file}:{here.line}":
+                yield file.problem(loc, f"{kind} '{value}' is taken in {owner}; choose another")
+
+
+def _claims(file: TeamFile, settings: Settings) -> Iterator[tuple[str, str, Loc]]:
+    """What one team takes from all others: what it is, its value, and where the file says so."""
+    if file.team is None:
+        return
+    for index, app in enumerate(file.team.apps):
+        if isinstance(app, WebApp) and app.ingress.enabled and app.ingress.host:
+            yield "host", app.ingress.host, ("apps", index, "ingress", "host")
+    if settings.openbao.oidc_accessor:
+        # OpenBao ties a group of an OIDC mount to one identity group.
+        for index, group in enumerate(file.team.developers):
+            yield "developers' group", group, ("access", "developers", index)

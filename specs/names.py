@@ -1,0 +1,130 @@
+"""Grammars of the names in a team's file, as Kubernetes, DNS, Istio and OCI define them."""
+
+import difflib
+import re
+from collections.abc import Iterable
+
+DNS_LABEL_MAX = 63  # RFC 1123; also the limit of a label's value in Kubernetes
+DNS_NAME_MAX = 253  # RFC 1123; the limit of most object names in Kubernetes
+TAG_MAX = 128  # OCI distribution specification
+
+_HOST_EXAMPLE = "my-api.apps.sre.example.com"
+_CLUSTER_SUFFIXES = (".svc", ".cluster.local")
+_DIGEST = re.compile(r"@|sha(?:256|512):")
+
+
+def check_dns_label(text: str, max_length: int = DNS_LABEL_MAX) -> None:
+    """Raise ValueError unless `text` is a DNS-1123 label of at most `max_length` characters."""
+    _check_length(text, max_length)
+    _check_label(text)
+
+
+def check_dns_name(text: str) -> None:
+    """Raise ValueError unless `text` is a DNS-1123 subdomain: labels joined by dots.
+
+    As in Kubernetes only the whole is limited (253 characters), not each label.
+    """
+    _check_length(text, DNS_NAME_MAX)
+    for label in _labels(text):
+        _check_label(label)
+
+
+def check_host(text: str) -> None:
+    """Raise ValueError unless `text` is a public host name that an Istio VirtualService can claim.
+
+    That is a lower-case DNS name of two labels or more: no wildcard, scheme, port, path, IP address
+    or name of a Service inside the cluster.
+    """
+    instead = f"write only the host name, such as {_HOST_EXAMPLE}"
+    if "@" in text:  # not shown: a password may stand before it
+        raise ValueError(f"the host holds a user name or an '@'; {instead}")
+    _check_length(text, DNS_NAME_MAX)
+    if "://" in text:
+        raise ValueError(f"{text!r} holds a scheme; {instead}")
+    if "/" in text:
+        raise ValueError(f"{text!r} holds a path; {instead}")
+    if text.count(":") > 1 or text.rpartition(".")[2].isdecimal():
+        raise ValueError(
+            f"{text!r} is an IP address, not a host name; write one such as {_HOST_EXAMPLE}"
+        )
+    if ":" in text:
+        raise ValueError(f"{text!r} holds a port; {instead}")
+    if "*" in text:
+        raise ValueError(
+            f"{text!r} holds a wildcard; write one full host name, such as {_HOST_EXAMPLE}"
+        )
+    labels = _labels(text)
+    for label in labels:
+        check_dns_label(label)
+    if len(labels) == 1:
+        raise ValueError(
+            f"{text!r} has no domain; write the full host name, such as {_HOST_EXAMPLE}"
+        )
+    if text.endswith(_CLUSTER_SUFFIXES):
+        raise ValueError(
+            f"{text!r} is a name inside the cluster; write the host name that users call, "
+            f"such as {_HOST_EXAMPLE}"
+        )
+
+
+def check_env_name(text: str) -> None:
+    """Raise ValueError unless `text` is a C identifier, which every shell and runtime can read."""
+    if not text:
+        raise ValueError("the name is empty; write one such as LOG_LEVEL")
+    _check_characters(text, "A-Za-z0-9_", "letters, digits and '_'")
+    if text[0].isdecimal():
+        raise ValueError(f"{text!r} starts with a digit; start with a letter or '_'")
+
+
+def check_tag(text: str) -> None:
+    """Raise ValueError unless `text` is an OCI image tag that names a version.
+
+    Refused beyond the grammar: `latest` in any case, and a digest, which is no part of a tag.
+    """
+    if not text:
+        raise ValueError('the tag is empty; pin a version such as "v1.0.0"')
+    if text.lower() == "latest":
+        raise ValueError(f'{text!r} is not a version; pin one such as "v1.0.0"')
+    if _DIGEST.search(text):
+        raise ValueError(f'{text!r} holds a digest; write only the version, such as "v1.0.0"')
+    _check_length(text, TAG_MAX)
+    _check_characters(text, "A-Za-z0-9_.-", "letters, digits, '_', '.' and '-'")
+    if text[0] in ".-":
+        raise ValueError(f"{text!r} starts with {text[0]!r}; start with a letter, a digit or '_'")
+
+
+def nearest(word: str, candidates: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """The candidate most like `word`, for a "did you mean" hint; None if none comes close.
+
+    Case does not count. `cutoff` is the least likeness that counts as close: 0 (any) to 1 (equal).
+    """
+    by_folded = {candidate.lower(): candidate for candidate in candidates}
+    found = difflib.get_close_matches(word.lower(), by_folded, n=1, cutoff=cutoff)
+    return by_folded[found[0]] if found else None
+
+
+def _labels(text: str) -> list[str]:
+    labels = text.split(".")
+    if "" in labels:
+        raise ValueError(f"{text!r} has a '.' too many; put single dots between labels only")
+    return labels
+
+
+def _check_label(label: str) -> None:
+    _check_characters(label, "a-z0-9-", "lower-case letters, digits and '-'")
+    for end, verb in ((label[0], "starts"), (label[-1], "ends")):
+        if end == "-":
+            raise ValueError(f"{label!r} {verb} with '-'; start and end with a letter or digit")
+
+
+def _check_length(text: str, most: int) -> None:
+    if not text:
+        raise ValueError(f"the name is empty; write 1 to {most} characters")
+    if len(text) > most:
+        raise ValueError(f"{text[:40]!r}... has {len(text)} characters; use {most} at most")
+
+
+def _check_characters(text: str, allowed: str, described: str) -> None:
+    """`allowed` is the inside of a regular expression's character class."""
+    if wrong := re.search(f"[^{allowed}]", text):
+        raise ValueError(f"{text!r} holds {wrong[0]!r}; use {described} only")

@@ -1,0 +1,160 @@
+"""An app's own network rules: Kubernetes' NetworkPolicy peers and ports, as a team may write them."""
+
+import ipaddress
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from specs.base import Port, Spec, checked
+
+_LABEL_VALUE = re.compile(r"([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?")
+_LABEL_KEY = re.compile(
+    r"([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?"
+)
+_PORT_NAME = re.compile(r"(?=.*[a-z])[a-z0-9]([a-z0-9-]{0,13}[a-z0-9])?")
+
+
+def _check_label_key(value: str) -> None:
+    if not _LABEL_KEY.fullmatch(value):
+        raise ValueError(
+            f"'{value}' is not a label key; write one such as kubernetes.io/metadata.name"
+        )
+
+
+def _check_label_value(value: str) -> None:
+    if not _LABEL_VALUE.fullmatch(value):
+        raise ValueError(
+            f"'{value}' is not a label value; use up to 63 letters, digits, '-', '_' and '.'"
+        )
+
+
+def _check_cidr(value: str) -> None:
+    try:
+        ipaddress.ip_network(value)
+    except ValueError:
+        try:
+            network = str(ipaddress.ip_network(value, strict=False))
+        except ValueError:
+            raise ValueError(f"'{value}' is not a CIDR; write one such as 10.200.0.0/16") from None
+        raise ValueError(f"'{value}' has host bits set; write {network}") from None
+    if "/" not in value:
+        raise ValueError(f"'{value}' has no prefix length; write {value}/32 for one address")
+
+
+def _check_port(value: int | str) -> int | str:
+    if isinstance(value, str) and not _PORT_NAME.fullmatch(value):
+        raise ValueError(f"'{value}' is not a port's name; write a number, or a name such as http")
+    return value
+
+
+LabelKey = Annotated[str, checked(_check_label_key)]
+LabelValue = Annotated[str, checked(_check_label_value)]
+Cidr = Annotated[str, checked(_check_cidr)]
+
+
+class LabelSelectorRequirement(Spec):
+    """One expression of a label selector."""
+
+    key: LabelKey = Field(description="The label's key.")
+    operator: Literal["In", "NotIn", "Exists", "DoesNotExist"] = Field(
+        description="How the label is compared."
+    )
+    values: tuple[LabelValue, ...] = Field(
+        (), description="What it is compared with: for In and NotIn only, and then at least one."
+    )
+
+
+class LabelSelector(Spec):
+    """Which namespaces or pods a peer means; an empty one means all of them."""
+
+    match_labels: dict[LabelKey, LabelValue] = Field({}, description="Labels that must be equal.")
+    match_expressions: tuple[LabelSelectorRequirement, ...] = Field(
+        (), description="Further conditions on labels."
+    )
+
+    @property
+    def selects_all(self) -> bool:
+        return not self.match_labels and not self.match_expressions
+
+
+class IPBlock(Spec):
+    """A range of addresses outside the cluster."""
+
+    cidr: Cidr = Field(description="The range.", examples=["10.200.0.0/16"])
+    except_: tuple[Cidr, ...] = Field(
+        (), alias="except", description="Ranges within `cidr` that are left out."
+    )
+
+
+class NetworkPolicyPeer(Spec):
+    """Who is at the other end: pods (by namespace, by label, or both) or an address range."""
+
+    namespace_selector: LabelSelector | None = Field(
+        None, description="Namespaces by their labels; with `podSelector`, pods in them."
+    )
+    pod_selector: LabelSelector | None = Field(
+        None, description="Pods by their labels; without `namespaceSelector`, of the own namespace."
+    )
+    ip_block: IPBlock | None = Field(None, description="Addresses; not together with selectors.")
+
+    @property
+    def selects_all(self) -> bool:
+        """Whether it puts no bound on who: every namespace, or every address."""
+        if self.ip_block is not None:
+            return self.ip_block.cidr.endswith("/0") and not self.ip_block.except_
+        everywhere = self.namespace_selector is not None and self.namespace_selector.selects_all
+        return everywhere and (self.pod_selector is None or self.pod_selector.selects_all)
+
+
+class NetworkPolicyPort(Spec):
+    """A port, or a range of them."""
+
+    port: Annotated[Port | str, AfterValidator(_check_port)] | None = Field(
+        None, description="Number or name of the port; without it, every port of the protocol."
+    )
+    end_port: Port | None = Field(None, description="Last port of a range that begins at `port`.")
+    protocol: Literal["TCP", "UDP", "SCTP"] = Field("TCP", description="Transport protocol.")
+
+    @property
+    def selects_all(self) -> bool:
+        return self.port is None or (self.port == 1 and self.end_port == 65535)
+
+
+class IngressRule(Spec):
+    """Who may connect to the app's pods, on which ports."""
+
+    from_: tuple[NetworkPolicyPeer, ...] = Field(
+        (), alias="from", description="Who may connect; left out, everybody."
+    )
+    ports: tuple[NetworkPolicyPort, ...] = Field((), description="On which ports; left out, all.")
+
+    @property
+    def peers(self) -> tuple[NetworkPolicyPeer, ...]:
+        return self.from_
+
+
+class EgressRule(Spec):
+    """Where the app's pods may connect to, on which ports."""
+
+    to: tuple[NetworkPolicyPeer, ...] = Field((), description="Where to; left out, everywhere.")
+    ports: tuple[NetworkPolicyPort, ...] = Field((), description="On which ports; left out, all.")
+
+    @property
+    def peers(self) -> tuple[NetworkPolicyPeer, ...]:
+        return self.to
+
+
+class NetworkPolicy(Spec):
+    """Controls network access to and from the app's pods (guide: networkPolicy)."""
+
+    enabled: bool = Field(
+        True,
+        description="Makes the NetworkPolicy `<app.name>`; the namespace's own policies stand either way.",
+    )
+    additional_ingress: tuple[IngressRule, ...] = Field(
+        (), description="Rules beside the default ones: who else may connect."
+    )
+    additional_egress: tuple[EgressRule, ...] = Field(
+        (), description="Rules beside the default ones: where else the app may connect to."
+    )

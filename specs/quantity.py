@@ -1,0 +1,75 @@
+"""Kubernetes quantities of CPU and memory, read exactly: '500m' is one half, '1Ki' is 1024."""
+
+import re
+from decimal import Decimal
+from fractions import Fraction
+
+_SCALES = {
+    "n": Fraction(1, 10**9), "u": Fraction(1, 10**6), "m": Fraction(1, 10**3), "": Fraction(1),
+    "k": Fraction(10**3), "M": Fraction(10**6), "G": Fraction(10**9),
+    "T": Fraction(10**12), "P": Fraction(10**15), "E": Fraction(10**18),
+    "Ki": Fraction(2**10), "Mi": Fraction(2**20), "Gi": Fraction(2**30),
+    "Ti": Fraction(2**40), "Pi": Fraction(2**50), "Ei": Fraction(2**60),
+}  # fmt: skip
+
+_QUANTITY = re.compile(
+    r"(?P<number>[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+))"
+    r"(?:(?P<unit>[numkMGTPE]|[KMGTPE]i)|[eE](?P<exponent>[+-]?[0-9]{1,3}))?"
+)
+_MOST_CHARACTERS = 64
+_MOST = 2**63 - 1  # resource.Quantity's bound; it silently caps what is above
+_MEBIBYTE = 2**20
+_MILLI = Fraction(1, 1000)
+
+
+def parse(text: str) -> Fraction:
+    """The value of a Kubernetes `resource.Quantity`, in its base unit (CPUs, bytes, objects).
+
+    Exact, where Kubernetes rounds what is finer than 1n up. Raises ValueError for what the API
+    server would not parse, and for what is beyond 2^63-1.
+    """
+    return _split(text)[2]
+
+
+def check_cpu(text: str) -> Fraction:
+    """A container's CPUs. Raises ValueError unless they are above zero and in whole thousandths."""
+    value = parse(text)
+    if value <= 0:
+        raise ValueError(f"{text!r} is not above zero; write CPUs such as 500m or 2")
+    if value % _MILLI:
+        raise ValueError(f"{text!r} is finer than 1m; write CPUs in whole thousandths such as 500m")
+    return value
+
+
+def check_memory(text: str) -> Fraction:
+    """Bytes of memory. Raises ValueError unless above zero, whole and credible.
+
+    A number below 1Mi without a unit, and one with the unit m (thousandths), lacks its Mi.
+    """
+    number, unit, value = _split(text)
+    if value <= 0:
+        raise ValueError(f"{text!r} is not above zero; write memory such as 128Mi")
+    if unit in ("n", "u", "m") or (unit == "" and value < _MEBIBYTE):
+        raise ValueError(f"{text} is {_decimal(value)} bytes; write {number.lstrip('+')}Mi")
+    if value.denominator != 1:
+        raise ValueError(f"{text} is {_decimal(value)} bytes; write a whole number such as 128Mi")
+    return value
+
+
+def _split(text: str) -> tuple[str, str, Fraction]:
+    """The number and the unit as written, and the value of both. An exponent belongs to neither."""
+    match = _QUANTITY.fullmatch(text) if len(text) <= _MOST_CHARACTERS else None
+    if match is None:
+        shown = text[:_MOST_CHARACTERS]
+        raise ValueError(
+            f"{shown!r} is not a quantity; write a number with a unit such as 128Mi or 500m"
+        )
+    number, unit, exponent = match["number"], match["unit"] or "", int(match["exponent"] or 0)
+    value = Fraction(number) * _SCALES[unit] * Fraction(10) ** exponent
+    if abs(value) > _MOST:
+        raise ValueError(f"{text!r} is more than Kubernetes can count; write less than 8Ei")
+    return number, unit, value
+
+
+def _decimal(value: Fraction) -> str:
+    return f"{(Decimal(value.numerator) / value.denominator).normalize():f}"

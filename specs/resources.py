@@ -1,0 +1,33 @@
+"""What a container gets: its own requests and limits, and the LimitRange's defaults for the rest."""
+
+from dataclasses import dataclass
+
+from specs.app import Resources
+from specs.base import Quantity
+from specs.team import LimitRange
+
+
+@dataclass(frozen=True)
+class Amounts:
+    """CPU in cores, memory in bytes."""
+
+    cpu: Quantity
+    memory: Quantity
+
+
+@dataclass(frozen=True)
+class ContainerResources:
+    """Requests and limits, both complete."""
+
+    requests: Amounts
+    limits: Amounts
+
+
+def resolve(resources: Resources, limit_range: LimitRange) -> ContainerResources:
+    """Fills in what `resources` leaves out, as the LimitRange would at admission."""
+    requests, limits = resources.requests, resources.limits
+    default_request, default = limit_range.default_request, limit_range.default
+    return ContainerResources(
+        Amounts(requests.cpu or default_request.cpu, requests.memory or default_request.memory),
+        Amounts(limits.cpu or default.cpu, limits.memory or default.memory),
+    )

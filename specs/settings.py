@@ -1,0 +1,170 @@
+"""What differs between stacks: `Pulumi.<stack>.yaml`, as a checked model."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
+from pydantic.alias_generators import to_camel
+
+from specs.base import Duration, Label, Spec, checked, matching
+from specs.names import check_dns_label
+
+
+def _check_url(value: str) -> None:
+    scheme, _, host = value.partition("://")
+    if scheme not in ("http", "https") or not host or "@" in host:
+        raise ValueError(f"'{value}' is not a URL; write one such as https://openbao.sre.internal")
+
+
+def _check_gateway(value: str) -> None:
+    namespace, _, name = value.partition("/")
+    check_dns_label(namespace)
+    check_dns_label(name)
+
+
+def _not_empty(value: tuple[str, ...]) -> tuple[str, ...]:
+    if not value:
+        raise ValueError("is empty; name at least one gateway")
+    return value
+
+
+Url = Annotated[str, checked(_check_url)]
+Gateway = Annotated[str, checked(_check_gateway)]
+
+
+class Manage(Spec):
+    """Which targets this stack makes objects in."""
+
+    kubernetes: bool = Field(True, description="The cluster.")
+    harbor: bool = Field(True, description="The registry.")
+    openbao: bool = Field(True, description="The vault.")
+
+
+class KubernetesSettings(Spec):
+    """The cluster."""
+
+    cluster_identifier: str = Field(
+        min_length=1,
+        description="Fixed name of the cluster: a changed kubeconfig then never replaces objects.",
+        examples=["sre-dev"],
+    )
+    context: str | None = Field(
+        None, description="Context of the kubeconfig (`KUBECONFIG`); default: its current one."
+    )
+    pod_security: Literal["privileged", "baseline", "restricted"] | None = Field(
+        None,
+        description="Pod Security level that namespaces enforce; above `privileged` it needs istio-cni.",
+    )
+
+
+class HarborSettings(Spec):
+    """The registry."""
+
+    host: Annotated[
+        str,
+        matching(
+            r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d+)?",
+            "is not a registry host; write one such as harbor.sre.internal",
+        ),
+    ] = Field("harbor.sre.internal", description="Host part of every image's repository.")
+    url: Url | None = Field(None, description="Address of Harbor; default: `HARBOR_URL`.")
+    insecure: bool = Field(False, description="Do not verify Harbor's certificate.")
+    shared_projects: tuple[Label, ...] = Field(
+        (), description="Projects that every team may take images from."
+    )
+    map_groups: bool = Field(
+        True, description="Make Keycloak groups members; Harbor must run in OIDC mode."
+    )
+    image_pull_secret: bool = Field(
+        True, description="Bring the pull robot's credential to the namespace as a pull secret."
+    )
+
+
+class OpenBaoSettings(Spec):
+    """The vault."""
+
+    address: Url | None = Field(None, description="Address of OpenBao; default: `VAULT_ADDR`.")
+    skip_tls_verify: bool = Field(False, description="Do not verify OpenBao's certificate.")
+    skip_child_token: bool = Field(
+        False,
+        description="Use `VAULT_TOKEN` itself, for a short-lived token that may make no other.",
+    )
+    oidc_accessor: str | None = Field(
+        None,
+        description="Accessor of the OIDC auth mount; with it Keycloak groups read their team's secrets.",
+        examples=["auth_oidc_1a2b3c4d"],
+    )
+    cluster_address: Url = Field(
+        "https://openbao.openbao.svc.cluster.local:8200",
+        description="Address of OpenBao as External Secrets reaches it from the cluster.",
+    )
+    kubernetes_host: Url = Field(
+        "https://kubernetes.default.svc",
+        description="Address of the API server as OpenBao reaches it.",
+    )
+    kubernetes_ca_cert: str | None = Field(
+        None,
+        description="PEM of the API server's CA; not needed where OpenBao runs in the cluster.",
+    )
+
+
+class ExternalSecretsSettings(Spec):
+    """The External Secrets Operator."""
+
+    api_version: Literal["v1", "v1beta1"] = Field(
+        "v1",
+        description="Version of external-secrets.io that the cluster serves (v1beta1 up to ESO 0.16).",
+    )
+    refresh_interval: Duration = Field("1h", description="How often secrets are read again.")
+    namespace: Label = Field("external-secrets", description="Namespace the operator runs in.")
+    service_account: Label = Field(
+        "external-secrets", description="ServiceAccount the operator logs in to OpenBao with."
+    )
+
+
+class IstioSettings(Spec):
+    """The service mesh."""
+
+    gateways: Annotated[tuple[Gateway, ...], AfterValidator(_not_empty)] = Field(
+        ("istio-system/sre-gateway",),
+        description="Gateways an ingress may use, as namespace/name; the first is the default.",
+    )
+
+
+PREFIX = "sre-platform:"
+
+
+class Settings(Spec):
+    """All of `sre-platform:*` in a stack's config; what belongs to other prefixes is not looked at."""
+
+    model_config = ConfigDict(alias_generator=lambda name: PREFIX + to_camel(name))
+
+    @model_validator(mode="before")
+    @classmethod
+    def _own_keys(cls, config: Any) -> Any:
+        if not isinstance(config, Mapping):
+            return config
+        return {key: value for key, value in config.items() if str(key).startswith(PREFIX)}
+
+    teams: tuple[str, ...] | Literal["*"] = Field(
+        description='Teams this stack holds: a list, or "*" for all files in `tenants/`.'
+    )
+    tenants: str = Field("tenants", description="Folder of the teams' files.")
+    platform: bool = Field(
+        False,
+        description="Whether this stack manages what all tenants lean on; exactly one stack of a cluster does.",
+    )
+    manage: Manage = Field(Manage(), description="Which targets this stack makes objects in.")
+    kubernetes: KubernetesSettings = Field(description="The cluster.")
+    harbor: HarborSettings = Field(HarborSettings(), description="The registry.")
+    openbao: OpenBaoSettings = Field(OpenBaoSettings(), description="The vault.")
+    external_secrets: ExternalSecretsSettings = Field(
+        ExternalSecretsSettings(), description="The External Secrets Operator."
+    )
+    istio: IstioSettings = Field(IstioSettings(), description="The service mesh.")
+
+    @property
+    def platform_namespaces(self) -> frozenset[str]:
+        """Namespaces that are no team's: the platform's own and Kubernetes'."""
+        gateways = {gateway.partition("/")[0] for gateway in self.istio.gateways}
+        return frozenset({"default", "monitoring", self.external_secrets.namespace} | gateways)

@@ -1,0 +1,275 @@
+"""Reads one YAML file into plain data and remembers where each value stood."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from specs.problem import WHOLE_FILE, Loc, Problem, key_path
+
+# libyaml, as PyYAML's wheels bring it; the pure-Python parser is the same but ten times slower.
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+# Far above any real team file, far below what hurts: a file that needs more is an attack or a mistake.
+_MAX_BYTES = 1024 * 1024
+_MAX_VALUES = 50_000
+_MAX_DEPTH = 100
+
+_TAG = "tag:yaml.org,2002:"
+_MERGE = f"{_TAG}merge"
+_SCALARS = {
+    f"{_TAG}{name}" for name in ("str", "int", "float", "bool", "null", "timestamp", "value")
+}
+
+_Entries = dict[str, tuple[yaml.ScalarNode, yaml.Node]]
+
+
+class Source:
+    """One YAML document: `data` holds mappings as dict, sequences as tuple and scalars as YAML 1.1 reads them.
+
+    `problems` says what is wrong with the YAML itself; `data` is None when it cannot be read as one document.
+    """
+
+    def __init__(self, file: Path, shown: str) -> None:
+        self.file = file
+        self.shown = shown
+        self.problems: list[Problem] = []
+        self.data: Any = None
+        self._root: yaml.Node | None = None
+        self._sizes: dict[int, int] = {}
+        text = self._read()
+        if text is not None:
+            self._parse(text)
+
+    def problem(self, loc: Loc, message: str, *, at_key: bool = False) -> Problem:
+        """A problem at the value of `loc` (or at its key); where `loc` is not in the file, at its nearest parent."""
+        mark = self._node(loc, at_key=at_key)
+        line, column = (mark.start_mark.line + 1, mark.start_mark.column + 1) if mark else (1, 1)
+        return Problem(self.shown, line, column, key_path(loc), message)
+
+    def raw(self, loc: Loc) -> str:
+        """The scalar at `loc` as it was typed, without quotes."""
+        node = self._node(loc)
+        return str(node.value) if isinstance(node, yaml.ScalarNode) else ""
+
+    def has(self, loc: Loc) -> bool:
+        """Whether the file itself says something at `loc`."""
+        value = self.data
+        for part in loc:
+            try:
+                value = value[part]
+            except (KeyError, IndexError, TypeError):
+                return False
+        return True
+
+    def _fail(self, message: str, line: int = 1, column: int = 1) -> None:
+        self.problems.append(Problem(self.shown, line, column, WHOLE_FILE, message))
+
+    def _read(self) -> str | None:
+        try:
+            raw = self.file.read_bytes()
+        except FileNotFoundError:
+            self._fail("there is no such file; check the path")
+        except IsADirectoryError:
+            self._fail("is a directory; a team is one YAML file")
+        except PermissionError:
+            self._fail("cannot be read: no permission; make it readable (chmod +r)")
+        except OSError as error:
+            self._fail(f"cannot be read: {error.strerror}; check the file")
+        else:
+            if len(raw) > _MAX_BYTES:
+                self._fail(f"has {len(raw)} bytes, over {_MAX_BYTES}; split what is in it")
+                return None
+            try:
+                return raw.decode("utf-8-sig")
+            except UnicodeDecodeError as error:
+                before = raw[: error.start]
+                column = error.start - (before.rfind(b"\n") + 1) + 1
+                self._fail(
+                    f"byte 0x{raw[error.start]:02x} is not UTF-8; save the file as UTF-8",
+                    before.count(b"\n") + 1,
+                    column,
+                )
+        return None
+
+    def _parse(self, text: str) -> None:
+        loader = None
+        try:
+            loader = _Loader(text)
+            root = loader.get_single_node()
+        except yaml.MarkedYAMLError as error:
+            self._fail_to_parse(error, text)
+            return
+        except (yaml.YAMLError, RecursionError) as error:
+            self._fail_to_scan(error, text)
+            return
+        finally:
+            if loader is not None:
+                loader.dispose()
+        if root is None or (isinstance(root, yaml.ScalarNode) and root.tag == f"{_TAG}null"):
+            self._fail("is empty; write at least the key `team`")
+            return
+        if not isinstance(root, yaml.MappingNode):
+            self._fail(
+                "does not hold keys; write `key: value` lines, beginning with `team: <name>`"
+            )
+            return
+        if self._size(root, ()) is None:
+            return
+        self._root = root
+        self.data = self._build(root, ())
+
+    def _fail_to_parse(self, error: yaml.MarkedYAMLError, text: str) -> None:
+        mark = error.problem_mark or error.context_mark
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        lines = text.splitlines()
+        typed = lines[line - 1] if line <= len(lines) else ""
+        indent = typed[: len(typed) - len(typed.lstrip())]
+        if "single document" in (error.context or ""):
+            self._fail("holds several documents; keep one (a file is one team)", line, column)
+        elif "\t" in indent or typed[column - 1 : column] == "\t":
+            self._fail(
+                "a tab is no indentation in YAML; use spaces", line, indent.find("\t") + 1 or column
+            )
+        else:
+            what = " ".join(filter(None, (error.context, error.problem)))
+            self._fail(f"is not YAML: {what}; mend the syntax here", line, column)
+
+    def _fail_to_scan(self, error: Exception, text: str) -> None:
+        if isinstance(error, yaml.reader.ReaderError) and isinstance(error.position, int):
+            before = text[: error.position]
+            self._fail(
+                "holds a control character; remove it",
+                before.count("\n") + 1,
+                error.position - before.rfind("\n"),
+            )
+        else:
+            self._fail("is nested too deep; a team file has a few levels")
+
+    def _size(self, node: yaml.Node, within: tuple[int, ...]) -> int | None:
+        """How many values `node` stands for with every alias written out; None once that is too many to hold."""
+        known = self._sizes.get(id(node))
+        if known is not None:
+            return known
+        line, column = node.start_mark.line + 1, node.start_mark.column + 1
+        if id(node) in within:
+            self._fail("an anchor holds itself; write the value out", line, column)
+            return None
+        if len(within) >= _MAX_DEPTH:
+            self._fail("is nested too deep; a team file has a few levels", line, column)
+            return None
+        total = 1
+        for child in _children(node):
+            size = self._size(child, (*within, id(node)))
+            if size is None:
+                return None
+            total += size
+        if total > _MAX_VALUES:
+            self._fail(
+                f"its anchors expand to over {_MAX_VALUES} values; write the values out",
+                line,
+                column,
+            )
+            return None
+        self._sizes[id(node)] = total
+        return total
+
+    def _build(self, node: yaml.Node, loc: Loc) -> Any:
+        if isinstance(node, yaml.MappingNode):
+            self._check_keys(node, loc)
+            return {
+                key: self._build(value, (*loc, key)) for key, (_, value) in _entries(node).items()
+            }
+        if isinstance(node, yaml.SequenceNode):
+            return tuple(self._build(item, (*loc, index)) for index, item in enumerate(node.value))
+        return self._scalar(node, loc)
+
+    def _check_keys(self, node: yaml.MappingNode, loc: Loc) -> None:
+        seen: dict[str, int] = {}
+        for key, value in node.value:
+            line, column = key.start_mark.line + 1, key.start_mark.column + 1
+            if not isinstance(key, yaml.ScalarNode):
+                message = "a key must be a word; quote it or mend the braces"
+                self.problems.append(Problem(self.shown, line, column, key_path(loc), message))
+            elif key.tag == _MERGE:
+                merged = value.value if isinstance(value, yaml.SequenceNode) else [value]
+                if not all(isinstance(item, yaml.MappingNode) for item in merged):
+                    message = "`<<` merges mappings only; name an anchor of a mapping"
+                    self.problems.append(Problem(self.shown, line, column, key_path(loc), message))
+            elif key.value in seen:
+                message = f"this key stands on line {seen[key.value]} already; keep one of the two"
+                self.problems.append(
+                    Problem(self.shown, line, column, key_path((*loc, key.value)), message)
+                )
+            else:
+                seen[key.value] = line
+
+    def _scalar(self, node: yaml.Node, loc: Loc) -> Any:
+        if node.tag not in _SCALARS:
+            tag = node.tag.removeprefix(_TAG)
+            self.problems.append(
+                self.problem(loc, f"the tag '{tag}' has no meaning here; remove it")
+            )
+            return None
+        try:
+            return _construct(node)
+        except ValueError:
+            return str(node.value)
+
+    def _node(self, loc: Loc, *, at_key: bool = False) -> yaml.Node | None:
+        node = self._root
+        for depth, part in enumerate(loc):
+            if isinstance(node, yaml.MappingNode) and part in (entries := _entries(node)):
+                key, value = entries[str(part)]
+                node = key if at_key and depth == len(loc) - 1 else value
+            elif (
+                isinstance(node, yaml.SequenceNode)
+                and isinstance(part, int)
+                and part < len(node.value)
+            ):
+                node = node.value[part]
+            else:
+                break
+        return node
+
+
+def frozen(data: Any) -> Any:
+    """`data` with tuples for lists, as the models take it."""
+    if isinstance(data, dict):
+        return {key: frozen(value) for key, value in data.items()}
+    return tuple(frozen(value) for value in data) if isinstance(data, list | tuple) else data
+
+
+_constructor = yaml.constructor.SafeConstructor()
+
+
+def _construct(node: yaml.Node) -> Any:
+    if node.tag in (f"{_TAG}str", f"{_TAG}value"):
+        return node.value
+    return _constructor.construct_object(node)
+
+
+def _children(node: yaml.Node) -> Iterator[yaml.Node]:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield key
+            yield value
+    elif isinstance(node, yaml.SequenceNode):
+        yield from node.value
+
+
+def _entries(node: yaml.MappingNode) -> _Entries:
+    """The mapping's keys with `<<` merges applied: its own keys win, then the first merged mapping."""
+    own: _Entries = {}
+    merged: _Entries = {}
+    for key, value in node.value:
+        if not isinstance(key, yaml.ScalarNode):
+            continue
+        if key.tag == _MERGE:
+            for item in value.value if isinstance(value, yaml.SequenceNode) else [value]:
+                if isinstance(item, yaml.MappingNode):
+                    merged = _entries(item) | merged
+        else:
+            own.setdefault(key.value, (key, value))
+    return merged | own

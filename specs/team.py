@@ -1,0 +1,188 @@
+"""A team's file: who has access, how much it may use, its registry project and its apps."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from specs.app import AnyApp, Count, Positive
+from specs.base import Cpu, Label, Memory, Spec, checked, cpu, memory
+
+
+def _check_group(value: str) -> None:
+    if not value.strip() or value != value.strip():
+        raise ValueError(
+            f"'{value}' is not a group's name; write one such as team-alpha-developers"
+        )
+    if value.startswith("system:"):
+        raise ValueError(f"'{value}' is Kubernetes' own group; name a Keycloak group")
+
+
+def _whole_gib(value: int) -> int:
+    # -1 is Harbor's "no limit": a platform for many teams has none such.
+    if value < 1:
+        raise ValueError(f"{value} is not a size; write whole GiB, 1 or more")
+    return value
+
+
+def _check_duration(value: int) -> int:
+    if value == 0 or value < -1:
+        raise ValueError(f"{value} is not a lifetime; write days, or -1 for no end")
+    return value
+
+
+Group = Annotated[str, checked(_check_group)]
+
+
+class Access(Spec):
+    """Keycloak groups and what they may do."""
+
+    developers: tuple[Group, ...] | None = Field(
+        None,
+        description="May change what is in the namespace (`edit`), push to the registry and read the team's secrets; default: `<team>-developers`.",
+        examples=["[team-alpha-developers]"],
+    )
+    viewers: tuple[Group, ...] | None = Field(
+        None,
+        description="May look (`view`; `guest` in Harbor); default: `<team>-viewers`.",
+        examples=["[team-alpha-viewers]"],
+    )
+
+
+class QuotaRequests(Spec):
+    """Sum of what all pods request."""
+
+    cpu: Cpu = Field(cpu("4"), description="Cores.")
+    memory: Memory = Field(memory("8Gi"), description="Bytes.")
+
+
+class QuotaLimits(Spec):
+    """Sum of all pods' limits."""
+
+    cpu: Cpu = Field(cpu("8"), description="Cores.")
+    memory: Memory = Field(memory("16Gi"), description="Bytes.")
+
+
+class Quota(Spec):
+    """The ResourceQuota `<team>-quota`: what the whole namespace may use."""
+
+    requests: QuotaRequests = Field(QuotaRequests(), description="Sum of all pods' requests.")
+    limits: QuotaLimits = Field(QuotaLimits(), description="Sum of all pods' limits.")
+    pods: Count = Field(20, description="Number of pods.")
+    services: Count = Field(10, description="Number of Services.")
+    persistentvolumeclaims: Count = Field(10, description="Number of PersistentVolumeClaims.")
+
+
+class ContainerDefault(Spec):
+    """Limits of a container that names none."""
+
+    cpu: Cpu = Field(cpu("500m"), description="Cores.")
+    memory: Memory = Field(memory("512Mi"), description="Bytes.")
+
+
+class ContainerDefaultRequest(Spec):
+    """Requests of a container that names none."""
+
+    cpu: Cpu = Field(cpu("100m"), description="Cores.")
+    memory: Memory = Field(memory("128Mi"), description="Bytes.")
+
+
+class ContainerMax(Spec):
+    """Most that a container may have as limit."""
+
+    cpu: Cpu = Field(cpu("2"), description="Cores.")
+    memory: Memory = Field(memory("4Gi"), description="Bytes.")
+
+
+class ContainerMin(Spec):
+    """Least that a container may request."""
+
+    cpu: Cpu | None = Field(None, description="Cores; none unless given.", examples=["50m"])
+    memory: Memory | None = Field(None, description="Bytes; none unless given.", examples=["64Mi"])
+
+
+class LimitRange(Spec):
+    """The LimitRange `<team>-limits`: bounds and defaults of each container."""
+
+    default: ContainerDefault = Field(
+        ContainerDefault(), description="Limits of a container that names none."
+    )
+    default_request: ContainerDefaultRequest = Field(
+        ContainerDefaultRequest(), description="Requests of a container that names none."
+    )
+    max: ContainerMax = Field(ContainerMax(), description="Most a container may have as limit.")
+    min: ContainerMin = Field(ContainerMin(), description="Least a container may request.")
+
+
+class Retention(Spec):
+    """Which images Harbor keeps; it deletes the others on schedule."""
+
+    schedule: Literal["Hourly", "Daily", "Weekly"] = Field(
+        "Daily", description="How often images are cleaned up."
+    )
+    most_recently_pushed: Positive = Field(
+        20, description="Images kept in each repository, counted from the last pushed."
+    )
+
+
+class Signatures(Spec):
+    """Whether Harbor serves signed images only."""
+
+    enforce: bool = Field(
+        True, description="Refuse pulls of images without a Cosign signature, to everybody."
+    )
+    reason: str | None = Field(
+        None,
+        description="Why it is off; required then.",
+        examples=['"migration until 2027-01-31, ticket SEC-12"'],
+    )
+
+
+class Robots(Spec):
+    """The two robot accounts: one that pushes (CI) and one that pulls (the cluster)."""
+
+    duration: Annotated[int, AfterValidator(_check_duration)] = Field(
+        -1, description="Days until the credentials end; -1 for no end."
+    )
+
+
+class Registry(Spec):
+    """The Harbor project `<team>`: private, scanned on push."""
+
+    storage_quota: Annotated[int, AfterValidator(_whole_gib)] = Field(
+        50, description="Most the project may store, in whole GiB."
+    )
+    retention: Retention = Field(Retention(), description="Which images are kept.")
+    signatures: Signatures = Field(Signatures(), description="Cosign enforcement.")
+    robots: Robots = Field(Robots(), description="Accounts for CI and the cluster.")
+
+
+class Team(Spec):
+    """A team's file, `tenants/<team>.yaml`."""
+
+    team: Label = Field(
+        description="Name of the team: file name, namespace, Harbor project and OpenBao prefix.",
+        examples=["team-alpha"],
+    )
+    access: Access = Field(Access(), description="Keycloak groups.")
+    quota: Quota = Field(Quota(), description="What the whole namespace may use.")
+    limit_range: LimitRange = Field(LimitRange(), description="Bounds of each container.")
+    registry: Registry = Field(Registry(), description="The Harbor project.")
+    apps: tuple[AnyApp, ...] = Field((), description="The team's apps.")
+
+    @property
+    def name(self) -> str:
+        return self.team
+
+    @property
+    def developers(self) -> tuple[str, ...]:
+        """Keycloak groups that may change things."""
+        return _given(self.access.developers, f"{self.team}-developers")
+
+    @property
+    def viewers(self) -> tuple[str, ...]:
+        """Keycloak groups that may look."""
+        return _given(self.access.viewers, f"{self.team}-viewers")
+
+
+def _given(groups: tuple[str, ...] | None, default: str) -> tuple[str, ...]:
+    return (default,) if groups is None else groups

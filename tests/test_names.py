@@ -1,0 +1,209 @@
+"""Names: the grammars of Kubernetes, DNS, Istio and OCI, and what is said to who misses them."""
+
+import pytest
+
+from specs.names import (
+    check_dns_label,
+    check_dns_name,
+    check_env_name,
+    check_host,
+    check_tag,
+    nearest,
+)
+
+EXAMPLE = "my-api.apps.sre.example.com"
+
+
+@pytest.mark.parametrize("text", ["a", "0", "my-api", "a--b", "a" * 63])
+def test_a_dns_label_is_accepted(text: str) -> None:
+    check_dns_label(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "the name is empty; write 1 to 63 characters"),
+        ("My-api", "'My-api' holds 'M'; use lower-case letters, digits and '-' only"),
+        ("my_api", "'my_api' holds '_'; use lower-case letters, digits and '-' only"),
+        ("my.api", "'my.api' holds '.'; use lower-case letters, digits and '-' only"),
+        ("my-api\n", r"'my-api\n' holds '\n'; use lower-case letters, digits and '-' only"),
+        ("é", "'é' holds 'é'; use lower-case letters, digits and '-' only"),
+        ("-api", "'-api' starts with '-'; start and end with a letter or digit"),
+        ("api-", "'api-' ends with '-'; start and end with a letter or digit"),
+        ("a" * 64, f"'{'a' * 40}'... has 64 characters; use 63 at most"),
+    ],
+)
+def test_what_is_no_dns_label_is_refused(text: str, message: str) -> None:
+    with pytest.raises(ValueError) as error:
+        check_dns_label(text)
+    assert str(error.value) == message
+
+
+def test_a_dns_label_can_be_held_to_fewer_characters() -> None:
+    check_dns_label("a" * 52, max_length=52)
+    with pytest.raises(ValueError, match="has 53 characters; use 52 at most"):
+        check_dns_label("a" * 53, max_length=52)
+
+
+@pytest.mark.parametrize("text", ["a", "my-api-db-credentials", "a.b-c.0", "a" * 253])
+def test_a_dns_name_is_accepted(text: str) -> None:
+    check_dns_name(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "the name is empty; write 1 to 253 characters"),
+        ("a..b", "'a..b' has a '.' too many; put single dots between labels only"),
+        ("a.", "'a.' has a '.' too many; put single dots between labels only"),
+        ("good.-bad", "'-bad' starts with '-'; start and end with a letter or digit"),
+        ("good.Bad", "'Bad' holds 'B'; use lower-case letters, digits and '-' only"),
+        (
+            "../team-beta",
+            "'../team-beta' has a '.' too many; put single dots between labels only",
+        ),
+        ("a/b", "'a/b' holds '/'; use lower-case letters, digits and '-' only"),
+        ("a" * 254, f"'{'a' * 40}'... has 254 characters; use 253 at most"),
+    ],
+)
+def test_what_is_no_dns_name_is_refused(text: str, message: str) -> None:
+    with pytest.raises(ValueError) as error:
+        check_dns_name(text)
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize("text", [EXAMPLE, "example.com", "1.example.com", "xn--bcher-kva.example"])
+def test_a_host_name_is_accepted(text: str) -> None:
+    check_host(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "the name is empty; write 1 to 253 characters"),
+        (
+            "https://example.com",
+            f"'https://example.com' holds a scheme; write only the host name, such as {EXAMPLE}",
+        ),
+        (
+            "example.com/api",
+            f"'example.com/api' holds a path; write only the host name, such as {EXAMPLE}",
+        ),
+        (
+            "example.com:443",
+            f"'example.com:443' holds a port; write only the host name, such as {EXAMPLE}",
+        ),
+        (
+            "*.example.com",
+            f"'*.example.com' holds a wildcard; write one full host name, such as {EXAMPLE}",
+        ),
+        ("10.0.0.1", f"'10.0.0.1' is an IP address, not a host name; write one such as {EXAMPLE}"),
+        ("2001::1", f"'2001::1' is an IP address, not a host name; write one such as {EXAMPLE}"),
+        ("my-api", f"'my-api' has no domain; write the full host name, such as {EXAMPLE}"),
+        (
+            "my-api.team-alpha.svc.cluster.local",
+            "'my-api.team-alpha.svc.cluster.local' is a name inside the cluster; "
+            f"write the host name that users call, such as {EXAMPLE}",
+        ),
+        (
+            "my-api.team-alpha.svc",
+            "'my-api.team-alpha.svc' is a name inside the cluster; "
+            f"write the host name that users call, such as {EXAMPLE}",
+        ),
+        ("Example.com", "'Example' holds 'E'; use lower-case letters, digits and '-' only"),
+        ("my_api.example.com", "'my_api' holds '_'; use lower-case letters, digits and '-' only"),
+        (f"{'a' * 64}.com", f"'{'a' * 40}'... has 64 characters; use 63 at most"),
+    ],
+)
+def test_what_is_no_public_host_name_is_refused(text: str, message: str) -> None:
+    with pytest.raises(ValueError) as error:
+        check_host(text)
+    assert str(error.value) == message
+
+
+def test_a_password_in_front_of_a_host_is_not_repeated() -> None:
+    with pytest.raises(ValueError, match="holds a user name or an '@'; ") as error:
+        check_host("https://me:hunter2@example.com")
+    assert "hunter2" not in str(error.value)
+
+
+@pytest.mark.parametrize("text", ["LOG_LEVEL", "_", "a1", "httpProxy"])
+def test_a_variables_name_is_accepted(text: str) -> None:
+    check_env_name(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "the name is empty; write one such as LOG_LEVEL"),
+        ("LOG-LEVEL", "'LOG-LEVEL' holds '-'; use letters, digits and '_' only"),
+        ("LOG LEVEL", "'LOG LEVEL' holds ' '; use letters, digits and '_' only"),
+        ("A=B", "'A=B' holds '='; use letters, digits and '_' only"),
+        ("2FA", "'2FA' starts with a digit; start with a letter or '_'"),
+    ],
+)
+def test_what_is_no_variables_name_is_refused(text: str, message: str) -> None:
+    with pytest.raises(ValueError) as error:
+        check_env_name(text)
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize(
+    "text", ["v1.0.0", "1", "_x", "2024-01-31", "latest-2", "sha256-ab", "a" * 128]
+)
+def test_a_tag_that_names_a_version_is_accepted(text: str) -> None:
+    check_tag(text)
+
+
+@pytest.mark.parametrize("text", ["latest", "Latest", "LATEST"])
+def test_a_tag_called_latest_is_refused(text: str) -> None:
+    with pytest.raises(ValueError) as error:
+        check_tag(text)
+    assert str(error.value) == f"'{text}' is not a version; pin one such as \"v1.0.0\""
+
+
+@pytest.mark.parametrize(
+    "text", [f"v1@sha256:{'0' * 64}", f"sha256:{'0' * 64}", f"sha512:{'0' * 128}"]
+)
+def test_a_digest_in_a_tag_is_refused(text: str) -> None:
+    with pytest.raises(ValueError) as error:
+        check_tag(text)
+    assert (
+        str(error.value) == f"'{text}' holds a digest; write only the version, such as \"v1.0.0\""
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", 'the tag is empty; pin a version such as "v1.0.0"'),
+        ("v1:2", "'v1:2' holds ':'; use letters, digits, '_', '.' and '-' only"),
+        ("v1+build", "'v1+build' holds '+'; use letters, digits, '_', '.' and '-' only"),
+        ("v1 ", "'v1 ' holds ' '; use letters, digits, '_', '.' and '-' only"),
+        (".v1", "'.v1' starts with '.'; start with a letter, a digit or '_'"),
+        ("-v1", "'-v1' starts with '-'; start with a letter, a digit or '_'"),
+        ("a" * 129, f"'{'a' * 40}'... has 129 characters; use 128 at most"),
+    ],
+)
+def test_what_is_no_tag_is_refused(text: str, message: str) -> None:
+    with pytest.raises(ValueError) as error:
+        check_tag(text)
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize(
+    ("word", "candidate"),
+    [
+        ("replica", "replicas"),
+        ("imagePullpolicy", "imagePullPolicy"),
+        ("REPLICAS", "replicas"),
+        ("x", None),
+    ],
+)
+def test_the_nearest_candidate_is_found_whatever_its_case(word: str, candidate: str | None) -> None:
+    assert nearest(word, ["replicas", "imagePullPolicy", "resources"]) == candidate
+
+
+def test_no_candidate_is_offered_below_the_asked_likeness() -> None:
+    assert nearest("PST", ["EST"]) == "EST"
+    assert nearest("PST", ["EST"], cutoff=0.75) is None
