@@ -71,8 +71,8 @@ def _parser() -> argparse.ArgumentParser:
         "validate",
         parents=[shared],
         help="check team files",
-        description="Checks team files, all of them unless some are named. A problem is a line on stderr: "
-        "FILE:LINE:COLUMN: KEY PATH: what is wrong; what to do.",
+        description="Checks team files, all of them unless some are named. A problem is a line on "
+        "stderr: FILE:LINE:COLUMN: KEY PATH: what is wrong; what to do.",
         epilog="example: ./sre validate tenants/team-alpha.yaml",
     )
     check.add_argument("files", nargs="*", metavar="FILE", help="team files to check")
@@ -88,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
         "--out",
         metavar="DIR",
         required=True,
-        help="where to write: a new or empty folder, or that of an earlier render, which is replaced",
+        help="where to write: a new or empty folder, or an earlier render, which is replaced",
     )
     return parser
 

@@ -9,12 +9,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from google.protobuf.json_format import MessageToDict
 from pulumi.runtime import get_root_resource, mocks, set_all_config
 from pulumi.runtime.rpc import is_rpc_secret
-from pulumi.runtime.stack import run_pulumi_func
+from pulumi.runtime.stack import Stack, run_pulumi_func
 
 PROJECT = "sre-platform"
 SECRET = "[secret]"
@@ -77,7 +77,7 @@ def _run(root: Path, stack: str, config: Mapping[str, Any], recording: Recording
             mocks.set_mocks(_Answers(), PROJECT, stack, preview=False, monitor=_Recorder(recording))
             set_all_config({key: _as_engine_says(value) for key, value in config.items()})
             loop.run_until_complete(run_pulumi_func(program))
-            recording.outputs = get_root_resource().outputs
+            recording.outputs = cast(Stack, get_root_resource()).outputs
     finally:
         asyncio.set_event_loop(None)
         loop.close()

@@ -1,4 +1,4 @@
-"""The program's doors: what a stack shares (Platform), a team's place (Tenant) and one app in it (App)."""
+"""The program's doors: Platform (what teams share), Tenant (a team's place), App (one app)."""
 
 from components.app import App
 from components.platform import Platform

@@ -1,5 +1,7 @@
 """ExternalSecrets: how secrets get from OpenBao into a namespace (guide: Secrets Management)."""
 
+from collections.abc import Mapping, Sequence
+
 import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
@@ -60,7 +62,7 @@ def app_secret(
     place: Place, name: str, labels: Labels, shared: Shared, settings: Settings
 ) -> CustomResource:
     """The Secret `name` with the key `value`, from `sre/<team>/<name>` in OpenBao."""
-    # The secret is stored as {"value": ...}: without `property` the pod would see that JSON document.
+    # Stored as {"value": ...}: without `property` the pod would see that JSON document.
     data = [{"secretKey": "value", "remoteRef": {"key": _key(place, name), "property": "value"}}]
     return _external_secret(place, name, labels, shared, settings, {"name": name}, data)
 
@@ -92,8 +94,8 @@ def _external_secret(
     labels: Labels,
     shared: Shared,
     settings: Settings,
-    target: dict[str, object],
-    data: list[dict[str, object]],
+    target: Mapping[str, object],
+    data: Sequence[Mapping[str, object]],
 ) -> CustomResource:
     return CustomResource(
         place.name(name),

@@ -21,8 +21,11 @@ PLATFORM_LABELS = {
 
 @dataclass(frozen=True)
 class Place:
-    """Where a team's namespaced objects go: `namespace` carries the dependency on the Namespace,
-    `options` their parent and that they go with the namespace when it is deleted."""
+    """Where a team's namespaced objects go.
+
+    `namespace` carries the dependency on the Namespace; `options` say the objects' parent, and that
+    they go with the namespace when it is deleted.
+    """
 
     team: str
     namespace: pulumi.Output[str]
@@ -37,6 +40,7 @@ class Place:
         depends_on: Sequence[pulumi.Resource] = (),
         aliases: Sequence[pulumi.Alias] = (),
     ) -> pulumi.ResourceOptions:
+        """The place's options and more."""
         return pulumi.ResourceOptions.merge(
             self.options,
             pulumi.ResourceOptions(depends_on=list(depends_on), aliases=list(aliases)),
@@ -54,7 +58,7 @@ def team_labels(team: Team) -> Labels:
 
 
 def app_selector(app: BaseApp) -> Labels:
-    """What tells an app's pods from all others; never changes, as a Deployment's selector cannot."""
+    """What tells an app's pods from others; it never changes, as a Deployment's selector cannot."""
     return {"app.kubernetes.io/name": app.name, "app.kubernetes.io/instance": app.name}
 
 
@@ -69,10 +73,12 @@ def app_labels(team: Team, app: BaseApp) -> Labels:
 
 
 def object_meta(place: Place, name: str, labels: Labels) -> ObjectMetaArgs:
+    """Name, namespace and labels of a namespaced object."""
     return ObjectMetaArgs(name=name, namespace=place.namespace, labels=labels)
 
 
 def select(labels: Labels) -> LabelSelectorArgs:
+    """A selector of exactly these labels."""
     return LabelSelectorArgs(match_labels=labels)
 
 

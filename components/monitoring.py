@@ -1,4 +1,4 @@
-"""What Prometheus knows of an app: a ServiceMonitor to scrape it and a PrometheusRule for its alerts."""
+"""What Prometheus knows of an app: ServiceMonitor to scrape it, PrometheusRule for its alerts."""
 
 from pulumi_kubernetes.apiextensions import CustomResource
 

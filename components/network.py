@@ -1,4 +1,7 @@
-"""NetworkPolicies: the six of each namespace, and each app's own (NIST 800-53 SC-7, guide: Networking)."""
+"""NetworkPolicies: the six of each namespace, and each app's own.
+
+NIST 800-53 SC-7; guide: Networking.
+"""
 
 from collections.abc import Sequence
 
@@ -143,7 +146,9 @@ def _peer(peer: spec.NetworkPolicyPeer) -> NetworkPolicyPeerArgs:
     return NetworkPolicyPeerArgs(
         namespace_selector=_selector(peer.namespace_selector),
         pod_selector=_selector(peer.pod_selector),
-        ip_block=block and IPBlockArgs(cidr=block.cidr, except_=list(block.except_) or None),
+        ip_block=IPBlockArgs(cidr=block.cidr, except_=list(block.except_) or None)
+        if block
+        else None,
     )
 
 

@@ -1,4 +1,7 @@
-"""A team's place in OpenBao: who may read its secrets, and the registry credentials kept there (NIST 800-53 AC-6, IA-5)."""
+"""A team's place in OpenBao: who may read its secrets, and the registry credentials kept there.
+
+NIST 800-53 AC-6, IA-5; guide: Secrets Management.
+"""
 
 import json
 
@@ -12,8 +15,11 @@ from specs.team import Team
 
 
 def team_access(team: Team, settings: Settings, shared: Shared, parent: pulumi.Resource) -> None:
-    """Policy `<team>`, the role `<team>` for the namespace's ServiceAccounts and, where the stack
-    names an OIDC accessor, an identity group for each Keycloak group of developers."""
+    """Policy `<team>`, and who gets it.
+
+    That is the role `<team>`, for the namespace's ServiceAccounts, and, where the stack names an
+    OIDC accessor, an identity group for each Keycloak group of developers.
+    """
     opts = pulumi.ResourceOptions(parent=parent)
     policy = vault.Policy(
         team.name,

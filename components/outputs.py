@@ -9,7 +9,7 @@ from specs.team import Team
 
 
 def describe(team: Team, settings: Settings) -> dict[str, Any]:
-    """`namespace`, `registry` (prefix of the team's images), `openbao` (prefix of its secrets) and `apps`."""
+    """`namespace`, `registry` and `openbao` (prefixes of its images and secrets), `apps`."""
     return {
         "namespace": team.name,
         "registry": f"{settings.harbor.host}/{team.name}",

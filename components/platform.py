@@ -1,4 +1,4 @@
-"""What all tenants lean on: the KV mount, Kubernetes logins to OpenBao, and the ClusterSecretStore."""
+"""What all tenants lean on: the KV mount, Kubernetes logins to OpenBao, the ClusterSecretStore."""
 
 from dataclasses import replace
 
@@ -6,12 +6,12 @@ import pulumi
 import pulumi_vault as vault
 
 from components.external_secrets import STORE_ROLE, cluster_secret_store
-from components.shared import Shared
+from components.shared import SECRET_STORE, Shared
 from specs.settings import Settings
 
 
 class Platform(pulumi.ComponentResource):
-    """`sre:platform:Platform`; exactly one stack of a cluster has it, the others only name what it makes.
+    """`sre:platform:Platform`: one stack of a cluster has it, the others name what it makes.
 
     `shared`: the names, to hand to each Tenant.
     """
@@ -26,7 +26,8 @@ class Platform(pulumi.ComponentResource):
             _store_login(settings, shared, self)
         if settings.manage.kubernetes:
             store = cluster_secret_store(settings, shared, self)
-            shared = replace(shared, secret_store=store.metadata["name"])
+            # The plain name, but known only once the store is there.
+            shared = replace(shared, secret_store=store.urn.apply(lambda _: SECRET_STORE))
         self.shared = shared
         self.register_outputs({})
 
@@ -64,7 +65,7 @@ def _kubernetes_auth(settings: Settings, parent: pulumi.Resource) -> pulumi.Outp
 
 
 def _store_login(settings: Settings, shared: Shared, parent: pulumi.Resource) -> None:
-    """External Secrets reads for all teams; which of them a namespace gets is told by its ExternalSecrets."""
+    """External Secrets reads for all teams; a namespace gets what its ExternalSecrets name."""
     opts = pulumi.ResourceOptions(parent=parent)
     path = pulumi.Output.concat(shared.kv_mount, "/data/*")
     policy = vault.Policy(

@@ -1,4 +1,4 @@
-"""The three providers, explicit; credentials come from the environment, never from a file in Git."""
+"""The three providers, explicit; credentials come from the environment, never from a file."""
 
 import os
 

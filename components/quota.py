@@ -1,4 +1,7 @@
-"""ResourceQuota and LimitRange: how much a namespace and each container may use (NIST 800-53 SC-5, SC-6)."""
+"""ResourceQuota and LimitRange: how much a namespace, and each container in it, may use.
+
+NIST 800-53 SC-5, SC-6.
+"""
 
 from pulumi_kubernetes.core.v1 import (
     LimitRange,

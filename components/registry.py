@@ -1,4 +1,7 @@
-"""A team's Harbor project: private, scanned, signed; its robots, retention and members (NIST 800-53 SI-7, RA-5)."""
+"""A team's Harbor project: private, scanned and signed, with robots, retention and members.
+
+NIST 800-53 SI-7, RA-5; guide: Harbor project.
+"""
 
 from dataclasses import dataclass
 

@@ -63,7 +63,7 @@ def _service(
 def virtual_service(
     team: Team, app: WebApp, place: Place, gateway: str, depends_on: Sequence[pulumi.Resource]
 ) -> CustomResource:
-    """`<app.name>`: requests for `ingress.host` at `gateway` go to the app's Service (guide: ingress)."""
+    """`<app.name>`: requests for `ingress.host` at `gateway` go to the Service (guide: ingress)."""
     return CustomResource(
         place.name(app.name),
         api_version="networking.istio.io/v1",

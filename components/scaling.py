@@ -1,4 +1,4 @@
-"""How many pods an app runs, and how many must stay: HorizontalPodAutoscaler and PodDisruptionBudget."""
+"""How many pods run and how many must stay: HorizontalPodAutoscaler, PodDisruptionBudget."""
 
 import pulumi
 from pulumi_kubernetes.autoscaling.v2 import (

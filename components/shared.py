@@ -9,7 +9,7 @@ SECRET_STORE = "openbao-backend"
 
 @dataclass(frozen=True)
 class Shared:
-    """Plain names, or outputs in the stack that makes the things, so that what uses them waits for them."""
+    """Plain names; in the stack that makes the things outputs, so that what uses them waits."""
 
     kv_mount: pulumi.Input[str] = "sre"
     auth_mount: pulumi.Input[str] = "kubernetes"

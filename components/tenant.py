@@ -65,5 +65,5 @@ class Tenant(pulumi.ComponentResource):
         return place
 
     def secrets_of(self, app: BaseApp) -> list[pulumi.Resource]:
-        """The ExternalSecrets that an app's variables come from: one a name, however many use it."""
+        """The ExternalSecrets of an app's variables: one a name, whoever else uses it."""
         return [self._secrets[name] for name in app.secret_refs]

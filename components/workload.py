@@ -1,4 +1,7 @@
-"""What runs: Deployment or CronJob, hardened pods and their ServiceAccount (NIST 800-53 AC-6, CM-7; DISA STIG)."""
+"""What runs: Deployment or CronJob, hardened pods and their ServiceAccount.
+
+NIST 800-53 AC-6, CM-7; guide: App Templates and Troubleshooting.
+"""
 
 from collections.abc import Sequence
 
@@ -110,8 +113,10 @@ def pod_template(
     annotations: dict[str, str] | None = None,
     restart_policy: str | None = None,
 ) -> PodTemplateSpecArgs:
-    """The hardened pod (guide: Pod rejected by admission webhook): no root, no token, no writable
-    root file system, no capabilities."""
+    """The hardened pod: no root, no token, no writable root file system, no capabilities.
+
+    Source: guide, Pod rejected by admission webhook.
+    """
     return PodTemplateSpecArgs(
         metadata=ObjectMetaArgs(labels=app_labels(team, app), annotations=annotations),
         spec=PodSpecArgs(
@@ -140,6 +145,7 @@ def _container(team: Team, app: BaseApp) -> ContainerArgs:
     container = app.app
     resources = resolve(container.resources, team.limit_range)
     command, args = _command(container)
+    liveness, readiness = _probes(app)
     return ContainerArgs(
         name=app.name,
         image=container.image.reference,
@@ -163,7 +169,8 @@ def _container(team: Team, app: BaseApp) -> ContainerArgs:
             for index, path in enumerate(container.writable_paths)
         ]
         or None,
-        **_probes(app),
+        liveness_probe=liveness,
+        readiness_probe=readiness,
     )
 
 
@@ -182,17 +189,15 @@ def _ports(app: BaseApp) -> list[ContainerPortArgs] | None:
     return None
 
 
-def _probes(app: BaseApp) -> dict[str, ProbeArgs | None]:
+def _probes(app: BaseApp) -> tuple[ProbeArgs | None, ProbeArgs | None]:
+    """Liveness and readiness."""
     if isinstance(app, WebApp):
         web = app.app.probes
-        return {"liveness_probe": _http(web.liveness), "readiness_probe": _http(web.readiness)}
+        return _http(web.liveness), _http(web.readiness)
     if isinstance(app, Worker):
         worker = app.app.probes
-        return {
-            "liveness_probe": _exec(worker.liveness),
-            "readiness_probe": _exec(worker.readiness),
-        }
-    return {}
+        return _exec(worker.liveness), _exec(worker.readiness)
+    return None, None
 
 
 def _http(probe: spec.LivenessProbe | spec.ReadinessProbe) -> ProbeArgs:
@@ -204,7 +209,9 @@ def _http(probe: spec.LivenessProbe | spec.ReadinessProbe) -> ProbeArgs:
 
 
 def _exec(probe: spec.ExecLivenessProbe | spec.ExecReadinessProbe | None) -> ProbeArgs | None:
-    return probe and ProbeArgs(
+    if probe is None:
+        return None
+    return ProbeArgs(
         exec_=ExecActionArgs(command=list(probe.exec.command)),
         initial_delay_seconds=probe.initial_delay_seconds,
         period_seconds=probe.period_seconds,

@@ -1,4 +1,7 @@
-"""One app of a team: an entry under `apps`, in one of three archetypes (guide: Configuration Reference)."""
+"""One app of a team, an entry under `apps`, in one of three archetypes.
+
+Source: guide, Configuration Reference.
+"""
 
 import re
 from typing import Annotated, Literal
@@ -107,7 +110,7 @@ class Image(Spec):
     """The container image (guide: app.image)."""
 
     repository: Annotated[str, checked(_check_repository)] = Field(
-        description="Repository in the platform's registry: the team's own project, or one that the stack shares.",
+        description="Repository in the platform's registry, in the team's project or a shared one.",
         examples=["harbor.sre.internal/team-alpha/my-api"],
     )
     tag: Annotated[str, checked(names.check_tag)] = Field(
@@ -119,6 +122,7 @@ class Image(Spec):
 
     @property
     def reference(self) -> str:
+        """The image as a container names it."""
         return f"{self.repository}:{self.tag}"
 
 
@@ -133,7 +137,8 @@ class EnvVar(Spec):
     )
     secret_ref: SecretName | None = Field(
         None,
-        description="Name of a secret of the team in OpenBao (`sre/<team>/<name>`): makes the ExternalSecret and Secret of that name.",
+        description="Name of the team's secret in OpenBao (`sre/<team>/<name>`): makes the "
+        "ExternalSecret and the Secret of that name.",
         examples=["my-api-db-credentials"],
     )
     plain: bool = Field(
@@ -308,7 +313,8 @@ class Ingress(Spec):
     )
     gateway: str | None = Field(
         None,
-        description="Istio gateway, one of the stack's; default: the stack's first (`istio-system/sre-gateway`).",
+        description="Istio gateway, one of the stack's; default: the stack's first, "
+        "`istio-system/sre-gateway`.",
         examples=["istio-system/sre-gateway"],
     )
 
@@ -373,7 +379,8 @@ class ServiceAccount(Spec):
 
     create: bool = Field(
         True,
-        description="Makes the ServiceAccount `<app.name>`; otherwise the pods run as the namespace's `default`.",
+        description="Makes the ServiceAccount `<app.name>`; otherwise pods run as the namespace's "
+        "`default`.",
     )
 
 
@@ -440,6 +447,7 @@ class BaseApp(Spec):
 
     @property
     def name(self) -> str:
+        """Name of the app and of every object made for it."""
         return self.app.name
 
     @property

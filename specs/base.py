@@ -1,4 +1,4 @@
-"""What all models share: strict, immutable, camelCase in YAML; and the value types that Kubernetes defines."""
+"""What all models share: strict, immutable, camelCase in YAML; and value types of Kubernetes."""
 
 import re
 from collections.abc import Callable
@@ -21,7 +21,7 @@ from specs import names, quantity
 
 
 class Spec(BaseModel):
-    """A mapping in a team's or a stack's file: unknown keys and wrong types are errors, nothing is converted."""
+    """A mapping in a file: unknown keys and wrong types are errors, nothing is converted."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -69,7 +69,7 @@ OrEmpty = BeforeValidator(_absent_if_empty)
 
 @dataclass(frozen=True)
 class Quantity:
-    """A Kubernetes resource quantity: `text` as written (what Kubernetes gets), `value` exact, in cores or bytes."""
+    """A Kubernetes resource quantity: `text` as written, `value` exact, in cores or bytes."""
 
     text: str
     value: Fraction
@@ -79,10 +79,12 @@ class Quantity:
 
 
 def cpu(text: str) -> Quantity:
+    """Cores; raises ValueError."""
     return Quantity(text, quantity.check_cpu(text))
 
 
 def memory(text: str) -> Quantity:
+    """Bytes; raises ValueError."""
     return Quantity(text, quantity.check_memory(text))
 
 

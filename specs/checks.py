@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 
 from specs.app import (
     PULL_SECRET,
@@ -74,7 +75,7 @@ def _check_name(team: Team, settings: Settings, file_stem: str) -> Iterator[Find
     if team.name != file_stem:
         yield (
             ("team",),
-            f"'{team.name}' is not the file's name; write {file_stem}, or rename the file to {team.name}.yaml",
+            f"'{team.name}' is not the file's name; write {file_stem}, or rename the file",
         )
     elif team.name in settings.platform_namespaces or team.name.startswith("kube-"):
         yield ("team",), f"'{team.name}' is a namespace of the platform; choose another name"
@@ -105,11 +106,11 @@ def _check_limit_range(limits: LimitRange) -> Iterator[Finding]:
             ("max", getattr(limits.max, resource)),
         ]
         given = [(name, bound) for name, bound in bounds if bound is not None]
-        for (low_name, low), (high_name, high) in zip(given, given[1:], strict=False):
+        for (low_name, low), (high_name, high) in pairwise(given):
             if low.value > high.value:
                 yield (
                     ("limitRange", low_name, resource),
-                    f"{low} is over limitRange.{high_name}.{resource} {high}; lower it or raise the other",
+                    f"{low} is over limitRange.{high_name}.{resource} {high}; lower it",
                 )
 
 
@@ -146,7 +147,7 @@ def _check_app_name(app: AnyApp, inner: Loc) -> Iterator[Finding]:
     if isinstance(app, CronJob) and len(name) > _CRONJOB_NAME_MAX:
         yield (
             loc,
-            f"has {len(name)} characters, and a cronjob's runs leave room for {_CRONJOB_NAME_MAX}; shorten it",
+            f"has {len(name)} characters, a cronjob's name at most {_CRONJOB_NAME_MAX}; shorten it",
         )
         return
     metrics = metrics_service(app)
@@ -154,7 +155,7 @@ def _check_app_name(app: AnyApp, inner: Loc) -> Iterator[Finding]:
         most = _SERVICE_NAME_MAX - len(_METRICS_SUFFIX)
         yield (
             loc,
-            f"has {len(name)} characters, and its Service {metrics[:12]}... leaves room for {most}; shorten it",
+            f"has {len(name)} characters, its Service <name>-metrics leaves {most}; shorten it",
         )
     elif (metrics or isinstance(app, WebApp)) and name[:1].isdigit():
         # A Service is named by an RFC 1035 label.
@@ -172,7 +173,7 @@ def _check_image(
     if host != registry:
         yield (
             loc,
-            f"'{repository}' is not in the registry {registry}; push it there and write {suggestion}",
+            f"'{repository}' is not in {registry}; push it there and write {suggestion}",
         )
     elif not image:
         yield loc, f"'{repository}' names no image; write {suggestion}"
@@ -224,12 +225,12 @@ def _check_resources(team: Team, container: Container, at: Loc) -> Iterator[Find
         if own_limit and limit.value > most.value:
             yield (
                 limit_loc,
-                f"{limit} is over limitRange.max.{resource} {most}; lower it, or raise limitRange.max",
+                f"{limit} is over limitRange.max.{resource} {most}; lower it, or raise that",
             )
         if own_request and least is not None and request.value < least.value:
             yield (
                 request_loc,
-                f"{request} is under limitRange.min.{resource} {least}; raise it, or lower limitRange.min",
+                f"{request} is under limitRange.min.{resource} {least}; raise it, or lower that",
             )
         if request.value > limit.value and (own_request or own_limit):
             if own_request and own_limit:
@@ -240,12 +241,12 @@ def _check_resources(team: Team, container: Container, at: Loc) -> Iterator[Find
             elif own_request:
                 yield (
                     request_loc,
-                    f"{request} is over the default limit {limit}; give limits.{resource} as well",
+                    f"{request} is over the default limit {limit}; give limits.{resource} too",
                 )
             else:
                 yield (
                     limit_loc,
-                    f"{limit} is under the default request {request}; give requests.{resource} as well",
+                    f"{limit} is under the default request {request}; give requests.{resource} too",
                 )
 
 
@@ -266,7 +267,7 @@ def _check_ingress(ingress: Ingress, at: Loc, settings: Settings) -> Iterator[Fi
     if ingress.enabled and ingress.host is None:
         yield (
             (*at, "host"),
-            "is missing while ingress is enabled; add it, such as `host: my-api.apps.sre.example.com`",
+            "is missing, and ingress is enabled; add it, such as `host: my-api.apps.example.com`",
         )
     known = settings.istio.gateways
     if ingress.gateway is not None and ingress.gateway not in known:
@@ -280,7 +281,7 @@ def _check_scaling(app: WebApp | Worker, at: Loc) -> Iterator[Finding]:
     if scaling.enabled and scaling.min_replicas > scaling.max_replicas:
         yield (
             (*at, "autoscaling", "minReplicas"),
-            f"{scaling.min_replicas} is over maxReplicas {scaling.max_replicas}; lower it or raise maxReplicas",
+            f"{scaling.min_replicas} is over maxReplicas {scaling.max_replicas}; lower it",
         )
     replicas = scaling.min_replicas if scaling.enabled else app.app.replicas
     budget = app.pod_disruption_budget
@@ -293,7 +294,8 @@ def _check_scaling(app: WebApp | Worker, at: Loc) -> Iterator[Finding]:
         )
         yield (
             (*at, "podDisruptionBudget", "minAvailable"),
-            f"{budget.min_available} of {replicas} pods ({source}) must stay, so no node can ever be drained; {fix}",
+            f"{budget.min_available} of {replicas} pods ({source}) must stay, "
+            f"so no node can be drained; {fix}",
         )
 
 

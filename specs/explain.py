@@ -1,7 +1,6 @@
 """Turns pydantic's errors into lines that the author of a file understands."""
 
 import types
-from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -67,7 +66,7 @@ def _wrong_value(source: Source, loc: Loc, error: ErrorDetails) -> str:
 
 
 def _not_text(source: Source, loc: Loc, value: object) -> str:
-    if isinstance(value, Mapping | tuple):
+    if isinstance(value, (dict, tuple)):
         return "is no single value; write one text"
     what = (
         "true or false"
@@ -89,7 +88,7 @@ def _not_one_of(value: str, allowed: list[str], what: str = "") -> str:
 
 def _literals(expected: str) -> list[str]:
     """pydantic's "'a', 'b' or 'c'" as a list."""
-    return [part for part in expected.split("'")[1::2]]
+    return expected.split("'")[1::2]
 
 
 def _listed(words: list[str]) -> str:
@@ -130,7 +129,7 @@ def _owner_name(loc: Loc) -> str:
 
 
 def _archetypes_with(source: Source, loc: Loc) -> list[str]:
-    """Archetypes that know the key at `loc`, for a key that the entry's own archetype does not know."""
+    """Archetypes that know the key at `loc`, where the entry's own does not."""
     if loc[:1] != ("apps",) or len(loc) < 3:
         return []
     found = []
@@ -143,8 +142,8 @@ def _archetypes_with(source: Source, loc: Loc) -> list[str]:
 
 def _example(source: Source, model: type[BaseModel], loc: Loc) -> str:
     owner = _model_at(source, model, loc[:-1])
-    for name, field in owner.model_fields.items() if owner else ():
-        if _alias(owner, name) == loc[-1] and field.examples:
+    for field in owner.model_fields.values() if owner else ():
+        if field.alias == loc[-1] and field.examples:
             return f", such as `{loc[-1]}: {field.examples[0]}`"
     if loc[-1] == "archetype":
         return f": {_listed(list(_ARCHETYPES))}"

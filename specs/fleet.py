@@ -30,9 +30,11 @@ class TeamsFolder:
     shown: str
 
     def files(self) -> list[Path]:
+        """The teams' files, by name."""
         return sorted(self.path.glob(f"*{SUFFIX}"))
 
     def shown_as(self, file: Path) -> str:
+        """How messages name a file of the folder."""
         return f"{self.shown}/{file.name}"
 
     def problems(self) -> Iterator[Problem]:
@@ -54,7 +56,10 @@ def validate_folder(folder: TeamsFolder, settings: Settings) -> Fleet:
 def validate_files(
     files: Sequence[tuple[Path, str]], folder: TeamsFolder, settings: Settings
 ) -> Fleet:
-    """Some files (path and how messages name it); one that stands in the folder is held against the others there."""
+    """Some files: the path of each and how messages name it.
+
+    A file that stands in the folder is held against the others there.
+    """
     loaded = [load_team(file, shown, settings) for file, shown in files]
     named = {file.resolve() for file, _ in files}
     others = folder.files() if any(f.parent == folder.path.resolve() for f in named) else []
@@ -73,7 +78,7 @@ def load_stack(folder: TeamsFolder, settings: Settings) -> Fleet:
 
 
 def missing_teams(folder: TeamsFolder, settings: Settings) -> Iterator[tuple[int, str]]:
-    """Teams that the stack's config names and that have no file: their index in `teams` and what to do."""
+    """Teams that the stack names and that have no file: the index in `teams`, and what to do."""
     if settings.teams == "*":
         return
     known = [file.stem for file in folder.files()]
@@ -118,7 +123,10 @@ def _fleet(
 def _contested(
     files: Sequence[TeamFile], rivals: Iterable[TeamFile], settings: Settings
 ) -> Iterator[Problem]:
-    """A problem at each claim that came second; rivals come first, so that it is told in the files asked about."""
+    """A problem at each claim that came second.
+
+    Rivals come first, so that it is told in the files that were asked about.
+    """
     owners: dict[tuple[str, str], str] = {}
     for file in rivals:
         for kind, value, loc in _claims(file, settings):

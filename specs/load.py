@@ -23,7 +23,10 @@ _TEAM: TypeAdapter[Any] = TypeAdapter(Team)
 
 @dataclass(frozen=True)
 class TeamFile:
-    """A team's file as read. `team` is sound if `problems` is empty; otherwise it is what could be made of it."""
+    """A team's file as read.
+
+    `team` is sound if `problems` is empty; otherwise it is what could be made of the file.
+    """
 
     source: Source
     team: Team | None
@@ -36,6 +39,7 @@ class TeamFile:
         return self.source.problem(self.file_loc(loc), message)
 
     def file_loc(self, loc: Loc) -> Loc:
+        """The place in the file of a place in `team`."""
         if loc[:1] == ("apps",) and len(loc) > 1 and isinstance(loc[1], int):
             return ("apps", self.app_indices[loc[1]], *loc[2:])
         return loc

@@ -1,4 +1,4 @@
-"""An app's own network rules: Kubernetes' NetworkPolicy peers and ports, as a team may write them."""
+"""An app's own network rules: NetworkPolicy peers and ports, as a team may write them."""
 
 import ipaddress
 import re
@@ -68,13 +68,16 @@ class LabelSelectorRequirement(Spec):
 class LabelSelector(Spec):
     """Which namespaces or pods a peer means; an empty one means all of them."""
 
-    match_labels: dict[LabelKey, LabelValue] = Field({}, description="Labels that must be equal.")
+    match_labels: dict[LabelKey, LabelValue] = Field(
+        default_factory=dict, description="Labels that must be equal."
+    )
     match_expressions: tuple[LabelSelectorRequirement, ...] = Field(
         (), description="Further conditions on labels."
     )
 
     @property
     def selects_all(self) -> bool:
+        """Whether it puts no bound on what is selected."""
         return not self.match_labels and not self.match_expressions
 
 
@@ -118,6 +121,7 @@ class NetworkPolicyPort(Spec):
 
     @property
     def selects_all(self) -> bool:
+        """Whether it means every port."""
         return self.port is None or (self.port == 1 and self.end_port == 65535)
 
 
@@ -131,6 +135,7 @@ class IngressRule(Spec):
 
     @property
     def peers(self) -> tuple[NetworkPolicyPeer, ...]:
+        """Who is at the other end."""
         return self.from_
 
 
@@ -142,6 +147,7 @@ class EgressRule(Spec):
 
     @property
     def peers(self) -> tuple[NetworkPolicyPeer, ...]:
+        """Who is at the other end."""
         return self.to
 
 
@@ -150,7 +156,7 @@ class NetworkPolicy(Spec):
 
     enabled: bool = Field(
         True,
-        description="Makes the NetworkPolicy `<app.name>`; the namespace's own policies stand either way.",
+        description="Makes the NetworkPolicy `<app.name>`; the namespace's own stand either way.",
     )
     additional_ingress: tuple[IngressRule, ...] = Field(
         (), description="Rules beside the default ones: who else may connect."

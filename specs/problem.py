@@ -11,7 +11,10 @@ WHOLE_FILE = "(file)"
 
 @dataclass(frozen=True, order=True)
 class Problem:
-    """One line for the author of a file. `line` and `column` count from 1; `message` is "what is wrong; what to do"."""
+    """One line for the author of a file.
+
+    `line` and `column` count from 1; `message` reads "what is wrong; what to do".
+    """
 
     file: str
     line: int

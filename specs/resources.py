@@ -1,4 +1,4 @@
-"""What a container gets: its own requests and limits, and the LimitRange's defaults for the rest."""
+"""What a container gets: its own requests and limits, the LimitRange's defaults for the rest."""
 
 from dataclasses import dataclass
 

@@ -53,7 +53,7 @@ class KubernetesSettings(Spec):
     )
     pod_security: Literal["privileged", "baseline", "restricted"] | None = Field(
         None,
-        description="Pod Security level that namespaces enforce; above `privileged` it needs istio-cni.",
+        description="Pod Security level of namespaces; above `privileged` it needs istio-cni.",
     )
 
 
@@ -91,7 +91,7 @@ class OpenBaoSettings(Spec):
     )
     oidc_accessor: str | None = Field(
         None,
-        description="Accessor of the OIDC auth mount; with it Keycloak groups read their team's secrets.",
+        description="Accessor of the OIDC auth mount: lets developers read their team's secrets.",
         examples=["auth_oidc_1a2b3c4d"],
     )
     cluster_address: Url = Field(
@@ -113,7 +113,7 @@ class ExternalSecretsSettings(Spec):
 
     api_version: Literal["v1", "v1beta1"] = Field(
         "v1",
-        description="Version of external-secrets.io that the cluster serves (v1beta1 up to ESO 0.16).",
+        description="Version of external-secrets.io in the cluster: v1beta1 up to ESO 0.16.",
     )
     refresh_interval: Duration = Field("1h", description="How often secrets are read again.")
     namespace: Label = Field("external-secrets", description="Namespace the operator runs in.")
@@ -135,7 +135,7 @@ PREFIX = "sre-platform:"
 
 
 class Settings(Spec):
-    """All of `sre-platform:*` in a stack's config; what belongs to other prefixes is not looked at."""
+    """All of `sre-platform:*` in a stack's config; other prefixes are not looked at."""
 
     model_config = ConfigDict(alias_generator=lambda name: PREFIX + to_camel(name))
 
@@ -152,7 +152,7 @@ class Settings(Spec):
     tenants: str = Field("tenants", description="Folder of the teams' files.")
     platform: bool = Field(
         False,
-        description="Whether this stack manages what all tenants lean on; exactly one stack of a cluster does.",
+        description="Whether it manages what all tenants lean on; one stack of a cluster does.",
     )
     manage: Manage = Field(Manage(), description="Which targets this stack makes objects in.")
     kubernetes: KubernetesSettings = Field(description="The cluster.")

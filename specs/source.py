@@ -11,7 +11,7 @@ from specs.problem import WHOLE_FILE, Loc, Problem, key_path
 # libyaml, as PyYAML's wheels bring it; the pure-Python parser is the same but ten times slower.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-# Far above any real team file, far below what hurts: a file that needs more is an attack or a mistake.
+# Far above any real team file, far below what hurts.
 _MAX_BYTES = 1024 * 1024
 _MAX_VALUES = 50_000
 _MAX_DEPTH = 100
@@ -26,9 +26,10 @@ _Entries = dict[str, tuple[yaml.ScalarNode, yaml.Node]]
 
 
 class Source:
-    """One YAML document: `data` holds mappings as dict, sequences as tuple and scalars as YAML 1.1 reads them.
+    """One YAML document.
 
-    `problems` says what is wrong with the YAML itself; `data` is None when it cannot be read as one document.
+    `data` holds mappings as dict, sequences as tuple and scalars as YAML 1.1 reads them; it is None
+    when the file is not one YAML document. `problems` says what is wrong with the YAML itself.
     """
 
     def __init__(self, file: Path, shown: str) -> None:
@@ -43,7 +44,7 @@ class Source:
             self._parse(text)
 
     def problem(self, loc: Loc, message: str, *, at_key: bool = False) -> Problem:
-        """A problem at the value of `loc` (or at its key); where `loc` is not in the file, at its nearest parent."""
+        """A problem at the value of `loc`, or its key; where there is none, at the parent."""
         mark = self._node(loc, at_key=at_key)
         line, column = (mark.start_mark.line + 1, mark.start_mark.column + 1) if mark else (1, 1)
         return Problem(self.shown, line, column, key_path(loc), message)
@@ -148,7 +149,7 @@ class Source:
             self._fail("is nested too deep; a team file has a few levels")
 
     def _size(self, node: yaml.Node, within: tuple[int, ...]) -> int | None:
-        """How many values `node` stands for with every alias written out; None once that is too many to hold."""
+        """How many values `node` stands for with every alias written out; None if too many."""
         known = self._sizes.get(id(node))
         if known is not None:
             return known
@@ -238,7 +239,7 @@ def frozen(data: Any) -> Any:
     """`data` with tuples for lists, as the models take it."""
     if isinstance(data, dict):
         return {key: frozen(value) for key, value in data.items()}
-    return tuple(frozen(value) for value in data) if isinstance(data, list | tuple) else data
+    return tuple(frozen(value) for value in data) if isinstance(data, (list, tuple)) else data
 
 
 _constructor = yaml.constructor.SafeConstructor()
@@ -260,7 +261,7 @@ def _children(node: yaml.Node) -> Iterator[yaml.Node]:
 
 
 def _entries(node: yaml.MappingNode) -> _Entries:
-    """The mapping's keys with `<<` merges applied: its own keys win, then the first merged mapping."""
+    """The mapping's keys with `<<` merges: its own keys win, then the first merged mapping."""
     own: _Entries = {}
     merged: _Entries = {}
     for key, value in node.value:

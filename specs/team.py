@@ -38,7 +38,8 @@ class Access(Spec):
 
     developers: tuple[Group, ...] | None = Field(
         None,
-        description="May change what is in the namespace (`edit`), push to the registry and read the team's secrets; default: `<team>-developers`.",
+        description="May change what is in the namespace (`edit`), push images and read the team's "
+        "secrets; default: `<team>-developers`.",
         examples=["[team-alpha-developers]"],
     )
     viewers: tuple[Group, ...] | None = Field(
@@ -171,6 +172,7 @@ class Team(Spec):
 
     @property
     def name(self) -> str:
+        """Name of the team."""
         return self.team
 
     @property
