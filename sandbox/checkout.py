@@ -44,13 +44,15 @@ class Checkout:
 
     @contextmanager
     def locked(self, command: str) -> Iterator[IO[str]]:
-        """Hold the checkout's lock; raises Refusal if another run holds it."""
-        self.folder.mkdir(exist_ok=True)
+        """Hold the checkout's lock, with the folder ready; raises Refusal if another run has it."""
+        for folder in (self.folder, self.work, self.state, self.folder / "home"):
+            folder.mkdir(exist_ok=True)
         with open(self.folder / "lock", "a+", encoding="utf-8") as lock:
             self._take(lock)
             lock.truncate(0)
             lock.write(f"{os.getpid()} make {command}")
             lock.flush()
+            self._prepare()
             yield lock
 
     def _take(self, lock: IO[str]) -> None:
@@ -67,10 +69,8 @@ class Checkout:
                 raise Refusal("The engine of a killed run does not end; stop the process `pulumi`.")
             time.sleep(0.2)
 
-    def prepare(self) -> None:
+    def _prepare(self) -> None:
         """Write what a run needs: settings copied from the checkout, passphrase, kubeconfig."""
-        for folder in (self.work, self.state, self.folder / "home"):
-            folder.mkdir(exist_ok=True)
         (self.folder / "kubeconfig").write_text(KUBECONFIG, encoding="utf-8")
         passphrase = self.folder / "passphrase"
         if not passphrase.exists():

@@ -1,33 +1,58 @@
-"""Runs the Pulumi CLI so that a signal to us stops it gently, and no second run starts before it ends."""
+"""Runs the Pulumi CLI: a signal to us stops it gently, and our lock is its lock."""
 
 import os
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from types import FrameType
-from typing import IO
+from typing import IO, Self
 
-from pulumi.automation import CommandResult, OnOutput, PulumiCommand
+from pulumi.automation import CommandResult, OnOutput, PulumiCommand, StackNotFoundError
 from pulumi.automation.errors import create_command_error
+
+from sandbox.console import complain
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class CliProcess(PulumiCommand):
-    """The CLI in a process group of its own, so that each signal reaches it once, through us.
+class Signals:
+    """SIGINT, SIGTERM and SIGHUP stop the CLI gently; KeyboardInterrupt where none runs.
 
-    The engine stops gently on the first SIGINT: it lets what runs finish and saves the state.
-    The CLI inherits the lock, so that it stays taken even where we are killed and the CLI is not.
+    The engine, on its first SIGINT, lets what it began finish and saves the state; on a second one
+    it saves the state at once.
     """
 
-    def __init__(self, cli: PulumiCommand, lock: IO[str]) -> None:
+    def __init__(self) -> None:
+        self.received = False
+        self.process: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> Self:
+        self._before = {number: signal.signal(number, self._receive) for number in SIGNALS}
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        self.received = True
+        if self.process is None:
+            raise KeyboardInterrupt
+        self.process.send_signal(signal.SIGINT)
+
+
+class CliProcess(PulumiCommand):
+    """The CLI in a process group of its own: a signal reaches it once, through `Signals`.
+
+    It inherits the checkout's lock, which so stays taken where we are killed and the CLI is not.
+    """
+
+    def __init__(self, cli: PulumiCommand, lock: IO[str], signals: Signals) -> None:
         self.command = cli.command
         self.version = cli.version
-        self.interrupted = False
         self._lock = lock
-        self._process: subprocess.Popen[str] | None = None
+        self._signals = signals
 
     def run(
         self,
@@ -37,7 +62,10 @@ class CliProcess(PulumiCommand):
         on_output: OnOutput | None = None,
         on_error: OnOutput | None = None,
     ) -> CommandResult:
-        """As the base class runs it; raises CommandError if the CLI's exit code is not 0."""
+        """As the base class does; a failure that no callback showed is shown on stderr.
+
+        Raises CommandError if the exit code is not 0, KeyboardInterrupt if a signal was the cause.
+        """
         with subprocess.Popen(
             [self.command, "--non-interactive", *args],
             cwd=cwd,
@@ -49,7 +77,7 @@ class CliProcess(PulumiCommand):
             process_group=0,
             pass_fds=(self._lock.fileno(),),
         ) as process:
-            self._process = process
+            self._signals.process = process
             errors: list[str] = []
             reader = threading.Thread(target=_read, args=(process.stderr, on_error, errors))
             reader.start()
@@ -57,28 +85,16 @@ class CliProcess(PulumiCommand):
             _read(process.stdout, on_output, output)
             reader.join()
             code = process.wait()
-            self._process = None
+            self._signals.process = None
         result = CommandResult("\n".join(output), "\n".join(errors), code)
-        if code != 0:
-            raise create_command_error(result)
-        return result
-
-    @contextmanager
-    def signals_passed_on(self) -> Iterator[None]:
-        """Within it, SIGINT, SIGTERM and SIGHUP stop the CLI; KeyboardInterrupt if none runs."""
-
-        def pass_on(number: int, frame: FrameType | None) -> None:
-            self.interrupted = True
-            if self._process is None:
-                raise KeyboardInterrupt
-            self._process.send_signal(signal.SIGINT)
-
-        before = {number: signal.signal(number, pass_on) for number in SIGNALS}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+        if code == 0:
+            return result
+        if self._signals.received:
+            raise KeyboardInterrupt
+        failure = create_command_error(result)
+        if on_error is None and not isinstance(failure, StackNotFoundError):
+            complain(result.stderr)
+        raise failure
 
 
 def _read(stream: IO[str] | None, on_line: OnOutput | None, lines: list[str]) -> None:

@@ -46,7 +46,7 @@ class Harbor:
             problems.append(Problem("name", reason))
         secret = known(inputs.get("secret"))
         if kind == ROBOT and secret and not _strong(secret):
-            reason = "secret: needs 8 to 128 characters, with an upper and a lower case letter and a digit"
+            reason = "secret: needs 8 to 128 characters with an upper, a lower and a digit"
             problems.append(Problem("", reason))
         times = known(inputs.get("schedule"))
         if kind == RETENTION and times is not None and not schedule.fullmatch(times):

@@ -25,7 +25,7 @@ class Problem(NamedTuple):
 
 
 class Package(Protocol):
-    """One provider's behaviour. A `kind` is a type token without its package: "apps/v1:Deployment"."""
+    """One provider's behaviour. A `kind` is a type token less its package: "apps/v1:Deployment"."""
 
     def knows(self, kind: str) -> bool: ...
 

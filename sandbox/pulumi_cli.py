@@ -47,7 +47,7 @@ def find() -> PulumiCommand:
             return PulumiCommand(version=OLDEST_ON_PATH)
         except (InvalidVersionError, OSError, subprocess.CalledProcessError):
             say(
-                f"{on_path} is not a Pulumi CLI v{OLDEST_ON_PATH} or newer; using v{VERSION} instead."
+                f"{on_path} is not a Pulumi CLI from v{OLDEST_ON_PATH} on; using v{VERSION} instead."
             )
     root = _cache() / f"v{VERSION}"
     if not (root / "bin" / "pulumi").exists():
@@ -111,8 +111,8 @@ def _downloadable() -> bool:
 def _build(binary: Path) -> None:
     if _go_version() < GO_AT_LEAST:
         raise Refusal(
-            "No Pulumi CLI. Install it (https://www.pulumi.com/docs/install/), or install Go "
-            f"{'.'.join(map(str, GO_AT_LEAST))} or newer to have it built here; then run this again."
+            "No Pulumi CLI: install it (https://www.pulumi.com/docs/install/), or Go "
+            f"{GO_AT_LEAST[0]}.{GO_AT_LEAST[1]} or newer to have it built here."
         )
     say(f"Building the Pulumi CLI v{VERSION} with Go: about 4 minutes, only this once.")
     version = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version"

@@ -69,23 +69,30 @@ OrEmpty = BeforeValidator(_absent_if_empty)
 
 @dataclass(frozen=True)
 class Quantity:
-    """A Kubernetes resource quantity: `text` as written, `value` exact, in cores or bytes."""
+    """A Kubernetes resource quantity: exact, in cores or bytes.
 
+    `written` is what the file says; `text` is the same as the API server would write it, so that
+    what is asked for and what is read back never differ in form.
+    """
+
+    written: str
     text: str
     value: Fraction
 
     def __str__(self) -> str:
-        return self.text
+        return self.written
 
 
 def cpu(text: str) -> Quantity:
     """Cores; raises ValueError."""
-    return Quantity(text, quantity.check_cpu(text))
+    value = quantity.check_cpu(text)
+    return Quantity(text, quantity.canonical(text), value)
 
 
 def memory(text: str) -> Quantity:
     """Bytes; raises ValueError."""
-    return Quantity(text, quantity.check_memory(text))
+    value = quantity.check_memory(text)
+    return Quantity(text, quantity.canonical(text), value)
 
 
 def _parsed(parse: Callable[[str], Quantity]) -> BeforeValidator:

@@ -12,6 +12,11 @@ _SCALES = {
     "Ti": Fraction(2**40), "Pi": Fraction(2**50), "Ei": Fraction(2**60),
 }  # fmt: skip
 
+_DECIMAL = {unit: _SCALES[unit] for unit in ("E", "P", "T", "G", "M", "k", "", "m", "u", "n")}
+_BINARY = {unit: _SCALES[unit] for unit in ("Ei", "Pi", "Ti", "Gi", "Mi", "Ki", "")}
+_EXPONENTS = {unit: 18 - 3 * place for place, unit in enumerate(_DECIMAL)}
+_KIBIBYTE = 2**10
+
 _QUANTITY = re.compile(
     r"(?P<number>[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+))"
     r"(?:(?P<unit>[numkMGTPE]|[KMGTPE]i)|[eE](?P<exponent>[+-]?[0-9]{1,3}))?"
@@ -29,6 +34,21 @@ def parse(text: str) -> Fraction:
     server would not parse, and for what is beyond 2^63-1.
     """
     return _split(text)[2]
+
+
+def canonical(text: str) -> str:
+    """The quantity as an API server writes it: `1000m` as `1`, `1.5Gi` as `1536Mi`.
+
+    For what is not finer than 1n. Raises ValueError as `parse` does.
+    """
+    _, unit, value = _split(text)
+    exponent = re.search(r"[eE][+-]?[0-9]", text) is not None
+    binary = unit.endswith("i") and value >= _KIBIBYTE and value.denominator == 1
+    scales = _BINARY if binary else _DECIMAL
+    suffix, scale = next((suffix, scale) for suffix, scale in scales.items() if not value % scale)
+    if exponent and suffix:
+        suffix = f"e{_EXPONENTS[suffix]}"
+    return f"{value // scale}{suffix}"
 
 
 def check_cpu(text: str) -> Fraction:

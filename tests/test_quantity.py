@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from specs.quantity import check_cpu, check_memory, parse
+from specs.quantity import canonical, check_cpu, check_memory, parse
 
 
 @pytest.mark.parametrize(
@@ -133,3 +133,24 @@ def test_memory_that_lacks_its_unit_or_is_not_whole_is_refused(text: str, messag
     with pytest.raises(ValueError) as error:
         check_memory(text)
     assert str(error.value) == message
+
+
+@pytest.mark.parametrize(
+    ("written", "text"),
+    [
+        ("1000m", "1"),
+        ("1.5", "1500m"),
+        ("0.25", "250m"),
+        ("2", "2"),
+        ("1024Mi", "1Gi"),
+        ("1.5Gi", "1536Mi"),
+        ("0.5Ki", "512"),
+        ("1000Mi", "1000Mi"),
+        ("128000k", "128M"),
+        ("1e4", "10e3"),
+        ("1e1", "10"),
+    ],
+)
+def test_a_quantity_is_written_as_the_api_server_writes_it(written: str, text: str) -> None:
+    assert canonical(written) == text
+    assert parse(text) == parse(written)
