@@ -67,8 +67,17 @@ def app_secret(
     return _external_secret(place, name, labels, shared, settings, {"name": name}, data)
 
 
-def pull_secret(place: Place, labels: Labels, shared: Shared, settings: Settings) -> CustomResource:
-    """The image pull Secret, from the pull robot's credential in OpenBao."""
+def pull_secret(
+    place: Place,
+    labels: Labels,
+    shared: Shared,
+    settings: Settings,
+    credentials: Sequence[pulumi.Resource],
+) -> CustomResource:
+    """The image pull Secret, from the pull robot's credential in OpenBao.
+
+    `credentials` are what this stack stores there itself, and so must have stored before.
+    """
     key = _key(place, PULL_SECRET)
     data = [
         {"secretKey": part, "remoteRef": {"key": key, "property": part}}
@@ -81,7 +90,7 @@ def pull_secret(place: Place, labels: Labels, shared: Shared, settings: Settings
             "data": {".dockerconfigjson": _DOCKER_CONFIG},
         },
     }
-    return _external_secret(place, PULL_SECRET, labels, shared, settings, target, data)
+    return _external_secret(place, PULL_SECRET, labels, shared, settings, target, data, credentials)
 
 
 def _key(place: Place, name: str) -> str:
@@ -96,6 +105,7 @@ def _external_secret(
     settings: Settings,
     target: Mapping[str, object],
     data: Sequence[Mapping[str, object]],
+    depends_on: Sequence[pulumi.Resource] = (),
 ) -> CustomResource:
     return CustomResource(
         place.name(name),
@@ -108,7 +118,7 @@ def _external_secret(
             "target": target,
             "data": data,
         },
-        opts=place.with_options(aliases=_versions("ExternalSecret")),
+        opts=place.with_options(depends_on, _versions("ExternalSecret")),
     )
 
 

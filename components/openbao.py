@@ -75,22 +75,26 @@ def store_credentials(
     settings: Settings,
     shared: Shared,
     parent: pulumi.Resource,
-) -> None:
+) -> list[vault.kv.SecretV2]:
     """The robots' credentials at `sre/<team>/harbor-push` and `sre/<team>/harbor-pull`.
 
     Keys: `registry`, `username`, `password`. The values are secret in Pulumi's state and displays.
     """
+    stored = []
     for secret, robot in registry.robots.items():
         document = pulumi.Output.all(robot.full_name, robot.secret).apply(
             lambda login: _credential(settings.harbor.host, *login)
         )
-        vault.kv.SecretV2(
-            f"{team.name}/{secret}",
-            mount=shared.kv_mount,
-            name=f"{team.name}/{secret}",
-            data_json=pulumi.Output.secret(document),
-            opts=pulumi.ResourceOptions(parent=parent, protect=True),
+        stored.append(
+            vault.kv.SecretV2(
+                f"{team.name}/{secret}",
+                mount=shared.kv_mount,
+                name=f"{team.name}/{secret}",
+                data_json=pulumi.Output.secret(document),
+                opts=pulumi.ResourceOptions(parent=parent, protect=True),
+            )
         )
+    return stored
 
 
 def _credential(host: str, username: str, password: str | None) -> str:

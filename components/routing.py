@@ -55,7 +55,6 @@ def _service(
             selector=app_selector(app),
             ports=[port],
         ),
-        # A Service without ready pods is no failure: they may be scaled to none, or start later.
         opts=place.options,
     )
 

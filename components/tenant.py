@@ -1,5 +1,7 @@
 """A team's place: namespace, quota, network, access, registry project and secrets."""
 
+from collections.abc import Sequence
+
 import pulumi
 
 from components import external_secrets, network, openbao, quota, rbac, registry
@@ -30,18 +32,20 @@ class Tenant(pulumi.ComponentResource):
         self.shared = shared
         self.place: Place | None = None
         self.guardrails: list[pulumi.Resource] = []
+        self._pull_secrets: list[pulumi.Resource] = []
         self._secrets: dict[str, pulumi.Resource] = {}
-        if settings.manage.kubernetes:
-            self.place = self._namespace(settings)
+        stored: list[pulumi.Resource] = []
         if settings.manage.harbor:
             project = registry.harbor_project(team, settings, self)
             if settings.manage.openbao:
-                openbao.store_credentials(team, project, settings, shared, self)
+                stored += openbao.store_credentials(team, project, settings, shared, self)
         if settings.manage.openbao:
             openbao.team_access(team, settings, shared, self)
+        if settings.manage.kubernetes:
+            self.place = self._namespace(settings, stored)
         self.register_outputs({})
 
-    def _namespace(self, settings: Settings) -> Place:
+    def _namespace(self, settings: Settings, credentials: Sequence[pulumi.Resource]) -> Place:
         made = namespace(self.team, settings, self)
         place = Place(
             self.team.name,
@@ -56,7 +60,9 @@ class Tenant(pulumi.ComponentResource):
         rbac.role_bindings(self.team, place)
         labels = team_labels(self.team)
         if settings.harbor.image_pull_secret:
-            external_secrets.pull_secret(place, labels, self.shared, settings)
+            self._pull_secrets = [
+                external_secrets.pull_secret(place, labels, self.shared, settings, credentials)
+            ]
         names = {name for app in self.team.apps for name in app.secret_refs}
         self._secrets = {
             name: external_secrets.app_secret(place, name, labels, self.shared, settings)
@@ -65,5 +71,8 @@ class Tenant(pulumi.ComponentResource):
         return place
 
     def secrets_of(self, app: BaseApp) -> list[pulumi.Resource]:
-        """The ExternalSecrets of an app's variables: one a name, whoever else uses it."""
-        return [self._secrets[name] for name in app.secret_refs]
+        """The ExternalSecrets that an app's pods need, to pull and for their variables.
+
+        A variable's is one a name, whoever else uses it.
+        """
+        return [*self._pull_secrets, *(self._secrets[name] for name in app.secret_refs)]

@@ -6,12 +6,12 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from sandbox.console import Refusal
+from sandbox.console import UserError
 
 STACK = "dev"
 ORPHAN_ENDS_WITHIN = 30  # seconds
@@ -43,11 +43,11 @@ class Checkout:
         self.state = self.folder / "state"
 
     @contextmanager
-    def locked(self, command: str) -> Iterator[IO[str]]:
-        """Hold the checkout's lock, with the folder ready; raises Refusal if another run has it."""
+    def locked(self, command: str) -> Generator[IO[str]]:
+        """Hold the lock, with the folder ready; raises UserError if another run has it."""
         for folder in (self.folder, self.work, self.state, self.folder / "home"):
             folder.mkdir(exist_ok=True)
-        with open(self.folder / "lock", "a+", encoding="utf-8") as lock:
+        with (self.folder / "lock").open("a+", encoding="utf-8") as lock:
             self._take(lock)
             lock.truncate(0)
             lock.write(f"{os.getpid()} make {command}")
@@ -64,9 +64,11 @@ class Checkout:
                 lock.seek(0)
                 pid, _, command = lock.read().partition(" ")
             if _runs(pid):
-                raise Refusal(f"`{command}` (process {pid}) is running here; wait for it to end.")
+                raise UserError(f"`{command}` (process {pid}) is running here; wait for it to end.")
             if time.monotonic() > deadline:
-                raise Refusal("The engine of a killed run does not end; stop the process `pulumi`.")
+                raise UserError(
+                    "The engine of a killed run does not end; stop the process `pulumi`."
+                )
             time.sleep(0.2)
 
     def _prepare(self) -> None:
@@ -84,7 +86,7 @@ class Checkout:
         copy.write_text(settings + (f"{salt[0]}\n" if salt else ""), encoding="utf-8")
 
     @contextmanager
-    def environment(self) -> Iterator[None]:
+    def environment(self) -> Generator[None]:
         """Within it, the process has the sandbox's servers and Pulumi settings, and no others."""
         before = dict(os.environ)
         for name in before:
@@ -98,6 +100,7 @@ class Checkout:
             # Write the state once, at the end: what a killed run did is gone with it, in the state
             # as in the stand-in. Writing at each step takes three times as long for 100 objects.
             PULUMI_SKIP_CHECKPOINTS="true",
+            PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS="true",
             PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION="true",
             KUBECONFIG=str(self.folder / "kubeconfig"),
             VAULT_ADDR="https://openbao.sandbox.invalid",

@@ -4,7 +4,7 @@ import os
 import sys
 
 
-class Refusal(Exception):
+class UserError(Exception):
     """Something the user can put right; the message is the one line they see."""
 
 
@@ -22,4 +22,5 @@ def say(line: str, passing: bool = False) -> None:
 
 
 def complain(line: str) -> None:
+    """Print a line on stderr."""
     print(line, file=sys.stderr, flush=True)

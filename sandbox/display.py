@@ -10,10 +10,15 @@ Writer = Callable[[str], None]
 
 colour_codes = re.compile(r"\033\[[0-9;]*m")
 
-# Without a terminal of its own the engine says that an operation begins, and again how it ended;
-# an error of the program it says at once, and again under "Diagnostics".
-begun = re.compile(r" (?:creat|updat|delet|replac)ing \(\d+s\)(?: \[diff: .*\])?(?: error: .*)?$")
-reported_below = re.compile(r" running error: ")
+# Without a terminal of its own the engine gives a resource a row when an operation begins and one
+# when it ends; an error stands in both, and again under "Diagnostics".
+ROW = r"^ .{1,3} *[\w.-]+:\S+:\S+ "
+begun = re.compile(
+    ROW + r".* (?:creat|updat|delet|replac)ing \(\d+s\)(?: \[diff: .*\])?(?: error: .*)?$"
+)
+reported_below = re.compile(
+    ROW + r"\S+ +(?:(?:running|create|update|delete|replace)(?: \[diff: .*\])? )?error: "
+)
 
 # True of a stack that one means to keep; `make down` has its own last word.
 misleading = re.compile(

@@ -4,9 +4,9 @@ import json
 import os
 import runpy
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import chdir, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from pulumi.automation import CommandError, LocalWorkspace, Stack
 from sandbox import display, provider, pulumi_cli, summary
 from sandbox.checkout import STACK, Checkout
 from sandbox.cli_process import CliProcess, Signals
-from sandbox.console import Refusal, complain, say
+from sandbox.console import UserError, complain, say
 
 ROOT = Path(__file__).parents[1]
 INTERRUPTED = 130  # the shell's exit code for "ended by Ctrl-C"
@@ -30,8 +30,8 @@ def run(command: str, root: Path = ROOT) -> int:
     try:
         with _engine(checkout, command) as engine:
             COMMANDS[command](engine)
-    except Refusal as refusal:
-        complain(str(refusal))
+    except UserError as error:
+        complain(str(error))
         return 1
     except CommandError:
         return 1
@@ -43,10 +43,14 @@ def run(command: str, root: Path = ROOT) -> int:
 
 @dataclass
 class Engine:
-    """The engine, ready to run the checkout's program for one command."""
+    """The engine, ready to run the checkout's program for one command.
+
+    `existing` are the resources in the stack's state before the command.
+    """
 
     stack: Stack
     colour: bool
+    existing: list[dict[str, Any]] = field(default_factory=list)
 
     def cli(self, *args: str) -> str:
         """Run a CLI command on the stack; its output."""
@@ -58,9 +62,6 @@ class Engine:
         """The stack's state, its secrets encrypted."""
         state: dict[str, Any] = json.loads(self.cli("stack", "export"))
         return state
-
-    def resources(self) -> list[dict[str, Any]]:
-        return self.export()["deployment"].get("resources") or []
 
 
 def up(engine: Engine) -> None:
@@ -75,20 +76,23 @@ def up(engine: Engine) -> None:
     except CommandError:
         for line in lines:
             say(line)
+        if any("because it is protected" in line for line in lines):
+            complain(PROTECTED)
         raise
     result = engine.stack.up(**display.settings(engine.colour))
-    for line in summary.table(result.outputs, engine.resources()):
+    resources = engine.export()["deployment"]["resources"]
+    for line in summary.table(result.outputs, resources):
         say(line)
 
 
 def preview(engine: Engine) -> None:
     """Show what `up` would change: old and new values, or, the first time, what there will be."""
-    engine.stack.preview(diff=bool(engine.resources()), **display.settings(engine.colour))
+    engine.stack.preview(diff=bool(engine.existing), **display.settings(engine.colour))
 
 
 def down(engine: Engine) -> None:
     """Take everything away, what is protected too."""
-    if not engine.resources():
+    if not engine.existing:
         say(NOTHING)
         return
     engine.cli("state", "unprotect", "--all", "--yes")
@@ -97,11 +101,15 @@ def down(engine: Engine) -> None:
 
 
 COMMANDS = {"up": up, "preview": preview, "down": down}
+PROTECTED = (
+    "Nothing was changed, as what holds data is protected. Put back what you have removed, "
+    "or take the whole sandbox away with `make down`."
+)
 NOTHING = "There is nothing to take down."
 
 
 @contextmanager
-def _engine(checkout: Checkout, command: str) -> Iterator[Engine]:
+def _engine(checkout: Checkout, command: str) -> Generator[Engine]:
     """The stack, recovered from whatever the last run left, and the stand-in beside it."""
     with checkout.locked(command) as lock, checkout.environment(), Signals() as signals:
         workspace = LocalWorkspace(
@@ -111,14 +119,14 @@ def _engine(checkout: Checkout, command: str) -> Iterator[Engine]:
         )
         colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
         engine = Engine(Stack.create_or_select(STACK, workspace), colour)
-        _recover(engine, checkout)
-        with provider.serve(engine.resources()) as providers:
+        engine.existing = _recover(engine, checkout)
+        with provider.serve(engine.existing) as providers:
             os.environ["PULUMI_DEBUG_PROVIDERS"] = providers
             yield engine
 
 
-def _recover(engine: Engine, checkout: Checkout) -> None:
-    """Undo what a killed run leaves behind.
+def _recover(engine: Engine, checkout: Checkout) -> list[dict[str, Any]]:
+    """Undo what a killed run leaves behind; the resources in the state.
 
     Nobody else can be at work, as we hold the checkout's lock. And an operation that was cut short
     has left nothing, as the stand-in starts from the state alone.
@@ -132,6 +140,7 @@ def _recover(engine: Engine, checkout: Checkout) -> None:
         file.write_text(json.dumps(state), encoding="utf-8")
         engine.cli("stack", "import", "--file", str(file))
         file.unlink()
+    return state["deployment"].get("resources") or []
 
 
 def _program(root: Path) -> None:

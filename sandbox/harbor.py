@@ -28,6 +28,8 @@ schedule = re.compile(r"Hourly|Daily|Weekly|\S+( \S+){5}|")
 
 
 class Harbor:
+    """A Harbor with no images, where groups can be members (OIDC)."""
+
     def __init__(self) -> None:
         types = registered_types("pulumiverse_harbor", "harbor")
         self._types = frozenset(kind.removeprefix("index/") for kind in types)

@@ -31,6 +31,8 @@ IMMUTABLE = {
 
 
 class Kubernetes:
+    """A cluster that has some custom resources installed, and no controllers."""
+
     def __init__(self) -> None:
         self._types = registered_types("pulumi_kubernetes", "kubernetes") | CUSTOM_RESOURCES
 
@@ -57,9 +59,9 @@ class Kubernetes:
 
     def container(self, kind: str, inputs: Properties, world: World) -> Key | None:
         namespace = known(_metadata(inputs).get("namespace"))
-        return (
-            Key("Namespace", namespace) if namespace not in (None, *BUILT_IN_NAMESPACES) else None
-        )
+        if namespace is None or namespace in BUILT_IN_NAMESPACES:
+            return None
+        return Key("Namespace", namespace)
 
     def replaced_by(self, kind: str) -> tuple[str, ...]:
         return ("metadata.name", "metadata.namespace", *IMMUTABLE.get(kind.partition(":")[2], ()))

@@ -42,6 +42,8 @@ REPLACED_BY = {
 
 
 class OpenBao:
+    """An OpenBao that is empty but for what Pulumi puts there."""
+
     def __init__(self) -> None:
         self._types = registered_types("pulumi_vault", "vault")
 

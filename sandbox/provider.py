@@ -2,11 +2,11 @@
 
 import json
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib import metadata
-from typing import Any, NoReturn
+from typing import Any
 
 import grpc
 from google.protobuf.empty_pb2 import Empty
@@ -42,7 +42,7 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
         # The engine warns where a provider is older than its SDK: the newest SDK's suits all three.
         self._version = str(max(VersionInfo.parse(metadata.version(sdk)) for sdk in SDKS))
         self._world = World()
-        self._claims: dict[Key, str] = {}
+        self._claims: dict[Key, str] = {}  # names that this run's program has used, and for what
         self._lock = threading.Lock()  # the engine creates several objects at a time
 
     def seed(self, resources: Iterable[Mapping[str, Any]]) -> None:
@@ -113,10 +113,10 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
         with self._lock:
             key = package.key(kind, inputs)
             if key and self._world.get(key):
-                _refuse(context, grpc.StatusCode.ALREADY_EXISTS, f"{key} already exists")
+                context.abort(grpc.StatusCode.ALREADY_EXISTS, f"{key} already exists")
             container = package.container(kind, inputs, self._world)
             if container and not self._world.get(container):
-                _refuse(context, grpc.StatusCode.NOT_FOUND, f"{container} does not exist")
+                context.abort(grpc.StatusCode.NOT_FOUND, f"{container} does not exist")
             id, outputs = package.create(kind, inputs, self._world)
             self._add(request.urn, id, inputs)
         return provider_pb2.CreateResponse(id=id, properties=_struct(outputs))
@@ -173,17 +173,19 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
         key = package.key(kind, inputs)
         if key is None:
             return problems
-        holder = self._claims.setdefault(key, urn)
+        holder = self._claims.get(key, urn)
         existing = self._world.get(key)
         if holder == urn and new and existing:
             holder = existing.urn
-        if holder != urn:
+        if holder == urn:
+            self._claims[key] = urn
+        else:
             problems.append(Problem("", f"{key} already exists, made by {_name(holder)!r}"))
         return problems
 
 
 @contextmanager
-def serve(resources: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+def serve(resources: Iterable[Mapping[str, Any]]) -> Generator[str]:
     """Run the stand-in, seeded with a state's resources; gives PULUMI_DEBUG_PROVIDERS' value."""
     stand_in = StandIn()
     stand_in.seed(resources)
@@ -216,11 +218,6 @@ def _diff(
         if replace:
             response.replaces.append(_top(path))
     return response
-
-
-def _refuse(context: grpc.ServicerContext, code: grpc.StatusCode, reason: str) -> NoReturn:
-    context.abort(code, reason)
-    raise AssertionError("abort always raises")
 
 
 def _plain(struct: Struct) -> Properties:

@@ -17,7 +17,7 @@ from pathlib import Path
 from pulumi.automation import InvalidVersionError, PulumiCommand
 from semver import VersionInfo
 
-from sandbox.console import Refusal, say
+from sandbox.console import UserError, say
 
 VERSION = VersionInfo.parse("3.259.0")
 # Older engines do not tell a provider all that the stand-in needs (a deleted object's inputs).
@@ -40,15 +40,13 @@ PulumiCommand.install(root=sys.argv[1], version=VersionInfo.parse(sys.argv[2]))
 def find() -> PulumiCommand:
     """The CLI on PATH, else the cached one, else a new one for the cache.
 
-    Raises Refusal if there is none and no way to get one.
+    Raises UserError if there is none and no way to get one.
     """
     if on_path := shutil.which("pulumi"):
         try:
             return PulumiCommand(version=OLDEST_ON_PATH)
         except (InvalidVersionError, OSError, subprocess.CalledProcessError):
-            say(
-                f"{on_path} is not a Pulumi CLI from v{OLDEST_ON_PATH} on; using v{VERSION} instead."
-            )
+            say(f"{on_path} is not a Pulumi CLI v{OLDEST_ON_PATH} or newer; using v{VERSION}.")
     root = _cache() / f"v{VERSION}"
     if not (root / "bin" / "pulumi").exists():
         _fill(root)
@@ -63,7 +61,7 @@ def _cache() -> Path:
 def _fill(root: Path) -> None:
     """Put a CLI into the cache; a second checkout that wants one waits for the first to be done."""
     root.parent.mkdir(parents=True, exist_ok=True)
-    with open(root.parent / "lock", "w") as lock:
+    with (root.parent / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -110,7 +108,7 @@ def _downloadable() -> bool:
 
 def _build(binary: Path) -> None:
     if _go_version() < GO_AT_LEAST:
-        raise Refusal(
+        raise UserError(
             "No Pulumi CLI: install it (https://www.pulumi.com/docs/install/), or Go "
             f"{GO_AT_LEAST[0]}.{GO_AT_LEAST[1]} or newer to have it built here."
         )
@@ -121,7 +119,7 @@ def _build(binary: Path) -> None:
     code, errors = _run(command, "Building the Pulumi CLI", cwd=GO_MODULE)
     if code != 0:
         last = errors.strip().splitlines()[-1:] or [f"go build ended with {code}"]
-        raise Refusal(f"The Pulumi CLI could not be built: {last[0]}")
+        raise UserError(f"The Pulumi CLI could not be built: {last[0]}")
 
 
 def _go_version() -> tuple[int, ...]:

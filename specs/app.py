@@ -6,11 +6,10 @@ Source: guide, Configuration Reference.
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from specs import names
 from specs.base import (
-    LENIENT,
     Cpu,
     Duration,
     Label,
@@ -30,22 +29,30 @@ from specs.network import NetworkPolicy
 PULL_SECRET = "harbor-pull"
 PUSH_SECRET = "harbor-push"
 
+_INT32_MAX = 2**31 - 1  # replicas, seconds and limits are int32 in Kubernetes' API
+
 # One part of a repository's path (OCI distribution specification, "Pulling manifests").
 _PATH_COMPONENT = re.compile(r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*")
 
 
 def _check_secret_ref(value: str) -> None:
+    # The value is not shown unless it is surely a name: it may be the secret itself.
     if looks_like_credential("", value):
         raise ValueError("holds a secret itself; store it in OpenBao and write its name here")
     if "/" in value or ".." in value:
-        last = value.rstrip("/").rpartition("/")[2] or "my-api-db-credentials"
         raise ValueError(
-            f"'{value}' is a path, and secrets come from the team's own path only; "
-            f"write a name such as {last}"
+            "is a path, and secrets come from the team's own path only; write the name alone, "
+            "such as my-api-db-credentials"
         )
     if value in (PULL_SECRET, PUSH_SECRET):
         raise ValueError(f"'{value}' is the platform's own secret; choose another name")
-    names.check_dns_name(value)
+    try:
+        names.check_dns_name(value)
+    except ValueError:
+        raise ValueError(
+            "is not a secret's name; use lower-case letters, digits and '-', "
+            "such as my-api-db-credentials"
+        ) from None
 
 
 def _check_repository(value: str) -> None:
@@ -63,36 +70,43 @@ def _check_path(value: str) -> None:
 
 
 def _check_mount_path(value: str) -> None:
+    if value == "/":
+        raise ValueError("'/' stays read-only; write a path below it such as /tmp")
     parts = value.split("/")[1:]
     if not value.startswith("/") or any(part in ("", ".", "..") for part in parts) or ":" in value:
-        raise ValueError(f"'{value}' is not an absolute path; write one such as /tmp")
+        raise ValueError(f"'{value}' is not a plain absolute path; write one such as /tmp")
     if parts[0] in ("proc", "sys", "dev"):
         raise ValueError(f"'{value}' belongs to the kernel; mount another path such as /tmp")
 
 
-def _check_min_available(value: int | str, info: ValidationInfo) -> int | str:
-    if info.context is LENIENT:
-        return value
+def _check_min_available(value: int | str) -> int | str:
     if isinstance(value, int) and value < 0:
         raise ValueError(f"{value} is below 0; write a number of pods, such as 1")
     if isinstance(value, str):
         number = value.removesuffix("%")
-        if number == value or not number.isdecimal() or int(number) > 100:
+        if number == value or not re.fullmatch("[0-9]{1,3}", number) or int(number) > 100:
             raise ValueError(
                 f"'{value}' is not a share; write a number, or a percentage such as 50%"
             )
     return value
 
 
+def _check_most(value: int) -> None:
+    if value > _INT32_MAX:
+        raise ValueError(f"{value} is more than Kubernetes can count; lower it")
+
+
 def _not_negative(value: int) -> int:
     if value < 0:
         raise ValueError(f"{value} is below 0; write 0 or more")
+    _check_most(value)
     return value
 
 
 def _positive(value: int) -> int:
     if value < 1:
         raise ValueError(f"{value} is below 1; write 1 or more")
+    _check_most(value)
     return value
 
 
@@ -126,10 +140,16 @@ class Image(Spec):
         return f"{self.repository}:{self.tag}"
 
 
+def _check_env_name(value: str) -> None:
+    if "=" in value:  # not shown: a secret may stand behind it
+        raise ValueError("holds a '='; write the name alone, and what it is set to under `value`")
+    names.check_env_name(value)
+
+
 class EnvVar(Spec):
     """One environment variable: a plain `value`, or a secret by `secretRef` (guide: app.env)."""
 
-    name: Annotated[str, checked(names.check_env_name)] = Field(
+    name: Annotated[str, checked(_check_env_name)] = Field(
         description="Name of the variable.", examples=["LOG_LEVEL"]
     )
     value: str | None = Field(

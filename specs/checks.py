@@ -100,17 +100,27 @@ def _check_access(team: Team) -> Iterator[Finding]:
 def _check_limit_range(limits: LimitRange) -> Iterator[Finding]:
     for resource in ("cpu", "memory"):
         bounds = [
-            ("min", getattr(limits.min, resource)),
-            ("defaultRequest", getattr(limits.default_request, resource)),
-            ("default", getattr(limits.default, resource)),
-            ("max", getattr(limits.max, resource)),
+            ("min", limits.min),
+            ("defaultRequest", limits.default_request),
+            ("default", limits.default),
+            ("max", limits.max),
         ]
-        given = [(name, bound) for name, bound in bounds if bound is not None]
+        given = [bound for bound in bounds if getattr(bound[1], resource) is not None]
         for (low_name, low), (high_name, high) in pairwise(given):
-            if low.value > high.value:
+            least, most = getattr(low, resource), getattr(high, resource)
+            if least.value <= most.value:
+                continue
+            # Told at the one that the file holds: the other may be a default.
+            if resource in low.model_fields_set:
                 yield (
                     ("limitRange", low_name, resource),
-                    f"{low} is over limitRange.{high_name}.{resource} {high}; lower it",
+                    f"{least} is over limitRange.{high_name}.{resource} {most}; lower it",
+                )
+            else:
+                yield (
+                    ("limitRange", high_name, resource),
+                    f"{most} is under limitRange.{low_name}.{resource} {least}; raise it, "
+                    "or lower that",
                 )
 
 
@@ -286,7 +296,16 @@ def _check_scaling(app: WebApp | Worker, at: Loc) -> Iterator[Finding]:
     replicas = scaling.min_replicas if scaling.enabled else app.app.replicas
     budget = app.pod_disruption_budget
     if budget.enabled and replicas and _must_stay(budget, replicas) >= replicas:
-        source = "autoscaling.minReplicas" if scaling.enabled else "app.replicas"
+        pods = ("autoscaling", "minReplicas") if scaling.enabled else ("app", "replicas")
+        source = ".".join(pods)
+        if "min_available" not in budget.model_fields_set:
+            yield (
+                (*at, *pods),
+                f"{replicas} pod, and podDisruptionBudget.minAvailable is {budget.min_available}, "
+                "so no node can be drained; raise it to 2 or set podDisruptionBudget.enabled "
+                "to false",
+            )
+            return
         fix = (
             f"raise {source} to 2 or set podDisruptionBudget.enabled to false"
             if replicas == 1

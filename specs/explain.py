@@ -1,10 +1,12 @@
 """Turns pydantic's errors into lines that the author of a file understands."""
 
+import re
 import types
 from datetime import date
 from typing import Annotated, Any, Union, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from specs.app import CronJob, WebApp, Worker
@@ -13,21 +15,35 @@ from specs.names import nearest
 from specs.problem import Loc, Problem
 from specs.source import Source
 
+# What a whole number with something behind it was meant to be: 8080.0, 50Gi, 30s.
+_NUMBER = re.compile(r"([1-9][0-9]{0,8})(\.0+|[A-Za-z]+)?")
+
 _ARCHETYPES: dict[str, type[Spec]] = {"web-app": WebApp, "worker": Worker, "cronjob": CronJob}
 
 
 def explain(source: Source, model: type[BaseModel], error: ErrorDetails) -> Problem:
     """The problem that `error`, raised by `model` on the data of `source`, stands for."""
-    loc, kind = (
-        document_loc(source, error["loc"], missing=error["type"] == "missing"),
-        error["type"],
-    )
+    kind = error["type"]
+    loc = document_loc(source, error["loc"], missing=kind == "missing")
+    if kind.startswith("union_tag"):
+        loc = (*loc, "archetype")
     if kind == "extra_forbidden":
         return source.problem(loc, _unknown_key(source, model, loc), at_key=True)
-    if kind == "missing" or kind == "union_tag_not_found":
-        loc = loc if kind == "missing" else (*loc, "archetype")
+    if kind in ("missing", "union_tag_not_found"):
         return source.problem(loc, f"is missing; add it{_example(source, model, loc)}")
-    return source.problem(loc, _wrong_value(source, loc, error))
+    return source.problem(loc, _wrong_value(source, model, loc, error))
+
+
+def meant_archetype(source: Source, index: int) -> str | None:
+    """The archetype of an entry of `apps`: as typed, or the known one that is most like it."""
+    typed = source.raw(("apps", index, "archetype"))
+    return typed if typed in _ARCHETYPES else nearest(typed, _ARCHETYPES)
+
+
+def unknown_archetype(source: Source, index: int) -> Problem:
+    """The problem with an entry of `apps` whose archetype is not known."""
+    loc: Loc = ("apps", index, "archetype")
+    return source.problem(loc, _not_one_of(source.raw(loc), list(_ARCHETYPES)))
 
 
 def document_loc(source: Source, loc: Loc, *, missing: bool = False) -> Loc:
@@ -39,35 +55,48 @@ def document_loc(source: Source, loc: Loc, *, missing: bool = False) -> Loc:
     return kept
 
 
-def _wrong_value(source: Source, loc: Loc, error: ErrorDetails) -> str:
+def _wrong_value(source: Source, model: type[BaseModel], loc: Loc, error: ErrorDetails) -> str:
     kind, context = error["type"], error.get("ctx", {})
     value = error["input"]
     if kind == "value_error":
         return str(context["error"])
     if kind == "union_tag_invalid":
-        return _not_one_of(source.raw((*loc, "archetype")), list(_ARCHETYPES), "archetype: ")
+        return _not_one_of(source.raw(loc), list(_ARCHETYPES))
+    field = _field_at(source, model, loc)
+    if value is None and field and field.is_required():
+        return f"is empty; fill it in{_example(source, model, loc)}"
     if value is None:
-        return "is empty; give it a value or remove the key"
+        return "is empty; give it a value or remove it"
     if kind == "literal_error":
-        return _not_one_of(source.raw(loc) or "this", _literals(context["expected"]))
+        return _not_one_of(source.raw(loc), literals(error))
     if kind == "string_type":
-        return _not_text(source, loc, value)
+        return _not_text(source, model, loc, value)
     if kind == "int_type":
-        return "is no whole number; write digits without quotes, such as 3"
+        number = _NUMBER.fullmatch(source.raw(loc))
+        default = field.default if field and isinstance(field.default, int) else 3
+        return f"is no whole number; write digits alone, such as {number[1] if number else default}"
     if kind == "bool_type":
         return "is neither true nor false; write one of the two, without quotes"
     if kind in ("tuple_type", "list_type"):
         return "is no list; begin each entry with '- '"
     if kind in ("model_type", "dict_type", "model_attributes_type"):
-        return "holds no keys; write `key: value` lines below it"
-    if kind in ("too_short", "string_too_short"):
-        return "is empty; write at least one"
+        owner = _model_at(source, model, loc)
+        keys = ", ".join(_aliases(owner)) if owner else "`key: value` lines"
+        return f"holds no keys; write them below it: {keys}"
+    if kind == "too_short":
+        return "is empty; write at least one entry"
+    if kind == "string_too_short":
+        return "is empty; write a text"
     return f"{error['msg'][:1].lower()}{error['msg'][1:]}; change the value"
 
 
-def _not_text(source: Source, loc: Loc, value: object) -> str:
-    if isinstance(value, (dict, tuple)):
-        return "is no single value; write one text"
+def _not_text(source: Source, model: type[BaseModel], loc: Loc, value: object) -> str:
+    if isinstance(value, dict):
+        return "holds keys; write a single text"
+    if isinstance(value, tuple):
+        return "is a list; write a single text"
+    if wrong := _wrong_even_quoted(source, model, loc):
+        return wrong
     what = (
         "true or false"
         if isinstance(value, bool)
@@ -75,36 +104,50 @@ def _not_text(source: Source, loc: Loc, value: object) -> str:
         if isinstance(value, date)
         else "a number"
     )
-    # The value of a variable may be secret, so it is not repeated.
-    quoted = "" if loc[-1:] == ("value",) else f': "{source.raw(loc)}"'
+    # What a variable gets may be secret, so it is not repeated.
+    quoted = "" if loc[-1] in ("value", "secretRef") else f': "{source.raw(loc)}"'
     return f"YAML reads this as {what}; put it in quotes{quoted}"
 
 
-def _not_one_of(value: str, allowed: list[str], what: str = "") -> str:
+def _wrong_even_quoted(source: Source, model: type[BaseModel], loc: Loc) -> str | None:
+    """What is wrong with the text typed at `loc` beside its missing quotes."""
+    owner = _model_at(source, model, loc[:-1])
+    try:
+        if owner and isinstance(loc[-1], str):
+            owner.model_validate({loc[-1]: source.raw(loc)})
+    except ValidationError as error:
+        for each in error.errors(include_url=False):
+            if each["type"] == "value_error" and each["loc"][0] == loc[-1]:
+                return str(each["ctx"]["error"])
+    return None
+
+
+def _not_one_of(value: str, allowed: list[str]) -> str:
     hint = nearest(value, allowed)
     use = f"did you mean {hint}?" if hint else f"use {_listed(allowed)}"
-    return f"'{value}' is not one of {what}{', '.join(allowed)}; {use}"
+    said = f"'{value}' is" if value else "is"
+    return f"{said} not one of {', '.join(allowed)}; {use}"
 
 
-def _literals(expected: str) -> list[str]:
-    """pydantic's "'a', 'b' or 'c'" as a list."""
-    return expected.split("'")[1::2]
+def literals(error: ErrorDetails) -> list[str]:
+    """The values that a literal_error expects; pydantic has them as "'a', 'b' or 'c'"."""
+    return str(error["ctx"]["expected"]).split("'")[1::2]
 
 
-def _listed(words: list[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
+def _listed(words: list[str], last: str = "or") -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}"
 
 
 def _unknown_key(source: Source, model: type[BaseModel], loc: Loc) -> str:
     key = str(loc[-1])
     owner = _model_at(source, model, loc[:-1])
     if other := _archetypes_with(source, loc):
-        here = source.raw((*loc[:2], "archetype"))
+        here = meant_archetype(source, int(loc[1]))
         return f"does not fit a {here}, only a {_listed(other)}; remove it or change `archetype`"
-    known = [_alias(owner, name) for name in owner.model_fields] if owner else []
+    if place := _place_of(source, key, loc):
+        return f"does not belong here; move it {place}"
+    known = _aliases(owner) if owner else []
     hint = nearest(key, known)
-    if hint is None and owner is not None and (place := _place_of(source, key, loc)):
-        return f"is no key of {_owner_name(loc)}; it belongs under {place}"
     do = f"did you mean '{hint}'?" if hint else f"known here: {', '.join(known)}"
     return f"is an unknown key; {do}"
 
@@ -113,19 +156,15 @@ def _place_of(source: Source, key: str, loc: Loc) -> str | None:
     """For a key of an app that stands one level too high or too low, where it belongs."""
     if loc[:1] != ("apps",) or len(loc) not in (3, 4):
         return None
-    archetype = _ARCHETYPES.get(source.raw((*loc[:2], "archetype")))
+    archetype = _ARCHETYPES.get(meant_archetype(source, int(loc[1])) or "")
     if archetype is None:
         return None
     inner = _field_model(archetype.model_fields["app"].annotation)
-    if len(loc) == 3 and inner and key in {_alias(inner, name) for name in inner.model_fields}:
-        return "`app`"
-    if len(loc) == 4 and key in {_alias(archetype, name) for name in archetype.model_fields}:
-        return f"the entry itself, beside `{loc[2]}`"
+    if len(loc) == 3 and inner and key in _aliases(inner):
+        return "into `app`"
+    if len(loc) == 4 and key in _aliases(archetype):
+        return f"out of `{loc[2]}`, one level up"
     return None
-
-
-def _owner_name(loc: Loc) -> str:
-    return f"`{loc[-2]}`" if isinstance(loc[-2], str) else "the entry itself"
 
 
 def _archetypes_with(source: Source, loc: Loc) -> list[str]:
@@ -135,19 +174,34 @@ def _archetypes_with(source: Source, loc: Loc) -> list[str]:
     found = []
     for name, archetype in _ARCHETYPES.items():
         owner = _descend(source, archetype, loc[2:-1], loc[:2])
-        if owner and loc[-1] in {_alias(owner, field) for field in owner.model_fields}:
+        if owner and loc[-1] in _aliases(owner):
             found.append(name)
     return found
 
 
 def _example(source: Source, model: type[BaseModel], loc: Loc) -> str:
-    owner = _model_at(source, model, loc[:-1])
-    for field in owner.model_fields.values() if owner else ():
-        if field.alias == loc[-1] and field.examples:
-            return f", such as `{loc[-1]}: {field.examples[0]}`"
     if loc[-1] == "archetype":
         return f": {_listed(list(_ARCHETYPES))}"
-    return ""
+    field = _field_at(source, model, loc)
+    if field and field.examples:
+        return f", such as `{loc[-1]}: {field.examples[0]}`"
+    inner = _model_at(source, model, loc)
+    required = (
+        [_alias(inner, name) for name, f in inner.model_fields.items() if f.is_required()]
+        if inner
+        else []
+    )
+    return f", with {_listed(required, 'and')} below it" if required else ""
+
+
+def _field_at(source: Source, model: type[BaseModel], loc: Loc) -> FieldInfo | None:
+    owner = _model_at(source, model, loc[:-1])
+    fields = owner.model_fields.values() if owner and isinstance(loc[-1], str) else ()
+    return next((field for field in fields if field.alias == loc[-1]), None)
+
+
+def _aliases(owner: type[BaseModel]) -> list[str]:
+    return [_alias(owner, name) for name in owner.model_fields]
 
 
 def _alias(owner: type[BaseModel], name: str) -> str:
@@ -167,7 +221,7 @@ def _descend(
         walked = (*walked, part)
         if isinstance(part, int):
             if walked[:-1] == ("apps",):
-                owner = _ARCHETYPES.get(source.raw((*walked, "archetype")))
+                owner = _ARCHETYPES.get(meant_archetype(source, part) or "")
             continue
         fields = (
             {_alias(owner, name): field for name, field in owner.model_fields.items()}

@@ -43,8 +43,7 @@ class TeamsFolder:
             message = "there is no such folder; check the path"
             yield Problem(self.shown, 1, 1, WHOLE_FILE, message)
         for file in sorted(self.path.glob("*.yml")):
-            message = f"would be passed over; rename it to {file.stem}{SUFFIX}"
-            yield Problem(self.shown_as(file), 1, 1, WHOLE_FILE, message)
+            yield _misnamed(file, self.shown_as(file))
 
 
 def validate_folder(folder: TeamsFolder, settings: Settings) -> Fleet:
@@ -60,11 +59,14 @@ def validate_files(
 
     A file that stands in the folder is held against the others there.
     """
-    loaded = [load_team(file, shown, settings) for file, shown in files]
-    named = {file.resolve() for file, _ in files}
+    named: dict[Path, tuple[Path, str]] = {}
+    for file, shown in files:
+        named.setdefault(file.resolve(), (file, shown))
+    loaded = [load_team(file, shown, settings) for file, shown in named.values()]
     others = folder.files() if any(f.parent == folder.path.resolve() for f in named) else []
     beside = [file for file in others if file.resolve() not in named]
-    return _fleet(loaded, _rivals(loaded, beside, folder, settings), settings, ())
+    misnamed = [_misnamed(file, shown) for file, shown in named.values() if file.suffix == ".yml"]
+    return _fleet(loaded, _rivals(loaded, beside, folder, settings), settings, misnamed)
 
 
 def load_stack(folder: TeamsFolder, settings: Settings) -> Fleet:
@@ -87,6 +89,11 @@ def missing_teams(folder: TeamsFolder, settings: Settings) -> Iterator[tuple[int
             hint = nearest(name, known)
             do = f"did you mean {hint}?" if hint else f"add {folder.shown}/{name}{SUFFIX}"
             yield index, f"'{name}' has no file in {folder.shown}; {do}"
+
+
+def _misnamed(file: Path, shown: str) -> Problem:
+    message = f"would be passed over; rename it to {file.stem}{SUFFIX}"
+    return Problem(shown, 1, 1, WHOLE_FILE, message)
 
 
 def _rivals(

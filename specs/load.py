@@ -1,6 +1,6 @@
 """Reads one team's file: its model where it is sound, and every problem in it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +10,29 @@ from pydantic_core import ErrorDetails
 from specs.app import AnyApp
 from specs.base import LENIENT
 from specs.checks import check_team
-from specs.explain import document_loc, explain
+from specs.explain import (
+    document_loc,
+    explain,
+    literals,
+    meant_archetype,
+    unknown_archetype,
+)
+from specs.names import nearest
 from specs.problem import Loc, Problem
 from specs.settings import Settings
 from specs.source import Source, frozen
 from specs.team import Team
 
-_MENDING_ROUNDS = 5
+# Each round fills in one level more of what is missing.
+_MENDING_ROUNDS = 10
+# What takes the place of a value by what pydantic says of it. What is missing becomes text first,
+# and the next round says what it should have been.
+_FILLED_WITH: dict[str, Any] = {
+    "missing": "",
+    "model_type": {},
+    "tuple_type": [""],
+    "too_short": [""],
+}
 _APP: TypeAdapter[Any] = TypeAdapter(AnyApp)
 _TEAM: TypeAdapter[Any] = TypeAdapter(Team)
 
@@ -51,21 +67,53 @@ def load_team(file: Path, shown: str, settings: Settings) -> TeamFile:
     problems = list(source.problems)
     if source.data is None:
         return TeamFile(source, None, tuple(problems))
-    mended: set[Loc] = set()
+    data, misnamed = _with_meant_archetypes(source)
+    problems += misnamed
+    mended = _Mended()
     try:
-        team = Team.model_validate(source.data)
+        team = Team.model_validate(data)
         indices = tuple(range(len(team.apps)))
     except ValidationError as error:
         problems += (explain(source, Team, each) for each in error.errors(include_url=False))
-        maybe, indices = _mend_team(source, file.stem, mended)
+        maybe, indices = _mend_team(source, data, file.stem, mended)
         if maybe is None:
             return TeamFile(source, None, _one_a_place(problems))
         team = maybe
     loaded = TeamFile(source, team, (), indices)
     for loc, message in check_team(team, settings, file.stem):
-        if loaded.file_loc(loc) not in mended:
+        if loaded.file_loc(loc) in mended.quoted:
+            problems.insert(0, loaded.problem(loc, message))
+        elif not mended.touches(loaded.file_loc(loc)):
             problems.append(loaded.problem(loc, message))
     return TeamFile(source, team, _one_a_place(problems), indices)
+
+
+@dataclass
+class _Mended:
+    """Where a file's values are not its own any more: checks there would tell of what is not."""
+
+    locs: set[Loc] = field(default_factory=set)
+    # Text that only lacked its quotes: what the checks say of it counts, and counts more.
+    quoted: set[Loc] = field(default_factory=set)
+
+    def touches(self, loc: Loc) -> bool:
+        """Whether the value at `loc`, one around it or one inside it was mended."""
+        return any(loc[: len(each)] == each[: len(loc)] for each in self.locs)
+
+
+def _with_meant_archetypes(source: Source) -> tuple[dict[str, Any], list[Problem]]:
+    """The file's data with misspelt archetypes put right, so that their apps are checked too."""
+    problems: list[Problem] = []
+    apps = source.data.get("apps")
+    if not isinstance(apps, tuple):
+        return source.data, problems
+    entries = list(apps)
+    for index, entry in enumerate(apps):
+        meant = meant_archetype(source, index)
+        if isinstance(entry, dict) and meant and entry.get("archetype") != meant:
+            problems.append(unknown_archetype(source, index))
+            entries[index] = {**entry, "archetype": meant}
+    return {**source.data, "apps": tuple(entries)}, problems
 
 
 def _one_a_place(problems: list[Problem]) -> tuple[Problem, ...]:
@@ -76,26 +124,28 @@ def _one_a_place(problems: list[Problem]) -> tuple[Problem, ...]:
     return tuple(sorted(first.values()))
 
 
-def _mend_team(source: Source, name: str, mended: set[Loc]) -> tuple[Team | None, tuple[int, ...]]:
+def _mend_team(
+    source: Source, data: dict[str, Any], name: str, mended: _Mended
+) -> tuple[Team | None, tuple[int, ...]]:
     """A model of a file that has wrong values, so that the checks across keys can still run.
 
     Wrong values give way to what was plainly meant, or to the default; `mended` says where.
     """
-    entries = source.data.get("apps")
+    entries = data.get("apps")
     entries = entries if isinstance(entries, tuple) else ()
     apps = {
         index: app
         for index, entry in enumerate(entries)
         if (app := _mend(_APP, source, entry, ("apps", index), mended)) is not None
     }
-    rest = {"team": name, **source.data, "apps": ()}
+    rest = {"team": name, **data, "apps": ()}
     team = _mend(_TEAM, source, rest, (), mended)
     if team is None:
         return None, ()
     return team.model_copy(update={"apps": tuple(apps.values())}), tuple(apps)
 
 
-def _mend(adapter: TypeAdapter[Any], source: Source, data: Any, base: Loc, mended: set[Loc]) -> Any:
+def _mend(adapter: TypeAdapter[Any], source: Source, data: Any, base: Loc, mended: _Mended) -> Any:
     data = _thawed(data)
     for _ in range(_MENDING_ROUNDS):
         try:
@@ -106,31 +156,34 @@ def _mend(adapter: TypeAdapter[Any], source: Source, data: Any, base: Loc, mende
     return None
 
 
-def _mend_value(
-    source: Source, data: Any, base: Loc, error: ErrorDetails, mended: set[Loc]
-) -> None:
-    missing = error["type"] == "missing"
-    loc = document_loc(source, (*base, *error["loc"]), missing=missing)
-    mended.add(loc)
+def _mend_value(source: Source, data: Any, base: Loc, error: ErrorDetails, mended: _Mended) -> None:
+    kind = error["type"]
+    loc = document_loc(source, (*base, *error["loc"]), missing=kind == "missing")
     parent, inner = data, loc[len(base) :]
+    typed = source.raw(loc)
+    if kind == "string_type" and typed and error["input"] is not None:
+        mended.quoted.add(loc)
+    else:
+        mended.locs.add(loc)
+    # A list keeps its places or goes as a whole: its entries are told by number.
+    if inner and isinstance(inner[-1], int):
+        inner, kind = inner[:-1], "list"
     if not inner:
         return
-    for depth, part in enumerate(inner[:-1]):
-        # A list keeps its places or goes as a whole: its entries are told by number.
-        if isinstance(inner[depth + 1], int) and len(inner) == depth + 2:
-            inner = inner[: depth + 1]
-            break
+    for part in inner[:-1]:
         try:
             parent = parent[part]
         except (KeyError, IndexError, TypeError):
             return
-    key, typed = inner[-1], source.raw(loc)
     if not isinstance(parent, dict):
         return
-    if missing:
-        parent[key] = ""
-    elif error["type"] == "string_type" and typed and parent.get(key) not in (None, typed):
+    key = inner[-1]
+    if loc in mended.quoted and kind == "string_type":
         parent[key] = typed
+    elif kind == "literal_error":
+        parent[key] = nearest(typed, literals(error)) or literals(error)[0]
+    elif kind in _FILLED_WITH:
+        parent[key] = _FILLED_WITH[kind]
     else:
         parent.pop(key, None)
 

@@ -1,5 +1,6 @@
 """A thing that is wrong in a file, and where: the one form in which user errors are told."""
 
+import re
 from dataclasses import dataclass
 
 # A place in a document: mapping keys and list indices from the root down.
@@ -7,6 +8,8 @@ Loc = tuple[str | int, ...]
 
 # Stands where a key path would, when it is the file as a whole that is wrong.
 WHOLE_FILE = "(file)"
+
+_LONG_WORD = re.compile(r"(\S{200})\S{100,}")
 
 
 @dataclass(frozen=True, order=True)
@@ -23,7 +26,10 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}: {self.path}: {self.message}"
+        text = f"{self.file}:{self.line}:{self.column}: {self.path}: {self.message}"
+        # Keys and values may hold line breaks and escape sequences, or be of any length.
+        plain = "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+        return _LONG_WORD.sub(r"\1...", plain)
 
 
 def key_path(loc: Loc) -> str:

@@ -12,7 +12,9 @@ from specs.names import check_dns_label
 
 def _check_url(value: str) -> None:
     scheme, _, host = value.partition("://")
-    if scheme not in ("http", "https") or not host or "@" in host:
+    if "@" in value:  # not shown: a password may stand before it
+        raise ValueError("holds a user name or an '@'; write the address alone")
+    if scheme not in ("http", "https") or not host:
         raise ValueError(f"'{value}' is not a URL; write one such as https://openbao.sre.internal")
 
 

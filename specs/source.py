@@ -1,5 +1,6 @@
 """Reads one YAML file into plain data and remembers where each value stood."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,31 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 # Far above any real team file, far below what hurts.
 _MAX_BYTES = 1024 * 1024
-_MAX_VALUES = 50_000
+_MAX_VALUES = 20_000
 _MAX_DEPTH = 100
 
 _TAG = "tag:yaml.org,2002:"
 _MERGE = f"{_TAG}merge"
-_SCALARS = {
-    f"{_TAG}{name}" for name in ("str", "int", "float", "bool", "null", "timestamp", "value")
+_KNOWN_TAGS = {
+    f"{_TAG}{name}"
+    for name in ("map", "seq", "str", "int", "float", "bool", "null", "timestamp", "value")
+}
+_DECIMAL = re.compile(r"[+-]?(0|[1-9][0-9]*)")
+
+_TOO_DEEP = "is nested too deep; a team file has a few levels"
+
+# What the parser says of common mistakes, and what their author is told instead.
+_QUOTE = "put the value in quotes"
+_SYNTAX = {
+    "mapping values are not allowed": f"a ':' does not fit here; mend the indentation or {_QUOTE}",
+    "while scanning an alias": f"a '*' begins an alias in YAML; {_QUOTE}",
+    "while scanning an anchor": f"a '&' begins an anchor in YAML; {_QUOTE}",
+    "undefined alias": f"no anchor above has this name; name one, or {_QUOTE}",
+    "cannot start any token": f"no value begins with this character in YAML; {_QUOTE}",
+    "could not find expected ':'": "this line is no `key: value`; add the ':', or remove it",
+    "while scanning a quoted scalar": "a quote is never closed; close it",
+    "while parsing a flow": "a bracket or brace is not closed, or lacks a ','; mend it",
+    "while parsing a block": "this does not line up with the lines above; mend the indentation",
 }
 
 _Entries = dict[str, tuple[yaml.ScalarNode, yaml.Node]]
@@ -95,19 +114,20 @@ class Source:
         return None
 
     def _parse(self, text: str) -> None:
-        loader = None
         try:
-            loader = _Loader(text)
-            root = loader.get_single_node()
+            # libyaml's composer recurses on the C stack: a file that is too deep never gets there.
+            if deep := _too_deep(text):
+                self._fail(_TOO_DEEP, *deep)
+                return
+            root = yaml.compose(text, Loader=_Loader)
         except yaml.MarkedYAMLError as error:
             self._fail_to_parse(error, text)
             return
-        except (yaml.YAMLError, RecursionError) as error:
-            self._fail_to_scan(error, text)
+        except yaml.reader.ReaderError as error:
+            before = text[: error.position]
+            line, column = before.count("\n") + 1, error.position - before.rfind("\n")
+            self._fail("holds a control character; remove it", line, column)
             return
-        finally:
-            if loader is not None:
-                loader.dispose()
         if root is None or (isinstance(root, yaml.ScalarNode) and root.tag == f"{_TAG}null"):
             self._fail("is empty; write at least the key `team`")
             return
@@ -122,31 +142,25 @@ class Source:
         self.data = self._build(root, ())
 
     def _fail_to_parse(self, error: yaml.MarkedYAMLError, text: str) -> None:
-        mark = error.problem_mark or error.context_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         lines = text.splitlines()
-        typed = lines[line - 1] if line <= len(lines) else ""
+        mark = error.problem_mark or error.context_mark
+        if mark and mark.line >= len(lines) and error.context_mark:
+            mark = error.context_mark  # what is never closed is told where it begins
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        line = max(1, min(line, len(lines)))
+        typed = lines[line - 1] if lines else ""
         indent = typed[: len(typed) - len(typed.lstrip())]
-        if "single document" in (error.context or ""):
+        what = " ".join(filter(None, (error.context, error.problem)))
+        if "single document" in what:
             self._fail("holds several documents; keep one (a file is one team)", line, column)
         elif "\t" in indent or typed[column - 1 : column] == "\t":
             self._fail(
                 "a tab is no indentation in YAML; use spaces", line, indent.find("\t") + 1 or column
             )
         else:
-            what = " ".join(filter(None, (error.context, error.problem)))
-            self._fail(f"is not YAML: {what}; mend the syntax here", line, column)
-
-    def _fail_to_scan(self, error: Exception, text: str) -> None:
-        if isinstance(error, yaml.reader.ReaderError) and isinstance(error.position, int):
-            before = text[: error.position]
-            self._fail(
-                "holds a control character; remove it",
-                before.count("\n") + 1,
-                error.position - before.rfind("\n"),
-            )
-        else:
-            self._fail("is nested too deep; a team file has a few levels")
+            message = next((do for said, do in _SYNTAX.items() if said in what), None)
+            message = message or f"is not YAML: {what}; mend the syntax here"
+            self._fail(message, line, column)
 
     def _size(self, node: yaml.Node, within: tuple[int, ...]) -> int | None:
         """How many values `node` stands for with every alias written out; None if too many."""
@@ -156,9 +170,6 @@ class Source:
         line, column = node.start_mark.line + 1, node.start_mark.column + 1
         if id(node) in within:
             self._fail("an anchor holds itself; write the value out", line, column)
-            return None
-        if len(within) >= _MAX_DEPTH:
-            self._fail("is nested too deep; a team file has a few levels", line, column)
             return None
         total = 1
         for child in _children(node):
@@ -177,6 +188,11 @@ class Source:
         return total
 
     def _build(self, node: yaml.Node, loc: Loc) -> Any:
+        if node.tag not in _KNOWN_TAGS:
+            message = f"the YAML tag '{node.tag.removeprefix(_TAG)}' means nothing here; remove it"
+            line, column = node.start_mark.line + 1, node.start_mark.column + 1
+            self.problems.append(Problem(self.shown, line, column, key_path(loc), message))
+            return None
         if isinstance(node, yaml.MappingNode):
             self._check_keys(node, loc)
             return {
@@ -184,7 +200,7 @@ class Source:
             }
         if isinstance(node, yaml.SequenceNode):
             return tuple(self._build(item, (*loc, index)) for index, item in enumerate(node.value))
-        return self._scalar(node, loc)
+        return self._scalar(node)
 
     def _check_keys(self, node: yaml.MappingNode, loc: Loc) -> None:
         seen: dict[str, int] = {}
@@ -206,17 +222,14 @@ class Source:
             else:
                 seen[key.value] = line
 
-    def _scalar(self, node: yaml.Node, loc: Loc) -> Any:
-        if node.tag not in _SCALARS:
-            tag = node.tag.removeprefix(_TAG)
-            self.problems.append(
-                self.problem(loc, f"the tag '{tag}' has no meaning here; remove it")
-            )
-            return None
+    def _scalar(self, node: yaml.Node) -> Any:
         try:
-            return _construct(node)
+            value = _construct(node)
         except ValueError:
             return str(node.value)
+        # YAML 1.1 reads 010 as 8 and 1:30 as 90. As a float it is refused as a count of things.
+        odd = isinstance(value, int) and not _DECIMAL.fullmatch(node.value)
+        return float(value) if odd and not isinstance(value, bool) else value
 
     def _node(self, loc: Loc, *, at_key: bool = False) -> yaml.Node | None:
         node = self._root
@@ -249,6 +262,19 @@ def _construct(node: yaml.Node) -> Any:
     if node.tag in (f"{_TAG}str", f"{_TAG}value"):
         return node.value
     return _constructor.construct_object(node)
+
+
+def _too_deep(text: str) -> tuple[int, int] | None:
+    """The line and column where `text` passes `_MAX_DEPTH`."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > _MAX_DEPTH:
+                return event.start_mark.line + 1, event.start_mark.column + 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+    return None
 
 
 def _children(node: yaml.Node) -> Iterator[yaml.Node]:

@@ -7,6 +7,9 @@ from pydantic import AfterValidator, Field
 from specs.app import AnyApp, Count, Positive
 from specs.base import Cpu, Label, Memory, Spec, checked, cpu, memory
 
+_MOST_GIB = 2**33 - 1  # Harbor counts bytes in an int64
+_MOST_DAYS = 2**31 - 1
+
 
 def _check_group(value: str) -> None:
     if not value.strip() or value != value.strip():
@@ -21,11 +24,13 @@ def _whole_gib(value: int) -> int:
     # -1 is Harbor's "no limit": a platform for many teams has none such.
     if value < 1:
         raise ValueError(f"{value} is not a size; write whole GiB, 1 or more")
+    if value > _MOST_GIB:
+        raise ValueError(f"{value} GiB is more than Harbor can count; lower it")
     return value
 
 
 def _check_duration(value: int) -> int:
-    if value == 0 or value < -1:
+    if value == 0 or value < -1 or value > _MOST_DAYS:
         raise ValueError(f"{value} is not a lifetime; write days, or -1 for no end")
     return value
 

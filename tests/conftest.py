@@ -1,0 +1,74 @@
+"""Fixtures: the program as run under mocks, for any team files and settings."""
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+import yaml
+
+from cli.record import record
+from specs.settings import PREFIX
+from tests.program import ROOT, TEAMS, Made
+
+# What on a developer's machine would change what the SDKs send.
+_FOREIGN = ("KUBECONFIG", "HARBOR_", "VAULT_", "PULUMI_")
+
+Program = Callable[..., Made]
+
+
+@pytest.fixture(scope="session")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Program:
+    """`program(*team_files, environment={...}, **settings)`: what that stack registers.
+
+    Team files are YAML text. Settings are named as in `Pulumi.<stack>.yaml` without their prefix;
+    the stack holds all the teams unless they say otherwise. Equal runs are run once.
+    """
+    done: dict[str, Made] = {}
+
+    def run(
+        *team_files: str, environment: Mapping[str, str] | None = None, **settings: Any
+    ) -> Made:
+        key = json.dumps([team_files, environment, settings], sort_keys=True)
+        if key not in done:
+            folder = tmp_path_factory.mktemp("tenants")
+            _write(team_files, folder)
+            config = {
+                "teams": "*",
+                "tenants": str(folder),
+                "kubernetes": {"clusterIdentifier": "test"},
+                **settings,
+            }
+            with _clean_environment(environment or {}):
+                recording = record(
+                    ROOT, "test", {PREFIX + name: value for name, value in config.items()}
+                )
+            done[key] = Made(recording)
+        return done[key]
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def everything(program: Program) -> Made:
+    """The shipped teams and one that uses every key, in a stack that makes all it can."""
+    files = [*sorted((ROOT / "tenants").glob("*.yaml")), TEAMS / "team-gamma.yaml"]
+    return program(
+        *(file.read_text() for file in files),
+        platform=True,
+        openbao={"oidcAccessor": "auth_oidc_1a2b3c4d"},
+        harbor={"sharedProjects": ["base-images"]},
+    )
+
+
+def _write(team_files: tuple[str, ...], folder: Path) -> None:
+    for text in team_files:
+        (folder / f"{yaml.safe_load(text)['team']}.yaml").write_text(text)
+
+
+def _clean_environment(environment: Mapping[str, str]) -> Any:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
+    return mock.patch.dict(os.environ, {**kept, **environment}, clear=True)

@@ -1,0 +1,207 @@
+"""What the pages show is what happens: their commands are run, and generated parts are current."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pulumi.automation import OutputValue
+
+from cli import reference
+from cli.record import Recording, record
+from sandbox import summary
+from tests.program import ROOT
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+# A fenced block, and the comment above it that says what the block is to this test:
+# `<!-- file: PATH -->`: a file that the page tells to write; `<!-- not run: WHY -->`: commands to
+# pass over.
+_BLOCK = re.compile(
+    r"^(?:<!-- (?P<role>file|not run): (?P<about>.*) -->\n)?"
+    r"```(?P<language>\w*)\n(?P<text>.*?)^```$",
+    re.MULTILINE | re.DOTALL,
+)
+_COMMANDS = ("console", "sh")
+_OTHER_LANGUAGES = ("yaml", "mermaid", "text", "python")
+_LINK = re.compile(r"\]\((?!https?:)(?P<file>[^)#\s]*)(?:#(?P<anchor>[^)\s]*))?\)")
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block of a page; `role` and `about` are what the comment above it says."""
+
+    page: Path
+    line: int
+    language: str
+    text: str
+    role: str
+    about: str
+
+    @property
+    def place(self) -> str:
+        return f"{self.page.relative_to(ROOT)}:{self.line}"
+
+
+def _blocks(page: Path) -> Iterator[Block]:
+    text = page.read_text(encoding="utf-8")
+    for match in _BLOCK.finditer(text):
+        line = text.count("\n", 0, match.start()) + 1
+        yield Block(
+            page, line, match["language"], match["text"], match["role"] or "", match["about"] or ""
+        )
+
+
+BLOCKS = [block for page in PAGES for block in _blocks(page)]
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A copy of the checkout, set up as this one is."""
+    copy = tmp_path / "sre-platform"
+    shutil.copytree(
+        ROOT,
+        copy,
+        ignore=shutil.ignore_patterns(".git", ".venv", ".sandbox", "__pycache__", ".*_cache"),
+    )
+    (copy / ".venv").symlink_to(ROOT / ".venv")
+    return copy
+
+
+@pytest.mark.parametrize(
+    "block",
+    [block for block in BLOCKS if block.language in _COMMANDS],
+    ids=lambda block: block.place,
+)
+def test_a_command_prints_what_the_page_shows(block: Block, checkout: Path) -> None:
+    if block.role == "not run":
+        pytest.skip(f"{block.place}: {block.about}")
+    for file in _files_before(block):
+        (checkout / file.about).write_text(file.text, encoding="utf-8")
+    for command, shown in _commands(block):
+        done = subprocess.run(
+            ["bash", "-c", command],
+            cwd=checkout,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=120,
+        )
+        assert _is_shown(done.stdout, shown), f"$ {command}\n{done.stdout}"
+        if not shown:
+            assert done.returncode == 0, f"$ {command}\n{done.stdout}"
+
+
+def test_every_block_is_of_a_known_language() -> None:
+    known = (*_COMMANDS, *_OTHER_LANGUAGES)
+    assert [block.place for block in BLOCKS if block.language not in known] == []
+
+
+def test_every_link_within_the_pages_leads_somewhere() -> None:
+    dead = [
+        f"{page.relative_to(ROOT)}: {match[0]}"
+        for page in PAGES
+        for match in _LINK.finditer(page.read_text(encoding="utf-8"))
+        if not _leads_somewhere(page, match["file"], match["anchor"])
+    ]
+    assert dead == []
+
+
+def test_the_reference_is_what_the_models_say() -> None:
+    shown = reference.PAGE.read_text(encoding="utf-8")
+    assert shown == reference.reference(), "run `make docs`"
+
+
+def test_the_shipped_teams_use_every_documented_key() -> None:
+    keys = reference.team_keys()
+    places = {key.entry: key.shared for key in keys if key.shared}
+    used = {
+        _as_documented(path, places)
+        for file in (ROOT / "tenants").glob("*.yaml")
+        for path in _paths(yaml.safe_load(file.read_text(encoding="utf-8")))
+    }
+    assert [key.path for key in keys if key.path not in used] == []
+
+
+def test_the_readme_shows_the_table_that_make_up_ends_with() -> None:
+    recording = _shipped()
+    outputs = {key: OutputValue(value, False) for key, value in recording.outputs.items()}
+    resources = [{"type": made.type} for made in recording.registrations]
+    table = "\n".join(summary.table(outputs, resources))
+    assert table in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_readme_counts_the_resources_that_make_up_makes() -> None:
+    count = len(_shipped().registrations) + 1  # the engine counts the stack itself
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    shown = re.findall(r"(\d+) (created|unchanged|deleted)$", readme, re.MULTILINE)
+    # Made; all there already; all but one there as a quota is edited; taken away.
+    wanted = [(count, "created"), (count, "unchanged"), (count - 1, "unchanged")]
+    assert shown == [(str(number), done) for number, done in [*wanted, (count, "deleted")]]
+
+
+def _files_before(block: Block) -> list[Block]:
+    """The files that the page has told to write by then."""
+    return [
+        each
+        for each in BLOCKS
+        if each.role == "file" and each.page == block.page and each.line < block.line
+    ]
+
+
+def _commands(block: Block) -> Iterator[tuple[str, str]]:
+    """Each command and the output shown: none in a block of language `sh`."""
+    if block.language == "sh":
+        yield f"set -e\n{block.text}", ""
+        return
+    for part in re.split(r"^\$ ", block.text, flags=re.MULTILINE)[1:]:
+        command, _, shown = part.partition("\n")
+        yield command, shown
+
+
+def _is_shown(output: str, shown: str) -> bool:
+    """Whether a page's `shown` is the output; `...` stands for any of it, nothing for all of it."""
+    pattern = ".*".join(re.escape(part.strip("\n")) for part in shown.split("..."))
+    return not shown or re.fullmatch(pattern, output.strip("\n"), re.DOTALL) is not None
+
+
+def _leads_somewhere(page: Path, file: str, anchor: str | None) -> bool:
+    target = page.parent / file if file else page
+    if not anchor:
+        return target.exists()
+    headings = re.findall(r"^#+ (.*)$", target.read_text(encoding="utf-8"), re.MULTILINE)
+    return anchor in {re.sub(r"[^\w -]", "", text.lower()).replace(" ", "-") for text in headings}
+
+
+def _paths(value: Any, path: str = "") -> Iterator[str]:
+    """The path of each key in a file, as the reference writes paths."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            below = f"{path}.{key}" if path else str(key)
+            yield below
+            yield from _paths(inner, below)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _paths(inner, f"{path}[]")
+
+
+def _as_documented(path: str, places: dict[str, str]) -> str:
+    """The path under which the reference has it, where a shared block has a section of its own."""
+    for place, title in places.items():
+        if path.startswith(f"{place}."):
+            return _as_documented(title + path.removeprefix(place), places)
+    return path
+
+
+@cache
+def _shipped() -> Recording:
+    """What the program registers for the shipped teams."""
+    config = yaml.safe_load((ROOT / "Pulumi.dev.yaml").read_text(encoding="utf-8"))["config"]
+    return record(ROOT, "dev", config)

@@ -1,0 +1,201 @@
+"""NetworkPolicies: what may talk to what, in a namespace and to an app."""
+
+from typing import Any
+
+import pytest
+
+from tests.conftest import Program
+from tests.program import ARCHETYPES, NETWORK_POLICY, one_of_each, team_file, web_app, worker
+
+
+def _namespace(name: str) -> dict[str, Any]:
+    return {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}}}
+
+
+ALL_PODS: dict[str, Any] = {}
+TO_DNS = {
+    "to": [_namespace("kube-system")],
+    "ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}],
+}
+SAME_NAMESPACE = [{"podSelector": {}}]
+TO_HTTPS = {"ports": [{"port": 443, "protocol": "TCP"}]}
+
+TENANT_POLICIES = {
+    "default-deny-all": {"podSelector": ALL_PODS, "policyTypes": ["Ingress", "Egress"]},
+    "allow-dns": {"podSelector": ALL_PODS, "policyTypes": ["Egress"], "egress": [TO_DNS]},
+    "allow-monitoring": {
+        "podSelector": ALL_PODS,
+        "policyTypes": ["Ingress"],
+        "ingress": [{"from": [_namespace("monitoring")]}],
+    },
+    "allow-istio-gateway": {
+        "podSelector": ALL_PODS,
+        "policyTypes": ["Ingress"],
+        "ingress": [{"from": [_namespace("istio-system")]}],
+    },
+    "allow-same-namespace": {
+        "podSelector": ALL_PODS,
+        "policyTypes": ["Ingress", "Egress"],
+        "ingress": [{"from": SAME_NAMESPACE}],
+        "egress": [{"to": SAME_NAMESPACE}],
+    },
+    "allow-https-egress": {
+        "podSelector": ALL_PODS,
+        "policyTypes": ["Egress"],
+        "egress": [TO_HTTPS],
+    },
+}
+
+DATABASE = {
+    "to": [
+        {
+            **_namespace("databases"),
+            "podSelector": {"matchLabels": {"app": "postgresql"}},
+        }
+    ],
+    "ports": [{"port": 5432, "protocol": "TCP"}],
+}
+
+
+@pytest.mark.parametrize("name", TENANT_POLICIES)
+def test_a_namespace_starts_with_the_guide_s_policy(program: Program, name: str) -> None:
+    policy = program(team_file()).one(NETWORK_POLICY, f"team-alpha/{name}")
+    assert policy.metadata["name"] == name
+    assert policy.metadata["namespace"] == "team-alpha"
+    assert policy.spec == TENANT_POLICIES[name]
+
+
+def test_a_namespace_starts_with_six_policies(program: Program) -> None:
+    names = program(team_file()).names(NETWORK_POLICY)
+    assert names == sorted(f"team-alpha/{name}" for name in TENANT_POLICIES)
+
+
+def test_every_gateway_of_the_stack_may_reach_the_namespace(program: Program) -> None:
+    gateways = ["edge/public", "istio-system/sre-gateway", "edge/partners"]
+    made = program(team_file(), istio={"gateways": gateways})
+    policy = made.one(NETWORK_POLICY, "team-alpha/allow-istio-gateway")
+    assert policy.spec["ingress"] == [{"from": [_namespace("edge"), _namespace("istio-system")]}]
+
+
+@pytest.mark.parametrize("archetype", ARCHETYPES)
+def test_an_app_s_policy_covers_its_pods_only_and_both_directions(
+    program: Program, archetype: str
+) -> None:
+    policy = program(one_of_each()).one(NETWORK_POLICY, f"team-alpha/{archetype}")
+    assert policy.spec["podSelector"] == {
+        "matchLabels": {
+            "app.kubernetes.io/name": archetype,
+            "app.kubernetes.io/instance": archetype,
+        }
+    }
+    assert policy.spec["policyTypes"] == ["Ingress", "Egress"]
+    assert policy.spec["egress"] == [TO_DNS, {"to": SAME_NAMESPACE}, TO_HTTPS]
+
+
+def test_a_web_app_admits_monitoring_and_its_namespace(program: Program) -> None:
+    policy = program(web_app()).one(NETWORK_POLICY, "team-alpha/my-api")
+    assert policy.spec["ingress"] == [
+        {"from": [_namespace("monitoring")]},
+        {"from": SAME_NAMESPACE},
+    ]
+
+
+def test_a_web_app_with_ingress_admits_the_namespace_of_its_own_gateway_too(
+    program: Program,
+) -> None:
+    keys = "ingress: {enabled: true, host: a.example.com, gateway: edge/public}"
+    gateways = {"gateways": ["istio-system/sre-gateway", "edge/public"]}
+    policy = program(web_app(keys), istio=gateways).one(NETWORK_POLICY, "team-alpha/my-api")
+    assert policy.spec["ingress"] == [
+        {"from": [_namespace("edge")]},
+        {"from": [_namespace("monitoring")]},
+        {"from": SAME_NAMESPACE},
+    ]
+
+
+@pytest.mark.parametrize("archetype", ["worker", "cronjob"])
+def test_a_worker_or_cronjob_admits_nobody_by_itself(program: Program, archetype: str) -> None:
+    policy = program(one_of_each()).one(NETWORK_POLICY, f"team-alpha/{archetype}")
+    assert policy.spec["ingress"] == []
+
+
+@pytest.mark.parametrize("archetype", ARCHETYPES)
+def test_additional_rules_stand_beside_the_default_ones(program: Program, archetype: str) -> None:
+    keys = """
+    networkPolicy:
+      additionalIngress:
+        - from:
+            - namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: team-beta}}
+              podSelector: {matchLabels: {app: upstream-service}}
+          ports: [{port: 8080, protocol: TCP}]
+      additionalEgress:
+        - to:
+            - namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: databases}}
+              podSelector: {matchLabels: {app: postgresql}}
+          ports: [{port: 5432}]
+    """
+    plain = program(one_of_each()).one(NETWORK_POLICY, f"team-alpha/{archetype}").spec
+    policy = program(one_of_each(keys)).one(NETWORK_POLICY, f"team-alpha/{archetype}").spec
+    upstream = {
+        "from": [
+            {
+                **_namespace("team-beta"),
+                "podSelector": {"matchLabels": {"app": "upstream-service"}},
+            }
+        ],
+        "ports": [{"port": 8080, "protocol": "TCP"}],
+    }
+    assert policy["ingress"] == [*plain["ingress"], upstream]
+    assert policy["egress"] == [*plain["egress"], DATABASE]
+
+
+def test_a_rule_keeps_every_part_that_kubernetes_knows(program: Program) -> None:
+    keys = """
+    networkPolicy:
+      additionalIngress:
+        - from:
+            - namespaceSelector:
+                matchExpressions:
+                  - {key: tier, operator: In, values: [front, back]}
+                  - {key: retired, operator: DoesNotExist}
+              podSelector: {}
+          ports: [{port: http}]
+      additionalEgress:
+        - to: [{ipBlock: {cidr: 10.0.0.0/8, except: [10.9.0.0/16]}}]
+          ports: [{port: 30000, endPort: 32767, protocol: UDP}, {protocol: SCTP}]
+        - to: [{podSelector: {matchLabels: {role: cache}}}]
+        - ports: [{port: 25}]
+    """
+    spec = program(worker(keys)).one(NETWORK_POLICY, "team-alpha/consumer").spec
+    assert spec["ingress"] == [
+        {
+            "from": [
+                {
+                    "namespaceSelector": {
+                        "matchExpressions": [
+                            {"key": "tier", "operator": "In", "values": ["front", "back"]},
+                            {"key": "retired", "operator": "DoesNotExist"},
+                        ]
+                    },
+                    "podSelector": {},
+                }
+            ],
+            "ports": [{"port": "http", "protocol": "TCP"}],
+        }
+    ]
+    assert spec["egress"][3:] == [
+        {
+            "to": [{"ipBlock": {"cidr": "10.0.0.0/8", "except": ["10.9.0.0/16"]}}],
+            "ports": [
+                {"port": 30000, "endPort": 32767, "protocol": "UDP"},
+                {"protocol": "SCTP"},
+            ],
+        },
+        {"to": [{"podSelector": {"matchLabels": {"role": "cache"}}}]},
+        {"ports": [{"port": 25, "protocol": "TCP"}]},
+    ]
+
+
+def test_an_app_can_do_without_a_policy_of_its_own(program: Program) -> None:
+    made = program(one_of_each("networkPolicy: {enabled: false}"))
+    assert made.names(NETWORK_POLICY) == sorted(f"team-alpha/{name}" for name in TENANT_POLICIES)

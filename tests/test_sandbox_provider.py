@@ -1,0 +1,361 @@
+"""The stand-in for the three providers, asked over gRPC as Pulumi's engine asks it."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.struct_pb2 import Struct
+from pulumi.runtime.proto import provider_pb2 as pb
+from pulumi.runtime.proto import provider_pb2_grpc
+from pulumi.runtime.rpc import UNKNOWN
+
+from sandbox import provider
+
+NAMESPACE = "kubernetes:core/v1:Namespace"
+DEPLOYMENT = "kubernetes:apps/v1:Deployment"
+PROJECT = "harbor:index/project:Project"
+ROBOT = "harbor:index/robotAccount:RobotAccount"
+RETENTION = "harbor:index/retentionPolicy:RetentionPolicy"
+MOUNT = "vault:index/mount:Mount"
+SECRET = "vault:kv/secretV2:SecretV2"
+
+TEAM = {"metadata": {"name": "team-alpha"}}
+APP = {"metadata": {"name": "my-api", "namespace": "team-alpha"}, "spec": {"replicas": 2}}
+CI_ROBOT = {
+    "name": "ci",
+    "level": "project",
+    "permissions": [{"kind": "project", "namespace": "team-alpha"}],
+}
+
+
+@dataclass
+class Engine:
+    """Asks what Pulumi's engine would ask; `urn` tells one resource of a type from another."""
+
+    stub: provider_pb2_grpc.ResourceProviderStub
+
+    def check(self, token: str, inputs: dict[str, Any], name: str = "it", olds: Any = None) -> str:
+        """The reasons for which the inputs are refused; empty if they are not."""
+        request = pb.CheckRequest(
+            urn=urn(token, name), olds=struct(olds or {}), news=struct(inputs)
+        )
+        response = self.stub.Check(request)
+        assert response.inputs == request.news
+        return "; ".join(failure.reason for failure in response.failures)
+
+    def create(
+        self, token: str, inputs: dict[str, Any], name: str = "it", preview: bool = False
+    ) -> tuple[str, dict[str, Any]]:
+        request = pb.CreateRequest(urn=urn(token, name), properties=struct(inputs), preview=preview)
+        response = self.stub.Create(request)
+        return response.id, MessageToDict(response.properties)
+
+    def update(
+        self, token: str, olds: dict[str, Any], old: dict[str, Any], new: dict[str, Any]
+    ) -> dict[str, Any]:
+        request = pb.UpdateRequest(
+            urn=urn(token, "it"), olds=struct(olds), old_inputs=struct(old), news=struct(new)
+        )
+        return MessageToDict(self.stub.Update(request).properties)
+
+    def diff(self, token: str, old: dict[str, Any], new: dict[str, Any]) -> pb.DiffResponse:
+        request = pb.DiffRequest(urn=urn(token, "it"), old_inputs=struct(old), news=struct(new))
+        return self.stub.Diff(request)
+
+    def exists(self, token: str, inputs: dict[str, Any]) -> bool:
+        request = pb.ReadRequest(id="some-id", urn=urn(token, "it"), inputs=struct(inputs))
+        return self.stub.Read(request).id == "some-id"
+
+    def delete(self, token: str, inputs: dict[str, Any]) -> None:
+        self.stub.Delete(pb.DeleteRequest(urn=urn(token, "it"), old_inputs=struct(inputs)))
+
+
+@pytest.fixture
+def engine(request):
+    """An engine beside a stand-in, seeded with the resources that the test names, if any."""
+    with provider.serve(getattr(request, "param", [])) as providers:
+        port = providers.rpartition(":")[2]
+        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+            yield Engine(provider_pb2_grpc.ResourceProviderStub(channel))
+
+
+def urn(token: str, name: str) -> str:
+    return f"urn:pulumi:dev::sre-platform::sre:platform:Tenant${token}::{name}"
+
+
+def struct(values: dict[str, Any]) -> Struct:
+    message = Struct()
+    message.update(values)
+    return message
+
+
+def state(token: str, id: str, inputs: dict[str, Any]) -> dict[str, Any]:
+    return {"urn": urn(token, "it"), "type": token, "id": id, "inputs": inputs}
+
+
+def test_one_port_serves_the_three_packages_under_their_names():
+    with provider.serve([]) as providers:
+        names, ports = zip(*(entry.split(":") for entry in providers.split(",")), strict=True)
+    assert names == ("kubernetes", "harbor", "vault")
+    assert len(set(ports)) == 1
+
+
+def test_two_stand_ins_have_different_ports():
+    with provider.serve([]) as one, provider.serve([]) as other:
+        assert one != other
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "kubernetes:apps/v1:Deploymnt",
+        "kubernetes:example.com/v1:Widget",
+        "kubernetes:networking.istio.io/v1alpha1:VirtualService",
+        "harbor:index/project:Projet",
+        "vault:index/policy:Polcy",
+    ],
+)
+def test_an_unknown_type_is_refused(engine, token):
+    assert "know no type" in engine.check(token, {"name": "x", "metadata": {"name": "x"}})
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "kubernetes:external-secrets.io/v1:ExternalSecret",
+        "kubernetes:external-secrets.io/v1beta1:ClusterSecretStore",
+        "kubernetes:monitoring.coreos.com/v1:PrometheusRule",
+        "kubernetes:networking.istio.io/v1:VirtualService",
+    ],
+)
+def test_a_custom_resource_that_the_platform_needs_is_accepted(engine, token):
+    assert engine.check(token, {"metadata": {"name": "x"}}) == ""
+
+
+@pytest.mark.parametrize(
+    ("token", "inputs"),
+    [
+        (DEPLOYMENT, {"metadata": {"namespace": "team-alpha"}}),
+        (DEPLOYMENT, {}),
+        (PROJECT, {"public": "false"}),
+        (ROBOT, {"level": "project"}),
+        (MOUNT, {"type": "kv-v2"}),
+        (SECRET, {"mount": "sre"}),
+    ],
+)
+def test_an_object_without_an_explicit_name_is_refused(engine, token, inputs):
+    assert "explicit name" in engine.check(token, inputs)
+
+
+@pytest.mark.parametrize(
+    ("token", "inputs", "reason"),
+    [
+        (DEPLOYMENT, {"metadata": {"name": "My_Api"}}, "DNS-1123"),
+        (PROJECT, {"name": "Team-Alpha"}, "lower case"),
+        (RETENTION, {"scope": "/projects/1", "schedule": "weekly"}, "Weekly"),
+        (SECRET, {"mount": "sre", "name": "x", "dataJson": "no json"}, "JSON object"),
+    ],
+)
+def test_values_that_a_server_would_refuse_are_refused(engine, token, inputs, reason):
+    assert reason in engine.check(token, inputs)
+
+
+def test_a_refused_secret_is_not_named_for_the_engine_to_show(engine):
+    inputs = {**CI_ROBOT, "secret": "weak-secret"}
+    [failure] = engine.stub.Check(
+        pb.CheckRequest(urn=urn(ROBOT, "it"), news=struct(inputs))
+    ).failures
+    assert "weak-secret" not in failure.reason
+    assert failure.property == ""
+
+
+def test_what_a_preview_does_not_know_is_not_judged(engine):
+    assert engine.check(PROJECT, {"name": UNKNOWN}) == ""
+    assert engine.check(DEPLOYMENT, {"metadata": {"name": "x", "namespace": UNKNOWN}}) == ""
+    assert engine.check(SECRET, {"mount": "sre", "name": "x", "dataJson": UNKNOWN}) == ""
+
+
+def test_a_name_that_the_program_uses_twice_is_refused_before_anything_is_created(engine):
+    assert engine.check(DEPLOYMENT, APP, name="one") == ""
+    assert "already exists, made by 'one'" in engine.check(DEPLOYMENT, APP, name="other")
+
+
+def test_one_name_in_two_namespaces_or_of_two_kinds_is_accepted(engine):
+    elsewhere = {"metadata": {"name": "my-api", "namespace": "team-beta"}}
+    assert engine.check(DEPLOYMENT, APP, name="one") == ""
+    assert engine.check(DEPLOYMENT, elsewhere, name="two") == ""
+    assert engine.check("kubernetes:core/v1:Service", APP, name="three") == ""
+
+
+@pytest.mark.parametrize("engine", [[state(PROJECT, "/projects/3", {"name": "a"})]], indirect=True)
+def test_what_the_state_lists_exists_and_keeps_its_name(engine):
+    assert engine.exists(PROJECT, {"name": "a"})
+    assert "already exists" in engine.check(PROJECT, {"name": "a"}, name="another")
+    assert engine.check(PROJECT, {"name": "a"}, olds={"name": "a"}) == ""
+
+
+@pytest.mark.parametrize("engine", [[state(PROJECT, "/projects/3", {"name": "a"})]], indirect=True)
+def test_ids_go_on_where_the_state_ends(engine):
+    id, outputs = engine.create(PROJECT, {"name": "b"})
+    assert (id, outputs["projectId"]) == ("/projects/4", 4)
+
+
+@pytest.mark.parametrize(
+    "engine",
+    [[{**state(PROJECT, "/projects/3", {"name": "a"}), "pendingReplacement": True}]],
+    indirect=True,
+)
+def test_what_a_cut_short_replacement_has_deleted_is_gone(engine):
+    assert not engine.exists(PROJECT, {"name": "a"})
+
+
+def test_creating_in_a_namespace_that_does_not_exist_fails(engine):
+    with pytest.raises(grpc.RpcError, match="Namespace 'team-alpha' does not exist"):
+        engine.create(DEPLOYMENT, APP)
+    engine.create(NAMESPACE, TEAM)
+    engine.create(DEPLOYMENT, APP)
+
+
+def test_creating_what_exists_fails(engine):
+    engine.create(PROJECT, {"name": "team-alpha"})
+    with pytest.raises(grpc.RpcError, match="Harbor project 'team-alpha' already exists"):
+        engine.create(PROJECT, {"name": "team-alpha"}, name="other")
+
+
+@pytest.mark.parametrize(
+    ("token", "inputs", "missing"),
+    [
+        (ROBOT, CI_ROBOT, "Harbor project 'team-alpha'"),
+        (RETENTION, {"scope": "/projects/7"}, "Harbor project '/projects/7'"),
+        (SECRET, {"mount": "sre", "name": "x"}, "OpenBao Mount 'sre'"),
+        (
+            "vault:kubernetes/authBackendRole:AuthBackendRole",
+            {"backend": "kubernetes", "roleName": "x"},
+            "OpenBao AuthBackend 'kubernetes'",
+        ),
+    ],
+)
+def test_creating_in_something_that_does_not_exist_fails(engine, token, inputs, missing):
+    with pytest.raises(grpc.RpcError, match=f"{missing} does not exist"):
+        engine.create(token, inputs)
+
+
+def test_a_preview_creates_nothing_and_leaves_computed_outputs_unknown(engine):
+    id, outputs = engine.create(PROJECT, {"name": "team-alpha"}, preview=True)
+    assert (id, outputs) == ("", {"name": "team-alpha"})
+    assert not engine.exists(PROJECT, {"name": "team-alpha"})
+
+
+def test_a_deleted_namespace_takes_what_it_holds_with_it(engine):
+    engine.create(NAMESPACE, TEAM)
+    engine.create(DEPLOYMENT, APP)
+    engine.delete(NAMESPACE, TEAM)
+    assert not engine.exists(DEPLOYMENT, APP)
+
+
+def test_a_deleted_name_is_free_again(engine):
+    engine.create(PROJECT, {"name": "team-alpha"})
+    engine.delete(PROJECT, {"name": "team-alpha"})
+    id, _ = engine.create(PROJECT, {"name": "team-alpha"})
+    assert id == "/projects/2"
+
+
+def test_a_kubernetes_object_comes_back_live_and_stays_the_same_object(engine):
+    engine.create(NAMESPACE, TEAM)
+    id, live = engine.create(DEPLOYMENT, APP)
+    assert id == "team-alpha/my-api"
+    assert live["metadata"]["uid"]
+    changed = {**APP, "spec": {"replicas": 3}}
+    updated = engine.update(DEPLOYMENT, live, APP, changed)
+    assert updated["spec"] == {"replicas": 3}
+    assert updated["metadata"]["uid"] == live["metadata"]["uid"]
+    assert updated["metadata"]["resourceVersion"] != live["metadata"]["resourceVersion"]
+
+
+def test_a_robot_gets_a_full_name_and_a_strong_secret_that_an_update_keeps(engine):
+    engine.create(PROJECT, {"name": "team-alpha"})
+    id, robot = engine.create(ROBOT, CI_ROBOT)
+    assert (id, robot["robotId"]) == ("/robots/1", "1")
+    assert robot["fullName"] == "robot$team-alpha+ci"
+    assert engine.check(ROBOT, {**CI_ROBOT, "secret": robot["secret"]}) == ""
+    updated = engine.update(ROBOT, robot, CI_ROBOT, {**CI_ROBOT, "duration": 30})
+    assert updated["secret"] == robot["secret"]
+
+
+def test_two_robots_get_different_secrets(engine):
+    engine.create(PROJECT, {"name": "team-alpha"})
+    _, one = engine.create(ROBOT, CI_ROBOT)
+    _, other = engine.create(ROBOT, {**CI_ROBOT, "name": "pull"}, name="pull")
+    assert one["secret"] != other["secret"]
+
+
+def test_a_stored_secret_shows_its_data_and_counts_its_versions(engine):
+    engine.create(MOUNT, {"path": "sre", "type": "kv-v2"})
+    inputs = {"mount": "sre", "name": "team-alpha/x", "dataJson": json.dumps({"value": "v1"})}
+    id, secret = engine.create(SECRET, inputs)
+    assert id == secret["path"] == "sre/data/team-alpha/x"
+    assert (secret["data"], secret["metadata"]["version"]) == ({"value": "v1"}, "1")
+    changed = {**inputs, "dataJson": json.dumps({"value": "v2"})}
+    updated = engine.update(SECRET, secret, inputs, changed)
+    assert (updated["data"], updated["metadata"]["version"]) == ({"value": "v2"}, "2")
+
+
+def test_equal_inputs_are_no_change(engine):
+    assert engine.diff(DEPLOYMENT, APP, APP).changes == pb.DiffResponse.DIFF_NONE
+
+
+def test_a_change_is_named_by_its_path(engine):
+    old = {"spec": {"containers": [{"image": "a"}]}, "metadata": {"labels": {"sre.io/team": "a"}}}
+    new = {
+        "spec": {"containers": [{"image": "b"}, {"image": "c"}]},
+        "metadata": {"labels": {}},
+        "immutable": True,
+    }
+    response = engine.diff(DEPLOYMENT, old, new)
+    kinds = {path: change.kind for path, change in response.detailedDiff.items()}
+    assert kinds == {
+        "spec.containers[0].image": pb.PropertyDiff.UPDATE,
+        "spec.containers[1]": pb.PropertyDiff.ADD,
+        'metadata.labels["sre.io/team"]': pb.PropertyDiff.DELETE,
+        "immutable": pb.PropertyDiff.ADD,
+    }
+    assert list(response.diffs) == ["immutable", "metadata", "spec"]
+    assert not response.replaces
+
+
+@pytest.mark.parametrize(
+    ("token", "old", "new"),
+    [
+        (DEPLOYMENT, APP, {**APP, "metadata": {"name": "other", "namespace": "team-alpha"}}),
+        (DEPLOYMENT, APP, {**APP, "metadata": {"name": "my-api", "namespace": "other"}}),
+        (DEPLOYMENT, {"spec": {"selector": {"a": "1"}}}, {"spec": {"selector": {"a": "2"}}}),
+        (PROJECT, {"name": "a"}, {"name": "b"}),
+        (ROBOT, CI_ROBOT, {**CI_ROBOT, "name": "other"}),
+        (RETENTION, {"scope": "/projects/1"}, {"scope": "/projects/2"}),
+        (MOUNT, {"path": "sre", "type": "kv"}, {"path": "sre", "type": "kv-v2"}),
+        (SECRET, {"mount": "sre", "name": "a"}, {"mount": "sre", "name": "b"}),
+    ],
+)
+def test_a_change_of_what_names_an_object_replaces_it_the_old_one_first(engine, token, old, new):
+    response = engine.diff(token, old, new)
+    assert response.replaces
+    assert response.deleteBeforeReplace
+
+
+def test_a_mount_moves_with_what_it_holds(engine):
+    mount = {"path": "sre", "type": "kv-v2"}
+    moved = {**mount, "path": "platform"}
+    _, outputs = engine.create(MOUNT, mount)
+    assert not engine.diff(MOUNT, mount, moved).replaces
+    assert engine.update(MOUNT, outputs, mount, moved)["accessor"] == outputs["accessor"]
+    assert engine.exists(MOUNT, moved)
+    assert not engine.exists(MOUNT, mount)
+
+
+def test_a_resource_that_an_alias_renamed_can_still_be_replaced(engine):
+    engine.create(PROJECT, {"name": "team-alpha"}, name="old-name")
+    engine.diff(PROJECT, {"name": "team-alpha"}, {"name": "team-alpha", "registryId": 1})
+    assert engine.check(PROJECT, {"name": "team-alpha", "registryId": 1}) == ""
