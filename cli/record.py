@@ -26,6 +26,7 @@ _PLACEHOLDERS = {
     "HARBOR_USERNAME": "nobody",
     "HARBOR_PASSWORD": SECRET,
     "VAULT_ADDR": "https://openbao.invalid",
+    "KUBECONFIG": str(Path(__file__).parent.parent / "sandbox" / "kubeconfig.yaml"),
 }
 
 
@@ -76,8 +77,8 @@ def _run(root: Path, stack: str, config: Mapping[str, Any], recording: Recording
     try:
         with _environment(_PLACEHOLDERS):
             mocks.set_mocks(_Answers(), PROJECT, stack, preview=False, monitor=_Recorder(recording))
-            # Mocks leave this one shared: a run that failed left its unfinished tasks there.
-            SETTINGS.outputs = set()
+            # Mocks leave this one as it was: with the unfinished tasks of a run that failed.
+            SETTINGS.outputs = set()  # type: ignore[assignment,method-assign]
             set_all_config({key: _as_engine_says(value) for key, value in config.items()})
             loop.run_until_complete(run_pulumi_func(program))
             recording.outputs = cast(Stack, get_root_resource()).outputs

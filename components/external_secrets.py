@@ -54,7 +54,9 @@ def cluster_secret_store(
                 }
             }
         },
-        opts=pulumi.ResourceOptions(parent=parent, aliases=_versions("ClusterSecretStore")),
+        opts=pulumi.ResourceOptions(
+            parent=parent, aliases=_other_versions("ClusterSecretStore", settings)
+        ),
     )
 
 
@@ -118,7 +120,7 @@ def _external_secret(
             "target": target,
             "data": data,
         },
-        opts=place.with_options(depends_on, _versions("ExternalSecret")),
+        opts=place.with_options(depends_on, _other_versions("ExternalSecret", settings)),
     )
 
 
@@ -126,10 +128,14 @@ def _api_version(settings: Settings) -> str:
     return f"{_GROUP}/{settings.external_secrets.api_version}"
 
 
-def _versions(kind: str) -> list[pulumi.Alias]:
-    """What the object was known as under another version of its API.
+def _other_versions(kind: str, settings: Settings) -> list[pulumi.Alias]:
+    """What the object was known as when the stack used another version of its API.
 
     The version is part of the resource's type: without these, a stack that moves from v1beta1 to v1
     would delete every object and make it anew.
     """
-    return [pulumi.Alias(type_=f"kubernetes:{_GROUP}/{version}:{kind}") for version in _VERSIONS]
+    return [
+        pulumi.Alias(type_=f"kubernetes:{_GROUP}/{version}:{kind}")
+        for version in _VERSIONS
+        if version != settings.external_secrets.api_version
+    ]

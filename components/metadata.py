@@ -1,7 +1,7 @@
 """Names, labels and places of Kubernetes objects: written once for everything the program makes."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -72,9 +72,13 @@ def app_labels(team: Team, app: BaseApp) -> Labels:
     }
 
 
-def object_meta(place: Place, name: str, labels: Labels) -> ObjectMetaArgs:
-    """Name, namespace and labels of a namespaced object."""
-    return ObjectMetaArgs(name=name, namespace=place.namespace, labels=labels)
+def object_meta(
+    place: Place, name: str, labels: Labels, annotations: Mapping[str, str] | None = None
+) -> ObjectMetaArgs:
+    """Name, namespace, labels and annotations of a namespaced object."""
+    return ObjectMetaArgs(
+        name=name, namespace=place.namespace, labels=labels, annotations=annotations
+    )
 
 
 def select(labels: Labels) -> LabelSelectorArgs:

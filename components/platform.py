@@ -6,6 +6,7 @@ import pulumi
 import pulumi_vault as vault
 
 from components.external_secrets import STORE_ROLE, cluster_secret_store
+from components.kubeconfig import api_server
 from components.shared import SECRET_STORE, Shared
 from specs.settings import Settings
 
@@ -52,13 +53,14 @@ def _kubernetes_auth(settings: Settings, parent: pulumi.Resource) -> pulumi.Outp
         description="Workloads of the cluster.",
         opts=pulumi.ResourceOptions(parent=parent, protect=True),
     )
-    ca_cert = settings.openbao.kubernetes_ca_cert
+    # Within the cluster OpenBao takes the CA and the token it checks logins with from its own pod.
+    server = None if settings.openbao.in_cluster else api_server(settings.kubernetes.context)
     vault.kubernetes.AuthBackendConfig(
         "kubernetes",
         backend=backend.path,
-        kubernetes_host=settings.openbao.kubernetes_host,
-        kubernetes_ca_cert=ca_cert,
-        disable_local_ca_jwt=ca_cert is not None,
+        kubernetes_host=server.host if server else "https://kubernetes.default.svc",
+        kubernetes_ca_cert=server.ca_cert if server else None,
+        disable_local_ca_jwt=server is not None,
         opts=pulumi.ResourceOptions(parent=parent),
     )
     return backend.path

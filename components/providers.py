@@ -68,9 +68,8 @@ def _harbor(settings: Settings) -> harbor.Provider:
 def _openbao(settings: Settings) -> vault.Provider:
     return vault.Provider(
         "openbao",
-        # VAULT_ADDR and VAULT_TOKEN are read by the provider itself: a token given here would be
-        # kept in the state.
-        address=settings.openbao.address,
+        address=settings.openbao.address or os.environ["VAULT_ADDR"],
+        # VAULT_TOKEN is read by the provider itself: a token given here would be in the state.
         skip_tls_verify=settings.openbao.skip_tls_verify,
         skip_child_token=settings.openbao.skip_child_token,
     )

@@ -14,6 +14,10 @@ from specs.team import Team
 # Names of container ports: a Service and a ServiceMonitor refer to them.
 HTTP, METRICS = "http", "metrics"
 
+# The provider would wait for the Service to have ready pods: a cronjob's has none between runs, and
+# an app's are waited for by its Deployment (pulumi-kubernetes: pulumi.com/skipAwait).
+_SKIP_AWAIT = {"pulumi.com/skipAwait": "true"}
+
 
 def web_service(team: Team, app: WebApp, place: Place) -> Service:
     """`<app.name>`, ClusterIP on `app.port` (guide: sre-web-app)."""
@@ -48,7 +52,7 @@ def _service(
 ) -> Service:
     return Service(
         place.name(name),
-        metadata=object_meta(place, name, app_labels(team, app)),
+        metadata=object_meta(place, name, app_labels(team, app), _SKIP_AWAIT),
         spec=ServiceSpecArgs(
             type="ClusterIP",
             cluster_ip=cluster_ip,

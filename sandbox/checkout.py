@@ -23,14 +23,8 @@ FOREIGN_PREFIXES = ("PULUMI_", "VAULT_", "HARBOR_", "KUBE")
 secrets_settings = re.compile(r"^(encryptionsalt|secretsprovider|encryptedkey):.*\n?", re.MULTILINE)
 own_salt = re.compile(r"^encryptionsalt:.*$", re.MULTILINE)
 
-KUBECONFIG = """\
-apiVersion: v1
-kind: Config
-current-context: sandbox
-clusters: [{name: sandbox, cluster: {server: "https://kubernetes.sandbox.invalid"}}]
-users: [{name: sandbox, user: {}}]
-contexts: [{name: sandbox, context: {cluster: sandbox, user: sandbox}}]
-"""
+# A kubeconfig without a cluster behind it: what reads it must find one.
+KUBECONFIG = Path(__file__).with_name("kubeconfig.yaml")
 
 
 class Checkout:
@@ -72,8 +66,7 @@ class Checkout:
             time.sleep(0.2)
 
     def _prepare(self) -> None:
-        """Write what a run needs: settings copied from the checkout, passphrase, kubeconfig."""
-        (self.folder / "kubeconfig").write_text(KUBECONFIG, encoding="utf-8")
+        """Write what a run needs: settings copied from the checkout, passphrase."""
         passphrase = self.folder / "passphrase"
         if not passphrase.exists():
             passphrase.touch(mode=0o600)
@@ -102,7 +95,7 @@ class Checkout:
             PULUMI_SKIP_CHECKPOINTS="true",
             PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS="true",
             PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION="true",
-            KUBECONFIG=str(self.folder / "kubeconfig"),
+            KUBECONFIG=str(KUBECONFIG),
             VAULT_ADDR="https://openbao.sandbox.invalid",
             VAULT_TOKEN="sandbox",
             HARBOR_URL="https://harbor.sandbox.invalid",

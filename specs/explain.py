@@ -21,10 +21,10 @@ _NUMBER = re.compile(r"([1-9][0-9]{0,8})(\.0+|[A-Za-z]+)?")
 _ARCHETYPES: dict[str, type[Spec]] = {"web-app": WebApp, "worker": Worker, "cronjob": CronJob}
 
 
-def explain(source: Source, model: type[BaseModel], error: ErrorDetails) -> Problem:
-    """The problem that `error`, raised by `model` on the data of `source`, stands for."""
+def explain(source: Source, data: Any, model: type[BaseModel], error: ErrorDetails) -> Problem:
+    """The problem that `error`, raised by `model` on `data`, stands for; told in `source`."""
     kind = error["type"]
-    loc = document_loc(source, error["loc"], missing=kind == "missing")
+    loc = document_loc(data, error["loc"], missing=kind == "missing")
     if kind.startswith("union_tag"):
         loc = (*loc, "archetype")
     if kind == "extra_forbidden":
@@ -46,12 +46,16 @@ def unknown_archetype(source: Source, index: int) -> Problem:
     return source.problem(loc, _not_one_of(source.raw(loc), list(_ARCHETYPES)))
 
 
-def document_loc(source: Source, loc: Loc, *, missing: bool = False) -> Loc:
-    """`loc` without the steps that pydantic adds for unions: only what stands in the file."""
+def document_loc(data: Any, loc: Loc, *, missing: bool = False) -> Loc:
+    """`loc` without the steps that pydantic adds for unions: only what stands in `data`."""
     kept: Loc = ()
     for index, part in enumerate(loc):
-        if source.has((*kept, part)) or (missing and index == len(loc) - 1):
-            kept = (*kept, part)
+        try:
+            data = data[part]
+        except (KeyError, IndexError, TypeError):
+            if not missing or index < len(loc) - 1:
+                continue
+        kept = (*kept, part)
     return kept
 
 
@@ -81,8 +85,9 @@ def _wrong_value(source: Source, model: type[BaseModel], loc: Loc, error: ErrorD
         return "is no list; begin each entry with '- '"
     if kind in ("model_type", "dict_type", "model_attributes_type"):
         owner = _model_at(source, model, loc)
-        keys = ", ".join(_aliases(owner)) if owner else "`key: value` lines"
-        return f"holds no keys; write them below it: {keys}"
+        if owner is None:
+            return "holds no keys; write `key: value` lines below it"
+        return f"holds no keys; write them below it: {', '.join(_aliases(owner))}"
     if kind == "too_short":
         return "is empty; write at least one entry"
     if kind == "string_too_short":

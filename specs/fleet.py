@@ -79,13 +79,15 @@ def load_stack(folder: TeamsFolder, settings: Settings) -> Fleet:
     return _fleet(loaded, _rivals(loaded, others, folder, settings), settings, ())
 
 
-def missing_teams(folder: TeamsFolder, settings: Settings) -> Iterator[tuple[int, str]]:
-    """Teams that the stack names and that have no file: the index in `teams`, and what to do."""
+def wrong_teams(folder: TeamsFolder, settings: Settings) -> Iterator[tuple[int, str]]:
+    """Teams named twice or without a file: the index in the stack's `teams`, and what to do."""
     if settings.teams == "*":
         return
     known = [file.stem for file in folder.files()]
     for index, name in enumerate(settings.teams):
-        if name not in known:
+        if name in settings.teams[:index]:
+            yield index, f"'{name}' stands here twice; keep one"
+        elif name not in known:
             hint = nearest(name, known)
             do = f"did you mean {hint}?" if hint else f"add {folder.shown}/{name}{SUFFIX}"
             yield index, f"'{name}' has no file in {folder.shown}; {do}"

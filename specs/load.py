@@ -1,5 +1,6 @@
 """Reads one team's file: its model where it is sound, and every problem in it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,21 +19,24 @@ from specs.explain import (
     unknown_archetype,
 )
 from specs.names import nearest
-from specs.problem import Loc, Problem
+from specs.problem import Loc, Problem, one_a_place
 from specs.settings import Settings
 from specs.source import Source, frozen
 from specs.team import Team
 
 # Each round fills in one level more of what is missing.
 _MENDING_ROUNDS = 10
+
 # What takes the place of a value by what pydantic says of it. What is missing becomes text first,
 # and the next round says what it should have been.
-_FILLED_WITH: dict[str, Any] = {
-    "missing": "",
-    "model_type": {},
-    "tuple_type": [""],
-    "too_short": [""],
+_FILLED_WITH: dict[str, Callable[[], Any]] = {
+    "missing": str,
+    "model_type": dict,
+    "tuple_type": lambda: [""],
+    "too_short": lambda: [""],
+    "string_too_short": lambda: "-",
 }
+
 _APP: TypeAdapter[Any] = TypeAdapter(AnyApp)
 _TEAM: TypeAdapter[Any] = TypeAdapter(Team)
 
@@ -74,10 +78,10 @@ def load_team(file: Path, shown: str, settings: Settings) -> TeamFile:
         team = Team.model_validate(data)
         indices = tuple(range(len(team.apps)))
     except ValidationError as error:
-        problems += (explain(source, Team, each) for each in error.errors(include_url=False))
+        problems += (explain(source, data, Team, each) for each in error.errors(include_url=False))
         maybe, indices = _mend_team(source, data, file.stem, mended)
         if maybe is None:
-            return TeamFile(source, None, _one_a_place(problems))
+            return TeamFile(source, None, one_a_place(problems))
         team = maybe
     loaded = TeamFile(source, team, (), indices)
     for loc, message in check_team(team, settings, file.stem):
@@ -85,7 +89,7 @@ def load_team(file: Path, shown: str, settings: Settings) -> TeamFile:
             problems.insert(0, loaded.problem(loc, message))
         elif not mended.touches(loaded.file_loc(loc)):
             problems.append(loaded.problem(loc, message))
-    return TeamFile(source, team, _one_a_place(problems), indices)
+    return TeamFile(source, team, one_a_place(problems), indices)
 
 
 @dataclass
@@ -114,14 +118,6 @@ def _with_meant_archetypes(source: Source) -> tuple[dict[str, Any], list[Problem
             problems.append(unknown_archetype(source, index))
             entries[index] = {**entry, "archetype": meant}
     return {**source.data, "apps": tuple(entries)}, problems
-
-
-def _one_a_place(problems: list[Problem]) -> tuple[Problem, ...]:
-    """In the file's order; of several problems with one value, the first that was found."""
-    first: dict[tuple[int, int, str], Problem] = {}
-    for problem in problems:
-        first.setdefault((problem.line, problem.column, problem.path), problem)
-    return tuple(sorted(first.values()))
 
 
 def _mend_team(
@@ -158,34 +154,27 @@ def _mend(adapter: TypeAdapter[Any], source: Source, data: Any, base: Loc, mende
 
 def _mend_value(source: Source, data: Any, base: Loc, error: ErrorDetails, mended: _Mended) -> None:
     kind = error["type"]
-    loc = document_loc(source, (*base, *error["loc"]), missing=kind == "missing")
-    parent, inner = data, loc[len(base) :]
-    typed = source.raw(loc)
-    if kind == "string_type" and typed and error["input"] is not None:
-        mended.quoted.add(loc)
-    else:
-        mended.locs.add(loc)
-    # A list keeps its places or goes as a whole: its entries are told by number.
-    if inner and isinstance(inner[-1], int):
-        inner, kind = inner[:-1], "list"
+    inner = document_loc(data, error["loc"], missing=kind == "missing")
     if not inner:
+        mended.locs.add(base)
         return
+    parent, key = data, inner[-1]
     for part in inner[:-1]:
-        try:
-            parent = parent[part]
-        except (KeyError, IndexError, TypeError):
-            return
-    if not isinstance(parent, dict):
-        return
-    key = inner[-1]
-    if loc in mended.quoted and kind == "string_type":
+        parent = parent[part]
+    typed = source.raw((*base, *inner))
+    if kind == "string_type" and typed and error["input"] is not None:
+        mended.quoted.add((*base, *inner))
         parent[key] = typed
-    elif kind == "literal_error":
+        return
+    mended.locs.add((*base, *inner))
+    if kind == "literal_error":
         parent[key] = nearest(typed, literals(error)) or literals(error)[0]
     elif kind in _FILLED_WITH:
-        parent[key] = _FILLED_WITH[kind]
-    else:
+        parent[key] = _FILLED_WITH[kind]()
+    elif isinstance(parent, dict):
         parent.pop(key, None)
+    else:  # a list keeps its places: its entries are told by number
+        parent[key] = ""
 
 
 def _thawed(data: Any) -> Any:

@@ -1,6 +1,7 @@
 """A thing that is wrong in a file, and where: the one form in which user errors are told."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 # A place in a document: mapping keys and list indices from the root down.
@@ -9,7 +10,7 @@ Loc = tuple[str | int, ...]
 # Stands where a key path would, when it is the file as a whole that is wrong.
 WHOLE_FILE = "(file)"
 
-_LONG_WORD = re.compile(r"(\S{200})\S{100,}")
+_LONG_WORD = re.compile(r"([^\s:]{200})[^\s:]{100,}")
 
 
 @dataclass(frozen=True, order=True)
@@ -30,6 +31,14 @@ class Problem:
         # Keys and values may hold line breaks and escape sequences, or be of any length.
         plain = "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
         return _LONG_WORD.sub(r"\1...", plain)
+
+
+def one_a_place(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """In the file's order; of several problems with one value, the first that was found."""
+    first: dict[tuple[int, int, str], Problem] = {}
+    for problem in problems:
+        first.setdefault((problem.line, problem.column, problem.path), problem)
+    return tuple(sorted(first.values()))
 
 
 def key_path(loc: Loc) -> str:

@@ -100,13 +100,10 @@ class OpenBaoSettings(Spec):
         "https://openbao.openbao.svc.cluster.local:8200",
         description="Address of OpenBao as External Secrets reaches it from the cluster.",
     )
-    kubernetes_host: Url = Field(
-        "https://kubernetes.default.svc",
-        description="Address of the API server as OpenBao reaches it.",
-    )
-    kubernetes_ca_cert: str | None = Field(
-        None,
-        description="PEM of the API server's CA; not needed where OpenBao runs in the cluster.",
+    in_cluster: bool = Field(
+        True,
+        description="Whether OpenBao runs in the cluster; if not, it reaches the API server at the "
+        "address, and with the CA, that the kubeconfig (`KUBECONFIG`) names.",
     )
 
 
@@ -149,7 +146,8 @@ class Settings(Spec):
         return {key: value for key, value in config.items() if str(key).startswith(PREFIX)}
 
     teams: tuple[str, ...] | Literal["*"] = Field(
-        description='Teams this stack holds: a list, or "*" for all files in `tenants/`.'
+        description='Teams this stack holds: a list, or "*" for all files in `tenants/`.',
+        examples=['"*"'],
     )
     tenants: str = Field("tenants", description="Folder of the teams' files.")
     platform: bool = Field(

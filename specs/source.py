@@ -25,7 +25,7 @@ _KNOWN_TAGS = {
 }
 _DECIMAL = re.compile(r"[+-]?(0|[1-9][0-9]*)")
 
-_TOO_DEEP = "is nested too deep; a team file has a few levels"
+_TOO_DEEP = "is nested too deep; keep to the levels of the documented keys"
 
 # What the parser says of common mistakes, and what their author is told instead.
 _QUOTE = "put the value in quotes"
@@ -51,8 +51,9 @@ class Source:
     when the file is not one YAML document. `problems` says what is wrong with the YAML itself.
     """
 
-    def __init__(self, file: Path, shown: str) -> None:
+    def __init__(self, file: Path, shown: str, first_key: str = "team") -> None:
         self.file = file
+        self._first_key = first_key
         self.shown = shown
         self.problems: list[Problem] = []
         self.data: Any = None
@@ -71,17 +72,8 @@ class Source:
     def raw(self, loc: Loc) -> str:
         """The scalar at `loc` as it was typed, without quotes."""
         node = self._node(loc)
-        return str(node.value) if isinstance(node, yaml.ScalarNode) else ""
-
-    def has(self, loc: Loc) -> bool:
-        """Whether the file itself says something at `loc`."""
-        value = self.data
-        for part in loc:
-            try:
-                value = value[part]
-            except (KeyError, IndexError, TypeError):
-                return False
-        return True
+        here = isinstance(node, yaml.ScalarNode) and node is not self._node(loc[:-1])
+        return str(node.value) if here else ""
 
     def _fail(self, message: str, line: int = 1, column: int = 1) -> None:
         self.problems.append(Problem(self.shown, line, column, WHOLE_FILE, message))
@@ -129,11 +121,11 @@ class Source:
             self._fail("holds a control character; remove it", line, column)
             return
         if root is None or (isinstance(root, yaml.ScalarNode) and root.tag == f"{_TAG}null"):
-            self._fail("is empty; write at least the key `team`")
+            self._fail(f"is empty; write at least the key `{self._first_key}`")
             return
         if not isinstance(root, yaml.MappingNode):
             self._fail(
-                "does not hold keys; write `key: value` lines, beginning with `team: <name>`"
+                f"does not hold keys; write `key: value` lines, such as `{self._first_key}: ...`"
             )
             return
         if self._size(root, ()) is None:
@@ -152,7 +144,11 @@ class Source:
         indent = typed[: len(typed) - len(typed.lstrip())]
         what = " ".join(filter(None, (error.context, error.problem)))
         if "single document" in what:
-            self._fail("holds several documents; keep one (a file is one team)", line, column)
+            self._fail(
+                "holds several documents; keep one, and move the others to files of their own",
+                line,
+                column,
+            )
         elif "\t" in indent or typed[column - 1 : column] == "\t":
             self._fail(
                 "a tab is no indentation in YAML; use spaces", line, indent.find("\t") + 1 or column

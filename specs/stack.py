@@ -8,8 +8,8 @@ from pydantic import ConfigDict, Field, ValidationError
 
 from specs.base import Spec
 from specs.explain import explain
-from specs.fleet import TeamsFolder, missing_teams
-from specs.problem import Problem
+from specs.fleet import TeamsFolder, wrong_teams
+from specs.problem import Problem, one_a_place
 from specs.settings import PREFIX, Settings
 from specs.source import Source, frozen
 
@@ -37,14 +37,22 @@ def read_stack(
     Problems point into the stack's file; where there are any, the settings are not to be used.
     """
     shown = f"Pulumi.{stack}.yaml"
-    source = Source(root / shown, shown)
+    source = Source(root / shown, shown, first_key="config")
     data = source.data if config is None else {"config": frozen(dict(config))}
+    problems = source.problems if config is None else []
     if data is None:
-        return None, source.problems
+        return None, problems
     try:
         settings = _StackFile.model_validate(data).config
     except ValidationError as error:
-        return None, [explain(source, _StackFile, each) for each in error.errors(include_url=False)]
+        found = [
+            explain(source, data, _StackFile, each)
+            for each in error.errors(include_url=False)
+            # `teams` is a list or "*": of a wrong list its entries are told, not that it is no "*".
+            if each["type"] != "literal_error" or isinstance(each["input"], str)
+        ]
+        return None, list(one_a_place([*problems, *found]))
     loc = ("config", f"{PREFIX}teams")
-    missing = missing_teams(TeamsFolder(root / settings.tenants, settings.tenants), settings)
-    return settings, [source.problem((*loc, index), message) for index, message in missing]
+    wrong = wrong_teams(TeamsFolder(root / settings.tenants, settings.tenants), settings)
+    found = [source.problem((*loc, index), message) for index, message in wrong]
+    return settings, [*problems, *found]

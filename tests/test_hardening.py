@@ -1,0 +1,44 @@
+"""Every pod the program can make is hardened as the guide's Troubleshooting section says."""
+
+from tests.program import CRON_JOB, DEPLOYMENT, SERVICE_ACCOUNT, Made
+
+
+def test_every_pod_is_hardened(everything: Made) -> None:
+    assert {one.type for one in everything.with_pods()} == {DEPLOYMENT, CRON_JOB}
+    for one in everything.with_pods():
+        assert one.pod["securityContext"] == {
+            "runAsNonRoot": True,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        }, one
+        for key in ("hostNetwork", "hostPID", "hostIPC", "initContainers"):
+            assert key not in one.pod, one
+
+
+def test_every_container_is_hardened(everything: Made) -> None:
+    for one in everything.with_pods():
+        assert one.container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "runAsNonRoot": True,
+            "capabilities": {"drop": ["ALL"]},
+        }, one
+
+
+def test_no_pod_gets_a_token_of_the_kubernetes_api(everything: Made) -> None:
+    for one in everything.with_pods():
+        assert one.pod["automountServiceAccountToken"] is False, one
+    for account in everything.all(SERVICE_ACCOUNT):
+        assert account.inputs["automountServiceAccountToken"] is False, account
+
+
+def test_every_container_has_requests_and_limits(everything: Made) -> None:
+    for one in everything.with_pods():
+        for kind in ("requests", "limits"):
+            assert one.container["resources"][kind].keys() == {"cpu", "memory"}, one
+
+
+def test_only_empty_directories_with_a_bound_are_mounted(everything: Made) -> None:
+    for one in everything.with_pods():
+        for volume in one.pod.get("volumes", []):
+            assert volume.keys() == {"name", "emptyDir"}, one
+            assert volume["emptyDir"]["sizeLimit"], one

@@ -1,0 +1,45 @@
+"""What a stack tells of its teams."""
+
+from tests.conftest import Program
+from tests.program import merged, one_of_each, team_file, web_app
+
+
+def test_the_outputs_tell_where_a_team_s_things_are(program: Program) -> None:
+    made = program(team_file(), harbor={"host": "registry.example.com"})
+    assert made.outputs == {
+        "teams": {
+            "team-alpha": {
+                "namespace": "team-alpha",
+                "registry": "registry.example.com/team-alpha",
+                "openbao": "sre/team-alpha",
+                "apps": {},
+            }
+        }
+    }
+
+
+def test_the_outputs_tell_how_each_app_is_reached(program: Program) -> None:
+    outside = web_app("app: {port: 3000}\ningress: {enabled: true, host: shop.example.com}", "shop")
+    made = program(merged(one_of_each(), outside))
+    assert made.outputs["teams"]["team-alpha"]["apps"] == {
+        "web-app": {
+            "archetype": "web-app",
+            "address": "web-app.team-alpha.svc.cluster.local:8080",
+        },
+        "worker": {"archetype": "worker"},
+        "cronjob": {"archetype": "cronjob"},
+        "shop": {
+            "archetype": "web-app",
+            "address": "shop.team-alpha.svc.cluster.local:3000",
+            "url": "https://shop.example.com",
+        },
+    }
+
+
+def test_the_outputs_tell_of_the_stack_s_teams_only(program: Program) -> None:
+    made = program(team_file(), team_file(team="team-beta"), teams=["team-beta"])
+    assert list(made.outputs["teams"]) == ["team-beta"]
+
+
+def test_a_stack_without_teams_has_outputs_too(program: Program) -> None:
+    assert program(teams=[], platform=True).outputs == {"teams": {}}

@@ -1,0 +1,68 @@
+"""The program as a whole: a mistake stops it before anything is registered."""
+
+import pulumi
+import pytest
+from pulumi.runtime import mocks
+from pulumi.runtime.proto import resource_pb2
+
+from tests.conftest import Program
+from tests.program import one_of_each, team_file
+
+
+@pytest.fixture
+def registered(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of what reaches the engine from now on, but for the stack itself."""
+    names: list[str] = []
+    register = mocks.MockMonitor.RegisterResource
+
+    def spy(
+        self: mocks.MockMonitor, request: resource_pb2.RegisterResourceRequest
+    ) -> resource_pb2.RegisterResourceResponse:
+        if request.type != "pulumi:pulumi:Stack":
+            names.append(request.name)
+        return register(self, request)
+
+    monkeypatch.setattr(mocks.MockMonitor, "RegisterResource", spy)
+    return names
+
+
+def test_a_sound_stack_registers_its_teams(program: Program, registered: list[str]) -> None:
+    program(team_file(team="team-sound"))
+    assert "team-sound" in registered
+
+
+def test_a_bad_file_registers_nothing(program: Program, registered: list[str]) -> None:
+    sound, bad = team_file(), one_of_each("ingres: {}").replace("team-alpha", "team-bad")
+    with pytest.raises(pulumi.RunError) as error:
+        program(sound, bad)
+    lines = str(error.value).splitlines()
+    assert len(lines) == 3
+    assert all("team-bad.yaml:" in line for line in lines)
+    assert registered == []
+
+
+def test_a_bad_setting_registers_nothing(program: Program, registered: list[str]) -> None:
+    with pytest.raises(pulumi.RunError, match=r"^Pulumi\.test\.yaml:1:1: .*harbor\.insecur: "):
+        program(team_file(), harbor={"insecur": True})
+    assert registered == []
+
+
+def test_a_team_without_a_file_registers_nothing(program: Program, registered: list[str]) -> None:
+    with pytest.raises(pulumi.RunError, match="'team-omega' has no file"):
+        program(team_file(), teams=["team-alpha", "team-omega"])
+    assert registered == []
+
+
+def test_what_is_nowhere_to_be_found_is_told_all_at_once_and_nothing_is_registered(
+    program: Program, registered: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cli.record._PLACEHOLDERS", {})
+    with pytest.raises(pulumi.RunError) as error:
+        program(team_file(team="team-nowhere"))
+    assert str(error.value).splitlines() == [
+        "HARBOR_URL is not set; set it, or sre-platform:harbor.url in the stack config",
+        "HARBOR_USERNAME is not set; set it",
+        "HARBOR_PASSWORD is not set; set it",
+        "VAULT_ADDR is not set; set it, or sre-platform:openbao.address in the stack config",
+    ]
+    assert registered == []

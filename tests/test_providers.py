@@ -1,0 +1,120 @@
+"""The providers: explicit, verified, without a credential in the state, one a managed target."""
+
+import pytest
+
+from cli.record import SECRET
+from tests.conftest import Program
+from tests.program import Made, one_of_each, plain_strings, team_file
+
+KUBERNETES, HARBOR, OPENBAO = (
+    "pulumi:providers:kubernetes",
+    "pulumi:providers:harbor",
+    "pulumi:providers:vault",
+)
+VERIFY_NOTHING = {"HARBOR_IGNORE_CERT": "true", "VAULT_SKIP_VERIFY": "true"}
+
+
+def test_harbor_s_certificate_is_verified_whatever_the_environment_says(program: Program) -> None:
+    for environment in ({}, VERIFY_NOTHING):
+        made = program(team_file(), environment=environment)
+        assert made.one(HARBOR, "harbor").inputs["insecure"] == "false"
+
+
+def test_openbao_s_certificate_is_verified_whatever_the_environment_says(program: Program) -> None:
+    for environment in ({}, VERIFY_NOTHING):
+        made = program(team_file(), environment=environment)
+        assert made.one(OPENBAO, "openbao").inputs["skipTlsVerify"] == "false"
+
+
+def test_the_stack_can_do_without_verification(program: Program) -> None:
+    made = program(team_file(), harbor={"insecure": True}, openbao={"skipTlsVerify": True})
+    assert made.one(HARBOR, "harbor").inputs["insecure"] == "true"
+    assert made.one(OPENBAO, "openbao").inputs["skipTlsVerify"] == "true"
+
+
+def test_the_cluster_has_a_fixed_identity_and_applies_on_the_server(program: Program) -> None:
+    kubernetes = {"clusterIdentifier": "sre-production", "context": "admin@sre"}
+    provider = program(team_file(), kubernetes=kubernetes).one(KUBERNETES, "kubernetes")
+    assert provider.inputs["clusterIdentifier"] == "sre-production"
+    assert provider.inputs["context"] == "admin@sre"
+    assert provider.inputs["enableServerSideApply"] == "true"
+
+
+def test_the_stack_s_addresses_are_used(program: Program) -> None:
+    made = program(
+        team_file(),
+        harbor={"url": "https://harbor.example.com"},
+        openbao={"address": "https://bao.example.com:8200", "skipChildToken": True},
+    )
+    assert made.one(HARBOR, "harbor").inputs["url"] == "https://harbor.example.com"
+    openbao = made.one(OPENBAO, "openbao").inputs
+    assert openbao["address"] == "https://bao.example.com:8200"
+    assert openbao["skipChildToken"] == "true"
+
+
+def test_addresses_that_the_stack_leaves_out_come_from_the_environment(program: Program) -> None:
+    made = program(team_file())
+    assert made.one(HARBOR, "harbor").inputs["url"] == "https://harbor.invalid"
+    assert made.one(OPENBAO, "openbao").inputs["address"] == "https://openbao.invalid"
+
+
+def test_harbor_s_password_is_a_secret_on_its_way_to_the_engine(program: Program) -> None:
+    provider = program(team_file()).one(HARBOR, "harbor")
+    assert provider.unwrapped("password") == SECRET
+
+
+def test_no_credential_of_the_environment_reaches_a_registration(program: Program) -> None:
+    environment = {"HARBOR_PASSWORD": "hunter2-harbor", "VAULT_TOKEN": "hunter2-openbao"}
+    made = program(one_of_each(), platform=True, environment=environment)
+    for one in made.resources:
+        assert "hunter2" not in str(one.wire), one
+
+
+def test_no_secret_is_sent_in_plain_text(everything: Made) -> None:
+    # Passwords and robots' secrets read [secret] in a run without servers.
+    for one in everything.resources:
+        assert not any(SECRET in text for text in plain_strings(one.wire)), one
+    assert SECRET not in str(everything.outputs)
+
+
+def test_a_robot_s_secret_is_kept_as_a_secret(everything: Made) -> None:
+    robots = [one for one in everything.resources if one.type.endswith(":RobotAccount")]
+    assert len(robots) == 6
+    for robot in robots:
+        assert "secret" in robot.secret_outputs
+
+
+def test_every_resource_has_the_explicit_provider_of_its_package(everything: Made) -> None:
+    names = {
+        "kubernetes": f"{KUBERNETES} kubernetes",
+        "harbor": f"{HARBOR} harbor",
+        "vault": f"{OPENBAO} openbao",
+    }
+    for one in everything.of_package(*names):
+        assert one.provider == names[one.package], one
+
+
+@pytest.mark.parametrize(
+    ("target", "package", "provider"),
+    [
+        ("kubernetes", "kubernetes", KUBERNETES),
+        ("harbor", "harbor", HARBOR),
+        ("openbao", "vault", OPENBAO),
+    ],
+)
+def test_a_target_that_the_stack_does_not_manage_is_left_alone(
+    program: Program, target: str, package: str, provider: str
+) -> None:
+    made = program(one_of_each(), platform=True, manage={target: False})
+    assert made.of_package(package) == []
+    assert provider not in {one.type for one in made.of_package("pulumi")}
+    others = {"kubernetes", "harbor", "vault"} - {package}
+    assert {one.package for one in made.of_package(*others)} == others
+
+
+def test_a_cluster_alone_needs_no_other_address(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cli.record._PLACEHOLDERS", {})
+    made = program(team_file(team="team-alone"), manage={"harbor": False, "openbao": False})
+    assert [one.type for one in made.of_package("pulumi")] == [KUBERNETES]

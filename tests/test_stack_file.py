@@ -1,0 +1,174 @@
+"""A stack's file: what may stand in it, and what is told of what may not."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from specs.stack import read_stack, stack_names
+from tests.written import ROOT, place, rows
+
+TEAMS = '  sre-platform:teams: "*"\n'
+CLUSTER = "  sre-platform:kubernetes: {clusterIdentifier: test}\n"
+
+
+def stack(text: str) -> str:
+    """A stack's file that is right but for `text`."""
+    return "config:\n" + TEAMS + CLUSTER + text
+
+
+def told(root: Path, text: str) -> list[str]:
+    (root / "Pulumi.test.yaml").write_text(text)
+    (root / "tenants").mkdir()
+    (root / "tenants" / "team-alpha.yaml").write_text("team: team-alpha\n")
+    settings, problems = read_stack(root, "test")
+    assert problems or settings
+    return [str(problem) for problem in problems]
+
+
+URL = "is not a URL; write one such as https://openbao.sre.internal"
+
+
+@rows(
+    {
+        "an unknown key": (
+            stack("  «sre-platform:harbour: {}\n"),
+            "harbour: is an unknown key; did you mean 'sre-platform:harbor'?",
+        ),
+        "an unknown key inside": (
+            stack("  sre-platform:harbor: {«hots: x}\n"),
+            "harbor.hots: is an unknown key; did you mean 'host'?",
+        ),
+        "a key set without --path": (
+            stack("  «sre-platform:openbao:address: https://x\n"),
+            "openbao:address: is an unknown key; did you mean 'sre-platform:openbao'?",
+        ),
+        "a key twice": (
+            stack("  «" + CLUSTER.lstrip()),
+            "kubernetes: this key stands on line 3 already; keep one of the two",
+        ),
+        "a word for a truth": (
+            stack("  sre-platform:platform: «'on'\n"),
+            "platform: is neither true nor false; write one of the two, without quotes",
+        ),
+        "a list for keys": (
+            stack("  sre-platform:manage: «[]\n"),
+            "manage: holds no keys; write them below it: kubernetes, harbor, openbao",
+        ),
+        "a version that is not served": (
+            stack("  sre-platform:externalSecrets: {apiVersion: «v2}\n"),
+            "externalSecrets.apiVersion: 'v2' is not one of v1, v1beta1; use v1 or v1beta1",
+        ),
+        "no gateway at all": (
+            stack("  sre-platform:istio: {gateways: «[]}\n"),
+            "istio.gateways: is empty; name at least one gateway",
+        ),
+        "an address that is no URL": (
+            stack("  sre-platform:openbao: {address: «'openbao:8200'}\n"),
+            f"openbao.address: 'openbao:8200' {URL}",
+        ),
+        "an address with a password, which is not repeated": (
+            stack("  sre-platform:harbor: {url: «'https://admin:hunter2@harbor'}\n"),
+            "harbor.url: holds a user name or an '@'; write the address alone",
+        ),
+        "no clusterIdentifier": (
+            "config:\n" + TEAMS + "  sre-platform:kubernetes: «{}\n",
+            "kubernetes.clusterIdentifier: is missing; "
+            "add it, such as `clusterIdentifier: sre-dev`",
+        ),
+        "no kubernetes": (
+            "config:\n  «" + TEAMS.lstrip(),
+            "kubernetes: is missing; add it, with clusterIdentifier below it",
+        ),
+        "no teams": (
+            "config:\n  «" + CLUSTER.lstrip(),
+            'teams: is missing; add it, such as `sre-platform:teams: "*"`',
+        ),
+        "a team that is not in a list": (
+            "config:\n  sre-platform:teams: «team-alpha\n" + CLUSTER,
+            "teams: is no list; begin each entry with '- '",
+        ),
+        "a team that is a number": (
+            "config:\n  sre-platform:teams: [team-alpha, «5]\n" + CLUSTER,
+            'teams[1]: YAML reads this as a number; put it in quotes: "5"',
+        ),
+        "a team without a file": (
+            "config:\n  sre-platform:teams: [team-alpha, «team-alhpa]\n" + CLUSTER,
+            "teams[1]: 'team-alhpa' has no file in tenants; did you mean team-alpha?",
+        ),
+        "a team without a file, like no other": (
+            "config:\n  sre-platform:teams: [«shop]\n" + CLUSTER,
+            "teams[0]: 'shop' has no file in tenants; add tenants/shop.yaml",
+        ),
+        "a team twice": (
+            "config:\n  sre-platform:teams: [team-alpha, «team-alpha]\n" + CLUSTER,
+            "teams[1]: 'team-alpha' stands here twice; keep one",
+        ),
+    }
+)
+def test_a_wrong_setting_is_told_where_it_stands(tmp_path: Path, text: str, said: str) -> None:
+    text, where = place(text)
+    assert told(tmp_path, text) == [f"Pulumi.test.yaml:{where}: config.sre-platform:{said}"]
+
+
+@rows(
+    {
+        "an empty file": ("«", "(file): is empty; write at least the key `config`"),
+        "a file without config": (
+            "«encryptionsalt: v1:abc\n",
+            "config: is missing; add it, such as `config: {sre-platform:teams: '*'}`",
+        ),
+        "an empty config": (
+            "config:«\n",
+            "config: is empty; fill it in, such as `config: {sre-platform:teams: '*'}`",
+        ),
+        "a tab": ("config:\n«\tx: y\n", "(file): a tab is no indentation in YAML; use spaces"),
+    }
+)
+def test_a_file_that_is_no_stack_is_refused(tmp_path: Path, text: str, said: str) -> None:
+    text, where = place(text)
+    assert told(tmp_path, text) == [f"Pulumi.test.yaml:{where}: {said}"]
+
+
+def test_a_stack_without_a_file_is_told(tmp_path: Path) -> None:
+    _, problems = read_stack(tmp_path, "test")
+    assert [str(problem) for problem in problems] == [
+        "Pulumi.test.yaml:1:1: (file): there is no such file; check the path"
+    ]
+
+
+def test_what_other_programs_keep_in_the_file_is_passed_over(tmp_path: Path) -> None:
+    text = (
+        stack("  kubernetes:context: x\n  aws:region: {secure: abc}\n") + "encryptionsalt: v1:x\n"
+    )
+    assert told(tmp_path, text) == []
+
+
+def test_what_only_the_engine_knows_is_checked_too(tmp_path: Path) -> None:
+    (tmp_path / "Pulumi.test.yaml").write_text(stack(""))
+    config = {
+        "sre-platform:teams": "*",
+        "sre-platform:kubernetes": {"clusterIdentifier": "test"},
+        "sre-platform:harbour": {},
+    }
+    _, problems = read_stack(tmp_path, "test", config)
+    assert [problem.message for problem in problems] == [
+        "is an unknown key; did you mean 'sre-platform:harbor'?"
+    ]
+
+
+@pytest.mark.parametrize("name", stack_names(ROOT))
+def test_a_shipped_stack_is_right(name: str) -> None:
+    settings, problems = read_stack(ROOT, name)
+    assert settings
+    assert problems == []
+
+
+def test_one_stack_of_each_cluster_manages_the_platform() -> None:
+    clusters, managers = set(), Counter[str]()
+    for name in stack_names(ROOT):
+        settings, _ = read_stack(ROOT, name)
+        assert settings
+        clusters.add(settings.kubernetes.cluster_identifier)
+        managers[settings.kubernetes.cluster_identifier] += settings.platform
+    assert managers == dict.fromkeys(clusters, 1)

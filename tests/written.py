@@ -1,0 +1,105 @@
+"""Team files as tests write them: YAML text in which a « stands where a problem must be told."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from textwrap import dedent, indent
+from typing import Any
+
+import pytest
+
+from specs.load import load_team
+from specs.settings import PREFIX, Settings
+from specs.stack import read_stack
+from specs.team import Team
+
+ROOT = Path(__file__).parent.parent
+MARK = "«"
+
+IMAGE = "{repository: harbor.sre.internal/team-alpha/my-api, tag: v1.0.0}"
+
+
+def settings(**changes: Any) -> Settings:
+    """A stack's settings, named as in `Pulumi.<stack>.yaml` without their prefix."""
+    config = {
+        "teams": "*",
+        "kubernetes": {"clusterIdentifier": "test"},
+        "harbor": {"sharedProjects": ("base-images",)},
+        **changes,
+    }
+    return Settings.model_validate({PREFIX + name: value for name, value in config.items()})
+
+
+def team(text: str) -> str:
+    """A file of team-alpha: `text` follows its `team` key."""
+    return "team: team-alpha\n" + dedent(text)
+
+
+def app(
+    in_app: str = "",
+    beside: str = "",
+    *,
+    archetype: str = "web-app",
+    name: str = "my-api",
+    image: str = IMAGE,
+) -> str:
+    """A file with one app: `in_app` are further lines of its `app`, `beside` of the entry."""
+    return team("apps:\n" + entry(in_app, beside, archetype=archetype, name=name, image=image))
+
+
+def entry(
+    in_app: str = "",
+    beside: str = "",
+    *,
+    archetype: str = "web-app",
+    name: str = "my-api",
+    image: str = IMAGE,
+) -> str:
+    """One entry of `apps`."""
+    if archetype == "cronjob" and "schedule:" not in beside:
+        beside = f"schedule: {{cron: '0 2 * * *'}}\n{dedent(beside)}"
+    head = f"  - archetype: {archetype}\n    app:\n      name: {name}\n      image: {image}\n"
+    return head + _block(in_app, 6) + _block(beside, 4)
+
+
+def _block(text: str, columns: int) -> str:
+    text = dedent(text).strip("\n")
+    return indent(text, " " * columns) + "\n" if text else ""
+
+
+def place(text: str) -> tuple[str, str]:
+    """`text` without its mark, and the mark's place as `LINE:COLUMN`."""
+    before, mark, after = text.partition(MARK)
+    assert mark, "no place is marked"
+    assert MARK not in after, "several places are marked"
+    return before + after, f"{before.count(chr(10)) + 1}:{len(before) - before.rfind(chr(10))}"
+
+
+def told(folder: Path, text: str, name: str = "team-alpha", **changes: Any) -> list[str]:
+    """The lines that `./sre validate` would print for one file that holds `text`."""
+    file = folder / f"{name}.yaml"
+    file.write_text(text)
+    loaded = load_team(file, f"tenants/{file.name}", settings(**changes))
+    return [str(problem) for problem in loaded.problems]
+
+
+def accepted(folder: Path, text: str, name: str = "team-alpha", **changes: Any) -> Team:
+    """The model of a file in which nothing is wrong."""
+    file = folder / f"{name}.yaml"
+    file.write_text(text)
+    loaded = load_team(file, file.name, settings(**changes))
+    assert [str(problem) for problem in loaded.problems] == []
+    assert loaded.team
+    return loaded.team
+
+
+def dev_settings() -> Settings:
+    """The settings of the shipped stack `dev`."""
+    found, problems = read_stack(ROOT, "dev")
+    assert found
+    assert not problems
+    return found
+
+
+def rows(table: Mapping[str, tuple[str, str]]) -> pytest.MarkDecorator:
+    """A test for each row: what is wrong, a file with the place marked, and what is told there."""
+    return pytest.mark.parametrize(("text", "said"), list(table.values()), ids=list(table))
