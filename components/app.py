@@ -6,7 +6,6 @@ from components import monitoring, network, routing, scaling, workload
 from components.metadata import Place
 from components.tenant import Tenant
 from specs.app import AnyApp, CronJob, WebApp
-from specs.checks import metrics_service
 from specs.settings import Settings
 
 # Without a native sidecar istio-proxy outlives the task, and the Job never completes
@@ -56,7 +55,7 @@ class App(pulumi.ComponentResource):
             service = routing.web_service(team, app, place)
             if gateway:
                 routing.virtual_service(team, app, place, gateway, [service])
-        elif name := metrics_service(app):
+        elif name := app.metrics_service:
             routing.metrics_service(team, app, place, name, app.service_monitor.port)
         if app.service_monitor.enabled:
             monitoring.service_monitor(team, app, place)

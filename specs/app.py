@@ -31,6 +31,8 @@ PUSH_SECRET = "harbor-push"
 
 _INT32_MAX = 2**31 - 1  # replicas, seconds and limits are int32 in Kubernetes' API
 
+METRICS_SUFFIX = "-metrics"
+
 # One part of a repository's path (OCI distribution specification, "Pulling manifests").
 _PATH_COMPONENT = re.compile(r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*")
 
@@ -469,6 +471,14 @@ class BaseApp(Spec):
     def name(self) -> str:
         """Name of the app and of every object made for it."""
         return self.app.name
+
+    @property
+    def metrics_service(self) -> str | None:
+        """Name of the Service that Prometheus finds a worker's or cronjob's metrics by, if any."""
+        monitor = self.service_monitor
+        if not isinstance(monitor, WorkerServiceMonitor) or not monitor.enabled:
+            return None
+        return self.name + METRICS_SUFFIX
 
     @property
     def secret_refs(self) -> tuple[str, ...]:

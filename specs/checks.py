@@ -1,10 +1,10 @@
 """Checks across the keys of one team's file: what no single value can tell by itself."""
 
-import ipaddress
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 
 from specs.app import (
+    METRICS_SUFFIX,
     PULL_SECRET,
     AnyApp,
     Container,
@@ -17,20 +17,11 @@ from specs.app import (
 )
 from specs.credentials import looks_like_credential
 from specs.names import nearest
-from specs.network import (
-    EgressRule,
-    IngressRule,
-    LabelSelector,
-    NetworkPolicy,
-    NetworkPolicyPeer,
-    NetworkPolicyPort,
-)
-from specs.problem import Loc
+from specs.network import check_policy
+from specs.problem import Finding, Loc
 from specs.resources import resolve
 from specs.settings import Settings
 from specs.team import LimitRange, Team
-
-Finding = tuple[Loc, str]
 
 # The six NetworkPolicies of each namespace (guide: Default network rules).
 TENANT_POLICIES = (
@@ -45,17 +36,9 @@ TENANT_POLICIES = (
 # A CronJob's name plus the 11 characters of a run must fit a label (Kubernetes: CronJob).
 _CRONJOB_NAME_MAX = 52
 _SERVICE_NAME_MAX = 63
-_METRICS_SUFFIX = "-metrics"
 
 # Ports that Istio's sidecar listens on in every pod (Istio: Ports used by Istio).
 _SIDECAR_PORTS = frozenset({15000, 15001, 15002, 15004, 15006, 15008, 15020, 15021, 15053, 15090})
-
-
-def metrics_service(app: AnyApp) -> str | None:
-    """Name of the headless Service that Prometheus finds a worker's or cronjob's metrics by."""
-    if isinstance(app, WebApp) or not app.service_monitor.enabled:
-        return None
-    return app.name + _METRICS_SUFFIX
 
 
 def check_team(team: Team, settings: Settings, file_stem: str) -> Iterator[Finding]:
@@ -137,7 +120,7 @@ def _check_app(team: Team, app: AnyApp, at: Loc, settings: Settings) -> Iterator
     yield from _check_env(container.env, (*inner, "env"))
     yield from _check_resources(team, container, (*inner, "resources"))
     yield from _check_writable_paths(container, (*inner, "writablePaths"))
-    yield from _check_network(app.network_policy, (*at, "networkPolicy"))
+    yield from check_policy(app.network_policy, (*at, "networkPolicy"))
     seen: set[str] = set()
     for index, alert in enumerate(app.alerts):
         if alert.name in seen:
@@ -160,9 +143,9 @@ def _check_app_name(app: AnyApp, inner: Loc) -> Iterator[Finding]:
             f"has {len(name)} characters, a cronjob's name at most {_CRONJOB_NAME_MAX}; shorten it",
         )
         return
-    metrics = metrics_service(app)
+    metrics = app.metrics_service
     if metrics and len(metrics) > _SERVICE_NAME_MAX:
-        most = _SERVICE_NAME_MAX - len(_METRICS_SUFFIX)
+        most = _SERVICE_NAME_MAX - len(METRICS_SUFFIX)
         yield (
             loc,
             f"has {len(name)} characters, its Service <name>-metrics leaves {most}; shorten it",
@@ -325,72 +308,6 @@ def _must_stay(budget: PodDisruptionBudget, replicas: int) -> int:
     return -(-int(budget.min_available.removesuffix("%")) * replicas // 100)
 
 
-def _check_network(policy: NetworkPolicy, at: Loc) -> Iterator[Finding]:
-    for key, peers, rules in (
-        ("additionalIngress", "from", policy.additional_ingress),
-        ("additionalEgress", "to", policy.additional_egress),
-    ):
-        for index, rule in enumerate(rules):
-            yield from _check_rule(rule, peers, (*at, key, index))
-
-
-def _check_rule(rule: IngressRule | EgressRule, key: str, at: Loc) -> Iterator[Finding]:
-    for index, peer in enumerate(rule.peers):
-        yield from _check_peer(peer, (*at, key, index))
-    for index, port in enumerate(rule.ports):
-        yield from _check_port_range(port, (*at, "ports", index))
-    everyone = not rule.peers or any(peer.selects_all for peer in rule.peers)
-    every_port = not rule.ports or any(port.selects_all for port in rule.ports)
-    if everyone and every_port:
-        yield at, f"allows everything; name who (`{key}`) or which `ports`"
-
-
-def _check_peer(peer: NetworkPolicyPeer, at: Loc) -> Iterator[Finding]:
-    selectors = {"namespaceSelector": peer.namespace_selector, "podSelector": peer.pod_selector}
-    given = [key for key, selector in selectors.items() if selector is not None]
-    if peer.ip_block is None and not given:
-        yield at, "names nobody; add namespaceSelector, podSelector or ipBlock"
-    elif peer.ip_block is not None and given:
-        yield (*at, "ipBlock"), f"cannot stand beside {given[0]}; make two entries of it"
-    for key, selector in selectors.items():
-        if selector is not None:
-            yield from _check_selector(selector, (*at, key))
-    if peer.ip_block is not None:
-        for index, excluded in enumerate(peer.ip_block.except_):
-            if not _within(excluded, peer.ip_block.cidr):
-                yield (
-                    (*at, "ipBlock", "except", index),
-                    f"{excluded} is not within {peer.ip_block.cidr}; remove it or widen `cidr`",
-                )
-
-
-def _within(inner: str, outer: str) -> bool:
-    try:
-        small, large = ipaddress.ip_network(inner), ipaddress.ip_network(outer)
-    except ValueError:  # told at the value itself
-        return True
-    return small.version == large.version and small != large and small.subnet_of(large)  # type: ignore[arg-type]
-
-
-def _check_selector(selector: LabelSelector, at: Loc) -> Iterator[Finding]:
-    for index, expression in enumerate(selector.match_expressions):
-        needs_values = expression.operator in ("In", "NotIn")
-        loc: Loc = (*at, "matchExpressions", index, "values")
-        if needs_values and not expression.values:
-            yield loc, f"is empty, and {expression.operator} compares with something; add a value"
-        elif not needs_values and expression.values:
-            yield loc, f"goes with In and NotIn only, not {expression.operator}; remove it"
-
-
-def _check_port_range(port: NetworkPolicyPort, at: Loc) -> Iterator[Finding]:
-    if port.end_port is None:
-        return
-    if not isinstance(port.port, int):
-        yield (*at, "endPort"), "needs a number as `port`, where the range begins; add it"
-    elif port.end_port < port.port:
-        yield (*at, "endPort"), f"{port.end_port} is below `port` {port.port}; swap them"
-
-
 def _check_objects(team: Team) -> Iterator[Finding]:
     """No two apps, and no app and the tenant itself, make an object of one kind and name."""
     makers: dict[tuple[str, str], str] = {
@@ -413,7 +330,7 @@ def _check_objects(team: Team) -> Iterator[Finding]:
 
 
 def _objects(app: AnyApp) -> Mapping[str, list[str]]:
-    metrics = metrics_service(app)
+    metrics = app.metrics_service
     services = [app.name] if isinstance(app, WebApp) else [metrics] if metrics else []
     return {
         "Service": services,

@@ -2,11 +2,13 @@
 
 import ipaddress
 import re
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
 from specs.base import Port, Spec, checked
+from specs.problem import Finding, Loc
 
 _LABEL_VALUE = re.compile(r"([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?")
 _LABEL_KEY = re.compile(
@@ -164,3 +166,70 @@ class NetworkPolicy(Spec):
     additional_egress: tuple[EgressRule, ...] = Field(
         (), description="Rules beside the default ones: where else the app may connect to."
     )
+
+
+def check_policy(policy: NetworkPolicy, at: Loc) -> Iterator[Finding]:
+    """What is wrong with rules whose values are sound one by one; `at` is where they stand."""
+    for key, peers, rules in (
+        ("additionalIngress", "from", policy.additional_ingress),
+        ("additionalEgress", "to", policy.additional_egress),
+    ):
+        for index, rule in enumerate(rules):
+            yield from _check_rule(rule, peers, (*at, key, index))
+
+
+def _check_rule(rule: IngressRule | EgressRule, key: str, at: Loc) -> Iterator[Finding]:
+    for index, peer in enumerate(rule.peers):
+        yield from _check_peer(peer, (*at, key, index))
+    for index, port in enumerate(rule.ports):
+        yield from _check_port_range(port, (*at, "ports", index))
+    everyone = not rule.peers or any(peer.selects_all for peer in rule.peers)
+    every_port = not rule.ports or any(port.selects_all for port in rule.ports)
+    if everyone and every_port:
+        yield at, f"allows everything; name who (`{key}`) or which `ports`"
+
+
+def _check_peer(peer: NetworkPolicyPeer, at: Loc) -> Iterator[Finding]:
+    selectors = {"namespaceSelector": peer.namespace_selector, "podSelector": peer.pod_selector}
+    given = [key for key, selector in selectors.items() if selector is not None]
+    if peer.ip_block is None and not given:
+        yield at, "names nobody; add namespaceSelector, podSelector or ipBlock"
+    elif peer.ip_block is not None and given:
+        yield (*at, "ipBlock"), f"cannot stand beside {given[0]}; make two entries of it"
+    for key, selector in selectors.items():
+        if selector is not None:
+            yield from _check_selector(selector, (*at, key))
+    if peer.ip_block is not None:
+        for index, excluded in enumerate(peer.ip_block.except_):
+            if not _within(excluded, peer.ip_block.cidr):
+                yield (
+                    (*at, "ipBlock", "except", index),
+                    f"{excluded} is not within {peer.ip_block.cidr}; remove it or widen `cidr`",
+                )
+
+
+def _within(inner: str, outer: str) -> bool:
+    try:
+        small, large = ipaddress.ip_network(inner), ipaddress.ip_network(outer)
+    except ValueError:  # told at the value itself
+        return True
+    return small.version == large.version and small != large and small.subnet_of(large)  # type: ignore[arg-type]
+
+
+def _check_selector(selector: LabelSelector, at: Loc) -> Iterator[Finding]:
+    for index, expression in enumerate(selector.match_expressions):
+        needs_values = expression.operator in ("In", "NotIn")
+        loc: Loc = (*at, "matchExpressions", index, "values")
+        if needs_values and not expression.values:
+            yield loc, f"is empty, and {expression.operator} compares with something; add a value"
+        elif not needs_values and expression.values:
+            yield loc, f"goes with In and NotIn only, not {expression.operator}; remove it"
+
+
+def _check_port_range(port: NetworkPolicyPort, at: Loc) -> Iterator[Finding]:
+    if port.end_port is None:
+        return
+    if not isinstance(port.port, int):
+        yield (*at, "endPort"), "needs a number as `port`, where the range begins; add it"
+    elif port.end_port < port.port:
+        yield (*at, "endPort"), f"{port.end_port} is below `port` {port.port}; swap them"

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 # A place in a document: mapping keys and list indices from the root down.
 Loc = tuple[str | int, ...]
 
+# What a check found: where, and "what is wrong; what to do".
+Finding = tuple[Loc, str]
+
 # Stands where a key path would, when it is the file as a whole that is wrong.
 WHOLE_FILE = "(file)"
 
