@@ -14,8 +14,8 @@ from specs.team import Team
 # Names of container ports: a Service and a ServiceMonitor refer to them.
 HTTP, METRICS = "http", "metrics"
 
-# The provider would wait for the Service to have ready pods: a cronjob's has none between runs, and
-# an app's are waited for by its Deployment (pulumi-kubernetes: pulumi.com/skipAwait).
+# The provider would wait until the Service has ready pods, which an app of no replicas never gets.
+# The pods of others are waited for by their Deployment (pulumi-kubernetes: pulumi.com/skipAwait).
 _SKIP_AWAIT = {"pulumi.com/skipAwait": "true"}
 
 

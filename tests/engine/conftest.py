@@ -105,6 +105,14 @@ class Checkout:
             if resource["type"].partition(":")[0] in ("kubernetes", "harbor", "vault")
         }
 
+    def cluster(self) -> dict[str, Any]:
+        """What each Kubernetes object of the state was last asked to be."""
+        return {
+            resource["urn"]: resource["inputs"]
+            for resource in self.resources()
+            if resource["type"].startswith("kubernetes:")
+        }
+
     def _state_file(self) -> Path:
         return self.folder / ".sandbox/state/.pulumi/stacks/sre-platform/dev.json"
 
@@ -120,12 +128,12 @@ def provisioned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Checkout, Run
 def checkout(provisioned: tuple[Checkout, Run]) -> Iterator[Checkout]:
     """The provisioned checkout; what a test edits is put back, and so is what that changed."""
     checkout, _ = provisioned
-    before = checkout.names()
+    before = checkout.cluster()
     yield checkout
     shutil.rmtree(checkout.folder / "tenants")
     shutil.copytree(ROOT / "tenants", checkout.folder / "tenants")
     checkout.restore("Pulumi.dev.yaml")
-    if checkout.names() != before:
+    if checkout.cluster() != before:
         checkout.up()
 
 
