@@ -23,8 +23,8 @@ test: setup ## Run everything CI runs: lint, format, types, unit tests, engine t
 	$(PYTHON) -m ruff check
 	$(PYTHON) -m ruff format --check
 	$(PYTHON) -m pyrefly check
-	$(PYTHON) -m pytest -q -m "not engine"
-	$(PYTHON) -m pytest -q -m engine
+	$(PYTHON) -m pytest -q -rs -m "not engine"
+	$(PYTHON) -m pytest -q -rs -m engine
 
 golden: setup ## Renew the golden files of `./sre render`
 	@UPDATE_GOLDEN=1 $(PYTHON) -m pytest -q tests/test_render.py

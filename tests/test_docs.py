@@ -1,6 +1,7 @@
 """What the pages show is what happens: their commands are run, and generated parts are current."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -89,6 +90,7 @@ def test_a_command_prints_what_the_page_shows(block: Block, checkout: Path) -> N
         done = subprocess.run(
             ["bash", "-c", command],
             cwd=checkout,
+            env=_as_a_user_has_it(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -98,6 +100,13 @@ def test_a_command_prints_what_the_page_shows(block: Block, checkout: Path) -> N
         assert _is_shown(done.stdout, shown), f"$ {command}\n{done.stdout}"
         if not shown:
             assert done.returncode == 0, f"$ {command}\n{done.stdout}"
+
+
+def _as_a_user_has_it() -> dict[str, str]:
+    """The environment without what `make test` hands to a `make` that it runs."""
+    return {
+        name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))
+    }
 
 
 def test_every_block_is_of_a_known_language() -> None:
