@@ -42,10 +42,10 @@ class Tenant(pulumi.ComponentResource):
         if settings.manage.openbao:
             openbao.team_access(team, settings, shared, self)
         if settings.manage.kubernetes:
-            self.place = self._namespace(settings, stored)
+            self.place = self._objects(settings, stored)
         self.register_outputs({})
 
-    def _namespace(self, settings: Settings, credentials: Sequence[pulumi.Resource]) -> Place:
+    def _objects(self, settings: Settings, credentials: Sequence[pulumi.Resource]) -> Place:
         made = namespace(self.team, settings, self)
         place = Place(
             self.team.name,

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import Annotated, Any
 
 from pydantic import (
@@ -83,12 +84,14 @@ class Quantity:
         return self.written
 
 
+@lru_cache
 def cpu(text: str) -> Quantity:
     """Cores; raises ValueError."""
     value = quantity.check_cpu(text)
     return Quantity(text, quantity.canonical(text), value)
 
 
+@lru_cache
 def memory(text: str) -> Quantity:
     """Bytes; raises ValueError."""
     value = quantity.check_memory(text)
