@@ -136,16 +136,17 @@ def _contested(
 
     Rivals come first, so that it is told in the files that were asked about.
     """
-    owners: dict[tuple[str, str], str] = {}
+    owners: dict[tuple[str, str], tuple[TeamFile, Loc]] = {}
     for file in rivals:
         for kind, value, loc in _claims(file, settings):
-            owners.setdefault((kind, value), file.problem(loc, "").file)
+            owners.setdefault((kind, value), (file, loc))
     for file in files:
         for kind, value, loc in _claims(file, settings):
-            here = file.problem(loc, "")
-            owner = owners.setdefault((kind, value), f"{here.file}:{here.line}")
-            if owner != f"{here.file}:{here.line}":
-                yield file.problem(loc, f"{kind} '{value}' is taken in {owner}; choose another")
+            owner, place = owners.setdefault((kind, value), (file, loc))
+            if owner is not file or place != loc:
+                taken = owner.problem(place, "")
+                message = f"{kind} '{value}' is taken in {taken.file}:{taken.line}; choose another"
+                yield file.problem(loc, message)
 
 
 def _claims(file: TeamFile, settings: Settings) -> Iterator[tuple[str, str, Loc]]:

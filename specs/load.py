@@ -89,6 +89,8 @@ def load_team(file: Path, shown: str, settings: Settings) -> TeamFile:
             problems.insert(0, loaded.problem(loc, message))
         elif not mended.touches(loaded.file_loc(loc)):
             problems.append(loaded.problem(loc, message))
+    if not problems:
+        source.forget_places()
     return TeamFile(source, team, one_a_place(problems), indices)
 
 

@@ -51,6 +51,9 @@ class Source:
 
     `data` holds mappings as dict, sequences as tuple and scalars as YAML 1.1 reads them; it is None
     when the file is not one YAML document. `problems` says what is wrong with the YAML itself.
+
+    Where values stand is known as long as it is needed: `forget_places` lets go of it, which for a
+    thousand files is most of the memory, and a later question parses the file again.
     """
 
     def __init__(self, file: Path, shown: str, first_key: str = "team") -> None:
@@ -59,6 +62,7 @@ class Source:
         self.shown = shown
         self.problems: list[Problem] = []
         self.data: Any = None
+        self._text = ""
         self._root: yaml.Node | None = None
         self._sizes: dict[int, int] = {}
         text = self._read()
@@ -76,6 +80,11 @@ class Source:
         node = self._node(loc)
         here = isinstance(node, yaml.ScalarNode) and node is not self._node(loc[:-1])
         return str(node.value) if here else ""
+
+    def forget_places(self) -> None:
+        """Lets go of where values stand: for a file that nothing is wrong with."""
+        self._root = None
+        self._sizes.clear()
 
     def _fail(self, message: str, line: int = 1, column: int = 1) -> None:
         self.problems.append(Problem(self.shown, line, column, WHOLE_FILE, message))
@@ -132,7 +141,7 @@ class Source:
             return
         if self._size(root, ()) is None:
             return
-        self._root = root
+        self._text, self._root = text, root
         self.data = self._build(root, ())
 
     def _fail_to_parse(self, error: yaml.MarkedYAMLError, text: str) -> None:
@@ -230,6 +239,8 @@ class Source:
         return float(value) if odd and not isinstance(value, bool) else value
 
     def _node(self, loc: Loc, *, at_key: bool = False) -> yaml.Node | None:
+        if self._root is None and self.data is not None:
+            self._root = yaml.compose(self._text, Loader=_Loader)
         node = self._root
         for depth, part in enumerate(loc):
             if isinstance(node, yaml.MappingNode) and part in (entries := _entries(node)):

@@ -51,7 +51,7 @@ def test_a_named_file_is_held_against_the_others_of_its_folder(tmp_path: Path) -
     named = [(tmp_path / "team-alpha.yaml", "team-alpha.yaml")]
     assert lines(validate_files(named, teams, settings())) == [
         f"team-alpha.yaml:{where}: apps[0].ingress.host: host '{HOST}' is taken in "
-        "tenants/team-beta.yaml; choose another"
+        "tenants/team-beta.yaml:7; choose another"
     ]
 
 
@@ -62,7 +62,7 @@ def test_a_stack_of_one_team_is_held_against_the_other_teams_files(tmp_path: Pat
     assert [team.name for team in fleet.teams] == ["team-alpha"]
     assert lines(fleet) == [
         f"tenants/team-alpha.yaml:{where}: apps[0].ingress.host: host '{HOST}' is taken in "
-        "tenants/team-beta.yaml; choose another"
+        "tenants/team-beta.yaml:7; choose another"
     ]
 
 
