@@ -5,6 +5,7 @@ import contextvars
 import json
 import os
 import runpy
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +18,9 @@ from pulumi.runtime.rpc import is_rpc_secret
 from pulumi.runtime.settings import SETTINGS
 from pulumi.runtime.stack import Stack, run_pulumi_func
 
+from sandbox.kubeconfig import placeholder
+from specs.settings import PREFIX
+
 PROJECT = "sre-platform"
 SECRET = "[secret]"
 
@@ -26,7 +30,6 @@ _PLACEHOLDERS = {
     "HARBOR_USERNAME": "nobody",
     "HARBOR_PASSWORD": SECRET,
     "VAULT_ADDR": "https://openbao.invalid",
-    "KUBECONFIG": str(Path(__file__).parent.parent / "sandbox" / "kubeconfig.yaml"),
 }
 
 
@@ -75,7 +78,7 @@ def _run(root: Path, stack: str, config: Mapping[str, Any], recording: Recording
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
-        with _environment(_PLACEHOLDERS):
+        with _environment(config):
             mocks.set_mocks(_Answers(), PROJECT, stack, preview=False, monitor=_Recorder(recording))
             # Mocks leave this one as it was: with the unfinished tasks of a run that failed.
             SETTINGS.outputs = set()  # type: ignore[assignment,method-assign]
@@ -92,14 +95,21 @@ def _as_engine_says(value: Any) -> str:
 
 
 @contextmanager
-def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+def _environment(config: Mapping[str, Any]) -> Iterator[None]:
+    """Within it, the servers that the program wants to know are placeholders, whatever is set."""
+    kubernetes = config.get(f"{PREFIX}kubernetes")
+    context = kubernetes.get("context") if isinstance(kubernetes, Mapping) else None
     before = dict(os.environ)
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
+    with tempfile.TemporaryDirectory() as folder:
+        kubeconfig = Path(folder) / "kubeconfig"
+        kubeconfig.write_text(placeholder(context), encoding="utf-8")
+        os.environ.pop("VAULT_SKIP_VERIFY", None)
+        os.environ.update({**_PLACEHOLDERS, "KUBECONFIG": str(kubeconfig)})
+        try:
+            yield
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
 
 
 class _Recorder(mocks.MockMonitor):

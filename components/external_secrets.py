@@ -1,5 +1,6 @@
 """ExternalSecrets: how secrets get from OpenBao into a namespace (guide: Secrets Management)."""
 
+import base64
 from collections.abc import Mapping, Sequence
 
 import pulumi
@@ -7,12 +8,10 @@ from pulumi_kubernetes.apiextensions import CustomResource
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from components.metadata import PLATFORM_LABELS, Labels, Place, object_meta
+from components.providers import openbao_address
 from components.shared import SECRET_STORE, Shared
 from specs.app import PULL_SECRET
-from specs.settings import Settings
-
-# Role in OpenBao that the operator logs in with.
-STORE_ROLE = "external-secrets"
+from specs.settings import STORE_ROLE, Settings
 
 # A Go template with sprig's functions, as the operator runs it (External Secrets: templating v2).
 _DOCKER_CONFIG = (
@@ -21,6 +20,8 @@ _DOCKER_CONFIG = (
     '"auth": {{ printf "%s:%s" .username .password | b64enc | toJson }}'
     " } } }"
 )
+
+_IN_CLUSTER = "https://openbao.openbao.svc.cluster.local:8200"
 
 _GROUP = "external-secrets.io"
 _VERSIONS = ("v1", "v1beta1")
@@ -36,6 +37,18 @@ def cluster_secret_store(
         "role": STORE_ROLE,
         "serviceAccountRef": {"name": operator.service_account, "namespace": operator.namespace},
     }
+    openbao = settings.openbao
+    server = openbao.cluster_address or (
+        _IN_CLUSTER if openbao.in_cluster else openbao_address(settings)
+    )
+    ca_cert = openbao.cluster_ca_cert
+    vault = {
+        "server": server,
+        "path": shared.kv_mount,
+        "version": "v2",
+        "auth": {"kubernetes": login},
+        **({"caBundle": base64.b64encode(ca_cert.encode()).decode()} if ca_cert else {}),
+    }
     return CustomResource(
         SECRET_STORE,
         api_version=_api_version(settings),
@@ -44,16 +57,7 @@ def cluster_secret_store(
             name=SECRET_STORE,
             labels={"app.kubernetes.io/name": SECRET_STORE, **PLATFORM_LABELS},
         ),
-        spec={
-            "provider": {
-                "vault": {
-                    "server": settings.openbao.cluster_address,
-                    "path": shared.kv_mount,
-                    "version": "v2",
-                    "auth": {"kubernetes": login},
-                }
-            }
-        },
+        spec={"provider": {"vault": vault}},
         opts=pulumi.ResourceOptions(
             parent=parent, aliases=_other_versions("ClusterSecretStore", settings)
         ),

@@ -21,24 +21,36 @@ class ApiServer:
 def api_server(context: str | None) -> ApiServer:
     """That of `context`, or of the kubeconfig's current one.
 
-    Raises pulumi.RunError when `KUBECONFIG` names no file that tells both.
+    As kubectl does, it reads all files that `KUBECONFIG` lists; the first that says a thing counts.
+    Raises pulumi.RunError when they do not tell both.
     """
-    path = Path(os.environ.get("KUBECONFIG") or Path.home() / ".kube" / "config")
+    listed = os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
     try:
-        config: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-        name = context or config["current-context"]
-        cluster_name = _named(config["contexts"], name)["context"]["cluster"]
-        cluster = _named(config["clusters"], cluster_name)["cluster"]
-        return ApiServer(cluster["server"], _ca_cert(cluster, path.parent))
+        files = [file for file in map(Path, listed.split(os.pathsep)) if file.is_file()]
+        configs = [(file, yaml.safe_load(file.read_text(encoding="utf-8"))) for file in files]
+        current = (
+            config["current-context"] for _, config in configs if "current-context" in config
+        )
+        _, entry = _named(configs, "contexts", context or next(current))
+        file, entry = _named(configs, "clusters", entry["context"]["cluster"])
+        return ApiServer(entry["cluster"]["server"], _ca_cert(entry["cluster"], file.parent))
     except (OSError, KeyError, StopIteration, TypeError, ValueError, yaml.YAMLError):
         raise pulumi.RunError(
-            f"{path} does not tell the API server and its CA, which OpenBao needs outside the "
+            f"{listed} does not tell the API server and its CA, which OpenBao needs outside the "
             "cluster; mend it, or set sre-platform:openbao.inCluster to true"
         ) from None
 
 
-def _named(entries: list[dict[str, Any]], name: str) -> dict[str, Any]:
-    return next(entry for entry in entries if entry["name"] == name)
+def _named(
+    configs: list[tuple[Path, dict[str, Any]]], kind: str, name: str
+) -> tuple[Path, dict[str, Any]]:
+    """The first entry of that kind and name, and the file that has it."""
+    return next(
+        (file, entry)
+        for file, config in configs
+        for entry in config.get(kind) or ()
+        if entry["name"] == name
+    )
 
 
 def _ca_cert(cluster: dict[str, Any], folder: Path) -> str:

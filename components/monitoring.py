@@ -48,7 +48,12 @@ def prometheus_rule(team: Team, app: BaseApp, place: Place) -> CustomResource:
                             "alert": alert.name,
                             "expr": alert.expr,
                             "for": alert.for_,
-                            "labels": {"severity": alert.severity, "team": team.name},
+                            # Named here, they cannot be another team's by the expression.
+                            "labels": {
+                                "severity": alert.severity,
+                                "namespace": team.name,
+                                "team": team.name,
+                            },
                             "annotations": {"summary": alert.summary or alert.name},
                         }
                         for alert in app.alerts

@@ -4,11 +4,12 @@ NIST 800-53 AC-6, IA-5; guide: Secrets Management.
 """
 
 import json
+from collections.abc import Mapping
 
 import pulumi
 import pulumi_vault as vault
+import pulumiverse_harbor as harbor
 
-from components.registry import HarborProject
 from components.shared import Shared
 from specs.settings import Settings
 from specs.team import Team
@@ -44,7 +45,8 @@ def team_access(team: Team, settings: Settings, shared: Shared, parent: pulumi.R
     for name in team.developers:
         group = vault.identity.Group(
             f"{team.name}/{name}",
-            name=name,
+            # Ours by its name: OpenBao would take over an existing group that has the same.
+            name=f"{team.name}.{name}",
             type="external",
             policies=[policy.name],
             opts=opts,
@@ -71,7 +73,7 @@ def read_policy(mount: str, team: str) -> str:
 
 def store_credentials(
     team: Team,
-    registry: HarborProject,
+    robots: Mapping[str, harbor.RobotAccount],
     settings: Settings,
     shared: Shared,
     parent: pulumi.Resource,
@@ -81,7 +83,7 @@ def store_credentials(
     Keys: `registry`, `username`, `password`. The values are secret in Pulumi's state and displays.
     """
     stored = []
-    for secret, robot in registry.robots.items():
+    for secret, robot in robots.items():
         document = pulumi.Output.all(robot.full_name, robot.secret).apply(
             lambda login: _credential(settings.harbor.host, *login)
         )
@@ -101,6 +103,7 @@ def _credential(host: str, username: str, password: str | None) -> str:
     if not password:
         # An imported robot has no secret in the state: writing that would break every pull.
         raise pulumi.RunError(
-            f"Harbor gave no secret for {username}; refresh it in Harbor and store it by hand"
+            f"the state has no secret for {username}; delete the robot in Harbor and in the state, "
+            "and run this again (docs/operations.md)"
         )
     return json.dumps({"registry": host, "username": username, "password": password})

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pulumi
 import pulumi_vault as vault
 
-from components.external_secrets import STORE_ROLE, cluster_secret_store
-from components.kubeconfig import api_server
+from components.external_secrets import cluster_secret_store
+from components.kubeconfig import ApiServer, api_server
 from components.shared import SECRET_STORE, Shared
-from specs.settings import Settings
+from specs.settings import STORE_ROLE, Settings
 
 
 class Platform(pulumi.ComponentResource):
@@ -18,11 +18,14 @@ class Platform(pulumi.ComponentResource):
     """
 
     def __init__(self, settings: Settings, opts: pulumi.ResourceOptions | None = None) -> None:
+        # Within the cluster OpenBao takes the CA and the token it checks logins with from its pod.
+        outside = settings.manage.openbao and not settings.openbao.in_cluster
+        server = api_server(settings.kubernetes.context) if outside else None
         super().__init__("sre:platform:Platform", "platform", {}, opts)
         shared = Shared()
         if settings.manage.openbao:
             shared = Shared(
-                kv_mount=_kv_mount(self).path, auth_mount=_kubernetes_auth(settings, self)
+                kv_mount=_kv_mount(self).path, auth_mount=_kubernetes_auth(server, self)
             )
             _store_login(settings, shared, self)
         if settings.manage.kubernetes:
@@ -44,7 +47,7 @@ def _kv_mount(parent: pulumi.Resource) -> vault.Mount:
     )
 
 
-def _kubernetes_auth(settings: Settings, parent: pulumi.Resource) -> pulumi.Output[str]:
+def _kubernetes_auth(server: ApiServer | None, parent: pulumi.Resource) -> pulumi.Output[str]:
     """Logins with a ServiceAccount's token, which OpenBao checks with the API server."""
     backend = vault.AuthBackend(
         "kubernetes",
@@ -53,8 +56,6 @@ def _kubernetes_auth(settings: Settings, parent: pulumi.Resource) -> pulumi.Outp
         description="Workloads of the cluster.",
         opts=pulumi.ResourceOptions(parent=parent, protect=True),
     )
-    # Within the cluster OpenBao takes the CA and the token it checks logins with from its own pod.
-    server = None if settings.openbao.in_cluster else api_server(settings.kubernetes.context)
     vault.kubernetes.AuthBackendConfig(
         "kubernetes",
         backend=backend.path,

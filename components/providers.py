@@ -13,13 +13,18 @@ from specs.settings import Settings
 def providers(settings: Settings) -> list[pulumi.ProviderResource]:
     """One for each target that the stack manages.
 
-    Raises pulumi.RunError, a line for each address or credential that is nowhere to be found.
+    Raises pulumi.RunError, a line for each address or credential that is nowhere to be found, and
+    for an environment that turns off TLS verification.
     """
     missing = [
         f"{variable} is not set; set it{f', or {key} in the stack config' if key else ''}"
         for variable, key, given in _needed(settings)
         if not given and not os.environ.get(variable)
     ]
+    unverified = os.environ.get("VAULT_SKIP_VERIFY", "").lower() not in ("", "0", "f", "false")
+    if settings.manage.openbao and unverified and not settings.openbao.skip_tls_verify:
+        # The provider obeys it whatever its arguments say.
+        missing.append("VAULT_SKIP_VERIFY turns off TLS verification; unset it")
     if missing:
         raise pulumi.RunError("\n".join(missing))
     made: list[pulumi.ProviderResource] = []
@@ -30,6 +35,11 @@ def providers(settings: Settings) -> list[pulumi.ProviderResource]:
     if settings.manage.openbao:
         made.append(_openbao(settings))
     return made
+
+
+def openbao_address(settings: Settings) -> str:
+    """Where the program reaches OpenBao."""
+    return settings.openbao.address or os.environ["VAULT_ADDR"]
 
 
 def _needed(settings: Settings) -> list[tuple[str, str, str | None]]:
@@ -49,6 +59,9 @@ def _needed(settings: Settings) -> list[tuple[str, str, str | None]]:
 def _kubernetes(settings: Settings) -> kubernetes.Provider:
     return kubernetes.Provider(
         "kubernetes",
+        # The provider reads KUBECONFIG itself. Left out, the SDK writes that path into the state,
+        # where another machine trips over it.
+        kubeconfig="",
         context=settings.kubernetes.context,
         # With it a changed kubeconfig updates the provider; without, it may replace every object.
         cluster_identifier=settings.kubernetes.cluster_identifier,
@@ -68,7 +81,7 @@ def _harbor(settings: Settings) -> harbor.Provider:
 def _openbao(settings: Settings) -> vault.Provider:
     return vault.Provider(
         "openbao",
-        address=settings.openbao.address or os.environ["VAULT_ADDR"],
+        address=openbao_address(settings),
         # VAULT_TOKEN is read by the provider itself: a token given here would be in the state.
         skip_tls_verify=settings.openbao.skip_tls_verify,
         skip_child_token=settings.openbao.skip_child_token,

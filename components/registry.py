@@ -3,8 +3,6 @@
 NIST 800-53 SI-7, RA-5; guide: Harbor project.
 """
 
-from dataclasses import dataclass
-
 import pulumi
 import pulumiverse_harbor as harbor
 
@@ -27,16 +25,12 @@ _CI_ACCESS = (
 _CLUSTER_ACCESS = (("repository", "pull"),)
 
 
-@dataclass(frozen=True)
-class HarborProject:
-    """The team's project, and the robots by the name under which their credentials are stored."""
-
-    project: harbor.Project
-    robots: dict[str, harbor.RobotAccount]
-
-
-def harbor_project(team: Team, settings: Settings, parent: pulumi.Resource) -> HarborProject:
+def harbor_project(
+    team: Team, settings: Settings, parent: pulumi.Resource
+) -> dict[str, harbor.RobotAccount]:
     """Project `<team>` with robots `push` (CI) and `pull` (the cluster).
+
+    Gives the robots by the name under which their credentials are stored.
 
     Everything here is protected: Harbor refuses to delete a project that holds images, but only
     after its robots, members and retention are gone.
@@ -80,11 +74,10 @@ def harbor_project(team: Team, settings: Settings, parent: pulumi.Resource) -> H
                     type="oidc",
                     opts=protected,
                 )
-    robots = {
+    return {
         PUSH_SECRET: _robot(team, "push", "CI of", _CI_ACCESS, project, protected),
         PULL_SECRET: _robot(team, "pull", "the cluster, for", _CLUSTER_ACCESS, project, protected),
     }
-    return HarborProject(project, robots)
 
 
 def _robot(

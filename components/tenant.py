@@ -36,9 +36,9 @@ class Tenant(pulumi.ComponentResource):
         self._secrets: dict[str, pulumi.Resource] = {}
         stored: list[pulumi.Resource] = []
         if settings.manage.harbor:
-            project = registry.harbor_project(team, settings, self)
+            robots = registry.harbor_project(team, settings, self)
             if settings.manage.openbao:
-                stored += openbao.store_credentials(team, project, settings, shared, self)
+                stored += openbao.store_credentials(team, robots, settings, shared, self)
         if settings.manage.openbao:
             openbao.team_access(team, settings, shared, self)
         if settings.manage.kubernetes:

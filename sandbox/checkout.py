@@ -11,7 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+import yaml
+
 from sandbox.console import UserError
+from sandbox.kubeconfig import placeholder
 
 STACK = "dev"
 ORPHAN_ENDS_WITHIN = 30  # seconds
@@ -22,9 +25,6 @@ FOREIGN_PREFIXES = ("PULUMI_", "VAULT_", "HARBOR_", "KUBE")
 # Keys of a stack's file that tell how its secrets are encrypted. The sandbox has its own.
 secrets_settings = re.compile(r"^(encryptionsalt|secretsprovider|encryptedkey):.*\n?", re.MULTILINE)
 own_salt = re.compile(r"^encryptionsalt:.*$", re.MULTILINE)
-
-# A kubeconfig without a cluster behind it: what reads it must find one.
-KUBECONFIG = Path(__file__).with_name("kubeconfig.yaml")
 
 
 class Checkout:
@@ -76,6 +76,8 @@ class Checkout:
         salt = own_salt.search(copy.read_text(encoding="utf-8")) if copy.exists() else None
         original = (self.root / copy.name).read_text(encoding="utf-8")
         settings = secrets_settings.sub("", original).rstrip() + "\n"
+        kubeconfig = placeholder(_context(settings))
+        (self.folder / "kubeconfig").write_text(kubeconfig, encoding="utf-8")
         copy.write_text(settings + (f"{salt[0]}\n" if salt else ""), encoding="utf-8")
 
     @contextmanager
@@ -95,7 +97,7 @@ class Checkout:
             PULUMI_SKIP_CHECKPOINTS="true",
             PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS="true",
             PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION="true",
-            KUBECONFIG=str(KUBECONFIG),
+            KUBECONFIG=str(self.folder / "kubeconfig"),
             VAULT_ADDR="https://openbao.sandbox.invalid",
             VAULT_TOKEN="sandbox",
             HARBOR_URL="https://harbor.sandbox.invalid",
@@ -108,6 +110,15 @@ class Checkout:
         finally:
             os.environ.clear()
             os.environ.update(before)
+
+
+def _context(settings: str) -> str | None:
+    """The context that a stack's file names; a file that is not right is the program's to tell."""
+    try:
+        context = yaml.safe_load(settings)["config"]["sre-platform:kubernetes"]["context"]
+    except (KeyError, TypeError, yaml.YAMLError):
+        return None
+    return context if isinstance(context, str) else None
 
 
 def _runs(pid: str) -> bool:

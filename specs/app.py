@@ -33,6 +33,11 @@ _INT32_MAX = 2**31 - 1  # replicas, seconds and limits are int32 in Kubernetes' 
 
 METRICS_SUFFIX = "-metrics"
 
+# What an alert's summary may say of the alert (Prometheus: template reference).
+_TEMPLATE_VALUE = re.compile(
+    r"\{\{ *\$(labels\.[A-Za-z_][A-Za-z0-9_]*|value)( *\| *humanize\w*)? *\}\}"
+)
+
 # One part of a repository's path (OCI distribution specification, "Pulling manifests").
 _PATH_COMPONENT = re.compile(r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*")
 
@@ -64,6 +69,12 @@ def _check_repository(value: str) -> None:
         raise ValueError("holds a tag; write the version in `tag`")
     if not all(_PATH_COMPONENT.fullmatch(part) for part in value.split("/")[1:]):
         raise ValueError(f"'{value}' is not a repository; write host/project/name in lower case")
+
+
+def _check_summary(value: str) -> None:
+    # Prometheus runs it as a template, which can query what is not the team's.
+    if "{{" in _TEMPLATE_VALUE.sub("", value):
+        raise ValueError("holds a template; write only {{ $labels.NAME }} and {{ $value }}")
 
 
 def _check_path(value: str) -> None:
@@ -426,7 +437,10 @@ class Alert(Spec):
     severity: Literal["info", "warning", "critical"] = Field(
         "warning", description="How urgent it is; decides who is told."
     )
-    summary: str = Field("", description="What a person reads first.")
+    summary: Annotated[str, checked(_check_summary)] = Field(
+        "",
+        description="What a person reads first; may hold `{{ $labels.NAME }}` and `{{ $value }}`.",
+    )
 
 
 class Schedule(Spec):

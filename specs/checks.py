@@ -1,11 +1,10 @@
 """Checks across the keys of one team's file: what no single value can tell by itself."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import pairwise
 
 from specs.app import (
     METRICS_SUFFIX,
-    PULL_SECRET,
     AnyApp,
     Container,
     CronJob,
@@ -32,6 +31,8 @@ TENANT_POLICIES = (
     "allow-same-namespace",
     "allow-https-egress",
 )
+
+_NAMESPACE = "the namespace itself"
 
 # A CronJob's name plus the 11 characters of a run must fit a label (Kubernetes: CronJob).
 _CRONJOB_NAME_MAX = 52
@@ -310,30 +311,28 @@ def _must_stay(budget: PodDisruptionBudget, replicas: int) -> int:
 
 def _check_objects(team: Team) -> Iterator[Finding]:
     """No two apps, and no app and the tenant itself, make an object of one kind and name."""
-    makers: dict[tuple[str, str], str] = {
-        ("NetworkPolicy", name): "the namespace itself" for name in TENANT_POLICIES
-    }
-    makers["ServiceAccount", "default"] = "the namespace itself"
-    makers["ExternalSecret", PULL_SECRET] = "the namespace itself"
-    first: dict[str, int] = {}
+    makers = dict.fromkeys((("NetworkPolicy", name) for name in TENANT_POLICIES), _NAMESPACE)
+    makers["ServiceAccount", "default"] = _NAMESPACE
+    names: set[str] = set()
     for index, app in enumerate(team.apps):
         loc: Loc = ("apps", index, "app", "name")
-        if app.name in first:
+        if app.name in names:
             yield loc, f"'{app.name}' is the name of another app of this team; rename one"
             continue
-        first[app.name] = index
-        for kind, name in _objects(app).items():
-            for each in name:
-                maker = makers.setdefault((kind, each), f"app '{app.name}'")
-                if maker != f"app '{app.name}'":
-                    yield loc, f"its {kind} '{each}' is made by {maker} already; rename one"
+        names.add(app.name)
+        for kind, name in _objects(app):
+            maker = makers.setdefault((kind, name), f"app '{app.name}'")
+            if maker != f"app '{app.name}'":
+                yield loc, f"its {kind} '{name}' is made by {maker} already; rename one"
 
 
-def _objects(app: AnyApp) -> Mapping[str, list[str]]:
-    metrics = app.metrics_service
-    services = [app.name] if isinstance(app, WebApp) else [metrics] if metrics else []
-    return {
-        "Service": services,
-        "NetworkPolicy": [app.name] if app.network_policy.enabled else [],
-        "ServiceAccount": [app.name] if app.service_account.create else [],
-    }
+def _objects(app: AnyApp) -> Iterator[tuple[str, str]]:
+    """Kind and name of what an app makes under names that others could have."""
+    if isinstance(app, WebApp):
+        yield "Service", app.name
+    elif app.metrics_service:
+        yield "Service", app.metrics_service
+    if app.network_policy.enabled:
+        yield "NetworkPolicy", app.name
+    if app.service_account.create:
+        yield "ServiceAccount", app.name

@@ -2,13 +2,18 @@
 
 import ipaddress
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
 from specs.base import Port, Spec, checked
 from specs.problem import Finding, Loc
+
+_NAMESPACE_NAME = "kubernetes.io/metadata.name"
+_LAST_PORT = 65535
+# An `except` of this prefix length or a longer one leaves a block as good as whole.
+_SIZEABLE = 16
 
 _LABEL_VALUE = re.compile(r"([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?")
 _LABEL_KEY = re.compile(
@@ -79,8 +84,15 @@ class LabelSelector(Spec):
 
     @property
     def selects_all(self) -> bool:
-        """Whether it puts no bound on what is selected."""
-        return not self.match_labels and not self.match_expressions
+        """Whether it names nothing that must be there: it is empty, or says only what must not be.
+
+        Every namespace has the label `kubernetes.io/metadata.name`: that it exists is no bound.
+        """
+        return not self.match_labels and all(
+            expression.operator in ("NotIn", "DoesNotExist")
+            or (expression.operator == "Exists" and expression.key == _NAMESPACE_NAME)
+            for expression in self.match_expressions
+        )
 
 
 class IPBlock(Spec):
@@ -105,9 +117,7 @@ class NetworkPolicyPeer(Spec):
 
     @property
     def selects_all(self) -> bool:
-        """Whether it puts no bound on who: every namespace, or every address."""
-        if self.ip_block is not None:
-            return self.ip_block.cidr.endswith("/0") and not self.ip_block.except_
+        """Whether it means every namespace, or all pods of every namespace."""
         everywhere = self.namespace_selector is not None and self.namespace_selector.selects_all
         return everywhere and (self.pod_selector is None or self.pod_selector.selects_all)
 
@@ -122,9 +132,12 @@ class NetworkPolicyPort(Spec):
     protocol: Literal["TCP", "UDP", "SCTP"] = Field("TCP", description="Transport protocol.")
 
     @property
-    def selects_all(self) -> bool:
-        """Whether it means every port."""
-        return self.port is None or (self.port == 1 and self.end_port == 65535)
+    def numbers(self) -> range:
+        """The ports that it means; of a named one, none."""
+        if self.port is None:
+            return range(1, _LAST_PORT + 1)
+        first = self.port if isinstance(self.port, int) else 0
+        return range(first, (self.end_port or first) + 1) if first else range(0)
 
 
 class IngressRule(Spec):
@@ -183,10 +196,43 @@ def _check_rule(rule: IngressRule | EgressRule, key: str, at: Loc) -> Iterator[F
         yield from _check_peer(peer, (*at, key, index))
     for index, port in enumerate(rule.ports):
         yield from _check_port_range(port, (*at, "ports", index))
-    everyone = not rule.peers or any(peer.selects_all for peer in rule.peers)
-    every_port = not rule.ports or any(port.selects_all for port in rule.ports)
-    if everyone and every_port:
+    everyone = (
+        not rule.peers
+        or any(peer.selects_all for peer in rule.peers)
+        or _all_addresses([peer.ip_block for peer in rule.peers if peer.ip_block])
+    )
+    if everyone and (not rule.ports or _all_ports(rule.ports)):
         yield at, f"allows everything; name who (`{key}`) or which `ports`"
+
+
+def _all_addresses(blocks: Sequence[IPBlock]) -> bool:
+    """Whether the blocks leave no sizeable part of IPv4 or IPv6 out, alone or together."""
+    networks = [
+        network
+        for block in blocks
+        if (network := _network(block.cidr))
+        and not any(
+            excluded.prefixlen <= _SIZEABLE
+            for text in block.except_
+            if (excluded := _network(text))
+        )
+    ]
+    v4 = ipaddress.collapse_addresses(n for n in networks if isinstance(n, ipaddress.IPv4Network))
+    v6 = ipaddress.collapse_addresses(n for n in networks if isinstance(n, ipaddress.IPv6Network))
+    return any(network.prefixlen == 0 for network in (*v4, *v6))
+
+
+def _all_ports(ports: Sequence[NetworkPolicyPort]) -> bool:
+    """Whether the entries mean every port of a protocol, alone or together."""
+    for protocol in {port.protocol for port in ports}:
+        ranges = [port.numbers for port in ports if port.protocol == protocol and port.numbers]
+        next_port = 1
+        for numbers in sorted(ranges, key=lambda numbers: numbers.start):
+            if numbers.start <= next_port:
+                next_port = max(next_port, numbers.stop)
+        if next_port > _LAST_PORT:
+            return True
+    return False
 
 
 def _check_peer(peer: NetworkPolicyPeer, at: Loc) -> Iterator[Finding]:
@@ -209,9 +255,8 @@ def _check_peer(peer: NetworkPolicyPeer, at: Loc) -> Iterator[Finding]:
 
 
 def _within(inner: str, outer: str) -> bool:
-    try:
-        small, large = ipaddress.ip_network(inner), ipaddress.ip_network(outer)
-    except ValueError:  # told at the value itself
+    small, large = _network(inner), _network(outer)
+    if small is None or large is None:
         return True
     return small.version == large.version and small != large and small.subnet_of(large)  # type: ignore[arg-type]
 
@@ -233,3 +278,11 @@ def _check_port_range(port: NetworkPolicyPort, at: Loc) -> Iterator[Finding]:
         yield (*at, "endPort"), "needs a number as `port`, where the range begins; add it"
     elif port.end_port < port.port:
         yield (*at, "endPort"), f"{port.end_port} is below `port` {port.port}; swap them"
+
+
+def _network(cidr: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+    """None for what is no CIDR: that is told at the value itself."""
+    try:
+        return ipaddress.ip_network(cidr)
+    except ValueError:
+        return None

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
-from specs.base import Duration, Label, Spec, checked, matching
+from specs.base import Label, Spec, checked, matching
 from specs.names import check_dns_label
 
 
@@ -96,9 +96,15 @@ class OpenBaoSettings(Spec):
         description="Accessor of the OIDC auth mount: lets developers read their team's secrets.",
         examples=["auth_oidc_1a2b3c4d"],
     )
-    cluster_address: Url = Field(
-        "https://openbao.openbao.svc.cluster.local:8200",
-        description="Address of OpenBao as External Secrets reaches it from the cluster.",
+    cluster_address: Url | None = Field(
+        None,
+        description="Address of OpenBao as External Secrets reaches it; default: "
+        "`https://openbao.openbao.svc.cluster.local:8200` in the cluster, else `address`.",
+    )
+    cluster_ca_cert: str | None = Field(
+        None,
+        description="PEM of the CA that External Secrets verifies OpenBao with; default: the "
+        "operator's own.",
     )
     in_cluster: bool = Field(
         True,
@@ -114,7 +120,9 @@ class ExternalSecretsSettings(Spec):
         "v1",
         description="Version of external-secrets.io in the cluster: v1beta1 up to ESO 0.16.",
     )
-    refresh_interval: Duration = Field("1h", description="How often secrets are read again.")
+    refresh_interval: Annotated[
+        str, matching(r"([0-9]+[hms])+", "is not a duration; write one of h, m and s, such as 1h")
+    ] = Field("1h", description="How often secrets are read again.")
     namespace: Label = Field("external-secrets", description="Namespace the operator runs in.")
     service_account: Label = Field(
         "external-secrets", description="ServiceAccount the operator logs in to OpenBao with."
@@ -131,6 +139,15 @@ class IstioSettings(Spec):
 
 
 PREFIX = "sre-platform:"
+
+# Role and policy in OpenBao that External Secrets logs in with.
+STORE_ROLE = "external-secrets"
+
+# A team's name is also that of a policy and a role in OpenBao and of a project in Harbor.
+_RESERVED = frozenset(
+    {"default", "monitoring", "kyverno", "keycloak", "openbao", "harbor", "flux-system"}
+    | {STORE_ROLE, "root", "library"}
+)
 
 
 class Settings(Spec):
@@ -165,6 +182,6 @@ class Settings(Spec):
 
     @property
     def platform_namespaces(self) -> frozenset[str]:
-        """Namespaces that are no team's: the platform's own and Kubernetes'."""
+        """Names that are no team's: the platform's namespaces, and what OpenBao and Harbor use."""
         gateways = {gateway.partition("/")[0] for gateway in self.istio.gateways}
-        return frozenset({"default", "monitoring", self.external_secrets.namespace} | gateways)
+        return _RESERVED | gateways | {self.external_secrets.namespace}

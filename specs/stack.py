@@ -26,7 +26,8 @@ class _StackFile(Spec):
 
 def stack_names(root: Path) -> list[str]:
     """Stacks of the project, by their files."""
-    return sorted(file.name.split(".")[1] for file in root.glob("Pulumi.*.yaml"))
+    files = (file.name for file in root.glob("Pulumi.*.yaml"))
+    return sorted(name.removeprefix("Pulumi.").removesuffix(".yaml") for name in files)
 
 
 def read_stack(
@@ -38,8 +39,15 @@ def read_stack(
     """
     shown = f"Pulumi.{stack}.yaml"
     source = Source(root / shown, shown, first_key="config")
-    data = source.data if config is None else {"config": frozen(dict(config))}
-    problems = source.problems if config is None else []
+    data = source.data
+    problems = source.problems if config is None else list[Problem]()
+    if config is not None:
+        # The engine is asked for the keys that are known; misspelt ones are in the file alone.
+        known = {field.alias for field in Settings.model_fields.values()}
+        in_file = data.get("config") if isinstance(data, dict) else None
+        unknown = in_file if isinstance(in_file, dict) else {}
+        unknown = {key: value for key, value in unknown.items() if key not in known}
+        data = {"config": {**unknown, **frozen(dict(config))}}
     if data is None:
         return None, problems
     try:

@@ -241,14 +241,22 @@ def test_alerts_become_a_rule_of_the_app_s_name(program: Program) -> None:
                         "alert": "Slow",
                         "expr": "latency > 1",
                         "for": "1h30m",
-                        "labels": {"severity": "critical", "team": "team-alpha"},
+                        "labels": {
+                            "severity": "critical",
+                            "namespace": "team-alpha",
+                            "team": "team-alpha",
+                        },
                         "annotations": {"summary": "it is slow"},
                     },
                     {
                         "alert": "Down",
                         "expr": "absent(up)",
                         "for": "10m",
-                        "labels": {"severity": "warning", "team": "team-alpha"},
+                        "labels": {
+                            "severity": "warning",
+                            "namespace": "team-alpha",
+                            "team": "team-alpha",
+                        },
                         "annotations": {"summary": "Down"},
                     },
                 ],
@@ -268,7 +276,7 @@ def test_without_monitoring_nothing_is_scraped(program: Program) -> None:
 
 
 def test_no_update_waits_for_a_service_to_have_pods(program: Program) -> None:
-    # A cronjob's has none between runs.
+    # An app of no replicas never has any.
     services = program(one_of_each("serviceMonitor: {enabled: true}")).all(SERVICE)
     assert len(services) == 3
     for service in services:

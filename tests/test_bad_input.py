@@ -326,6 +326,11 @@ DIGITS = "is no whole number; write digits alone, such as"
             team("registry: {robots: {duration: «0}}"),
             "registry.robots.duration: 0 is not a lifetime; write days, or -1 for no end",
         ),
+        "a template that asks for more than the alert knows": (
+            app(beside="alerts: [{name: Down, expr: up, summary: «'{{ query \"up\" }}'}]"),
+            "apps[0].alerts[0].summary: holds a template; "
+            "write only {{ $labels.NAME }} and {{ $value }}",
+        ),
         "no alert severity": (
             app(beside="alerts: [{name: Down, expr: up, severity: «high}]"),
             "apps[0].alerts[0].severity: 'high' is not one of info, warning, critical; "
@@ -558,7 +563,9 @@ def test_who_and_what_a_team_is_must_be_plain(tmp_path: Path, text: str, said: s
     refused(tmp_path, text, said)
 
 
-@pytest.mark.parametrize("name", ["default", "kube-public", "istio-system", "monitoring"])
+@pytest.mark.parametrize(
+    "name", ["default", "kube-public", "istio-system", "monitoring", "external-secrets", "root"]
+)
 def test_a_team_named_like_a_namespace_of_the_platform_is_refused(
     tmp_path: Path, name: str
 ) -> None:
@@ -937,6 +944,28 @@ EVERYTHING = "allows everything; name who (`to`) or which `ports`"
         "every IPv6 address": ('[«{to: [{ipBlock: {cidr: "::/0"}}]}]', f"[0]: {EVERYTHING}"),
         "every TCP port": ("[«{ports: [{protocol: TCP}]}]", f"[0]: {EVERYTHING}"),
         "every port in a range": ("[«{ports: [{port: 1, endPort: 65535}]}]", f"[0]: {EVERYTHING}"),
+        "every address in two halves": (
+            "[«{to: [{ipBlock: {cidr: 0.0.0.0/1}}, {ipBlock: {cidr: 128.0.0.0/1}}]}]",
+            f"[0]: {EVERYTHING}",
+        ),
+        "every address but one": (
+            "[«{to: [{ipBlock: {cidr: 0.0.0.0/0, except: [192.0.2.1/32]}}]}]",
+            f"[0]: {EVERYTHING}",
+        ),
+        "every namespace that has a name": (
+            "[«{to: [{namespaceSelector: {matchExpressions: "
+            "[{key: kubernetes.io/metadata.name, operator: Exists}]}}]}]",
+            f"[0]: {EVERYTHING}",
+        ),
+        "every namespace without a label": (
+            "[«{to: [{namespaceSelector: {matchExpressions: "
+            "[{key: secluded, operator: DoesNotExist}]}}]}]",
+            f"[0]: {EVERYTHING}",
+        ),
+        "every port in two ranges": (
+            "[«{ports: [{port: 2, endPort: 65535}, {port: 1, endPort: 9}]}]",
+            f"[0]: {EVERYTHING}",
+        ),
         "a peer that is nobody": (
             "[{to: [«{}]}]",
             "[0].to[0]: names nobody; add namespaceSelector, podSelector or ipBlock",

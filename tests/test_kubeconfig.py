@@ -40,6 +40,16 @@ def test_the_current_context_is_taken_unless_another_is_named(kubeconfig: Path) 
     assert api_server("there") == ApiServer("https://far:6443", "far's CA")
 
 
+def test_all_files_of_a_list_are_read_and_missing_ones_passed_over(
+    kubeconfig: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = kubeconfig.parent / "first"
+    first.write_text("current-context: there\n")
+    (kubeconfig.parent / "ca.pem").write_text("far's CA")
+    monkeypatch.setenv("KUBECONFIG", f"{first}:{kubeconfig.parent / 'missing'}:{kubeconfig}")
+    assert api_server(None).host == "https://far:6443"
+
+
 def test_the_users_own_kubeconfig_is_read_where_none_is_named(
     kubeconfig: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

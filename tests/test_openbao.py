@@ -43,7 +43,7 @@ def test_with_an_oidc_accessor_developers_get_the_policy_and_viewers_do_not(
     made = program(team_file(keys="access: {developers: [builders, ops]}"), openbao=OIDC)
     assert made.names(GROUP) == ["team-alpha/builders", "team-alpha/ops"]
     assert made.one(GROUP, "team-alpha/ops").inputs == {
-        "name": "ops",
+        "name": "team-alpha.ops",
         "type": "external",
         "policies": ["team-alpha"],
     }
@@ -85,7 +85,7 @@ def test_a_robot_without_a_secret_stops_the_run_instead_of_breaking_every_pull(
 ) -> None:
     # As after an import: Harbor tells a robot's secret only when it makes it.
     monkeypatch.setattr("cli.record.SECRET", "")
-    told = r"^Harbor gave no secret for robot\$team-imported\+pu(sh|ll); refresh it in Harbor and "
+    told = r"^the state has no secret for robot\$team-imported\+pu(sh|ll); delete the robot in "
     with pytest.raises(pulumi.RunError, match=told):
         program(team_file(team="team-imported"))
 

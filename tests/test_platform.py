@@ -1,5 +1,10 @@
 """What all tenants lean on: one stack of a cluster makes it, the others name it."""
 
+from base64 import b64encode
+from typing import Any
+
+import pytest
+
 from tests.conftest import Program
 from tests.program import (
     AUTH_BACKEND,
@@ -106,6 +111,27 @@ def test_the_store_reads_the_mount_as_that_service_account(program: Program) -> 
             }
         }
     }
+
+
+@pytest.mark.parametrize(
+    ("openbao", "server"),
+    [
+        ({}, "https://openbao.openbao.svc.cluster.local:8200"),
+        ({"inCluster": False, "address": "https://bao.example.com"}, "https://bao.example.com"),
+        ({"inCluster": False}, "https://openbao.invalid"),  # VAULT_ADDR's placeholder
+    ],
+)
+def test_the_store_finds_openbao_where_it_runs(
+    program: Program, openbao: dict[str, Any], server: str
+) -> None:
+    store = program(teams=[], platform=True, openbao=openbao).one(SECRET_STORE, "openbao-backend")
+    assert store.spec["provider"]["vault"]["server"] == server
+
+
+def test_the_store_verifies_openbao_with_the_stack_s_ca(program: Program) -> None:
+    made = program(teams=[], platform=True, openbao={"clusterCaCert": "PEM"})
+    store = made.one(SECRET_STORE, "openbao-backend")
+    assert store.spec["provider"]["vault"]["caBundle"] == b64encode(b"PEM").decode()
 
 
 def test_tenants_of_the_platform_s_own_stack_wait_for_it(program: Program) -> None:

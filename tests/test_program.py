@@ -1,10 +1,13 @@
 """The program as a whole: a mistake stops it before anything is registered."""
 
+from pathlib import Path
+
 import pulumi
 import pytest
 from pulumi.runtime import mocks
 from pulumi.runtime.proto import resource_pb2
 
+from specs.stack import read_stack
 from tests.conftest import Program
 from tests.program import one_of_each, team_file
 
@@ -45,6 +48,20 @@ def test_a_bad_setting_registers_nothing(program: Program, registered: list[str]
     with pytest.raises(pulumi.RunError, match=r"^Pulumi\.test\.yaml:1:1: .*harbor\.insecur: "):
         program(team_file(), harbor={"insecur": True})
     assert registered == []
+
+
+def test_a_misspelt_setting_that_only_the_stacks_file_has_registers_nothing(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "Pulumi.test.yaml").write_text("config:\n  sre-platform:mange: {}\n")
+    (tmp_path / "tenants").mkdir()
+    told = {"sre-platform:teams": "*", "sre-platform:kubernetes": {"clusterIdentifier": "test"}}
+    settings, problems = read_stack(tmp_path, "test", told)
+    assert settings is None
+    assert [str(problem) for problem in problems] == [
+        "Pulumi.test.yaml:2:3: config.sre-platform:mange: is an unknown key; "
+        "did you mean 'sre-platform:manage'?"
+    ]
 
 
 def test_a_team_without_a_file_registers_nothing(program: Program, registered: list[str]) -> None:

@@ -1,8 +1,11 @@
 """The providers: explicit, verified, without a credential in the state, one a managed target."""
 
+import pulumi
 import pytest
 
 from cli.record import SECRET
+from components.providers import providers
+from specs.settings import PREFIX, Settings
 from tests.conftest import Program
 from tests.program import Made, one_of_each, plain_strings, team_file
 
@@ -118,3 +121,25 @@ def test_a_cluster_alone_needs_no_other_address(
     monkeypatch.setattr("cli.record._PLACEHOLDERS", {})
     made = program(team_file(team="team-alone"), manage={"harbor": False, "openbao": False})
     assert [one.type for one in made.of_package("pulumi")] == [KUBERNETES]
+
+
+def test_an_environment_that_turns_tls_verification_off_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """OpenBao's provider obeys VAULT_SKIP_VERIFY whatever its arguments say."""
+    monkeypatch.setenv("VAULT_ADDR", "https://openbao.invalid")
+    monkeypatch.setenv("VAULT_SKIP_VERIFY", "true")
+    config = {
+        "teams": "*",
+        "kubernetes": {"clusterIdentifier": "test"},
+        "manage": {"kubernetes": False, "harbor": False},
+    }
+    settings = Settings.model_validate({PREFIX + key: value for key, value in config.items()})
+    with pytest.raises(pulumi.RunError, match=r"^VAULT_SKIP_VERIFY turns off TLS verification; "):
+        providers(settings)
+
+
+def test_no_path_of_this_machine_reaches_the_state(program: Program) -> None:
+    environment = {"KUBECONFIG": "/home/somebody/kubeconfig"}
+    provider = program(one_of_each(), environment=environment).one(KUBERNETES, "kubernetes")
+    assert provider.inputs["kubeconfig"] == ""

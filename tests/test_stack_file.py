@@ -55,6 +55,11 @@ URL = "is not a URL; write one such as https://openbao.sre.internal"
             stack("  sre-platform:manage: «[]\n"),
             "manage: holds no keys; write them below it: kubernetes, harbor, openbao",
         ),
+        "a duration that Go does not know": (
+            stack("  sre-platform:externalSecrets: {refreshInterval: «1d}\n"),
+            "externalSecrets.refreshInterval: '1d' is not a duration; "
+            "write one of h, m and s, such as 1h",
+        ),
         "a version that is not served": (
             stack("  sre-platform:externalSecrets: {apiVersion: «v2}\n"),
             "externalSecrets.apiVersion: 'v2' is not one of v1, v1beta1; use v1 or v1beta1",

@@ -1,0 +1,26 @@
+"""A kubeconfig without a cluster behind it, for programs that must find one."""
+
+import base64
+
+import yaml
+
+_CA = base64.b64encode(b"placeholder: nothing connects to this server\n").decode("ascii")
+
+
+def placeholder(context: str | None) -> str:
+    """Its text; its one context has the name that the stack's config asks for, if it does."""
+    name = context or "sandbox"
+    server = {
+        "server": "https://kubernetes.sandbox.invalid",
+        "certificate-authority-data": _CA,
+    }
+    return yaml.safe_dump(
+        {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": name,
+            "clusters": [{"name": "sandbox", "cluster": server}],
+            "users": [{"name": "sandbox", "user": {}}],
+            "contexts": [{"name": name, "context": {"cluster": "sandbox", "user": "sandbox"}}],
+        }
+    )
