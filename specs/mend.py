@@ -1,0 +1,116 @@
+"""Makes a model of a file that has wrong values, so that its problems can all be told at once.
+
+Wrong values give way to what was plainly meant, or to the default. Of
+
+    app: {name: api, image: {tag: 1.0}, replicas: many}
+
+the tag becomes the text "1.0", the missing repository an empty text and `replicas` its default.
+Then the checks across keys can run, and `Mended` says of which places they must not tell anything.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
+
+from specs.app import AnyApp
+from specs.base import LENIENT
+from specs.explain import document_loc, literals
+from specs.names import nearest
+from specs.problem import Loc
+from specs.source import Source, frozen
+from specs.team import Team
+
+# Each round fills in one level more of what is missing.
+_MENDING_ROUNDS = 10
+
+# What takes the place of a value by what pydantic says of it. What is missing becomes text first,
+# and the next round says what it should have been.
+_FILLED_WITH: dict[str, Callable[[], Any]] = {
+    "missing": str,
+    "model_type": dict,
+    "tuple_type": lambda: [""],
+    "too_short": lambda: [""],
+    "string_too_short": lambda: "-",
+}
+
+_Validate = Callable[..., Any]
+
+
+@dataclass
+class Mended:
+    """Where a file's values are not its own any more: checks there would tell of what is not."""
+
+    locs: set[Loc] = field(default_factory=set)
+    # Text that only lacked its quotes: what the checks say of it counts, and counts more.
+    quoted: set[Loc] = field(default_factory=set)
+
+    def touches(self, loc: Loc) -> bool:
+        """Whether the value at `loc`, one around it or one inside it was mended."""
+        return any(loc[: len(each)] == each[: len(loc)] for each in self.locs)
+
+
+def mend_team(
+    source: Source, data: dict[str, Any], name: str, mended: Mended
+) -> tuple[Team | None, tuple[int, ...]]:
+    """A model of a file that has wrong values, so that the checks across keys can still run.
+
+    Wrong values give way to what was plainly meant, or to the default; `mended` says where.
+    """
+    validate_app = TypeAdapter[Any](AnyApp).validate_python
+    entries = data.get("apps")
+    entries = entries if isinstance(entries, tuple) else ()
+    apps = {
+        index: app
+        for index, entry in enumerate(entries)
+        if (app := _mend(validate_app, source, entry, ("apps", index), mended)) is not None
+    }
+    rest = {"team": name, **data, "apps": ()}
+    team = _mend(Team.model_validate, source, rest, (), mended)
+    if team is None:
+        return None, ()
+    return team.model_copy(update={"apps": tuple(apps.values())}), tuple(apps)
+
+
+def _mend(validate: _Validate, source: Source, data: Any, base: Loc, mended: Mended) -> Any:
+    data = _thawed(data)
+    for _ in range(_MENDING_ROUNDS):
+        try:
+            return validate(frozen(data), context=LENIENT)
+        except ValidationError as error:
+            for each in error.errors(include_url=False):
+                _mend_value(source, data, base, each, mended)
+    return None
+
+
+def _mend_value(source: Source, data: Any, base: Loc, error: ErrorDetails, mended: Mended) -> None:
+    kind = error["type"]
+    inner = document_loc(data, error["loc"], missing=kind == "missing")
+    if not inner:
+        mended.locs.add(base)
+        return
+    parent, key = data, inner[-1]
+    for part in inner[:-1]:
+        parent = parent[part]
+    typed = source.raw((*base, *inner))
+    if kind == "string_type" and typed and error["input"] is not None:
+        mended.quoted.add((*base, *inner))
+        parent[key] = typed
+        return
+    mended.locs.add((*base, *inner))
+    if kind == "literal_error":
+        parent[key] = nearest(typed, literals(error)) or literals(error)[0]
+    elif kind in _FILLED_WITH:
+        parent[key] = _FILLED_WITH[kind]()
+    elif isinstance(parent, dict):
+        parent.pop(key, None)
+    else:  # a list keeps its places: its entries are told by number
+        parent[key] = ""
+
+
+def _thawed(data: Any) -> Any:
+    if isinstance(data, dict):
+        return {key: _thawed(value) for key, value in data.items()}
+    return [_thawed(value) for value in data] if isinstance(data, tuple) else data
