@@ -1,5 +1,6 @@
 """`./sre render`: writes every object the program would create, a YAML document a file."""
 
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -30,8 +31,13 @@ def render(
     if out.exists() and not _is_ours(out):
         message = "holds files that render did not write; name a new or an empty folder"
         return [Problem(str(out), 1, 1, WHOLE_FILE, message)], 0
-    _write(render_documents(root, stack, folder.path), out)
-    return [], sum(1 for _ in out.rglob("*.yaml"))
+    documents = render_documents(root, stack, folder.path)
+    try:
+        _write(documents, out)
+    except OSError as error:
+        message = f"cannot be written to: {error.strerror}; name another folder"
+        return [Problem(str(out), 1, 1, WHOLE_FILE, message)], 0
+    return [], len(documents)
 
 
 def render_documents(root: Path, stack: str, tenants: Path) -> dict[str, str]:
@@ -66,16 +72,28 @@ def _text(made: Registration) -> str:
     return yaml.dump(document, Dumper=_Dumper, sort_keys=True, allow_unicode=True, width=100)
 
 
+# What some reader of YAML takes for a number or a truth (kubectl's and PyYAML's rules differ), and
+# line ends that only YAML 1.1 knows.
+_AMBIGUOUS = re.compile(r"[-+.]?[0-9].*|y|n|yes|no|on|off|true|false|null", re.IGNORECASE)
+_LINE_ENDS = re.compile("[\x85\u2028\u2029]")
+
+
 class _Dumper(yaml.SafeDumper):
-    """Writes text of several lines as such."""
+    """Writes text so that every reader of YAML gets that text."""
 
 
-def _multiline(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    style = "|" if "\n" in text else None
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = None
+    if _LINE_ENDS.search(text):
+        style = '"'
+    elif "\n" in text:
+        style = "|"
+    elif _AMBIGUOUS.fullmatch(text):
+        style = "'"
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
-_Dumper.add_representer(str, _multiline)
+_Dumper.add_representer(str, _represent_text)
 
 
 def _is_ours(out: Path) -> bool:

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from specs.fleet import Fleet, TeamsFolder, validate_files, validate_folder
-from specs.problem import WHOLE_FILE, Problem
+from specs.fleet import TeamsFolder, validate_files, validate_folder
+from specs.problem import Problem
 from specs.settings import Settings
 
 
@@ -15,8 +15,4 @@ def validate(
     if files:
         named = [(Path(file), file) for file in dict.fromkeys(files)]
         return validate_files(named, folder, settings).problems, len(named)
-    fleet: Fleet = validate_folder(folder, settings)
-    if not fleet.problems and not folder.files():
-        message = "holds no team files; write one, such as team-alpha.yaml"
-        return [Problem(folder.shown, 1, 1, WHOLE_FILE, message)], 0
-    return fleet.problems, len(folder.files())
+    return validate_folder(folder, settings).problems, len(folder.files())

@@ -77,7 +77,7 @@ def app_policy(team: Team, app: BaseApp, place: Place, gateway: str | None) -> N
     policy = NetworkPolicySpecArgs(
         pod_selector=LabelSelectorArgs(match_labels=app_selector(app)),
         policy_types=[_IN, _OUT],
-        ingress=ingress,
+        ingress=ingress or None,
         egress=egress,
     )
     return _policy(app.name, policy, app_labels(team, app), place)

@@ -3,8 +3,17 @@
 import argparse
 import sys
 
-from sandbox import engine
+COMMANDS = ("up", "preview", "down")
+INTERRUPTED = 130  # the shell's exit code for "ended by Ctrl-C"
 
-parser = argparse.ArgumentParser(prog="python -m sandbox", description=engine.__doc__)
-parser.add_argument("command", choices=engine.COMMANDS)
-sys.exit(engine.run(parser.parse_args().command))
+parser = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
+parser.add_argument("command", choices=COMMANDS)
+command = parser.parse_args().command
+try:
+    # Loading the SDK takes a second, in which Ctrl-C has nothing to stop.
+    from sandbox import engine
+
+    code = engine.run(command)
+except KeyboardInterrupt:
+    code = INTERRUPTED
+sys.exit(code)

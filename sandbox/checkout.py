@@ -67,6 +67,7 @@ class Checkout:
 
     def _prepare(self) -> None:
         """Write what a run needs: settings copied from the checkout, passphrase."""
+        shutil.rmtree(self.folder / "home" / "logs", ignore_errors=True)  # half a MB a run
         passphrase = self.folder / "passphrase"
         if not passphrase.exists():
             passphrase.touch(mode=0o600)

@@ -60,7 +60,13 @@ def _cache() -> Path:
 
 def _fill(root: Path) -> None:
     """Put a CLI into the cache; a second checkout that wants one waits for the first to be done."""
-    root.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        root.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"The Pulumi CLI cannot be kept in {root.parent} ({error.strerror}); "
+            "set XDG_CACHE_HOME to a folder that can be written to."
+        ) from None
     with (root.parent / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -42,6 +42,9 @@ class TeamsFolder:
         if not self.path.is_dir():
             message = "there is no such folder; check the path"
             yield Problem(self.shown, 1, 1, WHOLE_FILE, message)
+        elif not any(self.path.glob("*.y*ml")):
+            message = "holds no team files; write one, such as team-alpha.yaml"
+            yield Problem(self.shown, 1, 1, WHOLE_FILE, message)
         for file in sorted(self.path.glob("*.yml")):
             yield _misnamed(file, self.shown_as(file))
 

@@ -90,6 +90,9 @@ class Source:
         self.problems.append(Problem(self.shown, line, column, WHOLE_FILE, message))
 
     def _read(self) -> str | None:
+        if self.file.exists() and not self.file.is_file() and not self.file.is_dir():
+            self._fail("is no regular file; write one")
+            return None
         try:
             raw = self.file.read_bytes()
         except FileNotFoundError:

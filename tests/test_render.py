@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from cli import render as render_module
 from cli.__main__ import main
 from tests.program import ROOT, cronjob, merged, web_app
 
@@ -56,6 +57,19 @@ def test_the_shipped_teams_render_as_in_the_golden_files(shipped: Path) -> None:
         "changed": sorted(path for path in both if rendered[path] != golden[path]),
     }
     assert not any(differing.values()), f"{differing}; `make golden` renews them"
+
+
+@pytest.mark.parametrize("text", ["1e3", "12e5678", "y", "N", "0o17", "08", "+1e3", "on"])
+def test_what_looks_like_a_number_or_a_truth_stays_text_for_every_reader(text: str) -> None:
+    written = yaml.dump({"value": text}, Dumper=render_module._Dumper)
+    assert written == f"value: '{text}'\n"
+
+
+def test_a_folder_that_cannot_be_written_to_is_told_in_a_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["render", "--out", "/proc/rendered"]) == 1
+    assert "/proc/rendered:1:1: (file): cannot be written to: " in capsys.readouterr().err
 
 
 def test_rendering_again_gives_the_same_bytes(shipped: Path, tmp_path: Path) -> None:
