@@ -3,8 +3,9 @@
 import argparse
 import sys
 
+from sandbox.console import INTERRUPTED
+
 COMMANDS = ("up", "preview", "down")
-INTERRUPTED = 130  # the shell's exit code for "ended by Ctrl-C"
 
 parser = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
 parser.add_argument("command", choices=COMMANDS)

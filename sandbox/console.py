@@ -3,6 +3,8 @@
 import os
 import sys
 
+INTERRUPTED = 130  # the shell's exit code for "ended by Ctrl-C"
+
 
 class UserError(Exception):
     """Something the user can put right; the message is the one line they see."""

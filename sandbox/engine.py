@@ -15,10 +15,9 @@ from pulumi.automation import CommandError, LocalWorkspace, Stack
 from sandbox import display, provider, pulumi_cli, summary
 from sandbox.checkout import STACK, Checkout
 from sandbox.cli_process import CliProcess, Signals
-from sandbox.console import UserError, complain, say
+from sandbox.console import INTERRUPTED, UserError, complain, say
 
 ROOT = Path(__file__).parents[1]
-INTERRUPTED = 130  # the shell's exit code for "ended by Ctrl-C"
 
 
 def run(command: str, root: Path = ROOT) -> int:
