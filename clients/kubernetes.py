@@ -1,0 +1,202 @@
+"""An API server, as the kubeconfig describes it."""
+
+import copy
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+from urllib.parse import quote
+
+from kubernetes.client import Configuration
+from kubernetes.config import ConfigException, load_kube_config
+
+from clients.http import Http, RefusedError
+
+Object = dict[str, Any]
+CONFLICTS = 5
+
+
+class KubeconfigError(Exception):
+    """There is no kubeconfig, or it has no such context."""
+
+
+class Resource(NamedTuple):
+    """How the API server serves a kind: its plural, and whether in namespaces."""
+
+    plural: str
+    namespaced: bool
+
+
+class Cluster:
+    """The API server as one identity sees it; safe to use from several threads."""
+
+    def __init__(
+        self, context: str | None = None, kubeconfig: Path | None = None, retries: int = 4
+    ) -> None:
+        """`context` of `kubeconfig`, by default the current one of what `KUBECONFIG` lists.
+
+        Raises KubeconfigError.
+        """
+        configuration = Configuration()
+        try:
+            load_kube_config(
+                str(kubeconfig) if kubeconfig else None, context, client_configuration=configuration
+            )
+        except (ConfigException, OSError) as error:
+            raise KubeconfigError(" ".join(str(error).split())) from None
+        ca_cert, cert = configuration.ssl_ca_cert, configuration.cert_file
+        token = configuration.get_api_key_with_prefix("authorization")
+        self.verified = bool(configuration.verify_ssl)
+        self._verify = (Path(ca_cert) if ca_cert else True) if self.verified else False
+        self._http = Http(
+            configuration.host,
+            self._verify,
+            (cert, str(configuration.key_file)) if cert else None,
+            retries,
+        )
+        self._headers = {"Authorization": token} if token else {}
+        self._resources: dict[str, dict[str, Resource]] = {}
+
+    @property
+    def address(self) -> str:
+        return self._http.address
+
+    def impersonating(self, user: str, group: str | None = None) -> Self:
+        """As the API server sees that user of that group; we must be allowed to impersonate."""
+        other = copy.copy(self)
+        other._headers = {**self._headers, "Impersonate-User": user}
+        if group:
+            other._headers["Impersonate-Group"] = group
+        return other
+
+    def with_token(self, token: str | None) -> Self:
+        """As whoever bears that token, or as anonymous."""
+        other = copy.copy(self)
+        other._http = Http(self.address, self._verify)
+        other._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        return other
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        query: Mapping[str, str] | None = None,
+        content_type: str = "application/json",
+    ) -> Any:
+        """Raises RefusedError and UnreachableError, as all methods here do."""
+        return self._http.call(method, path, self._headers, body, query, content_type)
+
+    def served(self, api_version: str) -> Mapping[str, Resource]:
+        """The kinds of `group/version` (or `v1`) that the server serves; empty if it knows none."""
+        if api_version not in self._resources:
+            prefix = "apis" if "/" in api_version else "api"
+            try:
+                listed = self.call("GET", f"{prefix}/{api_version}")["resources"]
+            except RefusedError as refusal:
+                if refusal.status != 404:
+                    raise
+                return {}
+            self._resources[api_version] = {
+                r["kind"]: Resource(r["name"], r["namespaced"])
+                for r in listed
+                if "/" not in r["name"]
+            }
+        return self._resources[api_version]
+
+    def path(
+        self, api_version: str, kind: str, namespace: str | None = None, name: str | None = None
+    ) -> str:
+        """The URL path of an object, or of a kind; RefusedError (404) for one not served."""
+        resource = self.served(api_version).get(kind)
+        if resource is None:
+            raise RefusedError(self.address, 404, f"{api_version} {kind} is not served here")
+        parts = ["apis" if "/" in api_version else "api", api_version]
+        if resource.namespaced and namespace:
+            parts += ["namespaces", namespace]
+        parts.append(resource.plural)
+        if name:
+            parts.append(quote(name, safe=":"))
+        return "/".join(parts)
+
+    def path_of(self, object: Object) -> str:
+        metadata = object["metadata"]
+        namespace = metadata.get("namespace")
+        return self.path(object["apiVersion"], object["kind"], namespace, metadata["name"])
+
+    def get(self, api_version: str, kind: str, namespace: str | None, name: str) -> Object | None:
+        """The object, or None if there is none or its kind is not served."""
+        try:
+            return self.call("GET", self.path(api_version, kind, namespace, name))
+        except RefusedError as refusal:
+            if refusal.status == 404:
+                return None
+            raise
+
+    def list(self, api_version: str, kind: str, namespace: str | None = None) -> list[Object]:
+        items: list[Object] = self.call("GET", self.path(api_version, kind, namespace))["items"]
+        return items
+
+    def create(self, object: Object, dry_run: bool = False) -> Object:
+        """A POST with strict field validation; a dry run passes all of admission."""
+        metadata = object["metadata"]
+        path = self.path(object["apiVersion"], object["kind"], metadata.get("namespace"))
+        created: Object = self.call("POST", path, object, _query(dry_run))
+        return created
+
+    def apply(self, object: Object, manager: str, dry_run: bool = False) -> Object:
+        """Server-side apply as field manager `manager`, who takes over contested fields."""
+        query = {**_query(dry_run), "fieldManager": manager, "force": "true"}
+        for attempt in range(CONFLICTS):
+            try:
+                applied: Object = self.call(
+                    "PATCH", self.path_of(object), object, query, "application/apply-patch+yaml"
+                )
+                return applied
+            except RefusedError as refusal:
+                if refusal.status != 409 or attempt == CONFLICTS - 1:
+                    raise
+        raise AssertionError("not reached")
+
+    def delete(self, api_version: str, kind: str, namespace: str | None, name: str) -> None:
+        """Starts it; what is already gone is no error."""
+        path = self.path(api_version, kind, namespace, name)
+        try:
+            self.call("DELETE", path, {"propagationPolicy": "Foreground"})
+        except RefusedError as refusal:
+            if refusal.status != 404:
+                raise
+
+    def token(self, namespace: str, service_account: str) -> str:
+        """A new token of a ServiceAccount (TokenRequest), good for ten minutes."""
+        path = self.path("v1", "ServiceAccount", namespace, service_account) + "/token"
+        request = {
+            "apiVersion": "authentication.k8s.io/v1",
+            "kind": "TokenRequest",
+            "spec": {"expirationSeconds": 600},
+        }
+        return str(self.call("POST", path, request)["status"]["token"])
+
+    def may(
+        self, verb: str, group: str, resource: str, namespace: str | None = None, name: str = ""
+    ) -> bool:
+        """What the server's authorizers say of us (SelfSubjectAccessReview)."""
+        resource, _, subresource = resource.partition("/")
+        attributes = {
+            "verb": verb,
+            "group": group,
+            "resource": resource,
+            "subresource": subresource,
+            "namespace": namespace or "",
+            "name": name,
+        }
+        review = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": attributes},
+        }
+        answer = self.call("POST", "apis/authorization.k8s.io/v1/selfsubjectaccessreviews", review)
+        return bool(answer["status"]["allowed"])
+
+
+def _query(dry_run: bool) -> dict[str, str]:
+    return {"fieldValidation": "Strict", **({"dryRun": "All"} if dry_run else {})}

@@ -1,0 +1,83 @@
+"""An OpenBao server."""
+
+import copy
+import os
+from pathlib import Path
+from typing import Any, Self
+
+from clients.http import Http, RefusedError
+from specs.settings import OpenBaoSettings
+
+
+class OpenBao:
+    """OpenBao as the bearer of one token sees it; None is a caller without one."""
+
+    def __init__(
+        self,
+        address: str,
+        token: str | None,
+        verify: bool | Path = True,
+        namespace: str | None = None,
+        retries: int = 4,
+    ) -> None:
+        self._http = Http(address, verify, retries=retries)
+        self._headers = {"X-Vault-Request": "true"}
+        if namespace:
+            self._headers["X-Vault-Namespace"] = namespace
+        if token:
+            self._headers["X-Vault-Token"] = token
+
+    @property
+    def address(self) -> str:
+        return self._http.address
+
+    def with_token(self, token: str | None) -> Self:
+        """The same server, as the bearer of another token, or of none, sees it."""
+        other = copy.copy(self)
+        other._headers = {k: v for k, v in self._headers.items() if k != "X-Vault-Token"}
+        if token:
+            other._headers["X-Vault-Token"] = token
+        return other
+
+    def call(self, method: str, path: str, body: object = None) -> Any:
+        """`path` is without `v1/`. Raises RefusedError and UnreachableError, as all methods do."""
+        return self._http.call(method, f"v1/{path}", self._headers, body)
+
+    def read(self, path: str) -> dict[str, Any] | None:
+        """The answer's `data`, or None if there is nothing at that path."""
+        try:
+            answer = self.call("GET", path)
+        except RefusedError as refusal:
+            if refusal.status == 404:
+                return None
+            raise
+        data: dict[str, Any] = answer["data"]
+        return data
+
+    def login(self, role: str, jwt: str, mount: str = "kubernetes") -> Self:
+        """As a ServiceAccount logs in with its token."""
+        answer = self.call("POST", f"auth/{mount}/login", {"role": role, "jwt": jwt})
+        return self.with_token(answer["auth"]["client_token"])
+
+
+def openbao_of(settings: OpenBaoSettings, retries: int = 4) -> OpenBao | None:
+    """The stack's, with address, token and CA from where the provider takes them.
+
+    None if no address is to be found.
+    """
+    address = settings.address or os.environ.get("VAULT_ADDR")
+    if not address:
+        return None
+    ca_cert = os.environ.get("VAULT_CACERT") or os.environ.get("VAULT_CAPATH")
+    verify: bool | Path = not settings.skip_tls_verify
+    if verify and ca_cert:
+        verify = Path(ca_cert)
+    return OpenBao(address, _token(), verify, os.environ.get("VAULT_NAMESPACE"), retries)
+
+
+def _token() -> str | None:
+    """`VAULT_TOKEN`, else what `bao login` left in the home folder."""
+    if token := os.environ.get("VAULT_TOKEN"):
+        return token
+    file = Path.home() / ".vault-token"
+    return file.read_text(encoding="utf-8").strip() if file.is_file() else None
