@@ -1,6 +1,7 @@
 """Runs the program without an engine and records what it registers: for `render`, and for tests."""
 
 import asyncio
+import base64
 import contextvars
 import json
 import os
@@ -19,7 +20,7 @@ from pulumi.runtime.settings import SETTINGS
 from pulumi.runtime.stack import Stack, run_pulumi_func
 
 from sandbox.kubeconfig import placeholder
-from specs.settings import PREFIX
+from specs.settings import LEAVE_OUT, PREFIX
 
 PROJECT = "sre-platform"
 SECRET = "[secret]"
@@ -103,7 +104,8 @@ def _environment(config: Mapping[str, Any]) -> Iterator[None]:
     with tempfile.TemporaryDirectory() as folder:
         kubeconfig = Path(folder) / "kubeconfig"
         kubeconfig.write_text(placeholder(context), encoding="utf-8")
-        os.environ.pop("VAULT_SKIP_VERIFY", None)
+        for variable in ("VAULT_SKIP_VERIFY", LEAVE_OUT):
+            os.environ.pop(variable, None)
         os.environ.update({**_PLACEHOLDERS, "KUBECONFIG": str(kubeconfig)})
         try:
             yield
@@ -136,6 +138,8 @@ class _Answers(mocks.Mocks):
         if kind == "RobotAccount":
             outputs["fullName"] = f"robot${args.name.replace('/', '+')}"
             outputs["secret"] = SECRET
+        if args.inputs.get("type") == "kubernetes.io/service-account-token":
+            outputs["data"] = {"token": base64.b64encode(SECRET.encode()).decode()}
         return f"[id of {kind} {args.name}]", outputs
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], None]:

@@ -1,12 +1,13 @@
 """The stack's settings as the engine knows them."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pulumi
 
-from specs.settings import PREFIX, Settings
+from specs.settings import LEAVE_OUT, PREFIX, Settings
 from specs.stack import read_stack
 
 
@@ -14,6 +15,7 @@ def stack_settings(root: Path) -> Settings:
     """The checked settings of the running stack.
 
     Raises pulumi.RunError, a line for each problem: `Pulumi.<stack>.yaml:line:column: key: ...`.
+    What `SRE_PLATFORM_LEAVE_OUT` names is not managed in this run.
     """
     config = pulumi.Config(PREFIX.removesuffix(":"))
     given = {}
@@ -25,7 +27,10 @@ def stack_settings(root: Path) -> Settings:
     settings, problems = read_stack(root, pulumi.get_stack(), given)
     if problems or settings is None:
         raise pulumi.RunError("\n".join(map(str, problems)))
-    return settings
+    try:
+        return settings.without(os.environ.get(LEAVE_OUT, ""))
+    except ValueError as error:
+        raise pulumi.RunError(f"{LEAVE_OUT}: {error}") from None
 
 
 def _decoded(value: str) -> Any:

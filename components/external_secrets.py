@@ -5,13 +5,14 @@ from collections.abc import Mapping, Sequence
 
 import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
+from pulumi_kubernetes.core.v1 import ServiceAccount
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from components.metadata import PLATFORM_LABELS, Labels, Place, object_meta
 from components.providers import openbao_address
-from components.shared import SECRET_STORE, Shared
+from components.shared import Shared
 from specs.app import PULL_SECRET
-from specs.settings import STORE_ROLE, Settings
+from specs.settings import SECRET_STORE, STORE_ROLE, Settings
 
 # A Go template with sprig's functions, as the operator runs it (External Secrets: templating v2).
 _DOCKER_CONFIG = (
@@ -26,42 +27,89 @@ _IN_CLUSTER = "https://openbao.openbao.svc.cluster.local:8200"
 _GROUP = "external-secrets.io"
 _VERSIONS = ("v1", "v1beta1")
 
+STORE_KINDS = {"cluster": "ClusterSecretStore", "tenant": "SecretStore"}
+
 
 def cluster_secret_store(
     settings: Settings, shared: Shared, parent: pulumi.Resource
-) -> CustomResource:
-    """`openbao-backend`: where every namespace's ExternalSecrets read from."""
+) -> pulumi.Output[str]:
+    """`openbao-backend`: where every namespace's ExternalSecrets read from; its name."""
     operator = settings.external_secrets
-    login = {
-        "mountPath": shared.auth_mount,
-        "role": STORE_ROLE,
-        "serviceAccountRef": {"name": operator.service_account, "namespace": operator.namespace},
-    }
+    account = {"name": operator.service_account, "namespace": operator.namespace}
+    return _store(
+        "ClusterSecretStore",
+        SECRET_STORE,
+        ObjectMetaArgs(
+            name=SECRET_STORE, labels={"app.kubernetes.io/name": SECRET_STORE, **PLATFORM_LABELS}
+        ),
+        _openbao(settings, shared, STORE_ROLE, account),
+        settings,
+        pulumi.ResourceOptions(parent=parent),
+    )
+
+
+def tenant_secret_store(
+    place: Place, labels: Labels, shared: Shared, settings: Settings
+) -> pulumi.Output[str]:
+    """The team's own `openbao-backend`; its name.
+
+    It logs in as a ServiceAccount of the namespace, and so gets the team's policy, whatever an
+    ExternalSecret asks for.
+    """
+    account = ServiceAccount(
+        place.name(SECRET_STORE),
+        metadata=object_meta(place, SECRET_STORE, labels),
+        automount_service_account_token=False,
+        opts=place.options,
+    )
+    return _store(
+        "SecretStore",
+        place.name(SECRET_STORE),
+        object_meta(place, SECRET_STORE, labels),
+        _openbao(settings, shared, place.team, {"name": account.metadata["name"]}),
+        settings,
+        place.options,
+    )
+
+
+def _store(
+    kind: str,
+    name: str,
+    metadata: ObjectMetaArgs,
+    vault: Mapping[str, object],
+    settings: Settings,
+    options: pulumi.ResourceOptions,
+) -> pulumi.Output[str]:
+    aliases = pulumi.ResourceOptions(aliases=_other_versions(kind, settings))
+    store = CustomResource(
+        name,
+        api_version=_api_version(settings),
+        kind=kind,
+        metadata=metadata,
+        spec={"provider": {"vault": vault}},
+        opts=pulumi.ResourceOptions.merge(options, aliases),
+    )
+    # The plain name, but what uses it waits for the store.
+    return store.urn.apply(lambda _: SECRET_STORE)
+
+
+def _openbao(
+    settings: Settings, shared: Shared, role: str, account: Mapping[str, pulumi.Input[str]]
+) -> Mapping[str, object]:
+    """How the operator reaches OpenBao, and who it logs in as."""
     openbao = settings.openbao
     server = openbao.cluster_address or (
         _IN_CLUSTER if openbao.in_cluster else openbao_address(settings)
     )
     ca_cert = openbao.cluster_ca_cert
-    vault = {
+    login = {"mountPath": shared.auth_mount, "role": role, "serviceAccountRef": account}
+    return {
         "server": server,
         "path": shared.kv_mount,
         "version": "v2",
         "auth": {"kubernetes": login},
         **({"caBundle": base64.b64encode(ca_cert.encode()).decode()} if ca_cert else {}),
     }
-    return CustomResource(
-        SECRET_STORE,
-        api_version=_api_version(settings),
-        kind="ClusterSecretStore",
-        metadata=ObjectMetaArgs(
-            name=SECRET_STORE,
-            labels={"app.kubernetes.io/name": SECRET_STORE, **PLATFORM_LABELS},
-        ),
-        spec={"provider": {"vault": vault}},
-        opts=pulumi.ResourceOptions(
-            parent=parent, aliases=_other_versions("ClusterSecretStore", settings)
-        ),
-    )
 
 
 def app_secret(
@@ -120,7 +168,10 @@ def _external_secret(
         metadata=object_meta(place, name, labels),
         spec={
             "refreshInterval": settings.external_secrets.refresh_interval,
-            "secretStoreRef": {"name": shared.secret_store, "kind": "ClusterSecretStore"},
+            "secretStoreRef": {
+                "name": shared.secret_store,
+                "kind": STORE_KINDS[settings.external_secrets.secret_store],
+            },
             "target": target,
             "data": data,
         },

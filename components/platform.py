@@ -7,7 +7,8 @@ import pulumi_vault as vault
 
 from components.external_secrets import cluster_secret_store
 from components.kubeconfig import ApiServer, api_server
-from components.shared import SECRET_STORE, Shared
+from components.shared import Shared
+from components.token_reviewer import token_reviewer
 from specs.settings import STORE_ROLE, Settings
 
 
@@ -21,17 +22,17 @@ class Platform(pulumi.ComponentResource):
         # Within the cluster OpenBao takes the CA and the token it checks logins with from its pod.
         outside = settings.manage.openbao and not settings.openbao.in_cluster
         server = api_server(settings.kubernetes.context) if outside else None
+        shared_store = settings.external_secrets.secret_store == "cluster"
         super().__init__("sre:platform:Platform", "platform", {}, opts)
         shared = Shared()
         if settings.manage.openbao:
             shared = Shared(
-                kv_mount=_kv_mount(self).path, auth_mount=_kubernetes_auth(server, self)
+                kv_mount=_kv_mount(self).path, auth_mount=_kubernetes_auth(settings, server, self)
             )
-            _store_login(settings, shared, self)
-        if settings.manage.kubernetes:
-            store = cluster_secret_store(settings, shared, self)
-            # The plain name, but known only once the store is there.
-            shared = replace(shared, secret_store=store.urn.apply(lambda _: SECRET_STORE))
+            if shared_store:
+                _store_login(settings, shared, self)
+        if settings.manage.kubernetes and shared_store:
+            shared = replace(shared, secret_store=cluster_secret_store(settings, shared, self))
         self.shared = shared
         self.register_outputs({})
 
@@ -47,8 +48,11 @@ def _kv_mount(parent: pulumi.Resource) -> vault.Mount:
     )
 
 
-def _kubernetes_auth(server: ApiServer | None, parent: pulumi.Resource) -> pulumi.Output[str]:
+def _kubernetes_auth(
+    settings: Settings, server: ApiServer | None, parent: pulumi.Resource
+) -> pulumi.Output[str]:
     """Logins with a ServiceAccount's token, which OpenBao checks with the API server."""
+    reviewer = token_reviewer(parent) if server and settings.manage.kubernetes else None
     backend = vault.AuthBackend(
         "kubernetes",
         type="kubernetes",
@@ -61,6 +65,7 @@ def _kubernetes_auth(server: ApiServer | None, parent: pulumi.Resource) -> pulum
         backend=backend.path,
         kubernetes_host=server.host if server else "https://kubernetes.default.svc",
         kubernetes_ca_cert=server.ca_cert if server else None,
+        token_reviewer_jwt=reviewer,
         disable_local_ca_jwt=server is not None,
         opts=pulumi.ResourceOptions(parent=parent),
     )

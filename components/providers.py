@@ -51,9 +51,17 @@ def _needed(settings: Settings) -> list[tuple[str, str, str | None]]:
             ("HARBOR_USERNAME", "", None),
             ("HARBOR_PASSWORD", "", None),
         ]
-    if settings.manage.openbao:
+    if settings.manage.openbao or _store_needs_address(settings):
         needed.append(("VAULT_ADDR", "sre-platform:openbao.address", settings.openbao.address))
     return needed
+
+
+def _store_needs_address(settings: Settings) -> bool:
+    """Whether this stack makes a secret store that reaches OpenBao where the program does."""
+    makes_one = settings.platform or settings.external_secrets.secret_store == "tenant"
+    openbao = settings.openbao
+    elsewhere = openbao.in_cluster or openbao.cluster_address
+    return settings.manage.kubernetes and makes_one and not elsewhere
 
 
 def _kubernetes(settings: Settings) -> kubernetes.Provider:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pulumi
 
-SECRET_STORE = "openbao-backend"
+from specs.settings import SECRET_STORE
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """A team's place: namespace, quota, network, access, registry project and secrets."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pulumi
 
@@ -59,6 +60,9 @@ class Tenant(pulumi.ComponentResource):
         ]
         rbac.role_bindings(self.team, place)
         labels = team_labels(self.team)
+        if settings.external_secrets.secret_store == "tenant":
+            store = external_secrets.tenant_secret_store(place, labels, self.shared, settings)
+            self.shared = replace(self.shared, secret_store=store)
         if settings.harbor.image_pull_secret:
             self._pull_secrets = [
                 external_secrets.pull_secret(place, labels, self.shared, settings, credentials)

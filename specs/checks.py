@@ -19,7 +19,7 @@ from specs.names import nearest
 from specs.network import check_policy
 from specs.problem import Finding, Loc
 from specs.resources import resolve
-from specs.settings import Settings
+from specs.settings import SECRET_STORE, Settings
 from specs.team import LimitRange, Team
 
 # The six NetworkPolicies of each namespace (guide: Default network rules).
@@ -31,6 +31,9 @@ TENANT_POLICIES = (
     "allow-same-namespace",
     "allow-https-egress",
 )
+
+# Kubernetes' own, and that of the namespace's own SecretStore.
+_ACCOUNTS = ("default", SECRET_STORE)
 
 _NAMESPACE = "the namespace itself"
 
@@ -312,7 +315,7 @@ def _must_stay(budget: PodDisruptionBudget, replicas: int) -> int:
 def _check_objects(team: Team) -> Iterator[Finding]:
     """No two apps, and no app and the tenant itself, make an object of one kind and name."""
     makers = dict.fromkeys((("NetworkPolicy", name) for name in TENANT_POLICIES), _NAMESPACE)
-    makers["ServiceAccount", "default"] = _NAMESPACE
+    makers.update(dict.fromkeys((("ServiceAccount", name) for name in _ACCOUNTS), _NAMESPACE))
     names: set[str] = set()
     for index, app in enumerate(team.apps):
         loc: Loc = ("apps", index, "app", "name")

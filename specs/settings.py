@@ -120,6 +120,12 @@ class ExternalSecretsSettings(Spec):
         "v1",
         description="Version of external-secrets.io in the cluster: v1beta1 up to ESO 0.16.",
     )
+    secret_store: Literal["cluster", "tenant"] = Field(
+        "cluster",
+        description="Which store secrets come through: the shared ClusterSecretStore, which reads "
+        "all teams' (guardrails hold each team to its own), or a SecretStore in each team's "
+        "namespace, which can read no other team's.",
+    )
     refresh_interval: Annotated[
         str, matching(r"([0-9]+[hms])+", "is not a duration; write one of h, m and s, such as 1h")
     ] = Field("1h", description="How often secrets are read again.")
@@ -139,6 +145,12 @@ class IstioSettings(Spec):
 
 
 PREFIX = "sre-platform:"
+
+# Leaves targets out of one run, as in `harbor` or `harbor,openbao`: for servers that lack them.
+LEAVE_OUT = "SRE_PLATFORM_LEAVE_OUT"
+
+# The (Cluster)SecretStore, and the ServiceAccount that a namespace's own store logs in with.
+SECRET_STORE = "openbao-backend"
 
 # Role and policy in OpenBao that External Secrets logs in with.
 STORE_ROLE = "external-secrets"
@@ -185,3 +197,15 @@ class Settings(Spec):
         """Names that are no team's: the platform's namespaces, and what OpenBao and Harbor use."""
         gateways = {gateway.partition("/")[0] for gateway in self.istio.gateways}
         return _RESERVED | gateways | {self.external_secrets.namespace}
+
+    def without(self, targets: str) -> "Settings":
+        """These settings with `targets` (names of `manage`, comma-separated) not managed.
+
+        Raises ValueError for a name that is none.
+        """
+        names = [name.strip() for name in targets.split(",") if name.strip()]
+        for name in names:
+            if name not in Manage.model_fields:
+                raise ValueError(f"'{name}' is no target; use {', '.join(Manage.model_fields)}")
+        manage = self.manage.model_copy(update=dict.fromkeys(names, False))
+        return self.model_copy(update={"manage": manage})

@@ -611,6 +611,11 @@ def test_a_team_named_like_a_shared_registry_project_is_refused(tmp_path: Path) 
             "apps[0].app.name: its ServiceAccount 'default' is made by the namespace itself "
             "already; rename one",
         ),
+        "the service account of the namespace's secret store": (
+            app(name="«openbao-backend"),
+            "apps[0].app.name: its ServiceAccount 'openbao-backend' is made by the namespace "
+            "itself already; rename one",
+        ),
         "the platform's pull secret": (
             app("env: [{name: A, secretRef: «harbor-pull}]"),
             "apps[0].app.env[0].secretRef: 'harbor-pull' is the platform's own secret; "

@@ -9,11 +9,13 @@ import pytest
 
 from tests.conftest import Program
 from tests.program import (
+    AUTH_ROLE,
     CREDENTIAL,
     DEPLOYMENT,
     EXTERNAL_SECRET,
     SECRET_STORE,
     SERVICE_ACCOUNT,
+    TENANT_STORE,
     merged,
     one_of_each,
     team_file,
@@ -195,3 +197,32 @@ def test_the_pull_secret_waits_for_the_credential_where_this_stack_stores_it(
     assert credential in made.one(EXTERNAL_SECRET, PULL).depends_on
     without = program(team_file(), manage={"openbao": False})
     assert without.names(EXTERNAL_SECRET) == [PULL]
+
+
+def test_a_stack_can_give_each_team_a_store_of_its_own(program: Program) -> None:
+    made = program(web_app(DATABASE), externalSecrets={"secretStore": "tenant"})
+    store = made.one(TENANT_STORE, "team-alpha/openbao-backend")
+    assert store.metadata["namespace"] == "team-alpha"
+    login = store.spec["provider"]["vault"]["auth"]["kubernetes"]
+    # The team's role, which its namespace's ServiceAccounts alone may take.
+    assert login["role"] == made.one(AUTH_ROLE, "team-alpha").inputs["roleName"]
+    assert login["serviceAccountRef"] == {"name": "openbao-backend"}
+    account = made.one(SERVICE_ACCOUNT, "team-alpha/openbao-backend")
+    assert account.inputs["automountServiceAccountToken"] is False
+    assert str(account) in store.depends_on
+    for secret in made.all(EXTERNAL_SECRET):
+        assert secret.spec["secretStoreRef"] == {"name": "openbao-backend", "kind": "SecretStore"}
+        assert str(store) in secret.depends_on
+
+
+def test_with_stores_of_the_teams_nobody_may_read_the_secrets_of_all(program: Program) -> None:
+    made = program(web_app(DATABASE), platform=True, externalSecrets={"secretStore": "tenant"})
+    assert made.names(SECRET_STORE) == []
+    assert made.names(AUTH_ROLE) == ["team-alpha"]
+
+
+def test_a_team_s_store_finds_openbao_where_the_program_does(program: Program) -> None:
+    settings = {"externalSecrets": {"secretStore": "tenant"}, "manage": {"openbao": False}}
+    made = program(web_app(), openbao={"inCluster": False}, **settings)
+    store = made.one(TENANT_STORE, "team-alpha/openbao-backend")
+    assert store.spec["provider"]["vault"]["server"] == "https://openbao.invalid"

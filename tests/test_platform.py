@@ -10,12 +10,15 @@ from tests.program import (
     AUTH_BACKEND,
     AUTH_CONFIG,
     AUTH_ROLE,
+    CLUSTER_ROLE_BINDING,
     CREDENTIAL,
     EXTERNAL_SECRET,
     MOUNT,
     PLATFORM,
     POLICY,
+    SECRET,
     SECRET_STORE,
+    SERVICE_ACCOUNT,
     team_file,
     web_app,
 )
@@ -62,7 +65,41 @@ def test_an_openbao_outside_the_cluster_is_told_the_api_server_and_its_ca(
         "kubernetesHost": "https://kubernetes.sandbox.invalid",
         "kubernetesCaCert": "placeholder: nothing connects to this server\n",
         "disableLocalCaJwt": True,
+        "tokenReviewerJwt": "[secret]",
     }
+
+
+def test_an_openbao_outside_the_cluster_checks_logins_as_somebody_who_may_do_just_that(
+    program: Program,
+) -> None:
+    made = program(teams=[], platform=True, openbao={"inCluster": False})
+    name = "openbao-token-reviewer"
+    account = made.one(SERVICE_ACCOUNT, f"kube-system/{name}")
+    assert account.inputs["automountServiceAccountToken"] is False
+    binding = made.one(CLUSTER_ROLE_BINDING, name).inputs
+    assert binding["roleRef"]["name"] == "system:auth-delegator"
+    assert binding["subjects"] == [
+        {"kind": "ServiceAccount", "name": name, "namespace": "kube-system"}
+    ]
+    token = made.one(SECRET, f"kube-system/{name}")
+    assert token.inputs["type"] == "kubernetes.io/service-account-token"
+    assert token.metadata["annotations"] == {"kubernetes.io/service-account.name": name}
+    assert str(account) in token.depends_on
+    assert "data" in token.secret_outputs
+    config = made.one(AUTH_CONFIG, "kubernetes")
+    assert config.unwrapped("tokenReviewerJwt") == "[secret]"
+
+
+def test_an_openbao_in_the_cluster_needs_no_token_of_ours(program: Program) -> None:
+    made = program(teams=[], platform=True)
+    assert made.names(SECRET) == made.names(CLUSTER_ROLE_BINDING) == []
+
+
+def test_without_a_cluster_to_make_it_in_there_is_no_token_reviewer(program: Program) -> None:
+    made = program(
+        teams=[], platform=True, openbao={"inCluster": False}, manage={"kubernetes": False}
+    )
+    assert "tokenReviewerJwt" not in made.one(AUTH_CONFIG, "kubernetes").inputs
 
 
 def test_external_secrets_may_read_what_is_in_the_mount_and_nothing_else(program: Program) -> None:
