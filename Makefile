@@ -2,10 +2,10 @@
 .DEFAULT_GOAL := help
 PYTHON := .venv/bin/python
 
-.PHONY: help setup up preview down test golden docs lock clean
+.PHONY: help setup up preview down servers servers-down test e2e golden docs lock clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z ]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9 -]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 setup:
 	@scripts/setup
@@ -19,12 +19,23 @@ preview: setup ## Show what `make up` would change
 down: setup ## Take everything in the sandbox away again
 	@$(PYTHON) -m sandbox down
 
-test: setup ## Run everything CI runs: lint, format, types, unit tests, engine tests
+servers: setup ## Start real servers on this machine: an API server with controllers, and OpenBao
+	@$(PYTHON) -m sandbox servers
+
+servers-down: setup ## Stop these servers; their data stays
+	@$(PYTHON) -m sandbox servers-down
+
+test: setup ## Run everything CI runs: lint, format, types, tests of units, engine, servers
 	$(PYTHON) -m ruff check
 	$(PYTHON) -m ruff format --check
 	$(PYTHON) -m pyrefly check
-	$(PYTHON) -m pytest -q -rs -m "not engine"
+	$(PYTHON) -m pytest -q -rs -m "not engine and not servers and not e2e"
 	$(PYTHON) -m pytest -q -rs -m engine
+	$(PYTHON) -m pytest -q -rs -m servers
+	$(PYTHON) -m pytest -q -rs -m e2e
+
+e2e: setup ## Run stack `dev` on real servers with Pulumi's official plugins, where they can be had
+	@$(PYTHON) -m pytest -q -rs -m e2e tests/e2e
 
 golden: setup ## Renew the golden files of `./sre render`
 	@UPDATE_GOLDEN=1 $(PYTHON) -m pytest -q tests/test_render.py
@@ -38,6 +49,7 @@ lock: setup ## Renew requirements.lock from requirements.txt and requirements-de
 	  --upgrade --custom-compile-command "make lock" --output-file requirements.lock \
 	  requirements.txt requirements-dev.txt
 
-clean: ## Remove .venv, the sandbox's state and caches
+clean: ## Stop the servers; remove .venv, the sandbox's state and caches
+	@if [ -d .sandbox/servers/pids ]; then scripts/setup && $(PYTHON) -m sandbox servers-down; fi
 	@rm -rf .venv .sandbox .pytest_cache .ruff_cache
 	@find . -name __pycache__ -prune -exec rm -rf {} +

@@ -1,10 +1,13 @@
 """JSON over HTTP, TLS verified unless told otherwise, with errors that fit in a line."""
 
+import ssl
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
+import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
@@ -26,7 +29,8 @@ class RefusedError(Exception):
 class UnreachableError(Exception):
     """No answer at all: nobody there, or a broken connection.
 
-    `untrusted`: somebody is there, with a certificate that cannot be verified.
+    `untrusted`: somebody is there, with a certificate that cannot be verified, or the file with the
+    CA to verify it with cannot be read.
     """
 
     def __init__(self, server: str, why: str, untrusted: bool = False) -> None:
@@ -37,7 +41,8 @@ class UnreachableError(Exception):
 class Http:
     """One server; safe to use from several threads.
 
-    `verify`: a file with the CA's certificates, True for the machine's own, False for no check.
+    `verify`: a file with the CA's certificates, True for the machine's own (or `SSL_CERT_FILE`, as
+    the providers have it), False for no check.
     """
 
     def __init__(
@@ -48,11 +53,15 @@ class Http:
         retries: int = 4,
     ) -> None:
         self.address = address.rstrip("/")
+        if verify is False:  # the caller's choice, and to be told in the caller's words
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         self._session = requests.Session()
-        self._session.verify = str(verify) if isinstance(verify, Path) else verify
+        self._verify = str(verify) if isinstance(verify, Path) else verify and _machine_cas()
         self._session.cert = client_cert
         # Without it a machine's .netrc would replace our Authorization header.
         self._session.auth = lambda request: request
+        # No proxy reaches this machine's own servers; the Go clients leave it out by themselves.
+        self._session.trust_env = urlsplit(address).hostname not in ("127.0.0.1", "localhost")
         retry = Retry(
             retries,
             redirect=0,
@@ -74,9 +83,9 @@ class Http:
         query: Mapping[str, str] | None = None,
         content_type: str = "application/json",
     ) -> Any:
-        """The decoded answer, None for an empty one.
+        """The decoded answer; None for an empty one, text where it is no JSON (`ok` of `/readyz`).
 
-        Raises RefusedError for a status of 400 and above, UnreachableError where there is none.
+        Raises RefusedError for a status of 300 and above, UnreachableError where there is none.
         """
         try:
             response = self._session.request(
@@ -87,15 +96,32 @@ class Http:
                 headers={**headers, **({"Content-Type": content_type} if body is not None else {})},
                 timeout=TIMEOUT,
                 allow_redirects=False,
+                # Not the session's: that one gives way to REQUESTS_CA_BUNDLE.
+                verify=self._verify,
             )
         except requests.exceptions.SSLError as error:
             why = "shows a certificate that cannot be verified" + _detail(error)
             raise UnreachableError(self.address, why, untrusted=True) from None
         except requests.exceptions.RequestException as error:
             raise UnreachableError(self.address, "does not answer" + _detail(error)) from None
-        if response.status_code >= 400:
+        except OSError as error:  # of a file that `verify` or `client_cert` names
+            why = f"cannot be verified: {error}"
+            raise UnreachableError(self.address, why, untrusted=True) from None
+        except UnicodeError:
+            why = "cannot be asked: the credential holds characters that no header may"
+            raise UnreachableError(self.address, why) from None
+        if response.status_code >= 300:
             raise RefusedError(self.address, response.status_code, _reason(response))
-        return response.json() if response.content else None
+        try:
+            return response.json() if response.content else None
+        except ValueError:
+            return response.text
+
+
+def _machine_cas() -> str | bool:
+    """The CAs that this machine trusts; those that Python's packages bring, where it has none."""
+    paths = ssl.get_default_verify_paths()
+    return paths.cafile or paths.capath or True
 
 
 def _detail(error: Exception) -> str:

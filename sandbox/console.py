@@ -23,6 +23,11 @@ def say(line: str, passing: bool = False) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def passing_every() -> int:
+    """Seconds from one passing line of a long job to the next."""
+    return 1 if sys.stdout.isatty() else 15
+
+
 def complain(line: str) -> None:
     """Print a line on stderr."""
     print(line, file=sys.stderr, flush=True)

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from cli.record import record
+from sandbox.servers.keys import Keys
 from specs.settings import PREFIX
 from tests.program import ROOT, TEAMS, Made
 
@@ -65,6 +66,24 @@ def everything(program: Program) -> Made:
         openbao={"oidcAccessor": "auth_oidc_1a2b3c4d"},
         harbor={"sharedProjects": ["base-images"]},
     )
+
+
+@pytest.fixture(scope="session")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
+    """A CA, and the certificate of servers on this machine."""
+    return _made_keys(tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def other_keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
+    """Those of another CA."""
+    return _made_keys(tmp_path_factory)
+
+
+def _made_keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
+    made = Keys(tmp_path_factory.mktemp("keys"))
+    made.make()
+    return made
 
 
 def _write(team_files: tuple[str, ...], folder: Path) -> None:

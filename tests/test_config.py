@@ -1,5 +1,6 @@
 """The settings of a run: the stack's, and what the environment leaves out of them."""
 
+import asyncio
 import contextvars
 import json
 from typing import Any
@@ -24,7 +25,7 @@ class NoServers(mocks.Mocks):
 def settings_with(leave_out: str, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.setenv(LEAVE_OUT, leave_out)
 
-    def settings() -> Settings:
+    async def settings() -> Settings:
         mocks.set_mocks(NoServers(), stack="dev")
         config = {"teams": "*", "kubernetes": {"clusterIdentifier": "test"}}
         set_all_config(
@@ -33,7 +34,7 @@ def settings_with(leave_out: str, monkeypatch: pytest.MonkeyPatch) -> Settings:
         return stack_settings(ROOT)
 
     # The SDK keeps its state in context variables.
-    return contextvars.Context().run(settings)
+    return contextvars.Context().run(lambda: asyncio.run(settings()))
 
 
 @pytest.mark.parametrize(

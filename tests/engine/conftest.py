@@ -1,120 +1,12 @@
 """Runs the checkout on Pulumi's engine through the sandbox, as `make up` does, in a copy of it."""
 
-import json
-import os
-import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-LEFT_OUT = shutil.ignore_patterns(".venv", ".sandbox", ".git", "__pycache__", ".*_cache", "tests")
-
-# A line of Pulumi's display: what happened, to which type, by which name.
-_STEP = re.compile(r"^ (?P<sign>[+~-]|[+-]{2}) +(?P<type>\S+:\S+:\S+) (?P<name>\S+) (?P<word>\w+)")
-
-
-@dataclass(frozen=True)
-class Run:
-    """One `make up`, `make preview` or `make down`: exit code and everything it printed."""
-
-    code: int
-    output: str
-
-    def steps(self, word: str) -> set[str]:
-        """`type name` of each resource that was `created`, `updated`, `deleted`, ..."""
-        found = (_STEP.match(line) for line in self.output.splitlines())
-        return {
-            f"{step['type'].rpartition(':')[2]} {step['name']}"
-            for step in found
-            if step and step["word"] == word
-        }
-
-    def count(self, word: str) -> int:
-        """How many resources the summary says were `created`, `unchanged`, `to update`, ..."""
-        match = re.search(rf"^ +(?:\S+ )?(\d+) {word}$", self.output, re.MULTILINE)
-        return int(match[1]) if match else 0
-
-
-class Checkout:
-    """A copy of the checkout with a sandbox of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        shutil.copytree(ROOT, folder, ignore=LEFT_OUT)
-        self.folder = folder
-        self.as_copied = self.files()
-
-    def files(self) -> dict[str, bytes]:
-        """Every file but the sandbox's and Python's own, and what is in it."""
-        return {
-            str(file.relative_to(self.folder)): file.read_bytes()
-            for file in self.folder.rglob("*")
-            if file.is_file() and not {".sandbox", "__pycache__"} & set(file.parts)
-        }
-
-    def start(self, command: str) -> subprocess.Popen[str]:
-        """A run in a process group of its own, as a terminal would start it."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "sandbox", command],
-            cwd=self.folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            process_group=0,
-            env={**os.environ, "NO_COLOR": "1"},
-        )
-
-    def run(self, command: str) -> Run:
-        process = self.start(command)
-        output, _ = process.communicate(timeout=300)
-        return Run(process.returncode, output)
-
-    def up(self) -> Run:
-        """`make up`, which must succeed."""
-        run = self.run("up")
-        assert run.code == 0, run.output
-        return run
-
-    def edit(self, file: str, old: str, new: str) -> None:
-        path = self.folder / file
-        text = path.read_text(encoding="utf-8")
-        assert old in text, f"{old!r} is not in {file}"
-        path.write_text(text.replace(old, new), encoding="utf-8")
-
-    def restore(self, file: str) -> None:
-        shutil.copyfile(ROOT / file, self.folder / file)
-
-    def state(self) -> str:
-        """The state file, as it is on disk."""
-        return self._state_file().read_text(encoding="utf-8")
-
-    def resources(self) -> list[dict[str, Any]]:
-        return json.loads(self.state())["checkpoint"]["latest"].get("resources") or []
-
-    def names(self) -> set[str]:
-        """`type name` of all that the state records, but for providers and components."""
-        return {
-            f"{resource['type'].rpartition(':')[2]} {resource['urn'].rpartition('::')[2]}"
-            for resource in self.resources()
-            if resource["type"].partition(":")[0] in ("kubernetes", "harbor", "vault")
-        }
-
-    def cluster(self) -> dict[str, Any]:
-        """What each Kubernetes object of the state was last asked to be."""
-        return {
-            resource["urn"]: resource["inputs"]
-            for resource in self.resources()
-            if resource["type"].startswith("kubernetes:")
-        }
-
-    def _state_file(self) -> Path:
-        return self.folder / ".sandbox/state/.pulumi/stacks/sre-platform/dev.json"
+from tests.checkouts import ROOT, Checkout, Run
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from tests.engine.conftest import Checkout
+from tests.checkouts import Checkout
 
 pytestmark = pytest.mark.engine
 

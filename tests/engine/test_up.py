@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.engine.conftest import Checkout, Run
+from tests.checkouts import Checkout, Run
 
 pytestmark = pytest.mark.engine
 

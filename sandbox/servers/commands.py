@@ -1,0 +1,182 @@
+"""`make servers` and `make servers-down`."""
+
+import fcntl
+import os
+import shlex
+import time
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from clients.http import Http, RefusedError, UnreachableError
+from clients.kubernetes import Cluster
+from clients.openbao import OpenBao
+from sandbox.binaries import server_binaries
+from sandbox.console import INTERRUPTED, UserError, complain, say
+from sandbox.servers import openbao, parts, platform, record
+from sandbox.servers.parts import Parts
+from sandbox.servers.processes import Interrupts, Process, stop
+
+T = TypeVar("T")
+
+ROOT = Path(__file__).parents[2]
+READY_WITHIN = 90  # seconds, for each step; on an idle machine all of them take twelve
+NOTHING = "No servers run here."
+
+
+class ServerError(Exception):
+    """A server that does not do its part."""
+
+    def __init__(self, process: Process, why: str) -> None:
+        super().__init__(f"{process.name} {why}")
+        self.log = process.log
+        self.last_lines = process.last_lines()
+
+
+def run(command: str, root: Path = ROOT) -> int:
+    """Run "servers" or "servers-down" in a checkout; the exit code. Why it failed has been said."""
+    folder = root.resolve() / record.FOLDER
+    if command == "servers-down" and not folder.exists():
+        say(NOTHING)
+        return 0
+    try:
+        with Interrupts() as interrupts, _locked(folder):
+            COMMANDS[command](Fleet(folder, interrupts))
+    except UserError as error:
+        complain(str(error))
+        return 1
+    except ServerError as error:
+        complain(f"{error}; all servers are stopped. The end of {error.log}:")
+        for line in error.last_lines:
+            complain(f"  {line}")
+        return 1
+    except KeyboardInterrupt:
+        complain("Interrupted; what was started has been stopped.")
+        return INTERRUPTED
+    return 0
+
+
+class Fleet:
+    """The servers of a checkout, whose lock is held."""
+
+    def __init__(self, folder: Path, interrupts: Interrupts) -> None:
+        self.folder = folder
+        self._interrupts = interrupts
+        self.parts = Parts(folder)
+        self._processes = {name: Process(folder, name) for name in parts.ALL}
+        self._expected: list[str] = []
+
+    def running(self) -> list[str]:
+        return [name for name, process in self._processes.items() if process.pid]
+
+    def start(self) -> None:
+        """Start those that do not run and wait for all to be ready; if that fails, stop all."""
+        self.parts.prepare(keep_ports=bool(self.running()))
+        commands = self.parts.commands(server_binaries())
+        try:
+            self._launch(parts.STORES, commands)
+            self._await(parts.ETCD, self._says_ok(parts.ETCD, "health"))
+            token = self._await(parts.OPENBAO, self._unseal)
+            self._await(parts.API_SERVER, self._says_ok(parts.API_SERVER, "readyz"))
+            self._launch(parts.CONTROLLERS, commands)
+            self._await(parts.API_SERVER, lambda: platform.furnish(self._cluster()))
+            for name in (parts.CONTROLLER_MANAGER, parts.SCHEDULER):
+                self._await(name, self._says_ok(name, "healthz"))
+            self._await(parts.KWOK, lambda: platform.check(self._cluster()))
+            record.write(self.folder, self.parts.address(parts.OPENBAO), token)
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Those that use others go first: so all end at once."""
+        with self._interrupts.held():
+            record.environment_file(self.folder).unlink(missing_ok=True)
+            for names in ((*parts.CONTROLLERS, parts.OPENBAO), (parts.API_SERVER,), (parts.ETCD,)):
+                stop(self._processes[name] for name in names)
+
+    def _launch(self, names: Iterable[str], commands: dict[str, parts.Command]) -> None:
+        environment = {"PATH": os.defpath, "HOME": str(self.folder)}  # no settings of the user's
+        for name in names:
+            process = self._processes[name]
+            if not process.pid:
+                say(f"Starting {name} ...", passing=True)
+                try:
+                    with self._interrupts.held():
+                        process.start(commands[name], environment)
+                except OSError as error:
+                    raise ServerError(process, f"cannot be run ({error.strerror})") from None
+            self._expected.append(name)
+
+    def _await(self, name: str, ask: Callable[[], T]) -> T:
+        """What `ask` answers, once it does; raises ServerError if a server ends or time is up."""
+        deadline = time.monotonic() + READY_WITHIN
+        while True:
+            for expected in self._expected:
+                if not self._processes[expected].pid:
+                    raise ServerError(self._processes[expected], "has ended")
+            try:
+                return ask()
+            except (RefusedError, UnreachableError, platform.UnsettledError) as error:
+                why = error
+            if time.monotonic() > deadline:
+                raise ServerError(self._processes[name], f"is not ready: {why}")
+            time.sleep(0.1)
+
+    def _says_ok(self, name: str, path: str) -> Callable[[], object]:
+        keys = self.parts.keys
+        cert = (str(keys.server_cert), str(keys.server_key))  # etcd asks for it
+        http = Http(self.parts.address(name), keys.ca_cert, cert, retries=0)
+        return lambda: http.call("GET", path, {})
+
+    def _unseal(self) -> str:
+        address = self.parts.address(parts.OPENBAO)
+        server = OpenBao(address, None, self.parts.keys.ca_cert, retries=0)
+        return openbao.unseal(server, self.folder / "keys" / "openbao-root.json")
+
+    def _cluster(self) -> Cluster:
+        """Afresh: one remembers which kinds are served."""
+        return Cluster(kubeconfig=self.parts.kubeconfig, retries=0)
+
+
+def up(fleet: Fleet) -> None:
+    """Start what does not run, and say how to reach it."""
+    began = time.monotonic()
+    before = set(fleet.running())
+    fleet.start()
+    started = [name for name in parts.ALL if name not in before]
+    if not started:
+        say("The servers run already.")
+    else:
+        again = "again " if before else ""
+        say(f"Started {again}{', '.join(started)} in {time.monotonic() - began:.0f} s.")
+    say(f"  KUBECONFIG={fleet.parts.kubeconfig}")
+    say(f"  BAO_ADDR={fleet.parts.address(parts.OPENBAO)}")
+    file = shlex.quote(str(record.environment_file(fleet.folder)))
+    say(f"For kubectl, bao and pulumi in this shell: . {file}")
+
+
+@contextmanager
+def _locked(folder: Path) -> Generator[None]:
+    """Hold the lock on the checkout's servers, with the folder made; waits for who has it."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (folder / "lock").open("a", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("Waiting for another `make servers` or `make servers-down` here to end ...")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def down(fleet: Fleet) -> None:
+    """Stop what runs; its data stays."""
+    running = fleet.running()
+    fleet.stop()
+    say(
+        f"Stopped {', '.join(running)}; their data stays in {fleet.folder}." if running else NOTHING
+    )
+
+
+COMMANDS: dict[str, Callable[[Fleet], None]] = {"servers": up, "servers-down": down}

@@ -1,0 +1,177 @@
+"""The servers: their names, ports, files and command lines."""
+
+import json
+import random
+import socket
+import sysconfig
+from collections.abc import Sequence
+from pathlib import Path
+
+from sandbox.binaries import ServerBinaries
+from sandbox.servers import keys
+from sandbox.servers.record import write_private
+
+ETCD = "etcd"
+OPENBAO = "openbao"
+API_SERVER = "kube-apiserver"
+CONTROLLER_MANAGER = "kube-controller-manager"
+SCHEDULER = "kube-scheduler"
+KWOK = "kwok"
+
+STORES = (ETCD, OPENBAO, API_SERVER)
+CONTROLLERS = (CONTROLLER_MANAGER, SCHEDULER, KWOK)
+ALL = STORES + CONTROLLERS
+
+ETCD_PEER = "etcd-peer"
+OPENBAO_PEER = "openbao-peer"
+LISTENERS = (ETCD, ETCD_PEER, OPENBAO, OPENBAO_PEER, API_SERVER, CONTROLLER_MANAGER, SCHEDULER)
+
+# Below the ports that systems hand out to clients, and those of NodePort Services: a server that
+# was stopped finds its own free again.
+PORTS = range(20000, 30000)
+
+BAO = Path(sysconfig.get_path("scripts"), "bao")  # as its package installs it
+
+Command = Sequence[str | Path]
+
+
+class Parts:
+    """What is particular to a checkout's servers, kept in `folder` from one start to the next."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.keys = keys.Keys(folder)
+        self.kubeconfig = folder / "kubeconfig"
+        self.ports: dict[str, int] = {}
+
+    def address(self, listener: str) -> str:
+        return f"https://127.0.0.1:{self.ports[listener]}"
+
+    def prepare(self, keep_ports: bool) -> None:
+        """Write all that they read. A port that is taken is changed, unless others rely on it."""
+        file = self.folder / "ports.json"
+        known: dict[str, int] = json.loads(file.read_text("utf-8")) if file.exists() else {}
+        self.ports = {
+            name: port if (port := known.get(name)) and (keep_ports or _free(port)) else _pick()
+            for name in LISTENERS
+        }
+        write_private(file, json.dumps(self.ports))
+        self.keys.make()
+        for path, user in (
+            (self.kubeconfig, keys.ADMIN),
+            (self._kubeconfig(CONTROLLER_MANAGER), keys.CONTROLLER_MANAGER),
+            (self._kubeconfig(SCHEDULER), keys.SCHEDULER),
+            (self._kubeconfig(KWOK), keys.KWOK),
+        ):
+            self.keys.write_kubeconfig(path, user, self.address(API_SERVER))
+        data = self.folder / OPENBAO
+        data.mkdir(mode=0o700, exist_ok=True)
+        listener = {
+            "address": f"127.0.0.1:{self.ports[OPENBAO]}",
+            "cluster_address": f"127.0.0.1:{self.ports[OPENBAO_PEER]}",
+            "tls_cert_file": str(self.keys.server_cert),
+            "tls_key_file": str(self.keys.server_key),
+        }
+        configuration = {
+            "storage": {"raft": {"path": str(data), "node_id": "sandbox"}},
+            "listener": {"tcp": listener},
+            "api_addr": self.address(OPENBAO),
+            "cluster_addr": self.address(OPENBAO_PEER),
+        }
+        write_private(self._openbao_configuration, json.dumps(configuration))
+
+    def commands(self, binaries: ServerBinaries) -> dict[str, Command]:
+        """How each of them is started."""
+        cert, key, ca_cert = self.keys.server_cert, self.keys.server_key, self.keys.ca_cert
+        peer = self.address(ETCD_PEER)
+        return {
+            ETCD: [
+                binaries.etcd,
+                "--name=sandbox",
+                f"--data-dir={self.folder / ETCD}",
+                f"--listen-client-urls={self.address(ETCD)}",
+                f"--advertise-client-urls={self.address(ETCD)}",
+                f"--listen-peer-urls={peer}",
+                f"--initial-advertise-peer-urls={peer}",
+                f"--initial-cluster=sandbox={peer}",
+                # It holds every Secret in the clear: only who has our certificate may ask.
+                "--client-cert-auth",
+                f"--cert-file={cert}",
+                f"--key-file={key}",
+                f"--trusted-ca-file={ca_cert}",
+                "--peer-client-cert-auth",
+                f"--peer-cert-file={cert}",
+                f"--peer-key-file={key}",
+                f"--peer-trusted-ca-file={ca_cert}",
+                "--unsafe-no-fsync",  # a power cut may cost a sandbox its data, a crash does not
+            ],
+            OPENBAO: [BAO, "server", f"-config={self._openbao_configuration}"],
+            API_SERVER: [
+                binaries.kube_apiserver,
+                f"--etcd-servers={self.address(ETCD)}",
+                f"--etcd-cafile={ca_cert}",
+                f"--etcd-certfile={cert}",
+                f"--etcd-keyfile={key}",
+                *self._listens(API_SERVER),
+                f"--token-auth-file={self.keys.tokens}",
+                "--authorization-mode=RBAC",
+                "--enable-admission-plugins=NodeRestriction",
+                "--allow-privileged",  # as clusters have it: what may be privileged, policies say
+                "--endpoint-reconciler-type=none",
+                "--service-cluster-ip-range=10.96.0.0/16",
+                "--service-account-issuer=https://kubernetes.default.svc",
+                f"--service-account-key-file={self.keys.service_account_public_key}",
+                f"--service-account-signing-key-file={self.keys.service_account_key}",
+            ],
+            CONTROLLER_MANAGER: [
+                binaries.kube_controller_manager,
+                f"--kubeconfig={self._kubeconfig(CONTROLLER_MANAGER)}",
+                *self._listens(CONTROLLER_MANAGER),
+                "--leader-elect=false",
+                "--use-service-account-credentials",
+                f"--service-account-private-key-file={self.keys.service_account_key}",
+                f"--root-ca-file={ca_cert}",
+            ],
+            SCHEDULER: [
+                binaries.kube_scheduler,
+                f"--kubeconfig={self._kubeconfig(SCHEDULER)}",
+                *self._listens(SCHEDULER),
+                "--leader-elect=false",
+            ],
+            KWOK: [
+                binaries.kwok,
+                f"--kubeconfig={self._kubeconfig(KWOK)}",
+                f"--config={Path(__file__).with_name('stages.yaml')}",
+                "--manage-all-nodes",
+                "--node-lease-duration-seconds=40",
+            ],
+        }
+
+    def _listens(self, listener: str) -> Command:
+        return (
+            "--bind-address=127.0.0.1",
+            f"--secure-port={self.ports[listener]}",
+            f"--tls-cert-file={self.keys.server_cert}",
+            f"--tls-private-key-file={self.keys.server_key}",
+        )
+
+    def _kubeconfig(self, part: str) -> Path:
+        return self.folder / "keys" / f"{part}.kubeconfig"
+
+    @property
+    def _openbao_configuration(self) -> Path:
+        return self.folder / "keys" / "openbao.json"
+
+
+def _pick() -> int:
+    return next(port for port in random.sample(PORTS, len(PORTS)) if _free(port))
+
+
+def _free(port: int) -> bool:
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do
+        try:
+            listener.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True

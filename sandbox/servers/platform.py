@@ -1,0 +1,68 @@
+"""Readies the cluster as a platform team would have: definitions, roles, namespaces, a node."""
+
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+from clients.kubernetes import Cluster, Object
+
+DEFINITIONS = Path(__file__).parents[1] / "crds"
+OBJECTS = Path(__file__).with_name("platform.yaml")
+MANAGER = "sre-sandbox"
+NOT_READY = "node.kubernetes.io/not-ready"
+
+
+class UnsettledError(Exception):
+    """The cluster's controllers have not done their part yet; says which."""
+
+
+def furnish(cluster: Cluster) -> None:
+    """Make what is not there; what is there stays as it is.
+
+    Raises RefusedError while the API server does not serve a new definition yet.
+    """
+    definitions, objects = _documents()
+    _make(cluster, definitions)
+    for definition in definitions:
+        spec = definition["spec"]
+        for version in spec["versions"]:
+            cluster.path(f"{spec['group']}/{version['name']}", spec["names"]["kind"])
+    _make(cluster, objects)
+
+
+def check(cluster: Cluster) -> None:
+    """Raises UnsettledError until the controllers have done their part: pods can be made and run,
+    and teams have their rights."""
+    node = cluster.get("v1", "Node", None, "sandbox") or {}
+    conditions = {c["type"]: c["status"] for c in node.get("status", {}).get("conditions", [])}
+    taints = {taint["key"] for taint in node.get("spec", {}).get("taints", [])}
+    if conditions.get("Ready") != "True" or NOT_READY in taints:
+        raise UnsettledError("no node takes pods")
+    namespaces = {
+        each["metadata"]["name"]
+        for each in cluster.list("v1", "Namespace")
+        if each["status"]["phase"] == "Active"
+    }
+    accounts = [each["metadata"] for each in cluster.list("v1", "ServiceAccount")]
+    if without := namespaces - {a["namespace"] for a in accounts if a["name"] == "default"}:
+        raise UnsettledError(f"no default ServiceAccount in {', '.join(sorted(without))}")
+    edit = cluster.get("rbac.authorization.k8s.io/v1", "ClusterRole", None, "edit") or {}
+    granted = {group for rule in edit.get("rules") or [] for group in rule.get("apiGroups", [])}
+    if not {each["spec"]["group"] for each in _documents()[0]} <= granted:
+        raise UnsettledError("the ClusterRole edit lacks the custom resources")
+
+
+def _make(cluster: Cluster, objects: list[Object]) -> None:
+    for object in objects:
+        metadata = object["metadata"]
+        kind = object["apiVersion"], object["kind"]
+        if cluster.get(*kind, metadata.get("namespace"), metadata["name"]) is None:
+            cluster.apply(object, MANAGER)
+
+
+@cache
+def _documents() -> tuple[list[Object], list[Object]]:
+    """The definitions, and the other objects."""
+    definitions = [yaml.safe_load(file.read_text("utf-8")) for file in DEFINITIONS.glob("*.yaml")]
+    return definitions, list(yaml.safe_load_all(OBJECTS.read_text("utf-8")))
