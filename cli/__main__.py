@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from cli.validate import validate
-from specs.fleet import TeamsFolder
+from specs.fleet import TeamsFolder, load_stack
 from specs.problem import Problem
+from specs.settings import LEAVE_OUT, Settings
 from specs.stack import read_stack, stack_names
 
 ROOT = Path(__file__).parent.parent
@@ -30,7 +31,11 @@ def main(argv: list[str] | None = None) -> int:
             return _fail(problems)
         print(f"{checked} team {'file' if checked == 1 else 'files'} checked, nothing wrong.")
         return 0
-    # Rendering loads the SDKs, which takes longer than a whole validation.
+    # What follows loads the SDKs, which takes longer than a whole validation.
+    if arguments.command == "doctor":
+        return _doctor(arguments.stack, settings, folder)
+    if arguments.command == "isolation":
+        return _isolation(settings, folder, arguments.format, arguments.write_docs)
     from cli.render import render
 
     problems, written = render(ROOT, arguments.stack, settings, folder, Path(arguments.out))
@@ -38,6 +43,29 @@ def main(argv: list[str] | None = None) -> int:
         return _fail(problems)
     print(f"{written} objects written to {arguments.out}.")
     return 0
+
+
+def _doctor(stack: str, settings: Settings, folder: TeamsFolder) -> int:
+    from doctor.stack import doctor
+
+    try:
+        problems, report = doctor(ROOT, stack, settings, folder)
+    except ValueError as error:
+        print(f"{LEAVE_OUT}: {error}", file=sys.stderr)
+        return 1
+    if report is None:
+        return _fail(problems)
+    print(report)
+    return 1 if report.failed else 0
+
+
+def _isolation(settings: Settings, folder: TeamsFolder, form: str, write_docs: bool) -> int:
+    from cli.isolation import isolation
+
+    fleet = load_stack(folder, settings)
+    if fleet.problems:
+        return _fail(fleet.problems)
+    return isolation(ROOT, fleet.teams, settings, form, write_docs)
 
 
 def _folder(tenants: str) -> TeamsFolder:
@@ -64,7 +92,8 @@ def _parser() -> argparse.ArgumentParser:
         "--stack", metavar="NAME", default="dev", help="stack whose settings apply (default: dev)"
     )
     parser = argparse.ArgumentParser(
-        prog="./sre", description="Works on team files without an engine or a server."
+        prog="./sre",
+        description="Checks and renders team files, and looks after a stack's servers.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     check = commands.add_parser(
@@ -89,6 +118,37 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         required=True,
         help="where to write: a new or empty folder, or an earlier render, which is replaced",
+    )
+    commands.add_parser(
+        "doctor",
+        parents=[shared],
+        help="see whether a stack's servers have what it needs",
+        description="Asks the servers of a stack for what `pulumi up` needs of them, and changes "
+        "nothing: reachable, verified, permissions, what must be there. Addresses and credentials "
+        "come from where the program takes them. A line a check, and what to do about each that "
+        "fails; the exit code is 1 if one does.",
+        epilog="example: ./sre doctor --stack team-alpha",
+    )
+    matrix = commands.add_parser(
+        "isolation",
+        parents=[shared],
+        help="show on the servers of `make servers` that teams are kept apart",
+        description="Asks the servers of `make servers`, after `make up`, for what each may have "
+        "and what not, as a developer, a viewer, an app and a robot of each team and as anybody: "
+        "who, what, what is expected, what was seen. Nothing is changed; the exit code is 1 if "
+        "anything differs.",
+        epilog="example: ./sre isolation --format markdown",
+    )
+    matrix.add_argument(
+        "--format",
+        choices=("text", "markdown"),
+        default="text",
+        help="text, a line for each caller (default), or markdown, a line for each kind of caller",
+    )
+    matrix.add_argument(
+        "--write-docs",
+        action="store_true",
+        help="renew the table in docs/isolation.md, if all is as expected",
     )
     return parser
 

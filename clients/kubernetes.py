@@ -1,11 +1,16 @@
 """An API server, as the kubeconfig describes it."""
 
 import copy
-from collections.abc import Mapping
+import logging
+import os
+import re
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 from urllib.parse import quote
 
+import yaml
 from kubernetes.client import Configuration
 from kubernetes.config import ConfigException, load_kube_config
 
@@ -13,6 +18,9 @@ from clients.http import Http, RefusedError
 
 Object = dict[str, Any]
 CONFLICTS = 5
+mistaken = re.compile(
+    r"failed to (?:create typed patch|convert new) object \(.*?\).*?: (.*?)(?:, got .*)?$"
+)
 
 
 class KubeconfigError(Exception):
@@ -37,14 +45,12 @@ class Cluster:
         Raises KubeconfigError.
         """
         configuration = Configuration()
-        try:
-            load_kube_config(
-                str(kubeconfig) if kubeconfig else None, context, client_configuration=configuration
-            )
-        except (ConfigException, OSError) as error:
-            raise KubeconfigError(" ".join(str(error).split())) from None
+        with _complaints() as complaints:
+            _load(kubeconfig, context, configuration)
         ca_cert, cert = configuration.ssl_ca_cert, configuration.cert_file
-        token = configuration.get_api_key_with_prefix("authorization")
+        token = configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
+        if complaints and not (token or cert):
+            raise KubeconfigError("the kubeconfig's credential plugin fails")
         self.verified = bool(configuration.verify_ssl)
         self._verify = (Path(ca_cert) if ca_cert else True) if self.verified else False
         self._http = Http(
@@ -153,6 +159,8 @@ class Cluster:
                 )
                 return applied
             except RefusedError as refusal:
+                if mistake := _mistake(refusal):
+                    raise RefusedError(self.address, 422, mistake) from None
                 if refusal.status != 409 or attempt == CONFLICTS - 1:
                     raise
         raise AssertionError("not reached")
@@ -196,6 +204,43 @@ class Cluster:
         }
         answer = self.call("POST", "apis/authorization.k8s.io/v1/selfsubjectaccessreviews", review)
         return bool(answer["status"]["allowed"])
+
+
+def _load(kubeconfig: Path | None, context: str | None, configuration: Configuration) -> None:
+    # The package reads KUBECONFIG once, as it is imported.
+    listed = str(kubeconfig or os.environ.get("KUBECONFIG") or "~/.kube/config")
+    try:
+        load_kube_config(listed, context, client_configuration=configuration)
+    except (ConfigException, OSError) as error:
+        raise KubeconfigError(" ".join(str(error).split())) from None
+    except (yaml.YAMLError, ValueError, TypeError, AttributeError, LookupError):
+        # Their words may quote the file, credentials and all.
+        raise KubeconfigError("the kubeconfig is not one: wrong YAML or a wrong value") from None
+
+
+@contextmanager
+def _complaints() -> Generator[list[logging.LogRecord]]:
+    """What is logged as an error meanwhile, and not shown: a plugin's words may hold a secret.
+
+    The kubernetes package logs that a credential plugin failed, and goes on as anonymous.
+    """
+    records: list[logging.LogRecord] = []
+    handler = logging.Handler(logging.ERROR)
+    handler.emit = records.append  # type: ignore[method-assign]
+    logging.root.addHandler(handler)
+    try:
+        yield records
+    finally:
+        logging.root.removeHandler(handler)
+
+
+def _mistake(refusal: RefusedError) -> str | None:
+    """What is wrong with an applied object where the server speaks of an internal error.
+
+    That is how it answers to a misspelt field or a value of another type; the value is left out.
+    """
+    match = mistaken.match(refusal.reason) if refusal.status == 500 else None
+    return match[1] if match else None
 
 
 def _query(dry_run: bool) -> dict[str, str]:

@@ -39,6 +39,12 @@ class OpenBao:
             other._headers["X-Vault-Token"] = token
         return other
 
+    def in_root(self) -> Self:
+        """The same, in the root namespace, which alone knows of the server as a whole."""
+        other = copy.copy(self)
+        other._headers = {k: v for k, v in self._headers.items() if k != "X-Vault-Namespace"}
+        return other
+
     def call(self, method: str, path: str, body: object = None) -> Any:
         """`path` is without `v1/`. Raises RefusedError and UnreachableError, as all methods do."""
         return self._http.call(method, f"v1/{path}", self._headers, body)

@@ -12,6 +12,11 @@ from specs.team import Team
 
 Labels = dict[str, str]
 
+# On a Namespace, what makes it a team's.
+TEAM_LABEL = "sre.io/team"
+# On a team's Namespace: the hosts of the team's file, joined by commas.
+HOSTS_ANNOTATION = "sre.io/hosts"
+
 # Labels of everything this program makes in a cluster.
 PLATFORM_LABELS = {
     "app.kubernetes.io/managed-by": "pulumi",
@@ -54,7 +59,7 @@ class Place:
 
 def team_labels(team: Team) -> Labels:
     """Labels of what belongs to the team as a whole."""
-    return {"app.kubernetes.io/name": team.name, "sre.io/team": team.name, **PLATFORM_LABELS}
+    return {"app.kubernetes.io/name": team.name, TEAM_LABEL: team.name, **PLATFORM_LABELS}
 
 
 def app_selector(app: BaseApp) -> Labels:
@@ -67,7 +72,7 @@ def app_labels(team: Team, app: BaseApp) -> Labels:
     return {
         **app_selector(app),
         "app.kubernetes.io/version": _label_value(app.app.image.tag),
-        "sre.io/team": team.name,
+        TEAM_LABEL: team.name,
         **PLATFORM_LABELS,
     }
 

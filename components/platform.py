@@ -6,6 +6,7 @@ import pulumi
 import pulumi_vault as vault
 
 from components.external_secrets import cluster_secret_store
+from components.guardrails import guardrails
 from components.kubeconfig import ApiServer, api_server
 from components.shared import Shared
 from components.token_reviewer import token_reviewer
@@ -31,6 +32,8 @@ class Platform(pulumi.ComponentResource):
             )
             if shared_store:
                 _store_login(settings, shared, self)
+        if settings.manage.kubernetes:
+            guardrails(settings, self)
         if settings.manage.kubernetes and shared_store:
             shared = replace(shared, secret_store=cluster_secret_store(settings, shared, self))
         self.shared = shared

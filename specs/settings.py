@@ -10,7 +10,8 @@ from specs.base import Label, Spec, checked, matching
 from specs.names import check_dns_label
 
 
-def _check_url(value: str) -> None:
+def check_url(value: str) -> None:
+    """Raises ValueError, "what is wrong; what to do"."""
     scheme, _, host = value.partition("://")
     if "@" in value:  # not shown: a password may stand before it
         raise ValueError("holds a user name or an '@'; write the address alone")
@@ -30,7 +31,7 @@ def _not_empty(value: tuple[str, ...]) -> tuple[str, ...]:
     return value
 
 
-Url = Annotated[str, checked(_check_url)]
+Url = Annotated[str, checked(check_url)]
 Gateway = Annotated[str, checked(_check_gateway)]
 
 
@@ -142,6 +143,17 @@ class IstioSettings(Spec):
         ("istio-system/sre-gateway",),
         description="Gateways an ingress may use, as namespace/name; the first is the default.",
     )
+    proxy_image: Annotated[
+        str,
+        matching(
+            # With a path: after a bare name, a ":" would lead to a port and any image there.
+            r"[a-z0-9][a-z0-9.:-]*(/[a-z0-9][a-z0-9._-]*)+",
+            "is not a repository; write one such as docker.io/istio/proxyv2",
+        ),
+    ] = Field(
+        "docker.io/istio/proxyv2",
+        description="Repository of the sidecar's image, without a tag: any pod may run it.",
+    )
 
 
 PREFIX = "sre-platform:"
@@ -159,6 +171,8 @@ STORE_ROLE = "external-secrets"
 _RESERVED = frozenset(
     {"default", "monitoring", "kyverno", "keycloak", "openbao", "harbor", "flux-system"}
     | {STORE_ROLE, "root", "library"}
+    # To External Secrets sre/data/team-a/x is sre/team-a/x: its team would read all others'.
+    | {"data"}
 )
 
 
@@ -191,6 +205,11 @@ class Settings(Spec):
         ExternalSecretsSettings(), description="The External Secrets Operator."
     )
     istio: IstioSettings = Field(IstioSettings(), description="The service mesh.")
+    guardrails: Literal["deny", "audit"] = Field(
+        "deny",
+        description="What becomes of objects in teams' namespaces that the platform's policies are "
+        "against: refused, or let in with a warning and an entry in the audit log.",
+    )
 
     @property
     def platform_namespaces(self) -> frozenset[str]:

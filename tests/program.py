@@ -36,6 +36,8 @@ SECRET_STORE = "kubernetes:external-secrets.io/v1:ClusterSecretStore"
 TENANT_STORE = "kubernetes:external-secrets.io/v1:SecretStore"
 VIRTUAL_SERVICE = "kubernetes:networking.istio.io/v1:VirtualService"
 SERVICE_MONITOR = "kubernetes:monitoring.coreos.com/v1:ServiceMonitor"
+ADMISSION_POLICY = "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy"
+ADMISSION_BINDING = f"{ADMISSION_POLICY}Binding"
 PROMETHEUS_RULE = "kubernetes:monitoring.coreos.com/v1:PrometheusRule"
 
 PROJECT = "harbor:index/project:Project"

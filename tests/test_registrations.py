@@ -3,6 +3,8 @@
 from collections import Counter
 
 from tests.program import (
+    ADMISSION_BINDING,
+    ADMISSION_POLICY,
     APP,
     AUTH_BACKEND,
     AUTH_CONFIG,
@@ -23,7 +25,7 @@ from tests.program import (
     Made,
 )
 
-CLUSTER_SCOPED = {NAMESPACE, SECRET_STORE}
+CLUSTER_SCOPED = {NAMESPACE, SECRET_STORE, ADMISSION_POLICY, ADMISSION_BINDING}
 
 # The input that names an object of Harbor or OpenBao; some are named by what they belong to.
 NAMED_BY = {
@@ -68,7 +70,7 @@ def test_every_kubernetes_object_is_labelled_as_the_platform_s_and_its_team_s(
         assert one.labels["app.kubernetes.io/managed-by"] == "pulumi", one
         assert one.labels["app.kubernetes.io/part-of"] == "sre-platform", one
         assert one.labels["app.kubernetes.io/name"], one
-        if one.type != SECRET_STORE:
+        if one.parent != f"{PLATFORM} platform":
             team = one.metadata.get("namespace", one.metadata["name"])
             assert one.labels["sre.io/team"] == team, one
 

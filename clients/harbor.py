@@ -1,0 +1,50 @@
+"""A Harbor registry."""
+
+import os
+from base64 import b64encode
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from clients.http import Http
+from specs.settings import HarborSettings
+
+
+class Harbor:
+    """Harbor as one user or robot sees it."""
+
+    def __init__(
+        self,
+        address: str,
+        username: str,
+        password: str,
+        verify: bool | Path = True,
+        retries: int = 4,
+    ) -> None:
+        self._http = Http(address, verify, retries=retries)
+        login = b64encode(f"{username}:{password}".encode()).decode("ascii")
+        # A project is named, not numbered, in paths.
+        self._headers = {"Authorization": f"Basic {login}", "X-Is-Resource-Name": "true"}
+
+    @property
+    def address(self) -> str:
+        return self._http.address
+
+    def get(self, path: str, query: Mapping[str, str] | None = None) -> Any:
+        """`path` is without `api/v2.0/`. Raises RefusedError and UnreachableError.
+
+        To a wrong password Harbor answers as to anonymous, not with an error, but for
+        `users/current`.
+        """
+        return self._http.call("GET", f"api/v2.0/{path}", self._headers, query=query)
+
+
+def harbor_of(settings: HarborSettings, retries: int = 4) -> Harbor:
+    """The stack's, with address and login from where the provider takes them."""
+    return Harbor(
+        settings.url or os.environ["HARBOR_URL"],
+        os.environ["HARBOR_USERNAME"],
+        os.environ["HARBOR_PASSWORD"],
+        not settings.insecure,
+        retries,
+    )

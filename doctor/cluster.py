@@ -1,0 +1,351 @@
+"""What the stack needs of its cluster."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
+from typing import Any, NamedTuple, get_args
+
+import pulumi
+
+from clients.http import RefusedError
+from clients.kubernetes import Cluster, KubeconfigError
+from components.kubeconfig import api_server
+from doctor.checks import Check, Finding, fail, ok, warn
+from specs.settings import ExternalSecretsSettings, Settings
+
+OLDEST = (1, 30)  # serves ValidatingAdmissionPolicies, the guardrails, as v1
+_RBAC = "rbac.authorization.k8s.io"
+_ADMISSION = "admissionregistration.k8s.io/v1"
+_ISTIO = "networking.istio.io"
+_OPERATORS = {
+    "external-secrets.io": "the External Secrets Operator",
+    _ISTIO: "Istio",
+    "monitoring.coreos.com": "the Prometheus Operator",
+}
+
+_VERBS = ("create", "get", "patch", "delete")
+# What the provider follows until a Deployment is available (its await/deployment.go).
+_FOLLOWED = (
+    ("apps", "deployments"),
+    ("apps", "replicasets"),
+    ("", "pods"),
+    ("", "persistentvolumeclaims"),
+)
+_AT_ONCE = 8  # questions to the API server
+_NAMED = 3  # namespaces named in a line
+
+
+class _Right(NamedTuple):
+    """A verb on a resource; `namespaces` is empty for what is cluster-scoped."""
+
+    verb: str
+    group: str
+    resource: str
+    namespaces: tuple[str, ...]
+
+
+class ClusterChecks:
+    """`objects` are what the stack makes in the cluster, as the program registers them."""
+
+    trust = "the kubeconfig's certificate-authority"
+
+    def __init__(self, settings: Settings, objects: Sequence[Mapping[str, Any]]) -> None:
+        self._settings = settings
+        self._objects = objects
+        self._user = "this identity"
+        self._cluster: Cluster
+
+    def checks(self) -> Iterator[Check]:
+        """In the order in which they are to be asked."""
+        yield Check("kubeconfig", self._kubeconfig, gate=True)
+        yield Check("version", self._version, gate=True)
+        yield Check("TLS", self._tls)
+        yield Check("identity", self._identity, gate=True)
+        yield Check("served kinds", self._served)
+        yield Check("permissions", self._permissions)
+        yield Check("granting roles", self._roles)
+        if self._of_kind("VirtualService") or self._settings.platform:
+            yield Check("gateways", self._gateways)
+        if self._shared_stores():
+            yield Check("secret store", self._secret_stores)
+            yield Check("External Secrets", self._operator)
+        if not self._settings.platform:
+            yield Check("guardrails", self._guardrails)
+        if self._hands_over_its_ca():
+            yield Check("CA for OpenBao", self._ca_cert)
+
+    def _of_kind(self, kind: str) -> list[Mapping[str, Any]]:
+        return [made for made in self._objects if made["kind"] == kind]
+
+    def _kubeconfig(self) -> Iterator[Finding]:
+        context = self._settings.kubernetes.context
+        try:
+            self._cluster = Cluster(context, retries=1)
+        except KubeconfigError as error:
+            yield fail(
+                str(error),
+                "set KUBECONFIG to a file that `kubectl"
+                f"{f' --context {context}' if context else ''} version` works with",
+            )
+            return
+        yield ok(f"context {context}" if context else "its current context")
+
+    def _version(self) -> Iterator[Finding]:
+        try:
+            version = self._cluster.call("GET", "version")["gitVersion"]
+        except RefusedError as refusal:
+            if refusal.status != 401:
+                raise
+            yield _unknown()
+            return
+        found = f"{version} at {self._cluster.address}"
+        numbers = re.match(r"v(\d+)\.(\d+)", version)
+        if numbers and (int(numbers[1]), int(numbers[2])) >= OLDEST:
+            yield ok(found)
+        else:
+            yield fail(found, f"upgrade to Kubernetes {OLDEST[0]}.{OLDEST[1]} or newer")
+
+    def _tls(self) -> Iterator[Finding]:
+        if not self._cluster.address.startswith("https://"):
+            yield warn("none: credentials travel in the clear", "use an https address")
+        elif self._cluster.verified:
+            yield ok("verified")
+        else:
+            yield warn(
+                "not verified: the kubeconfig has insecure-skip-tls-verify",
+                "put the CA there instead (certificate-authority-data)",
+            )
+
+    def _identity(self) -> Iterator[Finding]:
+        review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+        try:
+            known = self._cluster.call(
+                "POST", "apis/authentication.k8s.io/v1/selfsubjectreviews", review
+            )
+        except RefusedError as refusal:
+            if refusal.status not in (401, 403):
+                raise
+            yield _unknown()
+            return
+        self._user = known["status"]["userInfo"]["username"]
+        yield _unknown() if self._user == "system:anonymous" else ok(self._user)
+
+    def _served(self) -> Iterator[Finding]:
+        wanted = sorted({(made["apiVersion"], made["kind"]) for made in self._objects})
+        own = 0
+        for version, pairs in groupby(wanted, key=lambda pair: pair[0]):
+            kinds = [kind for _, kind in pairs]
+            lacking = sorted(set(kinds) - set(self._cluster.served(version)))
+            group = version.partition("/")[0]
+            if lacking:
+                yield self._not_served(version, lacking)
+            elif group in _OPERATORS:
+                yield ok(f"{version}: {', '.join(kinds)}")
+            else:
+                own += len(kinds)
+        yield ok(f"{own} of Kubernetes' own")
+
+    def _not_served(self, version: str, kinds: Sequence[str]) -> Finding:
+        group, _, _ = version.partition("/")
+        served = self._versions(group)
+        found = f"{version} without {', '.join(kinds)}"
+        if served:
+            found += f"; {group} is served as {', '.join(served)}"
+        operator = _OPERATORS.get(group)
+        if operator is None:
+            return fail(found, "upgrade the cluster")
+        known = get_args(ExternalSecretsSettings.model_fields["api_version"].annotation)
+        other = [one for one in served if one in known and f"{group}/{one}" != version]
+        if group == "external-secrets.io" and other:
+            return fail(found, f"set sre-platform:externalSecrets.apiVersion to {other[0]}")
+        return fail(found, f"{'upgrade' if served else 'install'} {operator}")
+
+    def _versions(self, group: str) -> list[str]:
+        try:
+            versions = self._cluster.call("GET", f"apis/{group}")["versions"]
+        except RefusedError:
+            return []
+        return [one["version"] for one in versions]
+
+    def _permissions(self) -> Iterator[Finding]:
+        rights = list(self._rights())
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            refused = list(pool.map(self._refused, rights))
+        lacking: dict[tuple[str, str, tuple[str, ...]], list[str]] = defaultdict(list)
+        for right, where in zip(rights, refused, strict=True):
+            if where is not None:
+                lacking[right.group, right.resource, where].append(right.verb)
+        for (group, resource, namespaces), verbs in lacking.items():
+            name = f"{resource}.{group}" if group else resource
+            yield fail(
+                f"{self._user} may not {', '.join(verbs)} {name}{_in(namespaces)}",
+                "let it, by a ClusterRole that is bound to it",
+            )
+        if not lacking:
+            resources = {(right.group, right.resource) for right in rights}
+            yield ok(f"what the program does with {len(resources)} kinds of objects")
+
+    def _rights(self) -> Iterator[_Right]:
+        """What the provider does with each kind; kinds that are not served are told elsewhere."""
+        places: dict[tuple[str, str], set[str]] = defaultdict(set)
+        for made in self._objects:
+            places[made["apiVersion"], made["kind"]].add(made["metadata"].get("namespace", ""))
+        for (version, kind), namespaces in sorted(places.items()):
+            served = self._cluster.served(version).get(kind)
+            if served is None:
+                continue
+            group = version.rpartition("/")[0]
+            where = tuple(sorted(namespaces)) if served.namespaced else ()
+            for verb in _VERBS:
+                yield _Right(verb, group, served.plural, where)
+            if kind == "Deployment":
+                for group, resource in _FOLLOWED:
+                    yield _Right("list", group, resource, where)
+                    yield _Right("watch", group, resource, where)
+
+    def _refused(self, right: _Right) -> tuple[str, ...] | None:
+        """The namespaces where we have it not; None if we have it wherever it is needed."""
+        if self._cluster.may(right.verb, right.group, right.resource):
+            return None
+        refused = [
+            namespace
+            for namespace in right.namespaces
+            if not self._cluster.may(right.verb, right.group, right.resource, namespace)
+        ]
+        return tuple(refused) if refused or not right.namespaces else None
+
+    def _roles(self) -> Iterator[Finding]:
+        """Kubernetes lets nobody grant what he lacks, unless he may `bind` the role."""
+        bindings = {
+            (made["roleRef"]["kind"], made["roleRef"]["name"]): made
+            for made in self._objects
+            if made["kind"] in ("RoleBinding", "ClusterRoleBinding")
+        }
+        lacking = [name for (_, name), made in sorted(bindings.items()) if not self._may_bind(made)]
+        for name in lacking:
+            yield fail(
+                f"{self._user} may not bind the ClusterRole {name}",
+                f"let it `bind` clusterroles.{_RBAC} of that name, or give it that role's rights",
+            )
+        if not lacking:
+            yield ok(", ".join(sorted(name for _, name in bindings)) or "none is granted")
+
+    def _may_bind(self, binding: Mapping[str, Any]) -> bool:
+        role = binding["roleRef"]["name"]
+        if self._cluster.may("bind", _RBAC, "clusterroles", name=role):
+            return True
+        metadata: dict[str, str] = {"name": "sre-doctor"}
+        if team := binding["metadata"].get("namespace"):
+            # The team's own may not be there yet.
+            there = self._cluster.get("v1", "Namespace", None, team) is not None
+            metadata["namespace"] = team if there else "default"
+        try:
+            self._cluster.create({**binding, "metadata": metadata}, dry_run=True)
+        except RefusedError as refusal:
+            if refusal.status != 403:
+                raise
+            return False
+        return True
+
+    def _gateways(self) -> Iterator[Finding]:
+        used = {
+            name for made in self._of_kind("VirtualService") for name in made["spec"]["gateways"]
+        }
+        served = self._versions(_ISTIO)
+        for gateway in sorted(used | set(self._settings.istio.gateways)):
+            namespace, _, name = gateway.partition("/")
+            version = f"{_ISTIO}/{served[0]}" if served else _ISTIO
+            if self._cluster.get(version, "Gateway", namespace, name) is None:
+                finding = fail if gateway in used else warn
+                yield finding(
+                    f"there is no Gateway {gateway}",
+                    "make it, or name others in sre-platform:istio.gateways",
+                )
+            else:
+                yield ok(gateway)
+
+    def _shared_stores(self) -> set[str]:
+        """ClusterSecretStores that secrets come through."""
+        refs = [made["spec"]["secretStoreRef"] for made in self._of_kind("ExternalSecret")]
+        used = {ref["name"] for ref in refs if ref["kind"] == "ClusterSecretStore"}
+        return used | self._made_stores()
+
+    def _made_stores(self) -> set[str]:
+        return {made["metadata"]["name"] for made in self._of_kind("ClusterSecretStore")}
+
+    def _secret_stores(self) -> Iterator[Finding]:
+        version = f"external-secrets.io/{self._settings.external_secrets.api_version}"
+        for name in sorted(self._shared_stores()):
+            store = self._cluster.get(version, "ClusterSecretStore", None, name)
+            if store is None and name in self._made_stores():
+                yield ok(f"{name} will be made by this stack")
+            elif store is None:
+                yield fail(
+                    f"there is no ClusterSecretStore {name}",
+                    "run the stack that has sre-platform:platform, or set "
+                    "sre-platform:externalSecrets.secretStore to tenant",
+                )
+            else:
+                yield _readiness(name, store)
+
+    def _operator(self) -> Iterator[Finding]:
+        operator = self._settings.external_secrets
+        namespace, name = operator.namespace, operator.service_account
+        if self._cluster.get("v1", "ServiceAccount", namespace, name) is None:
+            yield fail(
+                f"there is no ServiceAccount {namespace}/{name}",
+                "install the operator, or name its own in sre-platform:externalSecrets "
+                "(namespace, serviceAccount)",
+            )
+        else:
+            yield ok(f"ServiceAccount {namespace}/{name}")
+
+    def _guardrails(self) -> Iterator[Finding]:
+        policies = self._cluster.list(_ADMISSION, "ValidatingAdmissionPolicy")
+        ours = [one for one in policies if one["metadata"]["name"].startswith("sre-")]
+        if ours:
+            yield ok(f"{len(ours)} ValidatingAdmissionPolicies sre-*")
+        else:
+            yield warn(
+                "there is no ValidatingAdmissionPolicy sre-*",
+                "run the stack that has sre-platform:platform",
+            )
+
+    def _hands_over_its_ca(self) -> bool:
+        settings = self._settings
+        return settings.platform and settings.manage.openbao and not settings.openbao.in_cluster
+
+    def _ca_cert(self) -> Iterator[Finding]:
+        try:
+            server = api_server(self._settings.kubernetes.context)
+            yield ok(f"in the kubeconfig, for {server.host}")
+        except pulumi.RunError as error:
+            found, _, do = str(error).partition("; ")
+            yield fail(found, do)
+
+
+def _unknown() -> Finding:
+    return fail(
+        "the API server knows no such user: the credentials are wrong or have expired",
+        "log in again; `kubectl auth whoami` tells whether it worked",
+    )
+
+
+def _readiness(name: str, store: Mapping[str, Any]) -> Finding:
+    conditions = store.get("status", {}).get("conditions") or ()
+    ready = next((one for one in conditions if one["type"] == "Ready"), None)
+    if ready is None or ready["status"] == "True":
+        return ok(name)
+    return fail(
+        f"{name} is not ready", f"see `kubectl describe clustersecretstore {name}` for the reason"
+    )
+
+
+def _in(namespaces: Iterable[str]) -> str:
+    names = list(namespaces)
+    if not names:
+        return ""
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f" in {', '.join(names[:_NAMED])}{more}"

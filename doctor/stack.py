@@ -1,0 +1,123 @@
+"""Asks the servers of a stack, all at a time."""
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cli.record import Registration, record
+from doctor.checks import Check, Examination, Line, Status, fail, skipped
+from doctor.cluster import ClusterChecks
+from doctor.harbor import HarborChecks
+from doctor.openbao import OpenBaoChecks
+from doctor.table import table
+from sandbox.servers.record import running
+from specs.environment import complaints
+from specs.fleet import TeamsFolder, load_stack
+from specs.problem import Problem
+from specs.settings import LEAVE_OUT, PREFIX, Settings
+from specs.source import Source
+from specs.team import Team
+
+PATIENCE = 11  # seconds for all servers together; running the program takes some before that
+
+SERVERS = {"kubernetes": "Kubernetes", "openbao": "OpenBao", "harbor": "Harbor"}
+_ADDRESSES = ("KUBECONFIG", "VAULT_ADDR", "HARBOR_URL")
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the servers of a stack answered."""
+
+    title: str
+    lines: Sequence[Line]
+
+    @property
+    def failed(self) -> bool:
+        """Whether `up` would run into something."""
+        return any(line.finding.status is Status.FAIL for line in self.lines)
+
+    def __str__(self) -> str:
+        return f"{self.title}\n\n{table(self.lines)}"
+
+
+def doctor(
+    root: Path, stack: str, settings: Settings, folder: TeamsFolder
+) -> tuple[Sequence[Problem], Report | None]:
+    """Problems of the teams' files, or what the stack's servers answer.
+
+    Raises ValueError for a wrong `SRE_PLATFORM_LEAVE_OUT`.
+    """
+    fleet = load_stack(folder, settings)
+    if fleet.problems:
+        return fleet.problems, None
+    title = f"Stack {stack}, on the servers that its settings and the environment name."
+    sandbox = running(root) if _is_bare(stack) else None
+    if sandbox:
+        title = f"Stack {stack}, on the servers that `make servers` started."
+        os.environ.update(sandbox.environment)
+    managed = settings.without(os.environ.get(LEAVE_OUT, ""))
+    # What the stack needs is read from all that the program makes, and so cannot be forgotten.
+    made = _registrations(root, stack, managed, folder.path)
+    asked = managed.without("harbor") if sandbox else managed
+    examinations = _examine(asked, fleet.teams, made)
+    lines: list[Line] = []
+    for target, server in SERVERS.items():
+        if target in examinations:
+            lines += examinations[target].lines()
+        elif getattr(managed.manage, target):
+            lines.append(Line(server, skipped("stood in for by the sandbox")))
+        elif getattr(settings.manage, target):
+            lines.append(Line(server, skipped(f"left out of this run by {LEAVE_OUT}")))
+        else:
+            lines.append(Line(server, skipped("not managed by this stack")))
+    return (), Report(title, lines)
+
+
+def _is_bare(stack: str) -> bool:
+    """Whether it is the sandbox's stack, and the environment names no servers for it."""
+    return stack == "dev" and not any(os.environ.get(name) for name in _ADDRESSES)
+
+
+def _registrations(
+    root: Path, stack: str, settings: Settings, tenants: Path
+) -> Sequence[Registration]:
+    config = Source(root / f"Pulumi.{stack}.yaml", "").data["config"]
+    config = {
+        **config,
+        f"{PREFIX}tenants": str(tenants.resolve()),
+        f"{PREFIX}manage": settings.manage.model_dump(by_alias=True),
+    }
+    return record(root, stack, config).registrations
+
+
+def _examine(
+    settings: Settings, teams: Sequence[Team], made: Sequence[Registration]
+) -> Mapping[str, Examination]:
+    """The examinations by target, when all are over or time is up."""
+    objects = [one.inputs for one in made if one.package == "kubernetes"]
+    in_openbao = [(one.type, one.inputs) for one in made if one.package == "vault"]
+    checks = {
+        "kubernetes": ClusterChecks(settings, objects),
+        "openbao": OpenBaoChecks(settings, in_openbao),
+        "harbor": HarborChecks(settings, teams),
+    }
+    wrong = list(complaints(settings))
+    examinations = {}
+    for target, its in checks.items():
+        found = [complaint.message for complaint in wrong if complaint.target == target]
+        if found or getattr(settings.manage, target):
+            needed = [_environment(found)] if found else []
+            all_checks = [*needed, *its.checks()]
+            examinations[target] = Examination(SERVERS[target], its.trust, all_checks)
+    end = time.monotonic() + PATIENCE
+    for thread in [examination.start() for examination in examinations.values()]:
+        thread.join(max(0, end - time.monotonic()))
+    return examinations
+
+
+def _environment(wrong: Sequence[str]) -> Check:
+    """What keeps the server from being asked at all."""
+    told = [message.rpartition("; ") for message in wrong]
+    return Check("environment", lambda: [fail(what, do) for what, _, do in told], gate=True)

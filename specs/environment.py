@@ -1,0 +1,50 @@
+"""What the program must find in the environment, and what must not be there."""
+
+import os
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from specs.settings import Settings, check_url
+
+
+class Complaint(NamedTuple):
+    """The target of `manage` that it is about, and "what is wrong; what to do"."""
+
+    target: str
+    message: str
+
+
+def complaints(settings: Settings) -> Iterator[Complaint]:
+    """Addresses and credentials that are nowhere to be found, and verification turned off."""
+    for target, variable, key, given in _needed(settings):
+        value = given or os.environ.get(variable)
+        if not value:
+            instead = f", or {key} in the stack config" if key else ""
+            yield Complaint(target, f"{variable} is not set; set it{instead}")
+        elif key and not given:
+            try:
+                check_url(value)
+            except ValueError as error:
+                yield Complaint(target, f"{variable}: {error}")
+    unverified = os.environ.get("VAULT_SKIP_VERIFY", "").lower() not in ("", "0", "f", "false")
+    if settings.manage.openbao and unverified and not settings.openbao.skip_tls_verify:
+        # The provider obeys it whatever its arguments say.
+        yield Complaint("openbao", "VAULT_SKIP_VERIFY turns off TLS verification; unset it")
+
+
+def _needed(settings: Settings) -> Iterator[tuple[str, str, str, str | None]]:
+    """What must be set: target, variable, the config key that an address may have, its value."""
+    if settings.manage.harbor:
+        yield "harbor", "HARBOR_URL", "sre-platform:harbor.url", settings.harbor.url
+        yield "harbor", "HARBOR_USERNAME", "", None
+        yield "harbor", "HARBOR_PASSWORD", "", None
+    if settings.manage.openbao or _store_needs_address(settings):
+        yield "openbao", "VAULT_ADDR", "sre-platform:openbao.address", settings.openbao.address
+
+
+def _store_needs_address(settings: Settings) -> bool:
+    """Whether this stack makes a secret store that reaches OpenBao where the program does."""
+    makes_one = settings.platform or settings.external_secrets.secret_store == "tenant"
+    openbao = settings.openbao
+    elsewhere = openbao.in_cluster or openbao.cluster_address
+    return settings.manage.kubernetes and makes_one and not elsewhere

@@ -1,0 +1,76 @@
+"""A server over HTTPS that answers what a test tells it to."""
+
+import json
+import ssl
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from sandbox.servers.keys import Keys
+
+# A status and a document, or what makes them of the request's document.
+Answer = tuple[int, Any] | Callable[[Any], tuple[int, Any]]
+
+
+class FakeServer:
+    """`answers` by "METHOD /path", without the query; what is not among them is a 404.
+
+    `secrets` are the credentials that it was sent.
+    """
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.answers: dict[str, Answer] = {}
+        self.asked: list[str] = []
+        self.secrets: set[str] = set()
+
+    def answer(self, method: str, path: str, document: Any) -> tuple[int, Any]:
+        question = f"{method} {path}"
+        self.asked.append(question)
+        answer = self.answers.get(question, (404, {}))
+        return answer(document) if callable(answer) else answer
+
+
+@contextmanager
+def serving(keys: Keys) -> Generator[FakeServer]:
+    """A fake server on a free port of 127.0.0.1, with the certificate of `keys`."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(keys.server_cert, keys.server_key)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+
+        def answer(self) -> None:
+            for name in ("Authorization", "X-Vault-Token"):
+                if value := self.headers.get(name):
+                    fake.secrets.add(value.split()[-1])
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            path, _, _ = self.path.partition("?")
+            status, document = fake.answer(
+                str(self.command), path, json.loads(body) if body else None
+            )
+            content = json.dumps(document).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        do_GET = do_POST = do_PATCH = do_DELETE = do_PUT = answer  # noqa: N815
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Nothing: the test's output is its own."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    fake = FakeServer(f"https://127.0.0.1:{server.server_port}")
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    try:
+        yield fake
+    finally:
+        server.shutdown()
+        server.server_close()

@@ -1,0 +1,427 @@
+"""`make up`, `make preview` and `make down` on real servers; Harbor is stood in for."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from clients.http import RefusedError
+from clients.kubernetes import Cluster, Object
+from clients.openbao import OpenBao
+from sandbox.openbao import MOUNT, POLICY, ROLE, SECRET
+from sandbox.package import Existing, ServerError
+from sandbox.real_kubernetes import MANAGER
+from sandbox.real_openbao import RealOpenBao
+from tests.checkouts import ROOT, Checkout, Run
+from tests.servers.conftest import cluster_of, openbao_of
+
+pytestmark = pytest.mark.servers
+
+WITHIN = 30  # seconds
+
+# What `make preview` and `make up` do, but looking at the servers first.
+REFRESHED = """
+import sys
+from pathlib import Path
+from sandbox import engine
+sys.exit(engine.run(sys.argv[1], Path.cwd(), refresh=True))
+"""
+
+
+def refreshed(checkout: Checkout, command: str) -> Run:
+    done = subprocess.run(
+        [sys.executable, "-c", REFRESHED, command],
+        cwd=checkout.folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    return Run(done.returncode, done.stdout)
+
+
+def until(holds: Callable[[], object]) -> None:
+    deadline = time.monotonic() + WITHIN
+    while not holds():
+        assert time.monotonic() < deadline, "that did not come true in time"
+        time.sleep(0.1)
+
+
+def managed(checkout: Checkout) -> list[Object]:
+    """What the state says is on the API server."""
+    return list(checkout.cluster().values())
+
+
+def live(cluster: Cluster, wanted: Object) -> Object | None:
+    metadata = wanted["metadata"]
+    namespace = metadata.get("namespace")
+    return cluster.get(wanted["apiVersion"], wanted["kind"], namespace, metadata["name"])
+
+
+def quota(cluster: Cluster, team: str) -> Object:
+    found = cluster.get("v1", "ResourceQuota", team, f"{team}-quota")
+    assert found
+    return found
+
+
+def change(cluster: Cluster, wanted: Object, patch: Object) -> None:
+    """As `kubectl patch --type=merge` does."""
+    cluster.call("PATCH", cluster.path_of(wanted), patch, None, "application/merge-patch+json")
+
+
+@pytest.fixture(scope="module")
+def provisioned(own_servers: Checkout) -> tuple[Checkout, Run]:
+    return own_servers, own_servers.up()
+
+
+@pytest.fixture
+def checkout(provisioned: tuple[Checkout, Run]) -> Iterator[Checkout]:
+    """The provisioned checkout; what a test edits is put back, and so is what that changed."""
+    checkout, _ = provisioned
+    yield checkout
+    for folder in ("tenants", "components"):
+        shutil.rmtree(checkout.folder / folder)
+        shutil.copytree(ROOT / folder, checkout.folder / folder)
+    checkout.restore("Pulumi.dev.yaml")
+    if refreshed(checkout, "preview").count("unchanged") != len(checkout.resources()):
+        again = refreshed(checkout, "up")
+        assert again.code == 0, again.output
+
+
+@pytest.fixture
+def cluster(own_servers: Checkout) -> Cluster:
+    return cluster_of(own_servers)
+
+
+@pytest.fixture
+def openbao(own_servers: Checkout) -> OpenBao:
+    return openbao_of(own_servers)
+
+
+def test_the_first_up_makes_every_object_on_the_servers(
+    provisioned: tuple[Checkout, Run], cluster: Cluster, openbao: OpenBao
+) -> None:
+    checkout, run = provisioned
+    assert run.count("created") == len(checkout.resources())
+    assert "get all -n team-alpha" in run.output
+    wanted = managed(checkout)
+    assert len(wanted) > 60
+    assert [w["metadata"]["name"] for w in wanted if live(cluster, w) is None] == []
+    for team in ("team-alpha", "team-beta"):
+        assert openbao.read(f"auth/kubernetes/role/{team}")
+        assert openbao.read(f"sys/policies/acl/{team}")
+
+
+def test_up_has_waited_until_every_deployment_is_available(
+    provisioned: tuple[Checkout, Run], cluster: Cluster
+) -> None:
+    deployments = cluster.list("apps/v1", "Deployment")
+    assert {d["metadata"]["name"] for d in deployments} == {"my-api", "frontend", "order-processor"}
+    for deployment in deployments:
+        assert deployment["status"]["availableReplicas"] == deployment["spec"]["replicas"]
+
+
+def test_openbao_can_check_the_logins_of_workloads(
+    provisioned: tuple[Checkout, Run], cluster: Cluster, openbao: OpenBao
+) -> None:
+    token = cluster.token("team-alpha", "my-api")
+    team = openbao.with_token(None).login("team-alpha", token)
+    assert team.read("sre/data/team-alpha/harbor-pull")
+    with pytest.raises(RefusedError, match="permission denied"):
+        team.read("sre/data/team-beta/harbor-pull")
+
+
+def test_no_secret_is_in_the_state_or_on_the_screen(
+    provisioned: tuple[Checkout, Run], cluster: Cluster, openbao: OpenBao
+) -> None:
+    checkout, run = provisioned
+    stored = openbao.read("sre/data/team-alpha/harbor-pull")
+    assert stored
+    tokens = [s["data"]["token"] for s in cluster.list("v1", "Secret") if "token" in s["data"]]
+    assert tokens
+    for secret in (stored["data"]["password"], *tokens):
+        assert secret not in checkout.state()
+        assert secret not in run.output
+
+
+def test_a_second_up_changes_nothing(provisioned: tuple[Checkout, Run], cluster: Cluster) -> None:
+    checkout, first = provisioned
+    versions = {
+        w["metadata"]["uid"]: w for w in cluster.list("networking.k8s.io/v1", "NetworkPolicy")
+    }
+    assert checkout.up().count("unchanged") == first.count("created")
+    for policy in cluster.list("networking.k8s.io/v1", "NetworkPolicy"):
+        assert versions[policy["metadata"]["uid"]] == policy
+
+
+def test_what_up_has_made_shows_no_drift(provisioned: tuple[Checkout, Run]) -> None:
+    checkout, first = provisioned
+    preview = refreshed(checkout, "preview")
+    assert preview.code == 0, preview.output
+    assert preview.count("unchanged") == first.count("created")
+
+
+def test_what_others_change_is_seen_and_put_back(
+    checkout: Checkout, cluster: Cluster, openbao: OpenBao
+) -> None:
+    before = quota(cluster, "team-alpha")
+    change(cluster, before, {"spec": {"hard": {"pods": "99"}}})
+    cluster.delete("networking.k8s.io/v1", "NetworkPolicy", "team-beta", "allow-dns")
+    policy = openbao.read("sys/policies/acl/team-alpha")
+    assert policy
+    openbao.call("PUT", "sys/policies/acl/team-alpha", {"policy": 'path "*" { policy = "read" }'})
+    openbao.call("PUT", "sre/data/team-alpha/harbor-pull", {"data": {"password": "of-an-other"}})
+
+    preview = refreshed(checkout, "preview")
+    assert '~ pods: "99" => "20"' in preview.output
+    assert "of-an-other" not in preview.output
+    assert (preview.count("to create"), preview.count("to update")) == (1, 3)
+
+    again = refreshed(checkout, "up")
+    assert again.steps("created") == {"NetworkPolicy team-beta/allow-dns"}
+    assert again.steps("updated") == {
+        "ResourceQuota team-alpha/team-alpha-quota",
+        "Policy team-alpha",
+        "SecretV2 team-alpha/harbor-pull",
+    }
+    assert quota(cluster, "team-alpha")["spec"] == before["spec"]
+    mended = openbao.read("sys/policies/acl/team-alpha")
+    assert mended
+    assert mended["policy"] == policy["policy"]
+
+
+def test_one_edit_is_one_update_on_the_server(checkout: Checkout, cluster: Cluster) -> None:
+    checkout.edit("tenants/team-beta.yaml", "pods: 30", "pods: 31")
+    assert checkout.up().steps("updated") == {"ResourceQuota team-beta/team-beta-quota"}
+    assert quota(cluster, "team-beta")["status"]["hard"]["pods"] == "31"
+
+
+def test_developers_of_an_oidc_login_are_groups_in_openbao(
+    checkout: Checkout, openbao: OpenBao
+) -> None:
+    openbao.call("PUT", "sys/auth/jwt", {"type": "jwt"})
+    mount = (openbao.read("sys/auth") or {})["jwt/"]
+    found, given = "{inCluster: false", f"{{inCluster: false, oidcAccessor: {mount['accessor']}"
+    checkout.edit("Pulumi.dev.yaml", found, given)
+    run = checkout.up()
+    assert len(run.steps("created")) == 4
+    group = openbao.read("identity/group/name/team-alpha.team-alpha-developers")
+    assert group
+    assert (group["policies"], group["alias"]["name"]) == (["team-alpha"], "team-alpha-developers")
+    assert refreshed(checkout, "preview").count("unchanged") == len(checkout.resources())
+
+    checkout.restore("Pulumi.dev.yaml")
+    assert checkout.up().code == 0
+    assert openbao.read("identity/group/name/team-alpha.team-alpha-developers") is None
+    openbao.call("DELETE", "sys/auth/jwt")
+
+
+@pytest.mark.parametrize(
+    ("file", "right", "wrong", "said"),
+    [
+        (
+            "components/monitoring.py",
+            '"groups":',
+            '"grops":',
+            r"PrometheusRule team-alpha/my-api: .*\.spec\.grops: field not declared in schema",
+        ),
+    ],
+)
+def test_a_misspelt_field_is_refused_before_anything_is_changed(
+    checkout: Checkout, file: str, right: str, wrong: str, said: str
+) -> None:
+    before = checkout.state()
+    checkout.edit(file, right, wrong)
+    checkout.edit("tenants/team-beta.yaml", "pods: 30", "pods: 31")
+    run = checkout.run("up")
+    assert run.code == 1
+    assert re.search(said, run.output), run.output
+    assert "Traceback" not in run.output
+    assert checkout.state() == before
+
+
+def test_what_the_clusters_own_policies_forbid_is_refused_with_their_message(
+    checkout: Checkout, cluster: Cluster
+) -> None:
+    rule = {
+        "resourceRules": [
+            {
+                "apiGroups": [""],
+                "apiVersions": ["v1"],
+                "resources": ["resourcequotas"],
+                "operations": ["CREATE", "UPDATE"],
+            }
+        ]
+    }
+    refusal = {
+        "expression": "object.spec.hard['pods'] != '31'",
+        "message": "31 pods are nobody's wish",
+    }
+    api, name = "admissionregistration.k8s.io/v1", {"name": "no-31-pods"}
+    policy = {
+        "apiVersion": api,
+        "kind": "ValidatingAdmissionPolicy",
+        "metadata": name,
+        "spec": {"matchConstraints": rule, "validations": [refusal]},
+    }
+    binding = {
+        "apiVersion": api,
+        "kind": "ValidatingAdmissionPolicyBinding",
+        "metadata": name,
+        "spec": {"policyName": "no-31-pods", "validationActions": ["Deny"]},
+    }
+    cluster.create(policy)
+    cluster.create(binding)
+    forbidden = {
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": {"name": "probe", "namespace": "default"},
+        "spec": {"hard": {"pods": "31"}},
+    }
+    try:
+        until(lambda: refused(cluster, forbidden))
+        before = checkout.state()
+        checkout.edit("tenants/team-beta.yaml", "pods: 30", "pods: 31")
+        run = checkout.run("up")
+        assert run.code == 1
+        assert "ResourceQuota team-beta/team-beta-quota: " in run.output
+        assert "31 pods are nobody's wish" in run.output
+        assert checkout.state() == before
+    finally:
+        for kind in ("ValidatingAdmissionPolicyBinding", "ValidatingAdmissionPolicy"):
+            cluster.delete(api, kind, None, "no-31-pods")
+
+
+def refused(cluster: Cluster, wanted: Object) -> bool:
+    try:
+        cluster.create(wanted, dry_run=True)
+    except RefusedError:
+        return True
+    return False
+
+
+def test_an_object_that_others_have_made_is_not_taken_over(
+    checkout: Checkout, cluster: Cluster
+) -> None:
+    name = {"name": "team-gamma", "labels": {"made": "by-hand"}}
+    theirs = cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": name})
+    (checkout.folder / "tenants/team-gamma.yaml").write_text("team: team-gamma\n", encoding="utf-8")
+    before = checkout.state()
+    run = checkout.run("up")
+    assert run.code == 1
+    assert "Namespace team-gamma already exists, and this stack did not make it" in run.output
+    assert checkout.state() == before
+    assert live(cluster, theirs) == cluster.call("GET", cluster.path_of(theirs))
+    cluster.delete("v1", "Namespace", None, "team-gamma")
+    until(lambda: live(cluster, theirs) is None)
+
+
+def test_what_never_gets_ready_is_told_and_the_next_up_finishes_it(
+    checkout: Checkout, cluster: Cluster
+) -> None:
+    tight = {
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": {"name": "tight", "namespace": "team-beta"},
+        "spec": {"hard": {"pods": "0"}},
+    }
+    cluster.create(tight)
+    until(lambda: "hard" in (live(cluster, tight) or {}).get("status", {}))
+    checkout.edit("tenants/team-beta.yaml", 'tag: "v1.3.0"', 'tag: "v1.3.1"')
+    run = checkout.run("up", SANDBOX_AWAIT_SECONDS="3")
+    assert run.code == 1
+    assert "Deployment team-beta/order-processor: not ready after 3 s" in run.output
+    assert "exceeded quota: tight" in run.output
+    [waiting] = [r for r in checkout.resources() if r.get("initErrors")]
+    assert waiting["id"] == "team-beta/order-processor"
+
+    cluster.delete("v1", "ResourceQuota", "team-beta", "tight")
+    assert "Deployment team-beta/order-processor" in checkout.up().steps("updated")
+    assert not [r for r in checkout.resources() if r.get("initErrors")]
+
+
+def test_a_mount_is_moved_with_what_it_holds(openbao: OpenBao) -> None:
+    server = RealOpenBao(openbao, threading.Event())
+    inputs = {"path": "here", "type": "kv-v2", "description": "to be moved"}
+    secret = {"mount": "there", "name": "a", "dataJson": json.dumps({"key": "value"})}
+    id, outputs = server.create(MOUNT, inputs)
+    openbao.call("PUT", "here/data/a", {"data": {"key": "value"}})
+    moved = {**inputs, "path": "there"}
+    after = server.update(MOUNT, Existing(id, inputs, outputs), moved)
+    mount = Existing(id, moved, after)
+    assert after["accessor"] == outputs["accessor"]
+    assert server.read(SECRET, Existing("there/data/a", secret, {})) is not None
+    server.delete(MOUNT, mount)
+    assert server.read(MOUNT, mount) is None
+
+
+def test_a_mount_of_somebody_else_is_not_taken_over(openbao: OpenBao) -> None:
+    server = RealOpenBao(openbao, threading.Event())
+    openbao.call("PUT", "sys/mounts/theirs", {"type": "kv", "description": "theirs"})
+    with pytest.raises(ServerError, match="OpenBao Mount theirs already exists"):
+        server.create(MOUNT, {"path": "theirs", "type": "kv-v2"})
+    openbao.call("DELETE", "sys/mounts/theirs")
+
+
+def test_a_creation_that_is_repeated_finds_what_the_first_has_made(openbao: OpenBao) -> None:
+    server = RealOpenBao(openbao, threading.Event())
+    mount = {"path": "twice", "type": "kv-v2", "description": "made twice"}
+    secret = {"mount": "twice", "name": "a", "dataJson": '{"key": "value"}'}
+    assert server.create(MOUNT, mount) == server.create(MOUNT, mount)
+    server.create(SECRET, secret)
+    _, outputs = server.create(SECRET, secret)
+    assert outputs["metadata"]["version"] == "1"
+    openbao.call("DELETE", "sys/mounts/twice")
+
+
+def test_an_input_that_is_taken_away_is_emptied_on_the_server(
+    provisioned: tuple[Checkout, Run], openbao: OpenBao
+) -> None:
+    server = RealOpenBao(openbao, threading.Event())
+    role = {
+        "backend": "kubernetes",
+        "roleName": "probe",
+        "boundServiceAccountNames": ["a"],
+        "boundServiceAccountNamespaces": ["b"],
+    }
+    with_policy = {**role, "tokenPolicies": ["default"], "tokenTtl": 60}
+    id, outputs = server.create(ROLE, with_policy)
+    server.update(ROLE, Existing(id, with_policy, outputs), role)
+    found = openbao.read("auth/kubernetes/role/probe")
+    assert found
+    assert (found["token_policies"], found["token_ttl"]) == ([], 0)
+    server.delete(ROLE, Existing(id, role, outputs))
+    assert openbao.read("auth/kubernetes/role/probe") is None
+
+
+def test_what_openbao_would_not_be_told_is_refused(openbao: OpenBao) -> None:
+    server = RealOpenBao(openbao, threading.Event())
+    with pytest.raises(ServerError, match="does not pass on namespace"):
+        server.preview(POLICY, {"name": "x", "policy": "", "namespace": "y"}, None)
+
+
+def test_down_leaves_nothing_on_the_servers(
+    provisioned: tuple[Checkout, Run], cluster: Cluster, openbao: OpenBao
+) -> None:
+    checkout, _ = provisioned
+    wanted = managed(checkout)
+    down = checkout.run("down")
+    assert down.code == 0, down.output
+    assert checkout.names() == set()
+    assert [w for w in wanted if live(cluster, w)] == []
+    managers = {
+        entry["manager"]
+        for namespace in cluster.list("v1", "Namespace")
+        for entry in namespace["metadata"]["managedFields"]
+    }
+    assert MANAGER not in managers
+    assert set(openbao.read("sys/mounts") or {}) == {"cubbyhole/", "identity/", "sys/"}
+    assert set(openbao.read("sys/auth") or {}) == {"token/"}
+    assert (openbao.read("sys/policies/acl?list=true") or {})["keys"] == ["default", "root"]
+    assert "nothing to take down" in checkout.run("down").output

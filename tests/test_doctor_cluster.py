@@ -1,0 +1,420 @@
+"""`./sre doctor` on a cluster: each check against a server that fails it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from doctor.cluster import ClusterChecks
+from sandbox.servers.keys import ADMIN, Keys
+from specs.settings import PREFIX, Settings
+from tests.conftest import Program
+from tests.doctored import Told, ask
+from tests.fake_server import FakeServer, serving
+from tests.program import Made, web_app
+
+VERSION = "GET /version"
+WHOAMI = "POST /apis/authentication.k8s.io/v1/selfsubjectreviews"
+REVIEW = "POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+ESO, ISTIO = "/apis/external-secrets.io", "/apis/networking.istio.io"
+GATEWAY = f"GET {ISTIO}/v1/namespaces/istio-system/gateways/sre-gateway"
+STORE = f"GET {ESO}/v1/clustersecretstores/openbao-backend"
+OPERATOR = "GET /api/v1/namespaces/external-secrets/serviceaccounts/external-secrets"
+POLICIES = "GET /apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies"
+BINDINGS = "POST /apis/rbac.authorization.k8s.io/v1/namespaces/{}/rolebindings"
+CLUSTER_WIDE = ("Namespace", "Cluster", "ValidatingAdmissionPolicy")  # kinds start so
+CONDITION = {"type": "Ready", "status": "False", "reason": "InvalidProviderConfig"}
+
+
+def user(name: str) -> tuple[int, Any]:
+    return 201, {"status": {"userInfo": {"username": name}}}
+
+
+def refusing(
+    verb: str = "", resource: str = "", namespace: str | None = None, name: str = ""
+) -> Any:
+    """Allows all but this, cluster-wide too; with a `namespace` in that one only."""
+
+    def answer(document: Any) -> tuple[int, Any]:
+        asked = document["spec"]["resourceAttributes"]
+        wanted = {"verb": verb, "resource": resource, "name": name}
+        this = all(asked[key] == value for key, value in wanted.items() if value)
+        here = namespace is None or asked["namespace"] in ("", namespace)
+        return 201, {"status": {"allowed": not (this and here)}}
+
+    return answer
+
+
+@pytest.fixture
+def made(program: Program) -> Made:
+    return program(web_app("ingress: {enabled: true, host: a.example.com}"), platform=True)
+
+
+@pytest.fixture
+def team(program: Program) -> Made:
+    """A stack of one team, which another stack's platform carries."""
+    return program(web_app("ingress: {enabled: true, host: a.example.com}"))
+
+
+@pytest.fixture
+def cluster(
+    keys: Keys, made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[FakeServer]:
+    """A cluster that has all that a stack needs."""
+    with serving(keys) as fake:
+        fake.answers |= _discovery(made)
+        fake.answers |= {
+            VERSION: (200, {"gitVersion": "v1.36.1"}),
+            WHOAMI: user("ci"),
+            REVIEW: refusing("nothing"),
+            GATEWAY: (200, {}),
+            STORE: (200, {"status": {"conditions": [{**CONDITION, "status": "True"}]}}),
+            OPERATOR: (200, {}),
+            POLICIES: (200, {"items": [{"metadata": {"name": "sre-images"}}]}),
+        }
+        keys.write_kubeconfig(tmp_path / "kubeconfig", ADMIN, fake.address)
+        monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
+        yield fake
+
+
+def _discovery(made: Made) -> dict[str, Any]:
+    """What a server that serves all these kinds says of itself."""
+    kinds: dict[str, set[str]] = {}
+    for one in made.of_package("kubernetes"):
+        kinds.setdefault(one.inputs["apiVersion"], set()).add(one.inputs["kind"])
+    kinds["networking.istio.io/v1"].add("Gateway")
+    kinds.setdefault("admissionregistration.k8s.io/v1", set()).add("ValidatingAdmissionPolicy")
+    answers: dict[str, Any] = {}
+    for version, names in kinds.items():
+        group, _, number = version.rpartition("/")
+        resources = [
+            {"name": _plural(name), "kind": name, "namespaced": not name.startswith(CLUSTER_WIDE)}
+            for name in names
+        ]
+        prefix = "apis" if group else "api"
+        answers[f"GET /{prefix}/{version}"] = (200, {"resources": resources})
+        answers[f"GET /apis/{group}"] = (200, {"versions": [{"version": number}]})
+    return answers
+
+
+def _plural(kind: str) -> str:
+    return f"{kind.lower()}s".replace("policys", "policies")
+
+
+def examined(made: Made, **config: Any) -> Told:
+    config = {"teams": "*", "kubernetes": {"clusterIdentifier": "test"}, **config}
+    settings = Settings.model_validate({PREFIX + key: value for key, value in config.items()})
+    objects = [one.inputs for one in made.of_package("kubernetes")]
+    return ask("Kubernetes", ClusterChecks(settings, objects))
+
+
+def test_a_cluster_that_has_all_passes_every_check(cluster: FakeServer, team: Made) -> None:
+    told = examined(team)
+    assert told.statuses == {"ok"}, told.text
+    assert list(dict.fromkeys(line.what for line in told.lines)) == [
+        "Kubernetes: kubeconfig", "Kubernetes: version", "Kubernetes: TLS", "Kubernetes: identity",
+        "Kubernetes: served kinds", "Kubernetes: permissions", "Kubernetes: granting roles",
+        "Kubernetes: gateways", "Kubernetes: secret store", "Kubernetes: External Secrets",
+        "Kubernetes: guardrails",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "what", "found"),
+    [
+        (VERSION, (200, {"gitVersion": "v1.29.9"}), "version", "v1.29.9"),
+        (VERSION, (401, {}), "version", "the API server knows no such user"),
+        (VERSION, (500, {}), "version", "answered 500"),
+        (VERSION, (200, "welcome"), "version", "answers what is not understood"),
+        (WHOAMI, (401, {}), "identity", "the API server knows no such user"),
+        (WHOAMI, user("system:anonymous"), "identity", "the API server knows no such user"),
+        (
+            "GET /apis/networking.istio.io/v1",
+            (404, {}),
+            "served kinds",
+            "networking.istio.io/v1 without VirtualService; networking.istio.io is served as v1",
+        ),
+        (
+            "GET /apis/monitoring.coreos.com/v1",
+            (200, {"resources": []}),
+            "served kinds",
+            "monitoring.coreos.com/v1 without ServiceMonitor",
+        ),
+        (REVIEW, refusing("patch", "deployments"), "permissions", "ci may not patch deployments"),
+        (REVIEW, refusing("create", "namespaces"), "permissions", "ci may not create namespaces"),
+        (
+            REVIEW,
+            refusing(resource="deployments", namespace="team-alpha"),
+            "permissions",
+            "ci may not create, get, patch, delete, list, watch deployments.apps in team-alpha",
+        ),
+        (REVIEW, refusing("watch", "pods"), "permissions", "ci may not watch pods in team-alpha"),
+        (GATEWAY, (404, {}), "gateways", "there is no Gateway istio-system/sre-gateway"),
+        (STORE, (404, {}), "secret store", "there is no ClusterSecretStore openbao-backend"),
+        (
+            STORE,
+            (200, {"status": {"conditions": [CONDITION]}}),
+            "secret store",
+            "openbao-backend is not ready",
+        ),
+        (
+            OPERATOR,
+            (404, {}),
+            "External Secrets",
+            "there is no ServiceAccount external-secrets/external-secrets",
+        ),
+    ],
+)
+def test_what_is_wrong_fails_its_own_check(
+    cluster: FakeServer, team: Made, question: str, answer: Any, what: str, found: str
+) -> None:
+    cluster.answers[question] = answer
+    told = examined(team)
+    assert f"Kubernetes: {what}" in told.failed(), told.text
+    finding = told.failed()[f"Kubernetes: {what}"]
+    assert finding.found.startswith(found)
+    assert finding.do
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "what", "found"),
+    [
+        (
+            POLICIES,
+            (200, {"items": []}),
+            "guardrails",
+            "there is no ValidatingAdmissionPolicy sre-",
+        ),
+        (POLICIES, (403, {}), "guardrails", "may not be looked at (403)"),
+        (GATEWAY, (403, {}), "gateways", "may not be looked at (403)"),
+        (OPERATOR, (403, {}), "External Secrets", "may not be looked at (403)"),
+    ],
+)
+def test_what_is_to_be_known_warns(
+    cluster: FakeServer, team: Made, question: str, answer: Any, what: str, found: str
+) -> None:
+    cluster.answers[question] = answer
+    told = examined(team)
+    assert told.failed() == {}
+    (warned,) = told.warned
+    assert warned.what == f"Kubernetes: {what}"
+    assert warned.finding.found.startswith(found)
+    assert warned.finding.do
+
+
+def test_a_permission_that_holds_in_the_team_s_namespace_is_enough(
+    cluster: FakeServer, team: Made
+) -> None:
+    cluster.answers[REVIEW] = refusing("create", "deployments", namespace="")
+    assert examined(team).statuses == {"ok"}
+    namespaced = refusing("create", "deployments", namespace="team-beta")
+    cluster.answers[REVIEW] = namespaced
+    assert examined(team).statuses == {"ok"}
+
+
+def test_an_operator_of_another_version_is_told_with_the_setting_that_suits_it(
+    cluster: FakeServer, team: Made
+) -> None:
+    cluster.answers[f"GET {ESO}/v1"] = (404, {})
+    cluster.answers[f"GET {ESO}"] = (200, {"versions": [{"version": "v1beta1"}]})
+    failed = examined(team).failed()["Kubernetes: served kinds"]
+    assert "external-secrets.io is served as v1beta1" in failed.found
+    assert failed.do == "set sre-platform:externalSecrets.apiVersion to v1beta1"
+
+
+def test_an_operator_that_is_not_there_is_to_be_installed(cluster: FakeServer, team: Made) -> None:
+    for path in (f"GET {ISTIO}", f"GET {ISTIO}/v1"):
+        cluster.answers[path] = (404, {})
+    failed = examined(team).failed()
+    assert failed["Kubernetes: served kinds"].do == "install Istio"
+    assert "Kubernetes: gateways" in failed
+
+
+class TestGrantingRoles:
+    """Kubernetes lets nobody grant what he lacks."""
+
+    @pytest.fixture(autouse=True)
+    def _may_not_bind(self, cluster: FakeServer) -> None:
+        cluster.answers[REVIEW] = refusing("bind", "clusterroles", name="edit")
+
+    def test_to_have_the_role_s_rights_is_enough(self, cluster: FakeServer, team: Made) -> None:
+        cluster.answers[BINDINGS.format("default")] = (201, {})
+        assert examined(team).statuses == {"ok"}
+
+    def test_neither_to_bind_nor_to_have_them_fails(self, cluster: FakeServer, team: Made) -> None:
+        cluster.answers[BINDINGS.format("default")] = (403, {})
+        failed = examined(team).failed()
+        assert list(failed) == ["Kubernetes: granting roles"]
+        assert failed["Kubernetes: granting roles"].found == "ci may not bind the ClusterRole edit"
+
+    def test_the_team_s_own_namespace_is_asked_where_it_is_there(
+        self, cluster: FakeServer, team: Made
+    ) -> None:
+        cluster.answers["GET /api/v1/namespaces/team-alpha"] = (200, {})
+        cluster.answers[BINDINGS.format("team-alpha")] = (201, {})
+        assert examined(team).statuses == {"ok"}
+
+
+def test_nothing_but_reviews_and_dry_runs_is_sent(cluster: FakeServer, team: Made) -> None:
+    examined(team)
+    written = {question for question in cluster.asked if not question.startswith("GET ")}
+    assert written == {WHOAMI, REVIEW}
+
+
+def test_the_platform_s_stack_makes_the_secret_store_itself(
+    cluster: FakeServer, made: Made
+) -> None:
+    cluster.answers |= {STORE: (404, {}), POLICIES: (200, {"items": []})}
+    told = examined(made, platform=True)
+    assert told.statuses == {"ok"}
+    assert told.found("Kubernetes: secret store") == ("openbao-backend will be made by this stack")
+
+
+def test_gateways_that_no_app_uses_warn_only(cluster: FakeServer, program: Program) -> None:
+    cluster.answers[GATEWAY] = (404, {})
+    told = examined(program(web_app(), platform=True), platform=True)
+    assert told.failed() == {}
+    assert [line.what for line in told.warned] == ["Kubernetes: gateways"]
+
+
+def test_stores_of_the_teams_own_need_no_shared_one(cluster: FakeServer, program: Program) -> None:
+    own = {"secretStore": "tenant"}
+    cluster.answers |= _discovery_with(cluster, f"GET {ESO}/v1", "SecretStore")
+    del cluster.answers[STORE]
+    told = examined(program(web_app(), externalSecrets=own), externalSecrets=own)
+    assert told.statuses == {"ok"}, told.text
+
+
+def _discovery_with(cluster: FakeServer, question: str, kind: str) -> dict[str, Any]:
+    answer = cluster.answers[question]
+    assert isinstance(answer, tuple)
+    more = {"name": _plural(kind), "kind": kind, "namespaced": True}
+    return {question: (200, {"resources": [*answer[1]["resources"], more]})}
+
+
+def test_the_api_server_s_ca_is_needed_for_an_openbao_outside_the_cluster(
+    cluster: FakeServer, made: Made, tmp_path: Path
+) -> None:
+    outside = {"inCluster": False, "address": "https://openbao.invalid"}
+    told = examined(made, platform=True, openbao=outside)
+    assert cluster.address in told.found("Kubernetes: CA for OpenBao")
+    _rewrite(tmp_path / "kubeconfig", "cluster", {"insecure-skip-tls-verify": True})
+    failed = examined(made, platform=True, openbao=outside).failed()
+    assert list(failed) == ["Kubernetes: CA for OpenBao"]
+
+
+def _rewrite(kubeconfig: Path, kind: str, entry: dict[str, Any]) -> None:
+    """Replaces all but the address in the kubeconfig's only cluster or user."""
+    document = yaml.safe_load(kubeconfig.read_text())
+    old = document[f"{kind}s"][0][kind]
+    kept = {key: value for key, value in old.items() if key == "server"}
+    document[f"{kind}s"][0][kind] = {**kept, **entry}
+    kubeconfig.write_text(yaml.safe_dump(document))
+
+
+def test_verification_turned_off_is_told(cluster: FakeServer, team: Made, tmp_path: Path) -> None:
+    _rewrite(tmp_path / "kubeconfig", "cluster", {"insecure-skip-tls-verify": True})
+    (warned,) = examined(team).warned
+    assert warned.finding.found == "not verified: the kubeconfig has insecure-skip-tls-verify"
+
+
+def test_a_certificate_of_another_ca_is_told_apart_from_nobody_there(
+    cluster: FakeServer, team: Made, keys: Keys, other_keys: Keys, tmp_path: Path
+) -> None:
+    kubeconfig = tmp_path / "kubeconfig"
+    other_keys.write_kubeconfig(kubeconfig, ADMIN, cluster.address)
+    (failed,) = examined(team).failed().values()
+    assert "shows a certificate that cannot be verified" in failed.found
+    assert failed.do == "name the CA that signed it in the kubeconfig's certificate-authority"
+    with serving(keys) as gone:
+        address = gone.address
+    keys.write_kubeconfig(kubeconfig, ADMIN, address)
+    told = examined(team)
+    assert [line.finding.status for line in told.lines[:2]] == ["ok", "FAIL"]
+    assert {line.finding.status for line in told.lines[2:]} == {"skipped"}
+    assert told.lines[1].finding.found.startswith(f"{address} does not answer")
+
+
+def test_a_ca_that_is_none_is_told(cluster: FakeServer, team: Made, tmp_path: Path) -> None:
+    no_certificate = {"certificate-authority-data": "bm8gY2VydGlmaWNhdGU="}
+    _rewrite(tmp_path / "kubeconfig", "cluster", no_certificate)
+    (failed,) = examined(team).failed().values()
+    assert failed.do == "name the CA that signed it in the kubeconfig's certificate-authority"
+    _rewrite(tmp_path / "kubeconfig", "cluster", {"certificate-authority": "nowhere.crt"})
+    failed = examined(team).failed()["Kubernetes: kubeconfig"]
+    assert "nowhere.crt" in failed.found
+
+
+SECRET = "hunter2-kubernetes"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        None,
+        "",
+        f"- [{SECRET}",
+        f"token: {SECRET}: {SECRET}",
+        f"[{SECRET}]",
+        SECRET,
+        f"{{current-context: {SECRET}, contexts: []}}",
+        "{current-context: a, contexts: [{name: a, context: {cluster: a, user: a}}]}",
+        "\x00",
+    ],
+)
+def test_a_kubeconfig_that_is_none_is_told_in_a_line(
+    team: Made,
+    content: str | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    file = tmp_path / "kubeconfig"
+    if content is not None:
+        file.write_text(content)
+    monkeypatch.setenv("KUBECONFIG", str(file))
+    told = examined(team)
+    assert list(told.failed()) == ["Kubernetes: kubeconfig"]
+    assert told.statuses == {"FAIL", "skipped"}
+    if "current-context" not in (content or ""):
+        assert SECRET not in told.text
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_context_that_there_is_not_is_told(cluster: FakeServer, team: Made) -> None:
+    context = {"clusterIdentifier": "test", "context": "production"}
+    failed = examined(team, kubernetes=context).failed()["Kubernetes: kubeconfig"]
+    assert "production" in failed.found
+    assert "kubectl --context production version" in failed.do
+
+
+@pytest.mark.parametrize("command", ["/nowhere/plugin", "false", "echo"])
+def test_a_credential_plugin_that_fails_is_told(
+    cluster: FakeServer,
+    team: Made,
+    command: str,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    plugin = {"apiVersion": "client.authentication.k8s.io/v1", "command": command, "args": [SECRET]}
+    _rewrite(tmp_path / "kubeconfig", "user", {"exec": plugin})
+    told = examined(team)
+    failed = told.failed()["Kubernetes: kubeconfig"]
+    assert failed.found == "the kubeconfig's credential plugin fails"
+    assert SECRET not in told.text
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("status", [401, 403, 422])
+def test_no_word_of_the_server_s_is_printed_as_it_may_repeat_the_token(
+    cluster: FakeServer, team: Made, status: int
+) -> None:
+    examined(team)
+    (token,) = cluster.secrets
+    for question in list(cluster.answers):
+        before = cluster.answers[question]
+        cluster.answers[question] = (status, {"message": f"bad token {token}"})
+        assert token not in examined(team).text, question
+        cluster.answers[question] = before

@@ -1,0 +1,205 @@
+"""`./sre doctor` on Harbor: each check against a server that fails it."""
+
+from base64 import b64encode
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from doctor.harbor import HarborChecks
+from sandbox.servers.keys import Keys
+from specs.settings import PREFIX, Settings
+from specs.team import Registry, Team
+from tests.doctored import Told, ask
+from tests.fake_server import FakeServer, serving
+
+PASSWORD = "hunter2-harbor"
+SENT = b64encode(f"admin:{PASSWORD}".encode()).decode()
+INFO, USER = "GET /api/v2.0/systeminfo", "GET /api/v2.0/users/current"
+HEALTH, SCANNERS = "GET /api/v2.0/health", "GET /api/v2.0/scanners"
+PROJECT, QUOTAS = "GET /api/v2.0/projects/team-alpha", "GET /api/v2.0/quotas"
+GIB = 2**30
+
+
+def info(**properties: Any) -> tuple[int, Any]:
+    return 200, {"auth_mode": "oidc_auth", "harbor_version": "v2.15.2-a1b2c3d4", **properties}
+
+
+def health(**statuses: str) -> tuple[int, Any]:
+    return 200, {"components": [{"name": n, "status": s} for n, s in statuses.items()]}
+
+
+def quota(storage: int) -> tuple[int, Any]:
+    return 200, [{"hard": {"storage": storage}, "used": {"storage": 0}}]
+
+
+@pytest.fixture
+def harbor(keys: Keys, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeServer]:
+    """A Harbor that has all that a stack needs, and the project of team-alpha."""
+    with serving(keys) as fake:
+        fake.answers |= {
+            INFO: info(),
+            USER: (200, {"username": "admin", "sysadmin_flag": True}),
+            HEALTH: health(core="healthy", jobservice="healthy"),
+            SCANNERS: (200, [{"name": "Trivy", "is_default": True}]),
+            PROJECT: (200, {"project_id": 7}),
+            QUOTAS: quota(50 * GIB),
+        }
+        monkeypatch.setenv("HARBOR_URL", fake.address)
+        monkeypatch.setenv("HARBOR_USERNAME", "admin")
+        monkeypatch.setenv("HARBOR_PASSWORD", PASSWORD)
+        monkeypatch.setenv("SSL_CERT_FILE", str(keys.ca_cert))
+        yield fake
+
+
+def examined(*teams: Team, **harbor: Any) -> Told:
+    config = {"teams": "*", "kubernetes": {"clusterIdentifier": "test"}, "harbor": harbor}
+    settings = Settings.model_validate({PREFIX + key: value for key, value in config.items()})
+    return ask("Harbor", HarborChecks(settings, teams or (Team(team="team-alpha"),)))
+
+
+def test_a_harbor_that_has_all_passes_every_check(harbor: FakeServer) -> None:
+    told = examined()
+    assert told.statuses == {"ok"}
+    assert [line.what for line in told.lines] == [
+        "Harbor: reachable", "Harbor: TLS", "Harbor: credentials", "Harbor: version",
+        "Harbor: groups", "Harbor: components", "Harbor: scanner", "Harbor: storage quotas",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "what", "found"),
+    [
+        (INFO, (500, {}), "reachable", "answered 500"),
+        (INFO, (302, {}), "reachable", "answered 302"),
+        (USER, (401, {}), "credentials", "Harbor takes them for nobody's"),
+        (USER, (200, {"username": "jo"}), "credentials", "jo is no administrator"),
+        (INFO, info(harbor_version="v2.4.3"), "version", "v2.4.3"),
+        (INFO, info(auth_mode="db_auth"), "groups", "Harbor keeps its own accounts"),
+        (HEALTH, health(core="healthy"), "components", "no jobservice"),
+        (
+            HEALTH,
+            health(core="healthy", jobservice="unhealthy"),
+            "components",
+            "not healthy: jobservice",
+        ),
+    ],
+)
+def test_what_is_wrong_fails_its_own_check(
+    harbor: FakeServer, question: str, answer: Any, what: str, found: str
+) -> None:
+    harbor.answers[question] = answer
+    failed = examined().failed()
+    assert list(failed) == [f"Harbor: {what}"]
+    assert failed[f"Harbor: {what}"].found.startswith(found)
+    assert failed[f"Harbor: {what}"].do
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "what", "found"),
+    [
+        (USER, (412, {}), "credentials", "a robot's: `up` says that it changes storage quotas,"),
+        (INFO, (200, {"auth_mode": "oidc_auth"}), "version", "not told"),
+        (INFO, info(auth_mode="ldap_auth"), "groups", "logins by LDAP"),
+        (SCANNERS, (200, []), "scanner", "no default scanner"),
+        (
+            SCANNERS,
+            (200, [{"name": "Trivy", "is_default": True, "disabled": True}]),
+            "scanner",
+            "no default scanner",
+        ),
+        (SCANNERS, (403, {}), "scanner", "may not be looked at (403)"),
+        (
+            QUOTAS,
+            quota(20 * GIB),
+            "storage quotas",
+            "team-alpha has 20 GiB, its file says 50 GiB; Pulumi does not see it",
+        ),
+        (QUOTAS, quota(-1), "storage quotas", "team-alpha has no limit, its file says 50 GiB"),
+    ],
+)
+def test_what_is_to_be_known_warns(
+    harbor: FakeServer, question: str, answer: Any, what: str, found: str
+) -> None:
+    harbor.answers[question] = answer
+    told = examined()
+    assert told.failed() == {}
+    (warned,) = told.warned
+    assert warned.what == f"Harbor: {what}"
+    assert warned.finding.found.startswith(found)
+    assert warned.finding.do
+
+
+def test_a_wrong_password_is_told_though_other_paths_answer_200_to_it(harbor: FakeServer) -> None:
+    harbor.answers[USER] = (401, {})
+    told = examined()
+    assert list(told.failed()) == ["Harbor: credentials"]
+    assert {line.finding.status for line in told.lines[3:]} == {"skipped"}
+
+
+def test_an_administrator_by_a_group_of_oidc_s_is_one(harbor: FakeServer) -> None:
+    user = {"username": "jo", "sysadmin_flag": False, "admin_role_in_auth": True}
+    harbor.answers[USER] = (200, user)
+    assert examined().statuses == {"ok"}
+
+
+def test_a_stack_that_maps_no_groups_needs_no_oidc(harbor: FakeServer) -> None:
+    harbor.answers[INFO] = info(auth_mode="db_auth")
+    assert examined(mapGroups=False).statuses == {"ok"}
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_project_that_is_not_there_yet_has_no_wrong_quota(
+    harbor: FakeServer, status: int
+) -> None:
+    harbor.answers[PROJECT] = (status, {})
+    told = examined()
+    assert told.statuses == {"ok"}
+    assert told.found("Harbor: storage quotas") == (
+        "0 as the teams' files say; 1 will be made by this stack"
+    )
+
+
+def test_each_team_s_quota_is_held_against_its_own_file(harbor: FakeServer) -> None:
+    harbor.answers["GET /api/v2.0/projects/team-beta"] = (200, {"project_id": 8})
+    beta = Team(team="team-beta", registry=Registry(storageQuota=60))
+    told = examined(Team(team="team-alpha"), beta)
+    assert [line.finding.found for line in told.warned] == [
+        "team-beta has 50 GiB, its file says 60 GiB; Pulumi does not see it"
+    ]
+    assert "1 as the teams' files say" in told.found("Harbor: storage quotas")
+
+
+def test_verification_turned_off_is_told(harbor: FakeServer) -> None:
+    (warned,) = examined(insecure=True).warned
+    assert warned.finding.found == "not verified: sre-platform:harbor.insecure"
+
+
+def test_a_certificate_of_another_ca_is_told_apart_from_nobody_there(
+    harbor: FakeServer, keys: Keys, other_keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(other_keys.ca_cert))
+    (failed,) = examined().failed().values()
+    assert "shows a certificate that cannot be verified" in failed.found
+    assert failed.do == "name the CA that signed it in SSL_CERT_FILE"
+    with serving(keys) as gone:
+        address = gone.address
+    monkeypatch.setenv("HARBOR_URL", address)
+    told = examined()
+    assert [line.finding.status for line in told.lines] == ["FAIL", *["skipped"] * 7]
+    assert told.lines[0].finding.found.startswith(f"{address} does not answer")
+
+
+@pytest.mark.parametrize("status", [401, 403, 422])
+def test_no_word_of_the_server_s_is_printed_as_it_may_repeat_the_password(
+    harbor: FakeServer, status: int
+) -> None:
+    echo = {"errors": [{"message": f"bad login {PASSWORD} {SENT}"}]}
+    for question in list(harbor.answers):
+        before = harbor.answers[question]
+        harbor.answers[question] = (status, echo)
+        told = examined()
+        assert PASSWORD not in told.text, question
+        assert SENT not in told.text, question
+        harbor.answers[question] = before
+    assert harbor.secrets == {SENT}
