@@ -20,7 +20,7 @@ from specs.settings import LEAVE_OUT, PREFIX, Settings
 from specs.source import Source
 from specs.team import Team
 
-PATIENCE = 11  # seconds for all servers together; running the program takes some before that
+PATIENCE = 25  # seconds for all servers together: for one that hangs, not for one that is slow
 
 SERVERS = {"kubernetes": "Kubernetes", "openbao": "OpenBao", "harbor": "Harbor"}
 _ADDRESSES = ("KUBECONFIG", "VAULT_ADDR", "HARBOR_URL")

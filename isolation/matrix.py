@@ -1,0 +1,106 @@
+"""Makes all requests of all callers, and says what was seen."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from clients.http import RefusedError
+from isolation.callers import Subject, subjects
+from isolation.checks import Caller, checks
+from isolation.objects import thing
+from isolation.requests import Admin, Check, Scene
+from isolation.verdict import (
+    ALLOWED,
+    NotThisOneError,
+    SelectsNothingError,
+    refusal,
+    selects_nothing,
+)
+from specs.settings import Settings
+from specs.team import Team
+
+_AT_A_TIME = 8
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the matrix: `who`, one of the kind `caller`, asked for `what`."""
+
+    caller: Caller
+    who: str
+    what: str
+    expected: str
+    seen: str
+
+    @property
+    def passed(self) -> bool:
+        """Whether the outcome is the expected one, by the word of the expected holder."""
+        return self.seen == self.expected
+
+
+def run(teams: Sequence[Team], settings: Settings, admin: Admin) -> list[Row]:
+    """The matrix, in the order of callers and checks; it takes two teams or more.
+
+    Raises UnreachableError.
+    """
+    table = checks(settings.external_secrets.secret_store == "cluster")
+    with _secrets(teams, admin), ThreadPoolExecutor(_AT_A_TIME) as pool:
+        callers = list(subjects(teams, settings, admin))
+        scenes = list(pool.map(_enter, callers))
+        asked = [
+            pool.submit(outcome, caller, scene, check)
+            for caller, scene in zip(callers, scenes, strict=True)
+            for check in table[caller.caller]
+        ]
+        rows = [row for row in (future.result() for future in asked) if row]
+    return [*rows, *untried(table, rows)]
+
+
+@contextmanager
+def _secrets(teams: Sequence[Team], admin: Admin) -> Iterator[None]:
+    """Meanwhile each namespace has a Secret, as External Secrets would make where it runs."""
+    secrets = [thing("v1", "Secret", team.name, stringData={"value": "check"}) for team in teams]
+    try:
+        for secret in secrets:
+            admin.cluster.apply(secret, "isolation-check")
+        yield
+    finally:
+        for secret in secrets:
+            metadata = secret["metadata"]
+            admin.cluster.delete("v1", "Secret", metadata["namespace"], metadata["name"])
+
+
+def _enter(caller: Subject) -> Scene | SelectsNothingError:
+    try:
+        return caller.enter()
+    except SelectsNothingError as error:
+        return error
+
+
+def outcome(caller: Subject, scene: Scene | SelectsNothingError, check: Check) -> Row | None:
+    """What a check came to; None where it is not for this team."""
+    try:
+        if isinstance(scene, SelectsNothingError):
+            raise scene
+        check.request(scene)
+        seen = ALLOWED
+    except NotThisOneError:
+        return None
+    except SelectsNothingError as error:
+        seen = selects_nothing(error)
+    except RefusedError as error:
+        seen = refusal(error)
+    return Row(caller.caller, caller.name, check.what, check.expected, seen)
+
+
+def untried(table: dict[Caller, tuple[Check, ...]], rows: Sequence[Row]) -> Iterator[Row]:
+    """A row for each check that was for no team."""
+    tried = {(row.caller, row.what) for row in rows}
+    for caller, lines in table.items():
+        for check in lines:
+            if (caller, check.what) not in tried:
+                error = SelectsNothingError("no team has what it takes")
+                yield Row(
+                    caller, f"any {caller}", check.what, check.expected, selects_nothing(error)
+                )

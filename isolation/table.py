@@ -1,0 +1,59 @@
+"""The matrix as text for a terminal, and as the tables of docs/isolation.md."""
+
+from collections.abc import Iterator, Sequence
+
+from isolation.checks import Caller, checks
+from isolation.matrix import Row
+
+_HEADS = ("WHO", "WHAT", "EXPECTED", "SEEN")
+
+_CALLERS = {
+    Caller.DEVELOPER: "A user of the team's developers' group in Keycloak, with the role `edit`.",
+    Caller.VIEWER: "A user of the team's viewers' group in Keycloak, with the role `view`.",
+    Caller.APP: "The ServiceAccount of one of the team's apps, with a token of its own.",
+    Caller.ROBOT: "The team's robot in Harbor, whose password is tried elsewhere.",
+    Caller.ANONYMOUS: "Anybody who reaches the servers.",
+    Caller.STORE: "What External Secrets can read for a team, by the login that its store names.",
+}
+
+
+def text(rows: Sequence[Row]) -> str:
+    """A line each, in columns."""
+    lines = [_HEADS, *((row.who, row.what, row.expected, row.seen) for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(3)]
+    return "\n".join(
+        "  ".join(
+            [*(cell.ljust(width) for cell, width in zip(line, widths, strict=False)), line[3]]
+        )
+        for line in lines
+    )
+
+
+def verdict(rows: Sequence[Row]) -> str:
+    """The last line, below the rows that are not as expected."""
+    failed = [row for row in rows if not row.passed]
+    if not failed:
+        return f"{len(rows)} checks, all as expected."
+    return f"{text(failed)}\n\n{len(rows)} checks, {len(failed)} not as expected."
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """A table for each kind of caller, with what is the same for all teams in one line."""
+    return "\n".join(
+        line for caller, about in _CALLERS.items() for line in _part(caller, about, rows)
+    )
+
+
+def _part(caller: Caller, about: str, rows: Sequence[Row]) -> Iterator[str]:
+    yield f"### {caller.capitalize()}\n\n{about}\n"
+    yield f"| {caller.capitalize()} asks to | Expected | Seen |\n|---|---|---|"
+    outcomes: dict[str, list[Row]] = {}
+    for row in rows:
+        if row.caller is caller:
+            outcomes.setdefault(row.what, []).append(row)
+    # A stack without a shared store has none but these.
+    for what in [check.what for check in checks(shared_store=True)[caller]]:
+        if same := outcomes.get(what):
+            seen = "; ".join(dict.fromkeys(row.seen for row in same))
+            yield f"| {what} | {same[0].expected} | {seen} |"
+    yield ""

@@ -1,0 +1,56 @@
+"""What came of a request, and by whose word."""
+
+import re
+
+from clients.http import RefusedError
+
+ALLOWED = "allowed"
+BY_AUTHENTICATION = "refused by authentication"
+BY_RBAC = "refused by RBAC"
+BY_POD_SECURITY = "refused by PodSecurity"
+BY_QUOTA = "refused by ResourceQuota"
+BY_LIMIT_RANGE = "refused by LimitRange"
+BY_OPENBAO = "refused by OpenBao"
+
+# By their words, as most of them answer 403. RBAC's denial is the authorizer's own, for a resource
+# or a path; the sentence after it is from its guard against handing on rights.
+_WORDS = {
+    r"User \"[^\"]*\" cannot \S+ (resource|path) ": BY_RBAC,
+    r"attempting to grant RBAC permissions not currently held": BY_RBAC,
+    r"violates PodSecurity \"": BY_POD_SECURITY,
+    r"exceeded quota: ": BY_QUOTA,
+    r"maximum \S+ usage per Container is ": BY_LIMIT_RANGE,
+    r"^Unauthorized$": BY_AUTHENTICATION,
+    r"\bpermission denied\b": BY_OPENBAO,
+    r"^(namespace|service account name) not authorized$": BY_OPENBAO,
+    r"^relative paths not supported$": BY_OPENBAO,
+}
+_POLICY = re.compile(r"ValidatingAdmissionPolicy '([^']+)' with binding '[^']+' denied request")
+
+
+class SelectsNothingError(Exception):
+    """What a check is about is not there, so that its outcome would say nothing."""
+
+
+class NotThisOneError(Exception):
+    """The team has nothing that the check is about, such as a host; another one must."""
+
+
+def by(policy: str) -> str:
+    """Refused by that ValidatingAdmissionPolicy."""
+    return f"refused by {policy}"
+
+
+def selects_nothing(error: SelectsNothingError) -> str:
+    """A check's outcome where there was nothing to check."""
+    return f"selects nothing: {error}"
+
+
+def refusal(error: RefusedError) -> str:
+    """Who refused; for anything that is nobody's known word, what was answered."""
+    if found := _POLICY.search(error.reason):
+        return by(found[1])
+    for words, holder in _WORDS.items():
+        if re.search(words, error.reason):
+            return holder
+    return f"answered {error.status}: {error.reason[:200]}"

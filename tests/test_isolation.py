@@ -1,0 +1,276 @@
+"""What the isolation matrix makes of servers' answers. tests/servers runs it on real ones."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli import isolation as command
+from clients.http import RefusedError
+from isolation import matrix, verdict
+from isolation.callers import Subject
+from isolation.checks import Caller, checks
+from isolation.kinds import OWN, POD
+from isolation.matrix import Row
+from isolation.objects import pod
+from isolation.requests import Admin, Check, Scene, creates, lists, logs_in, vault_reads
+from isolation.table import markdown, text
+from isolation.table import verdict as last_lines
+from specs.fleet import TeamsFolder, load_stack
+from specs.stack import read_stack
+from tests.program import ADMISSION_POLICY, ROOT, Made
+
+SETTINGS, _ = read_stack(ROOT, "dev")
+assert SETTINGS
+TEAMS = load_stack(TeamsFolder(ROOT / "tenants", "tenants"), SETTINGS).teams
+BOTH_STORES = pytest.mark.parametrize("shared_store", [True, False])
+
+DENIED = (
+    'pods is forbidden: User "isolation-check" cannot list resource "pods" in API group "" in the '
+    'namespace "team-beta"'
+)
+
+
+class Server:
+    """Answers every call alike: with what it is given, or with that error."""
+
+    address = "https://server.invalid"
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+        self.calls: list[tuple[Any, ...]] = []
+
+    def call(self, *arguments: Any) -> Any:
+        self.calls.append(arguments)
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+    def list(self, *_: Any) -> Any:
+        return self.call()
+
+    def path(self, *parts: str | None) -> str:
+        return "/".join(part for part in parts if part)
+
+
+def refused(reason: str, status: int = 403) -> RefusedError:
+    return RefusedError(Server.address, status, reason)
+
+
+def seen(check: Check, caller: Any, admin: Any, **names: str) -> str | None:
+    """What a check comes to; None if it is not for this team."""
+    scene = Scene(Admin(admin, admin, Path()), caller, caller, {"own": "team-alpha", **names})
+    row = matrix.outcome(Subject(Caller.VIEWER, "somebody", lambda: scene), scene, check)
+    return row.seen if row else None
+
+
+def not_entered() -> Scene:
+    raise AssertionError("it has been tried")
+
+
+LIST_PODS = Check("list pods", verdict.BY_RBAC, lists(POD, OWN))
+SOME = [{"metadata": {"name": "one"}}]
+
+
+@pytest.mark.parametrize(
+    ("reason", "holder"),
+    [
+        (DENIED, "RBAC"),
+        ('forbidden: User "system:anonymous" cannot get path "/metrics"', "RBAC"),
+        (
+            'roles.rbac.authorization.k8s.io "x" is forbidden: user "x" (groups=["y"]) is '
+            "attempting to grant RBAC permissions not currently held: ...",
+            "RBAC",
+        ),
+        (
+            'pods "x" is forbidden: violates PodSecurity "restricted:latest": host namespaces '
+            "(hostPID=true)",
+            "PodSecurity",
+        ),
+        (
+            'pods "x" is forbidden: exceeded quota: team-alpha-quota, requested: limits.cpu=200',
+            "ResourceQuota",
+        ),
+        (
+            'pods "x" is forbidden: maximum cpu usage per Container is 2, but limit is 1k',
+            "LimitRange",
+        ),
+        (
+            "services \"x\" is forbidden: ValidatingAdmissionPolicy 'sre-services' with binding "
+            "'sre-services' denied request: Services are of type ClusterIP",
+            "sre-services",
+        ),
+        ("Unauthorized", "authentication"),
+        ("1 error occurred: * permission denied", "OpenBao"),
+        ("namespace not authorized", "OpenBao"),
+        ("relative paths not supported", "OpenBao"),
+    ],
+)
+def test_a_refusal_is_told_by_its_holder(reason: str, holder: str) -> None:
+    assert verdict.refusal(refused(reason)) == f"refused by {holder}"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        refused('Pod "x" is invalid: spec.containers: Required value', 422),
+        refused("v1 Widget is not served here", 404),
+        refused("the server could not find the requested resource", 404),
+        refused("etcdserver: request timed out", 500),
+        refused("pods is forbidden: somebody new says no"),
+    ],
+)
+def test_an_error_that_is_nobodys_known_refusal_is_no_refusal(error: RefusedError) -> None:
+    assert verdict.refusal(error) == f"answered {error.status}: {error.reason}"
+
+
+def test_what_is_granted_is_seen_as_allowed() -> None:
+    assert seen(LIST_PODS, Server(SOME), Server(SOME)) == verdict.ALLOWED
+
+
+def test_what_is_refused_is_seen_with_its_holder() -> None:
+    assert seen(LIST_PODS, Server(refused(DENIED)), Server(SOME)) == verdict.BY_RBAC
+
+
+def test_a_refusal_by_another_holder_than_expected_fails() -> None:
+    row = Row(Caller.VIEWER, "somebody", "list pods", verdict.BY_RBAC, verdict.BY_POD_SECURITY)
+    assert not row.passed
+
+
+def test_a_check_that_reaches_for_nothing_fails_though_it_is_refused() -> None:
+    outcome = seen(LIST_PODS, Server(refused(DENIED)), Server([]))
+    assert outcome == "selects nothing: there is no Pod in team-alpha"
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        LIST_PODS,
+        Check("read a secret", verdict.BY_OPENBAO, vault_reads("sre/data/{own}/x")),
+        Check("log in", verdict.BY_OPENBAO, logs_in("{own}")),
+    ],
+    ids=lambda check: check.what,
+)
+@pytest.mark.parametrize("reason", [DENIED, "permission denied"])
+def test_what_the_administrator_is_refused_is_no_refusal_of_the_caller(
+    check: Check, reason: str
+) -> None:
+    outcome = seen(check, Server(refused(reason)), Server(refused(reason)))
+    assert outcome == f"selects nothing: {Server.address} answered 403: {reason}"
+
+
+def test_a_secret_that_openbao_does_not_have_is_nothing_to_reach_for() -> None:
+    check = Check("read a secret", verdict.BY_OPENBAO, vault_reads("sre/data/{own}/x"))
+    nothing = Server(refused("Not Found", 404))
+    assert str(seen(check, Server(refused("permission denied")), nothing)).startswith(
+        "selects nothing: "
+    )
+
+
+def test_every_check_of_a_caller_that_is_not_there_fails() -> None:
+    nobody = verdict.SelectsNothingError("no RoleBinding in team-alpha is for auditors")
+    row = matrix.outcome(Subject(Caller.VIEWER, "auditors", not_entered), nobody, LIST_PODS)
+    assert row
+    assert row.seen == f"selects nothing: {nobody}"
+
+
+def test_writes_to_the_api_server_are_dry_runs() -> None:
+    server = Server({})
+    seen(Check("create a pod", "allowed", creates(pod())), server, Server(SOME), harbor="", app="")
+    [(method, path, body, query)] = server.calls
+    assert (method, path, query["dryRun"]) == ("POST", "v1/Pod/team-alpha", "All")
+    assert body["metadata"]["namespace"] == "team-alpha"
+
+
+def test_a_check_is_passed_over_for_a_team_that_has_not_what_it_is_about() -> None:
+    check = Check("take a host", verdict.by("sre-hosts"), vault_reads("{host}"))
+    assert seen(check, Server({}), Server({})) is None
+
+
+def test_a_check_that_is_for_no_team_fails() -> None:
+    table: dict[Caller, tuple[Check, ...]] = {Caller.VIEWER: (LIST_PODS,)}
+    [row] = matrix.untried(table, [])
+    assert row.seen == "selects nothing: no team has what it takes"
+    assert not row.passed
+
+
+@BOTH_STORES
+def test_no_two_checks_of_a_kind_of_caller_are_called_the_same(shared_store: bool) -> None:
+    for caller, listed in checks(shared_store).items():
+        twice = [what for what, number in Counter(c.what for c in listed).items() if number > 1]
+        assert not twice, caller
+
+
+@BOTH_STORES
+def test_every_kind_of_caller_is_allowed_something_that_shows_who_it_is(
+    shared_store: bool,
+) -> None:
+    for caller, listed in checks(shared_store).items():
+        assert any(check.expected == verdict.ALLOWED for check in listed), caller
+
+
+def test_every_policy_of_the_platform_is_expected_to_refuse_something(everything: Made) -> None:
+    made = {verdict.by(name) for name in everything.names(ADMISSION_POLICY)}
+    assert made
+    assert made <= {check.expected for check in checks(True)[Caller.DEVELOPER]}
+
+
+def test_the_text_has_a_line_a_row_in_columns() -> None:
+    rows = [
+        Row(Caller.APP, "team-alpha app", "list pods", "refused by RBAC", "refused by RBAC"),
+        Row(Caller.ANONYMOUS, "anonymous", "read a secret", "refused by OpenBao", "allowed"),
+    ]
+    assert text(rows).splitlines() == [
+        "WHO             WHAT           EXPECTED            SEEN",
+        "team-alpha app  list pods      refused by RBAC     refused by RBAC",
+        "anonymous       read a secret  refused by OpenBao  allowed",
+    ]
+
+
+def test_the_last_line_says_that_all_is_as_expected() -> None:
+    row = Row(Caller.APP, "app", "list pods", "refused by RBAC", "refused by RBAC")
+    assert last_lines([row, row]) == "2 checks, all as expected."
+
+
+def test_rows_that_are_not_as_expected_are_told_again_at_the_end() -> None:
+    good = Row(Caller.APP, "app", "list pods", "refused by RBAC", "refused by RBAC")
+    bad = Row(Caller.APP, "app", "list secrets", "refused by RBAC", "allowed")
+    lines = last_lines([good, bad]).splitlines()
+    assert lines[1] == "app  list secrets  refused by RBAC  allowed"
+    assert lines[-1] == "2 checks, 1 not as expected."
+
+
+def test_the_page_has_each_check_once_and_every_outcome_it_had() -> None:
+    rows = [
+        Row(Caller.APP, who, "list pods", "refused by RBAC", seen)
+        for who, seen in {"a": "refused by RBAC", "b": "allowed", "c": "allowed"}.items()
+    ]
+    assert "| list pods | refused by RBAC | refused by RBAC; allowed |" in markdown(rows)
+
+
+def test_the_committed_tables_have_every_check() -> None:
+    rows = [
+        Row(caller, caller, check.what, check.expected, check.expected)
+        for caller, listed in checks(True).items()
+        for check in listed
+    ]
+    page = (ROOT / "docs" / "isolation.md").read_text(encoding="utf-8")
+    assert page == command.renewed(page, rows), "run `./sre isolation --write-docs`"
+
+
+def test_without_servers_the_command_says_what_to_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command.isolation(tmp_path, TEAMS, SETTINGS, "text", False) == 1
+    assert capsys.readouterr() == (
+        "",
+        "no servers run here; run `make servers` and `make up` first\n",
+    )
+
+
+def test_one_team_alone_cannot_be_kept_from_another(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command.isolation(tmp_path, TEAMS[:1], SETTINGS, "text", False) == 1
+    assert "fewer than two teams" in capsys.readouterr().err
