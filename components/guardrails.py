@@ -89,6 +89,7 @@ def _policies(settings: Settings) -> list[_Policy]:
         _platform_only(settings),
         _secrets(),
         _images(settings),
+        _scheduling(),
         _labels(),
         _services(),
         _hosts(settings),
@@ -277,6 +278,10 @@ def _pod(holder: str) -> str:
 )"""
 
 
+_PODS_CHANGE = {
+    "pods-change": f"request.operation == 'CREATE' || {_pod('object')} != {_pod('oldObject')}"
+}
+
 _IMAGES = """\
 (
   variables.pod.?containers.orValue([])
@@ -313,10 +318,7 @@ def _images(settings: Settings) -> _Policy:
     return _Policy(
         "sre-images",
         resources=_MAKE_PODS,
-        conditions={
-            "pods-change": "request.operation == 'CREATE' || "
-            f"{_pod('object')} != {_pod('oldObject')}"
-        },
+        conditions=_PODS_CHANGE,
         variables={
             "pod": _pod("object"),
             "images": _IMAGES,
@@ -336,6 +338,41 @@ variables.images.all(image,
                 _VERSIONS,
                 "images are pinned to a version other than latest, or to a digest; write it in the "
                 "team's file: apps[].app.image.tag",
+            ),
+        ],
+    )
+
+
+# --- sre-scheduling ------------------------------------------------------------------------------
+
+# A pod that runs has the node that the scheduler has bound it to.
+_UNBOUND = """\
+!has(variables.pod.nodeName) || request.kind.kind == 'Pod' && request.operation == 'UPDATE'"""
+
+# The prefix of what Kubernetes itself adds to pods.
+_TOLERATIONS = """\
+variables.pod.?tolerations.orValue([]).all(toleration,
+  toleration.?key.orValue('').startsWith('node.kubernetes.io/')
+)"""
+
+
+def _scheduling() -> _Policy:
+    """Pods push none of another team's away, and go where the scheduler sends them."""
+    return _Policy(
+        "sre-scheduling",
+        resources=_MAKE_PODS,
+        conditions=_PODS_CHANGE,
+        variables={"pod": _pod("object")},
+        rules=[
+            _Rule(
+                "!variables.pod.?priorityClassName.orValue('').startsWith('system-')",
+                "the priority classes system-* are the cluster's own; remove priorityClassName",
+            ),
+            _Rule(_UNBOUND, "the scheduler chooses the node; remove nodeName"),
+            _Rule(
+                _TOLERATIONS,
+                "nodes with a taint are for others; remove tolerations but those of "
+                "node.kubernetes.io/, or ask the platform team",
             ),
         ],
     )

@@ -149,6 +149,16 @@ _IMAGES = _creations(
     },
 )
 
+_SCHEDULING = _creations(
+    "create a pod ",
+    by("sre-scheduling"),
+    {
+        "of the cluster's own priority": pod({"priorityClassName": "system-node-critical"}),
+        "on a node of its choice": pod({"nodeName": "sandbox"}),
+        "that tolerates every taint": pod({"tolerations": [{"operator": "Exists"}]}),
+    },
+)
+
 _LABEL = {"sre.io/team": "{other}"}
 
 _LABELS = [
@@ -238,6 +248,7 @@ OWN_CHECKS = (
     *_PLATFORM_ONLY,
     *_SECRETS,
     *_IMAGES,
+    *_SCHEDULING,
     *_LABELS,
     *_SERVICES,
     *_HOSTS,

@@ -21,6 +21,7 @@ POLICIES = [
     "sre-images",
     "sre-labels",
     "sre-platform-only",
+    "sre-scheduling",
     "sre-secrets",
     "sre-services",
 ]

@@ -36,6 +36,13 @@ def workload(
     return thing(kind, {"selector": {"matchLabels": selector}, "template": template, **spec})
 
 
+def deployment(**pod: Any) -> Object:
+    """One whose pods' spec has these fields, too."""
+    made = workload("apps/v1 Deployment")
+    made["spec"]["template"]["spec"].update(pod)
+    return made
+
+
 def replication_controller(image: str) -> Object:
     made = workload("v1 ReplicationController", image)
     return thing("v1 ReplicationController", {**made["spec"], "selector": {"app": "thing"}})
@@ -154,6 +161,9 @@ GOOD = {
         pod(f"{IMAGE}@{DIGEST}"),
     ],
     "a sidecar": [pod(initContainers=[{"name": "istio-proxy", "image": PROXY}])],
+    "what the cluster itself lets a pod tolerate": [
+        pod(tolerations=[{"key": "node.kubernetes.io/not-ready", "operator": "Exists"}])
+    ],
     "the team's label": [
         pod(labels=OWN_LABEL),
         workload("apps/v1 Deployment", labels=OWN_LABEL),
@@ -214,6 +224,18 @@ BAD = {
         pod(IMAGE.replace("v1.0.0", "latest")),
         pod(IMAGE.replace("v1.0.0", "LATEST")),
         cron_job(IMAGE.replace("v1.0.0", "latest")),
+    ],
+    ("sre-scheduling", "priorityClassName"): [
+        pod(priorityClassName="system-node-critical"),
+        deployment(priorityClassName="system-cluster-critical"),
+    ],
+    ("sre-scheduling", "nodeName"): [
+        pod(nodeName="sandbox"),
+        deployment(nodeName="sandbox"),
+    ],
+    ("sre-scheduling", "tolerations"): [
+        pod(tolerations=[{"operator": "Exists"}]),
+        deployment(tolerations=[{"key": "node-role.kubernetes.io/control-plane"}]),
     ],
     ("sre-labels", "sre.io/team"): [
         pod(labels=OTHERS_LABEL),
@@ -326,6 +348,10 @@ BAD = {
     ("sre-platform-only", "the mesh is the platform's"): [
         GATEWAY,
         thing("extensions.istio.io/v1 WasmPlugin", {}),
+    ],
+    ("sre-platform-only", "deployed by the team's file"): [
+        thing("helm.toolkit.fluxcd.io/v1 HelmRelease", {}),
+        thing("kustomize.toolkit.fluxcd.io/v1 Kustomization", {}),
     ],
     ("sre-platform-only", "mutual TLS"): [thing("security.istio.io/v1 PeerAuthentication", {})],
     ("sre-platform-only", "apps[].ingress"): [thing("gateway.networking.k8s.io/v1 HTTPRoute", {})],

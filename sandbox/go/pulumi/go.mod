@@ -1,4 +1,4 @@
-module sre-platform/sandbox/pulumi
+module sre-platform/sandbox/go/pulumi
 
 go 1.25.11
 

@@ -1,0 +1,441 @@
+import dataclasses
+import fcntl
+import hashlib
+import io
+import json
+import re
+import subprocess
+import sys
+import tarfile
+import threading
+import zipfile
+from collections.abc import Callable, Generator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from sandbox import binaries, download, pulumi_cli
+from sandbox.binaries import ETCD, KUBERNETES, KWOK, SERVERS, Published, Release
+from sandbox.console import UserError
+
+RELEASES = (KUBERNETES, ETCD, KWOK, pulumi_cli.RELEASE)
+OFFICIAL = b"#!/bin/sh\necho official\n"
+
+# `go`, as far as it is used here. It writes down each build: its folder, settings and arguments.
+GO = f"""#!{sys.executable}
+import json, os, pathlib, sys
+if sys.argv[1:] == ["env", "GOVERSION"]:
+    print("go1.26.0")
+    sys.exit()
+build = dict(folder=os.getcwd(), flags=os.environ["GOFLAGS"], arguments=sys.argv[1:])
+with open(os.environ["GO_BUILDS"], "a") as builds:
+    print(json.dumps(build), file=builds)
+output = pathlib.Path(sys.argv[sys.argv.index("-o") + 1])
+packages = sys.argv[sys.argv.index("-o") + 2:]
+files = [output / p.rpartition("/")[2] for p in packages] if output.is_dir() else [output]
+for file in files:
+    file.write_text("#!/bin/sh\\necho built\\n")
+    file.chmod(0o755)
+if os.environ.get("GO_FAILS"):
+    sys.exit("go: downloading\\nno required module provides package")
+"""
+
+
+class Publisher:
+    """A server on loopback. `pages` are by path; `cut` are paths whose page breaks off."""
+
+    def __init__(self, address: str) -> None:
+        self.pages: dict[str, bytes] = {}
+        self.cut: set[str] = set()
+        self.asked: list[str] = []
+        self.published = Published(
+            f"{address}/{{program}}-{{system}}-{{machine}}",
+            f"{address}/{{program}}-{{system}}-{{machine}}.sha256",
+        )
+
+    def publish(self, name: str, content: bytes = OFFICIAL) -> None:
+        self.pages[f"/{name}"] = content
+        self.pages[f"/{name}.sha256"] = hashlib.sha256(content).hexdigest().encode()
+
+
+@pytest.fixture
+def publisher(monkeypatch) -> Generator[Publisher]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            publisher.asked.append(self.path)
+            content = publisher.pages.get(self.path)
+            if content is None:
+                self.send_error(404)
+                return
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(
+                content[: len(content) // 2] if self.path in publisher.cut else content
+            )
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    monkeypatch.setattr("platform.system", lambda: "Linux")
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        publisher = Publisher(f"http://127.0.0.1:{server.server_port}")
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield publisher
+        server.shutdown()
+
+
+@pytest.fixture
+def path(tmp_path, monkeypatch) -> Path:
+    """The one folder on PATH, and an empty cache."""
+    folder = tmp_path / "path"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("http_proxy", raising=False)
+    return folder
+
+
+@pytest.fixture
+def builds(path, tmp_path, monkeypatch) -> Callable[[], list[dict]]:
+    """Puts `go` on PATH; asks for the builds it was told to do."""
+    _program(path / "go", GO)
+    log = tmp_path / "builds"
+    log.touch()
+    monkeypatch.setenv("GO_BUILDS", str(log))
+    return lambda: [json.loads(line) for line in log.read_text().splitlines()]
+
+
+def _program(file: Path, text: str) -> Path:
+    file.write_text(text)
+    file.chmod(0o755)
+    return file
+
+
+def _tells(version: str) -> str:
+    return f"#!/bin/sh\necho 'program version v{version} (linux/amd64)'\n"
+
+
+def _says(program: Path) -> str:
+    return subprocess.run([program], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def _cache(tmp_path: Path, release: Release) -> Path:
+    return tmp_path / "cache" / "sre-platform" / release.folder
+
+
+def _kept(tmp_path: Path, release: Release) -> list[str]:
+    """The files that the cache holds of the release."""
+    folder = _cache(tmp_path, release) / f"v{release.version}"
+    return sorted(file.name for file in folder.rglob("*") if file.is_file())
+
+
+def test_a_recent_program_on_path_is_used(path, publisher):
+    _program(path / "kwok", _tells("0.8.3"))
+    assert binaries.find(KWOK, publisher.published) == {"kwok": path / "kwok"}
+    assert publisher.asked == []
+
+
+@pytest.mark.parametrize("text", [_tells("0.7.9"), "#!/bin/sh\nexit 1\n", "not a program"])
+def test_a_program_on_path_that_is_too_old_or_does_not_run_is_passed_over(
+    path, publisher, capsys, text
+):
+    _program(path / "kwok", text)
+    publisher.publish("kwok-linux-amd64")
+    found = binaries.find(KWOK, publisher.published)
+    assert _says(found["kwok"]) == "official"
+    assert "On PATH, kwok is not v0.8.0 or newer; using v0.8.0." in capsys.readouterr().out
+
+
+def test_programs_on_path_are_used_together_or_not_at_all(path, builds, publisher):
+    _program(path / "kube-apiserver", _tells("1.36.1"))
+    _program(path / "kube-scheduler", _tells("1.36.1"))
+    found = binaries.find(KUBERNETES, publisher.published)
+    assert not any(program.is_relative_to(path) for program in found.values())
+
+
+def test_programs_on_path_must_be_of_one_version(path, builds, publisher):
+    for program, version in zip(KUBERNETES.packages, ("1.36.1", "1.37.0", "1.36.1"), strict=True):
+        _program(path / program, _tells(version))
+    found = binaries.find(KUBERNETES, publisher.published)
+    assert not any(program.is_relative_to(path) for program in found.values())
+
+
+def test_a_download_is_kept_and_needs_no_network_the_next_time(path, publisher, capsys):
+    for program in KUBERNETES.packages:
+        publisher.publish(f"{program}-linux-amd64")
+    first = binaries.find(KUBERNETES, publisher.published)
+    assert {program: _says(file) for program, file in first.items()} == {
+        "kube-apiserver": "official",
+        "kube-controller-manager": "official",
+        "kube-scheduler": "official",
+    }
+    publisher.asked.clear()
+    capsys.readouterr()
+    assert binaries.find(KUBERNETES, publisher.published) == first
+    assert publisher.asked == []
+    assert capsys.readouterr().out == ""
+
+
+def _tar(folder: str, name: str) -> bytes:
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w:gz") as archive:
+        member = tarfile.TarInfo(f"{folder}/{name}")
+        member.size = len(OFFICIAL)
+        archive.addfile(member, io.BytesIO(OFFICIAL))
+    return content.getvalue()
+
+
+def _zip(folder: str, name: str) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr(f"{folder}/{name}", OFFICIAL)
+    return content.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("system", "archive", "content"),
+    [
+        ("Linux", "tar.gz", _tar("etcd-v3.6.13-linux-amd64", "etcd")),
+        ("Darwin", "zip", _zip("etcd-v3.6.13-darwin-amd64", "etcd")),
+    ],
+)
+def test_a_program_is_taken_out_of_its_archive(
+    path, publisher, monkeypatch, tmp_path, system, archive, content
+):
+    monkeypatch.setattr("platform.system", lambda: system)
+    name = f"etcd-{system.lower()}-amd64.{archive}"
+    publisher.publish(name, content)
+    del publisher.pages[f"/{name}.sha256"]
+    sums = f"{'0' * 64}  other\n{hashlib.sha256(content).hexdigest()}  {name}\n"
+    publisher.pages["/SHA256SUMS"] = sums.encode()
+    published = Published(
+        f"{publisher.published.file}.{{archive}}",
+        publisher.published.file.replace("{program}-{system}-{machine}", "SHA256SUMS"),
+    )
+    assert _says(binaries.find(ETCD, published)["etcd"]) == "official"
+    assert _kept(tmp_path, ETCD) == ["etcd"]
+
+
+def test_a_download_with_a_wrong_checksum_is_refused_and_the_program_built(
+    path, builds, publisher, capsys
+):
+    publisher.publish("kwok-linux-amd64")
+    publisher.pages["/kwok-linux-amd64"] = OFFICIAL + b"curl evil.example\n"
+    assert _says(binaries.find(KWOK, publisher.published)["kwok"]) == "built"
+    said = capsys.readouterr().out
+    assert re.search(r"What came as http://\S+/kwok-linux-amd64 does not have the checksum", said)
+    assert "building kwok instead" in said
+
+
+def test_one_wrong_download_of_three_has_all_three_built(path, builds, publisher):
+    for program in KUBERNETES.packages:
+        publisher.publish(f"{program}-linux-amd64")
+    publisher.pages["/kube-scheduler-linux-amd64"] = b"something else"
+    found = binaries.find(KUBERNETES, publisher.published)
+    assert {_says(program) for program in found.values()} == {"built"}
+
+
+def test_a_download_that_breaks_off_leaves_no_program(path, publisher, tmp_path):
+    publisher.publish("kwok-linux-amd64")
+    publisher.cut.add("/kwok-linux-amd64")
+    with pytest.raises(UserError):
+        binaries.find(KWOK, publisher.published)
+    assert _kept(tmp_path, KWOK) == []
+
+
+def test_an_interrupted_download_leaves_no_program_and_the_next_run_gets_it(
+    path, publisher, monkeypatch, tmp_path
+):
+    publisher.publish("kwok-linux-amd64")
+
+    def interrupted(url: str, sha256: str, file: Path) -> None:
+        file.write_bytes(OFFICIAL)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as interruption:
+        interruption.setattr(download, "fetch", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            binaries.find(KWOK, publisher.published)
+    assert _kept(tmp_path, KWOK) == []
+    assert _says(binaries.find(KWOK, publisher.published)["kwok"]) == "official"
+
+
+def test_what_has_no_official_build_is_built_in_one_go_from_the_pinned_sources(
+    path, builds, publisher, capsys
+):
+    found = binaries.find(KUBERNETES, publisher.published)
+    assert {_says(program) for program in found.values()} == {"built"}
+    (build,) = builds()
+    assert Path(build["folder"]) == binaries.GO_MODULES / "kubernetes"
+    assert build["flags"] == "-mod=readonly"
+    assert build["arguments"][-3:] == list(KUBERNETES.packages.values())
+    said = capsys.readouterr().out
+    assert "(404 Not Found); building the Kubernetes control plane instead." in said
+
+
+def test_a_program_whose_package_has_another_name_is_built_under_its_own(path, builds, publisher):
+    assert _says(binaries.find(ETCD, publisher.published)["etcd"]) == "built"
+
+
+def test_without_a_download_and_without_go_the_user_learns_what_to_install(path, publisher):
+    with pytest.raises(UserError) as error:
+        binaries.find(ETCD, publisher.published)
+    assert str(error.value) == (
+        "Cannot get etcd: install it (https://etcd.io/docs/v3.6/install/), "
+        "or Go 1.21 or newer to have it built here."
+    )
+
+
+def test_a_build_that_fails_tells_its_last_error_and_leaves_no_program(
+    path, builds, publisher, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("GO_FAILS", "yes")
+    with pytest.raises(UserError) as error:
+        binaries.find(ETCD, publisher.published)
+    assert str(error.value) == "Cannot build etcd: no required module provides package"
+    assert _kept(tmp_path, ETCD) == []
+
+
+def test_a_cache_that_cannot_be_written_to_is_told_in_a_line(path, publisher, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(_program(path / "file", "")))
+    with pytest.raises(UserError) as error:
+        binaries.find(ETCD, publisher.published)
+    assert "set XDG_CACHE_HOME to a folder that can be written to" in str(error.value)
+
+
+def test_a_second_checkout_waits_for_the_first_and_uses_what_it_got(
+    path, publisher, monkeypatch, tmp_path
+):
+    cache = _cache(tmp_path, KWOK)
+    waits = threading.Event()
+    monkeypatch.setattr(binaries, "say", lambda line: waits.set() if "waiting" in line else None)
+    found: dict[str, Path] = {}
+    cache.mkdir(parents=True)
+    with (cache / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        second = threading.Thread(target=lambda: found.update(binaries.find(KWOK, published)))
+        published = publisher.published
+        second.start()
+        assert waits.wait(10)
+        second.join(0.2)
+        assert second.is_alive()
+        (cache / "v0.8.0" / "bin").mkdir(parents=True)
+        _program(cache / "v0.8.0" / "bin" / "kwok", "#!/bin/sh\necho first\n")
+    second.join(10)
+    assert _says(found["kwok"]) == "first"
+    assert publisher.asked == []
+
+
+def test_a_command_that_takes_too_long_is_ended_and_shows_that_it_was_alive(monkeypatch, capsys):
+    monkeypatch.setattr(binaries, "passing_every", lambda: 0.1)
+    code, _ = binaries.run(["sleep", "60"], "Sleeping", within=0.2)
+    assert code == -9
+    assert "Sleeping: 0 s" in capsys.readouterr().out
+
+
+def test_a_publisher_whose_name_is_never_looked_up_is_given_up_soon(monkeypatch):
+    end = threading.Event()
+
+    def look_up(url: str, timeout: float) -> None:
+        end.wait(60)
+        raise OSError
+
+    monkeypatch.setattr(download, "ANSWERS_WITHIN", 0.1)
+    monkeypatch.setattr(download, "urlopen", look_up)
+    with pytest.raises(download.DownloadError) as error:
+        download.read("https://publisher.example/sums")
+    end.set()
+    assert str(error.value) == "Cannot read https://publisher.example/sums (no answer in time)"
+
+
+SUM = hashlib.sha256(OFFICIAL).hexdigest()
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        SUM,
+        f"{SUM}\n",
+        f"{'0' * 64}  kwok-linux-arm64\n{SUM}  kwok-linux-amd64\n",
+        f"{SUM} *kwok-linux-amd64\n",
+        json.dumps({"assets": [{"name": "kwok-linux-amd64", "digest": f"sha256:{SUM}"}]}),
+    ],
+)
+def test_a_checksum_is_read_in_each_form_that_publishers_use(page):
+    assert download.checksum(page, "kwok-linux-amd64") == SUM
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "",
+        "<html>Sign in to the guest network</html>",
+        f"{SUM}  kwok-linux-amd64.sbom\n",
+        json.dumps({"message": "API rate limit exceeded"}),
+        json.dumps({"assets": [{"name": "kwok-linux-amd64", "digest": None}]}),
+    ],
+)
+def test_a_page_without_the_checksum_is_no_download(page):
+    with pytest.raises(download.DownloadError):
+        download.checksum(page, "kwok-linux-amd64")
+
+
+@pytest.mark.parametrize(
+    ("system", "machine", "expected"),
+    [
+        (
+            "Linux",
+            "x86_64",
+            [
+                "https://dl.k8s.io/release/v1.36.1/bin/linux/amd64/kube-apiserver",
+                "https://github.com/etcd-io/etcd/releases/download/v3.6.13/"
+                "etcd-v3.6.13-linux-amd64.tar.gz",
+                "https://github.com/kubernetes-sigs/kwok/releases/download/v0.8.0/kwok-linux-amd64",
+            ],
+        ),
+        (
+            "Darwin",
+            "arm64",
+            [
+                "https://dl.k8s.io/release/v1.36.1/bin/darwin/arm64/kube-apiserver",
+                "https://github.com/etcd-io/etcd/releases/download/v3.6.13/"
+                "etcd-v3.6.13-darwin-arm64.zip",
+                "https://github.com/kubernetes-sigs/kwok/releases/download/v0.8.0/kwok-darwin-arm64",
+            ],
+        ),
+    ],
+)
+def test_official_downloads_are_asked_for_by_system_and_processor(
+    monkeypatch, system, machine, expected
+):
+    monkeypatch.setattr("platform.system", lambda: system)
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    urls = [
+        published.urls(next(iter(release.packages)), release.version)[0]
+        for release, published in SERVERS
+    ]
+    assert urls == expected
+
+
+@pytest.mark.parametrize("release", RELEASES, ids=lambda release: release.folder)
+def test_what_is_built_is_what_would_be_downloaded(release):
+    module = (binaries.GO_MODULES / release.folder / "go.mod").read_text()
+    for package in release.packages.values():
+        assert re.search(rf"^(tool |\t){re.escape(package)}$", module, re.MULTILINE)
+        assert re.search(rf"\b\S+ v{release.version}\b", module)
+
+
+def test_the_servers_are_found_by_name(path, builds, monkeypatch):
+    nowhere = Published("http://127.0.0.1:1/{program}", "http://127.0.0.1:1/{program}.sha256")
+    monkeypatch.setattr(binaries, "SERVERS", [(release, nowhere) for release, _ in SERVERS])
+    found = dataclasses.asdict(binaries.server_binaries())
+    assert {name: (path.name, _says(path)) for name, path in found.items()} == {
+        "etcd": ("etcd", "built"),
+        "kube_apiserver": ("kube-apiserver", "built"),
+        "kube_controller_manager": ("kube-controller-manager", "built"),
+        "kube_scheduler": ("kube-scheduler", "built"),
+        "kwok": ("kwok", "built"),
+    }
