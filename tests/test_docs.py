@@ -146,7 +146,7 @@ def test_the_readme_shows_the_table_that_make_up_ends_with() -> None:
     # The engine gives a mapping's keys in their order.
     teams = json.loads(json.dumps(recording.outputs["teams"], sort_keys=True))
     resources = [{"type": made.type} for made in recording.registrations]
-    table = "\n".join(summary.table({"teams": OutputValue(teams, False)}, resources))
+    table = "\n".join(summary.table({"teams": OutputValue(teams, False)}, resources, None))
     assert table in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
