@@ -15,6 +15,7 @@ from urllib3.util import Retry
 PASSING = (429, 500, 502, 503, 504)
 REPEATABLE = frozenset({"GET", "LIST", "PUT", "PATCH", "DELETE"})
 TIMEOUT = (5, 30)  # seconds to connect, and to wait for an answer
+PATIENCE = 10  # seconds to wait at most where an answer says when to ask again
 
 
 class RefusedError(Exception):
@@ -69,6 +70,7 @@ class Http:
             allowed_methods=REPEATABLE,
             backoff_factor=0.2,
             raise_on_status=False,
+            retry_after_max=PATIENCE,
         )
         adapter = HTTPAdapter(pool_maxsize=32, max_retries=retry)
         self._session.mount("https://", adapter)

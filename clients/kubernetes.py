@@ -152,27 +152,35 @@ class Cluster:
     def apply(self, object: Object, manager: str, dry_run: bool = False) -> Object:
         """Server-side apply as field manager `manager`, who takes over contested fields."""
         query = {**_query(dry_run), "fieldManager": manager, "force": "true"}
-        for attempt in range(CONFLICTS):
-            try:
-                applied: Object = self.call(
-                    "PATCH", self.path_of(object), object, query, "application/apply-patch+yaml"
-                )
-                return applied
-            except RefusedError as refusal:
-                if mistake := _mistake(refusal):
-                    raise RefusedError(self.address, 422, mistake) from None
-                if refusal.status != 409 or attempt == CONFLICTS - 1:
-                    raise
-        raise AssertionError("not reached")
+        path = self.path_of(object)
+        try:
+            applied: Object = self._past_conflicts(
+                "PATCH", path, object, query, "application/apply-patch+yaml"
+            )
+        except RefusedError as refusal:
+            if mistake := _mistake(refusal):
+                raise RefusedError(self.address, 422, mistake) from None
+            raise
+        return applied
 
     def delete(self, api_version: str, kind: str, namespace: str | None, name: str) -> None:
         """Starts it; what is already gone is no error."""
         path = self.path(api_version, kind, namespace, name)
         try:
-            self.call("DELETE", path, {"propagationPolicy": "Foreground"})
+            self._past_conflicts("DELETE", path, {"propagationPolicy": "Foreground"})
         except RefusedError as refusal:
             if refusal.status != 404:
                 raise
+
+    def _past_conflicts(self, *request: Any) -> Any:
+        """As `call`; asked again where somebody else has changed the object meanwhile."""
+        for _ in range(CONFLICTS):
+            try:
+                return self.call(*request)
+            except RefusedError as refusal:
+                if refusal.status != 409:
+                    raise
+        return self.call(*request)
 
     def token(self, namespace: str, service_account: str) -> str:
         """A new token of a ServiceAccount (TokenRequest), good for ten minutes."""

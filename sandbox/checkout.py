@@ -15,12 +15,13 @@ import yaml
 
 from sandbox.console import UserError
 from sandbox.kubeconfig import placeholder
+from sandbox.servers import record
 
 STACK = "dev"
 ORPHAN_ENDS_WITHIN = 30  # seconds
 
 # Settings of the user's own servers; none of them may reach the program or the engine.
-FOREIGN_PREFIXES = ("PULUMI_", "VAULT_", "HARBOR_", "KUBE")
+FOREIGN_PREFIXES = ("PULUMI_", "VAULT_", "BAO_", "HARBOR_", "KUBE", "SRE_PLATFORM_")
 
 # Keys of a stack's file that tell how its secrets are encrypted. The sandbox has its own.
 secrets_settings = re.compile(r"^(encryptionsalt|secretsprovider|encryptedkey):.*\n?", re.MULTILINE)
@@ -28,13 +29,21 @@ own_salt = re.compile(r"^encryptionsalt:.*$", re.MULTILINE)
 
 
 class Checkout:
-    """A checkout of the platform; nothing in it is written to but `.sandbox/`."""
+    """A checkout of the platform; nothing in it is written to but `.sandbox/`.
+
+    `servers` are those that `make servers` has started there. What is on them is in a state of its
+    own, as the stand-in has other objects.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
         self.folder = self.root / ".sandbox"
-        self.work = self.folder / "work"
-        self.state = self.folder / "state"
+        self.servers = record.running(root)
+        place = self.servers.folder if self.servers else self.folder
+        self.work = place / "work"
+        self.state = place / "state"
+        # It is there while a run is at work on real servers, and after one that did not succeed.
+        self.unfinished = place / "unfinished"
 
     @contextmanager
     def locked(self, command: str) -> Generator[IO[str]]:
@@ -68,6 +77,8 @@ class Checkout:
     def _prepare(self) -> None:
         """Write what a run needs: settings copied from the checkout, passphrase."""
         shutil.rmtree(self.folder / "home" / "logs", ignore_errors=True)  # half a MB a run
+        for unfinished in self.state.rglob("*.tmp"):  # of a run that was killed while it wrote
+            unfinished.unlink()
         passphrase = self.folder / "passphrase"
         if not passphrase.exists():
             passphrase.touch(mode=0o600)
@@ -77,40 +88,50 @@ class Checkout:
         salt = own_salt.search(copy.read_text(encoding="utf-8")) if copy.exists() else None
         original = (self.root / copy.name).read_text(encoding="utf-8")
         settings = secrets_settings.sub("", original).rstrip() + "\n"
-        kubeconfig = placeholder(_context(settings))
-        (self.folder / "kubeconfig").write_text(kubeconfig, encoding="utf-8")
+        if self.servers is None:
+            kubeconfig = placeholder(_context(settings))
+            (self.folder / "kubeconfig").write_text(kubeconfig, encoding="utf-8")
         copy.write_text(settings + (f"{salt[0]}\n" if salt else ""), encoding="utf-8")
 
     @contextmanager
     def environment(self) -> Generator[None]:
         """Within it, the process has the sandbox's servers and Pulumi settings, and no others."""
         before = dict(os.environ)
+        direct = before.get("no_proxy") or before.get("NO_PROXY") or ""
         for name in before:
             if name.startswith(FOREIGN_PREFIXES):
                 del os.environ[name]
         os.environ.update(
             PULUMI_HOME=str(self.folder / "home"),
-            PULUMI_BACKEND_URL=self.state.as_uri(),
+            # Without a second file beside the state, which a kill can leave half written.
+            PULUMI_BACKEND_URL=f"{self.state.as_uri()}?metadata=skip",
             PULUMI_CONFIG_PASSPHRASE_FILE=str(self.folder / "passphrase"),
             PULUMI_SKIP_UPDATE_CHECK="true",
-            # Write the state once, at the end: what a killed run did is gone with it, in the state
-            # as in the stand-in. Writing at each step takes three times as long for 100 objects.
-            PULUMI_SKIP_CHECKPOINTS="true",
             PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS="true",
             PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION="true",
-            KUBECONFIG=str(self.folder / "kubeconfig"),
-            VAULT_ADDR="https://openbao.sandbox.invalid",
-            VAULT_TOKEN="sandbox",
             HARBOR_URL="https://harbor.sandbox.invalid",
             HARBOR_USERNAME="sandbox",
             HARBOR_PASSWORD="sandbox",
-            no_grpc_proxy="127.0.0.1",  # the engine is on this machine, whatever http_proxy says
+            # The engine is on this machine, and so are the servers, whatever http_proxy says.
+            no_grpc_proxy="127.0.0.1",
+            no_proxy=f"{direct},127.0.0.1",
         )
+        os.environ.update(self.servers.environment if self.servers else self._stand_in())
         try:
             yield
         finally:
             os.environ.clear()
             os.environ.update(before)
+
+    def _stand_in(self) -> dict[str, str]:
+        return {
+            # Write the state once, at the end: what a killed run did is gone with it, in the state
+            # as in the stand-in. Writing at each step takes three times as long for 100 objects.
+            "PULUMI_SKIP_CHECKPOINTS": "true",
+            "KUBECONFIG": str(self.folder / "kubeconfig"),
+            "VAULT_ADDR": "https://openbao.sandbox.invalid",
+            "VAULT_TOKEN": "sandbox",
+        }
 
 
 def _context(settings: str) -> str | None:

@@ -26,6 +26,27 @@ def differences(old: Any, new: Any, path: str = "") -> dict[str, Change]:
     return found
 
 
+def drift(inputs: Any, wanted: Any, live: Any) -> Any:
+    """The inputs with what is otherwise on a server, in their own shape.
+
+    `wanted` is what the server would make of the inputs: it adds defaults and has its own way to
+    write a quantity, which are no drift.
+    """
+    if wanted == live:
+        return inputs
+    if all(isinstance(value, dict) for value in (inputs, wanted, live)):
+        return {
+            key: drift(value, wanted.get(key), live.get(key))
+            for key, value in inputs.items()
+            if key in live or key not in wanted
+        }
+    if all(isinstance(value, list) for value in (inputs, wanted, live)) and (
+        len(inputs) == len(wanted) == len(live)
+    ):
+        return [drift(*values) for values in zip(inputs, wanted, live, strict=True)]
+    return live
+
+
 def within(path: str, ancestor: str) -> bool:
     """Whether `path` is `ancestor` or lies below it."""
     return path == ancestor or path.startswith((f"{ancestor}.", f"{ancestor}["))

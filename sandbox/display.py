@@ -14,10 +14,11 @@ colour_codes = re.compile(r"\033\[[0-9;]*m")
 # when it ends; an error stands in both, and again under "Diagnostics".
 ROW = r"^ .{1,3} *[\w.-]+:\S+:\S+ "
 begun = re.compile(
-    ROW + r".* (?:creat|updat|delet|replac)ing \(\d+s\)(?: \[diff: .*\])?(?: error: .*)?$"
+    ROW + r".* (?:creat|updat|delet|replac)ing \(\d+s\)(?: \[diff: .*\])?(?:;? error: .*)?$"
 )
 reported_below = re.compile(
-    ROW + r"\S+ +(?:(?:running|create|update|delete|replace)(?: \[diff: .*\])? )?error: "
+    ROW + r"\S+ +(?:(?:running|create|update|delete|replace|\*\*\w+ failed\*\*)"
+    r"(?: \[diff: .*\])?;? )?error: "
 )
 
 # True of a stack that one means to keep; `make down` has its own last word.

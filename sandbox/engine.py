@@ -1,10 +1,11 @@
-"""The three commands: the checkout's program on the real Pulumi engine, with the stand-in."""
+"""The three commands: the checkout's program on the real Pulumi engine, with our providers."""
 
 import json
 import os
 import runpy
 import sys
-from collections.abc import Generator
+import threading
+from collections.abc import Generator, Mapping
 from contextlib import chdir, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,22 +13,27 @@ from typing import Any
 
 from pulumi.automation import CommandError, LocalWorkspace, Stack
 
-from sandbox import display, provider, pulumi_cli, summary
+from sandbox import display, provider, pulumi_cli, real, summary
 from sandbox.checkout import STACK, Checkout
 from sandbox.cli_process import CliProcess, Signals
 from sandbox.console import INTERRUPTED, UserError, complain, say
+from sandbox.package import ServerError
+from sandbox.real import RealServer
 
 ROOT = Path(__file__).parents[1]
 
 
-def run(command: str, root: Path = ROOT) -> int:
-    """Run "up", "preview" or "down" in a checkout; the exit code. Why it failed has been said."""
+def run(command: str, root: Path = ROOT, refresh: bool = False) -> int:
+    """Run "up", "preview" or "down" in a checkout; the exit code. Why it failed has been said.
+
+    With `refresh` it first reads what is on the servers, so that changes by others are seen.
+    """
     checkout = Checkout(root)
     if command == "down" and not checkout.state.exists():
         say(NOTHING)
         return 0
     try:
-        with _engine(checkout, command) as engine:
+        with _engine(checkout, command, refresh) as engine:
             COMMANDS[command](engine)
     except UserError as error:
         complain(str(error))
@@ -44,11 +50,14 @@ def run(command: str, root: Path = ROOT) -> int:
 class Engine:
     """The engine, ready to run the checkout's program for one command.
 
-    `existing` are the resources in the stack's state before the command.
+    `refresh`: look at the servers first. `existing` are the resources in the stack's state before
+    the command.
     """
 
     stack: Stack
+    checkout: Checkout
     colour: bool
+    refresh: bool
     existing: list[dict[str, Any]] = field(default_factory=list)
 
     def cli(self, *args: str) -> str:
@@ -71,22 +80,28 @@ def up(engine: Engine) -> None:
     """
     lines: list[str] = []
     try:
-        engine.stack.preview(**display.settings(engine.colour, lines.append, lines.append))
+        engine.stack.preview(
+            refresh=engine.refresh,
+            **display.settings(engine.colour, lines.append, lines.append),
+        )
     except CommandError:
         for line in lines:
             say(line)
         if any("because it is protected" in line for line in lines):
             complain(PROTECTED)
         raise
-    result = engine.stack.up(**display.settings(engine.colour))
+    with _marked(engine.checkout):
+        result = engine.stack.up(refresh=engine.refresh, **display.settings(engine.colour))
     resources = engine.export()["deployment"]["resources"]
-    for line in summary.table(result.outputs, resources):
+    for line in summary.table(result.outputs, resources, engine.checkout.servers):
         say(line)
 
 
 def preview(engine: Engine) -> None:
     """Show what `up` would change: old and new values, or, the first time, what there will be."""
-    engine.stack.preview(diff=bool(engine.existing), **display.settings(engine.colour))
+    engine.stack.preview(
+        diff=bool(engine.existing), refresh=engine.refresh, **display.settings(engine.colour)
+    )
 
 
 def down(engine: Engine) -> None:
@@ -95,8 +110,10 @@ def down(engine: Engine) -> None:
         say(NOTHING)
         return
     engine.cli("state", "unprotect", "--all", "--yes")
-    engine.stack.destroy(**display.settings(engine.colour))
-    say("Nothing is left of the sandbox.")
+    with _marked(engine.checkout):
+        engine.stack.destroy(refresh=engine.refresh, **display.settings(engine.colour))
+    where = "on the servers" if engine.checkout.servers else "of the sandbox"
+    say(f"Nothing is left {where}.")
 
 
 COMMANDS = {"up": up, "preview": preview, "down": down}
@@ -108,37 +125,89 @@ NOTHING = "There is nothing to take down."
 
 
 @contextmanager
-def _engine(checkout: Checkout, command: str) -> Generator[Engine]:
-    """The stack, recovered from whatever the last run left, and the stand-in beside it."""
+def _engine(checkout: Checkout, command: str, refresh: bool) -> Generator[Engine]:
+    """The stack, recovered from whatever the last run left, and the providers beside it."""
     with checkout.locked(command) as lock, checkout.environment(), Signals() as signals:
+        cancelled = threading.Event()
+        servers = real.connect(checkout.servers, cancelled) if checkout.servers else {}
         workspace = LocalWorkspace(
             work_dir=str(checkout.work),
             program=lambda: _program(checkout.root),
             pulumi_command=CliProcess(pulumi_cli.find(), lock, signals),
         )
         colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-        engine = Engine(Stack.create_or_select(STACK, workspace), colour)
-        engine.existing = _recover(engine, checkout)
-        with provider.serve(engine.existing) as providers:
+        stack = Stack.create_or_select(STACK, workspace)
+        engine = Engine(stack, checkout, colour, refresh)
+        state = _recovered(engine, servers)
+        with provider.serve(_resources(state), servers, cancelled) as providers:
             os.environ["PULUMI_DEBUG_PROVIDERS"] = providers
+            if checkout.unfinished.exists():
+                _look(engine)
+                state = engine.export()
+            engine.existing = _resources(state)
             yield engine
 
 
-def _recover(engine: Engine, checkout: Checkout) -> list[dict[str, Any]]:
-    """Undo what a killed run leaves behind; the resources in the state.
+@contextmanager
+def _marked(checkout: Checkout) -> Generator[None]:
+    """Changes something on real servers: if that fails, the next run looks at them first."""
+    if checkout.servers:
+        checkout.unfinished.touch()
+    yield
+    checkout.unfinished.unlink(missing_ok=True)
 
-    Nobody else can be at work, as we hold the checkout's lock. And an operation that was cut short
-    has left nothing, as the stand-in starts from the state alone.
+
+def _recovered(engine: Engine, servers: Mapping[str, RealServer]) -> dict[str, Any]:
+    """The state, without what a killed run has left in it.
+
+    Nobody else can be at work, as we hold the checkout's lock. In memory, an operation that was cut
+    short has left nothing; on a real server, what it was to create may be there.
     """
-    if any((checkout.state / ".pulumi" / "locks").rglob("*.json")):
+    if any((engine.checkout.state / ".pulumi" / "locks").rglob("*.json")):
         engine.stack.cancel()
     state = engine.export()
     if pending := state["deployment"].pop("pending_operations", None):
-        say(f"The last run was cut short: {len(pending)} unfinished operations are forgotten.")
-        file = checkout.work / "recovered.json"
+        if not servers:
+            say(f"The last run was cut short: {len(pending)} unfinished operations are forgotten.")
+        made = [op["resource"] for op in pending if op["type"] == "creating"]
+        known = {resource["urn"] for resource in _resources(state)}
+        for resource in made:
+            id = _left_behind(resource, servers)
+            if id and resource["urn"] not in known:
+                found = {**resource, "id": id, "outputs": resource["inputs"]}
+                state["deployment"].setdefault("resources", []).append(found)
+        file = engine.checkout.work / "recovered.json"
         file.write_text(json.dumps(state), encoding="utf-8")
         engine.cli("stack", "import", "--file", str(file))
         file.unlink()
+    return state
+
+
+def _left_behind(resource: Mapping[str, Any], servers: Mapping[str, RealServer]) -> str | None:
+    """The id of what a creation that was cut short has made, if it has."""
+    package, _, kind = resource["type"].partition(":")
+    if package not in servers:
+        return None
+    try:
+        return servers[package].left_behind(kind, resource["inputs"])
+    except ServerError as error:
+        raise UserError(str(error)) from None
+
+
+def _look(engine: Engine) -> None:
+    """Make the state say what is on the servers, which the last run has left unfinished."""
+    say("The last run did not finish: looking at what it has left on the servers.")
+    lines: list[str] = []
+    try:
+        engine.stack.refresh(**display.settings(False, lines.append, lines.append))
+    except CommandError:
+        for line in lines:
+            say(line)
+        raise
+    engine.checkout.unfinished.unlink()
+
+
+def _resources(state: dict[str, Any]) -> list[dict[str, Any]]:
     return state["deployment"].get("resources") or []
 
 

@@ -4,7 +4,7 @@ import base64
 
 import yaml
 
-_CA = base64.b64encode(b"placeholder: nothing connects to this server\n").decode("ascii")
+CA = base64.b64encode(b"placeholder: nothing connects to this server\n").decode("ascii")
 
 
 def placeholder(context: str | None) -> str:
@@ -12,7 +12,7 @@ def placeholder(context: str | None) -> str:
     name = context or "sandbox"
     server = {
         "server": "https://kubernetes.sandbox.invalid",
-        "certificate-authority-data": _CA,
+        "certificate-authority-data": CA,
     }
     return yaml.safe_dump(
         {

@@ -1,9 +1,12 @@
 """How the stand-in for a cluster behaves."""
 
+import base64
 import re
+import secrets
 import uuid
 from datetime import UTC, datetime
 
+from sandbox.kubeconfig import CA
 from sandbox.package import Problem, Properties, known, registered_types
 from sandbox.world import Key, World
 
@@ -20,6 +23,8 @@ CUSTOM_RESOURCES = frozenset(
     for kind in kinds
 )
 BUILT_IN_NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
+
+SERVICE_ACCOUNT_TOKEN = "kubernetes.io/service-account-token"
 
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/names/: RBAC takes other names.
 dns_1123 = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
@@ -73,7 +78,10 @@ class Kubernetes:
             "resourceVersion": "1",
             "generation": 1,
         }
-        return _id(inputs), {**inputs, "metadata": {**_metadata(inputs), **server_set}}
+        outputs = {**inputs, "metadata": {**_metadata(inputs), **server_set}}
+        if inputs.get("type") == SERVICE_ACCOUNT_TOKEN:
+            outputs["data"] = _token()
+        return _id(inputs), outputs
 
     def update(self, kind: str, old: Properties, inputs: Properties) -> Properties:
         before = _metadata(old)
@@ -83,7 +91,16 @@ class Kubernetes:
             "resourceVersion": str(int(before["resourceVersion"]) + 1),
             "generation": before["generation"] + 1,
         }
-        return {**inputs, "metadata": {**_metadata(inputs), **server_set}}
+        outputs = {**inputs, "metadata": {**_metadata(inputs), **server_set}}
+        if inputs.get("type") == SERVICE_ACCOUNT_TOKEN:
+            outputs["data"] = old["data"]
+        return outputs
+
+
+def _token() -> Properties:
+    """What the token controller puts into such a Secret, in base64 as all of a Secret's data."""
+    token = base64.b64encode(secrets.token_urlsafe(32).encode()).decode()
+    return {"token": token, "ca.crt": CA}
 
 
 def _metadata(properties: Properties) -> Properties:

@@ -61,17 +61,17 @@ class OpenBao:
         return problems
 
     def key(self, kind: str, inputs: Properties) -> Key | None:
-        path = _path(kind, inputs)
-        return Key(_word(kind), path) if path else None
+        path = path_of(kind, inputs)
+        return Key(word(kind), path) if path else None
 
     def container(self, kind: str, inputs: Properties, world: World) -> Key | None:
         if kind == SECRET and (mount := known(inputs.get("mount"))):
-            return Key(_word(MOUNT), mount.strip("/"))
+            return Key(word(MOUNT), mount.strip("/"))
         if kind in (ROLE, AUTH_CONFIG):
             backend = known(inputs.get("backend", "kubernetes"))
-            return Key(_word(AUTH), backend.strip("/")) if backend else None
+            return Key(word(AUTH), backend.strip("/")) if backend else None
         if kind == GROUP_ALIAS and (group := known(inputs.get("canonicalId"))):
-            return world.find(_word(GROUP), group)
+            return world.find(word(GROUP), group)
         return None
 
     def replaced_by(self, kind: str) -> tuple[str, ...]:
@@ -83,7 +83,7 @@ class OpenBao:
             outputs["accessor"] = f"{inputs['type']}_{secrets.token_hex(4)}"
         if kind in (GROUP, GROUP_ALIAS):
             return str(uuid.uuid4()), outputs
-        return _path(kind, inputs) or str(uuid.uuid4()), outputs
+        return path_of(kind, inputs) or str(uuid.uuid4()), outputs
 
     def update(self, kind: str, old: Properties, inputs: Properties) -> Properties:
         outputs = {**inputs, **_derived(kind, inputs, version=_version(old) + 1)}
@@ -92,11 +92,12 @@ class OpenBao:
         return outputs
 
 
-def _word(kind: str) -> str:
+def word(kind: str) -> str:
+    """What users call it: "OpenBao Mount"."""
     return "OpenBao " + kind.rpartition(":")[2]
 
 
-def _path(kind: str, inputs: Properties) -> str | None:
+def path_of(kind: str, inputs: Properties) -> str | None:
     """Where an object lives in OpenBao's API, which is the provider's id for it as well."""
     name = known(inputs.get(NAMED_BY.get(kind, "name")))
     backend = known(inputs.get("backend", "kubernetes"))
@@ -121,7 +122,7 @@ def _derived(kind: str, inputs: Properties, version: int) -> Properties:
         return {}
     document = _document(text) or {}
     return {
-        "path": _path(kind, inputs),
+        "path": path_of(kind, inputs),
         "data": {k: v if isinstance(v, str) else json.dumps(v) for k, v in document.items()},
         "metadata": {
             "created_time": datetime.now(UTC).isoformat(),

@@ -1,4 +1,4 @@
-"""What the stand-in must know about one provider, and what its three packages share."""
+"""What the providers' gRPC server asks: the rules of a package, and the server of its objects."""
 
 import importlib.util
 import re
@@ -25,7 +25,10 @@ class Problem(NamedTuple):
 
 
 class Package(Protocol):
-    """One provider's behaviour. A `kind` is a type token less its package: "apps/v1:Deployment"."""
+    """One provider's rules, which no server need be asked for.
+
+    A `kind` is a type token less its package: "apps/v1:Deployment".
+    """
 
     def knows(self, kind: str) -> bool: ...
 
@@ -41,11 +44,50 @@ class Package(Protocol):
     def replaced_by(self, kind: str) -> tuple[str, ...]:
         """Paths of the properties that cannot be changed in place."""
 
-    def create(self, kind: str, inputs: Properties, world: World) -> tuple[str, Properties]:
-        """The new object's id and outputs."""
 
-    def update(self, kind: str, old: Properties, inputs: Properties) -> Properties:
-        """The outputs after an update, given those before it."""
+class Existing(NamedTuple):
+    """An object as the stack's state knows it."""
+
+    id: str
+    inputs: Properties
+    outputs: Properties
+
+
+class ServerError(Exception):
+    """The server refused, or gave no answer: a line for the user."""
+
+
+class UnfinishedError(ServerError):
+    """The object is there, or may be, but not yet as it should be.
+
+    The state must list it as `left`; the next `up` goes on from that.
+    """
+
+    def __init__(self, message: str, left: Existing) -> None:
+        super().__init__(message)
+        self.left = left
+
+
+class Server(Protocol):
+    """Where one provider's objects are. All methods raise ServerError."""
+
+    def preview(self, kind: str, inputs: Properties, old: Existing | None) -> Properties:
+        """The outputs, as far as known, that a creation or an update would have."""
+
+    def create(self, kind: str, inputs: Properties) -> tuple[str, Properties]:
+        """The new object's id and outputs. Raises UnfinishedError too."""
+
+    def read(self, kind: str, old: Existing) -> Existing | None:
+        """The object as it now is; its inputs are those of `old` with what differs from them.
+
+        None if it is gone. Raises UnfinishedError too.
+        """
+
+    def update(self, kind: str, old: Existing, inputs: Properties) -> Properties:
+        """The outputs after it. Raises UnfinishedError too."""
+
+    def delete(self, kind: str, old: Existing) -> None:
+        """Returns when the object is gone, which it may have been before."""
 
 
 def registered_types(module: str, package: str) -> frozenset[str]:

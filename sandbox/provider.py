@@ -1,4 +1,4 @@
-"""The stand-in for the three providers: one gRPC server that the Pulumi engine talks to."""
+"""The sandbox's providers: one gRPC server that the Pulumi engine talks to in place of three."""
 
 import json
 import threading
@@ -6,44 +6,61 @@ from collections.abc import Generator, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib import metadata
-from typing import Any
+from typing import Any, NoReturn
 
 import grpc
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.struct_pb2 import Struct
-from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
+from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
 from semver import VersionInfo
 
 from sandbox.diff import differences, within
 from sandbox.harbor import Harbor
+from sandbox.in_memory import InMemory, Simulation
 from sandbox.kubernetes import Kubernetes
 from sandbox.openbao import OpenBao
-from sandbox.package import Package, Problem, Properties
+from sandbox.package import (
+    Existing,
+    Package,
+    Problem,
+    Properties,
+    Server,
+    ServerError,
+    UnfinishedError,
+)
 from sandbox.world import Item, Key, World
 
 PACKAGES = ("kubernetes", "harbor", "vault")
 SDKS = ("pulumi-kubernetes", "pulumiverse-harbor", "pulumi-vault")
+# More than the engine has operations at a time: a wait for pods must not hold up another call.
+CALLS_AT_A_TIME = 256
 
 
-class StandIn(provider_pb2_grpc.ResourceProviderServicer):
+class Providers(provider_pb2_grpc.ResourceProviderServicer):
     """Serves every package at once; the type token in a request's URN says which one is meant.
 
     It takes and gives plain values (`accept_secrets` is false): the engine takes the secret marks
     off before a call and puts them back on what returns, so that the state holds them encrypted.
     """
 
-    def __init__(self) -> None:
-        self._packages: Mapping[str, Package] = {
+    def __init__(self, real: Mapping[str, Server], cancelled: threading.Event) -> None:
+        self._cancelled = cancelled
+        simulations: Mapping[str, Simulation] = {
             "kubernetes": Kubernetes(),
             "harbor": Harbor(),
             "vault": OpenBao(),
         }
+        self._world = World()
+        self._packages: Mapping[str, Package] = simulations
+        self._servers: Mapping[str, Server] = {
+            **{name: InMemory(package, self._world) for name, package in simulations.items()},
+            **real,
+        }
         # The engine warns where a provider is older than its SDK: the newest SDK's suits all three.
         self._version = str(max(VersionInfo.parse(metadata.version(sdk)) for sdk in SDKS))
-        self._world = World()
         self._claims: dict[Key, str] = {}  # names that this run's program has used, and for what
-        self._lock = threading.Lock()  # the engine creates several objects at a time
+        self._lock = threading.Lock()  # the engine checks several objects at a time
 
     def seed(self, resources: Iterable[Mapping[str, Any]]) -> None:
         """Let what a stack's exported state lists exist, so that the two agree after any crash."""
@@ -81,6 +98,7 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
     def Configure(
         self, request: provider_pb2.ConfigureRequest, context: grpc.ServicerContext
     ) -> provider_pb2.ConfigureResponse:
+        self._cancelled.clear()  # the engine cancels at the end of every run, as on an interrupt
         return provider_pb2.ConfigureResponse(supportsPreview=True)
 
     def Check(
@@ -96,77 +114,84 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
     def Diff(
         self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext
     ) -> provider_pb2.DiffResponse:
-        package, kind = self._package(request.urn)
-        with self._lock:
-            key = package.key(kind, _plain(request.old_inputs))
-            if key and (item := self._world.get(key)):
-                item.urn = request.urn  # an alias may have renamed it
+        package, _, kind = self._asked(request.urn)
+        key = package.key(kind, _plain(request.old_inputs))
+        if key and (item := self._world.get(key)):
+            item.urn = request.urn  # an alias may have renamed it
         return _diff(request, package.replaced_by(kind))
 
     def Create(
         self, request: provider_pb2.CreateRequest, context: grpc.ServicerContext
     ) -> provider_pb2.CreateResponse:
-        if request.preview:  # what the server would compute stays unknown
-            return provider_pb2.CreateResponse(properties=request.properties)
-        package, kind = self._package(request.urn)
+        package, server, kind = self._asked(request.urn)
         inputs = _plain(request.properties)
-        with self._lock:
+        with _refusing(context):
+            if request.preview:
+                outputs = server.preview(kind, inputs, None)
+                return provider_pb2.CreateResponse(properties=_struct(outputs))
             key = package.key(kind, inputs)
             if key and self._world.get(key):
-                context.abort(grpc.StatusCode.ALREADY_EXISTS, f"{key} already exists")
-            container = package.container(kind, inputs, self._world)
-            if container and not self._world.get(container):
-                context.abort(grpc.StatusCode.NOT_FOUND, f"{container} does not exist")
-            id, outputs = package.create(kind, inputs, self._world)
-            self._add(request.urn, id, inputs)
+                raise ServerError(f"{key} already exists")
+            id, outputs = server.create(kind, inputs)
+        self._add(request.urn, id, inputs)
         return provider_pb2.CreateResponse(id=id, properties=_struct(outputs))
 
     def Read(
         self, request: provider_pb2.ReadRequest, context: grpc.ServicerContext
     ) -> provider_pb2.ReadResponse:
-        package, kind = self._package(request.urn)
-        with self._lock:
-            key = package.key(kind, _plain(request.inputs))
-            if key is None or not self._world.get(key):
-                return provider_pb2.ReadResponse()  # an empty id says that it is gone
+        package, server, kind = self._asked(request.urn)
+        old = Existing(request.id, _plain(request.inputs), _plain(request.properties))
+        with _refusing(context):
+            live = server.read(kind, old)
+        if live is None:
+            if key := package.key(kind, old.inputs):
+                self._world.remove(key)
+            return provider_pb2.ReadResponse()  # an empty id says that it is gone
         return provider_pb2.ReadResponse(
-            id=request.id, properties=request.properties, inputs=request.inputs
+            id=live.id, properties=_struct(live.outputs), inputs=_struct(live.inputs)
         )
 
     def Update(
         self, request: provider_pb2.UpdateRequest, context: grpc.ServicerContext
     ) -> provider_pb2.UpdateResponse:
-        package, kind = self._package(request.urn)
+        package, server, kind = self._asked(request.urn)
         inputs = _plain(request.news)
-        if not request.preview:
-            with self._lock:
-                old, new = package.key(kind, _plain(request.old_inputs)), package.key(kind, inputs)
-                if old and new and old != new:
-                    self._world.move(old, new)
-        outputs = package.update(kind, _plain(request.olds), inputs)
+        old = Existing(request.id, _plain(request.old_inputs), _plain(request.olds))
+        with _refusing(context):
+            if request.preview:
+                outputs = server.preview(kind, inputs, old)
+                return provider_pb2.UpdateResponse(properties=_struct(outputs))
+            outputs = server.update(kind, old, inputs)
+        before, after = package.key(kind, old.inputs), package.key(kind, inputs)
+        if before and after and before != after:
+            self._world.move(before, after)
         return provider_pb2.UpdateResponse(properties=_struct(outputs))
 
     def Delete(self, request: provider_pb2.DeleteRequest, context: grpc.ServicerContext) -> Empty:
-        package, kind = self._package(request.urn)
-        with self._lock:
-            if key := package.key(kind, _plain(request.old_inputs)):
-                self._world.remove(key)
+        package, server, kind = self._asked(request.urn)
+        old = Existing(request.id, _plain(request.old_inputs), _plain(request.properties))
+        with _refusing(context):
+            server.delete(kind, old)
+        if key := package.key(kind, old.inputs):
+            self._world.remove(key)
         return Empty()
 
     def Cancel(self, request: Empty, context: grpc.ServicerContext) -> Empty:
+        self._cancelled.set()
         return Empty()
 
-    def _package(self, urn: str) -> tuple[Package, str]:
-        package, _, kind = _type(urn).partition(":")
-        return self._packages[package], kind
+    def _asked(self, urn: str) -> tuple[Package, Server, str]:
+        """The package that a URN's type is of, its server, and the type less the package."""
+        name, _, kind = _type(urn).partition(":")
+        return self._packages[name], self._servers[name], kind
 
     def _add(self, urn: str, id: str, inputs: Properties) -> None:
-        package, kind = self._package(urn)
+        package, _, kind = self._asked(urn)
         if key := package.key(kind, inputs):
             self._world.put(key, Item(urn, id, package.container(kind, inputs, self._world)))
 
     def _problems(self, urn: str, inputs: Properties, new: bool) -> list[Problem]:
-        package, kind = self._package(urn)
+        package, _, kind = self._asked(urn)
         if not package.knows(kind):
             return [Problem("", f"the sandbox's servers know no type {_type(urn)!r}")]
         problems = package.problems(kind, inputs)
@@ -185,18 +210,52 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
 
 
 @contextmanager
-def serve(resources: Iterable[Mapping[str, Any]]) -> Generator[str]:
-    """Run the stand-in, seeded with a state's resources; gives PULUMI_DEBUG_PROVIDERS' value."""
-    stand_in = StandIn()
-    stand_in.seed(resources)
-    server = grpc.server(ThreadPoolExecutor(max_workers=16))
-    provider_pb2_grpc.add_ResourceProviderServicer_to_server(stand_in, server)
+def serve(
+    resources: Iterable[Mapping[str, Any]],
+    real: Mapping[str, Server] | None = None,
+    cancelled: threading.Event | None = None,
+) -> Generator[str]:
+    """Run the providers, seeded with a state's resources; gives PULUMI_DEBUG_PROVIDERS' value.
+
+    `real` are servers by package name; a package without one is stood in for. `cancelled` is set
+    when the engine wants nothing to be waited for.
+    """
+    providers = Providers(real or {}, cancelled or threading.Event())
+    providers.seed(resources)
+    server = grpc.server(ThreadPoolExecutor(max_workers=CALLS_AT_A_TIME))
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(providers, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     try:
         yield ",".join(f"{package}:{port}" for package in PACKAGES)
     finally:
         server.stop(grace=None).wait()
+
+
+@contextmanager
+def _refusing(context: grpc.ServicerContext) -> Generator[None]:
+    """Answer a ServerError in the way that the engine understands."""
+    try:
+        yield
+    except UnfinishedError as error:
+        _record_unfinished(context, str(error), error.left)
+    except ServerError as error:
+        context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
+
+
+def _record_unfinished(context: grpc.ServicerContext, reason: str, left: Existing) -> NoReturn:
+    """An error upon which the engine writes the object into the state, with the reason."""
+    detail = provider_pb2.ErrorResourceInitFailed(
+        id=left.id,
+        properties=_struct(left.outputs),
+        inputs=_struct(left.inputs),
+        reasons=[reason],
+    )
+    code = grpc.StatusCode.UNKNOWN
+    status = status_pb2.Status(code=code.value[0], message=reason)
+    status.details.add().Pack(detail)
+    context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
+    context.abort(code, reason)
 
 
 def _diff(
@@ -221,7 +280,17 @@ def _diff(
 
 
 def _plain(struct: Struct) -> Properties:
-    return MessageToDict(struct)
+    plain: Properties = _with_integers(MessageToDict(struct))
+    return plain
+
+
+def _with_integers(value: Any) -> Any:
+    """The same with 2 for 2.0: a Struct has no integers, and an API server takes nothing else."""
+    if isinstance(value, dict):
+        return {key: _with_integers(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_with_integers(inner) for inner in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _struct(properties: Properties) -> Struct:

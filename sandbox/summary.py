@@ -6,11 +6,15 @@ from typing import Any
 
 from pulumi.automation import OutputMap
 
+from sandbox.servers.record import Servers
+
 PACKAGES = {"kubernetes": "Kubernetes", "harbor": "Harbor", "vault": "OpenBao"}
 
 
-def table(outputs: OutputMap, resources: list[dict[str, Any]]) -> Iterator[str]:
-    """Lines: the teams, the apps, and how many objects each server holds.
+def table(
+    outputs: OutputMap, resources: list[dict[str, Any]], servers: Servers | None
+) -> Iterator[str]:
+    """Lines: the teams, the apps, how many objects each server holds, and how to look at real ones.
 
     The program's output `teams` is {team: {namespace, registry, openbao, apps}}, and its `apps` is
     {app: {archetype, address?, url?}}.
@@ -32,6 +36,10 @@ def table(outputs: OutputMap, resources: list[dict[str, Any]]) -> Iterator[str]:
     count = Counter(resource["type"].partition(":")[0] for resource in resources)
     yield ""
     yield "Objects: " + ", ".join(f"{count[p]} in {word}" for p, word in PACKAGES.items()) + "."
+    if servers:
+        yield "Kubernetes and OpenBao are the servers of `make servers`; Harbor is stood in for."
+        for team in list(teams.values())[:1]:
+            yield f"Look: kubectl --kubeconfig {servers.kubeconfig} get all -n {team['namespace']}"
 
 
 def _columns(rows: list[tuple[str, ...]]) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """What exists in the sandbox: names and ids only, so that no secret is ever kept here."""
 
 import re
+import threading
 from collections import Counter
 from dataclasses import dataclass
 
@@ -26,39 +27,45 @@ class Item:
 
 
 class World:
-    """Every object that exists, by the name its server knows it by. Not thread-safe."""
+    """Every object that exists, by the name its server knows it by; safe for several threads."""
 
     def __init__(self) -> None:
         self._items: dict[Key, Item] = {}
         self._last_number: Counter[str] = Counter()
+        self._lock = threading.RLock()
 
     def get(self, key: Key) -> Item | None:
         return self._items.get(key)
 
     def find(self, kind: str, id: str) -> Key:
         """The key of the object of this kind with this id, or a key that does not exist."""
-        for key, item in self._items.items():
-            if key.kind == kind and item.id == id:
-                return key
+        with self._lock:
+            for key, item in self._items.items():
+                if key.kind == kind and item.id == id:
+                    return key
         return Key(kind, id)
 
     def put(self, key: Key, item: Item) -> None:
-        self._items[key] = item
-        if match := re.fullmatch(r"(.*/)(\d+)", item.id):
-            prefix, number = match[1], int(match[2])
-            self._last_number[prefix] = max(self._last_number[prefix], number)
+        with self._lock:
+            self._items[key] = item
+            if match := re.fullmatch(r"(.*/)(\d+)", item.id):
+                prefix, number = match[1], int(match[2])
+                self._last_number[prefix] = max(self._last_number[prefix], number)
 
     def move(self, old: Key, new: Key) -> None:
         """Give an object another name; it keeps what it holds."""
-        self._items[new] = self._items.pop(old)
+        with self._lock:
+            self._items[new] = self._items.pop(old)
 
     def remove(self, key: Key) -> None:
         """Remove the object and all that it holds, as deleting a Namespace does."""
-        self._items.pop(key, None)
-        for held in [k for k, item in self._items.items() if item.container == key]:
-            self.remove(held)
+        with self._lock:
+            self._items.pop(key, None)
+            for held in [k for k, item in self._items.items() if item.container == key]:
+                self.remove(held)
 
     def next_number(self, prefix: str) -> int:
         """The number for the next id that starts with `prefix`: one more than ever given out."""
-        self._last_number[prefix] += 1
-        return self._last_number[prefix]
+        with self._lock:
+            self._last_number[prefix] += 1
+            return self._last_number[prefix]

@@ -44,6 +44,8 @@ class Run:
 class Checkout:
     """A copy of the checkout with a sandbox of its own."""
 
+    module = "sandbox"  # takes the commands
+
     def __init__(self, folder: Path) -> None:
         shutil.copytree(ROOT, folder, ignore=LEFT_OUT)
         self.folder = folder
@@ -60,7 +62,7 @@ class Checkout:
     def start(self, command: str, **environment: str) -> subprocess.Popen[str]:
         """A run in a process group of its own, as a terminal would start it."""
         return subprocess.Popen(
-            [sys.executable, "-m", "sandbox", command],
+            [sys.executable, "-m", self.module, *command.split()],
             cwd=self.folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -11,8 +11,13 @@ FLEETING = frozenset({"Event", "Lease", "EndpointSlice", "Endpoints", "Component
 
 def cluster_objects(cluster: Cluster) -> set[str]:
     """`group/version Kind namespace/name` of every object, but for fleeting ones."""
+    return set(cluster_uids(cluster))
+
+
+def cluster_uids(cluster: Cluster) -> dict[str, str]:
+    """The uid of each of them, which an object that is made anew does not keep."""
     return {
-        f"{version} {kind} {metadata.get('namespace', '')}/{metadata['name']}"
+        f"{version} {kind} {metadata.get('namespace', '')}/{metadata['name']}": metadata["uid"]
         for version, kind in _kinds(cluster)
         for metadata in (item["metadata"] for item in cluster.list(version, kind))
     }

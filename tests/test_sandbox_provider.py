@@ -1,4 +1,4 @@
-"""The stand-in for the three providers, asked over gRPC as Pulumi's engine asks it."""
+"""The sandbox's providers, asked over gRPC as Pulumi's engine asks them."""
 
 import json
 from dataclasses import dataclass
@@ -9,16 +9,20 @@ import pytest
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import provider_pb2 as pb
-from pulumi.runtime.proto import provider_pb2_grpc
+from pulumi.runtime.proto import provider_pb2_grpc, status_pb2
 from pulumi.runtime.rpc import UNKNOWN
 
 from sandbox import provider
+from sandbox.diff import drift
+from sandbox.package import Existing, Properties, ServerError, UnfinishedError
+from sandbox.ready import missing
 
 NAMESPACE = "kubernetes:core/v1:Namespace"
 DEPLOYMENT = "kubernetes:apps/v1:Deployment"
 PROJECT = "harbor:index/project:Project"
 ROBOT = "harbor:index/robotAccount:RobotAccount"
 RETENTION = "harbor:index/retentionPolicy:RetentionPolicy"
+KUBERNETES_SECRET = "kubernetes:core/v1:Secret"
 MOUNT = "vault:index/mount:Mount"
 SECRET = "vault:kv/secretV2:SecretV2"
 
@@ -359,3 +363,176 @@ def test_a_resource_that_an_alias_renamed_can_still_be_replaced(engine):
     engine.create(PROJECT, {"name": "team-alpha"}, name="old-name")
     engine.diff(PROJECT, {"name": "team-alpha"}, {"name": "team-alpha", "registryId": 1})
     assert engine.check(PROJECT, {"name": "team-alpha", "registryId": 1}) == ""
+
+
+def test_the_token_of_a_service_account_is_in_its_secret_and_stays(engine):
+    inputs = {**APP, "type": "kubernetes.io/service-account-token"}
+    engine.create(NAMESPACE, TEAM)
+    _, secret = engine.create(KUBERNETES_SECRET, inputs)
+    assert set(secret["data"]) == {"token", "ca.crt"}
+    assert engine.update(KUBERNETES_SECRET, secret, inputs, inputs)["data"] == secret["data"]
+
+
+class RealServer:
+    """A server of Kubernetes objects that answers what a test tells it to."""
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+        self.asked: list[Any] = []
+
+    def preview(self, kind: str, inputs: Properties, old: Existing | None) -> Any:
+        return self._answered(kind, inputs)
+
+    def create(self, kind: str, inputs: Properties) -> Any:
+        return self._answered(kind, inputs)
+
+    def read(self, kind: str, old: Existing) -> Any:
+        return self._answered(kind, old)
+
+    def update(self, kind: str, old: Existing, inputs: Properties) -> Any:
+        return self._answered(kind, inputs)
+
+    def delete(self, kind: str, old: Existing) -> None:
+        self._answered(kind, old)
+
+    def _answered(self, *asked: Any) -> Any:
+        self.asked.append(asked)
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+@dataclass
+class Asked:
+    """An engine, and the server that its questions about Kubernetes come to."""
+
+    engine: Engine
+    server: RealServer
+
+
+@pytest.fixture
+def real(request):
+    server = RealServer(request.param)
+    with provider.serve([], {"kubernetes": server}) as providers:
+        port = providers.rpartition(":")[2]
+        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+            yield Asked(Engine(provider_pb2_grpc.ResourceProviderStub(channel)), server)
+
+
+@pytest.mark.parametrize("real", [("team-alpha/my-api", {"live": True})], indirect=True)
+def test_a_real_server_is_asked_with_whole_numbers_and_its_answer_is_passed_on(real):
+    assert real.engine.create(DEPLOYMENT, APP) == ("team-alpha/my-api", {"live": True})
+    [(kind, inputs)] = real.server.asked
+    assert (kind, inputs) == ("apps/v1:Deployment", APP)
+    assert json.dumps(inputs["spec"]) == '{"replicas": 2}'
+
+
+@pytest.mark.parametrize("real", [("team-alpha/my-api", {})], indirect=True)
+def test_what_the_state_has_under_another_name_is_not_made_twice_on_a_real_server(real):
+    real.engine.create(DEPLOYMENT, APP, name="one")
+    with pytest.raises(grpc.RpcError, match="already exists"):
+        real.engine.create(DEPLOYMENT, APP, name="two")
+    assert len(real.server.asked) == 1
+
+
+@pytest.mark.parametrize("real", [("id", {})], indirect=True)
+def test_beside_a_real_server_the_others_are_stood_in_for(real):
+    real.engine.create(PROJECT, {"name": "team-alpha"})
+    assert real.engine.exists(PROJECT, {"name": "team-alpha"})
+    assert real.server.asked == []
+
+
+@pytest.mark.parametrize("real", [ServerError("Deployment my-api: forbidden")], indirect=True)
+def test_a_refusal_of_a_real_server_is_the_engines_error_in_a_line(real):
+    with pytest.raises(grpc.RpcError) as caught:
+        real.engine.create(DEPLOYMENT, APP)
+    assert caught.value.details() == "Deployment my-api: forbidden"
+    assert caught.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+
+
+@pytest.mark.parametrize(
+    "real",
+    [UnfinishedError("not ready", Existing("team-alpha/my-api", APP, {"live": True}))],
+    indirect=True,
+)
+@pytest.mark.parametrize(
+    "operation",
+    [
+        lambda engine: engine.create(DEPLOYMENT, APP),
+        lambda engine: engine.update(DEPLOYMENT, {}, APP, APP),
+        lambda engine: engine.exists(DEPLOYMENT, APP),
+    ],
+    ids=["create", "update", "read"],
+)
+def test_an_object_that_is_not_ready_is_handed_over_for_the_state(real, operation):
+    with pytest.raises(grpc.RpcError, match="not ready") as caught:
+        operation(real.engine)
+    details = {entry.key: entry.value for entry in caught.value.trailing_metadata()}
+    unfinished = pb.ErrorResourceInitFailed()
+    assert (
+        status_pb2.Status.FromString(details["grpc-status-details-bin"])
+        .details[0]
+        .Unpack(unfinished)
+    )
+    assert unfinished.id == "team-alpha/my-api"
+    assert MessageToDict(unfinished.properties) == {"live": True}
+    assert list(unfinished.reasons) == ["not ready"]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "wanted", "live", "seen"),
+    [
+        ({"cpu": "1000m"}, {"cpu": "1"}, {"cpu": "1"}, {"cpu": "1000m"}),
+        ({"cpu": "1000m"}, {"cpu": "1"}, {"cpu": "2"}, {"cpu": "2"}),
+        ({"a": 1}, {"a": 1, "b": "default"}, {"a": 1, "b": "other"}, {"a": 1}),
+        ({"a": 1, "b": 2}, {"a": 1, "b": 2}, {"a": 1}, {"a": 1}),
+        ({"stringData": "x"}, {"data": "y"}, {"data": "y", "uid": 1}, {"stringData": "x"}),
+        (
+            {"l": [{"a": 1}]},
+            {"l": [{"a": 1, "b": 2}]},
+            {"l": [{"a": 3, "b": 2}]},
+            {"l": [{"a": 3}]},
+        ),
+        ({"l": [1]}, {"l": [1]}, {"l": [1, 2]}, {"l": [1, 2]}),
+    ],
+    ids=["other words", "changed", "default", "removed", "never shown", "in a list", "longer list"],
+)
+def test_only_what_differs_from_what_was_asked_for_is_drift(inputs, wanted, live, seen):
+    assert drift(inputs, wanted, live) == seen
+
+
+def deployment(**status: Any) -> dict[str, Any]:
+    metadata = {"name": "my-api", "generation": 2}
+    return {"kind": "Deployment", "metadata": metadata, "spec": {"replicas": 2}, "status": status}
+
+
+READY = {"observedGeneration": 2, "replicas": 2, "updatedReplicas": 2, "availableReplicas": 2}
+NO_PODS = {"type": "ReplicaFailure", "status": "True", "message": "exceeded quota"}
+
+
+@pytest.mark.parametrize(
+    ("live", "said"),
+    [
+        (deployment(**READY), ""),
+        (deployment(**{**READY, "observedGeneration": 1}), "2 of 2 pods are up to date"),
+        (deployment(**{**READY, "replicas": 3}), "2 of 2 pods are up to date"),
+        (deployment(**{**READY, "availableReplicas": 1}), "up to date, 1 available"),
+        (
+            deployment(conditions=[NO_PODS]),
+            "0 of 2 pods are up to date, 0 available; exceeded quota",
+        ),
+        ({"kind": "ResourceQuota", "metadata": {}, "spec": {"hard": {"pods": "1"}}}, "not yet"),
+        ({"kind": "ConfigMap", "metadata": {}}, ""),
+        (
+            {
+                "kind": "Secret",
+                "metadata": {"annotations": {"pulumi.com/skipAwait": "true"}},
+                "type": "kubernetes.io/service-account-token",
+            },
+            "",
+        ),
+    ],
+)
+def test_what_an_object_still_waits_for_is_told(live, said):
+    assert said in missing(live)
+    assert bool(missing(live)) == bool(said)

@@ -1,0 +1,43 @@
+"""A server's refusal, or its silence, as a line for the user."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from clients.http import RefusedError, UnreachableError
+from sandbox.package import Existing, ServerError, UnfinishedError
+from sandbox.servers import record
+
+# What was asked for may have been done all the same.
+OUTCOME_UNKNOWN = (500, 502, 503, 504)
+# Nothing is wrong with what was asked for: the same may succeed another time.
+NO_VERDICT = (409, 429, *OUTCOME_UNKNOWN)
+
+
+@contextmanager
+def told(what: str, server: str, left: Existing | None = None) -> Generator[None]:
+    """Raise ServerError where the server, such as "The API server", is asked about `what`.
+
+    With `left`, what a write would leave, it is UnfinishedError where the write may have happened.
+    """
+    try:
+        yield
+    except RefusedError as refusal:
+        message = f"{what}: {refusal.reason}"
+        if refusal.status in NO_VERDICT:
+            message = f"{what}: {server} at {refusal}; {ADVICE}"
+        if left and refusal.status in OUTCOME_UNKNOWN:
+            raise UnfinishedError(message, left) from None
+        raise ServerError(message) from None
+    except UnreachableError as silence:
+        message = f"{what}: {unanswered(server, silence)}"
+        if left:
+            raise UnfinishedError(message, left) from None
+        raise ServerError(message) from None
+
+
+ADVICE = f"its log is in {record.FOLDER / 'logs'}; run this `make` again"
+
+
+def unanswered(server: str, silence: UnreachableError) -> str:
+    """Which server that is, and what to do."""
+    return f"{server} at {silence}; `make servers` starts it again."

@@ -1,0 +1,61 @@
+"""The servers that `make servers` has started, as the providers ask them."""
+
+import threading
+from typing import Protocol
+
+from clients.http import RefusedError, UnreachableError
+from clients.kubernetes import Cluster, KubeconfigError
+from clients.openbao import OpenBao
+from sandbox.answers import unanswered
+from sandbox.console import UserError
+from sandbox.package import Properties, Server
+from sandbox.real_kubernetes import RealKubernetes
+from sandbox.real_openbao import RealOpenBao
+from sandbox.servers.record import Servers
+
+
+class RealServer(Server, Protocol):
+    """One whose objects are there whatever becomes of us."""
+
+    def left_behind(self, kind: str, inputs: Properties) -> str | None:
+        """The id of what a creation cut short has left, if it has. Raises ServerError."""
+
+
+def connect(servers: Servers, cancelled: threading.Event) -> dict[str, RealServer]:
+    """By package name; `cancelled` tells them to wait for nothing any more.
+
+    Raises UserError, at once, where one of them does not answer.
+    """
+    try:
+        _ask(Cluster(kubeconfig=servers.kubeconfig, retries=0), _openbao(servers, retries=0))
+        cluster = Cluster(kubeconfig=servers.kubeconfig)
+    except KubeconfigError as error:
+        raise UserError(f"{servers.kubeconfig}: {error}; `make servers` writes it again.") from None
+    return {
+        "kubernetes": RealKubernetes(cluster, cancelled),
+        "vault": RealOpenBao(_openbao(servers), cancelled),
+    }
+
+
+def _openbao(servers: Servers, retries: int = 4) -> OpenBao:
+    address, token = servers.environment["VAULT_ADDR"], servers.environment["VAULT_TOKEN"]
+    return OpenBao(address, token, servers.ca_cert, retries=retries)
+
+
+def _ask(cluster: Cluster, openbao: OpenBao) -> None:
+    """Whether they are there, ready, and know us."""
+    questions = {
+        "The API server": lambda: cluster.call("GET", "readyz"),
+        "OpenBao": lambda: openbao.call("GET", "auth/token/lookup-self"),
+    }
+    for server, question in questions.items():
+        try:
+            question()
+        except UnreachableError as silence:
+            raise UserError(f"{unanswered(server, silence)} {WITHOUT}") from None
+        except RefusedError as refusal:
+            advice = "`make servers` starts it again."
+            raise UserError(f"{server} at {refusal}; {advice} {WITHOUT}") from None
+
+
+WITHOUT = "To do without servers: `make servers-down`."

@@ -1,0 +1,347 @@
+"""Servers and runs that fail in the middle of `make up`: what is told, and how the next goes on."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import pytest
+
+from sandbox.openbao import AUTH, MOUNT, POLICY, ROLE, SECRET
+from sandbox.servers import parts, record
+from sandbox.servers.keys import Keys
+from tests.checkouts import Checkout, Run
+from tests.fault_proxy import (
+    Answer,
+    Forward,
+    Rule,
+    answering,
+    dropped_after,
+    dropped_before,
+    proxied,
+)
+from tests.inventory import cluster_uids, openbao_objects
+from tests.servers.conftest import cluster_of, openbao_of, record_of
+from tests.servers.test_servers import kill
+
+pytestmark = pytest.mark.servers
+
+WITHIN = 120  # seconds, in which every run ends by itself
+
+TEAM = """\
+team: {team}
+apps:
+  - archetype: web-app
+    app:
+      name: api
+      image: {{repository: harbor.sre.internal/{team}/api, tag: "v1.0.0"}}
+      port: 8080
+      env: [{{name: KEY, secretRef: api-key}}]
+    ingress: {{enabled: true, host: {team}.apps.sre.example.com}}
+"""
+
+# Made by controllers, with names that nobody can foretell.
+UNFORESEEN = ("Pod", "ReplicaSet", "IPAddress")
+
+# What the inventory calls an OpenBao object of the state.
+IN_OPENBAO: dict[str, Callable[[dict[str, Any]], str]] = {
+    MOUNT: lambda inputs: f"mount {inputs['path']}/",
+    AUTH: lambda inputs: f"login {inputs['path']}/",
+    POLICY: lambda inputs: f"policy {inputs['name']}",
+    ROLE: lambda inputs: f"role {inputs['roleName']}",
+    SECRET: lambda inputs: f"secret {inputs['name']}",
+}
+
+# Objects that are there: `Kind namespace/name` with its uid, or OpenBao's words with none.
+Inventory = dict[str, str]
+
+
+class Undisturbed(NamedTuple):
+    """What a run without faults has made, and what controllers have added of themselves."""
+
+    made: Inventory
+    by_controllers: set[str]
+
+    def of_team(self, team: str) -> set[str]:
+        """What the same would be for another team than `calm`."""
+        return {name.replace("calm", team) for name in self.made if "calm" in name}
+
+
+class Stack:
+    """A checkout whose runs reach their servers through proxies, which keep to `rules`."""
+
+    def __init__(self, checkout: Checkout, addresses: dict[str, str], rules: list[Rule]) -> None:
+        self.checkout = checkout
+        self._addresses = addresses
+        self._rules = rules
+        self.start_servers()
+
+    def start_servers(self) -> None:
+        """Those that do not run; `make servers` writes their own addresses."""
+        run = self.checkout.run("servers")
+        assert run.code == 0, run.output
+        servers = record_of(self.checkout)
+        for file in (servers.kubeconfig, record.environment_file(servers.folder)):
+            text = file.read_text(encoding="utf-8")
+            for server, proxy in self._addresses.items():
+                text = text.replace(server, proxy)
+            record.write_private(file, text)
+
+    def add(self, team: str) -> None:
+        file = self.checkout.folder / "tenants" / f"{team}.yaml"
+        file.write_text(TEAM.format(team=team), encoding="utf-8")
+
+    def start(self, command: str, *rules: Rule) -> subprocess.Popen[str]:
+        self._rules[:] = rules
+        return self.checkout.start(command)
+
+    def finish(self, process: subprocess.Popen[str]) -> Run:
+        """Its end, by itself; each of its rules must have been needed."""
+        output, _ = process.communicate(timeout=WITHIN)
+        assert [rule.request for rule in self._rules if not rule.befallen] == [], output
+        self._rules.clear()
+        assert "Traceback" not in output
+        return Run(process.returncode, output)
+
+    def run(self, command: str, *rules: Rule) -> Run:
+        return self.finish(self.start(command, *rules))
+
+    def inventory(self) -> Inventory:
+        uids = cluster_uids(cluster_of(self.checkout)).items()
+        in_cluster = {name.partition(" ")[2]: uid for name, uid in uids}
+        foreseen = {n: uid for n, uid in in_cluster.items() if n.split()[0] not in UNFORESEEN}
+        return foreseen | dict.fromkeys(openbao_objects(openbao_of(self.checkout)), "")
+
+    def listed(self) -> dict[str, bool]:
+        """What the state lists of the servers' objects, and whether as finished."""
+        latest = json.loads(self.checkout.state())["checkpoint"]["latest"]
+        pending = [op["resource"] for op in latest.get("pending_operations") or ()]
+        return {
+            name: not (resource.get("initErrors") or resource in pending)
+            for resource in [*pending, *(latest.get("resources") or ())]
+            if (name := _named(resource))
+        }
+
+
+def _named(resource: dict[str, Any]) -> str | None:
+    """As the inventory does; None for what is not in it."""
+    package, _, kind = resource["type"].partition(":")
+    inputs = resource.get("inputs") or {}
+    if package == "kubernetes":
+        metadata = inputs["metadata"]
+        return f"{inputs['kind']} {metadata.get('namespace', '')}/{metadata['name']}"
+    return IN_OPENBAO[kind](inputs) if package == "vault" and kind in IN_OPENBAO else None
+
+
+@pytest.fixture(scope="module")
+def stack(own_servers: Checkout) -> Iterator[Stack]:
+    for shipped in (own_servers.folder / "tenants").glob("*.yaml"):
+        shipped.unlink()
+    servers = record_of(own_servers)
+    keys, rules = Keys(servers.folder), list[Rule]()
+    api_server, openbao = cluster_of(own_servers).address, servers.environment["BAO_ADDR"]
+    with (
+        proxied(api_server, keys, rules) as to_api_server,
+        proxied(openbao, keys, rules) as to_openbao,
+    ):
+        yield Stack(own_servers, {api_server: to_api_server, openbao: to_openbao}, rules)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(stack: Stack) -> Undisturbed:
+    before = stack.inventory()
+    stack.add("calm")
+    run = stack.run("up")
+    assert run.code == 0, run.output
+    made = {name: uid for name, uid in stack.inventory().items() if name not in before}
+    return Undisturbed(made, made.keys() - stack.listed().keys())
+
+
+def write(kind: str, name: str) -> str:
+    """The request that makes or changes a Kubernetes object; a preview's is a dry run."""
+    return rf"^PATCH /\S+/{kind}/{name}\?(?!.*dryRun)"
+
+
+def nothing_is_to_be_done(stack: Stack) -> None:
+    preview = stack.run("preview")
+    assert preview.code == 0, preview.output
+    assert preview.count("unchanged") == len(stack.checkout.resources()), preview.output
+
+
+def the_state_is_true(stack: Stack, before: Inventory, undisturbed: Undisturbed, team: str) -> None:
+    """It lists what there is, and nothing that is not there but what it calls unfinished."""
+    there, listed = stack.inventory().keys(), stack.listed()
+    assert {name for name, finished in listed.items() if finished} - there == set()
+    unlisted = there - before.keys() - listed.keys()
+    assert {name.replace(team, "calm") for name in unlisted} <= undisturbed.by_controllers
+
+
+def the_next_up_finishes(
+    stack: Stack, before: Inventory, undisturbed: Undisturbed, team: str
+) -> None:
+    """And keeps what there is, both of other teams and of the run that failed."""
+    left = stack.inventory()
+    run = stack.run("up")
+    assert run.code == 0, run.output
+    after = stack.inventory()
+    assert after.keys() - before.keys() == undisturbed.of_team(team)
+    assert {name: after.get(name) for name in left} == left
+    nothing_is_to_be_done(stack)
+
+
+def test_faults_that_pass_are_got_over(stack: Stack, undisturbed: Undisturbed) -> None:
+    there = stack.inventory()
+    down = stack.run(
+        "down",
+        Rule(r"^DELETE /\S+/namespaces/calm", dropped_after),
+        Rule(r"^DELETE /\S+/clusterrolebindings/", answering(409)),
+        Rule(r"^DELETE /\S+/validatingadmissionpolicies/", answering(500)),
+        Rule(r"^DELETE /\S+/validatingadmissionpolicybindings/", dropped_before),
+        Rule(r"^DELETE /v1/sys/mounts/sre", dropped_after),
+        Rule(r"^DELETE /v1/sys/auth/kubernetes", dropped_after),
+        Rule(r"^DELETE /v1/sys/policies/acl/calm", answering(429, Retry_After="1")),
+        Rule(r"^DELETE /v1/sre/data/", dropped_after),
+    )
+    assert down.code == 0, down.output
+    assert stack.inventory().keys() == there.keys() - undisturbed.made.keys()
+
+    up = stack.run(
+        "up",
+        Rule(write("namespaces", "calm"), dropped_after),
+        Rule(write("resourcequotas", "calm-quota"), answering(409)),
+        Rule(write("limitranges", "calm-limits"), answering(429, Retry_After="1")),
+        Rule(write("services", "api"), answering(500)),
+        Rule(write("deployments", "api"), dropped_before),
+        Rule(r"^GET /\S+/networkpolicies/allow-dns", dropped_after),
+        Rule(r"^PUT /v1/sys/mounts/sre", dropped_after),
+        Rule(r"^PUT /v1/sys/auth/kubernetes", dropped_after),
+        Rule(r"^PUT /v1/auth/kubernetes/config", answering(429, Retry_After="1")),
+        Rule(r"^PUT /v1/sys/policies/acl/calm", dropped_before),
+        Rule(r"^PUT /v1/auth/kubernetes/role/calm", answering(500)),
+        Rule(r"^PUT /v1/sre/data/calm/harbor-pull", dropped_after),
+    )
+    assert up.code == 0, up.output
+    assert stack.inventory().keys() == there.keys()
+    nothing_is_to_be_done(stack)
+
+
+@pytest.mark.parametrize(
+    ("team", "server", "request_", "said"),
+    [
+        (
+            "gale",
+            parts.API_SERVER,
+            write("services", "api"),
+            r"Service gale/api: the API server at \S+ does not answer; `make servers`",
+        ),
+        (
+            "hail",
+            parts.OPENBAO,
+            r"^PUT /v1/auth/kubernetes/role/hail",
+            r"OpenBao AuthBackendRole \S+/hail: OpenBao at \S+ does not answer; `make servers`",
+        ),
+    ],
+)
+def test_a_server_is_killed_at_work(
+    stack: Stack, undisturbed: Undisturbed, team: str, server: str, request_: str, said: str
+) -> None:
+    def killed(forward: Forward) -> None:
+        forward()  # it has been done, and nobody has heard of it
+        kill(stack.checkout, server)
+
+    before = stack.inventory()
+    stack.add(team)
+    run = stack.run("up", Rule(request_, killed))
+    assert run.code == 1
+    assert re.search(said, run.output), run.output
+    state = stack.checkout.state()
+    again = stack.run("up")
+    assert again.code == 1
+    assert "does not answer; `make servers` starts it again" in again.output
+    assert stack.checkout.state() == state
+
+    stack.start_servers()
+    the_state_is_true(stack, before, undisturbed, team)
+    the_next_up_finishes(stack, before, undisturbed, team)
+
+
+def interrupt(process: subprocess.Popen[str]) -> None:
+    os.killpg(process.pid, signal.SIGINT)
+
+
+def kill_with_engine(process: subprocess.Popen[str]) -> None:
+    subprocess.run(["pkill", "-KILL", "-P", str(process.pid)], check=True)
+    os.killpg(process.pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize(
+    ("team", "strike", "code"),
+    [("rain", interrupt, 130), ("snow", kill_with_engine, -signal.SIGKILL)],
+)
+def test_a_run_is_cut_short_by_a_signal(
+    stack: Stack,
+    undisturbed: Undisturbed,
+    team: str,
+    strike: Callable[[subprocess.Popen[str]], None],
+    code: int,
+) -> None:
+    def struck(forward: Forward) -> Answer | None:
+        strike(process)
+        return forward()
+
+    before = stack.inventory()
+    stack.add(team)
+    process = stack.start("up", Rule(write("services", "api"), struck))
+    run = stack.finish(process)
+    assert run.code == code
+    the_state_is_true(stack, before, undisturbed, team)
+    the_next_up_finishes(stack, before, undisturbed, team)
+
+
+def test_a_fault_that_does_not_pass_ends_the_run(stack: Stack, undisturbed: Undisturbed) -> None:
+    team = "mist"
+    quota, policy = write("resourcequotas", "mist-quota"), r"^PUT /v1/sys/policies/acl/mist"
+    the_quota, the_policy = "ResourceQuota mist/mist-quota", "OpenBao Policy mist"
+    api_server, openbao = r"the API server at \S+", r"OpenBao at \S+"
+    rounds = [
+        {
+            the_quota: (quota, answering(429, Retry_After="1"), f"{api_server} answered 429"),
+            the_policy: (policy, answering(500), f"{openbao} answered 500"),
+        },
+        {
+            the_quota: (quota, answering(500), f"{api_server} answered 500"),
+            the_policy: (policy, dropped_before, f"{openbao} does not answer"),
+        },
+        {
+            the_quota: (quota, dropped_after, f"{api_server} does not answer"),
+            the_policy: (policy, dropped_after, f"{openbao} does not answer"),
+        },
+        {
+            "Deployment mist/api": (
+                write("deployments", "api"),
+                answering(409),
+                f"{api_server} answered 409",
+            )
+        },
+    ]
+    before = stack.inventory()
+    stack.add(team)
+    for faults in rounds:
+        rules = [Rule(request, fault, times=None) for request, fault, _ in faults.values()]
+        run = stack.run("up", *rules)
+        assert run.code == 1
+        for object, (_, _, said) in faults.items():
+            assert re.search(f"{object}: {said}.*; .*make", run.output), run.output
+        the_state_is_true(stack, before, undisturbed, team)
+
+    listed = stack.listed()
+    unreadable = Rule(r"^GET /\S+/mist-quota", answering(500), times=None)
+    run = stack.run("up", unreadable)
+    assert run.code == 1
+    assert re.search(f"{the_quota}: {api_server} answered 500", run.output), run.output
+    assert stack.listed().keys() == listed.keys()
+
+    the_next_up_finishes(stack, before, undisturbed, team)
