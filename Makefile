@@ -13,8 +13,8 @@ setup:
 up: setup ## Provision all teams on the embedded sandbox: Pulumi's engine, no cluster or account
 	@$(PYTHON) -m sandbox up
 
-preview: setup ## Show what `make up` would change
-	@$(PYTHON) -m sandbox preview
+preview: setup ## Show what `make up` would change; REFRESH=1 looks at the servers first
+	@$(PYTHON) -m sandbox preview $(if $(REFRESH),--refresh)
 
 down: setup ## Take everything in the sandbox away again
 	@$(PYTHON) -m sandbox down

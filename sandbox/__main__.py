@@ -9,16 +9,24 @@ ON_ENGINE = ("up", "preview", "down")
 ON_SERVERS = ("servers", "servers-down")
 
 parser = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
-parser.add_argument("command", choices=ON_ENGINE + ON_SERVERS)
-command = parser.parse_args().command
+subparsers = parser.add_subparsers(dest="command", required=True)
+for name in ON_ENGINE:
+    subparsers.add_parser(name).add_argument(
+        "--refresh", action="store_true", help="look first at what is on the servers"
+    )
+for name in ON_SERVERS:
+    subparsers.add_parser(name)
+arguments = parser.parse_args()
 try:
     # Loading the SDK takes a second, in which Ctrl-C has nothing to stop.
-    if command in ON_ENGINE:
-        from sandbox.engine import run
-    else:
-        from sandbox.servers.commands import run
+    if arguments.command in ON_ENGINE:
+        from sandbox import engine
 
-    code = run(command)
+        code = engine.run(arguments.command, refresh=arguments.refresh)
+    else:
+        from sandbox.servers import commands as servers
+
+        code = servers.run(arguments.command)
 except KeyboardInterrupt:
     code = INTERRUPTED
 sys.exit(code)

@@ -13,12 +13,11 @@ from typing import Any
 
 from pulumi.automation import CommandError, LocalWorkspace, Stack
 
-from sandbox import display, provider, pulumi_cli, real, summary
+from sandbox import display, provider, pulumi_cli, summary
 from sandbox.checkout import STACK, Checkout
 from sandbox.cli_process import CliProcess, Signals
 from sandbox.console import INTERRUPTED, UserError, complain, say
-from sandbox.package import ServerError
-from sandbox.real import RealServer
+from sandbox.package import RealServer, ServerError
 
 ROOT = Path(__file__).parents[1]
 
@@ -129,7 +128,7 @@ def _engine(checkout: Checkout, command: str, refresh: bool) -> Generator[Engine
     """The stack, recovered from whatever the last run left, and the providers beside it."""
     with checkout.locked(command) as lock, checkout.environment(), Signals() as signals:
         cancelled = threading.Event()
-        servers = real.connect(checkout.servers, cancelled) if checkout.servers else {}
+        servers = _connected(checkout, cancelled)
         workspace = LocalWorkspace(
             work_dir=str(checkout.work),
             program=lambda: _program(checkout.root),
@@ -146,6 +145,15 @@ def _engine(checkout: Checkout, command: str, refresh: bool) -> Generator[Engine
                 state = engine.export()
             engine.existing = _resources(state)
             yield engine
+
+
+def _connected(checkout: Checkout, cancelled: threading.Event) -> dict[str, RealServer]:
+    """The checkout's real servers by package, if it has any."""
+    if checkout.servers is None:
+        return {}
+    from sandbox.real import connect  # the kubernetes package takes two seconds to load
+
+    return connect(checkout.servers, cancelled)
 
 
 @contextmanager

@@ -90,6 +90,13 @@ class Server(Protocol):
         """Returns when the object is gone, which it may have been before."""
 
 
+class RealServer(Server, Protocol):
+    """One whose objects are there whatever becomes of us."""
+
+    def left_behind(self, kind: str, inputs: Properties) -> str | None:
+        """The id of what a creation cut short has left, if it has. Raises ServerError."""
+
+
 def registered_types(module: str, package: str) -> frozenset[str]:
     """The kinds that an installed SDK registers, read from its source: importing takes seconds."""
     spec = importlib.util.find_spec(module)

@@ -1,24 +1,16 @@
 """The servers that `make servers` has started, as the providers ask them."""
 
 import threading
-from typing import Protocol
 
 from clients.http import RefusedError, UnreachableError
 from clients.kubernetes import Cluster, KubeconfigError
 from clients.openbao import OpenBao
 from sandbox.answers import unanswered
 from sandbox.console import UserError
-from sandbox.package import Properties, Server
+from sandbox.package import RealServer
 from sandbox.real_kubernetes import RealKubernetes
 from sandbox.real_openbao import RealOpenBao
 from sandbox.servers.record import Servers
-
-
-class RealServer(Server, Protocol):
-    """One whose objects are there whatever becomes of us."""
-
-    def left_behind(self, kind: str, inputs: Properties) -> str | None:
-        """The id of what a creation cut short has left, if it has. Raises ServerError."""
 
 
 def connect(servers: Servers, cancelled: threading.Event) -> dict[str, RealServer]:

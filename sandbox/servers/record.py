@@ -57,7 +57,8 @@ def write(folder: Path, openbao: str, token: str) -> None:
         exports[f"{tool}_ADDR"] = openbao
         exports[f"{tool}_TOKEN"] = token
         exports[f"{tool}_CACERT"] = str(folder / "ca.crt")
-    exports["PULUMI_BACKEND_URL"] = state.as_uri()
+    # Without a second file beside the state, which a kill can leave half written.
+    exports["PULUMI_BACKEND_URL"] = f"{state.as_uri()}?metadata=skip"
     exports["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(passphrase)
     lines = (f"export {name}={shlex.quote(text)}\n" for name, text in exports.items())
     write_private(environment_file(folder), _HEADER + "".join(lines) + _WITHOUT_HARBOR)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -206,7 +207,7 @@ def test_the_environment_file_is_all_that_kubectl_bao_and_pulumi_need(servers: C
         assert found[f"{tool}_ADDR"] == record.environment["BAO_ADDR"]
         assert found[f"{tool}_TOKEN"] == record.environment["BAO_TOKEN"]
         assert Path(found[f"{tool}_CACERT"]).is_file()
-    assert Path(found["PULUMI_BACKEND_URL"].removeprefix("file://")).is_dir()
+    assert Path(urlsplit(found["PULUMI_BACKEND_URL"]).path).is_dir()
     assert Path(found["PULUMI_CONFIG_PASSPHRASE_FILE"]).is_file()
 
 

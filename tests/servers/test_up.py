@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,26 +21,6 @@ from tests.servers.conftest import cluster_of, openbao_of
 pytestmark = pytest.mark.servers
 
 WITHIN = 30  # seconds
-
-# What `make preview` and `make up` do, but looking at the servers first.
-REFRESHED = """
-import sys
-from pathlib import Path
-from sandbox import engine
-sys.exit(engine.run(sys.argv[1], Path.cwd(), refresh=True))
-"""
-
-
-def refreshed(checkout: Checkout, command: str) -> Run:
-    done = subprocess.run(
-        [sys.executable, "-c", REFRESHED, command],
-        cwd=checkout.folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    return Run(done.returncode, done.stdout)
 
 
 def until(holds: Callable[[], object]) -> None:
@@ -166,7 +144,7 @@ def test_a_second_up_changes_nothing(provisioned: tuple[Checkout, Run], cluster:
 
 def test_what_up_has_made_shows_no_drift(provisioned: tuple[Checkout, Run]) -> None:
     checkout, first = provisioned
-    preview = refreshed(checkout, "preview")
+    preview = checkout.run("preview --refresh")
     assert preview.code == 0, preview.output
     assert preview.count("unchanged") == first.count("created")
 
@@ -182,12 +160,12 @@ def test_what_others_change_is_seen_and_put_back(
     openbao.call("PUT", "sys/policies/acl/team-alpha", {"policy": 'path "*" { policy = "read" }'})
     openbao.call("PUT", "sre/data/team-alpha/harbor-pull", {"data": {"password": "of-an-other"}})
 
-    preview = refreshed(checkout, "preview")
+    preview = checkout.run("preview --refresh")
     assert '~ pods: "99" => "20"' in preview.output
     assert "of-an-other" not in preview.output
     assert (preview.count("to create"), preview.count("to update")) == (1, 3)
 
-    again = refreshed(checkout, "up")
+    again = checkout.run("up --refresh")
     assert again.steps("created") == {"NetworkPolicy team-beta/allow-dns"}
     assert again.steps("updated") == {
         "ResourceQuota team-alpha/team-alpha-quota",
@@ -218,7 +196,7 @@ def test_developers_of_an_oidc_login_are_groups_in_openbao(
     group = openbao.read("identity/group/name/team-alpha.team-alpha-developers")
     assert group
     assert (group["policies"], group["alias"]["name"]) == (["team-alpha"], "team-alpha-developers")
-    assert refreshed(checkout, "preview").count("unchanged") == len(checkout.resources())
+    assert checkout.run("preview --refresh").count("unchanged") == len(checkout.resources())
 
     checkout.restore("Pulumi.dev.yaml")
     assert checkout.up().code == 0
