@@ -28,7 +28,7 @@ def stack_settings(root: Path) -> Settings:
     if problems or settings is None:
         raise pulumi.RunError("\n".join(map(str, problems)))
     try:
-        return settings.without(os.environ.get(LEAVE_OUT, ""))
+        return settings.leaving_out(os.environ.get(LEAVE_OUT, ""))
     except ValueError as error:
         raise pulumi.RunError(f"{LEAVE_OUT}: {error}") from None
 

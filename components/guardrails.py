@@ -357,7 +357,7 @@ variables.pod.?tolerations.orValue([]).all(toleration,
 
 
 def _scheduling() -> _Policy:
-    """Pods push none of another team's away, and go where the scheduler sends them."""
+    """Pods have none of the cluster's own priority, and go where the scheduler sends them."""
     return _Policy(
         "sre-scheduling",
         resources=_MAKE_PODS,

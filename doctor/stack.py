@@ -57,10 +57,10 @@ def doctor(
     if sandbox:
         title = f"Stack {stack}, on the servers that `make servers` started."
         os.environ.update(sandbox.environment)
-    managed = settings.without(os.environ.get(LEAVE_OUT, ""))
+    managed = settings.leaving_out(os.environ.get(LEAVE_OUT, ""))
     # What the stack needs is read from all that the program makes, and so cannot be forgotten.
     made = _registrations(root, stack, managed, folder.path)
-    asked = managed.without("harbor") if sandbox else managed
+    asked = managed.leaving_out("harbor") if sandbox else managed
     examinations = _examine(asked, fleet.teams, made)
     lines: list[Line] = []
     for target, server in SERVERS.items():

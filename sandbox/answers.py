@@ -11,6 +11,7 @@ from sandbox.servers import record
 OUTCOME_UNKNOWN = (500, 502, 503, 504)
 # Nothing is wrong with what was asked for: the same may succeed another time.
 NO_VERDICT = (409, 429, *OUTCOME_UNKNOWN)
+_ADVICE = f"its log is in {record.FOLDER / 'logs'}; run this `make` again"
 
 
 @contextmanager
@@ -24,7 +25,7 @@ def told(what: str, server: str, left: Existing | None = None) -> Generator[None
     except RefusedError as refusal:
         message = f"{what}: {refusal.reason}"
         if refusal.status in NO_VERDICT:
-            message = f"{what}: {server} at {refusal}; {ADVICE}"
+            message = f"{what}: {server} at {refusal}; {_ADVICE}"
         if left and refusal.status in OUTCOME_UNKNOWN:
             raise UnfinishedError(message, left) from None
         raise ServerError(message) from None
@@ -33,9 +34,6 @@ def told(what: str, server: str, left: Existing | None = None) -> Generator[None
         if left:
             raise UnfinishedError(message, left) from None
         raise ServerError(message) from None
-
-
-ADVICE = f"its log is in {record.FOLDER / 'logs'}; run this `make` again"
 
 
 def unanswered(server: str, silence: UnreachableError) -> str:

@@ -1,6 +1,5 @@
 """Kubernetes objects on an API server, made and awaited as the official provider does it."""
 
-import os
 import threading
 import time
 
@@ -16,7 +15,7 @@ from sandbox.ready import missing
 # Who owns the fields that this stack sets. An object that has no field of its is not ours.
 MANAGER = "pulumi-sre-platform-dev"
 POLL = 0.3  # seconds
-WITHIN = "SANDBOX_AWAIT_SECONDS"  # for tests; a Deployment of many pods may need all of the default
+READY_WITHIN = 300  # seconds
 _SERVER = "the API server"
 
 
@@ -26,7 +25,6 @@ class RealKubernetes:
     def __init__(self, cluster: Cluster, cancelled: threading.Event) -> None:
         """`cancelled`: wait for nothing any more."""
         self._cluster = cluster
-        self._within = float(os.environ.get(WITHIN, "300"))
         self._cancelled = cancelled
 
     def preview(self, kind: str, inputs: Properties, old: Existing | None) -> Properties:
@@ -104,11 +102,11 @@ class RealKubernetes:
     def _applied(self, id: str, inputs: Properties) -> Properties:
         with told(_word(inputs), _SERVER, left=Existing(id, inputs, inputs)):
             live = self._cluster.apply(inputs, MANAGER)
-        deadline = time.monotonic() + self._within
+        deadline = time.monotonic() + READY_WITHIN
         while unmet := missing(live):
             left = Existing(id, inputs, _outputs(live))
             if time.monotonic() > deadline:
-                reason = f"not ready after {self._within:.0f} s: {unmet}"
+                reason = f"not ready after {READY_WITHIN} s: {unmet}"
                 raise UnfinishedError(f"{_word(inputs)}: {reason}", left)
             if self._cancelled.wait(POLL):
                 raise UnfinishedError(f"{_word(inputs)}: not awaited any longer: {unmet}", left)
@@ -121,7 +119,7 @@ class RealKubernetes:
 
     def _until_gone(self, live: Object) -> None:
         """Raises ServerError where that takes too long."""
-        deadline = time.monotonic() + self._within
+        deadline = time.monotonic() + READY_WITHIN
         while found := self._get(live):
             if found["metadata"]["uid"] != live["metadata"]["uid"]:
                 return

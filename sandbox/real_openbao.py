@@ -192,6 +192,8 @@ class RealOpenBao:
         ):
             if time.monotonic() > deadline or self._cancelled.wait(0.2):
                 raise ServerError(f"{_what(kind, old)} is still being moved to {after}")
+        if not status or status["migration_info"]["status"] != "success":
+            raise ServerError(f"{_what(kind, old)} could not be moved to {after}; see its log")
 
     def _outputs(self, kind: str, id: str, inputs: Properties) -> Properties:
         live = self._get(kind, id, inputs)

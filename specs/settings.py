@@ -158,7 +158,7 @@ class IstioSettings(Spec):
 
 PREFIX = "sre-platform:"
 
-# Leaves targets out of one run, as in `harbor` or `harbor,openbao`: for servers that lack them.
+# Leaves Harbor out of one run: for servers that lack one.
 LEAVE_OUT = "SRE_PLATFORM_LEAVE_OUT"
 
 # The (Cluster)SecretStore, and the ServiceAccount that a namespace's own store logs in with.
@@ -217,14 +217,14 @@ class Settings(Spec):
         gateways = {gateway.partition("/")[0] for gateway in self.istio.gateways}
         return _RESERVED | gateways | {self.external_secrets.namespace}
 
-    def without(self, targets: str) -> "Settings":
-        """These settings with `targets` (names of `manage`, comma-separated) not managed.
+    def leaving_out(self, target: str) -> "Settings":
+        """These settings with `target` not managed; "" leaves nothing out.
 
-        Raises ValueError for a name that is none.
+        Raises ValueError for any but Harbor: all that a run makes there is protected, so that one
+        which leaves it out by mistake is refused, and takes nothing away.
         """
-        names = [name.strip() for name in targets.split(",") if name.strip()]
-        for name in names:
-            if name not in Manage.model_fields:
-                raise ValueError(f"'{name}' is no target; use {', '.join(Manage.model_fields)}")
-        manage = self.manage.model_copy(update=dict.fromkeys(names, False))
-        return self.model_copy(update={"manage": manage})
+        if not target:
+            return self
+        if target != "harbor":
+            raise ValueError(f"'{target}' cannot be left out; only harbor can")
+        return self.model_copy(update={"manage": self.manage.model_copy(update={target: False})})

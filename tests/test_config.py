@@ -42,18 +42,20 @@ def settings_with(leave_out: str, monkeypatch: pytest.MonkeyPatch) -> Settings:
     [
         ("", Manage()),
         ("harbor", Manage(harbor=False)),
-        ("harbor, openbao", Manage(harbor=False, openbao=False)),
     ],
 )
-def test_the_environment_can_leave_targets_out_of_a_run(
+def test_the_environment_can_leave_harbor_out_of_a_run(
     leave_out: str, managed: Manage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert settings_with(leave_out, monkeypatch).manage == managed
 
 
-def test_a_target_that_there_is_not_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("target", ["kubernetes", "openbao", "habor"])
+def test_what_would_take_things_away_cannot_be_left_out(
+    target: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(pulumi.RunError) as error:
-        settings_with("habor", monkeypatch)
+        settings_with(target, monkeypatch)
     assert str(error.value) == (
-        "SRE_PLATFORM_LEAVE_OUT: 'habor' is no target; use kubernetes, harbor, openbao"
+        f"SRE_PLATFORM_LEAVE_OUT: '{target}' cannot be left out; only harbor can"
     )

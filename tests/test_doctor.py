@@ -186,12 +186,12 @@ def test_a_wrong_team_file_is_told_as_validate_tells_it(
     assert errors == told
 
 
-def test_a_target_to_leave_out_that_there_is_not_is_told(
+def test_what_cannot_be_left_out_is_told(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     os.environ[LEAVE_OUT] = "habor"
     assert doctor(capsys) == (
-        1, "", f"{LEAVE_OUT}: 'habor' is no target; use kubernetes, harbor, openbao\n"
+        1, "", f"{LEAVE_OUT}: 'habor' cannot be left out; only harbor can\n"
     )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ import json
 import shutil
 import threading
 import time
+from base64 import b64decode
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -21,6 +22,27 @@ from tests.servers.conftest import cluster_of, openbao_of
 pytestmark = pytest.mark.servers
 
 WITHIN = 30  # seconds
+
+
+IMPATIENT = """
+import sys
+from sandbox import engine, real_kubernetes
+real_kubernetes.READY_WITHIN = 3
+sys.exit(engine.run("up"))
+"""
+
+
+def impatient_up(checkout: Checkout) -> Run:
+    """`make up`, but waiting for seconds where it would for minutes."""
+    done = subprocess.run(
+        [sys.executable, "-c", IMPATIENT],
+        cwd=checkout.folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    return Run(done.returncode, done.stdout)
 
 
 def until(holds: Callable[[], object]) -> None:
@@ -123,11 +145,16 @@ def test_no_secret_is_in_the_state_or_on_the_screen(
     provisioned: tuple[Checkout, Run], cluster: Cluster, openbao: OpenBao
 ) -> None:
     checkout, run = provisioned
-    stored = openbao.read("sre/data/team-alpha/harbor-pull")
-    assert stored
+    stored = [
+        openbao.read(f"sre/data/{team}/harbor-{robot}")
+        for team in ("team-alpha", "team-beta")
+        for robot in ("pull", "push")
+    ]
+    assert all(stored)
     tokens = [s["data"]["token"] for s in cluster.list("v1", "Secret") if "token" in s["data"]]
     assert tokens
-    for secret in (stored["data"]["password"], *tokens):
+    plain = [b64decode(token).decode() for token in tokens]
+    for secret in (*tokens, *plain, *(each["data"]["password"] for each in stored if each)):
         assert secret not in checkout.state()
         assert secret not in run.output
 
@@ -305,7 +332,7 @@ def test_what_never_gets_ready_is_told_and_the_next_up_finishes_it(
     cluster.create(tight)
     until(lambda: "hard" in (live(cluster, tight) or {}).get("status", {}))
     checkout.edit("tenants/team-beta.yaml", 'tag: "v1.3.0"', 'tag: "v1.3.1"')
-    run = checkout.run("up", SANDBOX_AWAIT_SECONDS="3")
+    run = impatient_up(checkout)
     assert run.code == 1
     assert "Deployment team-beta/order-processor: not ready after 3 s" in run.output
     assert "exceeded quota: tight" in run.output
