@@ -1,0 +1,59 @@
+"""Which hosts a team has, and where their traffic goes."""
+
+from components.guardrails.policy import SPEC_CHANGES, Policy, Rule, literal
+from components.metadata import HOSTS_ANNOTATION
+from specs.settings import Settings
+
+_ROUTES = """\
+object.spec.?http.orValue([])
++ object.spec.?tls.orValue([])
++ object.spec.?tcp.orValue([])"""
+
+_HOSTS = """\
+object.spec.?hosts.orValue([]).all(host,
+  host in variables.hosts || host.matches(variables.ownService)
+)"""
+
+# The gateway may reach every pod of every team: it must not carry one team's traffic to another.
+_DESTINATIONS = """\
+variables.routes.all(route,
+  (
+    route.?route.orValue([]).map(each, each.destination)
+    + route.?mirrors.orValue([]).map(each, each.destination)
+    + [?route.?mirror]
+  ).all(to, to.host.matches(variables.ownService))
+  && route.?delegate.?namespace.orValue(request.namespace) == request.namespace
+)"""
+
+
+def policy(settings: Settings) -> Policy:
+    """A team's VirtualServices are for its own hosts, and lead to its own Services."""
+    return Policy(
+        "sre-hosts",
+        resources={"networking.istio.io": ["virtualservices"]},
+        conditions=SPEC_CHANGES,
+        variables={
+            "hosts": f"""\
+namespaceObject.metadata.?annotations[?'{HOSTS_ANNOTATION}']
+  .optMap(hosts, hosts.split(',')).orValue([])""",
+            # Without the suffix a team called `com` would own example.com.
+            "ownService": (
+                r"r'^[a-z0-9-]+(\.' + request.namespace + r'\.svc(\.cluster\.local)?)?$'"
+            ),
+            "routes": _ROUTES,
+        },
+        rules=[
+            Rule(_HOSTS, "hosts are those of the team's file; write it there: apps[].ingress.host"),
+            Rule(
+                f"object.spec.?gateways.orValue([]).all(gateway,\n"
+                f"  gateway in {literal(['mesh', *settings.istio.gateways])}\n)",
+                "gateways are those of the platform; write it in the team's file: "
+                "apps[].ingress.gateway",
+            ),
+            Rule(
+                _DESTINATIONS,
+                "traffic goes to Services of the team's own namespace; name one without its "
+                "namespace, or as <service>.<team>.svc.cluster.local",
+            ),
+        ],
+    )

@@ -1,0 +1,134 @@
+"""What a guardrail is, and the ValidatingAdmissionPolicy that it becomes."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pulumi
+from pulumi_kubernetes.admissionregistration.v1 import (
+    MatchConditionArgs,
+    MatchResourcesArgs,
+    NamedRuleWithOperationsArgs,
+    ValidatingAdmissionPolicy,
+    ValidatingAdmissionPolicyBinding,
+    ValidatingAdmissionPolicyBindingSpecArgs,
+    ValidatingAdmissionPolicySpecArgs,
+    ValidationArgs,
+    VariableArgs,
+)
+from pulumi_kubernetes.meta.v1 import (
+    LabelSelectorArgs,
+    LabelSelectorRequirementArgs,
+    ObjectMetaArgs,
+)
+
+from components.metadata import PLATFORM_LABELS, TEAM_LABEL
+from specs.settings import Settings
+
+_ACTIONS = {"deny": ["Deny"], "audit": ["Audit", "Warn"]}
+
+# Each is a question to the API server's authorizers. The garbage collector and the controller that
+# empties a deleted namespace may `delete`; server-side apply, as Pulumi does it, needs `patch`.
+# Three conditions and not one: an expression can pay for two such questions.
+_NOT_THE_PLATFORM = {
+    f"may-not-{verb}-the-namespace": f"""\
+!authorizer.group('').resource('namespaces')
+  .namespace(request.namespace).name(request.namespace)
+  .check('{verb}').allowed()"""
+    for verb in ("update", "patch", "delete")
+}
+
+
+# What was there before a policy stays and can be taken away: controllers go on changing its
+# metadata (finalizers) and scaling it.
+SPEC_CHANGES = {"spec-changes": "request.operation == 'CREATE' || object.?spec != oldObject.?spec"}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """`holds` (CEL) is true of what is admitted; `message` says what to do where it is not."""
+
+    holds: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Policy:
+    """One ValidatingAdmissionPolicy, bound to the namespaces of all teams.
+
+    `resources`: plurals by API group. `conditions`: CEL by name; requests for which one is false
+    are passed over. `variables`: CEL by name, for the rules. A team's name is its namespace's.
+    """
+
+    name: str
+    resources: Mapping[str, Sequence[str]]
+    rules: Sequence[Rule]
+    operations: Sequence[str] = ("CREATE", "UPDATE")
+    conditions: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+def register(policy: Policy, settings: Settings, opts: pulumi.ResourceOptions) -> None:
+    """The policy and its binding, both by the policy's name."""
+    labels = {"app.kubernetes.io/name": policy.name, **PLATFORM_LABELS}
+    metadata = ObjectMetaArgs(name=policy.name, labels=labels)
+    made = ValidatingAdmissionPolicy(
+        policy.name, metadata=metadata, spec=_policy_spec(policy), opts=opts
+    )
+    ValidatingAdmissionPolicyBinding(
+        policy.name,
+        metadata=metadata,
+        spec=_binding_spec(made.metadata["name"], settings),
+        opts=opts,
+    )
+
+
+def literal(texts: Iterable[str]) -> str:
+    """A CEL list of strings; JSON's is one."""
+    return json.dumps(list(texts))
+
+
+def _policy_spec(policy: Policy) -> ValidatingAdmissionPolicySpecArgs:
+    return ValidatingAdmissionPolicySpecArgs(
+        failure_policy="Fail",
+        match_constraints=MatchResourcesArgs(
+            resource_rules=[
+                NamedRuleWithOperationsArgs(
+                    api_groups=[group],
+                    # A version that a later release serves must not be a way around.
+                    api_versions=["*"],
+                    resources=list(resources),
+                    operations=list(policy.operations),
+                    # A namespaceSelector does not keep cluster-scoped objects away.
+                    scope="Namespaced",
+                )
+                for group, resources in policy.resources.items()
+            ]
+        ),
+        match_conditions=[
+            MatchConditionArgs(name=name, expression=expression)
+            for name, expression in {**policy.conditions, **_NOT_THE_PLATFORM}.items()
+        ],
+        variables=[
+            VariableArgs(name=name, expression=expression)
+            for name, expression in policy.variables.items()
+        ]
+        or None,
+        validations=[
+            ValidationArgs(expression=rule.holds, message=rule.message, reason="Forbidden")
+            for rule in policy.rules
+        ],
+    )
+
+
+def _binding_spec(
+    policy: pulumi.Input[str], settings: Settings
+) -> ValidatingAdmissionPolicyBindingSpecArgs:
+    teams = LabelSelectorRequirementArgs(key=TEAM_LABEL, operator="Exists")
+    return ValidatingAdmissionPolicyBindingSpecArgs(
+        policy_name=policy,
+        validation_actions=_ACTIONS[settings.guardrails],
+        match_resources=MatchResourcesArgs(
+            namespace_selector=LabelSelectorArgs(match_expressions=[teams])
+        ),
+    )

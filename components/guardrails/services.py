@@ -1,0 +1,26 @@
+"""How traffic reaches a team."""
+
+from components.guardrails.policy import SPEC_CHANGES, Policy, Rule
+
+
+def policy() -> Policy:
+    """Traffic reaches a team through the gateway only, and its own names stay its own pods'."""
+    return Policy(
+        "sre-services",
+        resources={"": ["services"]},
+        conditions=SPEC_CHANGES,
+        rules=[
+            Rule(
+                # An ExternalName would be a way through the gateway to another team's Service.
+                "object.spec.type == 'ClusterIP'",
+                "Services are of type ClusterIP; an app is reached from outside by apps[].ingress "
+                "in the team's file",
+            ),
+            Rule(
+                # Traffic for that address, whoever's it is, would come here (CVE-2020-8554).
+                "object.spec.?externalIPs.orValue([]).size() == 0",
+                "externalIPs are not allowed; an app is reached from outside by apps[].ingress in "
+                "the team's file",
+            ),
+        ],
+    )
