@@ -50,6 +50,7 @@ lock: setup ## Renew requirements.lock from requirements.txt and requirements-de
 	  requirements.txt requirements-dev.txt
 
 clean: ## Stop the servers; remove .venv, the sandbox's state and caches
-	@if [ -d .sandbox/servers/pids ]; then scripts/setup && $(PYTHON) -m sandbox servers-down; fi
+	@if [ -n "$$(ls .sandbox/servers/pids 2>/dev/null)" ]; then \
+	  scripts/setup && $(PYTHON) -m sandbox servers-down; fi
 	@rm -rf .venv .sandbox .pytest_cache .ruff_cache
 	@find . -name __pycache__ -prune -exec rm -rf {} +

@@ -135,8 +135,10 @@ def _parser() -> argparse.ArgumentParser:
         help="show on the servers of `make servers` that teams are kept apart",
         description="Asks the servers of `make servers`, after `make up`, for what each may have "
         "and what not, as a developer, a viewer, an app and a robot of each team and as anybody: "
-        "who, what, what is expected, what was seen. Nothing is changed; the exit code is 1 if "
-        "anything differs.",
+        "who, what, what is expected, what was seen. What is written to the API server is a dry "
+        "run; but while it runs each team's namespace has a Secret isolation-check, and "
+        "ServiceAccounts get real tokens and logins to OpenBao, which soon expire. The exit code "
+        "is 1 if anything differs.",
         epilog="example: ./sre isolation --format markdown",
     )
     matrix.add_argument(

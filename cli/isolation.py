@@ -4,12 +4,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from clients.http import UnreachableError
-from clients.kubernetes import Cluster
+from clients.http import RefusedError, UnreachableError
+from clients.kubernetes import Cluster, KubeconfigError
 from clients.openbao import OpenBao
 from isolation.matrix import Row, run
 from isolation.requests import Admin
-from isolation.table import markdown, text, verdict
+from isolation.table import markdown, summary, text
 from sandbox.servers.record import Servers, running
 from specs.settings import Settings
 from specs.team import Team
@@ -19,7 +19,7 @@ _MARK = "<!-- Below: `./sre isolation --write-docs` -->\n"
 
 
 class CannotRunError(Exception):
-    """There is nothing to ask; the message says what to run first."""
+    """There is nothing to ask, or no asking; the message says what to run first."""
 
 
 def isolation(
@@ -37,7 +37,7 @@ def isolation(
     else:
         print(text(rows))
     print()
-    print(verdict(rows))
+    print(summary(rows))
     if write_docs and passed:
         page = root / _PAGE
         page.write_text(renewed(page.read_text(encoding="utf-8"), rows), encoding="utf-8")
@@ -55,14 +55,16 @@ def _rows(root: Path, teams: Sequence[Team], settings: Settings) -> list[Row]:
     servers = running(root)
     if servers is None:
         raise CannotRunError("no servers run here; run `make servers` and `make up` first")
-    admin = _admin(servers)
     try:
+        admin = _admin(servers)
         missing = [t.name for t in teams if not admin.cluster.get("v1", "Namespace", None, t.name)]
         if missing:
             raise CannotRunError(f"the cluster has no {missing[0]}; run `make up` first")
         return run(teams, settings, admin)
-    except UnreachableError as error:
+    except (KubeconfigError, UnreachableError) as error:
         raise CannotRunError(f"{error}; run `make servers`") from None
+    except RefusedError as error:  # not to a caller, which would be a row, but to us
+        raise CannotRunError(f"{error}; run `make servers` and `make up`") from None
 
 
 def _admin(servers: Servers) -> Admin:

@@ -39,6 +39,10 @@ class UnreachableError(Exception):
         self.untrusted = untrusted
 
 
+class CredentialError(UnreachableError):
+    """The server cannot be asked: our own credential is not one that can be sent."""
+
+
 class Http:
     """One server; safe to use from several threads.
 
@@ -58,7 +62,7 @@ class Http:
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         self._session = requests.Session()
         self._verify = str(verify) if isinstance(verify, Path) else verify and _machine_cas()
-        self._session.cert = client_cert
+        self._session.cert = self._client_cert = client_cert
         # Without it a machine's .netrc would replace our Authorization header.
         self._session.auth = lambda request: request
         # No proxy reaches this machine's own servers; the Go clients leave it out by themselves.
@@ -101,23 +105,37 @@ class Http:
                 # Not the session's: that one gives way to REQUESTS_CA_BUNDLE.
                 verify=self._verify,
             )
+        except (requests.exceptions.InvalidHeader, UnicodeError):
+            why = "cannot be asked: the credential holds characters that no header may"
+            raise CredentialError(self.address, why) from None
         except requests.exceptions.SSLError as error:
+            self._check_client_cert()
             why = "shows a certificate that cannot be verified" + _detail(error)
             raise UnreachableError(self.address, why, untrusted=True) from None
         except requests.exceptions.RequestException as error:
             raise UnreachableError(self.address, "does not answer" + _detail(error)) from None
         except OSError as error:  # of a file that `verify` or `client_cert` names
+            self._check_client_cert()
             why = f"cannot be verified: {error}"
             raise UnreachableError(self.address, why, untrusted=True) from None
-        except UnicodeError:
-            why = "cannot be asked: the credential holds characters that no header may"
-            raise UnreachableError(self.address, why) from None
         if response.status_code >= 300:
             raise RefusedError(self.address, response.status_code, _reason(response))
         try:
             return response.json() if response.content else None
         except ValueError:
             return response.text
+
+    def _check_client_cert(self) -> None:
+        """Raises CredentialError if TLS cannot use it; its errors do not say whose file it is."""
+        if self._client_cert:
+            try:
+                # A password, for else OpenSSL asks the terminal for that of an encrypted key.
+                ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(
+                    *self._client_cert, password=""
+                )
+            except OSError as error:
+                why = f"cannot be asked: the client certificate or its key{_detail(error)}"
+                raise CredentialError(self.address, why) from None
 
 
 def _machine_cas() -> str | bool:

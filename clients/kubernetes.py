@@ -53,6 +53,7 @@ class Cluster:
             raise KubeconfigError("the kubeconfig's credential plugin fails")
         self.verified = bool(configuration.verify_ssl)
         self._verify = (Path(ca_cert) if ca_cert else True) if self.verified else False
+        self._retries = retries
         self._http = Http(
             configuration.host,
             self._verify,
@@ -77,7 +78,7 @@ class Cluster:
     def with_token(self, token: str | None) -> Self:
         """As whoever bears that token, or as anonymous."""
         other = copy.copy(self)
-        other._http = Http(self.address, self._verify)
+        other._http = Http(self.address, self._verify, retries=self._retries)
         other._headers = {"Authorization": f"Bearer {token}"} if token else {}
         return other
 
@@ -164,9 +165,9 @@ class Cluster:
         return applied
 
     def delete(self, api_version: str, kind: str, namespace: str | None, name: str) -> None:
-        """Starts it; what is already gone is no error."""
-        path = self.path(api_version, kind, namespace, name)
+        """Starts it; what is already gone, or of a kind that is not served, is no error."""
         try:
+            path = self.path(api_version, kind, namespace, name)
             self._past_conflicts("DELETE", path, {"propagationPolicy": "Foreground"})
         except RefusedError as refusal:
             if refusal.status != 404:

@@ -12,7 +12,7 @@ from components.metadata import PLATFORM_LABELS, Labels, Place, object_meta
 from components.providers import openbao_address
 from components.shared import Shared
 from specs.app import PULL_SECRET
-from specs.settings import SECRET_STORE, STORE_ROLE, Settings
+from specs.settings import SECRET_STORE, STORE_KINDS, STORE_ROLE, Settings
 
 # A Go template with sprig's functions, as the operator runs it (External Secrets: templating v2).
 _DOCKER_CONFIG = (
@@ -26,8 +26,6 @@ _IN_CLUSTER = "https://openbao.openbao.svc.cluster.local:8200"
 
 _GROUP = "external-secrets.io"
 _VERSIONS = ("v1", "v1beta1")
-
-STORE_KINDS = {"cluster": "ClusterSecretStore", "tenant": "SecretStore"}
 
 
 def cluster_secret_store(

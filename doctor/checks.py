@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from threading import Thread
 
-from clients.http import RefusedError, UnreachableError
+from clients.http import CredentialError, RefusedError, UnreachableError
 
 
 class Status(StrEnum):
@@ -99,6 +99,8 @@ class Examination:
         try:
             for finding in check.ask():
                 findings.append(finding)  # each at once: those before an error count
+        except CredentialError as error:
+            return [*findings, fail(str(error), "correct the credential")], False
         except UnreachableError as error:
             do = (
                 f"name the CA that signed it in {self.trust}"
@@ -110,9 +112,12 @@ class Examination:
             findings.append(_refused(refusal, check.gate))
         except OSError as error:  # of a file with a credential
             findings.append(fail(f"{error.filename}: {error.strerror}", "make it readable"))
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+        except Exception as error:  # its words may be the server's
             findings.append(
-                fail("answers what is not understood", "see that the address is the right one")
+                fail(
+                    f"an answer is not understood ({type(error).__name__})",
+                    "see that the address is the right one; if it is, this check has a defect",
+                )
             )
         failed = any(finding.status is Status.FAIL for finding in findings)
         return findings, not (check.gate and failed)

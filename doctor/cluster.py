@@ -70,6 +70,7 @@ class ClusterChecks:
             yield Check("gateways", self._gateways)
         if self._shared_stores():
             yield Check("secret store", self._secret_stores)
+        if self._of_kind("ExternalSecret") or self._settings.platform:
             yield Check("External Secrets", self._operator)
         if not self._settings.platform:
             yield Check("guardrails", self._guardrails)

@@ -1,8 +1,11 @@
 """What the stack needs of Harbor."""
 
+import os
 import re
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from clients.harbor import Harbor, harbor_of
 from clients.http import RefusedError
@@ -15,15 +18,32 @@ _GROUP_LOGINS = {"ldap_auth": "LDAP", "uaa_auth": "UAA"}
 _GIB = 2**30
 _AT_ONCE = 8  # questions to Harbor
 
+Right = tuple[str, str]  # a resource, and what may be done to it
+_SYSTEM, _ALL_PROJECTS = "/", "*"  # where a right holds; else in a project, by its name
+
+# What a robot needs in order to run the program: in the system, and in each team's project.
+_IN_SYSTEM: frozenset[Right] = frozenset({("project", "create")})
+_IN_PROJECT: frozenset[Right] = frozenset({
+    *(("project", action) for action in ("read", "update", "delete")),
+    *(("robot", action) for action in ("create", "read", "delete")),
+    *(("tag-retention", action) for action in ("create", "read", "update", "delete")),
+})  # fmt: skip
+_FOR_GROUPS: frozenset[Right] = frozenset(
+    ("member", action) for action in ("create", "read", "update", "delete")
+)
+
 
 class HarborChecks:
-    """`teams` are those whose projects the stack makes."""
+    """`teams` are those whose projects the stack makes; `granted` is what it gives their robots."""
 
     trust = "SSL_CERT_FILE"
 
-    def __init__(self, settings: Settings, teams: Sequence[Team]) -> None:
+    def __init__(
+        self, settings: Settings, teams: Sequence[Team], granted: frozenset[Right]
+    ) -> None:
         self._settings = settings
         self._teams = teams
+        self._granted = granted
         self._harbor: Harbor
 
     def checks(self) -> Iterator[Check]:
@@ -63,10 +83,7 @@ class HarborChecks:
                     "Harbor takes them for nobody's", "correct HARBOR_USERNAME and HARBOR_PASSWORD"
                 )
             elif refusal.status == 412:  # a valid login that is no user's
-                yield warn(
-                    "a robot's: `up` says that it changes storage quotas, and does not",
-                    "use an administrator, or set quotas in Harbor",
-                )
+                yield from self._robot()
             else:
                 raise
             return
@@ -77,6 +94,52 @@ class HarborChecks:
                 f"{user['username']} is no administrator",
                 "use one: others may not make projects with quotas and robots",
             )
+
+    def _robot(self) -> Iterator[Finding]:
+        name = os.environ["HARBOR_USERNAME"]
+        if "+" in name:  # as in robot$library+ci
+            yield fail(f"{name} is a robot of one project", "use an administrator")
+            return
+        permissions = self._permissions(name)
+        if permissions is None:
+            yield warn(
+                f"{name} is a robot whose rights cannot be seen: `up` may be refused",
+                "let it list the system's robots, or use an administrator",
+            )
+        elif lacking := self._lacking(permissions):
+            yield fail(
+                f"{name} is a robot that may not {lacking}", "let it, or use an administrator"
+            )
+            return
+        yield warn(
+            f"{name} is a robot: `up` says that it changes storage quotas, and does not",
+            "use an administrator, or set quotas in Harbor",
+        )
+
+    def _permissions(self, robot: str) -> Sequence[Mapping[str, Any]] | None:
+        """None if it may not list robots, itself among them."""
+        try:
+            robots = self._harbor.get("robots", {"page_size": "100"}) or ()
+        except RefusedError as refusal:
+            if refusal.status not in (401, 403):
+                raise
+            return None
+        return next((one.get("permissions") or () for one in robots if one["name"] == robot), None)
+
+    def _lacking(self, permissions: Sequence[Mapping[str, Any]]) -> str:
+        """What the program does and these do not allow, as in `create project`."""
+        rights: dict[str, set[Right]] = defaultdict(set)
+        for one in permissions:
+            granted = one.get("access") or ()
+            rights[one["namespace"]] |= {(each["resource"], each["action"]) for each in granted}
+        # A robot hands on no right that it does not have itself.
+        needed = _IN_PROJECT | self._granted
+        if self._settings.harbor.map_groups:
+            needed |= _FOR_GROUPS
+        lacking = set(_IN_SYSTEM - rights[_SYSTEM])
+        for team in self._teams:
+            lacking |= needed - rights[_ALL_PROJECTS] - rights[team.name]
+        return ", ".join(f"{action} {resource}" for resource, action in sorted(lacking))
 
     def _version(self) -> Iterator[Finding]:
         version = str(self._harbor.get("systeminfo").get("harbor_version", ""))

@@ -9,7 +9,7 @@ from pathlib import Path
 from cli.record import Registration, record
 from doctor.checks import Check, Examination, Line, Status, fail, skipped
 from doctor.cluster import ClusterChecks
-from doctor.harbor import HarborChecks
+from doctor.harbor import HarborChecks, Right
 from doctor.openbao import OpenBaoChecks
 from doctor.table import table
 from sandbox.servers.record import running
@@ -101,7 +101,7 @@ def _examine(
     checks = {
         "kubernetes": ClusterChecks(settings, objects),
         "openbao": OpenBaoChecks(settings, in_openbao),
-        "harbor": HarborChecks(settings, teams),
+        "harbor": HarborChecks(settings, teams, _granted(made)),
     }
     wrong = list(complaints(settings))
     examinations = {}
@@ -115,6 +115,17 @@ def _examine(
     for thread in [examination.start() for examination in examinations.values()]:
         thread.join(max(0, end - time.monotonic()))
     return examinations
+
+
+def _granted(made: Sequence[Registration]) -> frozenset[Right]:
+    """What the robots that the stack makes may do."""
+    return frozenset(
+        (access["resource"], access["action"])
+        for one in made
+        if one.type == "harbor:index/robotAccount:RobotAccount"
+        for permission in one.inputs["permissions"]
+        for access in permission["accesses"]
+    )
 
 
 def _environment(wrong: Sequence[str]) -> Check:

@@ -9,10 +9,8 @@ from isolation.checks import Caller
 from isolation.requests import Admin, Scene
 from isolation.verdict import SelectsNothingError
 from specs.app import PUSH_SECRET
-from specs.settings import Settings
+from specs.settings import STORE_KINDS, Settings
 from specs.team import Team
-
-_STORE_KINDS = {"cluster": "ClusterSecretStore", "tenant": "SecretStore"}
 
 
 @dataclass(frozen=True)
@@ -122,7 +120,7 @@ def _names(team: Team, other: Team, settings: Settings, admin: Admin) -> dict[st
         "eso": operator.api_version,
         "operator": operator.namespace,
         "operator_account": operator.service_account,
-        "store": _STORE_KINDS[operator.secret_store],
+        "store": STORE_KINDS[operator.secret_store],
         "store_namespace": team.name if operator.secret_store == "tenant" else "",
     }
     for route in admin.objects("networking.istio.io/v1", "VirtualService", ""):

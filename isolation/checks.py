@@ -5,27 +5,12 @@ The checks of the Kubernetes multi-tenancy benchmark are among them.
 
 from enum import StrEnum
 
-from isolation.kinds import DEPLOYMENT, OWN, OWN_NAMESPACE, POD, QUOTA, SECRET
-from isolation.objects import binding, external_secret, network_policy, pod, role, service
+from isolation.kinds import OWN
+from isolation.namespace_checks import everything, more_than_views, views
 from isolation.openbao_checks import STRANGER_CHECKS, app_checks
-from isolation.outside_checks import OUTSIDE_CHECKS
+from isolation.outside_checks import outside_checks
 from isolation.own_checks import OWN_CHECKS
-from isolation.requests import (
-    Check,
-    Request,
-    acts_as,
-    all_of,
-    asks_who_it_is,
-    changes,
-    connects,
-    creates,
-    deletes,
-    gets_token,
-    lists,
-    may,
-    reads,
-    reads_path,
-)
+from isolation.requests import Check, Request, acts_as, all_of, asks_who_it_is, may, reads_path
 from isolation.stores import SHARED_STORE_CHECKS, TEAM_STORE_CHECKS
 from isolation.verdict import ALLOWED, BY_AUTHENTICATION, BY_RBAC
 
@@ -41,33 +26,8 @@ class Caller(StrEnum):
     STORE = "secret store"
 
 
-_READS: dict[str, Request] = {
-    "list pods": lists(POD, OWN),
-    "read a pod": reads(POD, OWN),
-    "list Deployments": lists(DEPLOYMENT, OWN),
-    "read the quota": reads(QUOTA, OWN),
-}
-_SECRETS: dict[str, Request] = {
-    "list secrets": lists(SECRET, OWN),
-    "read a secret": reads(SECRET, OWN),
-    "get a token of a ServiceAccount": gets_token(OWN),
-}
-_WRITES: dict[str, Request] = {
-    "run a command in a pod": connects(POD, OWN, "/exec"),
-    "forward a port of a pod": connects(POD, OWN, "/portforward"),
-    "create a pod": creates(pod()),
-    "create a Service": creates(service()),
-    "create an ExternalSecret": creates(external_secret()),
-    "create a NetworkPolicy": creates(network_policy()),
-    "create a Role": creates(role()),
-    "create a RoleBinding": creates(binding()),
-    "change a Deployment": changes(DEPLOYMENT, OWN, {"spec": {"replicas": 0}}),
-    "change the quota": changes(QUOTA, OWN, {"spec": {"hard": {"pods": "999"}}}),
-    "label the namespace": changes(OWN_NAMESPACE, "", {"metadata": {"labels": {"own": "label"}}}),
-    "delete a pod": deletes(POD, OWN),
-}
 _KNOWN: dict[str, Request] = {"be known to the API server": asks_who_it_is()}
-_EVERYTHING = {**_READS, **_SECRETS, **_WRITES}
+_EVERYTHING = everything(OWN)
 _REVIEWED: dict[str, Request] = {
     "the cluster's: impersonate a user": may("impersonate", "users"),
     "the cluster's: impersonate a group": may("impersonate", "groups"),
@@ -81,17 +41,17 @@ def checks(shared_store: bool) -> dict[Caller, tuple[Check, ...]]:
     a SecretStore of its own.
     """
     return {
-        Caller.DEVELOPER: (*OWN_CHECKS, *OUTSIDE_CHECKS, *all_of(_REVIEWED, BY_RBAC)),
+        Caller.DEVELOPER: (*OWN_CHECKS, *outside_checks(BY_RBAC), *all_of(_REVIEWED, BY_RBAC)),
         Caller.VIEWER: (
-            *all_of({**_KNOWN, **_READS}, ALLOWED),
-            *all_of({**_SECRETS, **_WRITES}, BY_RBAC),
-            *OUTSIDE_CHECKS,
+            *all_of({**_KNOWN, **views(OWN)}, ALLOWED),
+            *all_of(more_than_views(OWN), BY_RBAC),
+            *outside_checks(BY_RBAC),
             *all_of(_REVIEWED, BY_RBAC),
         ),
         Caller.APP: (
             *all_of(_KNOWN, ALLOWED),
             *all_of(_EVERYTHING, BY_RBAC),
-            *OUTSIDE_CHECKS,
+            *outside_checks(BY_RBAC),
             Check(
                 "the cluster's: impersonate an admin", BY_RBAC, acts_as("root", "system:masters")
             ),
@@ -99,11 +59,13 @@ def checks(shared_store: bool) -> dict[Caller, tuple[Check, ...]]:
         ),
         Caller.ROBOT: (
             *all_of({**_KNOWN, **_EVERYTHING}, BY_AUTHENTICATION),
+            *outside_checks(BY_AUTHENTICATION),
             *STRANGER_CHECKS,
         ),
         Caller.ANONYMOUS: (
             Check("read the API server's version", ALLOWED, reads_path("version")),
             *all_of({**_KNOWN, **_EVERYTHING}, BY_RBAC),
+            *outside_checks(BY_RBAC),
             *STRANGER_CHECKS,
         ),
         Caller.STORE: SHARED_STORE_CHECKS if shared_store else TEAM_STORE_CHECKS,

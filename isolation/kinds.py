@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from specs.settings import SECRET_STORE
+
 # Namespaces: the caller's own, another team's, and all of them.
 OWN, OTHERS, ALL = "{own}", "{other}", ""
 
@@ -17,13 +19,12 @@ class Kind:
 
 _RBAC = "rbac.authorization.k8s.io/v1"
 _ADMISSION = "admissionregistration.k8s.io/v1"
-_ESO = "external-secrets.io/{eso}"
+ESO = "external-secrets.io/{eso}"
 
 CONFIG_MAP = Kind("v1", "ConfigMap")
 LIMIT_RANGE = Kind("v1", "LimitRange")
 NAMESPACE = Kind("v1", "Namespace")
 OWN_NAMESPACE = Kind("v1", "Namespace", OWN)
-OTHERS_NAMESPACE = Kind("v1", "Namespace", OTHERS)
 NODE = Kind("v1", "Node")
 POD = Kind("v1", "Pod")
 QUOTA = Kind("v1", "ResourceQuota")
@@ -38,6 +39,6 @@ CLUSTER_ROLE_BINDING = Kind(_RBAC, "ClusterRoleBinding")
 CRD = Kind("apiextensions.k8s.io/v1", "CustomResourceDefinition")
 POLICY = Kind(_ADMISSION, "ValidatingAdmissionPolicy", "sre-images")
 POLICY_BINDING = Kind(_ADMISSION, "ValidatingAdmissionPolicyBinding", "sre-images")
-EXTERNAL_SECRET = Kind(_ESO, "ExternalSecret")
-STORE = Kind(_ESO, "{store}", "openbao-backend")
+EXTERNAL_SECRET = Kind(ESO, "ExternalSecret")
+STORE = Kind(ESO, "{store}", SECRET_STORE)
 SERVICE_MONITOR = Kind("monitoring.coreos.com/v1", "ServiceMonitor")

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from clients.http import RefusedError
 from isolation.callers import Subject, subjects
 from isolation.checks import Caller, checks
-from isolation.objects import thing
+from isolation.objects import NAME, thing
 from isolation.requests import Admin, Check, Scene
 from isolation.verdict import (
     ALLOWED,
@@ -42,7 +42,7 @@ class Row:
 def run(teams: Sequence[Team], settings: Settings, admin: Admin) -> list[Row]:
     """The matrix, in the order of callers and checks; it takes two teams or more.
 
-    Raises UnreachableError.
+    Raises UnreachableError, and RefusedError for what is refused to `admin`.
     """
     table = checks(settings.external_secrets.secret_store == "cluster")
     with _secrets(teams, admin), ThreadPoolExecutor(_AT_A_TIME) as pool:
@@ -60,15 +60,12 @@ def run(teams: Sequence[Team], settings: Settings, admin: Admin) -> list[Row]:
 @contextmanager
 def _secrets(teams: Sequence[Team], admin: Admin) -> Iterator[None]:
     """Meanwhile each namespace has a Secret, as External Secrets would make where it runs."""
-    secrets = [thing("v1", "Secret", team.name, stringData={"value": "check"}) for team in teams]
-    try:
-        for secret in secrets:
-            admin.cluster.apply(secret, "isolation-check")
+    with ExitStack() as removals:
+        for team in teams:
+            removals.callback(admin.cluster.delete, "v1", "Secret", team.name, NAME)
+            secret = thing("v1", "Secret", team.name, stringData={"value": "check"})
+            admin.cluster.apply(secret, NAME)
         yield
-    finally:
-        for secret in secrets:
-            metadata = secret["metadata"]
-            admin.cluster.delete("v1", "Secret", metadata["namespace"], metadata["name"])
 
 
 def _enter(caller: Subject) -> Scene | SelectsNothingError:

@@ -6,7 +6,8 @@ Texts hold the names of a Scene in braces, such as `{own}` and `{other}`.
 from collections.abc import Mapping
 from typing import Any
 
-from isolation.kinds import OWN
+from isolation.kinds import ESO, OWN
+from specs.settings import SECRET_STORE, STORE_ROLE
 
 Object = dict[str, Any]
 Changes = Mapping[str, Any]
@@ -15,10 +16,10 @@ ALL: Changes = {}  # as a selector
 
 # Nobody has an object of this name: a dry run that is admitted answers 201, never 409.
 NAME = "isolation-check"
-_ESO = "external-secrets.io/{eso}"
 IMAGE = "{harbor}/{own}/{app}:v1.0.0"
 OWN_SECRET = "sre/{own}/harbor-pull"
 OTHERS_SECRET = "sre/{other}/harbor-pull"
+_STORE = {"name": SECRET_STORE, "kind": "{store}"}
 
 
 def thing(api_version: str, kind: str, namespace: str | None = OWN, **fields: Any) -> Object:
@@ -63,32 +64,30 @@ def containers(number: int) -> Changes:
     return {"containers": [{**_container(), "name": f"app-{i}"} for i in range(number)]}
 
 
-def service(**spec: Any) -> Object:
+def service(namespace: str = OWN, **spec: Any) -> Object:
     """One with an address in the cluster only."""
-    return thing("v1", "Service", spec={"ports": [{"port": 80}], **spec})
+    return thing("v1", "Service", namespace, spec={"ports": [{"port": 80}], **spec})
 
 
 def external_secret(key: str = OWN_SECRET, namespace: str = OWN, **spec: Any) -> Object:
     """One that reads `key` through the stack's store."""
     data = [{"secretKey": "value", "remoteRef": {"key": key, "property": "password"}}]
-    store = {"name": "openbao-backend", "kind": "{store}"}
-    whole = {"secretStoreRef": store, "target": {"name": NAME}, "data": data, **spec}
-    return thing(_ESO, "ExternalSecret", namespace, spec=whole)
+    whole = {"secretStoreRef": _STORE, "target": {"name": NAME}, "data": data, **spec}
+    return thing(ESO, "ExternalSecret", namespace, spec=whole)
 
 
 def secret_store(kind: str = "SecretStore", namespace: str | None = OWN) -> Object:
     """One that logs in to OpenBao as whoever runs External Secrets."""
-    login = {"mountPath": "kubernetes", "role": "external-secrets"}
+    login = {"mountPath": "kubernetes", "role": STORE_ROLE}
     vault = {"server": "{openbao}", "path": "sre", "version": "v2", "auth": {"kubernetes": login}}
-    return thing(_ESO, kind, namespace, spec={"provider": {"vault": vault}})
+    return thing(ESO, kind, namespace, spec={"provider": {"vault": vault}})
 
 
 def push_secret() -> Object:
     """One that would write to another team's path."""
     data = [{"match": {"secretKey": "value", "remoteRef": {"remoteKey": OTHERS_SECRET}}}]
-    store = {"name": "openbao-backend", "kind": "{store}"}
     selector = {"secret": {"name": NAME}}
-    spec = {"secretStoreRefs": [store], "selector": selector, "data": data}
+    spec = {"secretStoreRefs": [_STORE], "selector": selector, "data": data}
     return thing("external-secrets.io/v1alpha1", "PushSecret", spec=spec)
 
 

@@ -15,6 +15,7 @@ from isolation.requests import (
     vault_writes,
 )
 from isolation.verdict import ALLOWED, BY_OPENBAO
+from specs.settings import STORE_ROLE
 
 
 def _data(path: str) -> str:
@@ -47,7 +48,7 @@ _OWN_ONES: dict[str, Request] = {
     "list the team's secrets": vault_reads("sre/metadata/{own}", method="LIST"),
 }
 _OTHERS_LOGIN = {"log in as another team": logs_in("{other}")}
-_OPERATORS_LOGIN = {"log in as External Secrets": logs_in("external-secrets")}
+_OPERATORS_LOGIN = {"log in as External Secrets": logs_in(STORE_ROLE)}
 
 
 def app_checks(shared_store: bool) -> tuple[Check, ...]:

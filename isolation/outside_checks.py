@@ -4,28 +4,18 @@ from isolation.kinds import (
     ALL,
     CLUSTER_ROLE,
     CLUSTER_ROLE_BINDING,
-    CONFIG_MAP,
     CRD,
-    DEPLOYMENT,
-    EXTERNAL_SECRET,
-    LIMIT_RANGE,
     NAMESPACE,
-    NETWORK_POLICY,
     NODE,
     OTHERS,
-    OTHERS_NAMESPACE,
     POD,
     POLICY,
     POLICY_BINDING,
-    QUOTA,
-    ROLE_BINDING,
     SECRET,
-    SERVICE,
 )
+from isolation.namespace_checks import everything
 from isolation.objects import (
     binding,
-    external_secret,
-    network_policy,
     persistent_volume,
     pod,
     role,
@@ -34,10 +24,10 @@ from isolation.objects import (
     webhook,
 )
 from isolation.requests import (
+    Check,
     Request,
     all_of,
     changes,
-    connects,
     creates,
     deletes,
     gets_token,
@@ -45,43 +35,9 @@ from isolation.requests import (
     reads,
     reads_path,
 )
-from isolation.verdict import BY_RBAC
 
 _LABEL = {"metadata": {"labels": {"isolation": "check"}}}
 _SYSTEM = "kube-system"
-
-_OTHER_TEAM: dict[str, Request] = {
-    "list pods": lists(POD, OTHERS),
-    "list secrets": lists(SECRET, OTHERS),
-    "read a secret": reads(SECRET, OTHERS),
-    "list ConfigMaps": lists(CONFIG_MAP, OTHERS),
-    "list Services": lists(SERVICE, OTHERS),
-    "list ExternalSecrets": lists(EXTERNAL_SECRET, OTHERS),
-    "read the quota": reads(QUOTA, OTHERS),
-    "read the namespace": reads(OTHERS_NAMESPACE),
-    "read a pod's log": reads(POD, OTHERS, "/log"),
-    "run a command in a pod": connects(POD, OTHERS, "/exec"),
-    "attach to a pod": connects(POD, OTHERS, "/attach"),
-    "forward a port of a pod": connects(POD, OTHERS, "/portforward"),
-    "call a pod by the proxy": reads(POD, OTHERS, "/proxy/"),
-    "call a Service by the proxy": reads(SERVICE, OTHERS, "/proxy/"),
-    "get a token of a ServiceAccount": gets_token(OTHERS),
-    "create a pod": creates(pod(namespace=OTHERS)),
-    "create an ExternalSecret": creates(external_secret(namespace=OTHERS)),
-    "create a NetworkPolicy": creates(network_policy(namespace=OTHERS)),
-    "create a Role": creates(role(namespace=OTHERS)),
-    "create a RoleBinding": creates(binding(namespace=OTHERS)),
-    "change a Deployment": changes(DEPLOYMENT, OTHERS, {"spec": {"replicas": 0}}),
-    "change a RoleBinding": changes(ROLE_BINDING, OTHERS, {"subjects": []}),
-    "change the quota": changes(QUOTA, OTHERS, {"spec": {"hard": {"pods": "0"}}}),
-    "change the limits": changes(LIMIT_RANGE, OTHERS, {"spec": {"limits": []}}),
-    "label the namespace": changes(OTHERS_NAMESPACE, ALL, _LABEL),
-    "delete a Deployment": deletes(DEPLOYMENT, OTHERS),
-    "delete a pod": deletes(POD, OTHERS),
-    "delete a secret": deletes(SECRET, OTHERS),
-    "delete a NetworkPolicy": deletes(NETWORK_POLICY, OTHERS),
-    "delete the namespace": deletes(OTHERS_NAMESPACE),
-}
 
 _CLUSTER: dict[str, Request] = {
     "list all pods": lists(POD),
@@ -115,7 +71,10 @@ _CLUSTER: dict[str, Request] = {
     "delete the binding of one": deletes(POLICY_BINDING),
 }
 
-OUTSIDE_CHECKS = (
-    *all_of(_OTHER_TEAM, BY_RBAC, "another team's: "),
-    *all_of(_CLUSTER, BY_RBAC, "the cluster's: "),
-)
+
+def outside_checks(expected: str) -> tuple[Check, ...]:
+    """`expected`: who refuses the caller, in all of them."""
+    return (
+        *all_of(everything(OTHERS), expected, "another team's: "),
+        *all_of(_CLUSTER, expected, "the cluster's: "),
+    )

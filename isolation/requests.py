@@ -1,7 +1,7 @@
 """What a check does: one request of a caller, which the servers grant or refuse.
 
-Writes to the API server are dry runs: they pass authorization and all of admission, and change
-nothing.
+Writes of objects to the API server are dry runs: they pass authorization and all of admission, and
+change nothing. Tokens and logins that are granted are real, and short-lived.
 """
 
 from collections.abc import Callable, Iterator, Mapping

@@ -29,7 +29,7 @@ def text(rows: Sequence[Row]) -> str:
     )
 
 
-def verdict(rows: Sequence[Row]) -> str:
+def summary(rows: Sequence[Row]) -> str:
     """The last line, below the rows that are not as expected."""
     failed = [row for row in rows if not row.passed]
     if not failed:

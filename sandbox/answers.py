@@ -11,7 +11,7 @@ from sandbox.servers import record
 OUTCOME_UNKNOWN = (500, 502, 503, 504)
 # Nothing is wrong with what was asked for: the same may succeed another time.
 NO_VERDICT = (409, 429, *OUTCOME_UNKNOWN)
-_ADVICE = f"its log is in {record.FOLDER / 'logs'}; run this `make` again"
+_ADVICE = f"run this again; where it stays so, its log is in {record.FOLDER / 'logs'}"
 
 
 @contextmanager

@@ -229,10 +229,10 @@ def _version(program: Path) -> VersionInfo:
         said = subprocess.run(
             [program, "--version"], capture_output=True, text=True, timeout=VERSION_WITHIN
         ).stdout
+        match = re.search(r"\d+\.\d+\.\d+", said)
+        return VersionInfo.parse(match[0] if match else "")
     except (OSError, ValueError, subprocess.TimeoutExpired):
-        said = ""
-    match = re.search(r"\d+\.\d+\.\d+", said)
-    return VersionInfo.parse(match[0] if match else "0.0.0")
+        return VersionInfo(0)
 
 
 def _complete(root: Path, release: Release) -> bool:

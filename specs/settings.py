@@ -164,6 +164,9 @@ LEAVE_OUT = "SRE_PLATFORM_LEAVE_OUT"
 # The (Cluster)SecretStore, and the ServiceAccount that a namespace's own store logs in with.
 SECRET_STORE = "openbao-backend"
 
+# Its kind, by `externalSecrets.secretStore`.
+STORE_KINDS = {"cluster": "ClusterSecretStore", "tenant": "SecretStore"}
+
 # Role and policy in OpenBao that External Secrets logs in with.
 STORE_ROLE = "external-secrets"
 

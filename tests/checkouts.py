@@ -4,8 +4,10 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,6 +43,17 @@ class Run:
         return int(match[1]) if match else 0
 
 
+def finished(process: subprocess.Popen[str], within: float) -> Run:
+    """Its end; one that takes longer than `within`, in seconds, is killed with its group."""
+    try:
+        output, _ = process.communicate(timeout=within)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        raise
+    return Run(process.returncode, output)
+
+
 class Checkout:
     """A copy of the checkout with a sandbox of its own."""
 
@@ -61,21 +74,27 @@ class Checkout:
 
     def start(self, command: str, **environment: str) -> subprocess.Popen[str]:
         """A run in a process group of its own, as a terminal would start it."""
+        arguments = [sys.executable, "-m", self.module, *command.split()]
+        return self.start_program(arguments, {**os.environ, "NO_COLOR": "1", **environment})
+
+    def start_program(
+        self, arguments: Sequence[str], environment: Mapping[str, str]
+    ) -> subprocess.Popen[str]:
+        """As `start` does, with nothing but `environment`."""
         return subprocess.Popen(
-            [sys.executable, "-m", self.module, *command.split()],
+            arguments,
             cwd=self.folder,
+            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             process_group=0,
-            env={**os.environ, "NO_COLOR": "1", **environment},
+            env=environment,
         )
 
     def run(self, command: str, within: float = 300, **environment: str) -> Run:
         """`within` is in seconds."""
-        process = self.start(command, **environment)
-        output, _ = process.communicate(timeout=within)
-        return Run(process.returncode, output)
+        return finished(self.start(command, **environment), within)
 
     def up(self) -> Run:
         """`make up`, which must succeed."""

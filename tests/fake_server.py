@@ -1,4 +1,4 @@
-"""A server over HTTPS that answers what a test tells it to."""
+"""A server that answers what a test tells it to."""
 
 import json
 import ssl
@@ -34,10 +34,8 @@ class FakeServer:
 
 
 @contextmanager
-def serving(keys: Keys) -> Generator[FakeServer]:
-    """A fake server on a free port of 127.0.0.1, with the certificate of `keys`."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(keys.server_cert, keys.server_key)
+def serving(keys: Keys | None) -> Generator[FakeServer]:
+    """A fake server on a free port of 127.0.0.1, with the certificate of `keys`; None: no TLS."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -65,8 +63,11 @@ def serving(keys: Keys) -> Generator[FakeServer]:
             """Nothing: the test's output is its own."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    fake = FakeServer(f"https://127.0.0.1:{server.server_port}")
+    if keys:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(keys.server_cert, keys.server_key)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    fake = FakeServer(f"{'https' if keys else 'http'}://127.0.0.1:{server.server_port}")
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:

@@ -33,11 +33,14 @@ def _kinds(cluster: Cluster) -> Iterator[tuple[str, str]]:
 
 
 def openbao_objects(openbao: OpenBao) -> set[str]:
-    """Paths of mounts, logins, their roles, policies, identity groups and the teams' secrets."""
+    """Mounts, logins, their roles, policies, identity groups, their aliases, teams' secrets."""
     mounts, logins = openbao.read("sys/mounts") or {}, openbao.read("sys/auth") or {}
     found = {f"mount {path}" for path in mounts} | {f"login {path}" for path in logins}
     found |= {f"policy {name}" for name in _listed(openbao, "sys/policies/acl")}
     found |= {f"group {name}" for name in _listed(openbao, "identity/group/name")}
+    # Listed by ids, which are new each time.
+    aliases = openbao.read("identity/group-alias/id?list=true") or {}
+    found |= {f"group alias {alias['name']}" for alias in aliases.get("key_info", {}).values()}
     if "kubernetes/" in logins:
         found |= {f"role {name}" for name in _listed(openbao, "auth/kubernetes/role")}
     if "sre/" in mounts:

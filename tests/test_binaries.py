@@ -138,7 +138,9 @@ def test_a_recent_program_on_path_is_used(path, publisher):
     assert publisher.asked == []
 
 
-@pytest.mark.parametrize("text", [_tells("0.7.9"), "#!/bin/sh\nexit 1\n", "not a program"])
+@pytest.mark.parametrize(
+    "text", [_tells("0.7.9"), _tells("2024.01.02"), "#!/bin/sh\nexit 1\n", "not a program"]
+)
 def test_a_program_on_path_that_is_too_old_or_does_not_run_is_passed_over(
     path, publisher, capsys, text
 ):

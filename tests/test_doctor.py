@@ -232,6 +232,19 @@ def test_only_a_failure_fails() -> None:
     assert stack.Report("", [*told, Line("d", fail("", ""))]).failed
 
 
+def test_a_check_with_a_defect_is_told_by_its_kind_and_the_next_is_asked() -> None:
+    def defective() -> Iterator[Finding]:
+        yield ok("so far")
+        raise RuntimeError("hunter2")
+
+    examination = Examination("S", "", [Check("a", defective), Check("b", lambda: [ok("fine")])])
+    examination.start().join(30)
+    told = Told(list(examination.lines()))
+    assert told.found("S: a") == "so far; an answer is not understood (RuntimeError)"
+    assert told.found("S: b") == "fine"
+    assert "hunter2" not in told.text
+
+
 def test_after_a_check_that_hangs_the_others_are_skipped() -> None:
     release = threading.Event()
 

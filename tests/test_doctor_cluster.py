@@ -59,11 +59,16 @@ def team(program: Program) -> Made:
 
 
 @pytest.fixture
+def encrypted() -> bool:
+    return True
+
+
+@pytest.fixture
 def cluster(
-    keys: Keys, made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    keys: Keys, encrypted: bool, made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[FakeServer]:
     """A cluster that has all that a stack needs."""
-    with serving(keys) as fake:
+    with serving(keys if encrypted else None) as fake:
         fake.answers |= _discovery(made)
         fake.answers |= {
             VERSION: (200, {"gitVersion": "v1.36.1"}),
@@ -127,7 +132,7 @@ def test_a_cluster_that_has_all_passes_every_check(cluster: FakeServer, team: Ma
         (VERSION, (200, {"gitVersion": "v1.29.9"}), "version", "v1.29.9"),
         (VERSION, (401, {}), "version", "the API server knows no such user"),
         (VERSION, (500, {}), "version", "answered 500"),
-        (VERSION, (200, "welcome"), "version", "answers what is not understood"),
+        (VERSION, (200, "welcome"), "version", "an answer is not understood (TypeError)"),
         (WHOAMI, (401, {}), "identity", "the API server knows no such user"),
         (WHOAMI, user("system:anonymous"), "identity", "the API server knows no such user"),
         (
@@ -279,12 +284,26 @@ def test_gateways_that_no_app_uses_warn_only(cluster: FakeServer, program: Progr
     assert [line.what for line in told.warned] == ["Kubernetes: gateways"]
 
 
-def test_stores_of_the_teams_own_need_no_shared_one(cluster: FakeServer, program: Program) -> None:
+def test_stores_of_the_teams_own_need_no_shared_one_but_the_operator(
+    cluster: FakeServer, program: Program
+) -> None:
     own = {"secretStore": "tenant"}
     cluster.answers |= _discovery_with(cluster, f"GET {ESO}/v1", "SecretStore")
     del cluster.answers[STORE]
-    told = examined(program(web_app(), externalSecrets=own), externalSecrets=own)
+    made = program(web_app(), externalSecrets=own)
+    told = examined(made, externalSecrets=own)
     assert told.statuses == {"ok"}, told.text
+    del cluster.answers[OPERATOR]
+    failed = examined(made, externalSecrets=own).failed()
+    assert list(failed) == ["Kubernetes: External Secrets"]
+
+
+def test_a_stack_without_external_secrets_needs_no_operator(
+    cluster: FakeServer, program: Program
+) -> None:
+    del cluster.answers[OPERATOR]
+    config = {"harbor": {"imagePullSecret": False}}
+    assert examined(program(web_app(), **config), **config).statuses == {"ok"}
 
 
 def _discovery_with(cluster: FakeServer, question: str, kind: str) -> dict[str, Any]:
@@ -318,6 +337,27 @@ def test_verification_turned_off_is_told(cluster: FakeServer, team: Made, tmp_pa
     _rewrite(tmp_path / "kubeconfig", "cluster", {"insecure-skip-tls-verify": True})
     (warned,) = examined(team).warned
     assert warned.finding.found == "not verified: the kubeconfig has insecure-skip-tls-verify"
+
+
+@pytest.mark.parametrize("encrypted", [False])
+def test_credentials_in_the_clear_are_told(cluster: FakeServer, team: Made) -> None:
+    (warned,) = examined(team).warned
+    assert (warned.what, warned.finding.found) == (
+        "Kubernetes: TLS", "none: credentials travel in the clear"
+    )  # fmt: skip
+
+
+def test_a_client_certificate_that_cannot_be_used_is_no_fault_of_the_server_s(
+    cluster: FakeServer, team: Made, keys: Keys, tmp_path: Path
+) -> None:
+    no_certificate = {
+        "client-certificate": str(tmp_path / "none.crt"), "client-key": str(keys.server_key)
+    }  # fmt: skip
+    (tmp_path / "none.crt").write_text("no certificate")
+    _rewrite(tmp_path / "kubeconfig", "user", no_certificate)
+    (failed,) = examined(team).failed().values()
+    assert "the client certificate or its key" in failed.found
+    assert failed.do == "correct the credential"
 
 
 def test_a_certificate_of_another_ca_is_told_apart_from_nobody_there(

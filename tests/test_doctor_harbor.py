@@ -1,7 +1,7 @@
 """`./sre doctor` on Harbor: each check against a server that fails it."""
 
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -18,6 +18,9 @@ SENT = b64encode(f"admin:{PASSWORD}".encode()).decode()
 INFO, USER = "GET /api/v2.0/systeminfo", "GET /api/v2.0/users/current"
 HEALTH, SCANNERS = "GET /api/v2.0/health", "GET /api/v2.0/scanners"
 PROJECT, QUOTAS = "GET /api/v2.0/projects/team-alpha", "GET /api/v2.0/quotas"
+ROBOTS = "GET /api/v2.0/robots"
+ROBOT = "robot$platform"
+PUSH = ("repository", "push")
 GIB = 2**30
 
 
@@ -34,9 +37,14 @@ def quota(storage: int) -> tuple[int, Any]:
 
 
 @pytest.fixture
-def harbor(keys: Keys, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeServer]:
+def encrypted() -> bool:
+    return True
+
+
+@pytest.fixture
+def harbor(keys: Keys, encrypted: bool, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeServer]:
     """A Harbor that has all that a stack needs, and the project of team-alpha."""
-    with serving(keys) as fake:
+    with serving(keys if encrypted else None) as fake:
         fake.answers |= {
             INFO: info(),
             USER: (200, {"username": "admin", "sysadmin_flag": True}),
@@ -55,7 +63,8 @@ def harbor(keys: Keys, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeServer]:
 def examined(*teams: Team, **harbor: Any) -> Told:
     config = {"teams": "*", "kubernetes": {"clusterIdentifier": "test"}, "harbor": harbor}
     settings = Settings.model_validate({PREFIX + key: value for key, value in config.items()})
-    return ask("Harbor", HarborChecks(settings, teams or (Team(team="team-alpha"),)))
+    checks = HarborChecks(settings, teams or (Team(team="team-alpha"),), frozenset({PUSH}))
+    return ask("Harbor", checks)
 
 
 def test_a_harbor_that_has_all_passes_every_check(harbor: FakeServer) -> None:
@@ -98,7 +107,6 @@ def test_what_is_wrong_fails_its_own_check(
 @pytest.mark.parametrize(
     ("question", "answer", "what", "found"),
     [
-        (USER, (412, {}), "credentials", "a robot's: `up` says that it changes storage quotas,"),
         (INFO, (200, {"auth_mode": "oidc_auth"}), "version", "not told"),
         (INFO, info(auth_mode="ldap_auth"), "groups", "logins by LDAP"),
         (SCANNERS, (200, []), "scanner", "no default scanner"),
@@ -137,6 +145,101 @@ def test_a_wrong_password_is_told_though_other_paths_answer_200_to_it(harbor: Fa
     assert {line.finding.status for line in told.lines[3:]} == {"skipped"}
 
 
+# What the program needs of Harbor, for team-alpha.
+SYSTEM_RIGHTS = [("project", "create")]
+PROJECT_RIGHTS = [
+    PUSH,
+    *((what, "create") for what in ("member", "robot", "tag-retention")),
+    *((what, "read") for what in ("project", "member", "robot", "tag-retention")),
+    *((what, "update") for what in ("project", "member", "tag-retention")),
+    *((what, "delete") for what in ("project", "member", "robot", "tag-retention")),
+]
+
+
+def rights(kind: str, namespace: str, listed: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """As Harbor tells them of a robot."""
+    access = [{"resource": what, "action": action} for what, action in listed]
+    return {"kind": kind, "namespace": namespace, "access": access}
+
+
+def robots(*permissions: dict[str, Any]) -> tuple[int, Any]:
+    other = {"name": "robot$other", "permissions": None}
+    return 200, [other, {"name": ROBOT, "permissions": list(permissions)}]
+
+
+class TestRobot:
+    """The login is a robot's, which Harbor tells by a 412."""
+
+    @pytest.fixture(autouse=True)
+    def _robot(self, harbor: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("HARBOR_USERNAME", ROBOT)
+        harbor.answers[USER] = (412, {})
+
+    @pytest.mark.parametrize("namespace", ["*", "team-alpha"])
+    def test_one_that_has_all_rights_warns_of_storage_quotas_alone(
+        self, harbor: FakeServer, namespace: str
+    ) -> None:
+        harbor.answers[ROBOTS] = robots(
+            rights("system", "/", SYSTEM_RIGHTS), rights("project", namespace, PROJECT_RIGHTS)
+        )
+        told = examined()
+        assert told.failed() == {}
+        (warned,) = told.warned
+        assert warned.finding.found == (
+            f"{ROBOT} is a robot: `up` says that it changes storage quotas, and does not"
+        )
+
+    @pytest.mark.parametrize("lacking", [*SYSTEM_RIGHTS, *PROJECT_RIGHTS])
+    def test_one_that_lacks_a_right_fails(
+        self, harbor: FakeServer, lacking: tuple[str, str]
+    ) -> None:
+        harbor.answers[ROBOTS] = robots(
+            rights("system", "/", [one for one in SYSTEM_RIGHTS if one != lacking]),
+            rights("project", "*", [one for one in PROJECT_RIGHTS if one != lacking]),
+        )
+        told = examined()
+        failed = told.failed()["Harbor: credentials"]
+        assert failed.found == f"{ROBOT} is a robot that may not {lacking[1]} {lacking[0]}"
+        assert failed.do == "let it, or use an administrator"
+        assert "skipped" in told.statuses
+
+    def test_rights_in_another_project_are_none(self, harbor: FakeServer) -> None:
+        harbor.answers[ROBOTS] = robots(
+            rights("system", "/", SYSTEM_RIGHTS), rights("project", "team-beta", PROJECT_RIGHTS)
+        )
+        assert list(examined().failed()) == ["Harbor: credentials"]
+
+    def test_members_need_not_be_its_business_where_no_groups_are_mapped(
+        self, harbor: FakeServer
+    ) -> None:
+        harbor.answers[ROBOTS] = robots(
+            rights("system", "/", SYSTEM_RIGHTS),
+            rights("project", "*", [one for one in PROJECT_RIGHTS if one[0] != "member"]),
+        )
+        assert examined(mapGroups=False).failed() == {}
+        assert list(examined().failed()) == ["Harbor: credentials"]
+
+    @pytest.mark.parametrize("answer", [(401, {}), (403, {}), (200, None), (200, [])])
+    def test_one_whose_rights_cannot_be_seen_warns_that_they_may_not_do(
+        self, harbor: FakeServer, answer: Any
+    ) -> None:
+        harbor.answers[ROBOTS] = answer
+        told = examined()
+        assert told.failed() == {}
+        unseen, quotas = told.warned
+        assert unseen.finding.found == (
+            f"{ROBOT} is a robot whose rights cannot be seen: `up` may be refused"
+        )
+        assert "storage quotas" in quotas.finding.found
+
+    def test_one_of_a_single_project_fails(
+        self, harbor: FakeServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("HARBOR_USERNAME", "robot$team-alpha+ci")
+        failed = examined().failed()["Harbor: credentials"]
+        assert failed.found == "robot$team-alpha+ci is a robot of one project"
+
+
 def test_an_administrator_by_a_group_of_oidc_s_is_one(harbor: FakeServer) -> None:
     user = {"username": "jo", "sysadmin_flag": False, "admin_role_in_auth": True}
     harbor.answers[USER] = (200, user)
@@ -173,6 +276,14 @@ def test_each_team_s_quota_is_held_against_its_own_file(harbor: FakeServer) -> N
 def test_verification_turned_off_is_told(harbor: FakeServer) -> None:
     (warned,) = examined(insecure=True).warned
     assert warned.finding.found == "not verified: sre-platform:harbor.insecure"
+
+
+@pytest.mark.parametrize("encrypted", [False])
+def test_a_password_in_the_clear_is_told(harbor: FakeServer) -> None:
+    (warned,) = examined().warned
+    assert (warned.what, warned.finding.found) == (
+        "Harbor: TLS", "none: the password travels in the clear"
+    )  # fmt: skip
 
 
 def test_a_certificate_of_another_ca_is_told_apart_from_nobody_there(

@@ -41,9 +41,14 @@ def granting(*capabilities: str, only_on: str = "") -> Any:
 
 
 @pytest.fixture
-def bao(keys: Keys, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeServer]:
+def encrypted() -> bool:
+    return True
+
+
+@pytest.fixture
+def bao(keys: Keys, encrypted: bool, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeServer]:
     """An OpenBao that has all that a stack needs."""
-    with serving(keys) as fake:
+    with serving(keys if encrypted else None) as fake:
         health = {"initialized": True, "sealed": False, "standby": False, "version": "2.7.2"}
         fake.answers |= {
             "GET /v1/sys/health": (200, health),
@@ -103,7 +108,12 @@ def test_an_openbao_that_has_all_passes_every_check(bao: FakeServer, made: Made)
             "is sealed",
         ),
         ("GET /v1/sys/health", (500, {}), "reachable", "answered 500"),
-        ("GET /v1/sys/health", (200, "welcome"), "reachable", "answers what is not understood"),
+        (
+            "GET /v1/sys/health",
+            (200, "welcome"),
+            "reachable",
+            "an answer is not understood (TypeError)",
+        ),
         ("GET /v1/sys/health", (301, {}), "reachable", "answered 301"),
         (
             LOOKUP,
@@ -199,6 +209,14 @@ def test_verification_turned_off_is_told(bao: FakeServer, made: Made) -> None:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("encrypted", [False])
+def test_a_token_in_the_clear_is_told(bao: FakeServer, made: Made) -> None:
+    (warned,) = examined(made).warned
+    assert (warned.what, warned.finding.found) == (
+        "OpenBao: TLS", "none: the token travels in the clear"
+    )  # fmt: skip
+
+
 def test_a_certificate_of_another_ca_is_told_apart_from_nobody_there(
     bao: FakeServer, made: Made, other_keys: Keys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -238,7 +256,7 @@ def test_a_token_that_no_header_can_hold_is_told(
 ) -> None:
     monkeypatch.setenv("VAULT_TOKEN", "hunter2\nzwei€")
     told = examined(made)
-    assert "FAIL" in told.statuses
+    assert told.failed()["OpenBao: reachable"].do == "correct the credential"
     assert "hunter2" not in told.text
 
 

@@ -1,6 +1,7 @@
 """What the isolation matrix makes of servers' answers. tests/servers runs it on real ones."""
 
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,12 @@ from isolation.kinds import OWN, POD
 from isolation.matrix import Row
 from isolation.objects import pod
 from isolation.requests import Admin, Check, Scene, creates, lists, logs_in, vault_reads
-from isolation.table import markdown, text
-from isolation.table import verdict as last_lines
+from isolation.table import markdown, summary, text
+from sandbox.servers.keys import ADMIN, Keys
+from sandbox.servers.record import Servers
 from specs.fleet import TeamsFolder, load_stack
 from specs.stack import read_stack
+from tests.fake_server import Answer, FakeServer, serving
 from tests.program import ADMISSION_POLICY, ROOT, Made
 
 SETTINGS, _ = read_stack(ROOT, "dev")
@@ -210,6 +213,15 @@ def test_every_kind_of_caller_is_allowed_something_that_shows_who_it_is(
         assert any(check.expected == verdict.ALLOWED for check in listed), caller
 
 
+@BOTH_STORES
+def test_everybody_who_reaches_a_server_tries_another_team_s_things_and_the_cluster_s(
+    shared_store: bool,
+) -> None:
+    for caller, listed in checks(shared_store).items():
+        reached = {check.what.partition(": ")[0] for check in listed}
+        assert caller is Caller.STORE or {"another team's", "the cluster's"} <= reached, caller
+
+
 def test_every_policy_of_the_platform_is_expected_to_refuse_something(everything: Made) -> None:
     made = {verdict.by(name) for name in everything.names(ADMISSION_POLICY)}
     assert made
@@ -230,13 +242,13 @@ def test_the_text_has_a_line_a_row_in_columns() -> None:
 
 def test_the_last_line_says_that_all_is_as_expected() -> None:
     row = Row(Caller.APP, "app", "list pods", "refused by RBAC", "refused by RBAC")
-    assert last_lines([row, row]) == "2 checks, all as expected."
+    assert summary([row, row]) == "2 checks, all as expected."
 
 
 def test_rows_that_are_not_as_expected_are_told_again_at_the_end() -> None:
     good = Row(Caller.APP, "app", "list pods", "refused by RBAC", "refused by RBAC")
     bad = Row(Caller.APP, "app", "list secrets", "refused by RBAC", "allowed")
-    lines = last_lines([good, bad]).splitlines()
+    lines = summary([good, bad]).splitlines()
     assert lines[1] == "app  list secrets  refused by RBAC  allowed"
     assert lines[-1] == "2 checks, 1 not as expected."
 
@@ -267,6 +279,77 @@ def test_without_servers_the_command_says_what_to_run(
         "",
         "no servers run here; run `make servers` and `make up` first\n",
     )
+
+
+KINDS = {
+    "resources": [
+        {"name": "namespaces", "kind": "Namespace", "namespaced": False},
+        {"name": "secrets", "kind": "Secret", "namespaced": True},
+    ]
+}
+ALPHA, BETA = "/api/v1/namespaces/team-alpha", "/api/v1/namespaces/team-beta"
+
+
+@pytest.fixture
+def running(keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeServer]:
+    """An API server with the namespaces of both teams, and an OpenBao that knows nothing."""
+    with serving(keys) as fake:
+        fake.answers |= {
+            "GET /api/v1": (200, KINDS),
+            f"GET {ALPHA}": (200, {"kind": "Namespace"}),
+            f"GET {BETA}": (200, {"kind": "Namespace"}),
+        }
+        kubeconfig = tmp_path / "kubeconfig"
+        keys.write_kubeconfig(kubeconfig, ADMIN, fake.address)
+        environment = {"VAULT_ADDR": fake.address, "VAULT_TOKEN": "none"}
+        servers = Servers(tmp_path, kubeconfig, keys.ca_cert, environment)
+        monkeypatch.setattr(command, "running", lambda root: servers)
+        monkeypatch.setattr("time.sleep", lambda seconds: None)
+        yield fake
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "told"),
+    [
+        (f"GET {ALPHA}", (401, {"message": "Unauthorized"}), "answered 401: Unauthorized"),
+        (f"GET {ALPHA}", (500, {"message": "etcd is away"}), "answered 500: etcd is away"),
+        (
+            f"PATCH {BETA}/secrets/isolation-check",
+            (403, {"message": "namespace team-beta is being terminated"}),
+            "answered 403: namespace team-beta is being terminated",
+        ),
+    ],
+)
+def test_what_is_refused_to_the_command_itself_is_told_in_a_line(
+    running: FakeServer,
+    question: str,
+    answer: Answer,
+    told: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    running.answers |= {f"PATCH {ALPHA}/secrets/isolation-check": (201, {}), question: answer}
+    assert command.isolation(tmp_path, TEAMS, SETTINGS, "text", False) == 1
+    told = f"{running.address} {told}; run `make servers` and `make up`\n"
+    assert capsys.readouterr() == ("", told)
+
+
+def test_the_secrets_made_for_it_go_though_a_namespace_takes_none(
+    running: FakeServer, tmp_path: Path
+) -> None:
+    running.answers[f"PATCH {ALPHA}/secrets/isolation-check"] = (201, {})
+    running.answers[f"DELETE {BETA}/secrets/isolation-check"] = (403, {})
+    assert command.isolation(tmp_path, TEAMS, SETTINGS, "text", False) == 1
+    assert f"DELETE {ALPHA}/secrets/isolation-check" in running.asked
+
+
+def test_a_kubeconfig_that_is_none_is_told_in_a_line(
+    running: FakeServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "kubeconfig").write_text("- [")
+    assert command.isolation(tmp_path, TEAMS, SETTINGS, "text", False) == 1
+    told = "the kubeconfig is not one: wrong YAML or a wrong value; run `make servers`\n"
+    assert capsys.readouterr() == ("", told)
 
 
 def test_one_team_alone_cannot_be_kept_from_another(

@@ -25,7 +25,7 @@ READY_WITHIN = 90  # seconds, for each step; on an idle machine all of them take
 NOTHING = "No servers run here."
 
 
-class ServerError(Exception):
+class StartError(Exception):
     """A server that does not do its part."""
 
     def __init__(self, process: Process, why: str) -> None:
@@ -42,11 +42,11 @@ def run(command: str, root: Path = ROOT) -> int:
         return 0
     try:
         with Interrupts() as interrupts, _locked(folder):
-            COMMANDS[command](Fleet(folder, interrupts))
+            COMMANDS[command](LocalServers(folder, interrupts))
     except UserError as error:
         complain(str(error))
         return 1
-    except ServerError as error:
+    except StartError as error:
         complain(f"{error}; all servers are stopped. The end of {error.log}:")
         for line in error.last_lines:
             complain(f"  {line}")
@@ -57,7 +57,7 @@ def run(command: str, root: Path = ROOT) -> int:
     return 0
 
 
-class Fleet:
+class LocalServers:
     """The servers of a checkout, whose lock is held."""
 
     def __init__(self, folder: Path, interrupts: Interrupts) -> None:
@@ -106,22 +106,22 @@ class Fleet:
                     with self._interrupts.held():
                         process.start(commands[name], environment)
                 except OSError as error:
-                    raise ServerError(process, f"cannot be run ({error.strerror})") from None
+                    raise StartError(process, f"cannot be run ({error.strerror})") from None
             self._expected.append(name)
 
     def _await(self, name: str, ask: Callable[[], T]) -> T:
-        """What `ask` answers, once it does; raises ServerError if a server ends or time is up."""
+        """What `ask` answers, once it does; raises StartError if a server ends or time is up."""
         deadline = time.monotonic() + READY_WITHIN
         while True:
             for expected in self._expected:
                 if not self._processes[expected].pid:
-                    raise ServerError(self._processes[expected], "has ended")
+                    raise StartError(self._processes[expected], "has ended")
             try:
                 return ask()
             except (RefusedError, UnreachableError, platform.UnsettledError) as error:
                 why = error
             if time.monotonic() > deadline:
-                raise ServerError(self._processes[name], f"is not ready: {why}")
+                raise StartError(self._processes[name], f"is not ready: {why}")
             time.sleep(0.1)
 
     def _says_ok(self, name: str, path: str) -> Callable[[], object]:
@@ -133,27 +133,28 @@ class Fleet:
     def _unseal(self) -> str:
         address = self.parts.address(parts.OPENBAO)
         server = OpenBao(address, None, self.parts.keys.ca_cert, retries=0)
-        return openbao.unseal(server, self.folder / "keys" / "openbao-root.json")
+        file = self.folder / "keys" / "openbao-root.json"
+        return openbao.unseal(server, file, self._interrupts)
 
     def _cluster(self) -> Cluster:
         """Afresh: one remembers which kinds are served."""
         return Cluster(kubeconfig=self.parts.kubeconfig, retries=0)
 
 
-def up(fleet: Fleet) -> None:
+def up(servers: LocalServers) -> None:
     """Start what does not run, and say how to reach it."""
     began = time.monotonic()
-    before = set(fleet.running())
-    fleet.start()
+    before = set(servers.running())
+    servers.start()
     started = [name for name in parts.ALL if name not in before]
     if not started:
         say("The servers run already.")
     else:
         again = "again " if before else ""
         say(f"Started {again}{', '.join(started)} in {time.monotonic() - began:.0f} s.")
-    say(f"  KUBECONFIG={fleet.parts.kubeconfig}")
-    say(f"  BAO_ADDR={fleet.parts.address(parts.OPENBAO)}")
-    file = shlex.quote(str(record.environment_file(fleet.folder)))
+    say(f"  KUBECONFIG={servers.parts.kubeconfig}")
+    say(f"  BAO_ADDR={servers.parts.address(parts.OPENBAO)}")
+    file = shlex.quote(str(record.environment_file(servers.folder)))
     say(f"For kubectl, bao and pulumi in this shell: . {file}")
 
 
@@ -170,13 +171,15 @@ def _locked(folder: Path) -> Generator[None]:
         yield
 
 
-def down(fleet: Fleet) -> None:
+def down(servers: LocalServers) -> None:
     """Stop what runs; its data stays."""
-    running = fleet.running()
-    fleet.stop()
+    running = servers.running()
+    servers.stop()
     say(
-        f"Stopped {', '.join(running)}; their data stays in {fleet.folder}." if running else NOTHING
+        f"Stopped {', '.join(running)}; their data stays in {servers.folder}."
+        if running
+        else NOTHING
     )
 
 
-COMMANDS: dict[str, Callable[[Fleet], None]] = {"servers": up, "servers-down": down}
+COMMANDS: dict[str, Callable[[LocalServers], None]] = {"servers": up, "servers-down": down}

@@ -51,10 +51,13 @@ class Parts:
         """Write all that they read. A port that is taken is changed, unless others rely on it."""
         file = self.folder / "ports.json"
         known: dict[str, int] = json.loads(file.read_text("utf-8")) if file.exists() else {}
-        self.ports = {
-            name: port if (port := known.get(name)) and (keep_ports or _free(port)) else _pick()
-            for name in LISTENERS
-        }
+        kept = {name: port for name, port in known.items() if keep_ports or _free(port)}
+        others = (
+            port
+            for port in random.sample(PORTS, len(PORTS))
+            if port not in known.values() and _free(port)
+        )
+        self.ports = {name: kept.get(name) or next(others) for name in LISTENERS}
         write_private(file, json.dumps(self.ports))
         self.keys.make()
         for path, user in (
@@ -161,10 +164,6 @@ class Parts:
     @property
     def _openbao_configuration(self) -> Path:
         return self.folder / "keys" / "openbao.json"
-
-
-def _pick() -> int:
-    return next(port for port in random.sample(PORTS, len(PORTS)) if _free(port))
 
 
 def _free(port: int) -> bool:

@@ -10,6 +10,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Self
 
+from sandbox.servers.record import write_private
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 STOPS_WITHIN = 10  # seconds, then it is killed
 LOG_LINES = 8
@@ -37,16 +39,22 @@ class Process:
                 cwd=self.log.parent,
                 start_new_session=True,
             )
-        self._file.write_text(f"{process.pid} {_start_time(process.pid)}", encoding="utf-8")
+        try:
+            write_private(self._file, f"{process.pid} {_start_time(process.pid)}")
+        except BaseException:  # nobody would find it again
+            process.kill()
+            process.wait()
+            raise
 
     @property
     def pid(self) -> int | None:
         """None unless it runs: an id that the machine has given to another is not ours."""
         try:
-            pid, _, started = self._file.read_text(encoding="utf-8").partition(" ")
-        except FileNotFoundError:
+            number, _, started = self._file.read_text(encoding="utf-8").partition(" ")
+            pid = int(number)
+        except (OSError, ValueError):
             return None
-        return int(pid) if _start_time(int(pid)) == started else None
+        return pid if _start_time(pid) == started else None
 
     def last_lines(self) -> list[str]:
         """The end of its log."""
@@ -103,8 +111,8 @@ class Interrupts:
             yield
         finally:
             self._holding = False
-        if self._received:
-            raise KeyboardInterrupt
+            if self._received:
+                raise KeyboardInterrupt
 
 
 def _start_time(pid: int) -> str | None:

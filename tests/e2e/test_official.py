@@ -33,7 +33,7 @@ def test_the_life_of_a_stack(official: Official) -> None:
 
     official.pulumi("preview", "--refresh", "--expect-no-changes")
 
-    official.edit("tenants/team-beta.yaml", "pods: 30", "pods: 31")
+    official.checkout.edit("tenants/team-beta.yaml", "pods: 30", "pods: 31")
     edited = official.pulumi("up", "--yes")
     assert "1 updated" in edited, edited
     quota = official.cluster.get("v1", "ResourceQuota", "team-beta", "team-beta-quota")

@@ -1,16 +1,29 @@
 """The servers of `make servers`, in a copy of the checkout."""
 
-from collections.abc import Iterator
+import shlex
+import subprocess
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from clients.kubernetes import Cluster
 from clients.openbao import OpenBao
-from sandbox.servers.record import Servers, running
+from sandbox.servers.record import Servers, environment_file, running
 from tests.checkouts import Checkout
 
 BUILT_WITHIN = 40 * 60  # seconds; where the programs are cached, a start takes ten
+WITHIN = 60  # seconds
+
+
+def until(holds: Callable[[], object]) -> None:
+    """Wait for that to come true."""
+    deadline = time.monotonic() + WITHIN
+    while not holds():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.1)
 
 
 def record_of(checkout: Checkout) -> Servers:
@@ -31,19 +44,46 @@ def openbao_of(checkout: Checkout) -> OpenBao:
     return OpenBao(environment["BAO_ADDR"], environment["BAO_TOKEN"], servers.ca_cert)
 
 
-def _started(checkout: Checkout) -> Iterator[Checkout]:
+def sourced(checkout: Checkout, **environment: str) -> dict[str, str]:
+    """What a shell with nothing but `environment` has once it has read the environment file."""
+    file = shlex.quote(str(environment_file(record_of(checkout).folder)))
+    shell = ["/bin/sh", "-c", f". {file} && env -0"]
+    shown = subprocess.run(shell, env=environment, capture_output=True, text=True, check=True)
+    return dict(line.split("=", 1) for line in shown.stdout.split("\0") if line)
+
+
+def left_running(checkout: Checkout) -> list[str]:
+    """Command lines of processes that name a file of the checkout."""
+    listed = subprocess.run(
+        ["ps", "-eww", "-o", "args="], capture_output=True, text=True, check=True
+    )
+    return [line for line in listed.stdout.splitlines() if str(checkout.folder) in line]
+
+
+@contextmanager
+def stopped_at_the_end(checkout: Checkout) -> Generator[Checkout]:
     try:
+        yield checkout
+    finally:
+        run = checkout.run("servers-down")
+        assert run.code == 0, run.output
+        assert left_running(checkout) == []
+
+
+@contextmanager
+def started(checkout: Checkout) -> Generator[Checkout]:
+    """Its servers run until the end."""
+    with stopped_at_the_end(checkout):
         run = checkout.run("servers", within=BUILT_WITHIN)
         assert run.code == 0, run.output
         yield checkout
-    finally:
-        checkout.run("servers-down")
 
 
 @pytest.fixture(scope="session")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     """A checkout whose servers run. Tests leave them as they found them."""
-    yield from _started(Checkout(tmp_path_factory.mktemp("servers") / "checkout"))
+    with started(Checkout(tmp_path_factory.mktemp("servers") / "checkout")) as checkout:
+        yield checkout
 
 
 @pytest.fixture
@@ -59,12 +99,12 @@ def openbao(servers: Checkout) -> OpenBao:
 @pytest.fixture(scope="module")
 def own_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     """As `servers`, but a module's own, to kill, stop and start."""
-    yield from _started(Checkout(tmp_path_factory.mktemp("own") / "checkout"))
+    with started(Checkout(tmp_path_factory.mktemp("own") / "checkout")) as checkout:
+        yield checkout
 
 
 @pytest.fixture
 def fresh(tmp_path: Path) -> Iterator[Checkout]:
     """A checkout without servers; what a test starts there is stopped."""
-    checkout = Checkout(tmp_path / "checkout")
-    yield checkout
-    checkout.run("servers-down")
+    with stopped_at_the_end(Checkout(tmp_path / "checkout")) as checkout:
+        yield checkout

@@ -1,5 +1,6 @@
 """Servers and runs that fail in the middle of `make up`: what is told, and how the next goes on."""
 
+import fcntl
 import json
 import os
 import re
@@ -92,9 +93,10 @@ class Stack:
                 text = text.replace(server, proxy)
             record.write_private(file, text)
 
-    def add(self, team: str) -> None:
+    def add(self, team: str, more: str = "") -> None:
+        """A team, or, with `more` of its file, another wish of it."""
         file = self.checkout.folder / "tenants" / f"{team}.yaml"
-        file.write_text(TEAM.format(team=team), encoding="utf-8")
+        file.write_text(TEAM.format(team=team) + more, encoding="utf-8")
 
     def start(self, command: str, *rules: Rule) -> subprocess.Popen[str]:
         self._rules[:] = rules
@@ -183,11 +185,15 @@ class Addition:
         self._before = self._there = stack.inventory()
         stack.add(team)
 
+    def what_is_listed_is_there(self) -> None:
+        """But for what the state itself calls unfinished."""
+        finished = {name for name, finished in self._stack.listed().items() if finished}
+        assert finished - self._look().keys() == set()
+
     def the_state_is_true(self) -> None:
-        """It lists what there is, and nothing that is not there but what it calls unfinished."""
-        there, listed = self._look().keys(), self._stack.listed()
-        assert {name for name, finished in listed.items() if finished} - there == set()
-        unlisted = there - self._before.keys() - listed.keys()
+        """It lists what there is, too."""
+        self.what_is_listed_is_there()
+        unlisted = self._there.keys() - self._before.keys() - self._stack.listed().keys()
         by_controllers = {name.replace(self._team, "calm") for name in unlisted}
         assert by_controllers <= self._undisturbed.by_controllers
 
@@ -245,6 +251,13 @@ def test_a_fault_that_does_not_pass_ends_the_run(stack: Stack, undisturbed: Undi
     quota, policy = write("resourcequotas", "mist-quota"), r"^PUT /v1/sys/policies/acl/mist"
     the_quota, the_policy = "ResourceQuota mist/mist-quota", "OpenBao Policy mist"
     api_server, openbao = r"the API server at \S+", r"OpenBao at \S+"
+    an_update = {
+        "ResourceQuota calm/calm-quota": (
+            write("resourcequotas", "calm-quota"),
+            dropped_before,
+            f"{api_server} does not answer",
+        )
+    }
     rounds = [
         {
             the_quota: (quota, answering(429, Retry_After="1"), f"{api_server} answered 429"),
@@ -263,12 +276,14 @@ def test_a_fault_that_does_not_pass_ends_the_run(stack: Stack, undisturbed: Undi
         },
     ]
     mist = Addition(stack, undisturbed, "mist")
-    for faults in rounds:
-        rules = [Rule(request, fault, times=None) for request, fault, _ in faults.values()]
+    stack.add("calm", "quota: {pods: 31}")
+    for round in rounds:
+        faults = (an_update | round).items()
+        rules = [Rule(request, fault, times=None) for _, (request, fault, _) in faults]
         run = stack.run("up", *rules)
         assert run.code == 1
-        for object, (_, _, said) in faults.items():
-            assert re.search(f"{object}: {said}.*; .*make", run.output), run.output
+        for object, (_, _, said) in faults:
+            assert re.search(f"{object}: {said}.*; .* again", run.output), run.output
         mist.the_state_is_true()
 
     listed = stack.listed()
@@ -278,6 +293,9 @@ def test_a_fault_that_does_not_pass_ends_the_run(stack: Stack, undisturbed: Undi
     assert stack.listed().keys() == listed.keys()
 
     mist.the_next_up_finishes()
+    updated = cluster_of(stack.checkout).get("v1", "ResourceQuota", "calm", "calm-quota")
+    assert updated
+    assert updated["spec"]["hard"]["pods"] == "31"
 
 
 def test_servers_are_killed_at_work(stack: Stack, undisturbed: Undisturbed) -> None:
@@ -317,13 +335,17 @@ def killed(checkout: Checkout, server: str, forward: Forward) -> None:
 
 def test_a_run_is_cut_short_by_signals(stack: Stack, undisturbed: Undisturbed) -> None:
     rain = Addition(stack, undisturbed, "rain")
-    for strike, request, code in [
-        (kill_with_engine, write("externalsecrets", "harbor-pull"), -signal.SIGKILL),
-        (interrupt, write("deployments", "api"), INTERRUPTED),
-    ]:
-        run = cut_short(stack, request, strike)
-        assert run.code == code
-        rain.the_state_is_true()
+    run = cut_short(stack, write("namespaces", "rain"), kill_program)
+    assert run.code == -signal.SIGKILL
+    rain.what_is_listed_is_there()  # what nobody was left to hear of, the next run takes up
+
+    run = cut_short(stack, write("externalsecrets", "harbor-pull"), kill_with_engine)
+    assert run.code == -signal.SIGKILL
+    rain.the_state_is_true()
+
+    run = cut_short(stack, write("deployments", "api"), interrupt)
+    assert run.code == INTERRUPTED
+    rain.the_state_is_true()
     assert "the next `make up` carries on from here" in run.output
     rain.the_next_up_finishes()
 
@@ -336,12 +358,20 @@ def cut_short(stack: Stack, request: str, strike: Callable[[subprocess.Popen[str
         return forward()
 
     process = stack.start("up", Rule(request, struck))
-    return stack.finish(process)
+    run = stack.finish(process)
+    with (stack.checkout.folder / ".sandbox" / "lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the engine holds it too, and may outlive the program
+    return run
+
+
+def kill_program(process: subprocess.Popen[str]) -> None:
+    """The engine ends by itself, as nobody is left to do its work."""
+    os.killpg(process.pid, signal.SIGKILL)
 
 
 def kill_with_engine(process: subprocess.Popen[str]) -> None:
     subprocess.run(["pkill", "-KILL", "-P", str(process.pid)], check=True)
-    os.killpg(process.pid, signal.SIGKILL)
+    kill_program(process)
 
 
 def interrupt(process: subprocess.Popen[str]) -> None:

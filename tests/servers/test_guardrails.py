@@ -1,6 +1,5 @@
 """The platform's policies on a real API server: what they let in, what they refuse, and whom."""
 
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,7 +12,7 @@ from clients.kubernetes import Cluster, Object
 from tests.checkouts import Checkout
 from tests.conftest import Program
 from tests.program import ADMISSION_BINDING, ADMISSION_POLICY, ROOT
-from tests.servers.conftest import cluster_of, record_of
+from tests.servers.conftest import cluster_of, record_of, until
 from tests.servers.guarded import (
     BAD,
     GOOD,
@@ -55,14 +54,6 @@ CUSTOM = {
     "kustomize.toolkit.fluxcd.io": "Kustomization",
 }
 RBAC = "rbac.authorization.k8s.io"
-WITHIN = 60  # seconds
-
-
-def until(holds: Callable[[], object]) -> None:
-    deadline = time.monotonic() + WITHIN
-    while not holds():
-        assert time.monotonic() < deadline, "it does not come about"
-        time.sleep(0.1)
 
 
 def refusal(call: Callable[[], object]) -> str:

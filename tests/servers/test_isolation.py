@@ -1,8 +1,6 @@
 """The isolation matrix on real servers: it holds, it changes nothing, and it can fail."""
 
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -19,28 +17,19 @@ from isolation.requests import Admin
 from specs.fleet import TeamsFolder, load_stack
 from specs.settings import Settings
 from specs.stack import read_stack
-from tests.checkouts import Checkout, Run
-from tests.servers.conftest import cluster_of, openbao_of, record_of
+from tests.checkouts import ROOT, Checkout, Run, finished
+from tests.servers.conftest import cluster_of, openbao_of, record_of, until
 
 pytestmark = pytest.mark.servers
 
 RBAC = "rbac.authorization.k8s.io/v1"
 POLICY_BINDING = ("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicyBinding")
-WITHIN = 60  # seconds
 
 
-def isolation(checkout: Checkout, *options: str) -> Run:
-    """`./sre isolation`, with the environment that this runs in."""
-    done = subprocess.run(
-        [sys.executable, "-m", "cli", "isolation", *options],
-        cwd=checkout.folder,
-        env={**os.environ, "PYTHONPATH": str(checkout.folder)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=300,
-    )
-    return Run(done.returncode, done.stdout)
+def sre(checkout: Checkout, *arguments: str) -> Run:
+    """`./sre`, by somebody who has named no server in the environment."""
+    environment = {name: os.environ[name] for name in ("HOME", "PATH")}
+    return finished(checkout.start_program(["./sre", *arguments], environment), 300)
 
 
 def last_line(run: Run) -> str:
@@ -49,6 +38,7 @@ def last_line(run: Run) -> str:
 
 @pytest.fixture(scope="module")
 def provisioned(own_servers: Checkout) -> Checkout:
+    (own_servers.folder / ".venv").symlink_to(ROOT / ".venv")
     own_servers.up()
     return own_servers
 
@@ -106,7 +96,7 @@ def test_no_team_reaches_another_and_nothing_is_changed(
 ) -> None:
     before = everything(cluster, openbao)
     begun = time.monotonic()
-    run = isolation(provisioned)
+    run = sre(provisioned, "isolation")
     took = time.monotonic() - begun
     assert last_line(run).endswith(" checks, all as expected."), run.output
     assert run.code == 0
@@ -115,21 +105,19 @@ def test_no_team_reaches_another_and_nothing_is_changed(
     assert NAME not in str(before)
 
 
+def test_what_make_up_has_made_is_what_the_doctor_asks_for(provisioned: Checkout) -> None:
+    run = sre(provisioned, "doctor", "--stack", "dev")
+    assert run.code == 0, run.output
+
+
 def test_the_page_has_the_tables_that_the_command_makes(provisioned: Checkout) -> None:
     page = provisioned.folder / "docs" / "isolation.md"
     committed = page.read_text(encoding="utf-8")
-    run = isolation(provisioned, "--format", "markdown", "--write-docs")
+    run = sre(provisioned, "isolation", "--format", "markdown", "--write-docs")
     assert run.code == 0, run.output
     assert page.read_text(encoding="utf-8") == committed, "run `./sre isolation --write-docs`"
     tables = run.output.rpartition("\n\n")[0].strip()
     assert committed.endswith(tables + "\n")
-
-
-def until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + WITHIN
-    while not holds():
-        assert time.monotonic() < deadline, "it does not come about"
-        time.sleep(0.1)
 
 
 @pytest.fixture
@@ -219,7 +207,7 @@ def with_stores_of_their_own(provisioned: Checkout) -> Iterator[Checkout]:
 def test_a_store_of_a_team_s_own_reads_no_other_team_s_secrets(
     with_stores_of_their_own: Checkout,
 ) -> None:
-    run = isolation(with_stores_of_their_own)
+    run = sre(with_stores_of_their_own, "isolation")
     assert last_line(run).endswith(" checks, all as expected."), run.output
     lines = [line.split("  ") for line in run.output.splitlines() if "hand out another" in line]
     outcomes = {tuple(cell.strip() for cell in line if cell) for line in lines}

@@ -1,14 +1,16 @@
 """Processes that outlive their starter: known again, and never mistaken for others."""
 
+import errno
+import os
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from sandbox.servers.processes import Interrupts, Process, stop
+from tests.servers.conftest import until
 
 
 @pytest.fixture
@@ -31,8 +33,7 @@ def test_one_that_does_not_heed_a_signal_is_killed(
     monkeypatch.setattr("sandbox.servers.processes.STOPS_WITHIN", 1)
     process = Process(tmp_path, "deaf")
     process.start(["/bin/sh", "-c", "trap '' TERM; echo deaf; while :; do sleep 1; done"], {})
-    while not process.last_lines():
-        time.sleep(0.01)
+    until(process.last_lines)
     stop([process])
     assert process.pid is None
 
@@ -48,6 +49,28 @@ def test_the_id_of_a_process_that_began_at_another_time_is_left_alone(tmp_path: 
         other.kill()
 
 
+@pytest.mark.parametrize("text", ["", "1", "one 1", "\xff"])
+def test_a_process_whose_id_is_not_to_be_read_does_not_run(tmp_path: Path, text: str) -> None:
+    (tmp_path / "pids").mkdir()
+    (tmp_path / "pids" / "odd").write_text(text, encoding="latin-1")
+    assert Process(tmp_path, "odd").pid is None
+
+
+def test_a_process_whose_id_cannot_be_kept_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(file: Path, content: str) -> None:
+        started.append(int(content.split()[0]))
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    started: list[int] = []
+    monkeypatch.setattr("sandbox.servers.processes.write_private", full)
+    with pytest.raises(OSError, match="No space left"):
+        Process(tmp_path, "sleeper").start(["/bin/sleep", "60"], {})
+    with pytest.raises(ProcessLookupError):
+        os.kill(started[0], 0)
+
+
 def test_a_signal_waits_for_what_is_held() -> None:
     told: list[str] = []
     with Interrupts() as interrupts, pytest.raises(KeyboardInterrupt):
@@ -59,3 +82,14 @@ def _interrupted_while_held(interrupts: Interrupts, told: list[str]) -> None:
     with interrupts.held():
         signal.raise_signal(signal.SIGTERM)
         told.append("all done")
+
+
+def test_a_signal_is_not_lost_where_what_is_held_fails() -> None:
+    with Interrupts() as interrupts, pytest.raises(KeyboardInterrupt):
+        _failed_while_held(interrupts)
+
+
+def _failed_while_held(interrupts: Interrupts) -> None:
+    with interrupts.held():
+        signal.raise_signal(signal.SIGTERM)
+        raise OSError

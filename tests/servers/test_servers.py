@@ -1,12 +1,9 @@
 """`make servers`: what then runs, and how it is started, mended and stopped."""
 
 import os
-import shlex
+import re
 import signal
 import socket
-import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,15 +13,23 @@ import pytest
 from clients.http import RefusedError
 from clients.kubernetes import Cluster
 from clients.openbao import OpenBao
+from sandbox.binaries import server_binaries
 from sandbox.servers import parts
 from sandbox.servers.processes import Process
 from sandbox.servers.record import running
-from tests.checkouts import Checkout
-from tests.servers.conftest import cluster_of, openbao_of, record_of
+from tests.checkouts import Checkout, finished
+from tests.servers.conftest import (
+    WITHIN,
+    cluster_of,
+    left_running,
+    openbao_of,
+    record_of,
+    sourced,
+    until,
+)
 
 pytestmark = pytest.mark.servers
 
-WITHIN = 60  # seconds
 CONFIG_MAP = {
     "apiVersion": "v1",
     "kind": "ConfigMap",
@@ -38,35 +43,10 @@ def pids(checkout: Checkout) -> dict[str, int | None]:
     return {name: Process(folder, name).pid for name in parts.ALL}
 
 
-def left_running(checkout: Checkout) -> list[str]:
-    """Command lines of processes that name a file of the checkout."""
-    listed = subprocess.run(
-        ["ps", "-eww", "-o", "args="], capture_output=True, text=True, check=True
-    )
-    return [line for line in listed.stdout.splitlines() if str(checkout.folder) in line]
-
-
 def kill(checkout: Checkout, *names: str) -> None:
     for name in names:
         Process(record_of(checkout).folder, name).send(signal.SIGKILL)
     until(lambda: not any(pids(checkout)[name] for name in names))
-
-
-def until(holds: Callable[[], object]) -> None:
-    deadline = time.monotonic() + WITHIN
-    while not holds():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.1)
-
-
-def sourced(checkout: Checkout, **environment: str) -> dict[str, str]:
-    """What the environment file adds to a shell with nothing but `environment`."""
-    file = record_of(checkout).folder / "environment"
-    script = f". {shlex.quote(str(file))}; env"
-    answer = subprocess.run(
-        ["/bin/sh", "-c", script], env=environment, capture_output=True, text=True, check=True
-    )
-    return dict(line.split("=", 1) for line in answer.stdout.splitlines())
 
 
 def workload(kind: str, **spec: Any) -> dict[str, Any]:
@@ -223,6 +203,14 @@ def test_nobody_else_can_read_what_the_servers_keep(servers: Checkout) -> None:
     assert {file.stat().st_mode & 0o077 for file in secret} == {0}
 
 
+def test_a_first_start_takes_less_than_half_a_minute(fresh: Checkout) -> None:
+    server_binaries()  # from now on they are in the cache
+    run = fresh.run("servers")
+    took = re.search(r"^Started .* in (\d+) s\.$", run.output, re.MULTILINE)
+    assert took, run.output
+    assert int(took[1]) < 30
+
+
 def test_a_second_start_says_that_they_run_and_starts_nothing(own_servers: Checkout) -> None:
     before = pids(own_servers)
     run = own_servers.run("servers")
@@ -314,20 +302,26 @@ def test_a_start_that_is_cut_short_leaves_nothing(
 ) -> None:
     process = fresh.start("servers")
     assert process.stdout is not None
-    seen = "".join(iter(process.stdout.readline, f"Starting {during} ...\n"))
+    seen = ""
+    for line in process.stdout:
+        seen += line
+        if line == f"Starting {during} ...\n":
+            break
+    else:
+        pytest.fail(f"{during} was not started:\n{seen}")
     process.send_signal(number)
-    rest, _ = process.communicate(timeout=WITHIN)
-    assert process.returncode == 130, seen + rest
-    assert rest.splitlines()[-1] == "Interrupted; what was started has been stopped."
+    rest = finished(process, WITHIN)
+    assert rest.code == 130, seen + rest.output
+    assert rest.output.splitlines()[-1] == "Interrupted; what was started has been stopped."
     assert left_running(fresh) == []
     assert running(fresh.folder) is None
 
 
 def test_two_starts_at_once_start_each_server_once(fresh: Checkout) -> None:
     both = [fresh.start("servers") for _ in range(2)]
-    outputs = [process.communicate(timeout=WITHIN)[0] for process in both]
-    assert [process.returncode for process in both] == [0, 0], outputs
-    assert "".join(outputs).count("Starting etcd") == 1
+    runs = [finished(process, WITHIN) for process in both]
+    assert [run.code for run in runs] == [0, 0], runs
+    assert "".join(run.output for run in runs).count("Starting etcd") == 1
     assert len(left_running(fresh)) == len(parts.ALL)
 
 

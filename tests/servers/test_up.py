@@ -5,9 +5,8 @@ import shutil
 import subprocess
 import sys
 import threading
-import time
 from base64 import b64decode
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -19,11 +18,9 @@ from sandbox.package import Existing, ServerError
 from sandbox.real_kubernetes import MANAGER
 from sandbox.real_openbao import RealOpenBao
 from tests.checkouts import ROOT, Checkout, Run
-from tests.servers.conftest import cluster_of, openbao_of
+from tests.servers.conftest import cluster_of, openbao_of, until
 
 pytestmark = pytest.mark.servers
-
-WITHIN = 30  # seconds
 
 
 IMPATIENT = """
@@ -45,13 +42,6 @@ def impatient_up(checkout: Checkout) -> Run:
         check=False,
     )
     return Run(done.returncode, done.stdout)
-
-
-def until(holds: Callable[[], object]) -> None:
-    deadline = time.monotonic() + WITHIN
-    while not holds():
-        assert time.monotonic() < deadline, "that did not come true in time"
-        time.sleep(0.1)
 
 
 def managed(checkout: Checkout) -> list[Object]:

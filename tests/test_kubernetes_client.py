@@ -1,0 +1,41 @@
+"""The client of an API server."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from clients.http import RefusedError
+from clients.kubernetes import Cluster
+from sandbox.servers.keys import ADMIN, Keys
+from tests.fake_server import FakeServer, serving
+
+
+@pytest.fixture
+def server(keys: Keys) -> Iterator[FakeServer]:
+    with serving(keys) as fake:
+        yield fake
+
+
+@pytest.fixture
+def kubeconfig(keys: Keys, server: FakeServer, tmp_path: Path) -> Path:
+    keys.write_kubeconfig(tmp_path / "kubeconfig", ADMIN, server.address)
+    return tmp_path / "kubeconfig"
+
+
+@pytest.mark.parametrize("kinds", [[], [{"name": "gateways", "kind": "Gateway", "namespaced": 1}]])
+def test_to_delete_what_is_gone_or_of_a_kind_that_is_not_served_is_no_error(
+    server: FakeServer, kubeconfig: Path, kinds: list[object]
+) -> None:
+    server.answers["GET /apis/networking.istio.io/v1"] = (200, {"resources": kinds})
+    cluster = Cluster(kubeconfig=kubeconfig)
+    cluster.delete("networking.istio.io/v1", "Gateway", "default", "gone")
+    asked = "DELETE /apis/networking.istio.io/v1/namespaces/default/gateways/gone" in server.asked
+    assert asked == bool(kinds)
+
+
+def test_another_bearer_asks_as_often(server: FakeServer, kubeconfig: Path) -> None:
+    server.answers["GET /version"] = (503, {})
+    with pytest.raises(RefusedError):
+        Cluster(kubeconfig=kubeconfig, retries=1).with_token("other").call("GET", "version")
+    assert server.asked == ["GET /version"] * 2
