@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import yaml
 
-from cli.record import Registration, record
+from sandbox.recording import Registration, record
 from specs.fleet import TeamsFolder, load_stack
 from specs.problem import WHOLE_FILE, Problem
 from specs.settings import PREFIX, Settings

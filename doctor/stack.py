@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cli.record import Registration, record
 from doctor.checks import Check, Examination, Line, Status, fail, skipped
 from doctor.cluster import ClusterChecks
 from doctor.harbor import HarborChecks, Right
 from doctor.openbao import OpenBaoChecks
 from doctor.table import table
+from sandbox.recording import Registration, record
 from sandbox.servers.record import running
 from specs.environment import complaints
 from specs.fleet import TeamsFolder, load_stack

@@ -10,7 +10,7 @@ import yaml
 from google.protobuf.json_format import MessageToDict
 from pulumi.runtime.rpc import is_rpc_secret
 
-from cli.record import Recording, Registration
+from sandbox.recording import Recording, Registration
 
 ROOT = Path(__file__).parent.parent
 TEAMS = Path(__file__).parent / "teams"

@@ -13,10 +13,10 @@ from unittest import mock
 import pytest
 
 from cli.__main__ import main
-from cli.record import Registration
 from doctor import stack
 from doctor.checks import Check, Examination, Finding, Line, Status, fail, ok, skipped, warn
 from doctor.table import WIDTH, table
+from sandbox.recording import Registration
 from sandbox.servers import record
 from sandbox.servers.keys import ADMIN, Keys
 from specs.settings import LEAVE_OUT

@@ -73,7 +73,7 @@ def test_a_team_without_a_file_registers_nothing(program: Program, registered: l
 def test_what_is_nowhere_to_be_found_is_told_all_at_once_and_nothing_is_registered(
     program: Program, registered: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cli.record._PLACEHOLDERS", {})
+    monkeypatch.setattr("sandbox.recording._PLACEHOLDERS", {})
     with pytest.raises(pulumi.RunError) as error:
         program(team_file(team="team-nowhere"))
     assert str(error.value).splitlines() == [
