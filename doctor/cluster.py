@@ -72,8 +72,9 @@ class ClusterChecks:
             yield Check("secret store", self._secret_stores)
         if self._of_kind("ExternalSecret") or self._settings.platform:
             yield Check("External Secrets", self._operator)
-        if not self._settings.platform:
-            yield Check("guardrails", self._guardrails)
+        yield Check("guardrails", self._guardrails)
+        if self._of_kind("Namespace"):
+            yield Check("Pod Security", self._pod_security)
         if self._hands_over_its_ca():
             yield Check("CA for OpenBao", self._ca_cert)
 
@@ -304,15 +305,43 @@ class ClusterChecks:
             yield ok(f"ServiceAccount {namespace}/{name}")
 
     def _guardrails(self) -> Iterator[Finding]:
-        policies = self._cluster.list(_ADMISSION, "ValidatingAdmissionPolicy")
-        ours = [one for one in policies if one["metadata"]["name"].startswith("sre-")]
-        if ours:
-            yield ok(f"{len(ours)} ValidatingAdmissionPolicies sre-*")
-        else:
+        """A policy does nothing without its binding."""
+        listed = self._cluster.list(_ADMISSION, "ValidatingAdmissionPolicy")
+        bindings = self._cluster.list(_ADMISSION, "ValidatingAdmissionPolicyBinding")
+        names = [one["metadata"]["name"] for one in listed]
+        ours = sorted(name for name in names if name.startswith("sre-"))
+        bound = {one["spec"]["policyName"]: one["spec"]["validationActions"] for one in bindings}
+        loose = [name for name in ours if name not in bound]
+        audited = [name for name in ours if name in bound and "Deny" not in bound[name]]
+        if not ours and self._settings.platform:
+            yield ok("will be made by this stack")
+        elif not ours:
             yield warn(
                 "there is no ValidatingAdmissionPolicy sre-*",
                 "run the stack that has sre-platform:platform",
             )
+        elif loose:
+            yield fail(
+                f"{', '.join(loose)} without a binding: held by nothing",
+                "`pulumi up --refresh` of the stack that has sre-platform:platform",
+            )
+        elif audited and self._settings.guardrails == "deny":
+            yield warn(
+                f"{', '.join(audited)} only audited",
+                "set sre-platform:guardrails to deny in the platform's stack",
+            )
+        else:
+            yield ok(f"{len(ours)} ValidatingAdmissionPolicies sre-*")
+
+    def _pod_security(self) -> Iterator[Finding]:
+        level = self._settings.kubernetes.pod_security
+        if level in (None, "privileged"):
+            yield warn(
+                "namespaces enforce no level: `edit` is root on the nodes, unless others hold it",
+                "set sre-platform:kubernetes.podSecurity; with Istio that needs istio-cni",
+            )
+        else:
+            yield ok(level)
 
     def _hands_over_its_ca(self) -> bool:
         settings = self._settings

@@ -23,9 +23,14 @@ GATEWAY = f"GET {ISTIO}/v1/namespaces/istio-system/gateways/sre-gateway"
 STORE = f"GET {ESO}/v1/clustersecretstores/openbao-backend"
 OPERATOR = "GET /api/v1/namespaces/external-secrets/serviceaccounts/external-secrets"
 POLICIES = "GET /apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies"
+POLICY_BINDINGS = "GET /apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings"
 BINDINGS = "POST /apis/rbac.authorization.k8s.io/v1/namespaces/{}/rolebindings"
 CLUSTER_WIDE = ("Namespace", "Cluster", "ValidatingAdmissionPolicy")  # kinds start so
 CONDITION = {"type": "Ready", "status": "False", "reason": "InvalidProviderConfig"}
+
+
+def bound(action: str) -> Any:
+    return {"spec": {"policyName": "sre-images", "validationActions": [action]}}
 
 
 def user(name: str) -> tuple[int, Any]:
@@ -78,6 +83,7 @@ def cluster(
             STORE: (200, {"status": {"conditions": [{**CONDITION, "status": "True"}]}}),
             OPERATOR: (200, {}),
             POLICIES: (200, {"items": [{"metadata": {"name": "sre-images"}}]}),
+            POLICY_BINDINGS: (200, {"items": [bound("Deny")]}),
         }
         keys.write_kubeconfig(tmp_path / "kubeconfig", ADMIN, fake.address)
         monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
@@ -90,7 +96,9 @@ def _discovery(made: Made) -> dict[str, Any]:
     for one in made.of_package("kubernetes"):
         kinds.setdefault(one.inputs["apiVersion"], set()).add(one.inputs["kind"])
     kinds["networking.istio.io/v1"].add("Gateway")
-    kinds.setdefault("admissionregistration.k8s.io/v1", set()).add("ValidatingAdmissionPolicy")
+    kinds.setdefault("admissionregistration.k8s.io/v1", set()).update(
+        ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
+    )
     answers: dict[str, Any] = {}
     for version, names in kinds.items():
         group, _, number = version.rpartition("/")
@@ -109,7 +117,8 @@ def _plural(kind: str) -> str:
 
 
 def examined(made: Made, **config: Any) -> Told:
-    config = {"teams": "*", "kubernetes": {"clusterIdentifier": "test"}, **config}
+    cluster = {"clusterIdentifier": "test", "podSecurity": "restricted"}
+    config = {"teams": "*", "kubernetes": cluster, **config}
     settings = Settings.model_validate({PREFIX + key: value for key, value in config.items()})
     objects = [one.inputs for one in made.of_package("kubernetes")]
     return ask("Kubernetes", ClusterChecks(settings, objects))
@@ -122,7 +131,7 @@ def test_a_cluster_that_has_all_passes_every_check(cluster: FakeServer, team: Ma
         "Kubernetes: kubeconfig", "Kubernetes: version", "Kubernetes: TLS", "Kubernetes: identity",
         "Kubernetes: served kinds", "Kubernetes: permissions", "Kubernetes: granting roles",
         "Kubernetes: gateways", "Kubernetes: secret store", "Kubernetes: External Secrets",
-        "Kubernetes: guardrails",
+        "Kubernetes: guardrails", "Kubernetes: Pod Security",
     ]  # fmt: skip
 
 
@@ -165,6 +174,12 @@ def test_a_cluster_that_has_all_passes_every_check(cluster: FakeServer, team: Ma
             "openbao-backend is not ready",
         ),
         (
+            POLICY_BINDINGS,
+            (200, {"items": []}),
+            "guardrails",
+            "sre-images without a binding: held by nothing",
+        ),
+        (
             OPERATOR,
             (404, {}),
             "External Secrets",
@@ -193,6 +208,12 @@ def test_what_is_wrong_fails_its_own_check(
             "there is no ValidatingAdmissionPolicy sre-",
         ),
         (POLICIES, (403, {}), "guardrails", "may not be looked at (403)"),
+        (
+            POLICY_BINDINGS,
+            (200, {"items": [bound("Audit")]}),
+            "guardrails",
+            "sre-images only audited",
+        ),
         (GATEWAY, (403, {}), "gateways", "may not be looked at (403)"),
         (OPERATOR, (403, {}), "External Secrets", "may not be looked at (403)"),
     ],
@@ -458,3 +479,17 @@ def test_no_word_of_the_server_s_is_printed_as_it_may_repeat_the_token(
         cluster.answers[question] = (status, {"message": f"bad token {token}"})
         assert token not in examined(team).text, question
         cluster.answers[question] = before
+
+
+@pytest.mark.parametrize("level", [None, "privileged"])
+def test_namespaces_without_pod_security_warn(
+    cluster: FakeServer, team: Made, level: str | None
+) -> None:
+    told = examined(team, kubernetes={"clusterIdentifier": "test", "podSecurity": level})
+    (warned,) = told.warned
+    assert warned.what == "Kubernetes: Pod Security"
+
+
+def test_guardrails_that_are_to_be_audited_may_be(cluster: FakeServer, team: Made) -> None:
+    cluster.answers[POLICY_BINDINGS] = (200, {"items": [bound("Audit")]})
+    assert examined(team, guardrails="audit").statuses == {"ok"}

@@ -25,6 +25,17 @@ variables.routes.all(route,
   && route.?delegate.?namespace.orValue(request.namespace) == request.namespace
 )"""
 
+# Sidecars everywhere would send what is for these addresses or names to the team.
+_MATCHES = """\
+variables.routes.all(route,
+  route.?match.orValue([]).all(match,
+    match.?destinationSubnets.orValue([]).size() == 0
+    && match.?sniHosts.orValue([]).all(host,
+      host in variables.hosts || host.matches(variables.ownService)
+    )
+  )
+)"""
+
 
 def policy(settings: Settings) -> Policy:
     """A team's VirtualServices are for its own hosts, and lead to its own Services."""
@@ -49,6 +60,11 @@ namespaceObject.metadata.?annotations[?'{HOSTS_ANNOTATION}']
                 f"  gateway in {literal(['mesh', *settings.istio.gateways])}\n)",
                 "gateways are those of the platform; write it in the team's file: "
                 "apps[].ingress.gateway",
+            ),
+            Rule(
+                _MATCHES,
+                "routes match the team's own hosts; remove destinationSubnets and the sniHosts of "
+                "others",
             ),
             Rule(
                 _DESTINATIONS,

@@ -50,10 +50,22 @@ _KINDS = {
     "helm.toolkit.fluxcd.io": (["*"], "an app is deployed by the team's file: apps[]"),
     "kustomize.toolkit.fluxcd.io": (["*"], "an app is deployed by the team's file: apps[]"),
     # By relabelling, a monitor makes Prometheus call any address in the cluster; by
-    # bearerTokenFile, show its own token there.
+    # bearerTokenFile, show its own token there. A Prometheus or Alertmanager of one's own gathers
+    # what all namespaces' monitors and alert routes hold, secrets too.
     "monitoring.coreos.com": (
-        ["servicemonitors", "podmonitors", "probes", "scrapeconfigs"],
-        "what is scraped is set in the team's file: apps[].serviceMonitor",
+        [
+            "servicemonitors",
+            "podmonitors",
+            "probes",
+            "scrapeconfigs",
+            "prometheuses",
+            "prometheusagents",
+            "alertmanagers",
+            "alertmanagerconfigs",
+            "thanosrulers",
+        ],
+        "what is scraped is set in the team's file, apps[].serviceMonitor, and so are alerts: "
+        "apps[].alerts",
     ),
 }
 
@@ -71,6 +83,11 @@ def policy(settings: Settings) -> Policy:
             for group, (_, instead) in _KINDS.items()
         ],
         operations=("CREATE", "UPDATE", "DELETE"),
-        # It keeps finalizers on stores and the state of generators.
-        conditions={"not-external-secrets": f"request.userInfo.username != '{account}'"},
+        conditions={
+            # It keeps finalizers on stores and the state of generators.
+            "not-external-secrets": f"request.userInfo.username != '{account}'",
+            # What is being deleted goes once its controllers have taken their finalizers away.
+            "not-a-finalizer-s-end": "request.operation != 'UPDATE' "
+            "|| !has(oldObject.metadata.deletionTimestamp) || object.?spec != oldObject.?spec",
+        },
     )

@@ -8,7 +8,9 @@ _STORE = f"object.spec.?secretStoreRef.?name.orValue('') == '{SECRET_STORE}'"
 # `find` searches the whole store, `sourceRef` names another store or a generator.
 _ONE_BY_ONE = """\
 object.spec.?data.orValue([]).all(entry, !has(entry.sourceRef))
-&& object.spec.?dataFrom.orValue([]).all(entry, has(entry.extract) && !has(entry.sourceRef))"""
+&& object.spec.?dataFrom.orValue([]).all(entry,
+  has(entry.extract) && !has(entry.find) && !has(entry.sourceRef)
+)"""
 
 # Strict, as a client would take `..` or `%2e%2e` for the way to another team's path.
 _KEYS = """\

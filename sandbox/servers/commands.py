@@ -70,6 +70,12 @@ class LocalServers:
     def running(self) -> list[str]:
         return [name for name, process in self._processes.items() if process.pid]
 
+    def settle(self) -> None:
+        """An API server takes minutes to find an etcd again that was away: it is started anew."""
+        if not self._processes[parts.ETCD].pid:
+            with self._interrupts.held():
+                stop(self._processes[name] for name in (*parts.CONTROLLERS, parts.API_SERVER))
+
     def start(self) -> None:
         """Start those that do not run and wait for all to be ready; if that fails, stop all."""
         self.parts.prepare(keep_ports=bool(self.running()))
@@ -144,6 +150,7 @@ class LocalServers:
 def up(servers: LocalServers) -> None:
     """Start what does not run, and say how to reach it."""
     began = time.monotonic()
+    servers.settle()
     before = set(servers.running())
     servers.start()
     started = [name for name in parts.ALL if name not in before]

@@ -42,6 +42,8 @@ def running(root: Path) -> Servers | None:
     words = [shlex.split(line) for line in lines if line.startswith("export ")]
     pairs = (word.partition("=") for _, word in words)
     environment = {name: text for name, _, text in pairs if not name.startswith("PULUMI_")}
+    if "VAULT_ADDR" not in environment:  # not what we wrote
+        return None
     return Servers(folder, folder / "kubeconfig", folder / "ca.crt", environment)
 
 

@@ -153,6 +153,11 @@ MAKERS: list[Callable[[str], Object]] = [
 ]
 OWN_LABEL, OTHERS_LABEL = {"sre.io/team": TEAM}, {"sre.io/team": OTHER}
 
+
+def to(host: str) -> dict[str, Any]:
+    return {"destination": {"host": host}}
+
+
 GOOD = {
     "images of the team's project": [make(IMAGE) for make in MAKERS],
     "an image of a shared project": [pod(f"{HARBOR}/{SHARED}/a/b:1")],
@@ -189,16 +194,18 @@ GOOD = {
         virtual_service("shop", gateways=["mesh"]),
         virtual_service(f"shop.{TEAM}.svc.cluster.local", f"shop.{TEAM}.svc.cluster.local"),
     ],
+    "routes of the team's own hosts": [
+        virtual_service(
+            http=[], tls=[{"match": [{"port": 443, "sniHosts": [HOST]}], "route": [to("shop")]}]
+        ),
+        virtual_service(http=[], tcp=[{"match": [{"port": 5432}], "route": [to("shop")]}]),
+    ],
     "a redirect": [virtual_service(http=[{"redirect": {"uri": "/"}}])],
     "a part of a VirtualService of the team": [
         virtual_service(http=[{"delegate": {"name": "shop"}}]),
         virtual_service(http=[{"delegate": {"name": "shop", "namespace": TEAM}}]),
     ],
 }
-
-
-def to(host: str) -> dict[str, Any]:
-    return {"destination": {"host": host}}
 
 
 OTHERS_SERVICE = f"orders.{OTHER}.svc.cluster.local"
@@ -275,6 +282,15 @@ BAD = {
     ("sre-secrets", "find and sourceRef"): [
         external_secret(data=[], dataFrom=[{"find": {"name": {"regexp": ".*"}}}]),
         external_secret(
+            data=[],
+            dataFrom=[
+                {
+                    "extract": {"key": f"sre/{TEAM}/database"},
+                    "find": {"name": {"regexp": ".*"}},
+                }
+            ],
+        ),
+        external_secret(
             data=[
                 {
                     "secretKey": "value",
@@ -326,6 +342,21 @@ BAD = {
         )
     ],
     ("sre-hosts", "gateways are those"): [virtual_service(gateways=[f"{TEAM}/own"])],
+    ("sre-hosts", "routes match"): [
+        virtual_service(
+            http=[],
+            tcp=[{"match": [{"destinationSubnets": ["0.0.0.0/0"]}], "route": [to("shop")]}],
+        ),
+        virtual_service(
+            http=[],
+            tls=[
+                {
+                    "match": [{"port": 443, "sniHosts": ["orders.example.com"]}],
+                    "route": [to("shop")],
+                }
+            ],
+        ),
+    ],
     ("sre-hosts", "team's own namespace"): [
         virtual_service(to=OTHERS_SERVICE),
         virtual_service(to=f"orders.{OTHER}"),
