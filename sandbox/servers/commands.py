@@ -74,7 +74,7 @@ class LocalServers:
         """An API server takes minutes to find an etcd again that was away: it is started anew."""
         if not self._processes[parts.ETCD].pid:
             with self._interrupts.held():
-                stop(self._processes[name] for name in (*parts.CONTROLLERS, parts.API_SERVER))
+                stop([self._processes[parts.API_SERVER]])
 
     def start(self) -> None:
         """Start those that do not run and wait for all to be ready; if that fails, stop all."""

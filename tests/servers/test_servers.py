@@ -226,10 +226,16 @@ def test_a_second_start_says_that_they_run_and_starts_nothing(own_servers: Check
 
 
 @pytest.mark.parametrize(
-    "killed", [[parts.ETCD, parts.API_SERVER], [parts.OPENBAO], list(parts.CONTROLLERS)]
+    ("killed", "started"),
+    [
+        # An API server would take minutes to notice that its etcd is there again.
+        ([parts.ETCD], [parts.ETCD, parts.API_SERVER]),
+        ([parts.OPENBAO], [parts.OPENBAO]),
+        (list(parts.CONTROLLERS), list(parts.CONTROLLERS)),
+    ],
 )
 def test_what_was_killed_is_started_again_with_its_data(
-    own_servers: Checkout, killed: list[str]
+    own_servers: Checkout, killed: list[str], started: list[str]
 ) -> None:
     cluster_of(own_servers).apply(CONFIG_MAP, "test")
     openbao_of(own_servers).call("PUT", "cubbyhole/kept", {"key": "value"})
@@ -238,8 +244,8 @@ def test_what_was_killed_is_started_again_with_its_data(
 
     run = own_servers.run("servers")
     assert run.code == 0, run.output
-    assert f"Started again {', '.join(killed)} " in run.output
-    assert {name for name, pid in pids(own_servers).items() if pid != before[name]} == set(killed)
+    assert f"Started again {', '.join(started)} " in run.output
+    assert {name for name, pid in pids(own_servers).items() if pid != before[name]} == set(started)
     assert record_of(own_servers).environment == environment
     assert cluster_of(own_servers).get("v1", "ConfigMap", "default", "kept")
     assert openbao_of(own_servers).read("cubbyhole/kept") == {"key": "value"}
