@@ -31,8 +31,7 @@ test: setup ## Run everything CI runs: lint, format, types, tests of units, engi
 	$(PYTHON) -m pyrefly check
 	$(PYTHON) -m pytest -q -rs -m "not engine and not servers and not e2e"
 	$(PYTHON) -m pytest -q -rs -m engine
-	$(PYTHON) -m pytest -q -rs -m servers
-	$(PYTHON) -m pytest -q -rs -m e2e
+	$(PYTHON) -m pytest -q -rs -m "servers or e2e"
 
 e2e: setup ## Run stack `dev` on real servers with Pulumi's official plugins, where they can be had
 	@$(PYTHON) -m pytest -q -rs -m e2e tests/e2e

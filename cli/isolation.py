@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from clients.http import RefusedError, UnreachableError
-from clients.kubernetes import Cluster, KubeconfigError
-from clients.openbao import OpenBao
+from clients.kubernetes import KubeconfigError
 from isolation.matrix import Row, run
 from isolation.requests import Admin
 from isolation.table import markdown, summary, text
-from sandbox.servers.record import Servers, running
+from sandbox.servers import admin as administrator
+from sandbox.servers.record import running
 from specs.settings import Settings
 from specs.team import Team
 
@@ -56,7 +56,8 @@ def _rows(root: Path, teams: Sequence[Team], settings: Settings) -> list[Row]:
     if servers is None:
         raise CannotRunError("no servers run here; run `make servers` and `make up` first")
     try:
-        admin = _admin(servers)
+        cluster, openbao = administrator.cluster(servers), administrator.openbao(servers)
+        admin = Admin(cluster, openbao, servers.ca_cert)
         missing = [t.name for t in teams if not admin.cluster.get("v1", "Namespace", None, t.name)]
         if missing:
             raise CannotRunError(f"the cluster has no {missing[0]}; run `make up` first")
@@ -65,9 +66,3 @@ def _rows(root: Path, teams: Sequence[Team], settings: Settings) -> list[Row]:
         raise CannotRunError(f"{error}; run `make servers`") from None
     except RefusedError as error:  # not to a caller, which would be a row, but to us
         raise CannotRunError(f"{error}; run `make servers` and `make up`") from None
-
-
-def _admin(servers: Servers) -> Admin:
-    environment = servers.environment
-    openbao = OpenBao(environment["VAULT_ADDR"], environment["VAULT_TOKEN"], servers.ca_cert)
-    return Admin(Cluster(kubeconfig=servers.kubeconfig), openbao, servers.ca_cert)

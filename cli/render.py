@@ -9,11 +9,10 @@ from urllib.parse import quote
 
 import yaml
 
-from sandbox.recording import Registration, record
+from sandbox.recording import Registration, record_stack
 from specs.fleet import TeamsFolder, load_stack
 from specs.problem import WHOLE_FILE, Problem
-from specs.settings import PREFIX, Settings
-from specs.source import Source
+from specs.settings import Settings
 
 # Marks a folder that render made, and so may replace.
 _MARKER = ".sre-render"
@@ -42,10 +41,8 @@ def render(
 
 def render_documents(root: Path, stack: str, tenants: Path) -> dict[str, str]:
     """The rendered files of a stack: path below the output folder, and text."""
-    config = Source(root / f"Pulumi.{stack}.yaml", "").data["config"]
-    config = {**config, f"{PREFIX}tenants": str(tenants.resolve())}
-    made = [one for one in record(root, stack, config).registrations if one.package in _FOLDERS]
-    return {_path(one): _text(one) for one in made}
+    registrations = record_stack(root, stack, tenants).registrations
+    return {_path(one): _text(one) for one in registrations if one.package in _FOLDERS}
 
 
 def _path(made: Registration) -> str:

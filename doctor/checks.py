@@ -49,6 +49,13 @@ def skipped(found: str) -> Finding:
     return Finding(Status.SKIPPED, found)
 
 
+def tls(address: str, carried: str, unverified: Finding | None) -> Finding:
+    """Whether what is `carried` is safe; `unverified` is what to say of verification turned off."""
+    if not address.startswith("https://"):
+        return warn(f"none: {carried} in the clear", "use an https address")
+    return unverified or ok("verified")
+
+
 @dataclass(frozen=True)
 class Check:
     """`what` is asked by `ask`; where a `gate` fails, the checks after it are skipped."""

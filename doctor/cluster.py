@@ -12,7 +12,7 @@ import pulumi
 from clients.http import RefusedError
 from clients.kubernetes import Cluster, KubeconfigError
 from components.kubeconfig import api_server
-from doctor.checks import Check, Finding, fail, ok, warn
+from doctor.checks import Check, Finding, fail, ok, tls, warn
 from specs.settings import ExternalSecretsSettings, Settings
 
 OLDEST = (1, 30)  # serves ValidatingAdmissionPolicies, the guardrails, as v1
@@ -110,15 +110,12 @@ class ClusterChecks:
             yield fail(found, f"upgrade to Kubernetes {OLDEST[0]}.{OLDEST[1]} or newer")
 
     def _tls(self) -> Iterator[Finding]:
-        if not self._cluster.address.startswith("https://"):
-            yield warn("none: credentials travel in the clear", "use an https address")
-        elif self._cluster.verified:
-            yield ok("verified")
-        else:
-            yield warn(
-                "not verified: the kubeconfig has insecure-skip-tls-verify",
-                "put the CA there instead (certificate-authority-data)",
-            )
+        unverified = warn(
+            "not verified: the kubeconfig has insecure-skip-tls-verify",
+            "put the CA there instead (certificate-authority-data)",
+        )
+        off = None if self._cluster.verified else unverified
+        yield tls(self._cluster.address, "credentials travel", off)
 
     def _identity(self) -> Iterator[Finding]:
         review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}

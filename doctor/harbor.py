@@ -9,7 +9,7 @@ from typing import Any
 
 from clients.harbor import Harbor, harbor_of
 from clients.http import RefusedError
-from doctor.checks import Check, Finding, fail, ok, warn
+from doctor.checks import Check, Finding, fail, ok, tls, warn
 from specs.settings import Settings
 from specs.team import Team
 
@@ -65,14 +65,11 @@ class HarborChecks:
         yield ok(self._harbor.address)
 
     def _tls(self) -> Iterator[Finding]:
-        if not self._harbor.address.startswith("https://"):
-            yield warn("none: the password travels in the clear", "use an https address")
-        elif self._settings.harbor.insecure:
-            yield warn(
-                "not verified: sre-platform:harbor.insecure", "name the CA in SSL_CERT_FILE instead"
-            )
-        else:
-            yield ok("verified")
+        unverified = warn(
+            "not verified: sre-platform:harbor.insecure", "name the CA in SSL_CERT_FILE instead"
+        )
+        off = unverified if self._settings.harbor.insecure else None
+        yield tls(self._harbor.address, "the password travels", off)
 
     def _credentials(self) -> Iterator[Finding]:
         try:

@@ -6,7 +6,7 @@ from typing import Any
 
 from clients.http import RefusedError
 from clients.openbao import OpenBao, openbao_of
-from doctor.checks import Check, Finding, fail, ok, warn
+from doctor.checks import Check, Finding, fail, ok, tls, warn
 from specs.settings import Settings
 
 SHORT, TOO_SHORT = 30, 5  # minutes that the token still lives
@@ -91,15 +91,12 @@ class OpenBaoChecks:
             yield ok(f"{health['version']} at {bao.address}")
 
     def _tls(self) -> Iterator[Finding]:
-        if not self._bao.address.startswith("https://"):
-            yield warn("none: the token travels in the clear", "use an https address")
-        elif self._settings.openbao.skip_tls_verify:
-            yield warn(
-                "not verified: sre-platform:openbao.skipTlsVerify",
-                "name the CA in VAULT_CACERT instead",
-            )
-        else:
-            yield ok("verified")
+        unverified = warn(
+            "not verified: sre-platform:openbao.skipTlsVerify",
+            "name the CA in VAULT_CACERT instead",
+        )
+        off = unverified if self._settings.openbao.skip_tls_verify else None
+        yield tls(self._bao.address, "the token travels", off)
 
     def _lookup(self) -> Iterator[Finding]:
         try:

@@ -11,13 +11,12 @@ from doctor.cluster import ClusterChecks
 from doctor.harbor import HarborChecks, Right
 from doctor.openbao import OpenBaoChecks
 from doctor.table import table
-from sandbox.recording import Registration, record
+from sandbox.recording import Registration, record_stack
 from sandbox.servers.record import running
 from specs.environment import complaints
 from specs.fleet import TeamsFolder, load_stack
 from specs.problem import Problem
 from specs.settings import LEAVE_OUT, PREFIX, Settings
-from specs.source import Source
 from specs.team import Team
 
 PATIENCE = 25  # seconds for all servers together: for one that hangs, not for one that is slow
@@ -83,13 +82,8 @@ def _is_bare(stack: str) -> bool:
 def _registrations(
     root: Path, stack: str, settings: Settings, tenants: Path
 ) -> Sequence[Registration]:
-    config = Source(root / f"Pulumi.{stack}.yaml", "").data["config"]
-    config = {
-        **config,
-        f"{PREFIX}tenants": str(tenants.resolve()),
-        f"{PREFIX}manage": settings.manage.model_dump(by_alias=True),
-    }
-    return record(root, stack, config).registrations
+    manage = {f"{PREFIX}manage": settings.manage.model_dump(by_alias=True)}
+    return record_stack(root, stack, tenants, manage).registrations
 
 
 def _examine(

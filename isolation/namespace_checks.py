@@ -26,7 +26,7 @@ from isolation.requests import (
     reads,
 )
 
-_LABEL = {"metadata": {"labels": {"isolation": "check"}}}
+LABEL = {"metadata": {"labels": {"isolation": "check"}}}
 
 
 def views(namespace: str) -> dict[str, Request]:
@@ -64,7 +64,7 @@ def more_than_views(namespace: str) -> dict[str, Request]:
         "change a RoleBinding": changes(ROLE_BINDING, namespace, {"subjects": []}),
         "change the quota": changes(QUOTA, namespace, {"spec": {"hard": {"pods": "999"}}}),
         "change the limits": changes(LIMIT_RANGE, namespace, {"spec": {"limits": []}}),
-        "label the namespace": changes(_itself(namespace), ALL, _LABEL),
+        "label the namespace": changes(_itself(namespace), ALL, LABEL),
         "delete a Deployment": deletes(DEPLOYMENT, namespace),
         "delete a pod": deletes(POD, namespace),
         "delete a secret": deletes(SECRET, namespace),

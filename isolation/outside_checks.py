@@ -13,7 +13,7 @@ from isolation.kinds import (
     POLICY_BINDING,
     SECRET,
 )
-from isolation.namespace_checks import everything
+from isolation.namespace_checks import LABEL, everything
 from isolation.objects import (
     binding,
     persistent_volume,
@@ -36,7 +36,6 @@ from isolation.requests import (
     reads_path,
 )
 
-_LABEL = {"metadata": {"labels": {"isolation": "check"}}}
 _SYSTEM = "kube-system"
 
 _CLUSTER: dict[str, Request] = {
@@ -60,10 +59,10 @@ _CLUSTER: dict[str, Request] = {
     "create a ClusterRoleBinding (bind)": creates(binding("ClusterRoleBinding", None)),
     "create a ClusterSecretStore": creates(secret_store("ClusterSecretStore", None)),
     "create a webhook": creates(webhook()),
-    "change a node": changes(NODE, ALL, _LABEL),
-    "change a ClusterRole": changes(CLUSTER_ROLE, ALL, _LABEL),
-    "change a CustomResourceDefinition": changes(CRD, ALL, _LABEL),
-    "change a ValidatingAdmissionPolicy": changes(POLICY, ALL, _LABEL),
+    "change a node": changes(NODE, ALL, LABEL),
+    "change a ClusterRole": changes(CLUSTER_ROLE, ALL, LABEL),
+    "change a CustomResourceDefinition": changes(CRD, ALL, LABEL),
+    "change a ValidatingAdmissionPolicy": changes(POLICY, ALL, LABEL),
     "delete a node": deletes(NODE),
     "delete a CustomResourceDefinition": deletes(CRD),
     "delete a ClusterRoleBinding": deletes(CLUSTER_ROLE_BINDING),

@@ -10,6 +10,7 @@ from sandbox.console import UserError
 from sandbox.package import RealServer
 from sandbox.real_kubernetes import RealKubernetes
 from sandbox.real_openbao import RealOpenBao
+from sandbox.servers import admin
 from sandbox.servers.record import Servers
 
 
@@ -19,19 +20,14 @@ def connect(servers: Servers, cancelled: threading.Event) -> dict[str, RealServe
     Raises UserError, at once, where one of them does not answer.
     """
     try:
-        _ask(Cluster(kubeconfig=servers.kubeconfig, retries=0), _openbao(servers, retries=0))
-        cluster = Cluster(kubeconfig=servers.kubeconfig)
+        _ask(admin.cluster(servers, retries=0), admin.openbao(servers, retries=0))
+        cluster = admin.cluster(servers)
     except KubeconfigError as error:
         raise UserError(f"{servers.kubeconfig}: {error}; `make servers` writes it again.") from None
     return {
         "kubernetes": RealKubernetes(cluster, cancelled),
-        "vault": RealOpenBao(_openbao(servers), cancelled),
+        "vault": RealOpenBao(admin.openbao(servers), cancelled),
     }
-
-
-def _openbao(servers: Servers, retries: int = 4) -> OpenBao:
-    address, token = servers.environment["VAULT_ADDR"], servers.environment["VAULT_TOKEN"]
-    return OpenBao(address, token, servers.ca_cert, retries=retries)
 
 
 def _ask(cluster: Cluster, openbao: OpenBao) -> None:

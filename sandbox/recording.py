@@ -21,6 +21,7 @@ from pulumi.runtime.stack import Stack, run_pulumi_func
 
 from sandbox.kubeconfig import placeholder
 from specs.settings import LEAVE_OUT, PREFIX
+from specs.source import Source
 
 PROJECT = "sre-platform"
 SECRET = "[secret]"
@@ -70,6 +71,16 @@ def record(root: Path, stack: str, config: Mapping[str, Any]) -> Recording:
     # The SDK keeps its state in context variables: a context of its own makes each run the first.
     contextvars.Context().run(_run, root, stack, config, recording)
     return recording
+
+
+def record_stack(
+    root: Path, stack: str, tenants: Path, changes: Mapping[str, Any] | None = None
+) -> Recording:
+    """As `record`, with the config of `Pulumi.<stack>.yaml`, those team files and `changes`."""
+    config = Source(root / f"Pulumi.{stack}.yaml", "").data["config"]
+    return record(
+        root, stack, {**config, f"{PREFIX}tenants": str(tenants.resolve()), **(changes or {})}
+    )
 
 
 def _run(root: Path, stack: str, config: Mapping[str, Any], recording: Recording) -> None:

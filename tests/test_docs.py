@@ -17,7 +17,7 @@ from pulumi.automation import OutputValue
 
 from cli import reference
 from sandbox import summary
-from sandbox.recording import Recording, record
+from sandbox.recording import Recording, record_stack
 from tests.program import ROOT
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -215,5 +215,4 @@ def _as_documented(path: str, places: dict[str, str]) -> str:
 @cache
 def _shipped() -> Recording:
     """What the program registers for the shipped teams."""
-    config = yaml.safe_load((ROOT / "Pulumi.dev.yaml").read_text(encoding="utf-8"))["config"]
-    return record(ROOT, "dev", config)
+    return record_stack(ROOT, "dev", ROOT / "tenants")

@@ -11,6 +11,7 @@ import pytest
 
 from clients.kubernetes import Cluster
 from clients.openbao import OpenBao
+from sandbox.servers import admin
 from sandbox.servers.record import Servers, environment_file, running
 from tests.checkouts import Checkout
 
@@ -33,15 +34,11 @@ def record_of(checkout: Checkout) -> Servers:
 
 
 def cluster_of(checkout: Checkout) -> Cluster:
-    """As an administrator."""
-    return Cluster(kubeconfig=record_of(checkout).kubeconfig)
+    return admin.cluster(record_of(checkout))
 
 
 def openbao_of(checkout: Checkout) -> OpenBao:
-    """With the root token."""
-    servers = record_of(checkout)
-    environment = servers.environment
-    return OpenBao(environment["BAO_ADDR"], environment["BAO_TOKEN"], servers.ca_cert)
+    return admin.openbao(record_of(checkout))
 
 
 def sourced(checkout: Checkout, **environment: str) -> dict[str, str]:
