@@ -1,1 +1,6 @@
-"""`./sre`: commands on team files that need neither an engine nor a server."""
+"""The commands of `./sre`, a module each: its arguments and what it prints."""
+
+import argparse
+from typing import TypeAlias
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"

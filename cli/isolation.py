@@ -1,68 +1,46 @@
 """`./sre isolation`: shows on running servers that no team reaches another's things."""
 
-import sys
-from collections.abc import Sequence
-from pathlib import Path
+import argparse
 
-from clients.http import RefusedError, UnreachableError
-from clients.kubernetes import KubeconfigError
-from isolation.matrix import Row, run
-from isolation.requests import Admin
-from isolation.table import markdown, summary, text
-from sandbox.servers import admin as administrator
-from sandbox.servers.record import running
-from specs.settings import Settings
-from specs.team import Team
-
-_PAGE = Path("docs", "isolation.md")
-_MARK = "<!-- Below: `./sre isolation --write-docs` -->\n"
+from cli import Commands
+from cli.stack import ROOT, ProblemsError, options, stack_files
+from specs.fleet import load_stack
 
 
-class CannotRunError(Exception):
-    """There is nothing to ask, or no asking; the message says what to run first."""
+def add(commands: Commands) -> None:
+    """The command's part of the command line."""
+    parser = commands.add_parser(
+        "isolation",
+        parents=[options()],
+        help="show on the servers of `make servers` that teams are kept apart",
+        description="Asks the servers of `make servers`, after `make up`, for what each may have "
+        "and what not, as a developer, a viewer, an app and a robot of each team and as anybody: "
+        "who, what, what is expected, what was seen. What is written to the API server is a dry "
+        "run; but while it runs each team's namespace has a Secret isolation-check, and "
+        "ServiceAccounts get real tokens and logins to OpenBao, which soon expire. The exit code "
+        "is 1 if anything differs.",
+        epilog="example: ./sre isolation --format markdown",
+    )
+    parser.add_argument(
+        "--format",
+        choices=("text", "markdown"),
+        default="text",
+        help="text, a line for each caller (default), or markdown, a line for each kind of caller",
+    )
+    parser.add_argument(
+        "--write-docs",
+        action="store_true",
+        help="renew the table in docs/isolation.md, if all is as expected",
+    )
+    parser.set_defaults(run=run)
 
 
-def isolation(
-    root: Path, teams: Sequence[Team], settings: Settings, form: str, write_docs: bool
-) -> int:
-    """Prints the matrix as `form` (text or markdown); exit code 1 if a row is not as expected."""
-    try:
-        rows = _rows(root, teams, settings)
-    except CannotRunError as error:
-        print(error, file=sys.stderr)
-        return 1
-    passed = all(row.passed for row in rows)
-    if form == "markdown":
-        print(markdown(rows))
-    else:
-        print(text(rows))
-    print()
-    print(summary(rows))
-    if write_docs and passed:
-        page = root / _PAGE
-        page.write_text(renewed(page.read_text(encoding="utf-8"), rows), encoding="utf-8")
-    return 0 if passed else 1
+def run(arguments: argparse.Namespace) -> int:
+    """Prints the matrix; 1 if a row is not as expected. Raises ProblemsError."""
+    from isolation.report import isolation  # with the clients, which take two seconds to load
 
-
-def renewed(page: str, rows: Sequence[Row]) -> str:
-    """The page with these rows for its table."""
-    return page.partition(_MARK)[0] + _MARK + "\n" + markdown(rows)
-
-
-def _rows(root: Path, teams: Sequence[Team], settings: Settings) -> list[Row]:
-    if len(teams) < 2:
-        raise CannotRunError("the stack has fewer than two teams: there is nothing to isolate")
-    servers = running(root)
-    if servers is None:
-        raise CannotRunError("no servers run here; run `make servers` and `make up` first")
-    try:
-        cluster, openbao = administrator.cluster(servers), administrator.openbao(servers)
-        admin = Admin(cluster, openbao, servers.ca_cert)
-        missing = [t.name for t in teams if not admin.cluster.get("v1", "Namespace", None, t.name)]
-        if missing:
-            raise CannotRunError(f"the cluster has no {missing[0]}; run `make up` first")
-        return run(teams, settings, admin)
-    except (KubeconfigError, UnreachableError) as error:
-        raise CannotRunError(f"{error}; run `make servers`") from None
-    except RefusedError as error:  # not to a caller, which would be a row, but to us
-        raise CannotRunError(f"{error}; run `make servers` and `make up`") from None
+    stack = stack_files(arguments)
+    fleet = load_stack(stack.folder, stack.settings)
+    if fleet.problems:
+        raise ProblemsError(fleet.problems)
+    return isolation(ROOT, fleet.teams, stack.settings, arguments.format, arguments.write_docs)

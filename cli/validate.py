@@ -1,18 +1,36 @@
 """`./sre validate`: checks team files."""
 
-from collections.abc import Iterable, Sequence
+import argparse
 from pathlib import Path
 
-from specs.fleet import TeamsFolder, validate_files, validate_folder
-from specs.problem import Problem
-from specs.settings import Settings
+from cli import Commands
+from cli.stack import ProblemsError, options, stack_files
+from specs.fleet import validate_files, validate_folder
 
 
-def validate(
-    files: Sequence[str], folder: TeamsFolder, settings: Settings
-) -> tuple[Iterable[Problem], int]:
-    """Problems in `files` (all of `folder` if none are named), and how many files were read."""
-    if files:
-        named = [(Path(file), file) for file in dict.fromkeys(files)]
-        return validate_files(named, folder, settings).problems, len(named)
-    return validate_folder(folder, settings).problems, len(folder.files())
+def add(commands: Commands) -> None:
+    """The command's part of the command line."""
+    parser = commands.add_parser(
+        "validate",
+        parents=[options()],
+        help="check team files",
+        description="Checks team files, all of them unless some are named. A problem is a line on "
+        "stderr: FILE:LINE:COLUMN: KEY PATH: what is wrong; what to do.",
+        epilog="example: ./sre validate tenants/team-alpha.yaml",
+    )
+    parser.add_argument("files", nargs="*", metavar="FILE", help="team files to check")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Checks the files that the command line names. Raises ProblemsError."""
+    stack = stack_files(arguments)
+    if arguments.files:
+        named = [(Path(file), file) for file in dict.fromkeys(arguments.files)]
+        fleet, checked = validate_files(named, stack.folder, stack.settings), len(named)
+    else:
+        fleet, checked = validate_folder(stack.folder, stack.settings), len(stack.folder.files())
+    if fleet.problems:
+        raise ProblemsError(fleet.problems)
+    print(f"{checked} team {'file' if checked == 1 else 'files'} checked, nothing wrong.")
+    return 0

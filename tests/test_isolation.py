@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from cli import isolation as command
 from clients.http import RefusedError
 from isolation import matrix, verdict
+from isolation import report as command
 from isolation.callers import Subject
 from isolation.checks import Caller, checks
 from isolation.kinds import OWN, POD

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from cli import render as render_module
 from cli.__main__ import main
+from rendering import render as render_module
 from tests.program import ROOT, cronjob, merged, web_app
 
 GOLDEN = ROOT / "tests" / "golden"

@@ -1,0 +1,39 @@
+"""`./sre doctor`: whether a stack's servers have what it needs."""
+
+import argparse
+import sys
+
+from cli import Commands
+from cli.stack import ROOT, ProblemsError, options, stack_files
+from specs.settings import LEAVE_OUT
+
+
+def add(commands: Commands) -> None:
+    """The command's part of the command line."""
+    parser = commands.add_parser(
+        "doctor",
+        parents=[options()],
+        help="see whether a stack's servers have what it needs",
+        description="Asks the servers of a stack for what `pulumi up` needs of them, and changes "
+        "nothing: reachable, verified, permissions, what must be there. Addresses and credentials "
+        "come from where the program takes them. A line a check, and what to do about each that "
+        "fails; the exit code is 1 if one does.",
+        epilog="example: ./sre doctor --stack team-alpha",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Prints the report; 1 if a check fails. Raises ProblemsError."""
+    from doctor.stack import doctor  # with the clients, which take two seconds to load
+
+    stack = stack_files(arguments)
+    try:
+        problems, report = doctor(ROOT, stack.name, stack.settings, stack.folder)
+    except ValueError as error:
+        print(f"{LEAVE_OUT}: {error}", file=sys.stderr)
+        return 1
+    if report is None:
+        raise ProblemsError(problems)
+    print(report)
+    return 1 if report.failed else 0

@@ -1,0 +1,1 @@
+"""Every object that the program would create, as files."""

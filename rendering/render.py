@@ -1,0 +1,109 @@
+"""Writes every object the program would create, a YAML document a file."""
+
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import yaml
+
+from sandbox.recording import Registration, record_stack
+from specs.fleet import TeamsFolder, load_stack
+from specs.problem import WHOLE_FILE, Problem
+from specs.settings import Settings
+
+# Marks a folder that render made, and so may replace.
+_MARKER = ".sre-render"
+
+_FOLDERS = {"kubernetes": "kubernetes", "harbor": "harbor", "vault": "openbao"}
+
+
+def render(
+    root: Path, stack: str, settings: Settings, folder: TeamsFolder, out: Path
+) -> tuple[Sequence[Problem], int]:
+    """Problems, or how many objects it wrote; with problems nothing is written."""
+    problems = load_stack(folder, settings).problems
+    if problems:
+        return problems, 0
+    if out.exists() and not _is_ours(out):
+        message = "holds files that render did not write; name a new or an empty folder"
+        return [Problem(str(out), 1, 1, WHOLE_FILE, message)], 0
+    documents = render_documents(root, stack, folder.path)
+    try:
+        _write(documents, out)
+    except OSError as error:
+        message = f"cannot be written to: {error.strerror}; name another folder"
+        return [Problem(str(out), 1, 1, WHOLE_FILE, message)], 0
+    return [], len(documents)
+
+
+def render_documents(root: Path, stack: str, tenants: Path) -> dict[str, str]:
+    """The rendered files of a stack: path below the output folder, and text."""
+    registrations = record_stack(root, stack, tenants).registrations
+    return {_path(one): _text(one) for one in registrations if one.package in _FOLDERS}
+
+
+def _path(made: Registration) -> str:
+    kind = made.type.rpartition(":")[2]
+    if made.package == "kubernetes":
+        metadata = made.inputs["metadata"]
+        place, name = metadata.get("namespace", "_cluster"), metadata["name"]
+    else:
+        place = _owner(made)
+        name = made.name.removeprefix(f"{place}/")
+    return f"{_FOLDERS[made.package]}/{place}/{kind}-{quote(name, safe='')}.yaml"
+
+
+def _owner(made: Registration) -> str:
+    """The team that a Harbor or OpenBao object is made for, or `_platform`."""
+    _, _, types, name = made.request.parent.split("::", 3)
+    return name if types.endswith("sre:platform:Tenant") else "_platform"
+
+
+def _text(made: Registration) -> str:
+    document: Mapping[str, Any] = made.inputs
+    if made.package != "kubernetes":
+        document = {"type": made.type, "properties": made.inputs}
+    return yaml.dump(document, Dumper=_Dumper, sort_keys=True, allow_unicode=True, width=100)
+
+
+# What some reader of YAML takes for a number or a truth (kubectl's and PyYAML's rules differ), and
+# line ends that only YAML 1.1 knows.
+_AMBIGUOUS = re.compile(r"[-+.]?[0-9].*|y|n|yes|no|on|off|true|false|null", re.IGNORECASE)
+_LINE_ENDS = re.compile("[\x85\u2028\u2029]")
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes text so that every reader of YAML gets that text."""
+
+
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = None
+    if _LINE_ENDS.search(text):
+        style = '"'
+    elif "\n" in text:
+        style = "|"
+    elif _AMBIGUOUS.fullmatch(text):
+        style = "'"
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _represent_text)
+
+
+def _is_ours(out: Path) -> bool:
+    return out.is_dir() and ((out / _MARKER).exists() or not any(out.iterdir()))
+
+
+def _write(documents: Mapping[str, str], out: Path) -> None:
+    """Replaces what an earlier render wrote: an object that is gone leaves no file behind."""
+    out.mkdir(parents=True, exist_ok=True)
+    (out / _MARKER).touch()
+    for folder in _FOLDERS.values():
+        shutil.rmtree(out / folder, ignore_errors=True)
+    for path, text in documents.items():
+        file = out / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
