@@ -169,6 +169,11 @@ class Team(Spec):
         description="Name of the team: file name, namespace, Harbor project and OpenBao prefix.",
         examples=["team-alpha"],
     )
+    lifecycle: Literal["active", "suspended", "offboarding"] = Field(
+        "active",
+        description="`suspended`: nothing runs, access and data stay. `offboarding`: access is "
+        "revoked, apps are gone, data stays and is no longer protected; then the file may go.",
+    )
     access: Access = Field(Access(), description="Keycloak groups.")
     quota: Quota = Field(Quota(), description="What the whole namespace may use.")
     limit_range: LimitRange = Field(LimitRange(), description="Bounds of each container.")
