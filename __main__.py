@@ -6,24 +6,31 @@ import pulumi
 
 from components import App, Platform, Tenant
 from components.config import stack_settings
+from components.deployed import deployed_teams
 from components.outputs import describe
 from components.providers import providers
 from components.shared import Shared
 from specs.fleet import TeamsFolder, load_stack
+from specs.lifecycle import maybe_renamed, missing_steps
 
 ROOT = Path(__file__).parent
 
 settings = stack_settings(ROOT)
-fleet = load_stack(TeamsFolder(ROOT / settings.tenants, settings.tenants), settings)
-if fleet.problems:
-    raise pulumi.RunError("\n".join(map(str, fleet.problems)))
+folder = TeamsFolder(ROOT / settings.tenants, settings.tenants)
+fleet = load_stack(folder, settings)
+before = deployed_teams()
+problems = fleet.problems or missing_steps(before, fleet.teams, folder, pulumi.get_stack())
+if lines := list(map(str, problems)):
+    raise pulumi.RunError("\n".join(lines))
+for line in maybe_renamed(before, fleet.teams):
+    pulumi.log.warn(line)
 
 opts = pulumi.ResourceOptions(providers=providers(settings))
 shared = Platform(settings, opts).shared if settings.platform else Shared()
 
 for team in fleet.teams:
     tenant = Tenant(team, settings, shared, opts)
-    for app in team.apps:
+    for app in team.deployed:
         App(app, tenant, settings, opts)
 
 pulumi.export("teams", {team.name: describe(team, settings) for team in fleet.teams})

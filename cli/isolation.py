@@ -15,10 +15,10 @@ def add(commands: Commands) -> None:
         help="show on the servers of `make servers` that teams are kept apart",
         description="Asks the servers of `make servers`, after `make up`, for what each may have "
         "and what not, as a developer, a viewer, an app and a robot of each team and as anybody: "
-        "who, what, what is expected, what was seen. What is written to the API server is a dry "
-        "run; but while it runs each team's namespace has a Secret isolation-check, and "
-        "ServiceAccounts get real tokens and logins to OpenBao, which soon expire. The exit code "
-        "is 1 if anything differs.",
+        "who, what, what is expected, what was seen. Teams that are not active are left out. What "
+        "is written to the API server is a dry run; but while it runs each team's namespace has a "
+        "Secret isolation-check, and ServiceAccounts get real tokens and logins to OpenBao, which "
+        "soon expire. The exit code is 1 if anything differs.",
         epilog="example: ./sre isolation --format markdown",
     )
     parser.add_argument(
@@ -43,4 +43,6 @@ def run(arguments: argparse.Namespace) -> int:
     fleet = load_stack(stack.folder, stack.settings)
     if fleet.problems:
         raise ProblemsError(fleet.problems)
-    return isolation(ROOT, fleet.teams, stack.settings, arguments.format, arguments.write_docs)
+    # The matrix says what a team has that is neither suspended nor on its way out.
+    teams = [team for team in fleet.teams if team.running]
+    return isolation(ROOT, teams, stack.settings, arguments.format, arguments.write_docs)

@@ -11,12 +11,12 @@ from specs.team import Team
 
 
 def namespace(team: Team, settings: Settings, parent: pulumi.Resource) -> Namespace:
-    """`<team>`, with Istio's sidecar injection; protected, as it holds everything the team runs."""
+    """`<team>`, with Istio's sidecar injection; protected, as it holds everything the team has."""
     level = settings.kubernetes.pod_security
     pod_security = {"pod-security.kubernetes.io/enforce": level} if level else {}
     hosts = sorted(
         app.ingress.host
-        for app in team.apps
+        for app in team.deployed
         if isinstance(app, WebApp) and app.ingress.enabled and app.ingress.host
     )
     return Namespace(
@@ -26,5 +26,5 @@ def namespace(team: Team, settings: Settings, parent: pulumi.Resource) -> Namesp
             labels={**team_labels(team), "istio-injection": "enabled", **pod_security},
             annotations={HOSTS_ANNOTATION: ",".join(hosts)} if hosts else None,
         ),
-        opts=pulumi.ResourceOptions(parent=parent, protect=True),
+        opts=pulumi.ResourceOptions(parent=parent, protect=not team.offboarding),
     )

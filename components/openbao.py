@@ -93,7 +93,7 @@ def store_credentials(
                 mount=shared.kv_mount,
                 name=f"{team.name}/{secret}",
                 data_json=pulumi.Output.secret(document),
-                opts=pulumi.ResourceOptions(parent=parent, protect=True),
+                opts=pulumi.ResourceOptions(parent=parent, protect=not team.offboarding),
             )
         )
     return stored

@@ -9,12 +9,13 @@ from specs.team import Team
 
 
 def describe(team: Team, settings: Settings) -> dict[str, Any]:
-    """`namespace`, `registry` and `openbao` (prefixes of its images and secrets), `apps`."""
+    """`lifecycle`, `namespace`, `registry`, `openbao` (where images and secrets are), `apps`."""
     return {
+        "lifecycle": team.lifecycle,
         "namespace": team.name,
         "registry": f"{settings.harbor.host}/{team.name}",
         "openbao": f"sre/{team.name}",
-        "apps": {app.name: _describe_app(app, team) for app in team.apps},
+        "apps": {app.name: _describe_app(app, team) for app in team.deployed},
     }
 
 

@@ -28,7 +28,8 @@ def resource_quota(team: Team, place: Place) -> ResourceQuota:
                 "requests.memory": quota.requests.memory.text,
                 "limits.cpu": quota.limits.cpu.text,
                 "limits.memory": quota.limits.memory.text,
-                "pods": str(quota.pods),
+                # Without it, whoever may edit could start again what is suspended.
+                "pods": str(quota.pods if team.running else 0),
                 "services": str(quota.services),
                 "persistentvolumeclaims": str(quota.persistentvolumeclaims),
             }

@@ -32,10 +32,10 @@ def harbor_project(
 
     Gives the robots by the name under which their credentials are stored.
 
-    Everything here is protected: Harbor refuses to delete a project that holds images, but only
-    after its robots, members and retention are gone.
+    Until a team is offboarded everything here is kept from deletion: Harbor refuses to delete a
+    project that holds images, but only after its robots, members and retention are gone.
     """
-    protected = pulumi.ResourceOptions(parent=parent, protect=True)
+    protected = pulumi.ResourceOptions(parent=parent, protect=not team.offboarding)
     registry = team.registry
     project = harbor.Project(
         team.name,
@@ -61,23 +61,38 @@ def harbor_project(
                 untagged_artifacts=False,
             )
         ],
-        opts=protected,
+        opts=pulumi.ResourceOptions.merge(
+            protected, pulumi.ResourceOptions(depends_on=_members(team, project, settings, parent))
+        ),
     )
-    if settings.harbor.map_groups:
-        for who, groups in (("developers", team.developers), ("viewers", team.viewers)):
-            for group in groups:
-                harbor.ProjectMemberGroup(
-                    f"{team.name}/{group}",
-                    project_id=project.id,
-                    group_name=group,
-                    role=_ROLES[who],
-                    type="oidc",
-                    opts=protected,
-                )
     return {
         PUSH_SECRET: _robot(team, "push", "CI of", _CI_ACCESS, project, protected),
         PULL_SECRET: _robot(team, "pull", "the cluster, for", _CLUSTER_ACCESS, project, protected),
     }
+
+
+def _members(
+    team: Team, project: harbor.Project, settings: Settings, parent: pulumi.Resource
+) -> list[harbor.ProjectMemberGroup]:
+    """The team's groups, while it has access.
+
+    Not protected, so that a group can be revoked. What keeps them when all of a team is to be
+    deleted is that the retention policy depends on them, which is protected and would go first.
+    """
+    if team.offboarding or not settings.harbor.map_groups:
+        return []
+    return [
+        harbor.ProjectMemberGroup(
+            f"{team.name}/{group}",
+            project_id=project.id,
+            group_name=group,
+            role=_ROLES[who],
+            type="oidc",
+            opts=pulumi.ResourceOptions(parent=parent),
+        )
+        for who, groups in (("developers", team.developers), ("viewers", team.viewers))
+        for group in groups
+    ]
 
 
 def _robot(
@@ -95,6 +110,8 @@ def _robot(
         level="project",
         description=f"For {user} {team.name}; made by Pulumi.",
         duration=team.registry.robots.duration,
+        # Not deleted: its credential is stored, and stays so until the team's file goes.
+        disable=team.offboarding,
         permissions=[
             harbor.RobotAccountPermissionArgs(
                 kind="project",

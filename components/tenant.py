@@ -40,7 +40,7 @@ class Tenant(pulumi.ComponentResource):
             robots = registry.harbor_project(team, settings, self)
             if settings.manage.openbao:
                 stored += openbao.store_credentials(team, robots, settings, shared, self)
-        if settings.manage.openbao:
+        if settings.manage.openbao and not team.offboarding:
             openbao.team_access(team, settings, shared, self)
         if settings.manage.kubernetes:
             self.place = self._objects(settings, stored)
@@ -58,6 +58,14 @@ class Tenant(pulumi.ComponentResource):
             quota.limit_range(self.team, place),
             *network.tenant_policies(self.team, place, settings),
         ]
+        if not self.team.offboarding:
+            self._access(place, settings, credentials)
+        return place
+
+    def _access(
+        self, place: Place, settings: Settings, credentials: Sequence[pulumi.Resource]
+    ) -> None:
+        """What people may do in the namespace, and the secrets that reach it."""
         rbac.role_bindings(self.team, place)
         labels = team_labels(self.team)
         if settings.external_secrets.secret_store == "tenant":
@@ -72,7 +80,6 @@ class Tenant(pulumi.ComponentResource):
             name: external_secrets.app_secret(place, name, labels, self.shared, settings)
             for name in sorted(names)
         }
-        return place
 
     def secrets_of(self, app: BaseApp) -> list[pulumi.Resource]:
         """The ExternalSecrets that an app's pods need, to pull and for their variables.

@@ -65,13 +65,19 @@ def deployment(
         place.name(app.name),
         metadata=object_meta(place, app.name, app_labels(team, app)),
         spec=DeploymentSpecArgs(
-            # The autoscaler owns the number of pods where there is one.
-            replicas=None if app.autoscaling.enabled else app.app.replicas,
+            replicas=_replicas(team, app),
             selector=select(app_selector(app)),
             template=template,
         ),
         opts=place.with_options(depends_on=depends_on),
     )
+
+
+def _replicas(team: Team, app: WebApp | Worker) -> int | None:
+    if not team.running:
+        return 0  # an autoscaler leaves a Deployment of no pods alone
+    # The autoscaler owns the number of pods where there is one.
+    return None if app.autoscaling.enabled else app.app.replicas
 
 
 def cron_job(
@@ -92,6 +98,7 @@ def cron_job(
             concurrency_policy=schedule.concurrency_policy,
             successful_jobs_history_limit=schedule.successful_jobs_history_limit,
             failed_jobs_history_limit=schedule.failed_jobs_history_limit,
+            suspend=None if team.running else True,
             job_template=JobTemplateSpecArgs(
                 metadata=ObjectMetaArgs(labels=app_labels(team, app)),
                 spec=JobSpecArgs(

@@ -1,4 +1,4 @@
-"""Gets the programs that the sandbox runs: on PATH, cached, downloaded, or built with Go."""
+"""Gets the programs that sandbox and tests run: on PATH, cached, downloaded, or built with Go."""
 
 import fcntl
 import os
@@ -49,7 +49,7 @@ class Published:
     """Where the programs of a release are downloaded from: URLs of a file and of its SHA-256.
 
     {program}, {version}, {system}, {machine} and {archive}, the kind of archive that is usual on
-    the system, are filled in. An archive holds the program in a folder.
+    the system, are filled in. An archive holds the program at its top or in a folder.
     """
 
     file: str
@@ -116,8 +116,17 @@ KWOK = Release(
     building_takes="about 2 minutes",
     install_page="https://kwok.sigs.k8s.io/docs/user/installation/",
 )
+ACTIONLINT = Release(
+    folder="actionlint",
+    title="actionlint",
+    version=VersionInfo(1, 7, 12),
+    packages={"actionlint": "github.com/rhysd/actionlint/cmd/actionlint"},
+    building_takes="less than a minute",
+    install_page="https://github.com/rhysd/actionlint/blob/main/docs/install.md",
+)
 KUBERNETES_DOWNLOADS = "https://dl.k8s.io/release/v{version}/bin/{system}/{machine}/{program}"
 ETCD_DOWNLOADS = "https://github.com/etcd-io/etcd/releases/download/v{version}"
+ACTIONLINT_DOWNLOADS = "https://github.com/rhysd/actionlint/releases/download/v{version}"
 SERVERS = (
     (KUBERNETES, Published(KUBERNETES_DOWNLOADS, f"{KUBERNETES_DOWNLOADS}.sha256")),
     (
@@ -136,6 +145,11 @@ SERVERS = (
             "https://api.github.com/repos/kubernetes-sigs/kwok/releases/tags/v{version}",
         ),
     ),
+)
+# What `make test` checks workflows with; no server.
+ACTIONLINT_PUBLISHED = Published(
+    f"{ACTIONLINT_DOWNLOADS}/actionlint_{{version}}_{{system}}_{{machine}}.tar.gz",
+    f"{ACTIONLINT_DOWNLOADS}/actionlint_{{version}}_checksums.txt",
 )
 
 
@@ -282,7 +296,8 @@ def _download(release: Release, published: Published, root: Path) -> None:
             download.fetch(url, sha256, file)
             if name.endswith((".tar.gz", ".zip")):
                 shutil.unpack_archive(file, folder)
-                file = next(Path(folder).glob(f"*/{program}"))
+                inside = (Path(folder, program), *Path(folder).glob(f"*/{program}"))
+                file = next(path for path in inside if path.is_file())
             file.chmod(0o755)
             file.rename(root / "bin" / program)
 

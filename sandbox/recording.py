@@ -62,14 +62,18 @@ class Recording:
     outputs: dict[str, Any] = field(default_factory=dict)
 
 
-def record(root: Path, stack: str, config: Mapping[str, Any]) -> Recording:
+def record(
+    root: Path, stack: str, config: Mapping[str, Any], before: Mapping[str, Any] | None = None
+) -> Recording:
     """Runs `root/__main__.py` as `stack` with `config` (keys with their prefix, values as in YAML).
 
-    Raises what the program raises: pulumi.RunError for a user's mistake.
+    `before` are the outputs of the stack's last `up`; without, there has been none. Raises what the
+    program raises: pulumi.RunError for a user's mistake.
     """
     recording = Recording()
+    answers = _Answers(before or {})
     # The SDK keeps its state in context variables: a context of its own makes each run the first.
-    contextvars.Context().run(_run, root, stack, config, recording)
+    contextvars.Context().run(_run, root, stack, config, recording, answers)
     return recording
 
 
@@ -83,7 +87,9 @@ def record_stack(
     )
 
 
-def _run(root: Path, stack: str, config: Mapping[str, Any], recording: Recording) -> None:
+def _run(
+    root: Path, stack: str, config: Mapping[str, Any], recording: Recording, answers: "_Answers"
+) -> None:
     def program() -> None:
         runpy.run_path(str(root / "__main__.py"), run_name="__main__")
 
@@ -91,7 +97,8 @@ def _run(root: Path, stack: str, config: Mapping[str, Any], recording: Recording
     asyncio.set_event_loop(loop)
     try:
         with _environment(config):
-            mocks.set_mocks(_Answers(), PROJECT, stack, preview=False, monitor=_Recorder(recording))
+            monitor = _Recorder(recording, answers)
+            mocks.set_mocks(answers, PROJECT, stack, preview=False, monitor=monitor)
             # Mocks leave this one as it was: with the unfinished tasks of a run that failed.
             SETTINGS.outputs = set()  # type: ignore[assignment,method-assign]
             set_all_config({key: _as_engine_says(value) for key, value in config.items()})
@@ -128,8 +135,8 @@ def _environment(config: Mapping[str, Any]) -> Iterator[None]:
 class _Recorder(mocks.MockMonitor):
     """A stand-in for the engine's resource monitor."""
 
-    def __init__(self, recording: Recording) -> None:
-        super().__init__(_Answers())
+    def __init__(self, recording: Recording, answers: "_Answers") -> None:
+        super().__init__(answers)
         self._recording = recording
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802 (the protocol's name)
@@ -141,7 +148,10 @@ class _Recorder(mocks.MockMonitor):
 
 
 class _Answers(mocks.Mocks):
-    """What the providers would compute, as placeholders that say what they stand for."""
+    """What engine and providers would say: placeholders that tell what they stand for."""
+
+    def __init__(self, before: Mapping[str, Any]) -> None:
+        self._before = before
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         outputs = dict(args.inputs)
@@ -153,7 +163,9 @@ class _Answers(mocks.Mocks):
             outputs["data"] = {"token": base64.b64encode(SECRET.encode()).decode()}
         return f"[id of {kind} {args.name}]", outputs
 
-    def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], None]:
+    def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+        if args.token == "pulumi:pulumi:readStackOutputs":
+            return {"outputs": self._before}, []
         raise NotImplementedError(f"the program calls no provider functions, but {args.token}")
 
 

@@ -16,13 +16,16 @@ def table(
 ) -> Iterator[str]:
     """Lines: the teams, the apps, how many objects each server holds, and how to look at real ones.
 
-    The program's output `teams` is {team: {namespace, registry, openbao, apps}}, and its `apps` is
-    {app: {archetype, address?, url?}}.
+    The program's output `teams` is {team: {lifecycle, namespace, registry, openbao, apps}}, and its
+    `apps` is {app: {archetype, address?, url?}}.
     """
     teams: Mapping[str, Any] = outputs["teams"].value if "teams" in outputs else {}
     yield from _columns(
-        [("TEAM", "NAMESPACE", "REGISTRY", "OPENBAO")]
-        + [(name, t["namespace"], t["registry"], t["openbao"]) for name, t in teams.items()]
+        [("TEAM", "LIFECYCLE", "NAMESPACE", "REGISTRY", "OPENBAO")]
+        + [
+            (name, t["lifecycle"], t["namespace"], t["registry"], t["openbao"])
+            for name, t in teams.items()
+        ]
     )
     yield ""
     yield from _columns(

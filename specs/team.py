@@ -2,10 +2,10 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, WithJsonSchema
 
 from specs.app import AnyApp, Count, Positive
-from specs.base import Cpu, Label, Memory, Spec, checked, cpu, memory
+from specs.base import Cpu, Label, Memory, Spec, checked, cpu, memory, within
 
 _MOST_GIB = 2**33 - 1  # Harbor counts bytes in an int64
 _MOST_DAYS = 2**31 - 1
@@ -20,22 +20,28 @@ def _check_group(value: str) -> None:
         raise ValueError(f"'{value}' is Kubernetes' own group; name a Keycloak group")
 
 
-def _whole_gib(value: int) -> int:
-    # -1 is Harbor's "no limit": a platform for many teams has none such.
-    if value < 1:
-        raise ValueError(f"{value} is not a size; write whole GiB, 1 or more")
-    if value > _MOST_GIB:
-        raise ValueError(f"{value} GiB is more than Harbor can count; lower it")
-    return value
-
-
 def _check_duration(value: int) -> int:
     if value == 0 or value < -1 or value > _MOST_DAYS:
         raise ValueError(f"{value} is not a lifetime; write days, or -1 for no end")
     return value
 
 
-Group = Annotated[str, checked(_check_group)]
+Group = Annotated[str, checked(_check_group, r"(?!system:)\S([\s\S]*\S)?")]
+# -1 is Harbor's "no limit": a platform for many teams has none such.
+Gibibytes = Annotated[
+    int,
+    within(
+        1,
+        _MOST_GIB,
+        "is not a size; write whole GiB, 1 or more",
+        "GiB is more than Harbor can count; lower it",
+    ),
+]
+Days = Annotated[
+    int,
+    AfterValidator(_check_duration),
+    WithJsonSchema({"type": "integer", "anyOf": [{"const": -1}, {"minimum": 1}]}),
+]
 
 
 class Access(Spec):
@@ -146,17 +152,13 @@ class Signatures(Spec):
 class Robots(Spec):
     """The two robot accounts: one that pushes (CI) and one that pulls (the cluster)."""
 
-    duration: Annotated[int, AfterValidator(_check_duration)] = Field(
-        -1, description="Days until the credentials end; -1 for no end."
-    )
+    duration: Days = Field(-1, description="Days until the credentials end; -1 for no end.")
 
 
 class Registry(Spec):
     """The Harbor project `<team>`: private, scanned on push."""
 
-    storage_quota: Annotated[int, AfterValidator(_whole_gib)] = Field(
-        50, description="Most the project may store, in whole GiB."
-    )
+    storage_quota: Gibibytes = Field(50, description="Most the project may store, in whole GiB.")
     retention: Retention = Field(Retention(), description="Which images are kept.")
     signatures: Signatures = Field(Signatures(), description="Cosign enforcement.")
     robots: Robots = Field(Robots(), description="Accounts for CI and the cluster.")
@@ -184,6 +186,21 @@ class Team(Spec):
     def name(self) -> str:
         """Name of the team."""
         return self.team
+
+    @property
+    def offboarding(self) -> bool:
+        """Whether nobody has access any more, and what holds data may be deleted."""
+        return self.lifecycle == "offboarding"
+
+    @property
+    def running(self) -> bool:
+        """Whether pods may run."""
+        return self.lifecycle == "active"
+
+    @property
+    def deployed(self) -> tuple[AnyApp, ...]:
+        """The apps that are made."""
+        return () if self.offboarding else self.apps
 
     @property
     def developers(self) -> tuple[str, ...]:

@@ -24,17 +24,21 @@ Program = Callable[..., Made]
 
 @pytest.fixture(scope="session")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Program:
-    """`program(*team_files, environment={...}, **settings)`: what that stack registers.
+    """`program(*team_files, environment={...}, before={...}, **settings)`: what a stack registers.
 
     Team files are YAML text. Settings are named as in `Pulumi.<stack>.yaml` without their prefix;
-    the stack holds all the teams unless they say otherwise. Equal runs are run once.
+    the stack holds all the teams unless they say otherwise. `before` are the outputs of its last
+    `up`. Equal runs are run once.
     """
     done: dict[str, Made] = {}
 
     def run(
-        *team_files: str, environment: Mapping[str, str] | None = None, **settings: Any
+        *team_files: str,
+        environment: Mapping[str, str] | None = None,
+        before: Mapping[str, Any] | None = None,
+        **settings: Any,
     ) -> Made:
-        key = json.dumps([team_files, environment, settings], sort_keys=True)
+        key = json.dumps([team_files, environment, before, settings], sort_keys=True)
         if key not in done:
             folder = tmp_path_factory.mktemp("tenants")
             _write(team_files, folder)
@@ -46,7 +50,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Program:
             }
             with _clean_environment(environment or {}):
                 recording = record(
-                    ROOT, "test", {PREFIX + name: value for name, value in config.items()}
+                    ROOT, "test", {PREFIX + name: value for name, value in config.items()}, before
                 )
             done[key] = Made(recording)
             # The SDKs' modules are 100,000 objects that every collection would walk again.

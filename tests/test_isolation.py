@@ -356,4 +356,4 @@ def test_one_team_alone_cannot_be_kept_from_another(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert command.isolation(tmp_path, TEAMS[:1], SETTINGS, "text", False) == 1
-    assert "fewer than two teams" in capsys.readouterr().err
+    assert "fewer than two active teams" in capsys.readouterr().err

@@ -9,6 +9,7 @@ def test_the_outputs_tell_where_a_team_s_things_are(program: Program) -> None:
     assert made.outputs == {
         "teams": {
             "team-alpha": {
+                "lifecycle": "active",
                 "namespace": "team-alpha",
                 "registry": "registry.example.com/team-alpha",
                 "openbao": "sre/team-alpha",

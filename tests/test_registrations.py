@@ -44,7 +44,7 @@ NAMED_BY = {
 }
 
 # What holds data, and what Harbor would delete before it refuses to delete a project.
-PROTECTED = {NAMESPACE, PROJECT, RETENTION, ROBOT, MEMBER, CREDENTIAL, MOUNT, AUTH_BACKEND}
+PROTECTED = {NAMESPACE, PROJECT, RETENTION, ROBOT, CREDENTIAL, MOUNT, AUTH_BACKEND}
 
 
 def test_every_kubernetes_object_has_an_explicit_name_and_place(everything: Made) -> None:

@@ -116,6 +116,17 @@ def test_no_group_is_a_member_where_harbor_knows_no_groups(program: Program) -> 
     assert made.names(PROJECT) == ["team-alpha"]
 
 
+def test_a_group_can_be_revoked_but_goes_after_what_is_protected(program: Program) -> None:
+    # Of all that Harbor would delete before a project, deleting this is refused first.
+    made = program(team_file())
+    retention = made.one(RETENTION, "team-alpha")
+    assert retention.protect
+    assert made.all(MEMBER)
+    for member in made.all(MEMBER):
+        assert not member.protect
+        assert str(member) in retention.depends_on
+
+
 def test_everything_in_the_project_waits_for_it(program: Program) -> None:
     made = program(team_file())
     project = str(made.one(PROJECT, "team-alpha"))
