@@ -176,8 +176,13 @@ def refresh(engine: Engine) -> None:
     engine.stack.refresh(**display.settings(engine.colour))
 
 
+def hasty(engine: Engine) -> None:
+    """`pulumi up --skip-preview`."""
+    engine.stack.up(**display.settings(engine.colour))
+
+
 def unprotect(teams: list[str], engine: Engine) -> None:
-    """Lift the protection of what is these teams' alone, as docs/operations.md tells."""
+    """Lift the protection of what is these teams' alone."""
     protected = [resource["urn"] for resource in engine.existing if resource.get("protect")]
     theirs = [urn for urn in protected if re.search(rf"::({'|'.join(teams)})(/|$)", urn)]
     engine.cli("state", "unprotect", "--yes", *theirs)
@@ -196,13 +201,13 @@ def _numbers(objects: dict[str, Any]) -> World:
 
 
 def main() -> int:
-    """Run a command of `make`, with or without a refresh first, or one of the two above."""
+    """Run a command of `make`, with or without a refresh first, or one of the three above."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("command", choices=[*engine.COMMANDS, "refresh", "unprotect"])
+    parser.add_argument("command", choices=[*engine.COMMANDS, "refresh", "hasty", "unprotect"])
     parser.add_argument("teams", nargs="*")
     parser.add_argument("--refresh", action="store_true")
     arguments = parser.parse_args()
-    more = {"refresh": refresh, "unprotect": partial(unprotect, arguments.teams)}
+    more = {"refresh": refresh, "hasty": hasty, "unprotect": partial(unprotect, arguments.teams)}
     with (
         mock.patch.object(provider, "Providers", Providers),
         mock.patch.dict(engine.COMMANDS, more),

@@ -27,7 +27,7 @@ ROBOTS = {
 }
 BETA = "tenants/team-beta.yaml"
 # Deleted at the same time as the project, whose refusal may stop that.
-LAST = {"Namespace team-beta", "Policy team-beta"}
+LAST = {"Namespace team-beta"}
 
 
 class HarborCheckout(Checkout):
@@ -221,32 +221,37 @@ def test_a_policy_of_another_logical_name_is_refused_as_harbor_would_empty_the_o
     assert checkout.retention("team-beta")["rules"] == []
 
 
-def test_a_removed_team_loses_nothing_in_harbor(checkout: HarborCheckout) -> None:
-    before = checkout.state(), checkout.in_harbor()
-    (checkout.folder / BETA).unlink()
-    assert checkout.run("up").code == 1
-    assert (checkout.state(), checkout.in_harbor()) == before
+def test_even_without_a_preview_a_project_loses_nothing(checkout: HarborCheckout) -> None:
+    # Members are not protected: what depends on them is, and is refused before their turn comes.
+    checkout.edit(
+        "Pulumi.dev.yaml", "config:\n", "config:\n  sre-platform:manage: {harbor: false}\n"
+    )
+    before = checkout.in_harbor()
+    hasty = checkout.run("hasty")
+    assert hasty.code == 1
+    assert "cannot be deleted" in hasty.output
+    assert checkout.in_harbor() == before
 
 
-def test_a_team_let_go_while_its_project_holds_images_is_whole_again_with_its_file(
+def test_an_offboarded_team_whose_project_holds_images_can_still_come_back(
     checkout: HarborCheckout,
 ) -> None:
     before, protected = checkout.names(), checkout.protected()
     old = checkout.in_harbor()["objects"]
     policy = checkout.retention("team-beta")
+    checkout.edit(BETA, "\naccess:", "\nlifecycle: offboarding\naccess:")
+    checkout.up()
+    made, stored = checkout.passwords()
+    assert stored == made
     with checkout.harbor() as contents:
         contents["images"].append("team-beta")
     (checkout.folder / BETA).unlink()
-    assert checkout.run("unprotect team-beta").code == 0
     refused = checkout.run("up")
     assert refused.code == 1
     assert "Project (team-beta):\n    error: project team-beta is not empty" in refused.output
     # All else went first, and the state says so.
     left = {name for name in checkout.names() if "team-beta" in name}
     assert {"Project team-beta"} <= left <= {"Project team-beta", *LAST}
-    gone = old.keys() - checkout.in_harbor()["objects"].keys()
-    assert len(gone) == 5
-    assert {"Harbor robot 'robot$team-beta+pull'", "Harbor robot 'robot$team-beta+push'"} < gone
     assert checkout.retention("team-beta")["rules"] == []
 
     checkout.restore(BETA)
@@ -257,3 +262,11 @@ def test_a_team_let_go_while_its_project_holds_images_is_whole_again_with_its_fi
     made, stored = checkout.passwords()
     assert stored == made
     assert made["robot$team-beta+pull"] != old["Harbor robot 'robot$team-beta+pull'"]["secret"]
+
+
+def test_an_empty_project_goes_with_its_offboarded_team(checkout: HarborCheckout) -> None:
+    checkout.edit(BETA, "\naccess:", "\nlifecycle: offboarding\naccess:")
+    checkout.up()
+    (checkout.folder / BETA).unlink()
+    checkout.up()
+    assert not [name for name in checkout.in_harbor()["objects"] if "team-beta" in name]

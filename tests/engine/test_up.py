@@ -84,31 +84,24 @@ def test_an_app_that_is_removed_takes_just_its_objects_along(checkout: Checkout)
     assert not run.steps("updated") | run.steps("created")
 
 
-def test_a_team_that_is_removed_is_refused_and_nothing_of_it_is_touched(
-    checkout: Checkout,
-) -> None:
-    before = checkout.names()
-    (checkout.folder / "tenants/team-beta.yaml").unlink()
+def test_what_holds_data_in_harbor_and_what_goes_before_it_is_kept(checkout: Checkout) -> None:
+    before = checkout.state()
+    checkout.edit(
+        "Pulumi.dev.yaml",
+        "  sre-platform:guardrails:",
+        "  sre-platform:manage: {harbor: false}\n  sre-platform:guardrails:",
+    )
     run = checkout.run("up")
     assert run.code == 1
-    assert 'resource "urn:pulumi:dev::sre-platform::' in run.output
-    assert "cannot be deleted" in run.output
-    assert "protect" in run.output
-    assert checkout.names() == before
-
-
-def test_what_harbor_would_delete_before_the_project_is_refused_as_well(
-    checkout: Checkout,
-) -> None:
-    (checkout.folder / "tenants/team-beta.yaml").unlink()
-    run = checkout.run("preview")
     refused = set(re.findall(r":(\w+::[\w/.-]+)\" cannot be deleted", run.output))
     assert refused >= {
+        "Project::team-beta",
         "RetentionPolicy::team-beta",
-        "ProjectMemberGroup::team-beta/auditors",
+        "RobotAccount::team-beta/pull",
         "SecretV2::team-beta/harbor-pull",
-        "Namespace::team-beta",
     }
+    assert "Nothing was changed, as what holds data is protected." in run.output
+    assert checkout.state() == before
 
 
 def test_a_bad_file_changes_nothing_and_is_told_by_line(checkout: Checkout) -> None:
