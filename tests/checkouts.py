@@ -116,7 +116,9 @@ class Checkout:
         return self._state_file().read_text(encoding="utf-8")
 
     def resources(self) -> list[dict[str, Any]]:
-        return json.loads(self.state())["checkpoint"]["latest"].get("resources") or []
+        """What the state records, but for the engine's own provider, which no summary counts."""
+        listed = json.loads(self.state())["checkpoint"]["latest"].get("resources") or []
+        return [one for one in listed if one["type"] != "pulumi:providers:pulumi"]
 
     def names(self) -> set[str]:
         """`type name` of all that the state records, but for providers and components."""
