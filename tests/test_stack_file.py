@@ -103,7 +103,8 @@ URL = "is not a URL; write one such as https://openbao.sre.internal"
         ),
         "a team without a file, like no other": (
             "config:\n  sre-platform:teams: [«shop]\n" + CLUSTER,
-            "teams[0]: 'shop' has no file in tenants; add tenants/shop.yaml",
+            "teams[0]: 'shop' has no file in tenants; "
+            "add tenants/shop.yaml, or take an offboarded team out here",
         ),
         "a team twice": (
             "config:\n  sre-platform:teams: [team-alpha, «team-alpha]\n" + CLUSTER,

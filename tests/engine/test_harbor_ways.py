@@ -239,7 +239,7 @@ def test_an_offboarded_team_whose_project_holds_images_can_still_come_back(
     before, protected = checkout.names(), checkout.protected()
     old = checkout.in_harbor()["objects"]
     policy = checkout.retention("team-beta")
-    checkout.edit(BETA, "\naccess:", "\nlifecycle: offboarding\naccess:")
+    checkout.edit(BETA, "lifecycle: active", "lifecycle: offboarding")
     checkout.up()
     made, stored = checkout.passwords()
     assert stored == made
@@ -265,7 +265,7 @@ def test_an_offboarded_team_whose_project_holds_images_can_still_come_back(
 
 
 def test_an_empty_project_goes_with_its_offboarded_team(checkout: HarborCheckout) -> None:
-    checkout.edit(BETA, "\naccess:", "\nlifecycle: offboarding\naccess:")
+    checkout.edit(BETA, "lifecycle: active", "lifecycle: offboarding")
     checkout.up()
     (checkout.folder / BETA).unlink()
     checkout.up()

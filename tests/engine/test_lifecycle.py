@@ -34,7 +34,7 @@ WORKLOADS = {"Deployment team-beta/order-processor", "CronJob team-beta/nightly-
 def lifecycle(checkout: Checkout, step: str) -> Run:
     """`make up` after the team's file says so."""
     checkout.restore(BETA)
-    checkout.edit(BETA, "\naccess:", f"\nlifecycle: {step}\naccess:")
+    checkout.edit(BETA, "lifecycle: active", f"lifecycle: {step}")
     return checkout.up()
 
 
@@ -103,7 +103,7 @@ def test_only_an_offboarded_teams_file_can_go(checkout: Checkout) -> None:
 
     # That the file said so once is not enough: an `up` must have done it.
     checkout.restore(BETA)
-    checkout.edit(BETA, "\naccess:", "\nlifecycle: offboarding\naccess:")
+    checkout.edit(BETA, "lifecycle: active", "lifecycle: offboarding")
     assert checkout.run("preview").code == 0
     file.unlink()
     assert checkout.run("preview").code == 1

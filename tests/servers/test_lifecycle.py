@@ -34,7 +34,7 @@ def provisioned(own_servers: Checkout) -> Checkout:
 
 def go_to(checkout: Checkout, lifecycle: str) -> None:
     checkout.restore(FILE)
-    checkout.edit(FILE, "\naccess:", f"\nlifecycle: {lifecycle}\naccess:")
+    checkout.edit(FILE, "lifecycle: active", f"lifecycle: {lifecycle}")
     checkout.up()
 
 
