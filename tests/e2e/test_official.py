@@ -11,6 +11,9 @@ from tests.inventory import cluster_objects, openbao_objects
 
 pytestmark = pytest.mark.e2e
 
+BETA = "tenants/team-beta.yaml"
+ROLES = "rbac.authorization.k8s.io/v1 RoleBinding team-beta/"
+
 
 def test_the_life_of_a_stack(official: Official) -> None:
     empty = cluster_objects(official.cluster), openbao_objects(official.openbao)
@@ -33,13 +36,36 @@ def test_the_life_of_a_stack(official: Official) -> None:
 
     official.pulumi("preview", "--refresh", "--expect-no-changes")
 
-    official.checkout.edit("tenants/team-beta.yaml", "pods: 30", "pods: 31")
+    official.checkout.edit(BETA, "pods: 30", "pods: 31")
     edited = official.pulumi("up", "--yes")
     assert "1 updated" in edited, edited
     quota = official.cluster.get("v1", "ResourceQuota", "team-beta", "team-beta-quota")
     assert quota
     assert quota["spec"]["hard"]["pods"] == "31"
 
+    _suspended_and_offboarded(official)
+
     official.pulumi("state", "unprotect", "--all", "--yes")
     official.pulumi("destroy", "--yes")
     assert (cluster_objects(official.cluster), openbao_objects(official.openbao)) == empty
+
+
+def _suspended_and_offboarded(official: Official) -> None:
+    official.checkout.edit(BETA, "lifecycle: active", "lifecycle: suspended")
+    official.pulumi("up", "--yes")
+    worker = official.cluster.get("apps/v1", "Deployment", "team-beta", "order-processor")
+    assert worker
+    assert worker["spec"]["replicas"] == 0
+    official.pulumi("preview", "--refresh", "--expect-no-changes")
+
+    official.checkout.edit(BETA, "lifecycle: suspended", "lifecycle: offboarding")
+    official.pulumi("up", "--yes")
+    left = cluster_objects(official.cluster)
+    assert "v1 Namespace /team-beta" in left
+    assert not [one for one in left if one.startswith(("apps/v1 Deployment team-beta/", ROLES))]
+    assert "role team-beta" not in openbao_objects(official.openbao)
+    official.pulumi("preview", "--refresh", "--expect-no-changes")
+
+    (official.checkout.folder / BETA).unlink()
+    official.pulumi("up", "--yes")
+    assert "v1 Namespace /team-beta" not in cluster_objects(official.cluster)
