@@ -7,7 +7,8 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,21 @@ class Checkout:
 
     def restore(self, file: str) -> None:
         shutil.copyfile(ROOT / file, self.folder / file)
+
+    @contextmanager
+    def put_back(self, *folders: str) -> Generator[None]:
+        """What is edited meanwhile in those folders and in the stack is put back afterwards.
+
+        So is what that has changed, by an `up`.
+        """
+        before = self.cluster()
+        yield
+        for folder in folders:
+            shutil.rmtree(self.folder / folder)
+            shutil.copytree(ROOT / folder, self.folder / folder)
+        self.restore("Pulumi.dev.yaml")
+        if self.cluster() != before:
+            self.up()
 
     def state(self) -> str:
         """The state file, as it is on disk."""

@@ -1,12 +1,11 @@
 """Runs the checkout on Pulumi's engine through the sandbox, as `make up` does, in a copy of it."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.checkouts import ROOT, Checkout, Run
+from tests.checkouts import Checkout, Run
 
 
 @pytest.fixture(scope="session")
@@ -20,13 +19,8 @@ def provisioned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Checkout, Run
 def checkout(provisioned: tuple[Checkout, Run]) -> Iterator[Checkout]:
     """The provisioned checkout; what a test edits is put back, and so is what that changed."""
     checkout, _ = provisioned
-    before = checkout.cluster()
-    yield checkout
-    shutil.rmtree(checkout.folder / "tenants")
-    shutil.copytree(ROOT / "tenants", checkout.folder / "tenants")
-    checkout.restore("Pulumi.dev.yaml")
-    if checkout.cluster() != before:
-        checkout.up()
+    with checkout.put_back("tenants"):
+        yield checkout
 
 
 @pytest.fixture

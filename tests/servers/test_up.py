@@ -1,8 +1,7 @@
 """`make up`, `make preview` and `make down` on real servers; Harbor is stood in for."""
 
 import json
-import shutil
-import subprocess
+import os
 import sys
 import threading
 from base64 import b64decode
@@ -17,7 +16,7 @@ from sandbox.openbao import MOUNT, POLICY, ROLE, SECRET
 from sandbox.package import Existing, ServerError
 from sandbox.real_kubernetes import MANAGER
 from sandbox.real_openbao import RealOpenBao
-from tests.checkouts import ROOT, Checkout, Run
+from tests.checkouts import Checkout, Run, finished
 from tests.servers.conftest import cluster_of, openbao_of, until
 
 pytestmark = pytest.mark.servers
@@ -33,15 +32,7 @@ sys.exit(engine.run("up"))
 
 def impatient_up(checkout: Checkout) -> Run:
     """`make up`, but waiting for seconds where it would for minutes."""
-    done = subprocess.run(
-        [sys.executable, "-c", IMPATIENT],
-        cwd=checkout.folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    return Run(done.returncode, done.stdout)
+    return finished(checkout.start_program([sys.executable, "-c", IMPATIENT], os.environ), 300)
 
 
 def managed(checkout: Checkout) -> list[Object]:
@@ -80,14 +71,8 @@ def provisioned(own_servers: Checkout) -> tuple[Checkout, Run]:
 def checkout(provisioned: tuple[Checkout, Run]) -> Iterator[Checkout]:
     """The provisioned checkout; what a test edits is put back, and so is what that changed."""
     checkout, _ = provisioned
-    before = checkout.cluster()
-    yield checkout
-    for folder in ("tenants", "components"):
-        shutil.rmtree(checkout.folder / folder)
-        shutil.copytree(ROOT / folder, checkout.folder / folder)
-    checkout.restore("Pulumi.dev.yaml")
-    if checkout.cluster() != before:
-        checkout.up()
+    with checkout.put_back("tenants", "components"):
+        yield checkout
 
 
 @pytest.fixture
