@@ -33,12 +33,18 @@ class StackFiles:
 
 def options() -> argparse.ArgumentParser:
     """`--stack` and `--tenants`, as a parent of a command's parser."""
-    parser = argparse.ArgumentParser(add_help=False)
+    parser = argparse.ArgumentParser(add_help=False, parents=[stack_option()])
     parser.add_argument(
         "--tenants",
         metavar="DIR",
         help="folder of the teams' files (default: the stack's, tenants/)",
     )
+    return parser
+
+
+def stack_option() -> argparse.ArgumentParser:
+    """`--stack`, as a parent of a command's parser."""
+    parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument(
         "--stack",
         metavar="NAME",

@@ -6,7 +6,7 @@ Source: guide, Configuration Reference.
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from specs import names
 from specs.base import (
@@ -20,9 +20,10 @@ from specs.base import (
     checked,
     matching,
     memory,
+    within,
 )
 from specs.credentials import looks_like_credential
-from specs.cron import check_schedule, check_timezone
+from specs.cron import SCHEDULE, TIMEZONE, check_schedule, check_timezone
 from specs.network import NetworkPolicy
 
 # Secrets that the platform itself keeps under a team's path; no app reads them by secretRef.
@@ -33,13 +34,20 @@ _INT32_MAX = 2**31 - 1  # replicas, seconds and limits are int32 in Kubernetes' 
 
 METRICS_SUFFIX = "-metrics"
 
-# What an alert's summary may say of the alert (Prometheus: template reference).
-_TEMPLATE_VALUE = re.compile(
-    r"\{\{ *\$(labels\.[A-Za-z_][A-Za-z0-9_]*|value)( *\| *humanize\w*)? *\}\}"
+# What an alert's summary may say of the alert (Prometheus: template reference), between other text.
+_TEMPLATE_VALUE = (
+    r"\{\{ *\$(labels\.[A-Za-z_][A-Za-z0-9_]*|value)( *\| *humanize[A-Za-z0-9]*)? *\}\}"
 )
+_SUMMARY = rf"({_TEMPLATE_VALUE}|\{{(?!\{{)|[^{{])*"
 
 # One part of a repository's path (OCI distribution specification, "Pulling manifests").
-_PATH_COMPONENT = re.compile(r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*")
+_PATH_COMPONENT = r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*"
+_REPOSITORY = rf"[^/@:]*|[^/@]*(/{_PATH_COMPONENT})+"
+
+_SECRET_NAME = rf"(?!({PULL_SECRET}|{PUSH_SECRET})$){names.DNS_NAME}"
+_URL_PATH = r"/[\s\S]*"
+_MOUNT_PATH = r"(?!/(proc|sys|dev)(?![^/]))(/(?!\.{1,2}(?![^/]))[^/:]+)+"
+_PERCENTAGE = r"([0-9]{1,2}|0[0-9]{2}|100)%"
 
 
 def _check_secret_ref(value: str) -> None:
@@ -67,13 +75,13 @@ def _check_repository(value: str) -> None:
         raise ValueError("holds a digest; write the repository alone and the version in `tag`")
     if ":" in value.rpartition("/")[2]:
         raise ValueError("holds a tag; write the version in `tag`")
-    if not all(_PATH_COMPONENT.fullmatch(part) for part in value.split("/")[1:]):
+    if not all(re.fullmatch(_PATH_COMPONENT, part) for part in value.split("/")[1:]):
         raise ValueError(f"'{value}' is not a repository; write host/project/name in lower case")
 
 
 def _check_summary(value: str) -> None:
     # Prometheus runs it as a template, which can query what is not the team's.
-    if "{{" in _TEMPLATE_VALUE.sub("", value):
+    if not re.fullmatch(_SUMMARY, value):
         raise ValueError("holds a template; write only {{ $labels.NAME }} and {{ $value }}")
 
 
@@ -95,31 +103,8 @@ def _check_mount_path(value: str) -> None:
 def _check_min_available(value: int | str) -> int | str:
     if isinstance(value, int) and value < 0:
         raise ValueError(f"{value} is below 0; write a number of pods, such as 1")
-    if isinstance(value, str):
-        number = value.removesuffix("%")
-        if number == value or not re.fullmatch("[0-9]{1,3}", number) or int(number) > 100:
-            raise ValueError(
-                f"'{value}' is not a share; write a number, or a percentage such as 50%"
-            )
-    return value
-
-
-def _check_most(value: int) -> None:
-    if value > _INT32_MAX:
-        raise ValueError(f"{value} is more than Kubernetes can count; lower it")
-
-
-def _not_negative(value: int) -> int:
-    if value < 0:
-        raise ValueError(f"{value} is below 0; write 0 or more")
-    _check_most(value)
-    return value
-
-
-def _positive(value: int) -> int:
-    if value < 1:
-        raise ValueError(f"{value} is below 1; write 1 or more")
-    _check_most(value)
+    if isinstance(value, str) and not re.fullmatch(_PERCENTAGE, value):
+        raise ValueError(f"'{value}' is not a share; write a number, or a percentage such as 50%")
     return value
 
 
@@ -127,20 +112,21 @@ def _utc_if_empty(value: object) -> object:
     return "Etc/UTC" if value == "" else value
 
 
-Count = Annotated[int, AfterValidator(_not_negative)]
-Positive = Annotated[int, AfterValidator(_positive)]
-SecretName = Annotated[str, checked(_check_secret_ref)]
-UrlPath = Annotated[str, checked(_check_path)]
+_TOO_MANY = "is more than Kubernetes can count; lower it"
+Count = Annotated[int, within(0, _INT32_MAX, "is below 0; write 0 or more", _TOO_MANY)]
+Positive = Annotated[int, within(1, _INT32_MAX, "is below 1; write 1 or more", _TOO_MANY)]
+SecretName = Annotated[str, checked(_check_secret_ref, _SECRET_NAME, maxLength=names.DNS_NAME_MAX)]
+UrlPath = Annotated[str, checked(_check_path, _URL_PATH)]
 
 
 class Image(Spec):
     """The container image (guide: app.image)."""
 
-    repository: Annotated[str, checked(_check_repository)] = Field(
+    repository: Annotated[str, checked(_check_repository, _REPOSITORY)] = Field(
         description="Repository in the platform's registry, in the team's project or a shared one.",
         examples=["harbor.sre.internal/team-alpha/my-api"],
     )
-    tag: Annotated[str, checked(names.check_tag)] = Field(
+    tag: Annotated[str, checked(names.check_tag, names.TAG)] = Field(
         description="A version, quoted; never `latest`, no digest.", examples=['"v1.0.0"']
     )
     pull_policy: Literal["Always", "IfNotPresent", "Never"] = Field(
@@ -162,7 +148,7 @@ def _check_env_name(value: str) -> None:
 class EnvVar(Spec):
     """One environment variable: a plain `value`, or a secret by `secretRef` (guide: app.env)."""
 
-    name: Annotated[str, checked(_check_env_name)] = Field(
+    name: Annotated[str, checked(_check_env_name, names.ENV_NAME)] = Field(
         description="Name of the variable.", examples=["LOG_LEVEL"]
     )
     value: str | None = Field(
@@ -213,7 +199,7 @@ class Resources(Spec):
 class WritablePath(Spec):
     """A place the app may write to: an emptyDir mount; the root file system stays read-only."""
 
-    path: Annotated[str, checked(_check_mount_path)] = Field(
+    path: Annotated[str, checked(_check_mount_path, _MOUNT_PATH)] = Field(
         description="Absolute path in the container.", examples=["/tmp"]
     )
     size_limit: Memory = Field(
@@ -335,11 +321,15 @@ class CronJobContainer(Container):
     args: tuple[str, ...] = Field((), description="Arguments of the command.")
 
 
+# An empty one is none: see OrEmpty.
+Host = Annotated[str, checked(names.check_host, f"({names.HOST})?", maxLength=names.DNS_NAME_MAX)]
+
+
 class Ingress(Spec):
     """Access from outside the cluster (guide: ingress)."""
 
     enabled: bool = Field(False, description="Makes the VirtualService `<app.name>`.")
-    host: Annotated[Annotated[str, checked(names.check_host)] | None, OrEmpty] = Field(
+    host: Annotated[Host | None, OrEmpty] = Field(
         None,
         description="Host name; belongs to one app of one team. Required when enabled.",
         examples=["my-api.apps.sre.example.com"],
@@ -402,9 +392,18 @@ class PodDisruptionBudget(Spec):
     """Keeps the app available while nodes are drained (guide: podDisruptionBudget)."""
 
     enabled: bool = Field(True, description="Makes the PodDisruptionBudget `<app.name>`.")
-    min_available: Annotated[int | str, AfterValidator(_check_min_available)] = Field(
-        1, description="Pods that must keep running: a number, or a percentage such as 50%."
-    )
+    min_available: Annotated[
+        int | str,
+        AfterValidator(_check_min_available),
+        WithJsonSchema(
+            {
+                "anyOf": [
+                    {"type": "integer", "minimum": 0},
+                    {"type": "string", "pattern": f"^({_PERCENTAGE})$"},
+                ]
+            }
+        ),
+    ] = Field(1, description="Pods that must keep running: a number, or a percentage such as 50%.")
 
 
 class ServiceAccount(Spec):
@@ -437,7 +436,7 @@ class Alert(Spec):
     severity: Literal["info", "warning", "critical"] = Field(
         "warning", description="How urgent it is; decides who is told."
     )
-    summary: Annotated[str, checked(_check_summary)] = Field(
+    summary: Annotated[str, checked(_check_summary, _SUMMARY)] = Field(
         "",
         description="What a person reads first; may hold `{{ $labels.NAME }}` and `{{ $value }}`.",
     )
@@ -446,11 +445,13 @@ class Alert(Spec):
 class Schedule(Spec):
     """When a cronjob runs and how (guide: sre-cronjob)."""
 
-    cron: Annotated[str, checked(check_schedule)] = Field(
+    cron: Annotated[str, checked(check_schedule, SCHEDULE)] = Field(
         description="Five fields: minute, hour, day of month, month, day of week.",
         examples=['"0 2 * * *"'],
     )
-    timezone: Annotated[str, checked(check_timezone), BeforeValidator(_utc_if_empty)] = Field(
+    timezone: Annotated[
+        str, checked(check_timezone, f"({TIMEZONE})?"), BeforeValidator(_utc_if_empty)
+    ] = Field(
         "Etc/UTC",
         description="IANA time zone of the schedule.",
         examples=['"America/New_York"'],

@@ -8,15 +8,17 @@ from functools import lru_cache
 from typing import Annotated, Any
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
     PlainSerializer,
     ValidationInfo,
     WithJsonSchema,
 )
 from pydantic.alias_generators import to_camel
+from pydantic_core import CoreSchema, core_schema
 
 from specs import names, quantity
 
@@ -38,18 +40,42 @@ class Spec(BaseModel):
 LENIENT = {"lenient": True}
 
 
-def checked(check: Callable[[str], None]) -> AfterValidator:
-    """Applies `check` (raises ValueError "what is wrong; what to do") to a string."""
+@dataclass(frozen=True, eq=False)
+class Rule:
+    """A check on a value, and as much of it as JSON Schema can say; stands in an `Annotated`."""
+
+    validate: Callable[[Any, ValidationInfo], Any]
+    schema: dict[str, Any]
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """The value's own schema, then the check."""
+        return core_schema.with_info_after_validator_function(self.validate, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """What editors are told."""
+        return {**handler(schema), **self.schema}
+
+
+def checked(check: Callable[[str], None], pattern: str | None = None, **schema: Any) -> Rule:
+    """Applies `check` (raises ValueError "what is wrong; what to do") to a string.
+
+    `pattern`, for JSON Schema, matches as a whole what passes, and may match more; it must mean the
+    same in Python and in ECMAScript. `schema` holds further keywords.
+    """
 
     def validate(value: str, info: ValidationInfo) -> str:
         if info.context is not LENIENT:
             check(value)
         return value
 
-    return AfterValidator(validate)
+    return Rule(validate, ({"pattern": f"^({pattern})$"} if pattern else {}) | schema)
 
 
-def matching(pattern: str, wrong: str) -> AfterValidator:
+def matching(pattern: str, wrong: str) -> Rule:
     """A string that matches `pattern` as a whole; `wrong` is the message after the quoted value."""
     compiled = re.compile(pattern)
 
@@ -57,7 +83,18 @@ def matching(pattern: str, wrong: str) -> AfterValidator:
         if not compiled.fullmatch(value):
             raise ValueError(f"'{value}' {wrong}")
 
-    return checked(check)
+    return checked(check, pattern)
+
+
+def within(least: int, most: int, below: str, above: str) -> Rule:
+    """A whole number from `least` to `most`; what is said after one `below` and one `above`."""
+
+    def validate(value: int, _: ValidationInfo) -> int:
+        if not least <= value <= most:
+            raise ValueError(f"{value} {below if value < least else above}")
+        return value
+
+    return Rule(validate, {"minimum": least, "maximum": most})
 
 
 def _absent_if_empty(value: Any) -> Any:
@@ -109,37 +146,37 @@ def _parsed(parse: Callable[[str], Quantity]) -> BeforeValidator:
     return BeforeValidator(validate)
 
 
-def _quantity_schema(pattern: str, example: str) -> WithJsonSchema:
-    text = {"type": "string", "pattern": pattern}
-    return WithJsonSchema({"anyOf": [text, {"type": "number"}], "examples": [example]})
+def _quantity_schema(pattern: str, number: dict[str, Any]) -> WithJsonSchema:
+    """A number is a quantity without a unit."""
+    text = {"type": "string", "pattern": f"^({pattern})$"}
+    return WithJsonSchema({"anyOf": [text, number]})
 
 
 _AS_TEXT = PlainSerializer(str, return_type=str)
 Cpu = Annotated[
-    Quantity, _parsed(cpu), _AS_TEXT, _quantity_schema(r"^[0-9]+(\.[0-9]+)?m?$", "500m")
+    Quantity,
+    _parsed(cpu),
+    _AS_TEXT,
+    _quantity_schema(quantity.CPU, {"type": "number", "exclusiveMinimum": 0}),
 ]
 Memory = Annotated[
     Quantity,
     _parsed(memory),
     _AS_TEXT,
-    _quantity_schema(r"^[0-9]+(\.[0-9]+)?(([KMGTPE]i)|[kMGTPE]|[eE][0-9]+)?$", "128Mi"),
+    _quantity_schema(
+        quantity.MEMORY, {"type": "integer", "minimum": quantity.LEAST_BYTES_WITHOUT_UNIT}
+    ),
 ]
 
-Label = Annotated[str, checked(names.check_dns_label)]
+Label = Annotated[str, checked(names.check_dns_label, names.DNS_LABEL)]
 
+_NO_PORT = "is not a port; use 1 to 65535"
+Port = Annotated[int, within(1, 65535, _NO_PORT, _NO_PORT)]
 
-def _port(value: int) -> int:
-    if not 1 <= value <= 65535:
-        raise ValueError(f"{value} is not a port; use 1 to 65535")
-    return value
-
-
-Port = Annotated[int, AfterValidator(_port)]
-
-
-def _prometheus_duration(value: str) -> None:
-    if not value or not re.fullmatch(r"(\d+y)?(\d+w)?(\d+d)?(\d+h)?(\d+m)?(\d+s)?(\d+ms)?", value):
-        raise ValueError(f"'{value}' is not a duration; write one such as 30s, 10m or 1h")
-
-
-Duration = Annotated[str, checked(_prometheus_duration)]
+Duration = Annotated[
+    str,
+    matching(
+        r"(?=.)([0-9]+y)?([0-9]+w)?([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?",
+        "is not a duration; write one such as 30s, 10m or 1h",
+    ),
+]

@@ -43,7 +43,7 @@ _DESCRIPTORS = (
 )  # fmt: skip
 
 _EVERY = "@every "
-_DURATION_PART = r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)"
+_DURATION_PART = r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)"
 _NANOSECONDS = {
     "ns": 1,
     "us": 10**3,
@@ -55,6 +55,13 @@ _NANOSECONDS = {
     "h": 3600 * 10**9,
 }
 _LONGEST_DURATION = 2**63 - 1  # nanoseconds, in Go
+
+# What the two checks accept, as far as a regular expression tells: the form, not the numbers.
+_VALUES = r"[0-9A-Za-z*?,/-]+"
+SCHEDULE = (
+    rf"{'|'.join(_DESCRIPTORS)}|{_EVERY}\+?({_DURATION_PART})+|\s*{_VALUES}(\s+{_VALUES}){{4}}\s*"
+)
+TIMEZONE = r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*"
 
 
 def check_schedule(expression: str) -> None:
@@ -109,8 +116,8 @@ def _check_descriptor(text: str) -> None:
 def _check_interval(text: str) -> None:
     duration = text.removeprefix(_EVERY).removeprefix("+")
     nanoseconds = Decimal(0)
-    if re.fullmatch(f"(?:{_DURATION_PART})+", duration, re.ASCII):
-        for number, unit in re.findall(_DURATION_PART, duration, re.ASCII):
+    if re.fullmatch(f"(?:{_DURATION_PART})+", duration):
+        for number, unit in re.findall(_DURATION_PART, duration):
             nanoseconds += Decimal(number) * _NANOSECONDS[unit]
     if not 0 < nanoseconds <= _LONGEST_DURATION:
         raise ValueError(f"{text!r} has no valid duration; write one such as '@every 1h30m'")

@@ -66,10 +66,22 @@ def validate_files(
     for file, shown in files:
         named.setdefault(file.resolve(), (file, shown))
     loaded = [load_team(file, shown, settings) for file, shown in named.values()]
-    others = folder.files() if any(f.parent == folder.path.resolve() for f in named) else []
-    beside = [file for file in others if file.resolve() not in named]
     misnamed = [_misnamed(file, shown) for file, shown in named.values() if file.suffix == ".yml"]
-    return _fleet(loaded, _rivals(loaded, beside, folder, settings), settings, misnamed)
+    if not any(file.parent == folder.path.resolve() for file in named):
+        return _fleet(loaded, (), settings, misnamed)
+    return validate_loaded(loaded, folder, settings, misnamed)
+
+
+def validate_loaded(
+    loaded: Sequence[TeamFile],
+    folder: TeamsFolder,
+    settings: Settings,
+    found: Iterable[Problem] = (),
+) -> Fleet:
+    """Files that stand in the folder, or are to, held against the others there."""
+    own = {file.source.file.resolve() for file in loaded}
+    others = [file for file in folder.files() if file.resolve() not in own]
+    return _fleet(loaded, _rivals(loaded, others, folder, settings), settings, found)
 
 
 def load_stack(folder: TeamsFolder, settings: Settings) -> Fleet:
@@ -92,7 +104,8 @@ def wrong_teams(folder: TeamsFolder, settings: Settings) -> Iterator[tuple[int, 
             yield index, f"'{name}' stands here twice; keep one"
         elif name not in known:
             hint = nearest(name, known)
-            do = f"did you mean {hint}?" if hint else f"add {folder.shown}/{name}{SUFFIX}"
+            add = f"add {folder.shown}/{name}{SUFFIX}, or take an offboarded team out here"
+            do = f"did you mean {hint}?" if hint else add
             yield index, f"'{name}' has no file in {folder.shown}; {do}"
 
 

@@ -41,7 +41,12 @@ class TeamFile:
 
 def load_team(file: Path, shown: str, settings: Settings) -> TeamFile:
     """Reads and checks `file`; problems name it as `shown`."""
-    source = Source(file, shown)
+    return check_source(Source(file, shown), settings)
+
+
+def check_source(source: Source, settings: Settings) -> TeamFile:
+    """Checks a file that has been read."""
+    name = source.file.stem
     problems = list(source.problems)
     if source.data is None:
         return TeamFile(source, None, tuple(problems))
@@ -53,12 +58,12 @@ def load_team(file: Path, shown: str, settings: Settings) -> TeamFile:
         indices = tuple(range(len(team.apps)))
     except ValidationError as error:
         problems += (explain(source, data, Team, each) for each in error.errors(include_url=False))
-        maybe, indices = mend_team(source, data, file.stem, mended)
+        maybe, indices = mend_team(source, data, name, mended)
         if maybe is None:
             return TeamFile(source, None, one_a_place(problems))
         team = maybe
     loaded = TeamFile(source, team, (), indices)
-    for loc, message in check_team(team, settings, file.stem):
+    for loc, message in check_team(team, settings, name):
         if loaded.file_loc(loc) in mended.quoted:
             problems.insert(0, loaded.problem(loc, message))
         elif not mended.touches(loaded.file_loc(loc)):

@@ -8,6 +8,15 @@ DNS_LABEL_MAX = 63  # RFC 1123; also the limit of a label's value in Kubernetes
 DNS_NAME_MAX = 253  # RFC 1123; the limit of most object names in Kubernetes
 TAG_MAX = 128  # OCI distribution specification
 
+# The same grammars as regular expressions, for JSON Schema; what they cannot say, or not well, the
+# functions say. A name's own length, where it is that of the whole, stands beside the pattern.
+_LABEL = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"
+DNS_LABEL = rf"[a-z0-9]([a-z0-9-]{{0,{DNS_LABEL_MAX - 2}}}[a-z0-9])?"
+DNS_NAME = rf"{_LABEL}(\.{_LABEL})*"
+HOST = rf"(?!.*\.([0-9]+|svc|cluster\.local)$){DNS_LABEL}(\.{DNS_LABEL})+"
+ENV_NAME = r"[A-Za-z_][A-Za-z0-9_]*"
+TAG = rf"(?![Ll][Aa][Tt][Ee][Ss][Tt]$)[A-Za-z0-9_][A-Za-z0-9_.-]{{0,{TAG_MAX - 1}}}"
+
 _HOST_EXAMPLE = "my-api.apps.sre.example.com"
 _CLUSTER_SUFFIXES = (".svc", ".cluster.local")
 _DIGEST = re.compile(r"@|sha(?:256|512):")

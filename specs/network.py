@@ -5,9 +5,9 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, WithJsonSchema
 
-from specs.base import Port, Spec, checked
+from specs.base import Port, Spec, checked, matching
 from specs.problem import Finding, Loc
 
 _NAMESPACE_NAME = "kubernetes.io/metadata.name"
@@ -15,25 +15,9 @@ _LAST_PORT = 65535
 # An `except` of this prefix length or a longer one leaves a block as good as whole.
 _SIZEABLE = 16
 
-_LABEL_VALUE = re.compile(r"([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?")
-_LABEL_KEY = re.compile(
-    r"([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?"
-)
-_PORT_NAME = re.compile(r"(?=.*[a-z])[a-z0-9]([a-z0-9-]{0,13}[a-z0-9])?")
-
-
-def _check_label_key(value: str) -> None:
-    if not _LABEL_KEY.fullmatch(value):
-        raise ValueError(
-            f"'{value}' is not a label key; write one such as kubernetes.io/metadata.name"
-        )
-
-
-def _check_label_value(value: str) -> None:
-    if not _LABEL_VALUE.fullmatch(value):
-        raise ValueError(
-            f"'{value}' is not a label value; use up to 63 letters, digits, '-', '_' and '.'"
-        )
+_LABEL_NAME = r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?"
+_CIDR = r"[0-9A-Fa-f:.]+/[0-9]{1,3}"
+_PORT_NAME = r"(?=.*[a-z])[a-z0-9]([a-z0-9-]{0,13}[a-z0-9])?"
 
 
 def _check_cidr(value: str) -> None:
@@ -47,17 +31,43 @@ def _check_cidr(value: str) -> None:
         raise ValueError(f"'{value}' has host bits set; write {network}") from None
     if "/" not in value:
         raise ValueError(f"'{value}' has no prefix length; write {value}/32 for one address")
+    if not re.fullmatch(_CIDR, value):  # Python reads netmasks and zones, Kubernetes does not
+        raise ValueError(f"'{value}' is not a CIDR; write one such as 10.200.0.0/16")
 
 
 def _check_port(value: int | str) -> int | str:
-    if isinstance(value, str) and not _PORT_NAME.fullmatch(value):
+    if isinstance(value, str) and not re.fullmatch(_PORT_NAME, value):
         raise ValueError(f"'{value}' is not a port's name; write a number, or a name such as http")
     return value
 
 
-LabelKey = Annotated[str, checked(_check_label_key)]
-LabelValue = Annotated[str, checked(_check_label_value)]
-Cidr = Annotated[str, checked(_check_cidr)]
+LabelKey = Annotated[
+    str,
+    matching(
+        rf"([a-z0-9]([a-z0-9.-]{{0,251}}[a-z0-9])?/)?{_LABEL_NAME}",
+        "is not a label key; write one such as kubernetes.io/metadata.name",
+    ),
+]
+LabelValue = Annotated[
+    str,
+    matching(
+        rf"({_LABEL_NAME})?",
+        "is not a label value; use up to 63 letters, digits, '-', '_' and '.'",
+    ),
+]
+Cidr = Annotated[str, checked(_check_cidr, _CIDR)]
+PortOrName = Annotated[
+    Port | str,
+    AfterValidator(_check_port),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 1, "maximum": _LAST_PORT},
+                {"type": "string", "pattern": f"^({_PORT_NAME})$"},
+            ]
+        }
+    ),
+]
 
 
 class LabelSelectorRequirement(Spec):
@@ -125,7 +135,7 @@ class NetworkPolicyPeer(Spec):
 class NetworkPolicyPort(Spec):
     """A port, or a range of them."""
 
-    port: Annotated[Port | str, AfterValidator(_check_port)] | None = Field(
+    port: PortOrName | None = Field(
         None, description="Number or name of the port; without it, every port of the protocol."
     )
     end_port: Port | None = Field(None, description="Last port of a range that begins at `port`.")

@@ -17,13 +17,20 @@ _BINARY = {unit: _SCALES[unit] for unit in ("Ei", "Pi", "Ti", "Gi", "Mi", "Ki", 
 _EXPONENTS = {unit: 18 - 3 * place for place, unit in enumerate(_DECIMAL)}
 _KIBIBYTE = 2**10
 
+_NUMBER = r"([0-9]+(\.[0-9]*)?|\.[0-9]+)"
+_EXPONENT = r"[+-]?[0-9]{1,3}"
 _QUANTITY = re.compile(
-    r"(?P<number>[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+))"
-    r"(?:(?P<unit>[numkMGTPE]|[KMGTPE]i)|[eE](?P<exponent>[+-]?[0-9]{1,3}))?"
+    rf"(?P<number>[+-]?{_NUMBER})"
+    rf"((?P<unit>[numkMGTPE]|[KMGTPE]i)|[eE](?P<exponent>{_EXPONENT}))?"
 )
 _MOST_CHARACTERS = 64
+
+# What `check_cpu` and `check_memory` accept, as far as a regular expression tells.
+_ABOVE_ZERO = rf"(?=.{{1,{_MOST_CHARACTERS}}}$)(?=[+0.]*[1-9])\+?{_NUMBER}"
+CPU = rf"{_ABOVE_ZERO}([numkMGTPE]|[KMGTPE]i|[eE]{_EXPONENT})?"
+MEMORY = rf"{_ABOVE_ZERO}([kMGTPE]|[KMGTPE]i|[eE]{_EXPONENT})?"
 _MOST = 2**63 - 1  # resource.Quantity's bound; it silently caps what is above
-_MEBIBYTE = 2**20
+LEAST_BYTES_WITHOUT_UNIT = 2**20
 _MILLI = Fraction(1, 1000)
 
 
@@ -69,7 +76,7 @@ def check_memory(text: str) -> Fraction:
     number, unit, value = _split(text)
     if value <= 0:
         raise ValueError(f"{text!r} is not above zero; write memory such as 128Mi")
-    if unit in ("n", "u", "m") or (unit == "" and value < _MEBIBYTE):
+    if unit in ("n", "u", "m") or (unit == "" and value < LEAST_BYTES_WITHOUT_UNIT):
         raise ValueError(f"{text} is {_decimal(value)} bytes; write {number.lstrip('+')}Mi")
     if value.denominator != 1:
         raise ValueError(f"{text} is {_decimal(value)} bytes; write a whole number such as 128Mi")

@@ -10,7 +10,7 @@ import yaml
 from specs.problem import WHOLE_FILE, Loc, Problem, key_path
 
 # libyaml, as PyYAML's wheels bring it; the pure-Python parser is the same but ten times slower.
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 # Far above any real team file, far below what hurts.
 _MAX_BYTES = 1024 * 1024
@@ -51,35 +51,43 @@ class Source:
 
     `data` holds mappings as dict, sequences as tuple and scalars as YAML 1.1 reads them; it is None
     when the file is not one YAML document. `problems` says what is wrong with the YAML itself.
+    `text` is what the document was read from: the file's content, unless it is given.
 
     Where values stand is known as long as it is needed: `forget_places` lets go of it, which for a
     thousand files is most of the memory, and a later question parses the file again.
     """
 
-    def __init__(self, file: Path, shown: str, first_key: str = "team") -> None:
+    def __init__(
+        self, file: Path, shown: str, first_key: str = "team", *, text: str | None = None
+    ) -> None:
         self.file = file
         self._first_key = first_key
         self.shown = shown
         self.problems: list[Problem] = []
         self.data: Any = None
-        self._text = ""
         self._root: yaml.Node | None = None
         self._sizes: dict[int, int] = {}
-        text = self._read()
+        if text is None:
+            text = self._read()
+        self.text = text or ""
         if text is not None:
             self._parse(text)
 
     def problem(self, loc: Loc, message: str, *, at_key: bool = False) -> Problem:
         """A problem at the value of `loc`, or its key; where there is none, at the parent."""
-        mark = self._node(loc, at_key=at_key)
-        line, column = (mark.start_mark.line + 1, mark.start_mark.column + 1) if mark else (1, 1)
+        node = self._nearest(loc, at_key=at_key)
+        line, column = (node.start_mark.line + 1, node.start_mark.column + 1) if node else (1, 1)
         return Problem(self.shown, line, column, key_path(loc), message)
 
     def raw(self, loc: Loc) -> str:
         """The scalar at `loc` as it was typed, without quotes."""
-        node = self._node(loc)
-        here = isinstance(node, yaml.ScalarNode) and node is not self._node(loc[:-1])
-        return str(node.value) if here else ""
+        node = self.node(loc)
+        return str(node.value) if isinstance(node, yaml.ScalarNode) else ""
+
+    def node(self, loc: Loc) -> yaml.Node | None:
+        """What is typed at `loc`, None if nothing is; for an alias, what it stands for."""
+        node = self._nearest(loc)
+        return None if loc and node is self._nearest(loc[:-1]) else node
 
     def forget_places(self) -> None:
         """Lets go of where values stand: for a file that nothing is wrong with."""
@@ -125,7 +133,7 @@ class Source:
             if deep := _too_deep(text):
                 self._fail(_TOO_DEEP, *deep)
                 return
-            root = yaml.compose(text, Loader=_Loader)
+            root = yaml.compose(text, Loader=Loader)
         except yaml.MarkedYAMLError as error:
             self._fail_to_parse(error, text)
             return
@@ -144,7 +152,7 @@ class Source:
             return
         if self._size(root, ()) is None:
             return
-        self._text, self._root = text, root
+        self._root = root
         self.data = self._build(root, ())
 
     def _fail_to_parse(self, error: yaml.MarkedYAMLError, text: str) -> None:
@@ -241,9 +249,9 @@ class Source:
         odd = isinstance(value, int) and not _DECIMAL.fullmatch(node.value)
         return float(value) if odd and not isinstance(value, bool) else value
 
-    def _node(self, loc: Loc, *, at_key: bool = False) -> yaml.Node | None:
+    def _nearest(self, loc: Loc, *, at_key: bool = False) -> yaml.Node | None:
         if self._root is None and self.data is not None:
-            self._root = yaml.compose(self._text, Loader=_Loader)
+            self._root = yaml.compose(self.text, Loader=Loader)
         node = self._root
         for depth, part in enumerate(loc):
             if isinstance(node, yaml.MappingNode) and part in (entries := _entries(node)):
@@ -284,7 +292,7 @@ def _too_deep(text: str) -> tuple[int, int] | None:
     if text.count("[") + text.count("{") + 2 * steps <= _MAX_DEPTH:
         return None
     depth = 0
-    for event in yaml.parse(text, Loader=_Loader):
+    for event in yaml.parse(text, Loader=Loader):
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > _MAX_DEPTH:

@@ -40,7 +40,9 @@ Gibibytes = Annotated[
 Days = Annotated[
     int,
     AfterValidator(_check_duration),
-    WithJsonSchema({"type": "integer", "anyOf": [{"const": -1}, {"minimum": 1}]}),
+    WithJsonSchema(
+        {"type": "integer", "anyOf": [{"const": -1}, {"minimum": 1, "maximum": _MOST_DAYS}]}
+    ),
 ]
 
 

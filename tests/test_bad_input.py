@@ -988,6 +988,11 @@ EVERYTHING = "allows everything; name who (`to`) or which `ports`"
             "[{to: [{ipBlock: {cidr: «10.0.0.0/33}}]}]",
             "[0].to[0].ipBlock.cidr: '10.0.0.0/33' is not a CIDR; write one such as 10.200.0.0/16",
         ),
+        "a CIDR with a netmask": (
+            "[{to: [{ipBlock: {cidr: «10.0.0.0/255.0.0.0}}]}]",
+            "[0].to[0].ipBlock.cidr: '10.0.0.0/255.0.0.0' is not a CIDR; "
+            "write one such as 10.200.0.0/16",
+        ),
         "a CIDR with host bits": (
             "[{to: [{ipBlock: {cidr: «10.0.0.1/8}}]}]",
             "[0].to[0].ipBlock.cidr: '10.0.0.1/8' has host bits set; write 10.0.0.0/8",

@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 
 from sandbox import binaries, download, pulumi_cli
-from sandbox.binaries import ETCD, KUBERNETES, KWOK, SERVERS, Published, Release
+from sandbox.binaries import ACTIONLINT, ETCD, KUBERNETES, KWOK, SERVERS, Published, Release
 from sandbox.console import UserError
 
-RELEASES = (KUBERNETES, ETCD, KWOK, pulumi_cli.RELEASE)
+RELEASES = (KUBERNETES, ETCD, KWOK, ACTIONLINT, pulumi_cli.RELEASE)
 OFFICIAL = b"#!/bin/sh\necho official\n"
 
 # `go`, as far as it is used here. It writes down each build: its folder, settings and arguments.
@@ -201,6 +201,7 @@ def _zip(folder: str, name: str) -> bytes:
     ("system", "archive", "content"),
     [
         ("Linux", "tar.gz", _tar("etcd-v3.6.13-linux-amd64", "etcd")),
+        ("Linux", "tar.gz", _tar(".", "etcd")),
         ("Darwin", "zip", _zip("etcd-v3.6.13-darwin-amd64", "etcd")),
     ],
 )

@@ -1,13 +1,16 @@
 """Team files as tests write them: YAML text in which a « stands where a problem must be told."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from textwrap import dedent, indent
 from typing import Any
 
 import pytest
+from jsonschema import Draft7Validator
+from jsonschema.exceptions import best_match
 
-from specs.load import load_team
+from specs.load import TeamFile, load_team
 from specs.settings import PREFIX, Settings
 from specs.stack import read_stack
 from specs.team import Team
@@ -78,8 +81,7 @@ def told(folder: Path, text: str, name: str = "team-alpha", **changes: Any) -> l
     """The lines that `./sre validate` would print for one file that holds `text`."""
     file = folder / f"{name}.yaml"
     file.write_text(text)
-    loaded = load_team(file, f"tenants/{file.name}", settings(**changes))
-    return [str(problem) for problem in loaded.problems]
+    return _problems(load_team(file, f"tenants/{file.name}", settings(**changes)))
 
 
 def accepted(folder: Path, text: str, name: str = "team-alpha", **changes: Any) -> Team:
@@ -87,9 +89,33 @@ def accepted(folder: Path, text: str, name: str = "team-alpha", **changes: Any) 
     file = folder / f"{name}.yaml"
     file.write_text(text)
     loaded = load_team(file, file.name, settings(**changes))
-    assert [str(problem) for problem in loaded.problems] == []
+    assert _problems(loaded) == []
     assert loaded.team
     return loaded.team
+
+
+def _problems(loaded: TeamFile) -> list[str]:
+    """As lines; what has none, editors do not mark either."""
+    problems = [str(problem) for problem in loaded.problems]
+    assert problems or marked(loaded.source.data) == []
+    return problems
+
+
+TEAM_SCHEMA = Draft7Validator(
+    json.loads((ROOT / "schemas" / "team.schema.json").read_text(encoding="utf-8"))
+)
+
+
+def marked(data: Any) -> list[str]:
+    """Paths of what an editor marks in a file, by its JSON Schema."""
+    errors = TEAM_SCHEMA.iter_errors(_listed(data))
+    return sorted({best_match([error]).json_path for error in errors})
+
+
+def _listed(data: Any) -> Any:
+    if isinstance(data, dict):
+        return {key: _listed(value) for key, value in data.items()}
+    return [_listed(value) for value in data] if isinstance(data, tuple) else data
 
 
 def dev_settings() -> Settings:

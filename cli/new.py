@@ -1,0 +1,67 @@
+"""`./sre new team` and `./sre new app`: a team's file, or an entry in it, valid at once."""
+
+import argparse
+import os
+
+from cli import Commands
+from cli.schema import SCHEMA
+from cli.stack import ProblemsError, options, stack_files
+from editing.new import ARCHETYPES, new_app, new_team
+from editing.team_file import RefusedError
+
+
+def add(commands: Commands) -> None:
+    """The command's part of the command line."""
+    parser = commands.add_parser(
+        "new",
+        help="write a team's file, or add an app to it",
+        description="Writes the file of a new team, or adds an app to a team's file, valid at "
+        "once. What stands in the file stays as it is, comments too.",
+        epilog="example: ./sre new app team-alpha shop --archetype web-app",
+    )
+    kinds = parser.add_subparsers(required=True, metavar="KIND")
+    team = kinds.add_parser(
+        "team",
+        parents=[options()],
+        help="write tenants/NAME.yaml",
+        description="Writes tenants/NAME.yaml, valid at once: fill in what it says.",
+        epilog="example: ./sre new team team-gamma",
+    )
+    team.add_argument("name", metavar="NAME", help="the team: lower-case letters, digits and '-'")
+    team.set_defaults(run=_new_team)
+    app = kinds.add_parser(
+        "app",
+        parents=[options()],
+        help="add an app to tenants/TEAM.yaml",
+        description="Adds an app to tenants/TEAM.yaml, valid at once: fill in what it says.",
+        epilog="example: ./sre new app team-alpha shop --archetype web-app",
+    )
+    app.add_argument("team", metavar="TEAM", help="the team whose file it is")
+    app.add_argument("name", metavar="NAME", help="the app: lower-case letters, digits and '-'")
+    app.add_argument("--archetype", choices=ARCHETYPES, required=True, help="what kind it is")
+    app.set_defaults(run=_new_app)
+
+
+def _new_team(arguments: argparse.Namespace) -> int:
+    """Writes the file. Raises ProblemsError; then nothing is written."""
+    stack = stack_files(arguments)
+    schema = os.path.relpath(SCHEMA, stack.folder.path)
+    try:
+        written = new_team(stack.folder, stack.settings, arguments.name, schema)
+    except RefusedError as refused:
+        raise ProblemsError(refused.problems) from None
+    print(f"{written}: written; see what it says, and add an app with ./sre new app.")
+    return 0
+
+
+def _new_app(arguments: argparse.Namespace) -> int:
+    """Adds the app. Raises ProblemsError; then nothing is written."""
+    stack = stack_files(arguments)
+    try:
+        place, image = new_app(
+            stack.folder, stack.settings, arguments.team, arguments.name, arguments.archetype
+        )
+    except RefusedError as refused:
+        raise ProblemsError(refused.problems) from None
+    print(f"{place}: added {arguments.name}; its image is {image}.")
+    return 0

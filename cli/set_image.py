@@ -1,0 +1,42 @@
+"""`./sre set-image`: another image tag for an app, as a release pipeline writes it."""
+
+import argparse
+
+from cli import Commands
+from cli.stack import ProblemsError, options, stack_files
+from editing.image import set_tag
+from editing.team_file import RefusedError
+
+
+def add(commands: Commands) -> None:
+    """The command's part of the command line."""
+    parser = commands.add_parser(
+        "set-image",
+        parents=[options()],
+        help="give an app another image tag",
+        description="Writes another image tag for an app into tenants/TEAM.yaml: one value "
+        "changes, all else stays as it is. What `validate` would refuse is refused, and nothing "
+        "is written then. With the tag that is there already nothing is written either, and the "
+        "exit code is 0.",
+        epilog="example: ./sre set-image team-alpha my-api v1.1.0",
+    )
+    parser.add_argument("team", metavar="TEAM", help="the team whose file it is")
+    parser.add_argument("app", metavar="APP", help="the app's name")
+    parser.add_argument("tag", metavar="TAG", help="the version; never latest, no digest")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Writes the tag. Raises ProblemsError; then nothing is written."""
+    stack = stack_files(arguments)
+    team, app, tag = arguments.team, arguments.app, arguments.tag
+    try:
+        before = set_tag(stack.folder, stack.settings, team, app, tag)
+    except RefusedError as refused:
+        raise ProblemsError(refused.problems) from None
+    shown = f"{stack.folder.shown}/{team}.yaml: {app}"
+    if before is None:
+        print(f"{shown}: is at {tag} already.")
+    else:
+        print(f"{shown}: {before or 'no tag'} is now {tag}.")
+    return 0

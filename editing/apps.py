@@ -1,0 +1,96 @@
+"""Adds an entry to `apps` in a team's file, in the layout that the file has."""
+
+import re
+from collections.abc import Sequence
+
+import yaml
+
+from editing.team_file import RefusedError
+from specs.source import Loader, Source
+
+_STEP = 2  # columns that an entry's lines are indented by as they come here
+_NO_BLOCK = "is not a list of lines that begin with '- '; write it so, or add the app by hand"
+
+
+def with_entry(source: Source, entry: Sequence[str]) -> str:
+    """The file's text with an entry more; its lines come as those of a mapping of its own.
+
+    Raises RefusedError where the file's form leaves no place for it.
+    """
+    text = source.text
+    root, apps = source.node(()), source.node(("apps",))
+    if not isinstance(root, yaml.MappingNode) or root.flow_style:
+        raise RefusedError(source.problem((), "is written in braces; write `key: value` lines"))
+    column = root.start_mark.column
+    if apps is None:
+        lines = ["", f"{' ' * column}apps:", *_indented(entry, column + _STEP)]
+        return _inserted(text, len(text), lines)
+    if isinstance(apps, yaml.SequenceNode) and apps.value and not apps.flow_style:
+        return _inserted(text, _end(text, apps), _as_last(text, apps, entry))
+    start, end = apps.start_mark.index, apps.end_mark.index
+    if text[start:end].replace(" ", "") not in ("", "[]", "~", "null"):
+        raise RefusedError(source.problem(("apps",), _NO_BLOCK))
+    before = text[:start].rstrip(" ")
+    at = _line_end(before + text[end:], len(before))
+    return _inserted(before + text[end:], at, _indented(entry, column + _STEP))
+
+
+def _as_last(text: str, apps: yaml.SequenceNode, entry: Sequence[str]) -> list[str]:
+    """The entry's lines in the columns of the last one, apart from it as that is from others."""
+    last = apps.value[-1]
+    dash, width, step = _dash(text, apps), last.start_mark.column - _dash(text, apps), _STEP
+    for _, value in last.value if isinstance(last, yaml.MappingNode) else ():
+        if isinstance(value, yaml.MappingNode) and not value.flow_style:
+            step = value.value[0][0].start_mark.column - last.start_mark.column
+            break
+    lines = _indented(entry, dash, width, step)
+    above = text[: last.start_mark.index].split("\n")[:-1]
+    while above and above[-1].lstrip().startswith("#"):
+        above.pop()
+    apart = len(apps.value) == 1 or not above[-1].strip()
+    return ["", *lines] if apart else lines
+
+
+def _dash(text: str, apps: yaml.SequenceNode) -> int:
+    """The column of the last entry's '-'; an anchor before the list would hide that of the list."""
+    before = text[: apps.value[-1].start_mark.index]
+    return before.rfind("-") - before.rfind("\n", 0, before.rfind("-")) - 1
+
+
+def _indented(entry: Sequence[str], dash: int, width: int = _STEP, step: int = _STEP) -> list[str]:
+    """With the '-' in column `dash`, the keys `width` columns on and `step` a level."""
+    lines = []
+    for line in entry:
+        level = (len(line) - len(line.lstrip())) // _STEP
+        lines.append(" " * (dash + width + level * step) + line.lstrip())
+    return [" " * dash + "-" + lines[0][dash + 1 :], *lines[1:]]
+
+
+def _end(text: str, apps: yaml.SequenceNode) -> int:
+    """Where the last entry's lines end, with comments that stand further in than its '-'."""
+    # A block's own end mark is where the next token begins, past comments and blank lines.
+    within = range(apps.start_mark.index, apps.end_mark.index)
+    ends = [
+        event.end_mark.index
+        for event in yaml.parse(text, Loader=Loader)
+        if event.start_mark.index in within and event.end_mark.index > event.start_mark.index
+    ]
+    at = _line_end(text, max(ends))
+    further_in = rf"(?:[ \t]*\r?\n)*[ ]{{{_dash(text, apps) + 1},}}#[^\n]*(?:\n|\Z)"
+    while comment := re.compile(further_in).match(text, at):
+        at = comment.end()
+    return at
+
+
+def _line_end(text: str, at: int) -> int:
+    """Where the line that `at` stands in ends; `at` itself if a line begins there."""
+    if text[:at].endswith("\n"):
+        return at
+    newline = text.find("\n", at)
+    return len(text) if newline < 0 else newline + 1
+
+
+def _inserted(text: str, at: int, lines: Sequence[str]) -> str:
+    newline = "\r\n" if "\r\n" in text else "\n"
+    before = text[:at] if text[:at].endswith("\n") else text[:at] + newline
+    return before + "".join(line + newline for line in lines) + text[at:]

@@ -1,0 +1,105 @@
+"""The JSON Schema of a team's file, made from the models: what editors complete and check with.
+
+Draft 7, with keywords beyond it that yaml-language-server knows; most editors run that.
+"""
+
+import json
+from typing import Any, get_args
+
+import yaml
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
+
+from specs.app import AnyApp
+from specs.base import Quantity
+from specs.team import Team
+
+
+def team_schema() -> str:
+    """The schema as its file holds it."""
+    schema = Team.model_json_schema(
+        ref_template="#/definitions/{model}", schema_generator=_Generator
+    )
+    definitions = schema.pop("$defs")
+    document = {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "$comment": "Made from the models by `./sre schema`; edit those, not this file.",
+        **_for_editors({**schema, "definitions": definitions}),
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+class _Generator(GenerateJsonSchema):
+    """As pydantic has it, except where an editor shows or offers the wrong thing then."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        """Never: the key says it."""
+        return False
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        """Defaults of single values only; those of a block stand at its keys."""
+        inner = self.generate_inner(schema["schema"])
+        default = schema.get("default")
+        if isinstance(default, Quantity):
+            return {**inner, "default": str(default)}
+        if default is None or isinstance(default, (BaseModel, tuple)):
+            return inner
+        return {**inner, "default": default}
+
+    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
+        """In one level, so that a value that does not fit is told by what it should be."""
+        inner = self.generate_inner(schema["schema"])
+        if isinstance(inner.get("type"), str):
+            return {**inner, "type": [inner["type"], "null"]}
+        return {"anyOf": [*inner.get("anyOf", [inner]), {"type": "null"}]}
+
+    def dict_schema(self, schema: core_schema.DictSchema) -> JsonSchemaValue:
+        """Keys have a pattern, and no other is a key."""
+        return {**super().dict_schema(schema), "additionalProperties": False}
+
+    def tagged_union_schema(self, schema: core_schema.TaggedUnionSchema) -> JsonSchemaValue:
+        """A `then` for each archetype: where none fits, only the archetype is told to be wrong."""
+        tag = str(schema["discriminator"])
+        refs = {name: self.generate_inner(choice) for name, choice in schema["choices"].items()}
+        branches = [
+            {"if": {"properties": {tag: {"const": name}}, "required": [tag]}, "then": ref}
+            for name, ref in refs.items()
+        ]
+        kinds = {
+            "description": "What kind of app it is.",
+            "enum": list(refs),
+            "enumDescriptions": [each.__doc__ for each in get_args(get_args(AnyApp)[0])],
+        }
+        return {
+            "type": "object",
+            "properties": {tag: kinds},
+            "required": [tag],
+            "allOf": branches,
+        }
+
+
+# Keywords whose value holds a schema for each name, and those whose value is a list of schemas.
+_NAMED = ("properties", "patternProperties", "definitions")
+_LISTED = ("anyOf", "allOf")
+
+
+def _for_editors(schema: dict[str, Any]) -> dict[str, Any]:
+    """Hover text with its code as code, examples as values, and words for a pattern."""
+    found: dict[str, Any] = {}
+    for key, value in schema.items():
+        if key in _NAMED:
+            found[key] = {name: _for_editors(each) for name, each in value.items()}
+        elif key in _LISTED:
+            found[key] = [_for_editors(each) for each in value]
+        elif key != "title":
+            found[key] = _for_editors(value) if isinstance(value, dict) else value
+    if "`" in found.get("description", ""):
+        found["markdownDescription"] = found["description"]
+    examples = found.get("examples", [found["default"]] if "default" in found else [])
+    for each in (found, *found.get("anyOf", ())):
+        if "pattern" in each and examples:
+            each["patternErrorMessage"] = f"Does not fit here; write one such as {examples[0]}"
+    if "examples" in found:
+        found["examples"] = [yaml.safe_load(each) for each in examples]
+    return found

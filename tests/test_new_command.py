@@ -1,0 +1,403 @@
+"""`./sre new team` and `./sre new app`: valid at once, and nothing else in the file changes."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from cli.__main__ import main
+from tests.written import IMAGE, app, entry, team
+
+ARCHETYPES = ("web-app", "worker", "cronjob")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the team files, where one stands."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def new(*arguments: str) -> int:
+    kind, *rest = arguments
+    return main(["new", kind, "--tenants", ".", *rest])
+
+
+def new_app(name: str = "shop", archetype: str = "web-app") -> int:
+    return new("app", "team-alpha", name, "--archetype", archetype)
+
+
+def valid() -> bool:
+    return main(["validate", "--tenants", "."]) == 0
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[str]:
+    """What is said of something that is not written."""
+    before = {file: file.read_bytes() for file in Path().iterdir()}
+    assert new(*arguments) == 1
+    assert {file: file.read_bytes() for file in Path().iterdir()} == before
+    return capsys.readouterr().err.splitlines()
+
+
+# A new team
+
+
+def test_a_new_team_s_file_is_valid_and_says_what_to_fill_in(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert new("team", "team-gamma") == 0
+    assert capsys.readouterr().out == (
+        "./team-gamma.yaml: written; see what it says, and add an app with ./sre new app.\n"
+    )
+    assert valid()
+    text = (folder / "team-gamma.yaml").read_text()
+    assert yaml.safe_load(text) == {
+        "team": "team-gamma",
+        "access": {"developers": ["team-gamma-developers"], "viewers": ["team-gamma-viewers"]},
+        "quota": {
+            "requests": {"cpu": "4", "memory": "8Gi"},
+            "limits": {"cpu": "8", "memory": "16Gi"},
+        },
+        "apps": [],
+    }
+    assert "docs/reference.md" in text
+
+
+def test_its_first_line_leads_editors_to_the_schema(folder: Path) -> None:
+    assert main(["new", "team", "team-gamma", "--tenants", str(folder / ".")]) == 0
+    head, _, path = (folder / "team-gamma.yaml").read_text().splitlines()[0].partition("$schema=")
+    assert head == "# yaml-language-server: "
+    assert (folder / path).resolve().name == "team.schema.json"
+    assert (folder / path).is_file()
+
+
+@pytest.mark.parametrize("name", ["123", "1e3", "null", "true", "no", "y", "0x1f", "a" * 63])
+def test_a_name_that_yaml_reads_as_something_else_is_text(name: str) -> None:
+    assert new("team", name) == 0
+    assert new("app", name, name[:50], "--archetype", "cronjob") == 0
+    assert valid()
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("team-alpha", "./team-alpha.yaml:1:1: (file): is there already; choose another name"),
+        ("team-beta", "./team-beta.yml:1:1: (file): is there already; choose another name"),
+        ("kube-x", "./kube-x.yaml:3:7: team: 'kube-x' is a namespace of the platform; choose"),
+        ("istio-system", "./istio-system.yaml:3:7: team: 'istio-system' is a namespace of the"),
+        ("base-images", "./base-images.yaml:3:7: team: 'base-images' is a shared registry"),
+        ("Team", "./Team.yaml:1:1: team: 'Team' holds 'T'; use lower-case letters, digits and"),
+        ("../x", "./../x.yaml:1:1: team: '../x' holds '.'; use lower-case letters, digits and"),
+        ("x: y", "./x: y.yaml:1:1: team: 'x: y' holds ':'; use lower-case letters, digits and"),
+        ("x\ny: z", r"./x\ny: z.yaml:1:1: team: 'x\ny: z' holds '\n'; use lower-case letters"),
+        ("-x", "./-x.yaml:1:1: team: '-x' starts with '-'; start and end with a letter or"),
+        ("", "./.yaml:1:1: team: the name is empty; write 1 to 63 characters"),
+        ("a" * 64, f"./{'a' * 64}.yaml:1:1: team: '{'a' * 40}'... has 64 characters; use 63"),
+    ],
+)
+def test_a_name_that_is_taken_reserved_or_none_is_refused(
+    folder: Path, capsys: pytest.CaptureFixture[str], name: str, said: str
+) -> None:
+    (folder / "team-alpha.yaml").write_text(team(""))
+    (folder / "team-beta.yml").write_text("")
+    lines = refused(capsys, "team", "--", name)
+    assert len(lines) == 1
+    assert lines[0].startswith(said)
+
+
+def test_a_folder_that_is_not_there_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    for kind in (["team", "x"], ["app", "x", "y", "--archetype", "worker"]):
+        assert main(["new", *kind, "--tenants", "nowhere"]) == 1
+        assert capsys.readouterr().err == (
+            "nowhere:1:1: (file): there is no such folder; check the path\n"
+        )
+    assert not Path("nowhere").exists()
+
+
+# A new app: what stands in the file, and where (») the new entry goes.
+
+BEFORE = entry(name="one")
+WORKER = BEFORE.replace("web-app", "worker")
+NEW = """\
+  - archetype: web-app
+    app:
+      name: shop
+      image:
+        repository: harbor.sre.internal/team-alpha/shop
+        tag: "v0.1.0" # a release writes it: ./sre set-image
+      port: 8080 # answers /healthz and /readyz too; see `probes` if not
+    # ingress: {enabled: true, host: HOST} # to be reached from outside the cluster
+"""
+
+
+def columns(text: str, by: int) -> str:
+    """The lines indented by more columns, or by fewer."""
+    lines = text.splitlines(keepends=True)
+    return "".join(line[-by:] if by < 0 else " " * by + line for line in lines)
+
+
+WIDE = """\
+apps:
+    -   archetype: web-app
+        app:
+            name: one
+            image:
+                repository: harbor.sre.internal/team-alpha/one
+                tag: v1
+"""
+WIDE_NEW = """\
+    -   archetype: web-app
+        app:
+            name: shop
+            image:
+                repository: harbor.sre.internal/team-alpha/shop
+                tag: "v0.1.0" # a release writes it: ./sre set-image
+            port: 8080 # answers /healthz and /readyz too; see `probes` if not
+        # ingress: {enabled: true, host: HOST} # to be reached from outside the cluster
+"""
+PLACES = {
+    "no key": ("team: team-alpha\n", "\napps:\n" + NEW),
+    "no key and comments": ("# a\nteam: team-alpha\n# b\n", "\napps:\n" + NEW),
+    "an empty list": ("team: team-alpha\napps: []\n", NEW),
+    "an empty list and a comment": ("team: team-alpha\napps:  [ ] # none yet\n# end\n", NEW),
+    "an empty list and keys": ("apps: []\nteam: team-alpha\n", NEW),
+    "an empty key": ("team: team-alpha\napps:\n", NEW),
+    "an empty key and a comment": ("team: team-alpha\napps: # none\nquota: {}\n", NEW),
+    "a null": ("team: team-alpha\napps: null\n", NEW),
+    "one entry": (team("apps:\n") + BEFORE + "»", "\n" + NEW),
+    "two entries, apart": (team("apps:\n") + BEFORE + "\n" + entry(name="two") + "»", "\n" + NEW),
+    "two entries, close": (team("apps:\n") + BEFORE + entry(name="two") + "»", NEW),
+    "two entries, apart by a comment": (
+        team("apps:\n") + BEFORE + "\n  # second\n" + entry(name="two") + "»",
+        "\n" + NEW,
+    ),
+    "keys after": (team("apps:\n") + BEFORE + "»\nquota: {}\n", "\n" + NEW),
+    "keys close after": (team("apps:\n") + BEFORE + "»quota: {}\n", "\n" + NEW),
+    "comments after": (
+        team("apps:\n") + BEFORE + "    # ingress: {}\n      # deep\n»  # of the list\n# end\n",
+        "\n" + NEW,
+    ),
+    "a comment of the entry below a gap": (
+        team("apps:\n") + BEFORE + "\n    # alerts: []\n»\n# quota\nquota: {}\n",
+        "\n" + NEW,
+    ),
+    "a comment on the last line": (
+        team("apps:\n") + BEFORE + "    alerts: [] # none\n»# end\n",
+        "\n" + NEW,
+    ),
+    "a list in brackets last": (
+        team("apps:\n") + WORKER + "    alerts: [\n    ]\n»# end\n",
+        "\n" + NEW,
+    ),
+    "an empty value last": (
+        team("apps:\n") + WORKER.replace("app:", "app: &a") + "      team:\n»# end\n",
+        "\n" + NEW,
+    ),
+    "text over lines last": (
+        team("apps:\n")
+        + WORKER
+        + "    alerts:\n      - name: A\n        expr: up\n        summary: |\n          a\n\n"
+        + "          # b\n»quota: {}\n",
+        "\n" + NEW,
+    ),
+    "no columns": (team("apps:\n") + columns(BEFORE, -2) + "»quota: {}\n", "\n" + columns(NEW, -2)),
+    "wide columns": (team(WIDE) + "»", "\n" + WIDE_NEW),
+    "all further in": (
+        columns(team("apps:\n") + BEFORE, 2) + "»",
+        "\n" + columns(NEW, 2),
+    ),
+    "an anchor before the list": (team("apps: &all\n") + BEFORE + "»", "\n" + NEW),
+    "a list in columns of its own": (
+        team("") + "apps:\n      -\n        archetype: worker\n        app: {name: one, image: "
+        f"{IMAGE}}}\n»",
+        "\n" + columns(NEW, 4),
+    ),
+    "entries in braces": (
+        team("apps:\n  - {archetype: worker, app: {name: one, image: {tag: v1,\n")
+        + "       repository: harbor.sre.internal/team-alpha/one}}}\n»\n",
+        "\n" + NEW,
+    ),
+    "another alphabet": (team("apps:\n") + BEFORE + "    # 😀 é\n»# é\n", "\n" + NEW),
+}
+
+
+def expected(text: str, added: str) -> str:
+    """The file as it should be."""
+    if "»" in text:
+        return text.replace("»", added)
+    head, key, tail = text.partition("apps:")
+    if not key:
+        return text + added
+    line, _, rest = tail.partition("\n")
+    comment = "#" + line.partition("#")[2] if "#" in line else ""
+    return f"{head}apps:{f' {comment}' if comment else ''}\n{added}{rest}"
+
+
+@pytest.mark.parametrize(("text", "added"), PLACES.values(), ids=PLACES)
+@pytest.mark.parametrize("newline", ["\n", "\r\n"], ids=["LF", "CRLF"])
+def test_an_app_is_added_in_the_layout_of_the_file(
+    folder: Path, text: str, added: str, newline: str
+) -> None:
+    file = folder / "team-alpha.yaml"
+    file.write_text(text.replace("»", ""), encoding="utf-8", newline=newline)
+    assert new_app() == 0
+    with file.open(encoding="utf-8", newline="") as written:
+        assert written.read() == expected(text, added).replace("\n", newline)
+    assert valid()
+
+
+def test_a_last_line_without_an_end_gets_one(folder: Path) -> None:
+    file = folder / "team-alpha.yaml"
+    for text in (team("apps: []"), app().rstrip(), "team: team-alpha", app() + "  # end"):
+        file.write_text(text)
+        assert new_app() == 0
+        assert valid()
+        assert file.read_text().endswith("the cluster\n") or file.read_text().endswith("# end")
+
+
+def test_a_byte_order_mark_stays(folder: Path) -> None:
+    file = folder / "team-alpha.yaml"
+    file.write_text(app(), encoding="utf-8-sig")
+    assert new_app() == 0
+    assert file.read_text(encoding="utf-8") == f"\ufeff{app()}\n{NEW}"
+
+
+@pytest.mark.parametrize("archetype", ARCHETYPES)
+def test_each_archetype_is_valid_at_once(
+    folder: Path, archetype: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "team-alpha.yaml").write_text(app())
+    assert new_app(archetype=archetype) == 0
+    assert capsys.readouterr().out == (
+        "./team-alpha.yaml:8: added shop; its image is "
+        "harbor.sre.internal/team-alpha/shop:v0.1.0.\n"
+    )
+    assert valid()
+    apps = yaml.safe_load((folder / "team-alpha.yaml").read_text())["apps"]
+    assert apps[1]["archetype"] == archetype
+    assert apps[1].get("schedule", {}).get("cron") == (
+        "0 2 * * *" if archetype == "cronjob" else None
+    )
+
+
+def test_an_app_can_be_added_to_what_was_just_made() -> None:
+    assert new("team", "team-alpha") == 0
+    for archetype in ARCHETYPES:
+        assert new_app(f"a-{archetype}", archetype) == 0
+        assert new_app(f"b-{archetype}", archetype) == 0
+    assert valid()
+    assert main(["set-image", "team-alpha", "b-worker", "v2", "--tenants", "."]) == 0
+    assert valid()
+
+
+AT_APPS = "./team-alpha.yaml:2:1: apps[1].app.name"
+
+
+@pytest.mark.parametrize(
+    ("name", "archetype", "said"),
+    [
+        ("my-api", "worker", f"{AT_APPS}: 'my-api' is the name of another app of this team;"),
+        ("default", "worker", f"{AT_APPS}: its ServiceAccount 'default' is made by"),
+        ("allow-dns", "web-app", f"{AT_APPS}: its NetworkPolicy 'allow-dns' is made by"),
+        ("9lives", "web-app", f"{AT_APPS}: '9lives' begins with a digit, which its Service cannot"),
+        ("a" * 53, "cronjob", f"{AT_APPS}: has 53 characters, a cronjob's name at most 52;"),
+        ("a" * 60, "worker", f"{AT_APPS}: has 60 characters, its Service <name>-metrics leaves"),
+    ],
+)
+def test_a_name_that_validate_refuses_is_told_at_the_key(
+    folder: Path, capsys: pytest.CaptureFixture[str], name: str, archetype: str, said: str
+) -> None:
+    (folder / "team-alpha.yaml").write_text(app())
+    lines = refused(capsys, "app", "team-alpha", name, "--archetype", archetype)
+    assert len(lines) == 1
+    assert lines[0].startswith(said)
+
+
+@pytest.mark.parametrize(
+    "name", ["", "Shop", "a b", "a: b", "a\n  b: c", '"a"', "#a", "a#", "../a", "*a", "{a}", "é"]
+)
+def test_a_name_that_is_none_is_refused(
+    folder: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    (folder / "team-alpha.yaml").write_text(app())
+    lines = refused(capsys, "app", "team-alpha", name, "--archetype", "worker")
+    assert len(lines) == 1
+    assert lines[0].startswith("./team-alpha.yaml:3:3: apps[1].app.name: ")
+
+
+NO_BLOCK = "is not a list of lines that begin with '- '; write it so, or add the app by hand"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (app() + "qota: {}\n", ["7:1: qota: is an unknown key; did you mean 'quota'?"]),
+        (
+            app("prot: 1") + "x: 1\n",
+            [
+                "7:7: apps[0].app.prot: is an unknown key; did you mean 'port'?",
+                "8:1: x: is an unknown key; known here: team, lifecycle, access, quota, "
+                "limitRange, registry, apps",
+            ],
+        ),
+        (
+            team("apps: [{archetype: worker, app: {name: a, image: IMAGE}}]").replace(
+                "IMAGE", IMAGE
+            ),
+            [f"2:7: apps: {NO_BLOCK}"],
+        ),
+        ("{team: team-alpha}\n", ["1:1: (file): is written in braces; write `key: value` lines"]),
+        (team("apps: 5"), [f"2:7: apps: {NO_BLOCK}"]),
+        ("team: [\n", ["1:1: (file): a bracket or brace is not closed, or lacks a ','; mend it"]),
+        ("", ["1:1: (file): is empty; write at least the key `team`"]),
+    ],
+)
+def test_a_file_that_an_app_cannot_be_added_to_stays_as_it_is(
+    folder: Path, capsys: pytest.CaptureFixture[str], text: str, said: list[str]
+) -> None:
+    (folder / "team-alpha.yaml").write_text(text)
+    assert refused(capsys, "app", "team-alpha", "shop", "--archetype", "worker") == [
+        f"./team-alpha.yaml:{each}" for each in said
+    ]
+
+
+def test_a_file_with_an_end_mark_stays_as_it_is(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "team-alpha.yaml").write_text("team: team-alpha\n...\n")
+    assert refused(capsys, "app", "team-alpha", "shop", "--archetype", "worker") == [
+        "./team-alpha.yaml:1:1: apps: is written in a form that nothing can be added to; "
+        "add the app by hand"
+    ]
+
+
+def test_an_unknown_team_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "team-alpha.yaml").write_text(app())
+    assert refused(capsys, "app", "team-alpa", "shop", "--archetype", "worker") == [
+        "./team-alpa.yaml:1:1: (file): there is no such file; did you mean team-alpha?"
+    ]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["team"],
+        ["app", "team-alpha", "shop"],
+        ["app", "team-alpha", "shop", "--archetype", "x"],
+        ["team", "x", "--stack", "nowhere"],
+    ],
+)
+def test_a_wrong_command_line_ends_with_2(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["new", *arguments])
+    assert end.value.code == 2
+    assert list(Path().iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", [[], ["team"], ["app"]])
+def test_help_shows_an_example(kind: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["new", *kind, "--help"])
+    assert end.value.code == 0
+    assert "example: ./sre new " in capsys.readouterr().out
