@@ -1,0 +1,77 @@
+"""`./sre import`: teams' files of the manifests that Flux applied."""
+
+import argparse
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from cli import Commands
+from cli.stack import ROOT, ProblemsError, options, stack_files
+from editing.write import replace
+from specs.fleet import SUFFIX, TeamsFolder
+from specs.problem import WHOLE_FILE, Problem
+
+
+def add(commands: Commands) -> None:
+    """The command's part of the command line."""
+    parser = commands.add_parser(
+        "import",
+        parents=[options()],
+        help="make teams' files of the manifests that Flux applied",
+        description="Reads HelmReleases with their values, and tenants' manifests, and writes a "
+        "file for each team. Nothing is written if anything in them would get lost: each such "
+        "thing is a line on stderr, FILE:LINE:COLUMN: KEY PATH: what it is; what to do.",
+        epilog="example: ./sre import apps/tenants/team-alpha",
+    )
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="folders or files of manifests")
+    parser.add_argument(
+        "--partial",
+        action="store_true",
+        help="write what can be carried, and tell what was left out",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Imports the paths that the command line names. Raises ProblemsError."""
+    from migration.importing import import_tree  # with the SDKs, which take a second to load
+
+    stack = stack_files(arguments)
+    try:
+        found = import_tree(ROOT, stack.name, stack.settings, stack.folder, arguments.paths)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 1
+    for line in (*found.notes, *found.lost, *found.refused):
+        print(line, file=sys.stderr)
+    if found.refused:
+        return 1
+    if found.lost and not arguments.partial:
+        count = len(found.lost)
+        things, it = ("1 thing", "it") if count == 1 else (f"{count} things", "them")
+        print(
+            f"Nothing is written: {things} above would get lost; --partial leaves {it} out.",
+            file=sys.stderr,
+        )
+        return 1
+    _write(stack.folder, found.texts)
+    for team in found.texts:
+        print(f"{stack.folder.shown}/{team}{SUFFIX} written.")
+    return 0
+
+
+def _write(folder: TeamsFolder, texts: Mapping[str, str]) -> None:
+    """Writes all files, or none. Raises ProblemsError."""
+    written: list[Path] = []
+    for team, text in texts.items():
+        file = folder.path / f"{team}{SUFFIX}"
+        try:
+            replace(file, text)
+        except OSError as error:
+            for each in written:
+                each.unlink()
+            message = f"cannot be written: {error.strerror}; name another folder (--tenants)"
+            raise ProblemsError(
+                [Problem(folder.shown_as(file), 1, 1, WHOLE_FILE, message)]
+            ) from None
+        written.append(file)

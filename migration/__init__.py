@@ -1,0 +1,1 @@
+"""Makes teams' files of the manifests that Flux applied (`./sre import`)."""

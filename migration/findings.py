@@ -1,0 +1,46 @@
+"""What an import has to tell: what it cannot carry, and what is good to know."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from specs.problem import Loc, Problem
+
+# Flux fills `${NAME}` in where a Kustomization of it has postBuild.
+_SUBSTITUTION = re.compile(r"\$\{[A-Za-z_]")
+
+
+@dataclass
+class Findings:
+    """`lost` is what the teams' files would not say; `notes` tell of what they say otherwise."""
+
+    lost: list[Problem] = field(default_factory=list)
+    notes: list[Problem] = field(default_factory=list)
+
+    def note(self, problem: Problem) -> None:
+        """Adds a note, which is marked as one."""
+        self.notes.append(replace(problem, message=f"note: {problem.message}"))
+
+
+SUBSTITUTED = (
+    "Flux fills in ${...} where postBuild is used; write the value that runs (in a shell command, "
+    "$NAME without braces)"
+)
+
+
+def is_substituted(data: Any) -> bool:
+    """Whether a scalar is a text that Flux may fill something in."""
+    return isinstance(data, str) and _SUBSTITUTION.search(data) is not None
+
+
+def texts(data: Any, at: Loc = ()) -> Iterator[tuple[Loc, Any]]:
+    """Every scalar of plain data, and where it stands."""
+    if isinstance(data, dict):
+        for key, value in data.items():
+            yield from texts(value, (*at, key))
+    elif isinstance(data, tuple):
+        for index, value in enumerate(data):
+            yield from texts(value, (*at, index))
+    else:
+        yield at, data

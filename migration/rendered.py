@@ -1,0 +1,79 @@
+"""Holds the objects of a tree against those that the program makes of the imported files."""
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from migration.access import ROLES
+from migration.amounts import MADE
+from migration.compare import POLICY_HINT, differences, metadata_differences, same_policy
+from migration.documents import Manifest, note_other_name
+from migration.findings import Findings
+from sandbox.recording import record_stack
+from specs.fleet import SUFFIX
+from specs.settings import PREFIX
+
+# By kind and name.
+Objects = Mapping[tuple[str, str], Mapping[str, Any]]
+
+_STORE = "store its values in OpenBao and name it by secretRef"
+_HINTS = {
+    "Secret": _STORE,
+    "SealedSecret": _STORE,
+    "NetworkPolicy": POLICY_HINT,
+}
+_OTHERWISE = "make it by other means"
+
+
+def made_objects(root: Path, stack: str, texts: Mapping[str, str]) -> dict[str, Objects]:
+    """The Kubernetes objects that the program makes for each team, of the texts of their files."""
+    changes = {"teams": sorted(texts), "platform": False, "manage": {"kubernetes": True}}
+    with tempfile.TemporaryDirectory() as folder:
+        for team, text in texts.items():
+            (Path(folder) / f"{team}{SUFFIX}").write_text(text, encoding="utf-8")
+        changed = {f"{PREFIX}{key}": value for key, value in changes.items()}
+        recording = record_stack(root, stack, Path(folder), changed)
+    found: dict[str, dict[tuple[str, str], Mapping[str, Any]]] = {team: {} for team in texts}
+    for made in recording.registrations:
+        if made.package == "kubernetes" and "metadata" in made.inputs:
+            metadata = made.inputs["metadata"]
+            team = metadata.get("namespace", metadata["name"])
+            if team in found:
+                found[team][made.inputs["kind"], metadata["name"]] = made.inputs
+    return dict(found)
+
+
+def hold_against(team: str, manifests: list[Manifest], made: Objects, findings: Findings) -> None:
+    """What the team's objects say and the made ones do not."""
+    for manifest in manifests:
+        findings.lost += (
+            manifest.problem(loc, message, at_key=loc[:1] == ("metadata",))
+            for loc, message in _held(team, manifest, made, findings)
+        )
+
+
+def _held(
+    team: str, manifest: Manifest, made: Objects, findings: Findings
+) -> Iterator[tuple[Any, str]]:
+    counterpart = made.get((manifest.kind, _made_name(team, manifest)))
+    if counterpart is None:
+        if manifest.kind == "RoleBinding":
+            return  # told where access is read
+        for (kind, name), other in made.items():
+            if kind == manifest.kind == "NetworkPolicy" and same_policy(manifest.data, other):
+                note_other_name(manifest, name, findings)
+                return
+        hint = _HINTS.get(manifest.kind, _OTHERWISE)
+        yield ("kind",), f"{manifest.title} is nothing that the program makes; {hint}"
+    elif manifest.kind in (*MADE, "RoleBinding"):
+        yield from metadata_differences(manifest, counterpart)
+    else:
+        yield from differences(manifest, counterpart)
+
+
+def _made_name(team: str, manifest: Manifest) -> str:
+    """The name under which the program makes what the object is."""
+    if manifest.kind == "RoleBinding":
+        return f"{team}-{ROLES.get(str(manifest.get('roleRef', 'name')))}"
+    return MADE[manifest.kind].format(team) if manifest.kind in MADE else manifest.name

@@ -1,0 +1,147 @@
+"""Which team each object belongs to, and what becomes of Flux' own objects."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from migration import release as helm
+from migration.documents import Manifest
+from migration.findings import SUBSTITUTED, Findings, is_substituted, texts
+from migration.release import FLUX_NAMESPACE, is_release
+from migration.tree import Tree
+from specs.names import check_dns_label
+from specs.problem import Finding, Loc
+
+_TOOLKIT = "toolkit.fluxcd.io"
+_SOURCES = f"source.{_TOOLKIT}"
+
+# Of Flux' own Kustomization: what it applies, when, how often, and who does.
+_FLUX = {
+    "path", "sourceRef", "interval", "retryInterval", "timeout", "prune", "wait", "force",
+    "dependsOn", "healthChecks", "healthCheckExprs", "serviceAccountName", "decryption",
+    "deletionPolicy",
+}  # fmt: skip
+
+_TELL_A_TEAM = ("ResourceQuota", "LimitRange", "RoleBinding", "NetworkPolicy")
+
+
+@dataclass
+class TeamObjects:
+    """A team's objects: releases by Helm, all others as they are."""
+
+    releases: list[tuple[Manifest, str | None]] = field(default_factory=list)
+    others: list[Manifest] = field(default_factory=list)
+
+    @property
+    def home(self) -> Manifest:
+        """The object that tells the team's name: its Namespace, or the first there is."""
+        namespaces = [each for each in self.others if each.kind == "Namespace"]
+        return [*namespaces, *(release for release, _ in self.releases), *self.others][0]
+
+
+def sort_objects(tree: Tree, findings: Findings) -> dict[str, TeamObjects]:
+    """The teams by name."""
+    teams: dict[str, TeamObjects] = {}
+    homeless: list[tuple[Manifest, str | None]] = []
+    for manifest in tree.objects:
+        if manifest.kind == "ConfigMap" and not manifest.group:
+            continue
+        _look_for_substitutions(manifest, findings)
+        if is_release(manifest):
+            namespace = _namespace(tree, manifest)
+            if team := helm.team_of(manifest, namespace):
+                teams.setdefault(team, TeamObjects()).releases.append((manifest, namespace))
+            else:
+                homeless.append((manifest, None))
+        elif manifest.group.endswith(_TOOLKIT):
+            found = _flux_object(manifest)
+            findings.lost += (
+                manifest.problem(loc, said, at_key=loc != ("kind",)) for loc, said in found
+            )
+        elif manifest.kind == "Namespace" and not manifest.group:
+            teams.setdefault(manifest.name, TeamObjects()).others.append(manifest)
+        else:
+            homeless.append((manifest, _namespace(tree, manifest)))
+    if not teams:
+        tell = [home for each, home in homeless if home and each.kind in _TELL_A_TEAM]
+        teams = {home: TeamObjects() for home in sorted(tell)}
+    for manifest, home in homeless:
+        if home in teams:
+            teams[home].others.append(manifest)
+        else:
+            where = f"is in namespace '{home}'" if home else "names no namespace"
+            message = f"{manifest.title} {where}, of which no team is here; import it with its team"
+            findings.lost.append(manifest.problem(("kind",), message))
+    return {name: teams[name] for name in sorted(teams) if _is_named(teams[name], name, findings)}
+
+
+def _is_named(team: TeamObjects, name: str, findings: Findings) -> bool:
+    """Whether a team can have the name, which is a file's name too."""
+    try:
+        check_dns_label(name)
+    except ValueError as error:
+        loc = ("metadata", "name" if team.home.kind == "Namespace" else "namespace")
+        findings.lost.append(team.home.problem(loc, str(error)))
+        return False
+    return True
+
+
+def charts_by_reference(tree: Tree) -> dict[str, str]:
+    """The chart behind each object that a release's `chartRef` may name."""
+    charts = {}
+    for manifest in tree.objects:
+        if manifest.group == _SOURCES and manifest.kind == "OCIRepository":
+            charts[manifest.name] = str(manifest.get("spec", "url")).rpartition("/")[2]
+        elif manifest.group == _SOURCES and manifest.kind == "HelmChart":
+            charts[manifest.name] = str(manifest.get("spec", "chart")).rpartition("/")[2]
+    return charts
+
+
+def _namespace(tree: Tree, manifest: Manifest) -> str | None:
+    """Where an object goes; one that does not say goes where its neighbours go."""
+    if namespace := tree.namespace(manifest):
+        return namespace
+    for folder in manifest.source.file.resolve().parents:
+        found = {
+            each.name if each.kind == "Namespace" else tree.namespace(each)
+            for each in tree.objects
+            if folder in each.source.file.resolve().parents
+        } - {None, FLUX_NAMESPACE}
+        if found:
+            return found.pop() if len(found) == 1 else None
+    return _tenants_folder(manifest.source.file.resolve())
+
+
+def _tenants_folder(file: Path) -> str | None:
+    """The guide's layout: apps/tenants/<team>/."""
+    parts = file.parent.parts
+    if "tenants" in parts[:-1]:
+        return parts[parts.index("tenants") + 1]
+    return None
+
+
+def _flux_object(manifest: Manifest) -> Iterator[Finding]:
+    if manifest.group == _SOURCES:
+        return
+    if manifest.group != f"kustomize.{_TOOLKIT}":
+        message = (
+            f"{manifest.title} acts on what Flux applies, which nothing does any more; see to it "
+            "by other means"
+        )
+        yield ("kind",), message
+        return
+    for key, value in manifest.mapping("spec").items():
+        loc: Loc = ("spec", key)
+        if key == "suspend":
+            if value:
+                yield loc, "Flux does not apply what it names; resume it, or leave it out"
+        elif key not in _FLUX and value not in (None, (), {}, ""):
+            yield loc, "changes what is applied; write into the objects what it makes of them"
+
+
+def _look_for_substitutions(manifest: Manifest, findings: Findings) -> None:
+    if manifest.kind == "Secret" or not manifest.substituted:
+        return
+    for loc, data in texts(dict(manifest.data)):
+        if is_substituted(data):
+            findings.lost.append(manifest.problem(loc, SUBSTITUTED))

@@ -1,0 +1,51 @@
+"""What a team's file says beside its apps, as the tenant's manifests tell it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from migration.access import read_access
+from migration.amounts import read_limit_range, read_quota
+from migration.documents import Manifest
+from migration.findings import Findings
+from migration.value import Value
+from specs.problem import Loc
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """A team; `home` is the object that tells its name, `keys` are Values in dicts."""
+
+    team: str
+    home: Manifest
+    keys: dict[str, dict[str, Any]]
+
+    def leave_out(self, loc: Loc) -> bool:
+        """Takes the value at `loc` of the team's file out; False if none of these keys has it."""
+        if len(loc) < 2:
+            return False
+        holder: Any = self.keys
+        try:
+            for step in loc[:-1]:
+                holder = holder[step]
+                holder = holder.data if isinstance(holder, Value) else holder
+            del holder[loc[-1]]
+        except (LookupError, TypeError):
+            return False
+        return True
+
+
+def read_tenant(
+    team: str, home: Manifest, manifests: Sequence[Manifest], findings: Findings
+) -> Tenant:
+    """The team of these objects."""
+
+    def of_kind(kind: str) -> list[Manifest]:
+        return [manifest for manifest in manifests if manifest.kind == kind]
+
+    keys = {
+        "access": read_access(team, of_kind("RoleBinding"), findings),
+        "quota": read_quota(team, of_kind("ResourceQuota"), findings),
+        "limitRange": read_limit_range(team, of_kind("LimitRange"), findings),
+    }
+    return Tenant(team, home, {key: found for key, found in keys.items() if found})

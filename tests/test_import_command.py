@@ -1,0 +1,328 @@
+"""`./sre import` as its users run it: what it writes, and what it refuses to lose."""
+
+import errno
+import shutil
+from pathlib import Path
+from textwrap import indent
+from typing import Any
+
+import pytest
+import yaml
+
+from cli.__main__ import main
+from specs.app import WebApp
+from specs.load import load_team
+from specs.team import Team
+from tests.conftest import Program
+from tests.flux_tree import GUIDE, VALUES, Trees, manifest, release
+from tests.program import TEAMS, Made
+from tests.written import ROOT, dev_settings
+
+
+@pytest.fixture
+def trees(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Trees:
+    monkeypatch.chdir(tmp_path)
+    return Trees(tmp_path, capsys)
+
+
+def shipped(file: Path) -> Team:
+    loaded = load_team(file, file.name, dev_settings())
+    assert loaded.team
+    return loaded.team
+
+
+def test_the_guides_tree_becomes_a_file_with_its_values_as_they_stand(trees: Trees) -> None:
+    run = trees.run_on(str(GUIDE))
+    assert (run.code, run.lost, run.output) == (0, [], "out/team-alpha.yaml written.\n")
+    release_file = (GUIDE / "team-alpha/my-api/helmrelease.yaml").read_text()
+    values = release_file.partition("  values:\n")[2]
+    assert run.files == {
+        "team-alpha.yaml": "# yaml-language-server: $schema=../schemas/team.schema.json\n"
+        f"team: team-alpha\n\napps:\n  - archetype: web-app\n{values}"
+    }
+
+
+def test_the_guides_app_makes_what_it_makes_pasted_into_a_file(
+    trees: Trees, program: Program
+) -> None:
+    trees.run_on(str(GUIDE))
+    values = yaml.safe_load((GUIDE / "team-alpha/my-api/values.yaml").read_text())
+    pasted = {"team": "team-alpha", "apps": [{"archetype": "web-app", **values}]}
+    made = program((trees.tenants / "team-alpha.yaml").read_text())
+    wanted = program(yaml.safe_dump(pasted))
+    assert _in_cluster(made) == _in_cluster(wanted)
+
+
+@pytest.mark.parametrize(
+    "file",
+    [*sorted((ROOT / "tenants").glob("*.yaml")), TEAMS / "team-gamma.yaml"],
+    ids=lambda file: file.stem,
+)
+def test_a_team_that_is_taken_apart_into_manifests_comes_back_the_same(
+    file: Path, trees: Trees, program: Program
+) -> None:
+    """All that the program makes in the cluster for a team, and a release for each app."""
+    data = yaml.safe_load(file.read_text())
+    name = data["team"]
+    settings: dict[str, Any] = {
+        "kubernetes": {"clusterIdentifier": "x", "podSecurity": "restricted"},
+        "harbor": {"sharedProjects": ["base-images"]},
+    }
+    made = program(file.read_text(), **settings)
+    objects = [each.inputs for each in made.resources if each.package == "kubernetes"]
+    files = {"apps/tenant.yaml": yaml.safe_dump_all(each for each in objects if "kind" in each)}
+    for entry in data["apps"]:
+        archetype = entry.pop("archetype")
+        text = yaml.safe_load(release("", chart=f"sre-{archetype}"))
+        text["metadata"] = {"name": entry["app"]["name"], "namespace": name}
+        text["spec"]["values"] = entry
+        files[f"apps/{entry['app']['name']}.yaml"] = yaml.safe_dump(text, sort_keys=False)
+    assert trees.run(files).lost == []
+    found, wanted = trees.team(name), shipped(file)
+    assert {app.name: app for app in found.apps} == {app.name: app for app in wanted.apps}
+    again = program((trees.tenants / file.name).read_text(), **settings)
+    assert _in_cluster(again) == _in_cluster(made)
+
+
+def _in_cluster(made: Made) -> dict[str, Any]:
+    return {str(each): each.inputs for each in made.of_package("kubernetes")}
+
+
+def values_map(name: str, values: str) -> str:
+    """A ConfigMap of team-alpha with a release's values."""
+    return manifest("ConfigMap", f"data:\n  values.yaml: |\n{indent(values, '    ')}", name=name)
+
+
+def test_values_are_merged_in_fluxs_order(trees: Trees) -> None:
+    """Maps merge, lists and scalars are replaced, a null takes away what came before."""
+    low = VALUES + "  port: 1\n  replicas: 4\n  env: [{name: A, value: a}, {name: B, value: b}]\n"
+    high = "app:\n  port: 2\n  env: [{name: C, value: c}]\n"
+    own = "app:\n  image: {tag: v2}\n  writablePaths: null\n"
+    references = (
+        "valuesFrom:\n- {kind: ConfigMap, name: low}\n- {kind: ConfigMap, name: high}\n"
+        "- {kind: ConfigMap, name: one, valuesKey: policy, targetPath: app.image.pullPolicy}\n"
+        "- {kind: ConfigMap, name: gone, optional: true}\n"
+    )
+    run = trees.run(
+        {
+            "apps/a.yaml": release(own, references),
+            "apps/b.yaml": values_map("low", low) + "---\n" + values_map("high", high),
+            "apps/c.yaml": manifest("ConfigMap", "data: {policy: Always}\n", name="one"),
+        }
+    )
+    assert (run.code, run.lost) == (0, [])
+    assert run.notes == [
+        "apps/a.yaml:17:29: spec.valuesFrom[3].name: ConfigMap 'gone' is not here; it is optional"
+    ]
+    (app,) = trees.team().apps
+    assert (app.app.image.tag, app.app.image.pull_policy) == ("v2", "Always")
+    assert isinstance(app, WebApp)
+    assert (app.app.port, app.app.replicas) == (2, 4)
+    assert [(each.name, each.value) for each in app.app.env] == [("C", "c")]
+
+
+def test_a_generated_config_map_gives_its_values_with_their_comments(trees: Trees) -> None:
+    values = "# Of the team.\n" + VALUES.replace('"v1.0.0"', "'2024-01-01' # of today")
+    run = trees.run(
+        {
+            "apps/kustomization.yaml": "namespace: team-alpha\nresources: [app]\n",
+            "apps/app/kustomization.yaml": "resources: [r.yaml]\nconfigMapGenerator:\n"
+            "- {name: vals, files: [values.yaml=my-values.yaml]}\nconfigurations: [refs.yaml]\n",
+            "apps/app/refs.yaml": "nameReference: []\n",
+            "apps/app/my-values.yaml": values,
+            "apps/app/r.yaml": release("", "valuesFrom: [{kind: ConfigMap, name: vals}]\n").replace(
+                "  namespace: team-alpha\n", ""
+            ),
+        }
+    )
+    assert (run.code, run.lost, run.notes) == (0, [], [])
+    assert run.files["team-alpha.yaml"].endswith(
+        "  - archetype: web-app\n" + indent(values, "    ")
+    )
+
+
+def test_a_values_file_beside_a_release_without_values_is_taken(trees: Trees) -> None:
+    run = trees.run({"apps/a.yaml": release(""), "apps/values.yaml": VALUES})
+    assert (run.code, run.lost) == (0, [])
+    assert run.notes == [
+        "apps/a.yaml:7:3: spec: has no values; they are taken from apps/values.yaml"
+    ]
+    assert [app.name for app in trees.team().apps] == ["my-api"]
+
+
+def test_what_is_left_out_leaves_the_other_lines_as_they_were(trees: Trees) -> None:
+    values = (
+        "# The app.\n" + VALUES + "  env:\n    # Kept.\n    - name: A\n      value: a\n"
+        "    - name: DB_PASSWORD\n      value: hunter2\n  prot: 80\nserviceMonitor:\n"
+        "  enabled: false  # for now\n"
+    )
+    run = trees.run(release(values), "--partial")
+    kept = values.replace("    - name: DB_PASSWORD\n      value: hunter2\n  prot: 80\n", "")
+    assert run.files["team-alpha.yaml"].endswith("  - archetype: web-app\n" + indent(kept, "    "))
+    assert "hunter2" not in "\n".join(run.lines)
+
+
+def test_a_rule_of_which_a_part_is_refused_goes_as_a_whole(trees: Trees) -> None:
+    """Its other parts alone would let more in."""
+    rules = (
+        "networkPolicy:\n  additionalIngress:\n"
+        "  - from: [{podSelector: {matchLabels: {role: probe, 'no key': x}}}]\n"
+        "  - from: [{podSelector: {}}]\n"
+    )
+    trees.run(release(VALUES + rules), "--partial")
+    (app,) = trees.team().apps
+    (rule,) = app.network_policy.additional_ingress
+    (peer,) = rule.from_
+    assert peer.pod_selector
+    assert peer.pod_selector.selects_all
+
+
+def test_an_app_that_lacks_what_was_refused_is_left_out_and_said_to_be(trees: Trees) -> None:
+    other = release(VALUES.replace("my-api", "other").replace("v1.0.0", "latest"))
+    run = trees.run({"apps/a.yaml": release(), "apps/b.yaml": other}, "--partial")
+    assert [app.name for app in trees.team().apps] == ["my-api"]
+    assert any("the app is left out as a whole" in note for note in run.notes)
+
+
+def test_a_null_where_there_is_no_default_is_no_loss(trees: Trees) -> None:
+    values = VALUES + "  env:\n  args: null\n  probes:\n"
+    run = trees.run(release(values, chart="sre-worker"))
+    assert (run.code, run.lost) == (0, [])
+    assert run.files["team-alpha.yaml"].endswith(indent(VALUES, "    "))
+
+
+def test_the_stack_may_enforce_more_than_a_namespace_says(trees: Trees) -> None:
+    labels = "  labels: {pod-security.kubernetes.io/enforce: baseline}\n"
+    namespace = "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: team-alpha\n"
+    assert trees.run(namespace + labels).lost == []
+
+
+def test_a_folder_of_many_teams_makes_a_file_for_each(trees: Trees) -> None:
+    theirs = release().replace("team-alpha", "team-zeta")
+    run = trees.run({"apps/alpha/a.yaml": release(), "apps/zeta/a.yaml": theirs})
+    assert run.output == "out/team-alpha.yaml written.\nout/team-zeta.yaml written.\n"
+    assert trees.team("team-zeta").name == "team-zeta"
+
+
+def test_of_several_teams_all_are_written_or_none(
+    trees: Trees, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full_disk(path: Path, text: str) -> None:
+        if path.stem == "team-zeta":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        path.write_text(text)
+
+    monkeypatch.setattr("cli.import_.replace", full_disk)
+    theirs = release().replace("team-alpha", "team-zeta")
+    run = trees.run({"apps/alpha/a.yaml": release(), "apps/zeta/a.yaml": theirs})
+    assert (run.code, run.files, run.lines) == (
+        1,
+        {},
+        [
+            "out/team-zeta.yaml:1:1: (file): cannot be written: No space left on device; "
+            "name another folder (--tenants)"
+        ],
+    )
+
+
+def test_a_file_that_is_there_is_not_written_over(trees: Trees) -> None:
+    trees.write({"out/team-alpha.yaml": "team: team-alpha\n"})
+    run = trees.run(release(), "--partial")
+    assert (run.code, run.files) == (1, {"team-alpha.yaml": "team: team-alpha\n"})
+    assert run.lost == [
+        "out/team-alpha.yaml:1:1: (file): is there already; move it away, or import into another "
+        "folder (--tenants) and take over what you need"
+    ]
+
+
+def test_a_host_that_another_team_has_is_told_where_the_release_claims_it(trees: Trees) -> None:
+    shutil.copy(ROOT / "tenants/team-alpha.yaml", trees.tenants)
+    ingress = "ingress: {enabled: true, host: my-api.apps.sre.example.com}\n"
+    run = trees.run(release(VALUES + ingress).replace("team-alpha", "team-zeta"))
+    assert run.code == 1
+    assert run.lost[0].startswith(
+        "apps/a.yaml:19:36: spec.values.ingress.host: host 'my-api.apps.sre.example.com' is taken "
+    )
+
+
+def test_a_quota_is_written_where_it_differs_and_as_it_was_written(trees: Trees) -> None:
+    hard = "spec: {hard: {cpu: 4000m, requests.memory: 10240Mi, pods: 1k, limits.cpu: 12}}\n"
+    run = trees.run({"apps/a.yaml": release(), "apps/q.yaml": manifest("ResourceQuota", hard)})
+    assert run.code == 0
+    assert (
+        "quota:\n  requests: {memory: 10240Mi}\n  limits: {cpu: 12}\n  pods: 1000\n"
+        in (run.files["team-alpha.yaml"])
+    )
+    assert any("defaults now hold: quota.limits.memory 16Gi, " in note for note in run.notes)
+
+
+def test_a_limit_range_says_what_the_api_server_makes_of_it(trees: Trees) -> None:
+    limits = "spec: {limits: [{type: Container, max: {cpu: '3'}, min: {memory: 1Mi}}]}\n"
+    trees.run({"apps/a.yaml": release(), "apps/l.yaml": manifest("LimitRange", limits)})
+    bounds = trees.team().limit_range
+    assert (str(bounds.default.cpu), str(bounds.default_request.cpu)) == ("3", "3")
+    assert str(bounds.default_request.memory) == "1Mi"
+
+
+def test_who_has_no_binding_gets_no_access(trees: Trees) -> None:
+    binding = manifest(
+        "RoleBinding",
+        "roleRef: {kind: ClusterRole, name: edit}\nsubjects:\n- {kind: Group, name: devs}\n",
+        api="rbac.authorization.k8s.io/v1",
+    )
+    run = trees.run({"apps/a.yaml": release(), "apps/b.yaml": binding})
+    assert (trees.team().developers, trees.team().viewers) == (("devs",), ())
+    assert any("'team-alpha-developers' takes its place" in note for note in run.notes)
+
+
+def test_a_network_policy_may_say_the_same_in_other_words(trees: Trees) -> None:
+    policy = manifest(
+        "NetworkPolicy",
+        "spec:\n  podSelector: {}\n  policyTypes: [Egress]\n  egress:\n"
+        "  - to: [&dns {namespaceSelector: {matchExpressions: [{key: kubernetes.io/metadata.name, "
+        "operator: In, values: [kube-system]}]}}]\n    ports: [{port: 53}]\n"
+        "  - {to: [*dns], ports: [{port: 53, protocol: UDP}]}\n",
+        name="allow-dns",
+        api="networking.k8s.io/v1",
+    )
+    assert trees.run({"apps/a.yaml": release(), "apps/b.yaml": policy}).lost == []
+
+
+def test_a_release_in_fluxs_namespace_goes_where_it_says(trees: Trees) -> None:
+    text = release(spec="targetNamespace: team-alpha\n")
+    trees.run(text.replace("namespace: team-alpha", "namespace: flux-system"))
+    assert [app.name for app in trees.team().apps] == ["my-api"]
+
+
+@pytest.mark.parametrize("name", ["..", "a/b", "x" * 300, "${TEAM}"])
+def test_a_namespace_that_no_file_can_be_named_by_is_refused(name: str, trees: Trees) -> None:
+    run = trees.run(release().replace("namespace: team-alpha", f"namespace: '{name}'"))
+    assert (run.code, run.files) == (1, {})
+    assert run.lost[0].startswith("apps/a.yaml:5:14: metadata.namespace: ")
+
+
+def test_a_path_that_is_not_there_is_one_line(trees: Trees) -> None:
+    run = trees.run_on("gone")
+    assert (run.code, run.lines) == (
+        1,
+        ["gone: there is no such file or folder; check the path"],
+    )
+
+
+def test_a_folder_without_teams_is_one_line(trees: Trees) -> None:
+    run = trees.run({"apps/readme.md": "x"})
+    assert (run.code, run.lines) == (
+        1,
+        [
+            "apps:1:1: (file): holds no namespace and no app; name the folder of a team, or of "
+            "all teams"
+        ],
+    )
+
+
+def test_the_help_has_an_example(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["import", "--help"])
+    assert "example: ./sre import apps/tenants/team-alpha" in capsys.readouterr().out
