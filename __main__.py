@@ -26,6 +26,10 @@ for line in maybe_renamed(before, fleet.teams):
     pulumi.log.warn(line)
 
 opts = pulumi.ResourceOptions(providers=providers(settings))
+if settings.adopt:
+    from components.adoption import adopt  # its clients of the servers take a second to load
+
+    adopt(settings)
 shared = Platform(settings, opts).shared if settings.platform else Shared()
 
 for team in fleet.teams:

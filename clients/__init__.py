@@ -1,2 +1,3 @@
 """Clients of the servers that a stack talks to: what the doctor, the isolation matrix and the
-sandbox ask them. The program itself never does; the engine's providers do."""
+sandbox ask them. The program itself asks them only what it is to take over (`sre-platform:adopt`);
+all else is the engine's providers' to do."""

@@ -150,9 +150,14 @@ class Cluster:
         created: Object = self.call("POST", path, object, _query(dry_run))
         return created
 
-    def apply(self, object: Object, manager: str, dry_run: bool = False) -> Object:
-        """Server-side apply as field manager `manager`, who takes over contested fields."""
-        query = {**_query(dry_run), "fieldManager": manager, "force": "true"}
+    def apply(
+        self, object: Object, manager: str, dry_run: bool = False, force: bool = True
+    ) -> Object:
+        """Server-side apply as field manager `manager`, who takes over contested fields.
+
+        Without `force` they are RefusedError (409).
+        """
+        query = {**_query(dry_run), "fieldManager": manager, "force": str(force).lower()}
         path = self.path_of(object)
         try:
             applied: Object = self._past_conflicts(

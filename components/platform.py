@@ -47,7 +47,11 @@ def _kv_mount(parent: pulumi.Resource) -> vault.Mount:
         path="sre",
         type="kv-v2",
         description="Secrets of the teams, at <team>/<name>.",
-        opts=pulumi.ResourceOptions(parent=parent, protect=True),
+        # One that was taken over is "kv" of version 2 to the provider: the same, by another name,
+        # which would replace it (terraform-provider-vault, resource_mount.go: readMount).
+        opts=pulumi.ResourceOptions(
+            parent=parent, protect=True, ignore_changes=["type", "options"]
+        ),
     )
 
 

@@ -44,6 +44,8 @@ def _kubernetes(settings: Settings) -> kubernetes.Provider:
         # With it a changed kubeconfig updates the provider; without, it may replace every object.
         cluster_identifier=settings.kubernetes.cluster_identifier,
         enable_server_side_apply=True,
+        # Without it, creating what exists fails. None leaves it out: a later run without is equal.
+        upsert_existing_objects=settings.adopt or None,
     )
 
 

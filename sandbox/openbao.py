@@ -1,13 +1,14 @@
 """How the stand-in for OpenBao behaves."""
 
 import json
+import re
 import secrets
 import uuid
 from datetime import UTC, datetime
 
 from pulumi.runtime.rpc import UNKNOWN
 
-from sandbox.package import Problem, Properties, known, registered_types
+from sandbox.package import Problem, Properties, ServerError, known, registered_types
 from sandbox.world import Key, World
 
 MOUNT = "index/mount:Mount"
@@ -113,6 +114,18 @@ def path_of(kind: str, inputs: Properties) -> str | None:
     if kind == SECRET:
         return f"{mount.strip('/')}/data/{name}" if mount else None
     return name.strip("/")
+
+
+def placed_at(kind: str, path: str) -> Properties:
+    """The inputs that say where an object is, by its path. Raises ServerError for other kinds."""
+    if kind in (MOUNT, AUTH):
+        return {"path": path}
+    if kind == POLICY:
+        return {"name": path}
+    match = re.fullmatch(r"auth/(.+?)/(?:role/(.+)|config)", path)
+    if match is None:
+        raise ServerError(f"{word(kind)} {path}: the sandbox cannot import one")
+    return {"backend": match[1], **({"roleName": match[2]} if match[2] else {})}
 
 
 def _derived(kind: str, inputs: Properties, version: int) -> Properties:

@@ -3,7 +3,7 @@
 import importlib.util
 import re
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from pulumi.runtime.rpc import UNKNOWN
 
@@ -80,6 +80,7 @@ class Server(Protocol):
     def read(self, kind: str, old: Existing) -> Existing | None:
         """The object as it now is; its inputs are those of `old` with what differs from them.
 
+        Without such inputs it is to be imported: they are all that can be read of it.
         None if it is gone. Raises UnfinishedError too.
         """
 
@@ -88,6 +89,14 @@ class Server(Protocol):
 
     def delete(self, kind: str, old: Existing) -> None:
         """Returns when the object is gone, which it may have been before."""
+
+
+@runtime_checkable
+class Configurable(Protocol):
+    """A server that goes by the inputs of the provider itself."""
+
+    def configure(self, settings: Properties) -> None:
+        """Comes before any other call."""
 
 
 class RealServer(Server, Protocol):

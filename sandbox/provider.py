@@ -21,6 +21,7 @@ from sandbox.in_memory import InMemory, Simulation
 from sandbox.kubernetes import Kubernetes
 from sandbox.openbao import OpenBao
 from sandbox.package import (
+    Configurable,
     Existing,
     Package,
     Problem,
@@ -99,6 +100,9 @@ class Providers(provider_pb2_grpc.ResourceProviderServicer):
         self, request: provider_pb2.ConfigureRequest, context: grpc.ServicerContext
     ) -> provider_pb2.ConfigureResponse:
         self._cancelled.clear()  # the engine cancels at the end of every run, as on an interrupt
+        server = self._servers[request.type.rpartition(":")[2]]
+        if isinstance(server, Configurable):
+            server.configure(_plain(request.args))
         return provider_pb2.ConfigureResponse(supportsPreview=True)
 
     def Check(
@@ -143,6 +147,8 @@ class Providers(provider_pb2_grpc.ResourceProviderServicer):
         old = Existing(request.id, _plain(request.inputs), _plain(request.properties))
         with _refusing(context):
             live = server.read(kind, old)
+        if live and not old.inputs:
+            self._add(request.urn, live.id, live.inputs)
         if live is None:
             if key := package.key(kind, old.inputs):
                 self._world.remove(key)

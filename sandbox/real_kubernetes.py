@@ -26,6 +26,11 @@ class RealKubernetes:
         """`cancelled`: wait for nothing any more."""
         self._cluster = cluster
         self._cancelled = cancelled
+        self._upsert = False
+
+    def configure(self, settings: Properties) -> None:
+        """Whether creating takes over what exists, as the official provider's option says."""
+        self._upsert = settings.get("upsertExistingObjects") in (True, "true")
 
     def preview(self, kind: str, inputs: Properties, old: Existing | None) -> Properties:
         if not _all_known(inputs):
@@ -49,8 +54,9 @@ class RealKubernetes:
             if live and "deletionTimestamp" in live["metadata"]:
                 self._until_gone(live)
         id = object_id(inputs)
-        # An object that is ours already is what a run left whose answer got lost.
-        return id, self._applied(id, inputs)
+        # An object that is ours already is what a run left whose answer got lost. The official
+        # provider too takes no field from another manager here.
+        return id, self._applied(id, inputs, force=live is None or _is_ours(live))
 
     def update(self, kind: str, old: Existing, inputs: Properties) -> Properties:
         return self._applied(old.id, inputs)
@@ -93,15 +99,15 @@ class RealKubernetes:
         return self._cluster.get(inputs["apiVersion"], inputs["kind"], namespace, metadata["name"])
 
     def _must_be_ours(self, inputs: Properties, live: Object | None) -> None:
-        if live and not _is_ours(live):
+        if live and not self._upsert and not _is_ours(live):
             raise ServerError(
-                f"{_word(inputs)} already exists, and this stack did not make it; "
-                "delete it or choose another name"
+                f"{_word(inputs)} already exists, and this stack did not make it; delete it or "
+                "choose another name, or take it over: sre-platform:adopt in the stack's config"
             )
 
-    def _applied(self, id: str, inputs: Properties) -> Properties:
+    def _applied(self, id: str, inputs: Properties, force: bool = True) -> Properties:
         with told(_word(inputs), _SERVER, left=Existing(id, inputs, inputs)):
-            live = self._cluster.apply(inputs, MANAGER)
+            live = self._cluster.apply(inputs, MANAGER, force=force)
         deadline = time.monotonic() + READY_WITHIN
         while unmet := missing(live):
             left = Existing(id, inputs, _outputs(live))

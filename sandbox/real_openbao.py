@@ -21,6 +21,7 @@ from sandbox.openbao import (
     ROLE,
     SECRET,
     path_of,
+    placed_at,
     word,
 )
 from sandbox.package import Existing, Properties, ServerError
@@ -93,16 +94,30 @@ class RealOpenBao:
             return self._outputs(kind, old.id, inputs)
 
     def read(self, kind: str, old: Existing) -> Existing | None:
+        if not old.inputs:
+            return self._imported(kind, old.id)
         with told(_what(kind, old.inputs), _SERVER):
             live = self._get(kind, old.id, old.inputs)
         if live is None:
             return None
-        seen = _seen(kind, live)
+        seen = _seen(kind, live, old.inputs)
         inputs = {
             name: value if name not in seen or _same(value, seen[name]) else seen[name]
             for name, value in old.inputs.items()
         }
         return Existing(old.id, inputs, {**old.outputs, **inputs, **_computed(kind, inputs, live)})
+
+    def _imported(self, kind: str, id: str) -> Existing | None:
+        """By its path alone, and with what OpenBao shows of it: what is empty is left out."""
+        placed = placed_at(kind, id)
+        with told(_what(kind, placed), _SERVER):
+            live = self._get(kind, id, placed)
+        if live is None:
+            return None
+        inputs = {**placed, **{k: v for k, v in _seen(kind, live, placed).items() if v}}
+        if kind == MOUNT and live.get("options"):
+            inputs["options"] = live["options"]
+        return Existing(id, inputs, {**inputs, **_computed(kind, inputs, live)})
 
     def delete(self, kind: str, old: Existing) -> None:
         if kind == AUTH_CONFIG:
@@ -136,11 +151,12 @@ class RealOpenBao:
         if live is None:
             return None
         if kind in (MOUNT, AUTH):
-            seen = _seen(kind, live)
+            seen = _seen(kind, live, inputs)
             if any(inputs.get(name, "") != seen[name] for name in CONTENT[kind]):
                 raise ServerError(
-                    f"{_what(kind, inputs)} already exists, with another type or description; "
-                    "this stack did not make it"
+                    f"{_what(kind, inputs)} already exists, with another type or description; this "
+                    "stack did not make it; move it, or take it over: sre-platform:adopt in the "
+                    "stack's config"
                 )
         return path
 
@@ -207,6 +223,8 @@ def _check(kind: str, inputs: Properties) -> None:
     if kind not in CONTENT:
         raise ServerError(f"{word(kind)}: the sandbox cannot make one on a real server")
     taken = {*CONTENT[kind], *PLACED_BY.get(kind, ()), "deleteAllVersions"}
+    if kind == MOUNT:
+        taken.add("options")  # of one that was imported; they are never changed
     if lost := sorted(inputs.keys() - taken):
         raise ServerError(f"{_what(kind, inputs)}: the sandbox does not pass on {', '.join(lost)}")
 
@@ -237,12 +255,13 @@ def _body(kind: str, inputs: Properties, old: Properties) -> Properties:
     return {**emptied, **given}
 
 
-def _seen(kind: str, live: dict[str, Any]) -> Properties:
+def _seen(kind: str, live: dict[str, Any], inputs: Properties) -> Properties:
     """The live object in the words of its inputs; without what OpenBao never shows."""
     if kind == SECRET:
         return {"dataJson": json.dumps(live["data"])}
     seen = {name: live[_snake(name)] for name in CONTENT[kind] if _snake(name) in live}
-    if kind == MOUNT and (live.get("options") or {}).get("version") == "2":
+    versioned = (live.get("options") or {}).get("version") == "2"
+    if kind == MOUNT and versioned and inputs.get("type") == "kv-v2":
         seen["type"] = "kv-v2"
     return seen
 

@@ -82,9 +82,11 @@ def record_stack(
 ) -> Recording:
     """As `record`, with the config of `Pulumi.<stack>.yaml`, those team files and `changes`."""
     config = Source(root / f"Pulumi.{stack}.yaml", "").data["config"]
-    return record(
-        root, stack, {**config, f"{PREFIX}tenants": str(tenants.resolve()), **(changes or {})}
-    )
+    own = {
+        f"{PREFIX}tenants": str(tenants.resolve()),
+        f"{PREFIX}adopt": False,  # it would ask the stack's servers
+    }
+    return record(root, stack, {**config, **own, **(changes or {})})
 
 
 def _run(

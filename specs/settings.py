@@ -213,6 +213,11 @@ class Settings(Spec):
         description="What becomes of objects in teams' namespaces that the platform's policies are "
         "against: refused, or let in with a warning and an entry in the audit log.",
     )
+    adopt: bool = Field(
+        False,
+        description="Take over what already runs under this stack's names, instead of failing that "
+        "it exists; for one `pulumi up` (docs/migration.md).",
+    )
 
     @property
     def platform_namespaces(self) -> frozenset[str]:

@@ -8,6 +8,7 @@ import pytest
 
 from tests.e2e.conftest import Official
 from tests.inventory import cluster_objects, openbao_objects
+from tests.servers.inherited import deploy, edit, fill, live, wanted, writers
 
 pytestmark = pytest.mark.e2e
 
@@ -69,3 +70,34 @@ def _suspended_and_offboarded(official: Official) -> None:
     (official.checkout.folder / BETA).unlink()
     official.pulumi("up", "--yes")
     assert "v1 Namespace /team-beta" not in cluster_objects(official.cluster)
+
+
+def test_what_ran_before_is_taken_over(official: Official) -> None:
+    cluster = official.cluster
+    empty = cluster_objects(cluster), openbao_objects(official.openbao)
+    official.pulumi("stack", "select", "--create")
+    for each in wanted(official.checkout):
+        deploy(cluster, each)
+    by_hand = {"containers": [{"name": "my-api", "env": [{"name": "LEFT_OVER", "value": "1"}]}]}
+    change = {"spec": {"template": {"spec": by_hand}}}
+    edit(cluster, "Deployment", "my-api", "kubectl-edit", change)
+    fill(official.openbao)
+    uid = live(cluster, "Deployment", "my-api")["metadata"]["uid"]
+
+    adopt = "  sre-platform:adopt: true\n"
+    official.checkout.edit("Pulumi.dev.yaml", "config:\n", f"config:\n{adopt}")
+    preview = official.pulumi("preview")
+    assert "env[LEFT_OVER]: removed" in preview, preview
+    official.pulumi("up", "--yes")
+    taken = live(cluster, "Deployment", "my-api")
+    assert taken["metadata"]["uid"] == uid
+    assert "LEFT_OVER" not in str(taken["spec"])
+    assert "helm-controller" not in writers(taken)
+    official.pulumi("preview", "--refresh", "--expect-no-changes")
+    official.checkout.edit("Pulumi.dev.yaml", adopt, "")
+    official.pulumi("up", "--yes")
+    official.pulumi("preview", "--refresh", "--expect-no-changes")
+
+    official.pulumi("state", "unprotect", "--all", "--yes")
+    official.pulumi("destroy", "--yes")
+    assert (cluster_objects(cluster), openbao_objects(official.openbao)) == empty

@@ -1,61 +1,75 @@
-"""A team as it was before this program: deployed by Flux and Helm, or by hand."""
+"""A team as it was before this program: deployed by Helm and Flux, and mended by hand."""
 
 import copy
-from collections.abc import Iterator
 
+from clients.http import RefusedError
 from clients.kubernetes import Cluster, Object
 from clients.openbao import OpenBao
 from sandbox.recording import record_stack
 from tests.checkouts import Checkout
+from tests.servers.conftest import until
 
 TEAM = "team-alpha"
-HELM, FLUX = "helm-controller", "kustomize-controller"
-HELM_LABELS = {"app.kubernetes.io/managed-by": "Helm", "helm.sh/chart": "web-app-1.4.0"}
+HELM = "helm-controller"
+STORE = "ClusterSecretStore"
+
+# The versions of the kinds that are edited here.
+VERSIONS = {
+    "Deployment": "apps/v1",
+    "NetworkPolicy": "networking.k8s.io/v1",
+    "ResourceQuota": "v1",
+    "RoleBinding": "rbac.authorization.k8s.io/v1",
+}
 
 
-def objects(checkout: Checkout) -> list[Object]:
-    """The team's Kubernetes objects as the program wants them, the Namespace first."""
+def wanted(checkout: Checkout) -> list[Object]:
+    """What the program wants for the team in the cluster, in the order in which it can be made."""
     made = record_stack(checkout.folder, "dev", checkout.folder / "tenants").registrations
     return [
-        registration.inputs
-        for registration in made
-        if registration.package == "kubernetes"
-        and TEAM in (registration.inputs["metadata"].get("namespace"), registration.name)
+        object
+        for object in (each.inputs for each in made if each.package == "kubernetes")
+        if TEAM in (object["metadata"].get("namespace"), object["metadata"]["name"])
+        or object["kind"] == STORE
     ]
 
 
 def deploy(cluster: Cluster, wanted: Object) -> None:
-    """As Helm creates an object, under its labels; a Deployment that differs in these alone."""
+    """As Helm does, with its labels and annotations; the rest is as the program wants it."""
     object = copy.deepcopy(wanted)
-    object["metadata"]["labels"] = {**object["metadata"]["labels"], **HELM_LABELS}
+    labels = object["metadata"].setdefault("labels", {})
+    labels |= {"app.kubernetes.io/managed-by": "Helm", "helm.sh/chart": "web-app-1.4.0"}
     object["metadata"]["annotations"] = {"meta.helm.sh/release-name": "web-app"}
-    cluster.call("POST", _parent(cluster, object), object, {"fieldManager": HELM})
+    path = cluster.path(object["apiVersion"], object["kind"], object["metadata"].get("namespace"))
+
+    def posted() -> bool:
+        try:
+            cluster.call("POST", path, object, {"fieldManager": HELM})
+        except RefusedError as refusal:
+            if refusal.status < 429:
+                raise
+            return False  # addresses of Services, or a definition, are not ready yet
+        return True
+
+    until(posted)
 
 
-def edit(cluster: Cluster, kind: str, name: str, manager: str, **changes: object) -> None:
-    """As `kubectl patch --type=strategic` does; `changes` are of the whole object."""
-    group = {"Deployment": "apps/v1", "ResourceQuota": "v1", "Service": "v1"}.get(kind)
-    path = cluster.path(group or _group(kind), kind, TEAM, name)
-    query = {"fieldManager": manager}
-    cluster.call("PATCH", path, changes, query, "application/strategic-merge-patch+json")
+def live(cluster: Cluster, kind: str, name: str) -> Object:
+    found = cluster.get(VERSIONS[kind], kind, TEAM, name)
+    assert found
+    return found
 
 
-def _group(kind: str) -> str:
-    return {
-        "RoleBinding": "rbac.authorization.k8s.io/v1",
-        "NetworkPolicy": "networking.k8s.io/v1",
-    }[kind]
-
-
-def _parent(cluster: Cluster, object: Object) -> str:
-    namespace = object["metadata"].get("namespace")
-    return cluster.path(object["apiVersion"], object["kind"], namespace)
+def edit(cluster: Cluster, kind: str, name: str, manager: str, change: Object) -> None:
+    """As `kubectl patch` does."""
+    path = cluster.path(VERSIONS[kind], kind, TEAM, name)
+    strategic = "application/strategic-merge-patch+json"
+    cluster.call("PATCH", path, change, {"fieldManager": manager}, strategic)
 
 
 def fill(openbao: OpenBao) -> None:
-    """The mount with a secret in it, the login, its configuration, a role and a wide policy."""
+    """A mount with a secret, a login, a role that lets more in, and a policy that allows more."""
     openbao.call("PUT", "sys/mounts/sre", {"type": "kv-v2", "description": "by hand"})
-    openbao.call("PUT", "sre/data/team-alpha/db", {"data": {"value": "s3cret"}})
+    openbao.call("PUT", f"sre/data/{TEAM}/db", {"data": {"value": "s3cret"}})
     openbao.call("PUT", "sys/auth/kubernetes", {"type": "kubernetes"})
     policy = 'path "sre/*" {\n  capabilities = ["read", "list"]\n}\n'
     openbao.call("PUT", f"sys/policies/acl/{TEAM}", {"policy": policy})
@@ -67,8 +81,10 @@ def fill(openbao: OpenBao) -> None:
     openbao.call("PUT", f"auth/kubernetes/role/{TEAM}", role)
 
 
-def managers(object: Object) -> Iterator[str]:
-    """Who has written the object itself, but for the control plane."""
-    for entry in object["metadata"]["managedFields"]:
-        if not entry.get("subresource") and not entry["manager"].startswith("kube-"):
-            yield entry["manager"]
+def writers(object: Object) -> set[str]:
+    """Who owns fields of the object, but for its status and what the control plane sets."""
+    return {
+        entry["manager"]
+        for entry in object["metadata"]["managedFields"]
+        if not entry.get("subresource") and not entry["manager"].startswith("kube-")
+    }

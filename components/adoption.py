@@ -1,0 +1,214 @@
+"""Taking over what already runs under the names of this stack (`sre-platform:adopt`).
+
+Kubernetes' objects and Harbor's robots are looked up right before they would be created, in a
+preview too; what the other two providers can import is imported.
+"""
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+import pulumi
+from pulumi import ResourceHookArgs, ResourceTransformationArgs, ResourceTransformationResult
+
+from clients.harbor import Harbor, harbor_of
+from clients.http import RefusedError, UnreachableError
+from clients.kubernetes import Cluster, KubeconfigError
+from clients.openbao import OpenBao, openbao_of
+from components.takeover import UnadoptableError, release, take_over
+from specs.settings import Settings
+
+# The import id of what exists, given a resource's logical name; None for what does not.
+Find = Callable[[str], str | None]
+
+_ROBOT = "harbor:index/robotAccount:RobotAccount"
+_ON = (
+    "sre-platform:adopt is on: what runs under this stack's names is taken over. "
+    "Take the setting out after one `pulumi up`."
+)
+
+
+def adopt(settings: Settings) -> None:
+    """What is registered from here on is taken over where it exists, and made where it does not.
+
+    Raises pulumi.RunError where a server cannot be asked, or has what cannot be taken over.
+    """
+    pulumi.log.warn(_ON)
+    finders: dict[str, Find] = {}
+    bindings: dict[str, pulumi.ResourceHookBinding] = {}
+    resources: dict[str, pulumi.Resource] = {}
+
+    try:
+        if settings.manage.kubernetes:
+            cluster = Cluster(settings.kubernetes.context)
+            if _exists(cluster.address):
+                bindings["kubernetes"] = _handover(cluster, resources)
+        if settings.manage.harbor:
+            harbor = harbor_of(settings.harbor)
+            if _exists(harbor.address):
+                finders |= _harbor_ids(harbor)
+                bindings["harbor"] = _robots(harbor)
+        if settings.manage.openbao:
+            openbao = openbao_of(settings.openbao)
+            if openbao and _exists(openbao.address):
+                finders |= _openbao_ids(openbao)
+    except KubeconfigError as error:
+        raise pulumi.RunError(f"sre-platform:adopt: {error}") from None
+
+    def transform(args: ResourceTransformationArgs) -> ResourceTransformationResult | None:
+        package = args.type_.partition(":")[0]
+        added = None
+        if package == "kubernetes" or args.type_ == _ROBOT:
+            resources[f"{args.type_} {args.name}"] = args.resource
+            added = pulumi.ResourceOptions(hooks=bindings.get(package))
+        elif find := finders.get(args.type_):
+            added = pulumi.ResourceOptions(import_=_asked(find, args.name))
+        if added is None:
+            return None
+        return ResourceTransformationResult(
+            args.props, pulumi.ResourceOptions.merge(args.opts, added)
+        )
+
+    pulumi.runtime.register_stack_transformation(transform)
+
+
+def _exists(address: str) -> bool:
+    """Whether there is a server behind it: the sandbox's stand-ins are at names that cannot be."""
+    return not (urlsplit(address).hostname or "").endswith(".invalid")  # RFC 2606
+
+
+def _asked(find: Find, name: str) -> str | None:
+    try:
+        return find(name)
+    except (RefusedError, UnreachableError) as error:
+        raise pulumi.RunError(f"sre-platform:adopt: {error}") from None
+    except UnadoptableError as error:
+        raise pulumi.RunError(str(error)) from None
+
+
+def _handover(
+    cluster: Cluster, resources: dict[str, pulumi.Resource]
+) -> pulumi.ResourceHookBinding:
+    def before(args: ResourceHookArgs) -> None:
+        told = take_over(cluster, args.new_inputs or {}, pulumi.runtime.is_dry_run())
+        if told:
+            pulumi.log.info(told, resources[f"{args.type} {args.name}"])
+
+    def after(args: ResourceHookArgs) -> None:
+        release(cluster, args.new_inputs or {})
+
+    return pulumi.ResourceHookBinding(
+        before_create=[_hook("take-over", before, on_dry_run=True)],
+        after_create=[_hook("release", after, on_dry_run=False)],
+    )
+
+
+def _robots(harbor: Harbor) -> pulumi.ResourceHookBinding:
+    def before(args: ResourceHookArgs) -> None:
+        refuse_robot(harbor, args.name)
+
+    return pulumi.ResourceHookBinding(before_create=[_hook("robots", before, on_dry_run=True)])
+
+
+def refuse_robot(harbor: Harbor, name: str) -> None:
+    """Raises UnadoptableError if there is `<team>/<robot>`.
+
+    Only who made a robot knows its secret, which is to be stored in OpenBao.
+    """
+    team, _, robot = name.partition("/")
+    project = _project(harbor, team)
+    if project is None:
+        return
+    query = {"q": f"Level=project,ProjectID={project['project_id']}", "page_size": "100"}
+    for found in harbor.get("robots", query):
+        if found["name"].endswith(f"{team}+{robot}"):
+            raise UnadoptableError(
+                f"Harbor robot {found['name']} exists, and nobody can read its secret; delete it: "
+                f"a new one is made, with its credential at sre/{team}/harbor-{robot}"
+            )
+
+
+def _hook(
+    name: str, action: Callable[[ResourceHookArgs], None], on_dry_run: bool
+) -> pulumi.ResourceHook:
+    def told(args: ResourceHookArgs) -> None:
+        try:
+            action(args)
+        except (RefusedError, UnreachableError) as error:
+            raise UnadoptableError(f"sre-platform:adopt: {error}") from None
+
+    return pulumi.ResourceHook(name, told, pulumi.ResourceHookOptions(on_dry_run=on_dry_run))
+
+
+def _openbao_ids(openbao: OpenBao) -> dict[str, Find]:
+    """What the provider would refuse or silently overwrite; a secret gets a new version."""
+
+    def at(path: str, name: str, id: str) -> str | None:
+        return id.format(name) if openbao.read(path.format(name)) else None
+
+    def mounted(list_path: str, name: str, type: str, version: str | None) -> str | None:
+        mount = (openbao.read(list_path) or {}).get(f"{name}/")
+        if mount is None:
+            return None
+        if mount["type"] != type or (mount.get("options") or {}).get("version") != version:
+            wanted = f"{type} of version {version}" if version else type
+            raise UnadoptableError(
+                f"OpenBao has '{mount['type']}' at {name}/ where this stack has {wanted}; "
+                "move it, or bring it to that version"
+            )
+        return name
+
+    def login(name: str) -> str | None:
+        return mounted("sys/auth", name, "kubernetes", None)
+
+    def in_login(path: str, name: str) -> str | None:
+        return at(path, name, path) if login("kubernetes") else None
+
+    return {
+        "vault:index/mount:Mount": lambda name: mounted("sys/mounts", name, "kv", "2"),
+        "vault:index/authBackend:AuthBackend": login,
+        "vault:index/policy:Policy": lambda name: at("sys/policies/acl/{}", name, "{}"),
+        "vault:kubernetes/authBackendRole:AuthBackendRole": lambda name: in_login(
+            "auth/kubernetes/role/{}", name
+        ),
+        "vault:kubernetes/authBackendConfig:AuthBackendConfig": lambda name: in_login(
+            "auth/{}/config", name
+        ),
+    }
+
+
+def _harbor_ids(harbor: Harbor) -> dict[str, Find]:
+    def project(name: str) -> str | None:
+        found = _project(harbor, name)
+        return f"/projects/{found['project_id']}" if found else None
+
+    def retention(name: str) -> str | None:
+        id = ((_project(harbor, name) or {}).get("metadata") or {}).get("retention_id")
+        return f"/retentions/{id}" if id else None
+
+    def member(name: str) -> str | None:
+        team, _, group = name.partition("/")
+        id = project(team)
+        if id is None:
+            return None
+        members = harbor.get(f"projects/{team}/members", {"entityname": group, "page_size": "100"})
+        for found in members:
+            if found["entity_type"] == "g" and found["entity_name"] == group:
+                return f"{id}/members/{found['id']}"
+        return None
+
+    return {
+        "harbor:index/project:Project": project,
+        "harbor:index/retentionPolicy:RetentionPolicy": retention,
+        "harbor:index/projectMemberGroup:ProjectMemberGroup": member,
+    }
+
+
+def _project(harbor: Harbor, name: str) -> dict[str, Any] | None:
+    try:
+        found: dict[str, Any] = harbor.get(f"projects/{name}")
+    except RefusedError as refusal:
+        if refusal.status == 404:
+            return None
+        raise
+    return found

@@ -1,0 +1,212 @@
+"""One Kubernetes object that already runs, made what this program wants of it.
+
+Server-side apply alone would leave behind what another field manager has set: a sidecar, a
+variable, an annotation. So what only the former managers own is taken out, and their names with it.
+"""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from clients.http import RefusedError
+from clients.kubernetes import Cluster, Object
+from components.differences import differences
+
+# Should a run be cut short, the provider takes over at its next update what it finds under this
+# name (pulumi-kubernetes, await.go: fixCSAFieldManagers).
+MANAGER = "kubectl"
+_LABEL = "app.kubernetes.io/part-of"
+# Its writers go on: Deployments' revisions, Namespaces' labels, ...
+_CONTROL_PLANE = "kube-"
+# Not taken out, whoever has set them: an autoscaler's number of pods, and what would restart pods
+# or let an object go.
+_KEPT = frozenset(
+    {"replicas", "kubectl.kubernetes.io/restartedAt", "finalizers", "ownerReferences", "status"}
+)
+_ATTEMPTS = 10
+_PAUSE = 0.1  # seconds, longer each time
+
+T = TypeVar("T")
+Entry = Mapping[str, Any]  # of managedFields
+Fields = Mapping[str, Any]  # of an entry: a tree of what it owns
+Keep = Callable[[Entry], bool]
+
+
+class UnadoptableError(Exception):
+    """A line for the user: what cannot be taken over, why, and what to do."""
+
+
+def take_over(cluster: Cluster, inputs: Mapping[str, Any], dry_run: bool) -> str:
+    """Makes the live object what `inputs` say and nothing else; a dry run changes nothing.
+
+    What that changes, in lines, for the user; "" where there is no such object. Raises
+    UnadoptableError, RefusedError, UnreachableError.
+    """
+    wanted = _plain(inputs)
+    if wanted is None:
+        return "taken over if it exists; what changes in it cannot be told before"
+    live, settled = _retried(lambda: _settled(cluster, wanted, dry_run))
+    if live is None:
+        return ""
+    if not dry_run:
+        # Whoever owned a field would be in the provider's way, which applies without force, even
+        # with an equal value: a CRD's defaults within a list are no part of what is applied.
+        marker = _nearly_nothing(wanted)
+        _retried(lambda: _keep(cluster, wanted, lambda e: not _is_former(e), [marker]))
+    former = sorted({e["manager"] for e in _managed(live) if _is_former(e)})
+    said = f"taken over from {', '.join(former)}" if former else "taken over"
+    changes = differences(live, settled)
+    if not changes:
+        return f"{said}; nothing changes in it"
+    return "\n  ".join([f"{said}; what changes in it:", *changes])
+
+
+def release(cluster: Cluster, inputs: Mapping[str, Any]) -> None:
+    """Leaves the object to the provider's field manager, once that has applied it."""
+    wanted = _plain(inputs)
+    if wanted is not None:
+        _retried(lambda: _keep(cluster, wanted, lambda e: e["manager"] != MANAGER, []))
+
+
+def _retried(action: Callable[[], T]) -> T:
+    """Done again where somebody has changed the object meanwhile, as a rollout does."""
+    for attempt in range(_ATTEMPTS):
+        try:
+            return action()
+        except RefusedError as refusal:
+            if refusal.status != 409:
+                raise
+        time.sleep(_PAUSE * attempt)
+    return action()
+
+
+def _settled(cluster: Cluster, wanted: Object, dry_run: bool) -> tuple[Object | None, Object]:
+    """The live object before and after; None where there is none."""
+    live = _get(cluster, wanted)
+    if live is None:
+        return None, wanted
+    metadata = live["metadata"]
+    if "deletionTimestamp" in metadata:
+        raise UnadoptableError(f"{_word(wanted)} is being deleted; wait until it is gone")
+    query = {"fieldManager": MANAGER, "fieldValidation": "Strict"}
+    if dry_run:
+        query["dryRun"] = "All"
+    try:
+        applied = cluster.apply(wanted, MANAGER, dry_run=True)
+        ours = next(e["fieldsV1"] for e in _managed(applied) if _is_applied_by_us(e))
+        for entry in _managed(applied):
+            if _is_former(entry) and not _is_applied_by_us(entry):
+                take_out(applied, entry.get("fieldsV1") or {}, ours)
+        applied["metadata"]["managedFields"] = _managed(live)
+        applied["metadata"]["resourceVersion"] = metadata["resourceVersion"]
+        return live, cluster.call("PUT", cluster.path_of(live), applied, query)
+    except RefusedError as refusal:
+        if refusal.status == 422:
+            raise UnadoptableError(_refused(wanted, refusal)) from None
+        raise
+
+
+def _keep(cluster: Cluster, wanted: Object, kept: Keep, added: list[Entry]) -> None:
+    """Changes who owns the object's fields, and nothing else."""
+    live = _get(cluster, wanted)
+    if live is None:
+        return
+    entries = [*filter(kept, _managed(live)), *added]
+    if entries == _managed(live):
+        return
+    version = live["metadata"]["resourceVersion"]
+    patch = {"metadata": {"managedFields": entries, "resourceVersion": version}}
+    path = cluster.path_of(live)
+    cluster.call("PATCH", path, patch, None, "application/merge-patch+json")
+
+
+def _nearly_nothing(wanted: Object) -> Entry:
+    """An entry for a label that everything here has.
+
+    Without any entry the first to apply would find all fields owned by "before-first-apply".
+    """
+    return {
+        "manager": MANAGER,
+        "operation": "Apply",
+        "apiVersion": wanted["apiVersion"],
+        "fieldsType": "FieldsV1",
+        "fieldsV1": {"f:metadata": {"f:labels": {f"f:{_LABEL}": {}}}},
+    }
+
+
+def _managed(object: Object) -> list[Entry]:
+    return object["metadata"].get("managedFields") or []
+
+
+def _is_former(entry: Entry) -> bool:
+    """Of who has written the object itself, as a user or a deployer does."""
+    return not entry.get("subresource") and not entry["manager"].startswith(_CONTROL_PLANE)
+
+
+def _is_applied_by_us(entry: Entry) -> bool:
+    return entry["manager"] == MANAGER and entry["operation"] == "Apply"
+
+
+def take_out(value: Any, theirs: Fields, ours: Fields) -> None:
+    """Removes from `value` what `theirs` has and `ours` has not."""
+    for step, below in theirs.items():
+        how, _, what = step.partition(":")
+        mine = ours.get(step)
+        if how == "f" and isinstance(value, dict) and what in value and what not in _KEPT:
+            take_out(value[what], below, mine or {})
+            if mine is None and (not below or ("." in below and not value[what])):
+                del value[what]
+        elif how == "k" and isinstance(value, list):
+            keys = json.loads(what).items()
+            for item in [i for i in value if all(i.get(key) == is_ for key, is_ in keys)]:
+                if mine is None and "." in below:
+                    value.remove(item)
+                else:
+                    take_out(item, below, mine or {})
+        elif how == "v" and isinstance(value, list) and mine is None:
+            value[:] = [item for item in value if item != json.loads(what)]
+
+
+def _refused(wanted: Object, refusal: RefusedError) -> str:
+    name, kind = wanted["metadata"]["name"], wanted["kind"]
+    delete = f"kubectl delete {kind.lower()} {name}"
+    if namespace := wanted["metadata"].get("namespace"):
+        delete += f" -n {namespace}"
+    afterwards = ""
+    if kind == "Deployment":
+        delete += " --cascade=orphan"
+        afterwards = "; its pods run on, until you delete their ReplicaSet"
+    return (
+        f"{_word(wanted)} exists and cannot become what this stack wants: {refusal.reason}; "
+        f"nothing of it was changed; make room with `{delete}`{afterwards}"
+    )
+
+
+def _word(object: Object) -> str:
+    metadata = object["metadata"]
+    namespace = metadata.get("namespace")
+    return f"{object['kind']} {namespace + '/' if namespace else ''}{metadata['name']}"
+
+
+def _get(cluster: Cluster, wanted: Object) -> Object | None:
+    metadata = wanted["metadata"]
+    return cluster.get(
+        wanted["apiVersion"], wanted["kind"], metadata.get("namespace"), metadata["name"]
+    )
+
+
+def _plain(value: Any) -> Any:
+    """Data as JSON has it; None where something in it is not known yet or secret.
+
+    The engine's numbers are all floats, and an API server takes 2.0 for no integer.
+    """
+    if isinstance(value, Mapping):
+        plain = {key: _plain(item) for key, item in value.items()}
+        return None if None in plain.values() else plain
+    if isinstance(value, (list, tuple)):
+        items = [_plain(item) for item in value]
+        return None if None in items else items
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if isinstance(value, (str, bool, int, float)) else None
