@@ -3,14 +3,17 @@
 import argparse
 import sys
 
-from cli import doctor, isolation, render, validate
+from cli import affected, diff, doctor, import_, isolation, new, render, schema, set_image, validate
 from cli.stack import ProblemsError
 
-COMMANDS = (validate, render, doctor, isolation)
+COMMANDS = (validate, new, set_image, import_, render, affected, diff, doctor, isolation, schema)
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs a command; 0 is success, 1 a problem in a file, 2 a wrong command line."""
+    """Runs a command; 0 is success, 1 a problem in a file, 2 a wrong command line.
+
+    `diff` answers with 2 and 3 itself, and says 1 of a wrong command line.
+    """
     parser = argparse.ArgumentParser(
         prog="./sre",
         description="Checks and renders team files, and looks after a stack's servers.",
@@ -18,12 +21,23 @@ def main(argv: list[str] | None = None) -> int:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in COMMANDS:
         command.add(commands)
-    arguments = parser.parse_args(argv)
+    try:
+        arguments = parser.parse_args(argv)
+    except SystemExit as ended:
+        if ended.code == 2 and (argv or sys.argv[1:])[:1] == ["diff"]:
+            sys.exit(diff.MISTAKE)
+        raise
     try:
         code: int = arguments.run(arguments)
     except ProblemsError as found:
         for problem in found.problems:
             print(problem, file=sys.stderr)
+        return 1
+    except OSError as error:
+        if error.filename is None:
+            raise
+        # A path of the command line that the system takes no look at: too long, or not ours.
+        print(f"{error.filename}: {error.strerror}; check the path", file=sys.stderr)
         return 1
     return code
 

@@ -9,13 +9,14 @@ from urllib.parse import quote
 
 import yaml
 
+from rendering.index import index, owner
 from sandbox.recording import Registration, record_stack
 from specs.fleet import TeamsFolder, load_stack
 from specs.problem import WHOLE_FILE, Problem
 from specs.settings import Settings
 
-# Marks a folder that render made, and so may replace.
-_MARKER = ".sre-render"
+# Marks a folder that render made, and so may replace; says what the documents in it do not.
+MARKER = ".sre-render"
 
 _FOLDERS = {"kubernetes": "kubernetes", "harbor": "harbor", "vault": "openbao"}
 
@@ -30,19 +31,17 @@ def render(
     if out.exists() and not _is_ours(out):
         message = "holds files that render did not write; name a new or an empty folder"
         return [Problem(str(out), 1, 1, WHOLE_FILE, message)], 0
-    documents = render_documents(root, stack, folder.path)
+    registrations = record_stack(root, stack, folder.path).registrations
+    objects = {_path(one): one for one in registrations if one.package in _FOLDERS}
+    providers = {one.name: one for one in registrations if one.package == "pulumi"}
     try:
-        _write(documents, out)
+        _write({path: _text(made) for path, made in objects.items()}, out)
+        # Written last: what it says is there, is.
+        (out / MARKER).write_text(index(objects, providers), encoding="utf-8")
     except OSError as error:
         message = f"cannot be written to: {error.strerror}; name another folder"
         return [Problem(str(out), 1, 1, WHOLE_FILE, message)], 0
-    return [], len(documents)
-
-
-def render_documents(root: Path, stack: str, tenants: Path) -> dict[str, str]:
-    """The rendered files of a stack: path below the output folder, and text."""
-    registrations = record_stack(root, stack, tenants).registrations
-    return {_path(one): _text(one) for one in registrations if one.package in _FOLDERS}
+    return [], len(objects)
 
 
 def _path(made: Registration) -> str:
@@ -51,15 +50,9 @@ def _path(made: Registration) -> str:
         metadata = made.inputs["metadata"]
         place, name = metadata.get("namespace", "_cluster"), metadata["name"]
     else:
-        place = _owner(made)
+        place = owner(made)[0] or "_platform"
         name = made.name.removeprefix(f"{place}/")
     return f"{_FOLDERS[made.package]}/{place}/{kind}-{quote(name, safe='')}.yaml"
-
-
-def _owner(made: Registration) -> str:
-    """The team that a Harbor or OpenBao object is made for, or `_platform`."""
-    _, _, types, name = made.request.parent.split("::", 3)
-    return name if types.endswith("sre:platform:Tenant") else "_platform"
 
 
 def _text(made: Registration) -> str:
@@ -94,13 +87,13 @@ _Dumper.add_representer(str, _represent_text)
 
 
 def _is_ours(out: Path) -> bool:
-    return out.is_dir() and ((out / _MARKER).exists() or not any(out.iterdir()))
+    return out.is_dir() and ((out / MARKER).exists() or not any(out.iterdir()))
 
 
 def _write(documents: Mapping[str, str], out: Path) -> None:
     """Replaces what an earlier render wrote: an object that is gone leaves no file behind."""
     out.mkdir(parents=True, exist_ok=True)
-    (out / _MARKER).touch()
+    (out / MARKER).write_text("", encoding="utf-8")
     for folder in _FOLDERS.values():
         shutil.rmtree(out / folder, ignore_errors=True)
     for path, text in documents.items():

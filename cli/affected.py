@@ -1,0 +1,73 @@
+"""`./sre affected`: the stacks that a change touches."""
+
+import argparse
+import json
+import sys
+
+from cli import Commands
+from cli.stack import ROOT
+from review.affected import Affected, affected, stacks
+from review.git import GitError
+
+
+def add(commands: Commands) -> None:
+    """The command's part of the command line."""
+    parser = commands.add_parser(
+        "affected",
+        help="list the stacks that a change touches",
+        description="Lists the stacks that the working tree changes since it parted from REF, in "
+        "the order in which they are to be run: a team's file touches the stacks that hold it, "
+        "a stack's file that stack, the program's code all of them.",
+        epilog="example: ./sre affected --base origin/main --format json",
+    )
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--base", metavar="REF", help="revision that the change is meant for")
+    which.add_argument("--all", action="store_true", help="every stack, changed or not")
+    parser.add_argument(
+        "--only",
+        choices=("platform", "teams"),
+        help="stacks that make what all teams lean on, or the others",
+    )
+    parser.add_argument(
+        "--skip",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="a stack to leave out; can be given several times",
+    )
+    parser.add_argument(
+        "--format",
+        choices=("lines", "json"),
+        default="lines",
+        help="a name a line (default), or a JSON list, as `fromJSON` of a workflow takes it",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Prints the stacks; 1 if Git cannot tell them."""
+    try:
+        found = Affected(stacks(ROOT), ()) if arguments.all else affected(ROOT, arguments.base)
+    except (GitError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    for name in found.gone:
+        if name not in arguments.skip:
+            print(
+                f"Pulumi.{name}.yaml is gone, so stack '{name}' cannot be run and all that it made "
+                "stays; put the file back, let go of what it holds (docs/lifecycle.md), and delete "
+                "the file last",
+                file=sys.stderr,
+            )
+    names = [
+        stack.name
+        for stack in found.stacks
+        if stack.name not in arguments.skip
+        and (arguments.only is None or stack.platform == (arguments.only == "platform"))
+    ]
+    if arguments.format == "json":
+        print(json.dumps(names))
+    else:
+        for name in names:
+            print(name)
+    return 0

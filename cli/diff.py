@@ -1,0 +1,63 @@
+"""`./sre diff`: what a change means, from the rendered objects of both sides."""
+
+import argparse
+import os
+import sys
+
+from cli import Commands
+from cli.stack import ROOT, ProblemsError, stack_files, stack_option
+from specs.fleet import load_stack
+
+_FORMATS = ("text", "markdown", "json")
+
+# What ends the command for a mistake of any sort: 2 is an answer.
+MISTAKE = 1
+
+
+def add(commands: Commands) -> None:
+    """The command's part of the command line."""
+    parser = commands.add_parser(
+        "diff",
+        parents=[stack_option()],
+        help="say what a change means to who reviews it",
+        description="Says what differs between the working tree and the base, which is where HEAD "
+        "and REF parted: first what a reviewer must not miss, then every object that is added, "
+        "changed or removed. Exit code: 0 nothing differs, 2 changes, 3 changes that need a second "
+        "reviewer, 1 a mistake or a wrong command line.",
+        epilog="example: ./sre diff --base origin/main --format markdown",
+    )
+    parser.add_argument(
+        "--base", metavar="REF", required=True, help="branch, tag or commit to compare with"
+    )
+    parser.add_argument(
+        "--format", choices=_FORMATS, default="text", help="how to write it (default: text)"
+    )
+    parser.set_defaults(run=run, tenants=None)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Compares and prints. Raises ProblemsError for what is wrong in the working tree's files."""
+    stack = stack_files(arguments)
+    if problems := load_stack(stack.folder, stack.settings).problems:
+        raise ProblemsError(problems)
+    # With the SDKs, which take a second to load
+    from review.as_json import json_report
+    from review.git import GitError
+    from review.markdown import markdown_report
+    from review.review import review
+    from review.sides import SideError
+    from review.text import text_report
+
+    try:
+        found = review(ROOT, arguments.base, stack.name, stack.settings, stack.folder)
+    except (GitError, SideError) as error:
+        print(f"./sre diff: {error}", file=sys.stderr)
+        return MISTAKE
+    if arguments.format == "json":
+        text = json_report(found)
+    elif arguments.format == "markdown":
+        text = markdown_report(found)
+    else:
+        text = text_report(found, colour=sys.stdout.isatty() and not os.environ.get("NO_COLOR"))
+    print(text, end="")
+    return found.exit_code

@@ -1,0 +1,57 @@
+"""How much may be used, and how much must stay (NIST 800-53 SC-5, SC-6, CP-10)."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from review.findings import Rules
+from review.pair import Hit, Pair
+from specs.quantity import parse
+
+
+def resource_quota(pair: Pair) -> Iterator[Hit]:
+    """What a namespace may use."""
+    if pair.before:
+        yield from _raised(pair.was("spec.hard") or {}, pair.now("spec.hard") or {}, "")
+
+
+def limit_range(pair: Pair) -> Iterator[Hit]:
+    """What a container may use."""
+    if pair.before is None:
+        return
+    before, after = (
+        _by_type(limits) for limits in (pair.was("spec.limits"), pair.now("spec.limits"))
+    )
+    for kind in before:
+        most, former = after.get(kind, {}).get("max") or {}, before[kind].get("max") or {}
+        yield from _raised(former, most, f"{kind} ")
+
+
+def autoscaler(pair: Pair) -> Iterator[Hit]:
+    """How many pods an autoscaler keeps."""
+    least, former = pair.now("spec.minReplicas", 1), pair.was("spec.minReplicas", 1)
+    if pair.before and least < former:
+        yield Hit(Rules.LESS_SPARE, f"{pair.object.name}: minReplicas {former} -> {least}")
+
+
+def disruption_budget(pair: Pair) -> Iterator[Hit]:
+    """How many pods stay while nodes are emptied."""
+    least, former = pair.now("spec.minAvailable"), pair.was("spec.minAvailable")
+    if pair.before and former != least and _number(least) <= _number(former):
+        yield Hit(Rules.LESS_SPARE, f"{pair.object.name}: minAvailable {former} -> {least}")
+
+
+def _raised(before: Mapping[str, Any], after: Mapping[str, Any], of: str) -> Iterator[Hit]:
+    for resource, bound in sorted(before.items()):
+        if resource not in after:
+            yield Hit(Rules.QUOTA, f"{of}{resource} {bound} -> no bound")
+        elif parse(str(after[resource])) > parse(str(bound)):
+            yield Hit(Rules.QUOTA, f"{of}{resource} {bound} -> {after[resource]}")
+
+
+def _by_type(limits: Any) -> dict[str, Mapping[str, Any]]:
+    return {each.get("type", ""): each for each in limits or ()}
+
+
+def _number(value: Any) -> float:
+    text = str(value).removesuffix("%")
+    return float(text) if text.isdigit() else 0

@@ -1,0 +1,583 @@
+"""What `./sre diff` finds: each weakening change of the shipped teams' objects, and no other."""
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from cli.__main__ import main
+from review.compare import Comparison, compare
+from review.findings import Rules
+from review.objects import OPTIONS, Object, Side, read_side
+
+Edit = Callable[[dict[str, Any]], object]
+
+API = "kubernetes/team-alpha/Deployment-my-api"
+API_POLICY = "kubernetes/team-alpha/NetworkPolicy-my-api"
+DENY_ALL = "kubernetes/team-alpha/NetworkPolicy-default-deny-all"
+BETA_POLICY = "kubernetes/team-beta/NetworkPolicy-order-processor"
+REPORT = "kubernetes/team-beta/CronJob-nightly-report"
+REPORT_POLICY = "kubernetes/team-beta/NetworkPolicy-nightly-report"
+NAMESPACE = "kubernetes/_cluster/Namespace-team-alpha"
+QUOTA = "kubernetes/team-alpha/ResourceQuota-team-alpha-quota"
+LIMITS = "kubernetes/team-alpha/LimitRange-team-alpha-limits"
+DEVELOPERS = "kubernetes/team-alpha/RoleBinding-team-alpha-developers"
+PROJECT = "harbor/team-alpha/Project-team-alpha"
+RETENTION = "harbor/team-beta/RetentionPolicy-team-beta"
+ROBOT = "harbor/team-beta/RobotAccount-push"
+MEMBER = "harbor/team-alpha/ProjectMemberGroup-team-alpha-viewers"
+POLICY = "openbao/team-alpha/Policy-team-alpha"
+ROLE = "openbao/team-alpha/AuthBackendRole-team-alpha"
+LOGIN = "openbao/_platform/AuthBackendConfig-kubernetes"
+STORE = "kubernetes/_cluster/ClusterSecretStore-openbao-backend"
+SECRET = "openbao/team-alpha/SecretV2-harbor-pull"
+EXTERNAL = "kubernetes/team-alpha/ExternalSecret-my-api-db-credentials"
+ROUTE = "kubernetes/team-alpha/VirtualService-my-api"
+SERVICE = "kubernetes/team-alpha/Service-my-api"
+ALERTS = "kubernetes/team-alpha/PrometheusRule-my-api"
+BUDGET = "kubernetes/team-alpha/PodDisruptionBudget-my-api"
+SCALER = "kubernetes/team-alpha/HorizontalPodAutoscaler-my-api"
+ACCOUNT = "kubernetes/team-alpha/ServiceAccount-my-api"
+MONITOR = "kubernetes/team-alpha/ServiceMonitor-my-api"
+BINDING = "kubernetes/_cluster/ValidatingAdmissionPolicyBinding-sre-images"
+GUARDRAIL = "kubernetes/_cluster/ValidatingAdmissionPolicy-sre-images"
+HARBOR = "providers/harbor"
+OPENBAO = "providers/openbao"
+KUBERNETES = "providers/kubernetes"
+
+
+@pytest.fixture(scope="module")
+def shipped(tmp_path_factory: pytest.TempPathFactory) -> Side:
+    out = tmp_path_factory.mktemp("rendered")
+    assert main(["render", "--out", str(out)]) == 0
+    return read_side(out)
+
+
+def _with(side: Side, key: str, edit: Edit) -> Side:
+    """The side with one object edited."""
+    fields = copy.deepcopy(dict(side.objects[key].fields))
+    edit(fields)
+    return _and(side, replace(side.objects[key], fields=fields))
+
+
+def _and(side: Side, *objects: Object) -> Side:
+    return replace(side, objects={**side.objects, **{each.key: each for each in objects}})
+
+
+def _without(side: Side, *keys: str) -> Side:
+    kept = {key: each for key, each in side.objects.items() if key not in keys}
+    return replace(side, objects=kept)
+
+
+def _found(comparison: Comparison) -> set[Rules]:
+    return {finding.rule for finding in comparison.findings}
+
+
+def _details(comparison: Comparison) -> list[str]:
+    return [finding.detail for finding in comparison.findings]
+
+
+def _set(path: str, value: Any) -> Edit:
+    """Sets the value at a path of keys and indices, such as `spec.ingress.0.ports`."""
+
+    def edit(fields: dict[str, Any]) -> None:
+        place: Any = fields
+        *steps, last = path.split(".")
+        for step in steps:
+            place = place[int(step)] if step.isdigit() else place.setdefault(step, {})
+        place[int(last) if last.isdigit() else last] = value
+
+    return edit
+
+
+def _drop(path: str) -> Edit:
+    def edit(fields: dict[str, Any]) -> None:
+        place: Any = fields
+        *steps, last = path.split(".")
+        for step in steps:
+            place = place[int(step)] if step.isdigit() else place[step]
+        del place[int(last) if last.isdigit() else last]
+
+    return edit
+
+
+def _add(path: str, *items: Any) -> Edit:
+    def edit(fields: dict[str, Any]) -> None:
+        place: Any = fields
+        for step in path.split("."):
+            place = place[int(step)] if step.isdigit() else place[step]
+        place.extend(items)
+
+    return edit
+
+
+def _label(path: str, key: str, value: str | None) -> Edit:
+    def edit(fields: dict[str, Any]) -> None:
+        place: Any = fields
+        for step in path.split("."):
+            place = place[step]
+        if value is None:
+            del place[key]
+        else:
+            place[key] = value
+
+    return edit
+
+
+POD = "spec.template.spec"
+CONTAINER = f"{POD}.containers.0"
+ANYWHERE = {"ipBlock": {"cidr": "0.0.0.0/0"}}
+TOKEN = {"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "other", "key": "value"}}}
+PLAIN = {"name": "LOG_LEVEL", "value": "debug"}
+ADMIN = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "admin"}
+OTHERS = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "others"}
+REACH_ALL = 'path "sre/data/*" {\n  capabilities = ["read"]\n}\n'
+CLAIM = {"name": "data", "hostPath": {"path": "/"}}
+
+WEAKENING: list[tuple[str, Edit, Rules]] = [
+    # The network
+    (API_POLICY, _add("spec.egress", {"to": [ANYWHERE]}), Rules.NETWORK),
+    (API_POLICY, _add("spec.ingress", {}), Rules.NETWORK),
+    (API_POLICY, _add("spec.egress.3.ports", {"port": 22, "protocol": "TCP"}), Rules.NETWORK),
+    (API_POLICY, _set("spec.egress.3.ports.0.endPort", 5433), Rules.NETWORK),
+    (API_POLICY, _set("spec.egress.3.ports.0.protocol", "UDP"), Rules.NETWORK),
+    (API_POLICY, _drop("spec.egress.3.ports"), Rules.NETWORK),
+    (API_POLICY, _drop("spec.egress.3.to"), Rules.NETWORK),
+    (API_POLICY, _drop("spec.egress.3.to.0.podSelector"), Rules.NETWORK),
+    (API_POLICY, _set("spec.egress.3.to.0.namespaceSelector", {}), Rules.NETWORK),
+    (API_POLICY, _set("spec.podSelector", {}), Rules.NETWORK),
+    (BETA_POLICY, _set("spec.egress.3.to.0.ipBlock.cidr", "10.0.0.0/8"), Rules.NETWORK),
+    (REPORT_POLICY, _drop("spec.egress.3.to.0.ipBlock.except"), Rules.NETWORK),
+    (DENY_ALL, _set("spec.policyTypes", ["Ingress"]), Rules.ISOLATION),
+    (DENY_ALL, _set("spec.podSelector.matchLabels", {"app": "x"}), Rules.ISOLATION),
+    (ROUTE, _add("spec.hosts", "new.example.com"), Rules.HOST),
+    (ROUTE, _add("spec.gateways", "other/gateway"), Rules.HOST),
+    (ROUTE, _set("spec.http.0.route.0.destination.host", "elsewhere"), Rules.HOST),
+    (NAMESPACE, _set("metadata.annotations", {"sre.io/hosts": "new.example.com"}), Rules.HOST),
+    (SERVICE, _set("spec.type", "LoadBalancer"), Rules.SERVICE),
+    (SERVICE, _set("spec.externalIPs", ["192.0.2.1"]), Rules.SERVICE),
+    (NAMESPACE, _label("metadata.labels", "istio-injection", "disabled"), Rules.MESH),
+    (
+        API,
+        _set("spec.template.metadata.annotations", {"sidecar.istio.io/inject": "false"}),
+        Rules.MESH,
+    ),
+    # Who is let in
+    (DEVELOPERS, _add("subjects", OTHERS), Rules.GROUP),
+    (DEVELOPERS, _set("roleRef", ADMIN), Rules.RIGHTS),
+    (DEVELOPERS, _set("roleRef.kind", "Role"), Rules.RIGHTS),
+    (MEMBER, _set("role", "maintainer"), Rules.RIGHTS),
+    (MEMBER, _set("groupName", "others"), Rules.GROUP),
+    (
+        ROBOT,
+        _add("permissions.0.accesses", {"action": "delete", "resource": "repository"}),
+        Rules.RIGHTS,
+    ),
+    (ROBOT, _set("duration", -1), Rules.CREDENTIAL),
+    (ROBOT, _set("duration", 366), Rules.CREDENTIAL),
+    (POLICY, _set("policy", REACH_ALL), Rules.RIGHTS),
+    (POLICY, lambda fields: fields.update(policy=fields["policy"] + "# ?"), Rules.RIGHTS),
+    (
+        POLICY,
+        lambda fields: fields.update(policy=fields["policy"].replace('"list"', '"delete"')),
+        Rules.RIGHTS,
+    ),
+    (ROBOT, _set("permissions.0.kind", "system"), Rules.RIGHTS),
+    (ROLE, _add("boundServiceAccountNamespaces", "team-beta"), Rules.GROUP),
+    (ROLE, _add("tokenPolicies", "team-beta"), Rules.RIGHTS),
+    (ROLE, _set("tokenTtl", 7200), Rules.CREDENTIAL),
+    (ROLE, _drop("tokenTtl"), Rules.CREDENTIAL),
+    (LOGIN, _set("disableLocalCaJwt", False), Rules.LOGIN),
+    (STORE, _set("spec.provider.vault.path", "other"), Rules.LOGIN),
+    (EXTERNAL, _set("spec.secretStoreRef.name", "other"), Rules.LOGIN),
+    # Secrets
+    (EXTERNAL, _set("spec.data.0.remoteRef.key", "sre/team-beta/x"), Rules.SECRET_READ),
+    (EXTERNAL, _set("spec.dataFrom", [{"extract": {"key": "x"}}]), Rules.SECRET_READ),
+    (API, _add(f"{CONTAINER}.env", TOKEN), Rules.SECRET_READ),
+    (API, _set(f"{CONTAINER}.envFrom", [{"secretRef": {"name": "x"}}]), Rules.SECRET_READ),
+    (SECRET, _set("dataJson", '{"password": "Hunter2"}'), Rules.SECRET_PLAIN),
+    (SECRET, _set(f"{OPTIONS}.secretOutputs", []), Rules.SECRET_PLAIN),
+    (API, _set(f"{CONTAINER}.env.3", {"name": "API_KEY", "value": "x"}), Rules.SECRET_PLAIN),
+    # Pods
+    (API, _set(f"{CONTAINER}.image", "harbor.sre.internal/other/x:v1"), Rules.IMAGE),
+    (API, _set(f"{CONTAINER}.securityContext.privileged", True), Rules.POD),
+    (API, _set(f"{CONTAINER}.securityContext.readOnlyRootFilesystem", False), Rules.POD),
+    (API, _drop(f"{CONTAINER}.securityContext.allowPrivilegeEscalation"), Rules.POD),
+    (API, _drop(f"{CONTAINER}.securityContext"), Rules.POD),
+    (API, _set(f"{CONTAINER}.securityContext.capabilities.drop", ["NET_RAW"]), Rules.POD),
+    (API, _set(f"{CONTAINER}.securityContext.capabilities.add", ["NET_ADMIN"]), Rules.POD),
+    (API, _set(f"{POD}.securityContext.seccompProfile.type", "Unconfined"), Rules.POD),
+    (API, _set(f"{POD}.hostNetwork", True), Rules.POD),
+    (API, _add(f"{POD}.volumes", CLAIM), Rules.POD),
+    (API, _set(f"{CONTAINER}.ports.0.hostPort", 80), Rules.POD),
+    (API, _set(f"{POD}.automountServiceAccountToken", True), Rules.TOKEN),
+    (API, _set(f"{POD}.serviceAccountName", "other"), Rules.TOKEN),
+    (ACCOUNT, _set("automountServiceAccountToken", True), Rules.TOKEN),
+    (
+        NAMESPACE,
+        _label("metadata.labels", "pod-security.kubernetes.io/enforce", "baseline"),
+        Rules.POD_SECURITY,
+    ),
+    (
+        NAMESPACE,
+        _label("metadata.labels", "pod-security.kubernetes.io/enforce", None),
+        Rules.POD_SECURITY,
+    ),
+    # The registry
+    (PROJECT, _set("enableContentTrustCosign", False), Rules.SIGNATURES),
+    (PROJECT, _set("vulnerabilityScanning", False), Rules.SCAN),
+    (PROJECT, _set("public", True), Rules.PUBLIC),
+    (PROJECT, _set("public", "true"), Rules.PUBLIC),
+    (PROJECT, _set("forceDestroy", True), Rules.UNPROTECTED),
+    (PROJECT, _set("storageQuota", 51), Rules.QUOTA),
+    (PROJECT, _set("storageQuota", -1), Rules.QUOTA),
+    (RETENTION, _set("rules.0.mostRecentlyPushed", 29), Rules.FEWER_KEPT),
+    (RETENTION, _set("schedule", "Daily"), Rules.FEWER_KEPT),
+    (RETENTION, _set("rules.0.tagMatching", "v*"), Rules.FEWER_KEPT),
+    (RETENTION, _set("rules.0.disabled", True), Rules.UNKNOWN),
+    # Amounts
+    (QUOTA, lambda fields: fields["spec"]["hard"].update(pods="21"), Rules.QUOTA),
+    (QUOTA, lambda fields: fields["spec"]["hard"].update({"limits.cpu": "8001m"}), Rules.QUOTA),
+    (QUOTA, lambda fields: fields["spec"]["hard"].pop("requests.memory"), Rules.QUOTA),
+    (LIMITS, _set("spec.limits.0.max.memory", "5Gi"), Rules.QUOTA),
+    (LIMITS, _drop("spec.limits.0.max"), Rules.QUOTA),
+    # The platform
+    (NAMESPACE, _label("metadata.labels", "sre.io/team", None), Rules.GUARDRAIL),
+    (BINDING, _set("spec.validationActions", ["Audit", "Warn"]), Rules.GUARDRAIL),
+    (BINDING, _set("spec.matchResources", {}), Rules.GUARDRAIL),
+    (GUARDRAIL, _set("spec.failurePolicy", "Ignore"), Rules.GUARDRAIL),
+    (HARBOR, _set("insecure", "true"), Rules.TLS),
+    (OPENBAO, _set("skipTlsVerify", "true"), Rules.TLS),
+    (KUBERNETES, _set("clusterIdentifier", "other"), Rules.REPLACED),
+    (ALERTS, _set("spec.groups.0.rules", []), Rules.MONITORING),
+    (NAMESPACE, _set(f"{OPTIONS}.protect", False), Rules.UNPROTECTED),
+    # What cannot change in place
+    (API, _set("spec.selector.matchLabels", {"app": "x"}), Rules.REPLACED),
+    (SERVICE, _set("spec.clusterIP", "None"), Rules.REPLACED),
+    # What no rule knows
+    (API, _set(f"{POD}.nodeSelector", {"pool": "gpu"}), Rules.UNKNOWN),
+    (API, _set(f"{CONTAINER}.securityContext.seLinuxOptions", {"type": "x"}), Rules.UNKNOWN),
+    (
+        API,
+        _add(f"{CONTAINER}.env", {"name": "X", "valueFrom": {"configMapKeyRef": {"name": "x"}}}),
+        Rules.UNKNOWN,
+    ),
+    (API, _label("spec.template.metadata.labels", "app", "x"), Rules.UNKNOWN),
+    (PROJECT, _set("cveAllowlists", ["CVE-2026-1"]), Rules.UNKNOWN),
+    (OPENBAO, _set("address", "https://elsewhere.invalid"), Rules.UNKNOWN),
+    (NAMESPACE, _set(f"{OPTIONS}.ignoreChanges", ["metadata"]), Rules.UNKNOWN),
+    (NAMESPACE, _set(f"{OPTIONS}.retainOnDelete", True), Rules.UNKNOWN),
+]
+
+
+@pytest.mark.parametrize(
+    ("key", "edit", "rule"),
+    WEAKENING,
+    ids=range(len(WEAKENING)),
+)
+def test_a_weakening_change_needs_a_second_reviewer(
+    shipped: Side, key: str, edit: Edit, rule: Rules
+) -> None:
+    comparison = compare(shipped, _with(shipped, key, edit))
+    assert rule in _found(comparison)
+    assert any(finding.needs_second for finding in comparison.findings)
+    for finding in comparison.findings:
+        assert (finding.team, finding.object) == (shipped.objects[key].team, key)
+
+
+ORDINARY: list[tuple[str, Edit]] = [
+    (API, _set(f"{CONTAINER}.image", "harbor.sre.internal/team-alpha/my-api:v9")),
+    (API, _label("metadata.labels", "app.kubernetes.io/version", "v9")),
+    (API, _label("spec.template.metadata.labels", "app.kubernetes.io/version", "v9")),
+    (API, _set(f"{CONTAINER}.resources.limits.memory", "1Gi")),
+    (API, _set("spec.replicas", 5)),
+    (REPORT, _set("spec.schedule", "0 3 * * *")),
+    (SCALER, _set("spec.maxReplicas", 20)),
+    (SERVICE, _set("spec.ports.0.port", 9090)),
+    (QUOTA, lambda fields: fields["spec"]["hard"].update(pods="19")),
+    (LIMITS, _set("spec.limits.0.max.memory", "4096Mi")),
+    (EXTERNAL, _set("spec.refreshInterval", "2h")),
+    # Stricter than before
+    (API_POLICY, _drop("spec.egress.3")),
+    (BETA_POLICY, _set("spec.egress.3.to.0.ipBlock.cidr", "10.200.9.0/24")),
+    (REPORT_POLICY, _set("spec.egress.3.ports.0.endPort", 2049)),
+    (API_POLICY, _set("spec.egress.3.ports.0.endPort", 5432)),
+    (API_POLICY, _set("spec.egress.3.to.0.podSelector.matchLabels.tier", "gold")),
+    # What all pods of the namespace may do already
+    (API_POLICY, _add("spec.egress", {"ports": [{"port": 443, "protocol": "TCP"}]})),
+    (MEMBER, _set("role", "limitedguest")),
+    (ROBOT, _set("disable", True)),
+    (ROBOT, _set("duration", 30)),
+    (ROBOT, _drop("permissions.0.accesses.0")),
+    (POLICY, lambda fields: fields.update(policy=fields["policy"].replace(', "list"', ""))),
+    (ROLE, _set("tokenTtl", 1800)),
+    (PROJECT, _set("storageQuota", 49)),
+    (RETENTION, _set("rules.0.mostRecentlyPushed", 31)),
+    (NAMESPACE, _set("metadata.annotations", {"sre.io/hosts": "frontend.apps.sre.example.com"})),
+    (HARBOR, _set("maxRetries", "3")),
+]
+
+
+@pytest.mark.parametrize(("key", "edit"), ORDINARY, ids=range(len(ORDINARY)))
+def test_an_ordinary_or_stricter_change_needs_none(shipped: Side, key: str, edit: Edit) -> None:
+    comparison = compare(shipped, _with(shipped, key, edit))
+    assert [entry.object.key for entry in comparison.entries] == [key]
+    assert _found(comparison) == set()
+
+
+WEAK_FROM_THE_START: list[tuple[str, Edit, Rules]] = [
+    (PROJECT, _set("enableContentTrustCosign", False), Rules.SIGNATURES),
+    (PROJECT, _drop("vulnerabilityScanning"), Rules.SCAN),
+    (PROJECT, _set("public", True), Rules.PUBLIC),
+    (ACCOUNT, _drop("automountServiceAccountToken"), Rules.TOKEN),
+    (NAMESPACE, _label("metadata.labels", "istio-injection", None), Rules.MESH),
+    (API, _drop(f"{POD}.securityContext"), Rules.POD),
+    (API, _drop(f"{CONTAINER}.securityContext.runAsNonRoot"), Rules.POD),
+    (API, _drop(f"{POD}.automountServiceAccountToken"), Rules.TOKEN),
+    (SERVICE, _set("spec.type", "NodePort"), Rules.SERVICE),
+    (BINDING, _set("spec.validationActions", ["Audit"]), Rules.GUARDRAIL),
+    (HARBOR, _set("insecure", "true"), Rules.TLS),
+]
+
+
+@pytest.mark.parametrize(
+    ("key", "edit", "rule"), WEAK_FROM_THE_START, ids=range(len(WEAK_FROM_THE_START))
+)
+def test_what_is_new_may_be_weak_from_the_start(
+    shipped: Side, key: str, edit: Edit, rule: Rules
+) -> None:
+    base = _without(shipped, key)
+    assert rule in _found(compare(base, _with(shipped, key, edit)))
+    assert rule not in _found(compare(base, shipped))
+
+
+NOTED: list[tuple[str, Edit, Rules]] = [
+    (API, _set(f"{CONTAINER}.env.0", PLAIN), Rules.BEHAVIOUR),
+    (API, _set(f"{CONTAINER}.command", ["/bin/other"]), Rules.BEHAVIOUR),
+    (
+        API,
+        _add(f"{CONTAINER}.volumeMounts", {"mountPath": "/cache", "name": "writable-0"}),
+        Rules.WRITABLE,
+    ),
+    (BUDGET, _set("spec.minAvailable", 0), Rules.LESS_SPARE),
+    (SCALER, _set("spec.minReplicas", 1), Rules.LESS_SPARE),
+    (ALERTS, _set("spec.groups.0.rules.0.expr", "vector(0) > 1"), Rules.ALERT),
+    (MONITOR, _set("spec.endpoints.0.interval", "5m"), Rules.ALERT),
+]
+
+
+@pytest.mark.parametrize(("key", "edit", "rule"), NOTED, ids=range(len(NOTED)))
+def test_a_small_thing_is_noted(shipped: Side, key: str, edit: Edit, rule: Rules) -> None:
+    comparison = compare(shipped, _with(shipped, key, edit))
+    assert _found(comparison) == {rule}
+    assert not any(finding.needs_second for finding in comparison.findings)
+
+
+def test_the_same_objects_differ_in_nothing(shipped: Side) -> None:
+    comparison = compare(shipped, copy.deepcopy(shipped))
+    assert comparison.entries == ()
+    assert comparison.findings == ()
+
+
+def test_every_kind_of_object_that_is_destroyed_is_told(shipped: Side) -> None:
+    for key, each in shipped.objects.items():
+        comparison = compare(shipped, _without(shipped, key))
+        assert {Rules.DESTROYED, Rules.DATA_DESTROYED} & _found(comparison), key
+        assert comparison.entries[0].object == each
+
+
+@pytest.mark.parametrize("key", [NAMESPACE, PROJECT, SECRET, RETENTION])
+def test_what_holds_data_is_told_apart(shipped: Side, key: str) -> None:
+    comparison = compare(shipped, _without(shipped, key))
+    assert Rules.DATA_DESTROYED in _found(comparison)
+
+
+def test_a_policy_that_closed_pods_is_missed_when_it_goes(shipped: Side) -> None:
+    closing = [key for key in shipped.objects if "team-alpha/NetworkPolicy-" in key]
+    comparison = compare(shipped, _without(shipped, *closing))
+    assert Rules.ISOLATION in _found(comparison)
+
+
+def test_a_policy_that_goes_while_another_closes_the_same_pods_opens_nothing(shipped: Side) -> None:
+    comparison = compare(shipped, _without(shipped, API_POLICY))
+    assert _found(comparison) == {Rules.DESTROYED}
+
+
+def test_an_object_of_a_kind_that_no_rule_knows_needs_a_second_reviewer(shipped: Side) -> None:
+    stranger = Object("kubernetes/team-alpha/Job-x", "Job", "x", {"kind": "Job"}, "team-alpha")
+    comparison = compare(shipped, _and(shipped, stranger))
+    assert _found(comparison) == {Rules.UNKNOWN}
+
+
+def _admin_path(*capabilities: str) -> Edit:
+    """Says of a narrower path than the team's others what one may do there."""
+    listed = ", ".join(f'"{each}"' for each in capabilities)
+    path = f'path "sre/data/team-alpha/admin/*" {{\n  capabilities = [{listed}]\n}}\n'
+    return lambda fields: fields.update(policy=fields["policy"] + path)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "found"),
+    [
+        (("list",), ("list", "read"), {Rules.RIGHTS}),
+        (("deny",), ("read",), {Rules.RIGHTS}),
+        (("deny",), (), {Rules.RIGHTS}),
+        (("read",), ("read", "sudo"), {Rules.RIGHTS}),
+        (("read",), ("deny",), set()),
+        (("read", "list"), ("read",), set()),
+    ],
+    ids=range(6),
+)
+def test_of_openbaos_paths_the_longest_that_fits_counts(
+    shipped: Side, before: tuple[str, ...], after: tuple[str, ...], found: set[Rules]
+) -> None:
+    base, head = (_with(shipped, POLICY, _admin_path(*each)) for each in (before, after))
+    assert _found(compare(base, head)) == found
+
+
+@pytest.mark.parametrize("capability", ["list", "deny"])
+def test_a_narrow_path_of_openbao_that_goes_leaves_the_wider_one(
+    shipped: Side, capability: str
+) -> None:
+    base = _with(shipped, POLICY, _admin_path(capability))
+    assert _found(compare(base, shipped)) == {Rules.RIGHTS}
+    assert _found(compare(shipped, base)) == ({Rules.RIGHTS} if capability == "list" else set())
+
+
+def test_a_namespaces_host_is_told_unless_a_route_of_its_own_tells_it(shipped: Side) -> None:
+    hosts = "frontend.apps.sre.example.com,my-api.apps.sre.example.com,new.example.com"
+    head = _with(shipped, NAMESPACE, _set("metadata.annotations", {"sre.io/hosts": hosts}))
+    mine = _with(head, ROUTE, _add("spec.hosts", "new.example.com"))
+    assert _details(compare(shipped, mine)) == ["new.example.com through istio-system/sre-gateway"]
+    fields = {"spec": {"hosts": ["new.example.com"]}}
+    theirs = Object("kubernetes/team-beta/VirtualService-x", "VirtualService", "x", fields)
+    assert "Namespace team-alpha may use new.example.com" in _details(
+        compare(_and(shipped, theirs), _and(head, theirs))
+    )
+
+
+def test_a_group_of_openbao_is_let_in_and_gets_policies(shipped: Side) -> None:
+    fields = {"name": "team-alpha.devs", "policies": ["team-alpha"]}
+    group = Object("openbao/team-alpha/Group-devs", "Group", "devs", fields, "team-alpha")
+    alias = Object("openbao/team-alpha/GroupAlias-devs", "GroupAlias", "devs", {"name": "devs"})
+    assert _found(compare(shipped, _and(shipped, group))) == {Rules.GROUP}
+    assert _found(compare(shipped, _and(shipped, alias))) == {Rules.GROUP}
+    base = _and(shipped, group, alias)
+    more = _with(base, group.key, _add("policies", "team-beta"))
+    assert _found(compare(base, more)) == {Rules.RIGHTS}
+    other = _with(base, alias.key, _set("name", "others"))
+    assert _found(compare(base, other)) == {Rules.GROUP}
+    assert _found(compare(more, base)) == set()
+
+
+def test_a_robot_that_works_again_is_told(shipped: Side) -> None:
+    base = _with(shipped, ROBOT, _set("disable", True))
+    assert _found(compare(base, shipped)) == {Rules.ACCOUNT}
+
+
+def test_a_logical_name_that_changes_without_an_alias_makes_the_object_anew(shipped: Side) -> None:
+    project = shipped.objects[PROJECT]
+    renamed = replace(project, logical_name="other")
+    comparison = compare(shipped, _and(shipped, renamed))
+    assert _found(comparison) == {Rules.REPLACED}
+    aliased = replace(renamed, aliases=(project.logical_name,))
+    assert _found(compare(shipped, _and(shipped, aliased))) == set()
+
+
+def test_a_team_that_is_new_is_told_with_the_groups_it_lets_in(shipped: Side) -> None:
+    base = _without(
+        shipped, *(key for key, each in shipped.objects.items() if each.team == "team-beta")
+    )
+    comparison = compare(base, shipped)
+    assert {Rules.NEW_TEAM, Rules.GROUP, Rules.SECRET_READ, Rules.IMAGE} <= _found(comparison)
+    assert "Group auditors becomes guest of the Harbor project" in _details(comparison)
+    assert "robot pull, which may pull repository in project team-beta" in _details(comparison)
+    opened = [each.detail for each in comparison.findings if each.rule is Rules.NETWORK]
+    # The team's own rules, not those that every namespace begins with.
+    assert sorted(opened) == [
+        "egress to 10.200.0.0/16, 8443/TCP (order-processor)",
+        "egress to 10.201.0.0/16 except 10.201.99.0/24, 2049-2050/TCP (nightly-report)",
+        "ingress from app.kubernetes.io/name=my-api of namespaces "
+        "kubernetes.io/metadata.name=team-alpha, 9090/TCP (order-processor)",
+    ]
+
+
+def _renamed(each: Object, old: str, new: str) -> Object:
+    def anew(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {key: anew(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [anew(item) for item in value]
+        return value.replace(old, new) if isinstance(value, str) else value
+
+    return Object(
+        each.key.replace(old, new), each.kind, each.name.replace(old, new), anew(each.fields),
+        each.team.replace(old, new), each.app.replace(old, new),
+    )  # fmt: skip
+
+
+def test_an_app_under_a_new_name_is_said_to_be_destroyed_and_made_anew(shipped: Side) -> None:
+    of_app = {key: each for key, each in shipped.objects.items() if each.app == "my-api"}
+    renamed = [_renamed(each, "my-api", "their-api") for each in of_app.values()]
+    comparison = compare(shipped, _and(_without(shipped, *of_app), *renamed))
+    (found,) = [each for each in comparison.findings if each.rule is Rules.RENAMED]
+    assert (found.team, found.app) == ("team-alpha", "their-api")
+    assert found.detail == (
+        "their-api looks like my-api renamed: all objects of my-api are destroyed and made anew as "
+        "their-api; what calls it by its name no longer finds it"
+    )
+
+
+def test_a_team_under_a_new_name_is_said_to_be_destroyed_and_made_anew(shipped: Side) -> None:
+    of_team = {key: each for key, each in shipped.objects.items() if each.team == "team-beta"}
+    renamed = [_renamed(each, "team-beta", "team-delta") for each in of_team.values()]
+    comparison = compare(shipped, _and(_without(shipped, *of_team), *renamed))
+    (found,) = [each for each in comparison.findings if each.rule is Rules.RENAMED]
+    assert found.detail.startswith("team-delta looks like team-beta renamed: all objects of")
+
+
+def test_a_team_that_is_alike_in_its_quota_only_is_no_rename(shipped: Side) -> None:
+    of_team = {key: each for key, each in shipped.objects.items() if each.team == "team-beta"}
+    others = [
+        _renamed(each, "team-beta", "team-delta") for each in of_team.values() if not each.app
+    ]
+    app = Object("kubernetes/team-delta/Service-x", "Service", "x", {}, "team-delta", "x")
+    comparison = compare(shipped, _and(_without(shipped, *of_team), *others, app))
+    assert Rules.RENAMED not in _found(comparison)
+
+
+def test_another_app_of_another_archetype_is_no_rename(shipped: Side) -> None:
+    of_app = [key for key, each in shipped.objects.items() if each.app == "my-api"]
+    workers = [each for each in shipped.objects.values() if each.app == "nightly-report"]
+    moved = [_renamed(each, "team-beta", "team-alpha") for each in workers]
+    comparison = compare(shipped, _and(_without(shipped, *of_app), *moved))
+    assert Rules.RENAMED not in _found(comparison)
+
+
+def test_without_an_index_what_is_protected_is_not_compared(shipped: Side) -> None:
+    old = {
+        key: replace(
+            each,
+            fields={name: value for name, value in each.fields.items() if name != OPTIONS},
+            type="",
+            logical_name="",
+        )
+        for key, each in shipped.objects.items()
+        if each.kind != "Provider"
+    }
+    head = _with(shipped, NAMESPACE, _set(f"{OPTIONS}.protect", False))
+    assert compare(Side(old, indexed=False), head).findings == ()
+    head = _with(shipped, PROJECT, _set("public", True))
+    assert _found(compare(Side(old, indexed=False), head)) == {Rules.PUBLIC}
+
+
+def test_every_rule_but_those_of_files_is_shown_to_find_something() -> None:
+    shown = {rule for _, _, rule in [*WEAKENING, *NOTED]}
+    others = {
+        Rules.DESTROYED, Rules.DATA_DESTROYED, Rules.RENAMED, Rules.ACCOUNT, Rules.NEW_TEAM,
+        # tests/test_diff_command.py
+        Rules.LIFECYCLE, Rules.ADOPTED, Rules.OTHER_STACK, Rules.SETTING, Rules.SUPPLY, Rules.CODE,
+    }  # fmt: skip
+    assert shown | others == {*Rules}
