@@ -19,7 +19,9 @@ settings = stack_settings(ROOT)
 folder = TeamsFolder(ROOT / settings.tenants, settings.tenants)
 fleet = load_stack(folder, settings)
 before = deployed_teams()
-problems = fleet.problems or missing_steps(before, fleet.teams, folder, pulumi.get_stack())
+problems = fleet.problems or missing_steps(
+    before, fleet.teams, folder, pulumi.get_stack(), settings.moved
+)
 if lines := list(map(str, problems)):
     raise pulumi.RunError("\n".join(lines))
 for line in maybe_renamed(before, fleet.teams):

@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from cli import affected, diff, doctor, import_, isolation, new, render, schema, set_image, validate
-from cli.stack import ProblemsError
+from specs.problem import WHOLE_FILE, Problem, ProblemsError
 
 COMMANDS = (validate, new, set_image, import_, render, affected, diff, doctor, isolation, schema)
 
@@ -37,7 +37,8 @@ def main(argv: list[str] | None = None) -> int:
         if error.filename is None:
             raise
         # A path of the command line that the system takes no look at: too long, or not ours.
-        print(f"{error.filename}: {error.strerror}; check the path", file=sys.stderr)
+        message = f"{error.strerror}; check the path"
+        print(Problem(str(error.filename), 1, 1, WHOLE_FILE, message), file=sys.stderr)
         return 1
     return code
 

@@ -6,8 +6,6 @@ import sys
 
 from cli import Commands
 from cli.stack import ROOT
-from review.affected import Affected, affected, stacks
-from review.git import GitError
 
 
 def add(commands: Commands) -> None:
@@ -46,6 +44,9 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Prints the stacks; 1 if Git cannot tell them."""
+    from review.affected import Affected, affected, stacks  # no other command needs to load it
+    from review.git import GitError
+
     try:
         found = Affected(stacks(ROOT), ()) if arguments.all else affected(ROOT, arguments.base)
     except (GitError, ValueError) as error:

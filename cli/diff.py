@@ -5,8 +5,9 @@ import os
 import sys
 
 from cli import Commands
-from cli.stack import ROOT, ProblemsError, stack_files, stack_option
+from cli.stack import ROOT, stack_files, stack_option
 from specs.fleet import load_stack
+from specs.problem import ProblemsError
 
 _FORMATS = ("text", "markdown", "json")
 
@@ -39,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Compares and prints. Raises ProblemsError for what is wrong in the working tree's files."""
     stack = stack_files(arguments)
     if problems := load_stack(stack.folder, stack.settings).problems:
-        raise ProblemsError(problems)
+        raise ProblemsError(*problems)
     # With the SDKs, which take a second to load
     from review.as_json import json_report
     from review.git import GitError

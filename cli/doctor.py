@@ -4,7 +4,8 @@ import argparse
 import sys
 
 from cli import Commands
-from cli.stack import ROOT, ProblemsError, options, stack_files
+from cli.stack import ROOT, options, stack_files
+from specs.problem import ProblemsError
 from specs.settings import LEAVE_OUT
 
 
@@ -34,6 +35,6 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"{LEAVE_OUT}: {error}", file=sys.stderr)
         return 1
     if report is None:
-        raise ProblemsError(problems)
+        raise ProblemsError(*problems)
     print(report)
     return 1 if report.failed else 0

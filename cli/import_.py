@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cli import Commands
-from cli.stack import ROOT, ProblemsError, options, stack_files
+from cli.stack import ROOT, options, stack_files
 from editing.write import replace
 from specs.fleet import SUFFIX, TeamsFolder
-from specs.problem import WHOLE_FILE, Problem
+from specs.problem import WHOLE_FILE, Problem, ProblemsError
 
 
 def add(commands: Commands) -> None:
@@ -71,7 +71,6 @@ def _write(folder: TeamsFolder, texts: Mapping[str, str]) -> None:
             for each in written:
                 each.unlink()
             message = f"cannot be written: {error.strerror}; name another folder (--tenants)"
-            raise ProblemsError(
-                [Problem(folder.shown_as(file), 1, 1, WHOLE_FILE, message)]
-            ) from None
+            problem = Problem(folder.shown_as(file), 1, 1, WHOLE_FILE, message)
+            raise ProblemsError(problem) from None
         written.append(file)

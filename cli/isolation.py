@@ -3,8 +3,9 @@
 import argparse
 
 from cli import Commands
-from cli.stack import ROOT, ProblemsError, options, stack_files
+from cli.stack import ROOT, options, stack_files
 from specs.fleet import load_stack
+from specs.problem import ProblemsError
 
 
 def add(commands: Commands) -> None:
@@ -42,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
     stack = stack_files(arguments)
     fleet = load_stack(stack.folder, stack.settings)
     if fleet.problems:
-        raise ProblemsError(fleet.problems)
+        raise ProblemsError(*fleet.problems)
     # The matrix says what a team has that is neither suspended nor on its way out.
     teams = [team for team in fleet.teams if team.running]
     return isolation(ROOT, teams, stack.settings, arguments.format, arguments.write_docs)

@@ -5,9 +5,9 @@ import os
 
 from cli import Commands
 from cli.schema import SCHEMA
-from cli.stack import ProblemsError, options, stack_files
+from cli.stack import options, stack_files
 from editing.new import ARCHETYPES, new_app, new_team
-from editing.team_file import RefusedError
+from editing.team_file import alone
 
 
 def add(commands: Commands) -> None:
@@ -46,10 +46,8 @@ def _new_team(arguments: argparse.Namespace) -> int:
     """Writes the file. Raises ProblemsError; then nothing is written."""
     stack = stack_files(arguments)
     schema = os.path.relpath(SCHEMA, stack.folder.path)
-    try:
+    with alone(stack.folder):
         written = new_team(stack.folder, stack.settings, arguments.name, schema)
-    except RefusedError as refused:
-        raise ProblemsError(refused.problems) from None
     print(f"{written}: written; see what it says, and add an app with ./sre new app.")
     return 0
 
@@ -57,11 +55,9 @@ def _new_team(arguments: argparse.Namespace) -> int:
 def _new_app(arguments: argparse.Namespace) -> int:
     """Adds the app. Raises ProblemsError; then nothing is written."""
     stack = stack_files(arguments)
-    try:
+    with alone(stack.folder):
         place, image = new_app(
             stack.folder, stack.settings, arguments.team, arguments.name, arguments.archetype
         )
-    except RefusedError as refused:
-        raise ProblemsError(refused.problems) from None
     print(f"{place}: added {arguments.name}; its image is {image}.")
     return 0

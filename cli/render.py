@@ -4,7 +4,8 @@ import argparse
 from pathlib import Path
 
 from cli import Commands
-from cli.stack import ROOT, ProblemsError, options, stack_files
+from cli.stack import ROOT, options, stack_files
+from specs.problem import ProblemsError
 
 
 def add(commands: Commands) -> None:
@@ -33,6 +34,6 @@ def run(arguments: argparse.Namespace) -> int:
     stack = stack_files(arguments)
     problems, written = render(ROOT, stack.name, stack.settings, stack.folder, Path(arguments.out))
     if problems:
-        raise ProblemsError(problems)
+        raise ProblemsError(*problems)
     print(f"{written} objects written to {arguments.out}.")
     return 0

@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     shown = SCHEMA.relative_to(ROOT)
     text = team_schema()
-    if SCHEMA.is_file() and SCHEMA.read_text(encoding="utf-8") == text:
+    if SCHEMA.is_file() and SCHEMA.read_bytes() == text.encode():
         print(f"{shown} is current.")
         return 0
     if arguments.check:

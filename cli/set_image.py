@@ -3,9 +3,9 @@
 import argparse
 
 from cli import Commands
-from cli.stack import ProblemsError, options, stack_files
+from cli.stack import options, stack_files
 from editing.image import set_tag
-from editing.team_file import RefusedError
+from editing.team_file import alone
 
 
 def add(commands: Commands) -> None:
@@ -30,10 +30,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Writes the tag. Raises ProblemsError; then nothing is written."""
     stack = stack_files(arguments)
     team, app, tag = arguments.team, arguments.app, arguments.tag
-    try:
+    with alone(stack.folder):
         before = set_tag(stack.folder, stack.settings, team, app, tag)
-    except RefusedError as refused:
-        raise ProblemsError(refused.problems) from None
     shown = f"{stack.folder.shown}/{team}.yaml: {app}"
     if before is None:
         print(f"{shown}: is at {tag} already.")

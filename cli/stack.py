@@ -2,24 +2,15 @@
 
 import argparse
 import os
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from specs.fleet import TeamsFolder
-from specs.problem import Problem
+from specs.problem import ProblemsError
 from specs.settings import Settings
 from specs.stack import read_stack, stack_names
 
 ROOT = Path(__file__).parent.parent
-
-
-class ProblemsError(Exception):
-    """Problems in files; each is a line for their author."""
-
-    def __init__(self, problems: Iterable[Problem]) -> None:
-        super().__init__()
-        self.problems = tuple(problems)
 
 
 @dataclass(frozen=True)
@@ -59,7 +50,7 @@ def stack_files(arguments: argparse.Namespace) -> StackFiles:
     """What the options name. Raises ProblemsError where the stack's file is wrong."""
     settings, problems = read_stack(ROOT, arguments.stack)
     if settings is None or problems:
-        raise ProblemsError(problems)
+        raise ProblemsError(*problems)
     folder = _folder(arguments.tenants or str(ROOT / settings.tenants))
     return StackFiles(arguments.stack, settings, folder)
 

@@ -4,8 +4,9 @@ import argparse
 from pathlib import Path
 
 from cli import Commands
-from cli.stack import ProblemsError, options, stack_files
+from cli.stack import options, stack_files
 from specs.fleet import validate_files, validate_folder
+from specs.problem import ProblemsError
 
 
 def add(commands: Commands) -> None:
@@ -31,6 +32,6 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         fleet, checked = validate_folder(stack.folder, stack.settings), len(stack.folder.files())
     if fleet.problems:
-        raise ProblemsError(fleet.problems)
+        raise ProblemsError(*fleet.problems)
     print(f"{checked} team {'file' if checked == 1 else 'files'} checked, nothing wrong.")
     return 0

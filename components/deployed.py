@@ -12,8 +12,8 @@ _READ_OUTPUTS = "pulumi:pulumi:readStackOutputs"
 
 def deployed_teams() -> Mapping[str, Deployed]:
     """The teams of the stack by name; none before its first `up`."""
-    name = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
-    read = pulumi.runtime.invoke(_READ_OUTPUTS, {"name": name}).value or {}
+    stack = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
+    read = pulumi.runtime.invoke(_READ_OUTPUTS, {"name": stack}).value or {}
     teams = read.get("outputs", {}).get("teams", {})
     return {
         name: Deployed(

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import yaml
 
-from editing.team_file import RefusedError
+from specs.problem import ProblemsError
 from specs.source import Loader, Source
 
 _STEP = 2  # columns that an entry's lines are indented by as they come here
@@ -15,12 +15,12 @@ _NO_BLOCK = "is not a list of lines that begin with '- '; write it so, or add th
 def with_entry(source: Source, entry: Sequence[str]) -> str:
     """The file's text with an entry more; its lines come as those of a mapping of its own.
 
-    Raises RefusedError where the file's form leaves no place for it.
+    Raises ProblemsError where the file's form leaves no place for it.
     """
     text = source.text
     root, apps = source.node(()), source.node(("apps",))
     if not isinstance(root, yaml.MappingNode) or root.flow_style:
-        raise RefusedError(source.problem((), "is written in braces; write `key: value` lines"))
+        raise ProblemsError(source.problem((), "is written in braces; write `key: value` lines"))
     column = root.start_mark.column
     if apps is None:
         lines = ["", f"{' ' * column}apps:", *_indented(entry, column + _STEP)]
@@ -29,7 +29,7 @@ def with_entry(source: Source, entry: Sequence[str]) -> str:
         return _inserted(text, _end(text, apps), _as_last(text, apps, entry))
     start, end = apps.start_mark.index, apps.end_mark.index
     if text[start:end].replace(" ", "") not in ("", "[]", "~", "null"):
-        raise RefusedError(source.problem(("apps",), _NO_BLOCK))
+        raise ProblemsError(source.problem(("apps",), _NO_BLOCK))
     before = text[:start].rstrip(" ")
     at = _line_end(before + text[end:], len(before))
     return _inserted(before + text[end:], at, _indented(entry, column + _STEP))

@@ -4,10 +4,10 @@ import re
 from typing import Any
 
 from editing.scalar import written
-from editing.team_file import RefusedError, open_team, problems, refuse, save
+from editing.team_file import open_team, problems, refuse, save
 from specs.fleet import TeamsFolder
 from specs.names import check_tag, nearest
-from specs.problem import Loc
+from specs.problem import Loc, ProblemsError
 from specs.settings import Settings
 from specs.source import Source
 
@@ -18,18 +18,18 @@ _PROPERTIES = re.compile(r"([&!]\S*\s+)*")
 def set_tag(folder: TeamsFolder, settings: Settings, team: str, app: str, tag: str) -> str | None:
     """Gives the app the tag and returns the one before; None if it has that tag already.
 
-    Raises RefusedError: then the file is as it was.
+    Raises ProblemsError: then the file is as it was.
     """
     source = open_team(folder, team)
     index = _index(source.data, app)
     if index is None:
         refuse(problems(source, folder, settings))  # these may be why
-        raise RefusedError(source.problem(("apps",), _unknown(source.data, app)))
+        raise ProblemsError(source.problem(("apps",), _unknown(source.data, app)))
     loc: Loc = ("apps", index, "app", "image", "tag")
     try:
         check_tag(tag)  # and so nothing that could be more than a scalar
     except ValueError as error:
-        raise RefusedError(source.problem(loc, str(error))) from None
+        raise ProblemsError(source.problem(loc, str(error))) from None
     wanted = _with(source.data, loc, tag)
     if wanted == source.data:
         refuse(problems(source, folder, settings))
@@ -38,7 +38,7 @@ def set_tag(folder: TeamsFolder, settings: Settings, team: str, app: str, tag: s
     refuse(problems(changed, folder, settings))
     if changed.data != wanted:
         message = "is written at an anchor that others use too; give this app a tag of its own"
-        raise RefusedError(source.problem(loc, message))
+        raise ProblemsError(source.problem(loc, message))
     save(changed)
     return source.raw(loc)
 
@@ -74,7 +74,7 @@ def _spliced(source: Source, loc: Loc, tag: str) -> str:
     kept = properties[0] if properties else ""
     style = typed[len(kept) : len(kept) + 1]
     if style in ("|", ">"):
-        raise RefusedError(source.problem(loc, "is a block of lines; write it on the key's line"))
+        raise ProblemsError(source.problem(loc, "is a block of lines; write it on the key's line"))
     word = f"{style}{tag}{style}" if style in ("'", '"') else written(tag)
     return f"{source.text[:start]}{kept}{word if typed else f' {word}'}{source.text[end:]}"
 

@@ -6,10 +6,10 @@ import yaml
 
 from editing.apps import with_entry
 from editing.scalar import written
-from editing.team_file import RefusedError, open_team, problems, refuse, save
+from editing.team_file import open_team, problems, refuse, save
 from specs.fleet import SUFFIX, TeamsFolder
 from specs.names import check_dns_label
-from specs.problem import WHOLE_FILE, Loc, Problem
+from specs.problem import WHOLE_FILE, Loc, Problem, ProblemsError
 from specs.settings import Settings
 from specs.source import Source, frozen
 from specs.team import Quota
@@ -68,7 +68,7 @@ ARCHETYPES = tuple(_REST)
 def new_team(folder: TeamsFolder, settings: Settings, team: str, schema: str) -> str:
     """Writes the file of a new team and returns how messages name it.
 
-    `schema` is the JSON Schema as seen from the folder. Raises RefusedError: nothing is written.
+    `schema` is the JSON Schema as seen from the folder. Raises ProblemsError: nothing is written.
     """
     if not folder.path.is_dir():
         refuse(folder.problems())
@@ -77,11 +77,12 @@ def new_team(folder: TeamsFolder, settings: Settings, team: str, schema: str) ->
         check_dns_label(team)
     except ValueError as error:
         shown = f"{folder.shown}/{team}{SUFFIX}"
-        raise RefusedError(Problem(shown, 1, 1, "team", str(error))) from None
-    for other in (file, file.with_suffix(".yml")):
-        if other.is_symlink() or other.exists():
-            message = "is there already; choose another name, or edit it"
-            raise RefusedError(Problem(folder.shown_as(other), 1, 1, WHOLE_FILE, message))
+        raise ProblemsError(Problem(shown, 1, 1, "team", str(error))) from None
+    message = "is there already; choose another name, or edit it"
+    refuse(
+        Problem(folder.shown_as(other), 1, 1, WHOLE_FILE, message)
+        for other in folder.in_the_way(team)
+    )
     text = _TEAM.format(schema=schema, name=written(team), team=team, quota=Quota())
     source = Source(file, folder.shown_as(file), text=text)
     refuse(problems(source, folder, settings))
@@ -94,7 +95,7 @@ def new_app(
 ) -> tuple[str, str]:
     """Adds an app to a team's file; returns where it stands there, and its image.
 
-    Raises RefusedError: then the file is as it was.
+    Raises ProblemsError: then the file is as it was.
     """
     source = open_team(folder, team)
     apps = source.data.get("apps")
@@ -103,7 +104,7 @@ def new_app(
     try:
         check_dns_label(app)
     except ValueError as error:
-        raise RefusedError(source.problem((*at, "app", "name"), str(error))) from None
+        raise ProblemsError(source.problem((*at, "app", "name"), str(error))) from None
     # An `apps` that holds nothing is what gets filled in.
     refuse(each for each in problems(source, folder, settings) if each.path != "apps")
 
@@ -113,7 +114,7 @@ def new_app(
     changed = Source(source.file, source.shown, text=with_entry(source, entry.splitlines()))
     if changed.data != {**source.data, "apps": (*before, frozen(yaml.safe_load(entry)))}:
         message = "is written in a form that nothing can be added to; add the app by hand"
-        raise RefusedError(source.problem(("apps",), message))
+        raise ProblemsError(source.problem(("apps",), message))
     # Told at `apps`: the lines of the entry are not in the file.
     here = source.problem(("apps",), "", at_key=True)
     found = problems(changed, folder, settings)

@@ -1,5 +1,6 @@
 """Writes a file whole or not at all."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -12,7 +13,8 @@ def replace(path: Path, text: str) -> None:
     """
     target = path.resolve()
     if target.exists() and not os.access(target, os.W_OK):
-        raise PermissionError(f"{target} is read-only")  # a rename would not ask
+        # A rename would not ask.
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(target))
     # In the same folder, as a rename is atomic within one file system only.
     scratch = target.with_name(f".{target.name}.{os.urandom(4).hex()}.new")
     try:

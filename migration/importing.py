@@ -98,8 +98,7 @@ def _in_the_way(folder: TeamsFolder, imports: Sequence[_TeamImport]) -> Iterator
     if not folder.path.is_dir():
         yield from folder.problems()
     for each in imports:
-        file = folder.path / f"{each.tenant.team}{SUFFIX}"
-        if file.exists():
+        for file in folder.in_the_way(each.tenant.team):
             message = (
                 "is there already; move it away, or import into another folder (--tenants) and "
                 "take over what you need"

@@ -62,7 +62,9 @@ class Kustomization:
     def path(self, loc: Loc, named: str, findings: Findings) -> tuple[Path, str] | None:
         """A file or folder that it names at `loc`, and how messages name it; None if lost."""
         path = self.manifest.source.file.parent / named
-        if os.path.exists(path):  # noqa: PTH110 (Path's own raises for names that no file can have)
+        # kustomize takes no absolute path either, as another machine has other files there.
+        here = not Path(named).is_absolute()
+        if here and os.path.exists(path):  # noqa: PTH110 (Path's own raises for impossible names)
             return path, os.path.normpath(f"{self.shown_folder or '.'}/{named}")
         message = "is not among the files here; fetch it and name the copy, or remove the line"
         findings.lost.append(self.manifest.problem(loc, message))
@@ -92,4 +94,5 @@ class Kustomization:
 
 def kustomization_of(folder: Path) -> Path | None:
     """The folder's kustomization file."""
-    return next((folder / name for name in FILES if (folder / name).is_file()), None)
+    files = (folder / name for name in FILES)
+    return next((file for file in files if os.path.isfile(file)), None)  # noqa: PTH113 (see above)

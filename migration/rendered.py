@@ -57,11 +57,13 @@ def _held(
     team: str, manifest: Manifest, made: Objects, findings: Findings
 ) -> Iterator[tuple[Any, str]]:
     counterpart = made.get((manifest.kind, _made_name(team, manifest)))
-    if counterpart is None:
+    if counterpart is None or not _same_group(manifest, counterpart):
         if manifest.kind == "RoleBinding":
             return  # told where access is read
         for (kind, name), other in made.items():
-            if kind == manifest.kind == "NetworkPolicy" and same_policy(manifest.data, other):
+            if kind != "NetworkPolicy" or kind != manifest.kind or not _same_group(manifest, other):
+                continue
+            if same_policy(manifest.data, other):
                 note_other_name(manifest, name, findings)
                 return
         hint = _HINTS.get(manifest.kind, _OTHERWISE)
@@ -70,6 +72,11 @@ def _held(
         yield from metadata_differences(manifest, counterpart)
     else:
         yield from differences(manifest, counterpart)
+
+
+def _same_group(manifest: Manifest, made: Mapping[str, Any]) -> bool:
+    """Whether the kind is of one API group: there are others with a Service of their own."""
+    return manifest.group == made["apiVersion"].rpartition("/")[0]
 
 
 def _made_name(team: str, manifest: Manifest) -> str:

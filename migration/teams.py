@@ -1,6 +1,6 @@
 """Which team each object belongs to, and what becomes of Flux' own objects."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -43,12 +43,13 @@ def sort_objects(tree: Tree, findings: Findings) -> dict[str, TeamObjects]:
     """The teams by name."""
     teams: dict[str, TeamObjects] = {}
     homeless: list[tuple[Manifest, str | None]] = []
+    said = _said_below(tree)
     for manifest in tree.objects:
         if manifest.kind == "ConfigMap" and not manifest.group:
             continue
         _look_for_substitutions(manifest, findings)
         if is_release(manifest):
-            namespace = _namespace(tree, manifest)
+            namespace = _namespace(tree, manifest, said)
             if team := helm.team_of(manifest, namespace):
                 teams.setdefault(team, TeamObjects()).releases.append((manifest, namespace))
             else:
@@ -61,7 +62,7 @@ def sort_objects(tree: Tree, findings: Findings) -> dict[str, TeamObjects]:
         elif manifest.kind == "Namespace" and not manifest.group:
             teams.setdefault(manifest.name, TeamObjects()).others.append(manifest)
         else:
-            homeless.append((manifest, _namespace(tree, manifest)))
+            homeless.append((manifest, _namespace(tree, manifest, said)))
     if not teams:
         tell = [home for each, home in homeless if home and each.kind in _TELL_A_TEAM]
         teams = {home: TeamObjects() for home in sorted(tell)}
@@ -97,19 +98,26 @@ def charts_by_reference(tree: Tree) -> dict[str, str]:
     return charts
 
 
-def _namespace(tree: Tree, manifest: Manifest) -> str | None:
+def _said_below(tree: Tree) -> dict[Path, set[str]]:
+    """For each folder, the namespaces that objects in it and below say they go to."""
+    said: dict[Path, set[str]] = {}
+    for manifest in tree.objects:
+        name = manifest.name if manifest.kind == "Namespace" else tree.namespace(manifest)
+        if name and name != FLUX_NAMESPACE:
+            for folder in manifest.source.file.resolve().parents:
+                said.setdefault(folder, set()).add(name)
+    return said
+
+
+def _namespace(tree: Tree, manifest: Manifest, said: Mapping[Path, set[str]]) -> str | None:
     """Where an object goes; one that does not say goes where its neighbours go."""
     if namespace := tree.namespace(manifest):
         return namespace
-    for folder in manifest.source.file.resolve().parents:
-        found = {
-            each.name if each.kind == "Namespace" else tree.namespace(each)
-            for each in tree.objects
-            if folder in each.source.file.resolve().parents
-        } - {None, FLUX_NAMESPACE}
-        if found:
-            return found.pop() if len(found) == 1 else None
-    return _tenants_folder(manifest.source.file.resolve())
+    file = manifest.source.file.resolve()
+    for folder in file.parents:
+        if found := said.get(folder):
+            return next(iter(found)) if len(found) == 1 else None
+    return _tenants_folder(file)
 
 
 def _tenants_folder(file: Path) -> str | None:

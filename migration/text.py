@@ -10,16 +10,14 @@ import yaml
 
 from migration.app import App
 from migration.value import Value
+from specs.readers import AMBIGUOUS, LINE_ENDS
 from specs.source import Loader, Source
 
 SCHEMA = "# yaml-language-server: $schema=../schemas/team.schema.json\n"
 
 _INSIDE = "    "  # an entry of `apps` begins with "  - "
 
-# What some reader of YAML takes for a number, a date or a truth.
-_AMBIGUOUS = re.compile(r"[-+.]?[0-9].*|y|n|yes|no|on|off|true|false|null|~", re.IGNORECASE)
 _QUANTITY = re.compile(r"[0-9]+(\.[0-9]+)?([KMGTPE]i|[kMGTPm])")
-_LINE_ENDS = re.compile("[\x85\u2028\u2029]")
 
 
 @dataclass(frozen=True)
@@ -168,8 +166,8 @@ def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     style = None
     if (
         isinstance(text, _Quoted)
-        or _LINE_ENDS.search(text)
-        or (_AMBIGUOUS.fullmatch(text) and not _QUANTITY.fullmatch(text))
+        or LINE_ENDS.search(text)
+        or (AMBIGUOUS.fullmatch(text) and not _QUANTITY.fullmatch(text))
     ):
         style = '"'
     elif "\n" in text:

@@ -49,9 +49,9 @@ def read_tree(paths: Sequence[str], findings: Findings) -> Tree:
     """Reads the files; raises ValueError, a message for the user, for a path that is not there."""
     tree = Tree()
     for path in paths:
-        if not Path(path).exists():
+        if not os.path.exists(path):  # noqa: PTH110 (Path's own raises where it may not look)
             raise ValueError(f"{path}: there is no such file or folder; check the path")
-    waiting = [file for path in paths for file in _files(Path(path), path)]
+    waiting = [file for path in paths for file in _files(Path(path), path, findings)]
     done: set[Path] = set()
     while waiting:
         file, shown = waiting.pop(0)
@@ -69,16 +69,36 @@ def read_tree(paths: Sequence[str], findings: Findings) -> Tree:
     return tree
 
 
-def _files(root: Path, shown: str) -> Iterator[tuple[Path, str]]:
-    """A file, or those of a folder; and how messages name each."""
-    if not root.is_dir():
-        yield root, shown
+def _files(
+    root: Path, shown: str, findings: Findings, seen: set[Path] | None = None
+) -> Iterator[tuple[Path, str]]:
+    """A file, or those of a folder; and how messages name each.
+
+    Links to folders are followed, but to no folder twice: that would end in a circle.
+    """
+    seen = set() if seen is None else seen
+    try:
+        if not root.is_dir():
+            yield root, shown
+            return
+        if (resolved := root.resolve()) in seen:
+            return
+        seen.add(resolved)
+        inside = [
+            (path, path.is_dir())
+            for path in sorted(root.iterdir())
+            if not path.name.startswith(".")
+        ]
+    except PermissionError:
+        message = "the folder cannot be read: no permission; make it readable (chmod +rx)"
+        findings.lost.append(Problem(shown, 1, 1, WHOLE_FILE, message))
         return
-    for file in sorted(root.rglob("*")):
-        below = file.relative_to(root)
-        hidden = any(part.startswith(".") for part in below.parts)
-        if not hidden and file.is_file() and (file.suffix in _SUFFIXES or file.name in FILES):
-            yield file, os.path.normpath(f"{shown}/{below}")
+    for path, is_folder in inside:
+        below = os.path.normpath(f"{shown}/{path.name}")
+        if is_folder:
+            yield from _files(path, below, findings, seen)
+        elif path.is_file() and (path.suffix in _SUFFIXES or path.name in FILES):
+            yield path, below
 
 
 def _sort_in(tree: Tree, source: Source, findings: Findings) -> list[tuple[Path, str]]:
@@ -108,7 +128,8 @@ def _named(
             continue
         path, shown = found
         inner = kustomization_of(path)
-        for file, name in [(inner, f"{shown}/{inner.name}")] if inner else _files(path, shown):
+        files = [(inner, f"{shown}/{inner.name}")] if inner else _files(path, shown, findings)
+        for file, name in files:
             tree.named_by.setdefault(file.resolve(), []).append(kustomization)
             yield file, name
 

@@ -39,7 +39,7 @@ class Draft(Source):
     def raw(self, loc: Loc) -> str:
         """The scalar as it was typed where it came from."""
         value, missing = self._find(loc)
-        if value is None or missing:
+        if value is None or missing or loc[-1] == "archetype":  # there, it is the chart's name
             return super().raw(loc)
         return value.source.raw(value.loc) or super().raw(loc)
 

@@ -1,6 +1,5 @@
 """Writes every object the program would create, a YAML document a file."""
 
-import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from rendering.index import index, owner
 from sandbox.recording import Registration, record_stack
 from specs.fleet import TeamsFolder, load_stack
 from specs.problem import WHOLE_FILE, Problem
+from specs.readers import AMBIGUOUS, LINE_ENDS
 from specs.settings import Settings
 
 # Marks a folder that render made, and so may replace; says what the documents in it do not.
@@ -62,23 +62,17 @@ def _text(made: Registration) -> str:
     return yaml.dump(document, Dumper=_Dumper, sort_keys=True, allow_unicode=True, width=100)
 
 
-# What some reader of YAML takes for a number or a truth (kubectl's and PyYAML's rules differ), and
-# line ends that only YAML 1.1 knows.
-_AMBIGUOUS = re.compile(r"[-+.]?[0-9].*|y|n|yes|no|on|off|true|false|null", re.IGNORECASE)
-_LINE_ENDS = re.compile("[\x85\u2028\u2029]")
-
-
 class _Dumper(yaml.SafeDumper):
     """Writes text so that every reader of YAML gets that text."""
 
 
 def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     style = None
-    if _LINE_ENDS.search(text):
+    if LINE_ENDS.search(text):
         style = '"'
     elif "\n" in text:
         style = "|"
-    elif _AMBIGUOUS.fullmatch(text):
+    elif AMBIGUOUS.fullmatch(text):
         style = "'"
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 

@@ -33,6 +33,13 @@ class TeamsFolder:
         """The teams' files, by name."""
         return sorted(self.path.glob(f"*{SUFFIX}"))
 
+    def in_the_way(self, team: str) -> Iterator[Path]:
+        """What stands where a new file for the team would, or would be taken for it."""
+        for suffix in (SUFFIX, ".yml"):
+            file = self.path / f"{team}{suffix}"
+            if file.is_symlink() or file.exists():
+                yield file
+
     def shown_as(self, file: Path) -> str:
         """How messages name a file of the folder."""
         return f"{self.shown}/{file.name}"
@@ -167,7 +174,7 @@ def _contested(
 
 def _claims(file: TeamFile, settings: Settings) -> Iterator[tuple[str, str, Loc]]:
     """What one team takes from all others: what it is, its value, and where the file says so."""
-    if file.team is None:
+    if file.team is None or file.team.offboarding:
         return
     for index, app in enumerate(file.team.apps):
         if isinstance(app, WebApp) and app.ingress.enabled and app.ingress.host:

@@ -3,7 +3,7 @@
 NIST 800-53 AC-2 (access ends first), CP-9 (what is kept is let go of on purpose).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from specs.fleet import SUFFIX, TeamsFolder
@@ -26,13 +26,17 @@ def missing_steps(
     teams: Sequence[Team],
     folder: TeamsFolder,
     stack: str,
+    moved: Collection[str],
 ) -> Iterator[Problem]:
-    """A problem for each team of the stack that is gone without having been offboarded."""
+    """A problem for each team of the stack that is gone without having been offboarded.
+
+    `moved` are those that another stack has now.
+    """
     now = {team.name for team in teams}
     new = sorted(now - before.keys())
     for name in sorted(before.keys() - now):
         lifecycle = before[name].lifecycle
-        if lifecycle == "offboarding":
+        if lifecycle == "offboarding" or name in moved:
             continue
         file = folder.path / f"{name}{SUFFIX}"
         if file.exists():
@@ -42,7 +46,9 @@ def missing_steps(
             place = folder.shown_as(file)
             gone = "has no file any more"
         renamed = (
-            f"; {new[0]} would get nothing of {name}, as a team cannot be renamed" if new else ""
+            f"; {' and '.join(new)} would get nothing of {name}, as a team cannot be renamed"
+            if new
+            else ""
         )
         message = (
             f"{name} {gone}, but it is still {lifecycle}{renamed}; put it back, set `lifecycle: "
@@ -63,7 +69,7 @@ def maybe_renamed(before: Mapping[str, Deployed], teams: Sequence[Team]) -> Iter
             new = [name for name, kind in has.items() if name not in had and kind == had[old]]
             if new:
                 yield (
-                    f"{team.name}: the app {old} goes and {new[0]} comes. If that is a new name "
-                    f"for it: all objects of {old} are deleted, those of {new[0]} are made anew, "
-                    f"and what calls {old} by its name no longer finds it ({GUIDE})"
+                    f"{team.name}: the app {old} goes and {' or '.join(new)} comes. If that is a "
+                    f"new name for it: all objects of {old} are deleted and made anew under the "
+                    f"new name, and what calls {old} by its name no longer finds it ({GUIDE})"
                 )

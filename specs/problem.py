@@ -36,6 +36,14 @@ class Problem:
         return _LONG_WORD.sub(r"\1...", plain)
 
 
+class ProblemsError(Exception):
+    """Problems in files, or with what is to become of one; each is a line for their author."""
+
+    def __init__(self, *problems: Problem) -> None:
+        super().__init__()
+        self.problems = problems
+
+
 def one_a_place(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     """In the file's order; of several problems with one value, the first that was found."""
     first: dict[tuple[int, int, str], Problem] = {}

@@ -142,11 +142,19 @@ def test_a_stack_whose_file_is_gone_is_told_and_not_listed(
 ) -> None:
     repository.git("rm", "--quiet", "Pulumi.alpha.yaml")
     told = (
-        "Pulumi.alpha.yaml is gone, so stack 'alpha' cannot be run; what it made stays until "
-        "`pulumi destroy` is run at a commit that has the file\n"
+        "Pulumi.alpha.yaml is gone, so stack 'alpha' cannot be run and all that it made stays; put "
+        "the file back, let go of what it holds (docs/lifecycle.md), and delete the file last\n"
     )
     assert sre() == (0, "", told)
     assert sre("--base", "base", "--skip", "alpha") == lines()
+
+
+def test_a_stack_that_held_nothing_may_go(repository: Repository, sre: Sre) -> None:
+    repository.write("Pulumi.empty.yaml", team_stack())
+    repository.commit()
+    repository.git("branch", "--force", "base")
+    repository.git("rm", "--quiet", "Pulumi.empty.yaml")
+    assert sre() == lines()
 
 
 def test_a_stacks_file_that_cannot_be_read_touches_that_stack(
@@ -217,6 +225,10 @@ def test_a_file_whose_name_a_shell_would_take_apart_is_refused(
     code, output, errors = sre()
     assert (code, output, errors.count("\n")) == (1, "", 1)
     assert errors.startswith(f"'Pulumi.{name}.yaml' names no stack; use letters")
+    repository.commit()
+    repository.git("branch", "--force", "base")
+    (repository.root / f"Pulumi.{name}.yaml").unlink()
+    assert sre()[:2] == (0, "")
 
 
 @pytest.mark.parametrize("options", [[], ["--base", "main", "--all"], ["--only", "team"]])

@@ -86,6 +86,13 @@ def test_a_host_without_ingress_is_claimed_by_nobody(tmp_path: Path) -> None:
 SHARING = ("team: team-alpha\naccess: {developers: [builders]}\n",)
 
 
+def test_a_team_that_is_offboarded_claims_nothing_any_more(tmp_path: Path) -> None:
+    leaving = claiming("team-alpha") + "lifecycle: offboarding\n"
+    assert (
+        lines(validate_folder(folder(tmp_path, leaving, claiming("team-beta")), settings())) == []
+    )
+
+
 def test_one_developers_group_of_two_teams_is_refused_where_openbao_knows_groups(
     tmp_path: Path,
 ) -> None:

@@ -237,6 +237,23 @@ def test_a_file_that_is_there_is_not_written_over(trees: Trees) -> None:
     ]
 
 
+def test_a_misnamed_file_is_in_the_way_too(trees: Trees) -> None:
+    trees.write({"out/team-alpha.yml": ""})
+    run = trees.run(release())
+    assert (run.code, run.files) == (1, {"team-alpha.yml": ""})
+    assert run.lost[0].startswith("out/team-alpha.yml:1:1: (file): is there already; ")
+
+
+def test_a_link_to_nowhere_is_not_written_through(
+    trees: Trees, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trees.write({"apps/a.yaml": release()})
+    (trees.tenants / "team-alpha.yaml").symlink_to("elsewhere.yaml")
+    assert main(["import", "apps", "--tenants", "out"]) == 1
+    assert ": is there already; " in capsys.readouterr().err
+    assert not (trees.tenants / "elsewhere.yaml").exists()
+
+
 def test_a_host_that_another_team_has_is_told_where_the_release_claims_it(trees: Trees) -> None:
     shutil.copy(ROOT / "tenants/team-alpha.yaml", trees.tenants)
     ingress = "ingress: {enabled: true, host: my-api.apps.sre.example.com}\n"
@@ -303,12 +320,23 @@ def test_a_namespace_that_no_file_can_be_named_by_is_refused(name: str, trees: T
     assert run.lost[0].startswith("apps/a.yaml:5:14: metadata.namespace: ")
 
 
-def test_a_path_that_is_not_there_is_one_line(trees: Trees) -> None:
-    run = trees.run_on("gone")
+@pytest.mark.parametrize("path", ["gone", "", "x" * 300])
+def test_a_path_that_is_not_there_is_one_line(path: str, trees: Trees) -> None:
+    run = trees.run_on(path)
     assert (run.code, run.lines) == (
         1,
-        ["gone: there is no such file or folder; check the path"],
+        [f"{path}: there is no such file or folder; check the path"],
     )
+
+
+def test_links_to_folders_are_followed_and_circles_end(trees: Trees) -> None:
+    trees.write({"elsewhere/a.yaml": release()})
+    (trees.folder / "apps").mkdir()
+    (trees.folder / "apps/linked").symlink_to("../elsewhere")
+    (trees.folder / "elsewhere/again").symlink_to("../apps")
+    run = trees.run_on("apps")
+    assert (run.code, run.lines, list(run.files)) == (0, [], ["team-alpha.yaml"])
+    assert [app.name for app in trees.team().apps] == ["my-api"]
 
 
 def test_a_folder_without_teams_is_one_line(trees: Trees) -> None:

@@ -1,6 +1,6 @@
 """What `./sre import` cannot carry, and where it says so."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -43,7 +43,11 @@ def kustomized(text: str, **files: str) -> dict[str, str]:
 LOSSES: dict[str, tuple[Mapping[str, str], str]] = {
     "a key that no chart knows": (
         {"apps/a.yaml": release(VALUES + "«podAnnotations: {a: b}\n")},
-        "spec.values.podAnnotations: is an unknown key; known here: ",
+        "spec.values.podAnnotations: is an unknown key; known here: archetype, app, ",
+    ),
+    "a key that no chart knows, of one that a path names": (
+        {"apps/a.yaml": release(VALUES + "«prot: 80\n", chart="./charts/sre-web-app")},
+        "spec.values.prot: is an unknown key; known here: archetype, app, ",
     ),
     "a version that is none": (
         {"apps/a.yaml": release(VALUES.replace('"v1.0.0"', "«latest"))},
@@ -237,6 +241,10 @@ LOSSES: dict[str, tuple[Mapping[str, str], str]] = {
         kustomized("bases: [«../gone]\n"),
         "bases[0]: is not among the files here; ",
     ),
+    "a resource outside, by an absolute path": (
+        kustomized("bases: [«/etc]\n"),
+        "bases[0]: is not among the files here; ",
+    ),
     "a label for all objects": (
         kustomized("commonLabels: {«tier: gold}\n"),
         "commonLabels.tier: is no label that the program sets; ",
@@ -262,6 +270,20 @@ LOSSES: dict[str, tuple[Mapping[str, str], str]] = {
     "a file that is no object": (
         beside("«a: b\n"),
         "(file): is neither an object nor what a release takes values from; ",
+    ),
+    "an object of another group, of a kind that the program makes": (
+        beside(manifest("«Service", name="my-api", api="serving.knative.dev/v1")),
+        "kind: Service 'my-api' is nothing that the program makes; make it by other means",
+    ),
+    "a policy of another group": (
+        beside(
+            manifest(
+                "«NetworkPolicy",
+                "spec: {podSelector: {}, policyTypes: [Ingress, Egress]}\n",
+                api="crd.projectcalico.org/v1",
+            )
+        ),
+        "kind: NetworkPolicy 'x' is nothing that the program makes; ",
     ),
     "a key of a ConfigMap that holds no values": (
         {
@@ -290,6 +312,26 @@ def test_a_loss_is_told_at_its_place_and_the_rest_makes_a_sound_file(
     assert line.startswith(f"{place}: {said}")
     assert trees.team().name == "team-alpha"
     assert "hunter2" not in "\n".join([*run.lines, *run.files.values()])
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_folder_that_cannot_be_read_is_told(
+    named: bool, trees: Trees, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {"apps/kustomization.yaml": KUSTOMIZATION + "resources: [a.yaml, shut]\n"}
+    (trees.folder / "apps/shut").mkdir(parents=True)
+    listed = Path.iterdir
+
+    def refused(folder: Path) -> Iterator[Path]:  # for root, everything may be read
+        if folder.name == "shut":
+            raise PermissionError(13, "Permission denied")
+        return listed(folder)
+
+    monkeypatch.setattr(Path, "iterdir", refused)
+    run = trees.run({"apps/a.yaml": release(), **(files if named else {})})
+    assert (run.code, run.files) == (1, {})
+    (line,) = run.lost
+    assert line.startswith("apps/shut:1:1: (file): the folder cannot be read: no permission; ")
 
 
 def test_with_a_loss_nothing_is_written_unless_told(trees: Trees) -> None:

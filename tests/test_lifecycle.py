@@ -166,6 +166,12 @@ def test_an_offboarded_team_may_go(program: Program) -> None:
     assert list(made.outputs["teams"]) == ["team-alpha"]
 
 
+def test_a_team_that_another_stack_has_now_may_go(program: Program) -> None:
+    before = outputs("team-alpha", "team-beta")
+    made = program(team_file(), before=before, moved=["team-beta"])
+    assert list(made.outputs["teams"]) == ["team-alpha"]
+
+
 def test_the_file_alone_does_not_offboard_a_team(program: Program) -> None:
     # It says so, but no `up` has done it yet: the file may not go, and still it may stay.
     made = program(team_file(keys="lifecycle: offboarding"), before=outputs("team-alpha"))
@@ -191,6 +197,13 @@ def test_what_renaming_an_app_does_is_said_before_it_happens(
     (line,) = warned
     assert line.startswith("team-alpha: the app old goes and new comes. If that is a new name")
     assert "all objects of old are deleted" in line
+
+
+def test_of_several_new_apps_each_may_be_the_new_name(program: Program, warned: list[str]) -> None:
+    file = merged(web_app(name="new"), web_app(name="other"))
+    program(file, before=outputs("team-alpha", old="web-app"))
+    (line,) = warned
+    assert line.startswith("team-alpha: the app old goes and new or other comes. ")
 
 
 def test_an_app_that_comes_or_goes_alone_is_no_rename(program: Program, warned: list[str]) -> None:

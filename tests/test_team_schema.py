@@ -263,6 +263,27 @@ def test_a_file_that_is_not_current_is_told_and_left(
     assert not elsewhere.exists()
 
 
+def test_a_file_that_may_not_be_written_is_told_in_a_line(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere.parent.mkdir()
+    elsewhere.write_text("{}")
+    monkeypatch.setattr("os.access", lambda *_: False)  # for root, everything may be written
+    assert main(["schema"]) == 1
+    told = f"{elsewhere}:1:1: (file): Permission denied; check the path\n"
+    assert capsys.readouterr().err == told
+    assert elsewhere.read_text() == "{}"
+
+
+def test_a_file_of_bytes_that_are_no_text_is_not_current(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    elsewhere.parent.mkdir()
+    elsewhere.write_bytes(b"\xff")
+    assert main(["schema", "--check"]) == 1
+    assert "is not what the models say" in capsys.readouterr().err
+
+
 def test_the_file_is_written_once(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["schema"]) == 0
     assert elsewhere.read_bytes() == (ROOT / "schemas" / "team.schema.json").read_bytes()

@@ -70,6 +70,14 @@ def test_another_folder_can_be_named(bad: Path, capsys: pytest.CaptureFixture[st
     ]
 
 
+@pytest.mark.parametrize("arguments", [["x" * 300], ["--tenants", "x" * 300]])
+def test_a_path_that_the_system_takes_no_look_at_is_told(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = f"{'x' * 200}...:1:1: (file): File name too long; check the path\n"
+    assert validate(capsys, *arguments) == (1, "", told)
+
+
 def test_files_are_told_as_seen_from_where_one_stands(
     bad: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
