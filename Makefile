@@ -2,10 +2,11 @@
 .DEFAULT_GOAL := help
 PYTHON := .venv/bin/python
 
-.PHONY: help setup up preview down servers servers-down test e2e golden docs lock clean
+.PHONY: help setup up preview down servers servers-down stack-diff stack-preview stack-up \
+  stack-drift test e2e golden docs lock clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z0-9 -]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9 -]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
 
 setup:
 	@scripts/setup
@@ -24,6 +25,19 @@ servers: setup ## Start real servers on this machine: an API server with control
 
 servers-down: setup ## Stop these servers; their data stays
 	@$(PYTHON) -m sandbox servers-down
+
+# What CI runs for each stack; RESULT=FILE keeps the output too.
+stack-diff: setup ## Say what the change since BASE (default: origin/main) means for stack STACK
+	@scripts/stack diff "$(STACK)"
+
+stack-preview: setup ## Show what `make stack-up` would change, with Pulumi's CLI and STACK's servers
+	@scripts/stack preview "$(STACK)"
+
+stack-up: setup ## Run `pulumi up` for stack STACK without asking; makes a stack that is new
+	@scripts/stack up "$(STACK)"
+
+stack-drift: setup ## Compare STACK's servers with what it says, change nothing; fails if they differ
+	@scripts/stack drift "$(STACK)"
 
 test: setup ## Run everything CI runs: lint, format, types, tests of units, engine, servers
 	$(PYTHON) -m ruff check

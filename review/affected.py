@@ -15,7 +15,14 @@ from specs.stack import stack_names
 
 # What the program consists of: a change to any of it may change every stack. Folders end with a
 # slash. A test holds this against the modules that are loaded when the program runs.
-PROGRAM = ("__main__.py", "Pulumi.yaml", "components/", "requirements.lock", "specs/")
+PROGRAM = (
+    "__main__.py",
+    "Pulumi.yaml",
+    "clients/",  # with `adopt`
+    "components/",
+    "requirements.lock",
+    "specs/",
+)
 
 # Pulumi's own rule. What is no such name could be read as something else by a shell or by make.
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")

@@ -17,7 +17,7 @@ _TOO_LONG = "_Too long to be shown here: it is among this run's artifacts._"
 
 
 def report(title: str, folder: Path, limit: int = LIMIT) -> str:
-    """A section a stack: its diff, and folded the output of Pulumi.
+    """A section a stack: its diff, and folded the output of Pulumi and of what failed.
 
     Diffs are left out whole where they do not fit, Pulumi's outputs share what remains.
     """
@@ -52,7 +52,8 @@ def _frame(path: Path, text: str) -> tuple[str, str]:
     stack, _, what = path.name.removesuffix(path.suffix).rpartition(".")
     failed = text.rpartition("\n")[2].startswith(_FAILED)
     said = f"{stack}: {what}{' failed' if failed else ''}"
-    if path.name.endswith(_DIFF):
+    # Of a diff that failed it is what was said on stderr: anybody's text, and no Markdown of ours.
+    if path.name.endswith(_DIFF) and not failed:
         return f"### {said}\n", ""
     # A fence longer than any in the text, so that nothing in it can end it.
     fence = "`" * max(3, *(len(ticks) + 1 for ticks in re.findall("`+", text)), 3)

@@ -256,6 +256,7 @@ from sandbox.recording import record_stack
 root = Path(sys.argv[1])
 recorder = {name for name in sys.modules if name.partition(".")[0] == "sandbox"}
 record_stack(root, "dev", root / "tenants")
+import components.adoption  # with a stack's `adopt`
 for name in sys.modules.keys() - recorder:
     file = getattr(sys.modules[name], "__file__", None)
     if file and Path(file).is_relative_to(root) and ".venv" not in Path(file).parts:

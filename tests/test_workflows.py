@@ -1,4 +1,4 @@
-"""The workflows: what actionlint says of them, and what an attacker or an operator would look for."""
+"""The workflows: what actionlint says, and what an attacker or an operator would look for."""
 
 import importlib.util
 import os
@@ -65,7 +65,7 @@ def for_forks() -> list[Job]:
 @pytest.fixture(scope="session")
 def actionlint(request: pytest.FixtureRequest) -> Path:
     # The first time it is built, which is worth a line.
-    capture = request.config.pluginmanager.getplugin("capturemanager")
+    capture: Any = request.config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():
         return binaries.find(binaries.ACTIONLINT, binaries.ACTIONLINT_PUBLISHED)["actionlint"]
 
@@ -195,13 +195,14 @@ def test_the_steps_are_commands_that_are_there() -> None:
     targets = re.findall(r"^([a-z][a-z0-9-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE)
     known = {module.__name__.rpartition(".")[2].replace("_", "-") for module in COMMANDS}
     text = "\n".join(scripts(*ALL))
+    called = [file.read_text(encoding="utf-8") for file in (ROOT / "scripts").iterdir()]
     made = set(re.findall(r'\bmake (?:--silent )?"?([\w$-]+)', text))
-    asked = set(re.findall(r"\./sre ([\w-]+)", text))
+    asked = set(re.findall(r"\./sre ([\w-]+)", "\n".join([text, *called])))
     ours = set(re.findall(r"(?<![\w/])((?:scripts|\.ci)/[\w-]+)", text))
     modules = set(re.findall(r"python3 -m (\S+)", text))
     assert made >= {"stack-preview", "stack-up", "stack-drift", "stack-diff"}
     assert made <= set(targets)
-    assert {"affected", "validate"} <= asked <= known
+    assert {"affected", "diff", "doctor", "set-image", "validate"} <= asked <= known
     assert [script for script in ours if not os.access(ROOT / script, os.X_OK)] == []
     assert [module for module in modules if importlib.util.find_spec(module) is None] == []
 
