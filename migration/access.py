@@ -23,8 +23,9 @@ def read_access(team: str, bindings: Sequence[Manifest], findings: Findings) -> 
             message = "gives another role than edit or view; make it by other means"
             findings.lost.append(binding.problem(("roleRef", "name"), message))
             continue
-        note_other_name(binding, f"{team}-{who}", findings)
         _add_groups(binding, found[who], findings)
+        if found[who]:
+            note_other_name(binding, f"{team}-{who}", findings)
     home = bindings[0]
     return {
         who: Value(home.source, home.at, groups)

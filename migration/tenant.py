@@ -11,6 +11,9 @@ from migration.findings import Findings
 from migration.value import Value
 from specs.problem import Loc
 
+# Kinds of a tenant's manifests, and the blocks of a team's file that they become.
+_KEYS = {"RoleBinding": "access", "ResourceQuota": "quota", "LimitRange": "limitRange"}
+
 
 @dataclass(frozen=True)
 class Tenant:
@@ -48,4 +51,10 @@ def read_tenant(
         "quota": read_quota(team, of_kind("ResourceQuota"), findings),
         "limitRange": read_limit_range(team, of_kind("LimitRange"), findings),
     }
+    missing = [kind for kind, of in _KEYS.items() if not of_kind(kind)]
+    # Releases alone say nothing of the team's place.
+    if missing and of_kind("Namespace"):
+        blocks = ", ".join(f"`{_KEYS[kind]}`" for kind in missing)
+        message = f"comes with no {', '.join(missing)}; the team gets the defaults of {blocks}"
+        findings.note(home.problem(("metadata", "name"), message))
     return Tenant(team, home, {key: found for key, found in keys.items() if found})

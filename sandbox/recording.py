@@ -8,6 +8,7 @@ import os
 import runpy
 import tempfile
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -95,8 +96,17 @@ def _run(
     def program() -> None:
         runpy.run_path(str(root / "__main__.py"), run_name="__main__")
 
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
+    loops: list[asyncio.AbstractEventLoop] = []
+
+    def own_loop() -> None:
+        loops.append(asyncio.new_event_loop())
+        asyncio.set_event_loop(loops[-1])
+
+    own_loop()
+    (loop,) = loops
+    # The mocks would give each of these threads a loop that nobody closes.
+    threads = ThreadPoolExecutor(initializer=own_loop)
+    loop.set_default_executor(threads)
     try:
         with _environment(config):
             monitor = _Recorder(recording, answers)
@@ -107,8 +117,10 @@ def _run(
             loop.run_until_complete(run_pulumi_func(program))
             recording.outputs = cast(Stack, get_root_resource()).outputs
     finally:
+        threads.shutdown()
         asyncio.set_event_loop(None)
-        loop.close()
+        for each in loops:
+            each.close()
 
 
 def _as_engine_says(value: Any) -> str:

@@ -294,6 +294,28 @@ def test_who_has_no_binding_gets_no_access(trees: Trees) -> None:
     assert any("'team-alpha-developers' takes its place" in note for note in run.notes)
 
 
+def test_an_account_that_cannot_be_carried_is_not_said_to_be_replaced(trees: Trees) -> None:
+    account = "[{kind: ServiceAccount, name: ci, namespace: team-alpha}]"
+    binding = manifest(
+        "RoleBinding",
+        f"roleRef: {{kind: ClusterRole, name: edit}}\nsubjects: {account}\n",
+        api="rbac.authorization.k8s.io/v1",
+    )
+    run = trees.run({"apps/a.yaml": release(), "apps/b.yaml": binding})
+    assert ["only groups can be given access" in line for line in run.lost] == [True]
+    assert not [note for note in run.notes if "takes its place" in note]
+
+
+def test_a_tenant_without_manifests_of_a_kind_is_told_that_defaults_hold(trees: Trees) -> None:
+    namespace = "apiVersion: v1\nkind: Namespace\nmetadata: {name: team-alpha}\n"
+    run = trees.run({"apps/a.yaml": release(), "apps/n.yaml": namespace})
+    (note,) = [note for note in run.notes if "comes with no" in note]
+    assert note == (
+        "apps/n.yaml:3:18: metadata.name: comes with no RoleBinding, ResourceQuota, LimitRange; "
+        "the team gets the defaults of `access`, `quota`, `limitRange`"
+    )
+
+
 def test_a_network_policy_may_say_the_same_in_other_words(trees: Trees) -> None:
     policy = manifest(
         "NetworkPolicy",
