@@ -70,6 +70,7 @@ def _suspended_and_offboarded(official: Official) -> None:
     (official.checkout.folder / BETA).unlink()
     official.pulumi("up", "--yes")
     assert "v1 Namespace /team-beta" not in cluster_objects(official.cluster)
+    official.checkout.restore(BETA)
 
 
 def test_what_ran_before_is_taken_over(official: Official) -> None:
