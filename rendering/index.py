@@ -1,7 +1,7 @@
 """What `.sre-render` says of each rendered object beside its document: owner, name, protection."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sandbox.recording import SECRET, Registration
@@ -16,14 +16,18 @@ def owner(made: Registration) -> tuple[str, str]:
     return (name, "") if types.endswith("sre:platform:Tenant") else ("", "")
 
 
-def index(objects: Mapping[str, Registration], providers: Mapping[str, Registration]) -> str:
-    """JSON: `objects` by the path of their document, and `providers` by name, without credentials.
+def index(objects: Mapping[str, Registration], others: Sequence[Registration]) -> str:
+    """JSON: `objects` by the path of their document; of what has none `providers` by name, without
+    credentials, and `others` by type and name.
 
     The same input gives the same bytes.
     """
+    providers = {one.name: _settings(one) for one in others if _is_provider(one)}
+    rest = {f"{one.type} {one.name}": _settings(one) for one in others if not _is_provider(one)}
     content = {
         "objects": {path: _object(made) for path, made in objects.items()},
-        "providers": {name: _provider(made) for name, made in providers.items()},
+        "providers": providers,
+        **({"others": rest} if rest else {}),
     }
     return json.dumps(content, sort_keys=True, indent=1, ensure_ascii=False) + "\n"
 
@@ -51,5 +55,9 @@ def _object(made: Registration) -> dict[str, Any]:
     }
 
 
-def _provider(made: Registration) -> dict[str, Any]:
+def _is_provider(made: Registration) -> bool:
+    return made.type.startswith("pulumi:providers:")
+
+
+def _settings(made: Registration) -> dict[str, Any]:
     return {key: value for key, value in made.inputs.items() if value != SECRET}

@@ -32,16 +32,21 @@ def render(
         message = "holds files that render did not write; name a new or an empty folder"
         return [Problem(str(out), 1, 1, WHOLE_FILE, message)], 0
     registrations = record_stack(root, stack, folder.path).registrations
-    objects = {_path(one): one for one in registrations if one.package in _FOLDERS}
-    providers = {one.name: one for one in registrations if one.package == "pulumi"}
+    objects = {_path(one): one for one in registrations if _has_document(one)}
+    others = [one for one in registrations if one.package != "sre" and not _has_document(one)]
     try:
         _write({path: _text(made) for path, made in objects.items()}, out)
         # Written last: what it says is there, is.
-        (out / MARKER).write_text(index(objects, providers), encoding="utf-8")
+        (out / MARKER).write_text(index(objects, others), encoding="utf-8")
     except OSError as error:
         message = f"cannot be written to: {error.strerror}; name another folder"
         return [Problem(str(out), 1, 1, WHOLE_FILE, message)], 0
     return [], len(objects)
+
+
+def _has_document(made: Registration) -> bool:
+    is_object = made.package != "kubernetes" or "metadata" in made.inputs
+    return made.package in _FOLDERS and is_object
 
 
 def _path(made: Registration) -> str:

@@ -94,6 +94,8 @@ def _touches(path: str, stack: Stack) -> bool:
 
 
 def _is_program(path: str) -> bool:
+    if "/" not in path and path.endswith(".py"):
+        return True  # it would be found before an installed module of that name
     return any(path == part or (part.endswith("/") and path.startswith(part)) for part in PROGRAM)
 
 

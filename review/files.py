@@ -1,5 +1,6 @@
 """What a change says beside objects: stacks' settings, lifecycles, the program, its packages."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +18,15 @@ from specs.stack import stack_names
 # What no rendered object shows: packages, what runs the program, and what tells of its changes.
 _SUPPLY = (
     "requirements.txt", "requirements.lock", "Pulumi.yaml", "Makefile", "sre", "scripts/",
-    ".github/", "CODEOWNERS", "cli/", "review/", "rendering/", "sandbox/recording.py",
+    ".github/", ".ci/", "CODEOWNERS", "docs/CODEOWNERS", "cli/", "review/", "rendering/",
+    "sandbox/__init__.py", "sandbox/kubeconfig.py", "sandbox/recording.py", ".venv/",
 )  # fmt: skip
+
+# Says what Git leaves out of a copy of the base, in whichever folder it is.
+_ATTRIBUTES = ".gitattributes"
+
+# Python looks for modules in the program's folder first: one there stands in for an installed one.
+_STAND_IN = re.compile(r"[^/]+(?:/__init__)?\.(?:py|pyc|so)")
 
 # Keys that Pulumi keeps in a stack's file beside its config.
 _ENCRYPTION = ("secretsprovider", "encryptedkey", "encryptionsalt")
@@ -64,7 +72,7 @@ def findings_beside(
 ) -> Iterator[Finding]:
     """What no object of the stack can tell."""
     for file in changed:
-        if _within(file, _SUPPLY):
+        if _is_supply(file):
             yield _finding(Rules.SUPPLY, file)
     for other in sorted({each.stack for each in settings} - {stack, *gone}):
         yield _finding(Rules.OTHER_STACK, f"{other}: see `./sre diff --stack {other}`")
@@ -103,6 +111,18 @@ def lifecycle_findings(base: Path, head: Path, teams: Sequence[str]) -> Iterator
         if before != after:
             rule = Rules.LIFECYCLE
             yield Finding(rule, team, "", "", f"{before} -> {after}", rule.value.controls)
+
+
+def link_findings(root: Path, changed: Sequence[str]) -> Iterator[Finding]:
+    """Symbolic links: what one leads to can change later, and the link's own path does not."""
+    for file in changed:
+        if (root / file).is_symlink():
+            yield _finding(Rules.UNKNOWN, f"{file} is a link, and may lead to anything")
+
+
+def _is_supply(file: str) -> bool:
+    stands_in = _STAND_IN.fullmatch(file) and not _within(file, PROGRAM)
+    return _within(file, _SUPPLY) or Path(file).name == _ATTRIBUTES or bool(stands_in)
 
 
 def _within(file: str, places: Sequence[str]) -> bool:

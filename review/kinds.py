@@ -135,7 +135,7 @@ KINDS = {
         ordinary=("spec.refreshInterval",),
         controls=("IA-5",),
     ),
-    "Secret": Kind(fixed=("type",), controls=("IA-5",)),
+    "Secret": Kind(secrets.secret, fixed=("type",), controls=("IA-5",)),
     # What runs
     "Deployment": _pods(
         "spec.template",

@@ -4,7 +4,7 @@ import difflib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, takewhile
 from typing import Any
 
 from review.changes import ABSENT, Change
@@ -97,13 +97,22 @@ def lines_of(change: Change) -> list[str]:
         return [f"+ {shown_value(after)}"]
     if after is ABSENT:
         return [f"- {shown_value(before)}"]
-    return [f"{shown_value(before)} -> {shown_value(after)}"]
+    texts = [_on_a_line(before), _on_a_line(after)]
+    same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(*texts, strict=False)))
+    if same > _LONG // 2 and max(map(len, texts)) > _LONG:
+        # What differs must not be what is cut off.
+        texts = [f"...{text[same - _LONG // 4 :]}" for text in texts]
+    return [" -> ".join(map(_shortened, texts))]
 
 
 def shown_value(value: Any) -> str:
     """A value on one line."""
+    return _shortened(_on_a_line(value))
+
+
+def _on_a_line(value: Any) -> str:
     plain = isinstance(value, str) and value and value == value.strip() and value.isprintable()
-    return _shortened(value if plain else json.dumps(value, sort_keys=True, ensure_ascii=False))
+    return value if plain else json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
 def printable(text: str) -> str:

@@ -15,7 +15,7 @@ _SECRET_KEYS = frozenset(
     | {"kubeconfig", "privateKey", "secureValue", "secure"}
 )
 
-_VARIABLE = re.compile(r"\[(?P<name>[^\[\]]+)\]\.value")
+_VARIABLE = re.compile(r"\[(?P<name>[^\[\]]+)\]\.value$")
 _LAST_KEY = re.compile(r"(?P<key>[\w-]+)$")
 
 

@@ -90,6 +90,9 @@ def read_side(folder: Path) -> Side:
         Object(f"providers/{name}", PROVIDER, name, inputs)
         for name, inputs in known["providers"].items()
     ]
+    for name, inputs in known.get("others", {}).items():
+        kind, _, logical = name.partition(" ")
+        objects.append(Object(f"others/{name}", kind, logical, inputs))
     return Side({each.key: each for each in objects}, indexed=bool(text.strip()))
 
 

@@ -9,6 +9,7 @@ from review.files import (
     code_findings,
     findings_beside,
     lifecycle_findings,
+    link_findings,
     own_settings,
     platform_code,
     setting_changes,
@@ -80,6 +81,7 @@ def review(root: Path, ref: str, stack: str, settings: Settings, folder: TeamsFo
             *comparison.findings,
             *code_findings(shared, reached),
             *findings_beside(stack, files, changes, gone),
+            *link_findings(root, files),
             *lifecycle_findings(tree / settings.tenants, folder.path, comparison.all_teams),
         ]
     return Review(

@@ -111,6 +111,12 @@ def test_github_is_told_what_to_mask(job: dict[str, str]) -> None:
     ]
 
 
+def test_a_secret_of_several_lines_is_masked_whole_whatever_its_name(job: dict[str, str]) -> None:
+    Answers.secret = {"GOOGLE_CREDENTIALS": "first\nsecond 100%", "HARBOR_URL": "https://h"}
+    shown = with_credentials(job, "true").stdout.splitlines()
+    assert shown == ["::add-mask::hvs.1", "::add-mask::first%0Asecond 100%25"]
+
+
 def test_the_commands_exit_code_is_handed_on(job: dict[str, str]) -> None:
     assert with_credentials(job, "bash", "-c", "exit 7").returncode == 7
 

@@ -151,6 +151,24 @@ def test_a_weakening_change_ends_with_3(clone: Clone, found: str) -> None:
     assert found in findings
 
 
+@pytest.mark.parametrize(
+    "file",
+    ["yaml.py", "yaml/__init__.py", "tenants/.gitattributes", "docs/CODEOWNERS", ".venv/x.pth"],
+)
+def test_a_file_that_changes_how_the_program_is_run_or_reviewed_ends_with_3(
+    clone: Clone, file: str
+) -> None:
+    clone.repository.write(file, "")
+    assert clone.found() == (3, {"supply-chain"})
+
+
+def test_a_file_that_becomes_a_link_ends_with_3(clone: Clone) -> None:
+    file = clone.repository.root / ALPHA
+    file.rename(clone.repository.root / "elsewhere.yaml")
+    file.symlink_to("../elsewhere.yaml")
+    assert clone.found() == (3, {"unclassified"})
+
+
 def test_every_team_that_a_change_of_code_reaches_is_listed(clone: Clone) -> None:
     clone.edit("components/workload.py", "read_only_root_filesystem=True", "privileged=True")
     done = _in_a_process(clone.repository.root, "--format", "json")

@@ -7,7 +7,11 @@ from typing import Any
 import pytest
 
 from cli.__main__ import main
-from review.objects import OPTIONS, read_side
+from rendering.index import index as render_index
+from review.compare import compare
+from review.findings import Rules
+from review.objects import OPTIONS, Side, read_side
+from sandbox.recording import Registration
 
 
 @pytest.fixture(scope="module")
@@ -20,6 +24,15 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def index(rendered: Path) -> dict[str, Any]:
     return json.loads((rendered / ".sre-render").read_text())
+
+
+def test_what_has_no_document_is_told_as_well(tmp_path: Path) -> None:
+    runs_code = Registration("pulumi-python:dynamic:Resource", "x", {"key": "[secret]"}, None)
+    (tmp_path / ".sre-render").write_text(render_index({}, [runs_code]))
+    side = read_side(tmp_path)
+    assert [str(each.shown) for each in side.objects.values()] == [f"{runs_code.type} x"]
+    findings = compare(Side(), side).findings
+    assert {each.rule for each in findings} == {Rules.UNKNOWN}
 
 
 def test_every_object_has_an_entry(rendered: Path, index: dict[str, Any]) -> None:

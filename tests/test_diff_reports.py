@@ -9,6 +9,7 @@ import pytest
 from review.as_json import json_report
 from review.changes import ABSENT, Change, differences, shown, within
 from review.compare import compare
+from review.layout import lines_of
 from review.markdown import markdown_report
 from review.objects import Object, Side
 from review.review import CHANGES, NONE, SECOND_REVIEWER, Review
@@ -120,9 +121,23 @@ def test_a_secret_that_changes_is_told_without_its_values() -> None:
     assert change == Change("env[API_TOKEN].value", "[hidden]", "[hidden]")
 
 
-def test_what_is_no_secret_is_shown() -> None:
-    change = Change("spec.hard.pods", "20", "21")
-    assert shown(change, "ResourceQuota") == change
+@pytest.mark.parametrize(
+    "change",
+    [
+        Change("spec.hard.pods", "20", "21"),
+        Change("env[API_KEY].valueFrom.secretKeyRef.name", "one-secret", "other-secret"),
+    ],
+)
+def test_what_is_no_secret_is_shown(change: Change) -> None:
+    assert shown(change, "Deployment") == change
+
+
+def test_what_differs_at_the_end_of_a_long_value_is_shown() -> None:
+    padding = "x" * 400
+    (line,) = lines_of(Change("args", [padding, "-a"], [padding, "-b"]))
+    before, after = line.split(" -> ")
+    assert before == f'...{"x" * 70}", "-a"]'
+    assert after == before.replace("-a", "-b")
 
 
 # The reports

@@ -128,6 +128,7 @@ def _label(path: str, key: str, value: str | None) -> Edit:
 
 POD = "spec.template.spec"
 CONTAINER = f"{POD}.containers.0"
+REPORT_CONTAINER = "spec.jobTemplate.spec.template.spec.containers.0"
 ANYWHERE = {"ipBlock": {"cidr": "0.0.0.0/0"}}
 TOKEN = {"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "other", "key": "value"}}}
 PLAIN = {"name": "LOG_LEVEL", "value": "debug"}
@@ -335,6 +336,7 @@ WEAK_FROM_THE_START: list[tuple[str, Edit, Rules]] = [
     (NAMESPACE, _label("metadata.labels", "istio-injection", None), Rules.MESH),
     (API, _drop(f"{POD}.securityContext"), Rules.POD),
     (API, _drop(f"{CONTAINER}.securityContext.runAsNonRoot"), Rules.POD),
+    (API, _set(f"{CONTAINER}.securityContext.seccompProfile.type", "Unconfined"), Rules.POD),
     (API, _drop(f"{POD}.automountServiceAccountToken"), Rules.TOKEN),
     (SERVICE, _set("spec.type", "NodePort"), Rules.SERVICE),
     (BINDING, _set("spec.validationActions", ["Audit"]), Rules.GUARDRAIL),
@@ -409,6 +411,33 @@ def test_an_object_of_a_kind_that_no_rule_knows_needs_a_second_reviewer(shipped:
     stranger = Object("kubernetes/team-alpha/Job-x", "Job", "x", {"kind": "Job"}, "team-alpha")
     comparison = compare(shipped, _and(shipped, stranger))
     assert _found(comparison) == {Rules.UNKNOWN}
+
+
+@pytest.mark.parametrize(
+    ("kind", "rule"),
+    [("kubernetes.io/service-account-token", Rules.CREDENTIAL), ("Opaque", Rules.UNKNOWN)],
+)
+def test_a_secret_that_the_program_comes_to_write_itself_is_told(
+    shipped: Side, kind: str, rule: Rules
+) -> None:
+    written = Object("kubernetes/team-alpha/Secret-x", "Secret", "x", {"type": kind}, "team-alpha")
+    assert _found(compare(shipped, _and(shipped, written))) == {rule}
+
+
+def test_what_a_new_app_runs_is_told_without_what_is_secret(shipped: Side) -> None:
+    edit = _set(f"{REPORT_CONTAINER}.args", ["-c", "--token", "Hunter2-Hunter2"])
+    comparison = compare(_without(shipped, REPORT), _with(shipped, REPORT, edit))
+    (told,) = (each.detail for each in comparison.findings if each.rule is Rules.BEHAVIOUR)
+    assert told == (
+        "container nightly-report is new and runs "
+        "harbor.sre.internal/team-beta/report-generator:v1.0.5 /bin/generate-report "
+        "-c --token [hidden]"
+    )
+
+
+def test_a_provider_beside_the_others_is_told(shipped: Side) -> None:
+    other = Object("providers/other", "Provider", "other", {"context": "elsewhere"})
+    assert _found(compare(shipped, _and(shipped, other))) == {Rules.UNKNOWN}
 
 
 def _admin_path(*capabilities: str) -> Edit:

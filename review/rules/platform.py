@@ -29,6 +29,8 @@ def admission_binding(pair: Pair) -> Iterator[Hit]:
 
 def provider(pair: Pair) -> Iterator[Hit]:
     """How the program reaches a server."""
+    if pair.before is None and pair.base.of(pair.object.kind):
+        yield Hit(Rules.UNKNOWN, f"{pair.object.shown} is new")
     for field in _UNVERIFIED:
         if str(pair.now(field)).lower() == "true" and str(pair.was(field)).lower() != "true":
             yield Hit(Rules.TLS, f"{pair.object.name}: {field}")

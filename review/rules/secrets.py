@@ -6,6 +6,9 @@ from typing import Any
 from review.findings import Rules
 from review.pair import Hit, Pair
 
+_TOKEN = "kubernetes.io/service-account-token"
+_ACCOUNT = "kubernetes.io/service-account.name"
+
 
 def external_secret(pair: Pair) -> Iterator[Hit]:
     """What External Secrets brings to a namespace."""
@@ -13,6 +16,17 @@ def external_secret(pair: Pair) -> Iterator[Hit]:
         yield Hit(Rules.SECRET_READ, f"{key}, as Secret {pair.object.name}")
     if pair.before and pair.now("spec.secretStoreRef") != pair.was("spec.secretStoreRef"):
         yield Hit(Rules.LOGIN, f"{pair.object.shown} is read through another store")
+
+
+def secret(pair: Pair) -> Iterator[Hit]:
+    """A Secret that the program itself writes, rather than External Secrets."""
+    if pair.before:
+        return
+    shown, annotations = pair.object.shown, pair.now("metadata.annotations") or {}
+    if pair.now("type") == _TOKEN:
+        yield Hit(Rules.CREDENTIAL, f"{shown}: a token of {annotations.get(_ACCOUNT)} without end")
+    else:
+        yield Hit(Rules.UNKNOWN, f"{shown} is not read from OpenBao")
 
 
 def _keys(spec: Any) -> set[str]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from review.findings import Rules
+from review.masking import conceal
 from review.objects import Object, Side
 from review.pair import Hit, Pair, listed
 
@@ -37,6 +38,11 @@ _CONTAINER_CHECKS: tuple[_Check, ...] = (
     ("securityContext.capabilities.drop", lambda value: "ALL" in (value or ())),
     ("securityContext.capabilities.add", lambda value: not value),
     ("securityContext.procMount", lambda value: value in (None, "Default")),
+    # None is the pod's own.
+    (
+        "securityContext.seccompProfile.type",
+        lambda value: value in (None, "RuntimeDefault", "Localhost"),
+    ),
 )
 
 # Fields that the rules here judge, below the pod's spec; `TEMPLATE` is where that stands.
@@ -169,7 +175,11 @@ def _container(name: str, after: _Spec, before: _Spec | None) -> Iterator[Hit]:
     for port in after.get("ports") or ():
         if port.get("hostPort") and port not in (former.get("ports") or ()):
             yield Hit(Rules.POD, f"port {port['hostPort']} of the node leads to container {name}")
-    if before is not None:
+    if before is None:
+        command = [*(after.get("command") or ()), *(after.get("args") or ())]
+        runs = " ".join([str(after.get("image")), *conceal(command, "args", "")])
+        yield Hit(Rules.BEHAVIOUR, f"container {name} is new and runs {runs}")
+    else:
         fields = ("command", "args", "livenessProbe", "readinessProbe", "startupProbe", "lifecycle")
         changed = [field for field in fields if after.get(field) != before.get(field)]
         if changed:
