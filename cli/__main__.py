@@ -16,7 +16,7 @@ def main(argv: list[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(
         prog="./sre",
-        description="Writes, checks, renders and reviews team files; looks after a stack's servers.",
+        description="Writes, checks, renders and reviews team files; looks after a stack.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in COMMANDS:
