@@ -1,6 +1,8 @@
 # Every target sets up .venv itself; `make` alone lists the targets.
 .DEFAULT_GOAL := help
 PYTHON := .venv/bin/python
+# Where it is set, the SDKs would be compiled anew for every run, which doubles its time.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup up preview down servers servers-down stack-diff stack-preview stack-up \
   stack-drift test e2e golden docs lock clean
