@@ -24,7 +24,7 @@ problems = fleet.problems or missing_steps(
 )
 if lines := list(map(str, problems)):
     raise pulumi.RunError("\n".join(lines))
-for line in maybe_renamed(before, fleet.teams):
+for line in (*map(str, fleet.warnings), *maybe_renamed(before, fleet.teams)):
     pulumi.log.warn(line)
 
 opts = pulumi.ResourceOptions(providers=providers(settings))

@@ -1,6 +1,7 @@
 """`./sre validate`: checks team files."""
 
 import argparse
+import sys
 from pathlib import Path
 
 from cli import Commands
@@ -16,7 +17,8 @@ def add(commands: Commands) -> None:
         parents=[options()],
         help="check team files",
         description="Checks team files, all of them unless some are named. A problem is a line on "
-        "stderr: FILE:LINE:COLUMN: KEY PATH: what is wrong; what to do.",
+        "stderr: FILE:LINE:COLUMN: KEY PATH: what is wrong; what to do. A warning is told so too, "
+        "and is no reason to fail.",
         epilog="example: ./sre validate tenants/team-alpha.yaml",
     )
     parser.add_argument("files", nargs="*", metavar="FILE", help="team files to check")
@@ -33,5 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
         fleet, checked = validate_folder(stack.folder, stack.settings), len(stack.folder.files())
     if fleet.problems:
         raise ProblemsError(*fleet.problems)
+    for warning in fleet.warnings:
+        print(warning, file=sys.stderr)
     print(f"{checked} team {'file' if checked == 1 else 'files'} checked, nothing wrong.")
     return 0

@@ -125,7 +125,10 @@ def pod_template(
     Source: guide, Pod rejected by admission webhook.
     """
     return PodTemplateSpecArgs(
-        metadata=ObjectMetaArgs(labels=app_labels(team, app), annotations=annotations),
+        metadata=ObjectMetaArgs(
+            labels=app_labels(team, app),
+            annotations={**(annotations or {}), **_sidecar(settings)} or None,
+        ),
         spec=PodSpecArgs(
             service_account_name=account.metadata["name"] if account else "default",
             automount_service_account_token=False,
@@ -146,6 +149,23 @@ def pod_template(
             or None,
         ),
     )
+
+
+def _sidecar(settings: Settings) -> dict[str, str]:
+    """Annotations that give the sidecar the stack's CPU and memory.
+
+    All four, as Istio takes none of its own defaults where one of them is there (Istio:
+    injection template, "resources").
+    """
+    proxy = settings.istio.proxy
+    if proxy is None:
+        return {}
+    return {
+        "sidecar.istio.io/proxyCPU": proxy.requests.cpu.text,
+        "sidecar.istio.io/proxyMemory": proxy.requests.memory.text,
+        "sidecar.istio.io/proxyCPULimit": proxy.limits.cpu.text,
+        "sidecar.istio.io/proxyMemoryLimit": proxy.limits.memory.text,
+    }
 
 
 def _container(team: Team, app: BaseApp) -> ContainerArgs:

@@ -405,6 +405,13 @@ class PodDisruptionBudget(Spec):
         ),
     ] = Field(1, description="Pods that must keep running: a number, or a percentage such as 50%.")
 
+    def lets_go(self, replicas: int) -> bool:
+        """Whether one of so many pods may be taken away, so that nodes can be drained."""
+        least = self.min_available
+        if isinstance(least, str):  # Kubernetes rounds up to whole pods
+            least = -(-int(least.removesuffix("%")) * replicas // 100)
+        return not self.enabled or least < replicas
+
 
 class ServiceAccount(Spec):
     """The identity the app's pods run as."""

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import lru_cache
 from typing import Annotated, Any
 
@@ -110,12 +109,13 @@ class Quantity:
     """A Kubernetes resource quantity: exact, in cores or bytes.
 
     `written` is what the file says; `text` is the same as the API server would write it, so that
-    what is asked for and what is read back never differ in form.
+    what is asked for and what is read back never differ in form. `units` are thousandths of a core
+    ("millicores"), or bytes.
     """
 
     written: str
     text: str
-    value: Fraction
+    units: int
 
     def __str__(self) -> str:
         return self.written
@@ -124,15 +124,14 @@ class Quantity:
 @lru_cache
 def cpu(text: str) -> Quantity:
     """Cores; raises ValueError."""
-    value = quantity.check_cpu(text)
-    return Quantity(text, quantity.canonical(text), value)
+    cores = quantity.check_cpu(text)
+    return Quantity(text, quantity.canonical(text), int(cores * 1000))
 
 
 @lru_cache
 def memory(text: str) -> Quantity:
     """Bytes; raises ValueError."""
-    value = quantity.check_memory(text)
-    return Quantity(text, quantity.canonical(text), value)
+    return Quantity(text, quantity.canonical(text), int(quantity.check_memory(text)))
 
 
 def _parsed(parse: Callable[[str], Quantity]) -> BeforeValidator:

@@ -10,11 +10,11 @@ from specs.app import (
     CronJob,
     EnvVar,
     Ingress,
-    PodDisruptionBudget,
     WebApp,
     Worker,
 )
 from specs.credentials import looks_like_credential
+from specs.fit import check_sidecar
 from specs.names import nearest
 from specs.network import check_policy
 from specs.problem import Finding, Loc
@@ -50,6 +50,7 @@ def check_team(team: Team, settings: Settings, file_stem: str) -> Iterator[Findi
     yield from _check_name(team, settings, file_stem)
     yield from _check_access(team)
     yield from _check_limit_range(team.limit_range)
+    yield from check_sidecar(team.limit_range, settings.istio.sidecar)
     if not team.registry.signatures.enforce and not team.registry.signatures.reason:
         loc: Loc = ("registry", "signatures", "enforce")
         yield loc, "is off without a reason; add `reason` beside it, or leave it on"
@@ -95,7 +96,7 @@ def _check_limit_range(limits: LimitRange) -> Iterator[Finding]:
         given = [bound for bound in bounds if getattr(bound[1], resource) is not None]
         for (low_name, low), (high_name, high) in pairwise(given):
             least, most = getattr(low, resource), getattr(high, resource)
-            if least.value <= most.value:
+            if least.units <= most.units:
                 continue
             # Told at the one that the file holds: the other may be a default.
             if resource in low.model_fields_set:
@@ -219,17 +220,17 @@ def _check_resources(team: Team, container: Container, at: Loc) -> Iterator[Find
         least = getattr(limits.min, resource)
         request_loc: Loc = (*at, "requests", resource)
         limit_loc: Loc = (*at, "limits", resource)
-        if own_limit and limit.value > most.value:
+        if own_limit and limit.units > most.units:
             yield (
                 limit_loc,
                 f"{limit} is over limitRange.max.{resource} {most}; lower it, or raise that",
             )
-        if own_request and least is not None and request.value < least.value:
+        if own_request and least is not None and request.units < least.units:
             yield (
                 request_loc,
                 f"{request} is under limitRange.min.{resource} {least}; raise it, or lower that",
             )
-        if request.value > limit.value and (own_request or own_limit):
+        if request.units > limit.units and (own_request or own_limit):
             if own_request and own_limit:
                 yield (
                     request_loc,
@@ -282,7 +283,7 @@ def _check_scaling(app: WebApp | Worker, at: Loc) -> Iterator[Finding]:
         )
     replicas = scaling.min_replicas if scaling.enabled else app.app.replicas
     budget = app.pod_disruption_budget
-    if budget.enabled and replicas and _must_stay(budget, replicas) >= replicas:
+    if replicas and not budget.lets_go(replicas):
         pods = ("autoscaling", "minReplicas") if scaling.enabled else ("app", "replicas")
         source = ".".join(pods)
         if "min_available" not in budget.model_fields_set:
@@ -303,13 +304,6 @@ def _check_scaling(app: WebApp | Worker, at: Loc) -> Iterator[Finding]:
             f"{budget.min_available} of {replicas} pods ({source}) must stay, "
             f"so no node can be drained; {fix}",
         )
-
-
-def _must_stay(budget: PodDisruptionBudget, replicas: int) -> int:
-    """Kubernetes rounds a percentage up to whole pods."""
-    if isinstance(budget.min_available, int):
-        return budget.min_available
-    return -(-int(budget.min_available.removesuffix("%")) * replicas // 100)
 
 
 def _check_objects(team: Team) -> Iterator[Finding]:

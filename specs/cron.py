@@ -3,7 +3,7 @@
 import pkgutil
 import re
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from specs.names import nearest
@@ -22,8 +22,33 @@ class _Field(NamedTuple):
 class _Values(NamedTuple):
     """What a field allows. `every`: it holds a '*' or '?' without a step."""
 
-    numbers: set[int]
+    numbers: frozenset[int]
     every: bool
+
+
+class Days(NamedTuple):
+    """The days that a schedule comes on.
+
+    Where both the day of month and the weekday (0 is Sunday) are restricted, either is enough.
+    """
+
+    months: frozenset[int]
+    days: frozenset[int]
+    weekdays: frozenset[int]
+    either: bool
+
+
+class Calendar(NamedTuple):
+    """A schedule of five fields: the minutes of a day (0 to 1439), in order, and the days."""
+
+    minutes: tuple[int, ...]
+    days: Days
+
+
+class Interval(NamedTuple):
+    """A schedule of `@every`, in whole seconds."""
+
+    seconds: int
 
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -38,9 +63,15 @@ _FIELDS = (
     _Field("day of week", 0, 6, _WEEKDAYS, "write a number in that range or a name such as MON"),
 )
 
-_DESCRIPTORS = (
-    "@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly",
-)  # fmt: skip
+_DESCRIPTORS = {
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+    "@monthly": "0 0 1 * *",
+    "@weekly": "0 0 * * 0",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@hourly": "0 * * * *",
+}
 
 _EVERY = "@every "
 _DURATION_PART = r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)"
@@ -65,7 +96,13 @@ TIMEZONE = r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*"
 
 
 def check_schedule(expression: str) -> None:
-    """Raise ValueError unless `expression` is a schedule that a CronJob accepts and that comes.
+    """Raise ValueError unless `expression` is a schedule that a CronJob accepts and that comes."""
+    parse_schedule(expression)
+
+
+@lru_cache
+def parse_schedule(expression: str) -> Calendar | Interval:
+    """When a CronJob runs. Raise ValueError unless the API server accepts it and it comes.
 
     The dialect is that of github.com/robfig/cron/v3 `ParseStandard`, which the API server calls:
     minute, hour, day of month, month, day of week; or a descriptor such as `@daily` or
@@ -77,11 +114,10 @@ def check_schedule(expression: str) -> None:
     if expression.startswith(("TZ=", "CRON_TZ=")):
         raise ValueError("the schedule holds a time zone; write that in schedule.timezone")
     if expression.startswith(_EVERY):
-        _check_interval(expression)
-    elif expression.startswith("@"):
-        _check_descriptor(expression)
-    else:
-        _check_fields(expression)
+        return _interval(expression)
+    if expression.startswith("@"):
+        return _descriptor(expression)
+    return _fields(expression)
 
 
 def check_timezone(name: str) -> None:
@@ -102,9 +138,9 @@ def _zones() -> frozenset[str]:
     return frozenset(listing.decode().split())
 
 
-def _check_descriptor(text: str) -> None:
+def _descriptor(text: str) -> Calendar:
     if text in _DESCRIPTORS:
-        return
+        return _fields(_DESCRIPTORS[text])
     if meant := nearest(text, _DESCRIPTORS):
         raise ValueError(f"{text!r} is not a schedule; did you mean {meant!r}?")
     known = ", ".join(_DESCRIPTORS)
@@ -113,7 +149,7 @@ def _check_descriptor(text: str) -> None:
     )
 
 
-def _check_interval(text: str) -> None:
+def _interval(text: str) -> Interval:
     duration = text.removeprefix(_EVERY).removeprefix("+")
     nanoseconds = Decimal(0)
     if re.fullmatch(f"(?:{_DURATION_PART})+", duration):
@@ -121,9 +157,10 @@ def _check_interval(text: str) -> None:
             nanoseconds += Decimal(number) * _NANOSECONDS[unit]
     if not 0 < nanoseconds <= _LONGEST_DURATION:
         raise ValueError(f"{text!r} has no valid duration; write one such as '@every 1h30m'")
+    return Interval(max(1, int(nanoseconds // 10**9)))  # as robfig/cron rounds it
 
 
-def _check_fields(expression: str) -> None:
+def _fields(expression: str) -> Calendar:
     texts = expression.split()
     if len(texts) == 6:
         raise ValueError(
@@ -136,8 +173,7 @@ def _check_fields(expression: str) -> None:
             "write minute, hour, day of month, month and day of week"
         )
     values = [_parse_field(field, text) for field, text in zip(_FIELDS, texts, strict=True)]
-    _, _, days, months, weekdays = values
-    # Where both are restricted, either is enough: then a weekday comes even if the day does not.
+    minutes, hours, days, months, weekdays = values
     if weekdays.every and not days.every:
         longest = max(_LONGEST_MONTHS[month - 1] for month in months.numbers)
         if min(days.numbers) > longest:
@@ -145,6 +181,15 @@ def _check_fields(expression: str) -> None:
                 f"day of month {texts[2]!r} never comes in month {texts[3]!r}; "
                 f"use a day up to {longest}"
             )
+    either = not (days.every or weekdays.every)
+    return Calendar(
+        tuple(
+            60 * hour + minute
+            for hour in sorted(hours.numbers)
+            for minute in sorted(minutes.numbers)
+        ),
+        Days(months.numbers, days.numbers, weekdays.numbers, either),
+    )
 
 
 def _parse_field(field: _Field, text: str) -> _Values:
@@ -171,7 +216,7 @@ def _parse_field(field: _Field, text: str) -> _Values:
                 f"split it in two: {_span(low, field.highest)},{_span(field.lowest, high)}"
             )
         numbers.update(range(low, high + 1, step))
-    return _Values(numbers, every)
+    return _Values(frozenset(numbers), every)
 
 
 def _parse_number(field: _Field, span: str, text: str) -> int:

@@ -16,10 +16,14 @@ SUFFIX = ".yaml"
 
 @dataclass(frozen=True)
 class Fleet:
-    """The stack's teams in the order of their names; not to be used while there are problems."""
+    """The stack's teams in the order of their names; not to be used while there are problems.
+
+    `warnings` are for people to read.
+    """
 
     teams: tuple[Team, ...]
     problems: tuple[Problem, ...]
+    warnings: tuple[Problem, ...]
 
 
 @dataclass(frozen=True)
@@ -149,7 +153,9 @@ def _fleet(
 ) -> Fleet:
     problems = [*found, *(problem for file in files for problem in file.problems)]
     problems += _contested(files, rivals, settings)
-    return Fleet(tuple(file.team for file in files if file.team), tuple(sorted(problems)))
+    teams = tuple(file.team for file in files if file.team)
+    warnings = tuple(sorted(warning for file in files for warning in file.warnings))
+    return Fleet(teams, tuple(sorted(problems)), warnings)
 
 
 def _contested(

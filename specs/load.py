@@ -6,8 +6,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from specs.capacity import capacity
 from specs.checks import check_team
 from specs.explain import explain, meant_archetype, unknown_archetype
+from specs.fit import check_quota, full_scale
 from specs.mend import Mended, mend_team
 from specs.problem import Loc, Problem, one_a_place
 from specs.settings import Settings
@@ -20,6 +22,7 @@ class TeamFile:
     """A team's file as read.
 
     `team` is sound if `problems` is empty; otherwise it is what could be made of the file.
+    `warnings` hinder nothing.
     """
 
     source: Source
@@ -27,6 +30,7 @@ class TeamFile:
     problems: tuple[Problem, ...]
     # For each of `team.apps`, its index in the file: apps that made no sense are left out.
     app_indices: tuple[int, ...] = ()
+    warnings: tuple[Problem, ...] = ()
 
     def problem(self, loc: Loc, message: str) -> Problem:
         """A problem at a place in `team`, told where the file has it."""
@@ -62,15 +66,25 @@ def check_source(source: Source, settings: Settings) -> TeamFile:
         if maybe is None:
             return TeamFile(source, None, one_a_place(problems))
         team = maybe
+    # Of a file that had to be mended the sums would be wrong.
+    as_written = not problems
     loaded = TeamFile(source, team, (), indices)
     for loc, message in check_team(team, settings, name):
         if loaded.file_loc(loc) in mended.quoted:
             problems.insert(0, loaded.problem(loc, message))
         elif not mended.touches(loaded.file_loc(loc)):
             problems.append(loaded.problem(loc, message))
+    warnings: tuple[Problem, ...] = ()
+    if as_written:
+        amounts = capacity(team, settings)
+        problems += (loaded.problem(*finding) for finding in check_quota(team, amounts))
+        if not problems:
+            warnings = tuple(
+                loaded.problem(loc, f"warning: {message}") for loc, message in full_scale(amounts)
+            )
     if not problems:
         source.forget_places()
-    return TeamFile(source, team, one_a_place(problems), indices)
+    return TeamFile(source, team, one_a_place(problems), indices, warnings)
 
 
 def _with_meant_archetypes(source: Source) -> tuple[dict[str, Any], list[Problem]]:

@@ -58,6 +58,13 @@ def canonical(text: str) -> str:
     return f"{value // scale}{suffix}"
 
 
+def in_binary_units(count: int) -> str:
+    """Bytes as people write them: in the largest unit of two's powers that leaves no fraction."""
+    fitting = (unit for unit, scale in _BINARY.items() if count >= scale and not count % scale)
+    unit = next(fitting, "")
+    return f"{count // _BINARY[unit]}{unit}"
+
+
 def check_cpu(text: str) -> Fraction:
     """A container's CPUs. Raises ValueError unless they are above zero and in whole thousandths."""
     value = parse(text)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
-from specs.base import Label, Spec, checked, matching
+from specs.base import Cpu, Label, Memory, Spec, checked, cpu, matching, memory
 from specs.names import check_dns_label
 
 
@@ -136,6 +136,37 @@ class ExternalSecretsSettings(Spec):
     )
 
 
+class ProxyRequests(Spec):
+    """What is set aside for the sidecar of each pod."""
+
+    cpu: Cpu = Field(cpu("100m"), description="Cores.")
+    memory: Memory = Field(memory("128Mi"), description="Bytes.")
+
+
+class ProxyLimits(Spec):
+    """What the sidecar of each pod may use at most."""
+
+    cpu: Cpu = Field(cpu("2"), description="Cores.")
+    memory: Memory = Field(memory("1Gi"), description="Bytes.")
+
+
+class Proxy(Spec):
+    """The sidecar's container; the defaults are Istio's own (values: global.proxy.resources)."""
+
+    requests: ProxyRequests = Field(ProxyRequests(), description="What is set aside for it.")
+    limits: ProxyLimits = Field(ProxyLimits(), description="What it may use at most.")
+
+    @model_validator(mode="after")
+    def _requests_within_limits(self) -> "Proxy":
+        for resource in ("cpu", "memory"):
+            request, limit = getattr(self.requests, resource), getattr(self.limits, resource)
+            if request.units > limit.units:
+                raise ValueError(
+                    f"requests.{resource} {request} is over limits.{resource} {limit}; lower it"
+                )
+        return self
+
+
 class IstioSettings(Spec):
     """The service mesh."""
 
@@ -154,6 +185,16 @@ class IstioSettings(Spec):
         "docker.io/istio/proxyv2",
         description="Repository of the sidecar's image, without a tag: any pod may run it.",
     )
+    proxy: Proxy | None = Field(
+        None,
+        description="CPU and memory of the sidecar, which apps' pods then ask Istio for by "
+        "annotations; default: Istio's own, which the mesh must not have changed then.",
+    )
+
+    @property
+    def sidecar(self) -> Proxy:
+        """What the sidecar of each pod gets."""
+        return self.proxy or Proxy()
 
 
 PREFIX = "sre-platform:"

@@ -15,6 +15,7 @@ from sandbox.recording import record
 from sandbox.servers.keys import Keys
 from specs.settings import PREFIX
 from tests.program import ROOT, TEAMS, Made
+from tests.written import ISTIO
 
 # What on a developer's machine would change what the SDKs send.
 _FOREIGN = ("KUBECONFIG", "HARBOR_", "VAULT_", "PULUMI_")
@@ -46,6 +47,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Program:
                 "teams": "*",
                 "tenants": str(folder),
                 "kubernetes": {"clusterIdentifier": "test"},
+                "istio": ISTIO,
                 **settings,
             }
             with _clean_environment(environment or {}):

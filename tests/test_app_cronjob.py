@@ -66,7 +66,7 @@ def test_every_part_of_its_schedule_can_be_set(program: Program) -> None:
 
 def test_istio_s_sidecar_ends_with_the_run(program: Program) -> None:
     template = program(cronjob()).one(CRON_JOB, IT).pod_template
-    assert template["metadata"]["annotations"] == {"sidecar.istio.io/nativeSidecar": "true"}
+    assert template["metadata"]["annotations"]["sidecar.istio.io/nativeSidecar"] == "true"
 
 
 def test_its_runs_carry_the_app_s_labels(program: Program) -> None:

@@ -829,8 +829,8 @@ SHARE = "is not a share; write a number, or a percentage such as 50%"
 @rows(
     {
         "fewest over most": (
-            app(beside="autoscaling: {minReplicas: «11}"),
-            "apps[0].autoscaling.minReplicas: 11 is over maxReplicas 10; lower it",
+            app(beside="autoscaling: {minReplicas: «4, maxReplicas: 3}"),
+            "apps[0].autoscaling.minReplicas: 4 is over maxReplicas 3; lower it",
         ),
         "no fewest": (
             app(beside="autoscaling: {minReplicas: «0}"),

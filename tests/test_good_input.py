@@ -196,7 +196,7 @@ def test_the_guides_examples_stand_together_in_one_file(tmp_path: Path) -> None:
         + pasted("worker", ORDER_PROCESSOR)
         + pasted("cronjob", NIGHTLY_REPORT)
     )
-    made = accepted(tmp_path, team("apps:\n" + text))
+    made = accepted(tmp_path, team("quota: {limits: {cpu: 10}}\napps:\n" + text))
     assert [app.name for app in made.apps] == [
         "my-api", "frontend", "order-processor", "nightly-report"
     ]  # fmt: skip

@@ -276,10 +276,10 @@ def test_a_quota_is_written_where_it_differs_and_as_it_was_written(trees: Trees)
 
 
 def test_a_limit_range_says_what_the_api_server_makes_of_it(trees: Trees) -> None:
-    limits = "spec: {limits: [{type: Container, max: {cpu: '3'}, min: {memory: 1Mi}}]}\n"
+    limits = "spec: {limits: [{type: Container, max: {cpu: '1'}, min: {memory: 1Mi}}]}\n"
     trees.run({"apps/a.yaml": release(), "apps/l.yaml": manifest("LimitRange", limits)})
     bounds = trees.team().limit_range
-    assert (str(bounds.default.cpu), str(bounds.default_request.cpu)) == ("3", "3")
+    assert (str(bounds.default.cpu), str(bounds.default_request.cpu)) == ("1", "1")
     assert str(bounds.default_request.memory) == "1Mi"
 
 

@@ -200,7 +200,7 @@ def test_what_renaming_an_app_does_is_said_before_it_happens(
 
 
 def test_of_several_new_apps_each_may_be_the_new_name(program: Program, warned: list[str]) -> None:
-    file = merged(web_app(name="new"), web_app(name="other"))
+    file = merged(*(web_app("autoscaling: {maxReplicas: 2}", name) for name in ("new", "other")))
     program(file, before=outputs("team-alpha", old="web-app"))
     (line,) = warned
     assert line.startswith("team-alpha: the app old goes and new or other comes. ")

@@ -290,7 +290,8 @@ def test_a_file_that_cannot_be_written_is_told(
 
 def test_of_several_at_once_no_change_undoes_another(file: Path) -> None:
     names = [f"app-{number}" for number in range(6)]
-    file.write_text(team("apps:\n") + "".join(entry(name=name) for name in names))
+    quota = "quota: {limits: {cpu: 10}}\n"
+    file.write_text(team(f"{quota}apps:\n") + "".join(entry(name=name) for name in names))
     command = [sys.executable, "-m", "cli", "set-image", "--tenants", str(file.parent)]
     running = [
         subprocess.Popen([*command, "team-alpha", name, "v7"], cwd=ROOT, stdout=subprocess.DEVNULL)

@@ -18,6 +18,13 @@ from specs.team import Team
 ROOT = Path(__file__).parent.parent
 MARK = "«"
 
+# As the shipped stacks have it: Istio's own would fill the default quota with two apps.
+ISTIO = {
+    "proxy": {
+        "requests": {"cpu": "50m", "memory": "64Mi"},
+        "limits": {"cpu": "200m", "memory": "256Mi"},
+    }
+}
 IMAGE = "{repository: harbor.sre.internal/team-alpha/my-api, tag: v1.0.0}"
 
 
@@ -27,6 +34,7 @@ def settings(**changes: Any) -> Settings:
         "teams": "*",
         "kubernetes": {"clusterIdentifier": "test"},
         "harbor": {"sharedProjects": ("base-images",)},
+        "istio": ISTIO,
         **changes,
     }
     return Settings.model_validate({PREFIX + name: value for name, value in config.items()})

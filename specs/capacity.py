@@ -1,0 +1,148 @@
+"""What a team's apps take of its quota: at rest, while one rolls out, at full scale.
+
+Counted as Kubernetes' quota controller counts: over all pods that have not ended, the sum of what
+their containers name, Istio's sidecar included. NIST 800-53 SC-5, SC-6; guide: app.resources.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from specs.app import AnyApp, CronJob, WebApp
+from specs.overlap import most_at_once
+from specs.quantity import in_binary_units
+from specs.resources import resolve
+from specs.settings import Proxy, Settings
+from specs.team import Team
+
+# What a team's ResourceQuota bounds, by Kubernetes' names; under `quota` the file has the same.
+RESOURCES = (
+    "requests.cpu",
+    "requests.memory",
+    "limits.cpu",
+    "limits.memory",
+    "pods",
+    "services",
+    "persistentvolumeclaims",
+)
+
+# An amount of each of RESOURCES: thousandths of a core, bytes, or a number of objects.
+Amounts = tuple[int, ...]
+
+_NOTHING: Amounts = (0,) * len(RESOURCES)
+
+
+@dataclass(frozen=True)
+class AppDemand:
+    """What an app takes.
+
+    `pod` is what one of its pods takes, `always` what it takes even without pods. `rest` is the
+    number of its pods at rest (0 for a cronjob), `surge` how many a rollout adds, `full` their
+    number at full scale (for a cronjob, the runs that may be under way at once), `extra` how many
+    it must be able to start beside its own and all others at rest: the surge, or a cronjob's run.
+    """
+
+    index: int
+    app: AnyApp
+    pod: Amounts
+    always: Amounts
+    rest: int
+    surge: int
+    full: int
+    extra: int
+
+    def with_pods(self, pods: int) -> Amounts:
+        """What it takes while so many of its pods run."""
+        return tuple(always + pods * pod for always, pod in zip(self.always, self.pod, strict=True))
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """What a team may take and what its apps do.
+
+    `rollout` is the most that any one app's rollout takes while the others rest, `needed` the same
+    with cronjobs' runs. A suspended team has no pods, and one that is offboarded no apps.
+    """
+
+    quota: Amounts
+    apps: tuple[AppDemand, ...]
+    rest: Amounts
+    rollout: Amounts
+    needed: Amounts
+    full: Amounts
+
+
+def capacity(team: Team, settings: Settings) -> Capacity:
+    """What the team's file asks for, in a stack with these settings."""
+    apps = tuple(
+        _demand(team, index, app, settings.istio.sidecar) for index, app in enumerate(team.deployed)
+    )
+    rest = total(demand.with_pods(demand.rest) for demand in apps)
+    rollout = _most_beside(rest, [(demand.surge, demand.pod) for demand in apps])
+    needed = _most_beside(rest, [(demand.extra, demand.pod) for demand in apps])
+    full = total(demand.with_pods(demand.full) for demand in apps)
+    return Capacity(_quota(team), apps, rest, rollout, needed, full)
+
+
+def total(takes: Iterable[Amounts]) -> Amounts:
+    """The sums, resource by resource."""
+    return tuple(map(sum, zip(_NOTHING, *takes, strict=True)))
+
+
+def shown(resource: str, amount: int) -> str:
+    """An amount as people write it in a team's file: `1500m`, `640Mi`, `12`."""
+    if resource.endswith("cpu"):
+        return f"{amount}m" if amount % 1000 else f"{amount // 1000}"
+    if resource.endswith("memory"):
+        return in_binary_units(amount)
+    return str(amount)
+
+
+def _most_beside(rest: Amounts, added: Sequence[tuple[int, Amounts]]) -> Amounts:
+    """What is taken at most if so many pods of one app come to what rests."""
+    takes = [tuple(pods * amount for amount in pod) for pods, pod in added]
+    return tuple(
+        resting + max(amounts) for resting, *amounts in zip(rest, _NOTHING, *takes, strict=True)
+    )
+
+
+def _quota(team: Team) -> Amounts:
+    quota = team.quota
+    return (
+        quota.requests.cpu.units,
+        quota.requests.memory.units,
+        quota.limits.cpu.units,
+        quota.limits.memory.units,
+        quota.pods,
+        quota.services,
+        quota.persistentvolumeclaims,
+    )
+
+
+def _demand(team: Team, index: int, app: AnyApp, sidecar: Proxy) -> AppDemand:
+    own = resolve(app.app.resources, team.limit_range)
+    pod = (
+        own.requests.cpu.units + sidecar.requests.cpu.units,
+        own.requests.memory.units + sidecar.requests.memory.units,
+        own.limits.cpu.units + sidecar.limits.cpu.units,
+        own.limits.memory.units + sidecar.limits.memory.units,
+        1,
+        0,
+        0,
+    )
+    services = 1 if isinstance(app, WebApp) or app.metrics_service else 0
+    always = (0, 0, 0, 0, 0, services, 0)
+    pods = _pods(app) if team.running else (0, 0, 0, 0)
+    return AppDemand(index, app, pod, always, *pods)
+
+
+def _pods(app: AnyApp) -> tuple[int, int, int, int]:
+    """An app's `rest`, `surge`, `full` and `extra`."""
+    if isinstance(app, CronJob):
+        runs = 1
+        if app.schedule.concurrency_policy == "Allow":
+            runs = most_at_once(app.schedule.cron, app.schedule.active_deadline_seconds)
+        return 0, 0, runs, 1
+    scaling = app.autoscaling
+    rest = scaling.min_replicas if scaling.enabled else app.app.replicas
+    surge = -(-rest // 4)  # a Deployment's maxSurge is 25 %, rounded up
+    return rest, surge, scaling.max_replicas if scaling.enabled else rest, surge

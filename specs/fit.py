@@ -1,0 +1,187 @@
+"""Whether a team's apps fit its quota and its LimitRange: what to say where they do not."""
+
+from collections.abc import Iterator
+
+from specs.app import CronJob
+from specs.capacity import RESOURCES, Amounts, AppDemand, Capacity, shown
+from specs.problem import Finding, Loc
+from specs.resources import resolve
+from specs.settings import Proxy
+from specs.team import LimitRange, Team
+
+_MEBIBYTE = 2**20
+
+
+def check_sidecar(limits: LimitRange, sidecar: Proxy) -> Iterator[Finding]:
+    """Where the LimitRange refuses every pod for its sidecar."""
+    for resource in ("cpu", "memory"):
+        request, limit = getattr(sidecar.requests, resource), getattr(sidecar.limits, resource)
+        least, most = getattr(limits.min, resource), getattr(limits.max, resource)
+        if limit.units > most.units:
+            yield (
+                ("limitRange", "max", resource),
+                f"{most} is under the limit of each pod's sidecar, {limit}, so no pod could start; "
+                f"raise it to {limit}",
+            )
+        if least is not None and request.units < least.units:
+            yield (
+                ("limitRange", "min", resource),
+                f"{least} is over the request of each pod's sidecar, {request}, so no pod could "
+                f"start; lower it to {request}",
+            )
+
+
+def check_quota(team: Team, capacity: Capacity) -> Iterator[Finding]:
+    """For each resource that does not suffice to run or to roll out: at what asks for most of it.
+
+    What the message tells to do is the smallest change after which the resource suffices.
+    """
+    for number, resource in enumerate(RESOURCES):
+        quota, needed = capacity.quota[number], capacity.needed[number]
+        if needed <= quota:
+            continue
+        asking = max(
+            capacity.apps,
+            key=lambda demand: (demand.with_pods(demand.rest + demand.extra)[number], demand.index),
+        )
+        less = _less(team, capacity, asking, number)
+        fix = f"{less}, or " if less else ""
+        yield (
+            _place(asking, resource),
+            f"{_too_much(capacity, asking, number)}; {fix}raise quota.{resource} to "
+            f"{shown(resource, needed)}",
+        )
+
+
+def _too_much(capacity: Capacity, asking: AppDemand, number: int) -> str:
+    resource = RESOURCES[number]
+    quota, rest, needed, pod = (
+        shown(resource, amounts[number])
+        for amounts in (capacity.quota, capacity.rest, capacity.needed, asking.pod)
+    )
+    text = f"the team's apps ask for {rest} at rest"
+    if needed != rest:
+        moving = max(capacity.apps, key=lambda demand: demand.extra * demand.pod[number])
+        does = "runs" if isinstance(moving.app, CronJob) else "rolls out"
+        text += f" and {needed} while {moving.app.name} {does}"
+    text += f", over quota.{resource} {quota}"
+    if "." in resource:
+        text += f" (a pod of {asking.app.name} takes {pod}, its sidecar included)"
+    return text
+
+
+def _less(team: Team, capacity: Capacity, asking: AppDemand, number: int) -> str | None:
+    """What to lower in an app so that everything fits; None where that cannot be enough."""
+    resource, pod = RESOURCES[number], asking.pod[number]
+    if not pod:
+        return None
+    others = [demand for demand in capacity.apps if demand is not asking]
+    beside = max((demand.extra * demand.pod[number] for demand in others), default=0)
+    free = capacity.quota[number] - capacity.rest[number] + asking.rest * pod
+    if resource != "pods":
+        each = free // (asking.rest + asking.extra)
+        if asking.rest:
+            each = min(each, (free - beside) // asking.rest)
+        if amount := _own_share(team, asking, number, each):
+            verb = "lower" if _own(asking, resource) else "set"
+            return f"{verb} it to {shown(resource, amount)}"
+    if isinstance(asking.app, CronJob):
+        return None
+    # With a surge of a quarter, rounded up, so many pods roll out within the whole.
+    fewer = min((free - beside) // pod, 4 * (free // pod) // 5)
+    if fewer < 1 or not asking.app.pod_disruption_budget.lets_go(fewer):
+        return None
+    key = "it" if resource == "pods" else ".".join(map(str, _replicas(asking)[2:]))
+    return f"lower {key} to {fewer}"
+
+
+def _own_share(team: Team, asking: AppDemand, number: int, each: int) -> int | None:
+    """Of what `each` pod may take, what is left for the app's container; None if too little."""
+    kind, _, name = RESOURCES[number].partition(".")
+    given = resolve(asking.app.app.resources, team.limit_range)
+    own, request = getattr(getattr(given, kind), name), getattr(given.requests, name)
+    share = each - (asking.pod[number] - own.units)
+    if name == "memory" and share > _MEBIBYTE:
+        share -= share % _MEBIBYTE
+    bound = getattr(team.limit_range.min, name)
+    least = request.units if kind == "limits" else bound.units if bound else 1
+    return share if share >= least else None
+
+
+def _own(demand: AppDemand, resource: str) -> bool:
+    """Whether the app's own entry says it, and not a default."""
+    kind, _, name = resource.partition(".")
+    return getattr(getattr(demand.app.app.resources, kind), name) is not None
+
+
+def full_scale(capacity: Capacity) -> Iterator[Finding]:
+    """What of the apps' full scale is out of reach, and how much of it is not."""
+    over = [
+        f"quota.{resource} to {shown(resource, full)}"
+        for resource, full, quota in zip(RESOURCES, capacity.full, capacity.quota, strict=True)
+        if full > quota
+    ]
+    if not over:
+        return
+    fix = f"or raise {' and '.join(over)}, which is all apps' full scale"
+    scaling = [demand for demand in capacity.apps if demand.full > demand.rest]
+    found = False
+    for demand in scaling:
+        fitting = _fitting(capacity, capacity.rest, demand, demand.rest)
+        if fitting < demand.full:
+            found = True
+            yield (
+                _scale(demand),
+                f"only {fitting} of {_at_full_scale(demand)} fit beside the other apps at rest; "
+                f"lower it to {fitting}, {fix}",
+            )
+    if not found:
+        number = next(
+            number for number, full in enumerate(capacity.full) if full > capacity.quota[number]
+        )
+        demand = max(scaling, key=lambda demand: (demand.full - demand.rest) * demand.pod[number])
+        fitting = max(0, _fitting(capacity, capacity.full, demand, demand.full))
+        yield (
+            _scale(demand),
+            f"only {fitting} of {_at_full_scale(demand)} fit beside the other apps at full scale; "
+            f"lower it, {fix}",
+        )
+
+
+def _fitting(capacity: Capacity, taken: Amounts, demand: AppDemand, pods: int) -> int:
+    """How many of the app's pods fit, where `pods` of them are in `taken`."""
+    return min(
+        pods + (quota - amount) // pod
+        for quota, amount, pod in zip(capacity.quota, taken, demand.pod, strict=True)
+        if pod
+    )
+
+
+def _at_full_scale(demand: AppDemand) -> str:
+    return f"{demand.full} {'runs at once' if isinstance(demand.app, CronJob) else 'replicas'}"
+
+
+def _place(demand: AppDemand, resource: str) -> Loc:
+    """Where an app's entry says how much of the resource it takes."""
+    at: Loc = ("apps", demand.index)
+    kind, _, name = resource.partition(".")
+    if name:
+        return (*at, "app", "resources", kind, name)
+    if resource != "pods":
+        return (*at, "app", "name")
+    return (*at, "schedule") if isinstance(demand.app, CronJob) else _replicas(demand)
+
+
+def _replicas(demand: AppDemand) -> Loc:
+    at: Loc = ("apps", demand.index)
+    if not isinstance(demand.app, CronJob) and demand.app.autoscaling.enabled:
+        return (*at, "autoscaling", "minReplicas")
+    return (*at, "app", "replicas")
+
+
+def _scale(demand: AppDemand) -> Loc:
+    """Where an app's entry says how many of its pods there may be."""
+    at: Loc = ("apps", demand.index)
+    if isinstance(demand.app, CronJob):
+        return (*at, "schedule", "concurrencyPolicy")
+    return (*at, "autoscaling", "maxReplicas")
