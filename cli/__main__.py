@@ -3,10 +3,34 @@
 import argparse
 import sys
 
-from cli import affected, diff, doctor, import_, isolation, new, render, schema, set_image, validate
+from cli import (
+    affected,
+    capacity,
+    diff,
+    doctor,
+    import_,
+    isolation,
+    new,
+    render,
+    schema,
+    set_image,
+    validate,
+)
 from specs.problem import WHOLE_FILE, Problem, ProblemsError
 
-COMMANDS = (validate, new, set_image, import_, render, affected, diff, doctor, isolation, schema)
+COMMANDS = (
+    validate,
+    capacity,
+    new,
+    set_image,
+    import_,
+    render,
+    affected,
+    diff,
+    doctor,
+    isolation,
+    schema,
+)
 
 
 def main(argv: list[str] | None = None) -> int:

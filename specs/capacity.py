@@ -37,8 +37,7 @@ class AppDemand:
 
     `pod` is what one of its pods takes, `always` what it takes even without pods. `rest` is the
     number of its pods at rest (0 for a cronjob), `surge` how many a rollout adds, `full` their
-    number at full scale (for a cronjob, the runs that may be under way at once), `extra` how many
-    it must be able to start beside its own and all others at rest: the surge, or a cronjob's run.
+    number at full scale (for a cronjob, the runs that may be under way at once).
     """
 
     index: int
@@ -48,7 +47,16 @@ class AppDemand:
     rest: int
     surge: int
     full: int
-    extra: int
+
+    @property
+    def run(self) -> int:
+        """Pods of one run of a cronjob."""
+        return min(1, self.full) if isinstance(self.app, CronJob) else 0
+
+    @property
+    def extra(self) -> int:
+        """Pods it must be able to start beside all that rest: a rollout's, or a run's."""
+        return self.surge + self.run
 
     def with_pods(self, pods: int) -> Amounts:
         """What it takes while so many of its pods run."""
@@ -59,16 +67,22 @@ class AppDemand:
 class Capacity:
     """What a team may take and what its apps do.
 
-    `rollout` is the most that any one app's rollout takes while the others rest, `needed` the same
-    with cronjobs' runs. A suspended team has no pods, and one that is offboarded no apps.
+    `rollout` is the most that any one app's rollout takes while the others rest, `run` the same of
+    one run of a cronjob. A suspended team has no pods, and one that is offboarded no apps.
     """
 
+    team: Team
     quota: Amounts
     apps: tuple[AppDemand, ...]
     rest: Amounts
     rollout: Amounts
-    needed: Amounts
+    run: Amounts
     full: Amounts
+
+    @property
+    def needed(self) -> Amounts:
+        """What the quota must suffice for: that each app can roll out, or run."""
+        return tuple(map(max, self.rollout, self.run))
 
 
 def capacity(team: Team, settings: Settings) -> Capacity:
@@ -78,9 +92,9 @@ def capacity(team: Team, settings: Settings) -> Capacity:
     )
     rest = total(demand.with_pods(demand.rest) for demand in apps)
     rollout = _most_beside(rest, [(demand.surge, demand.pod) for demand in apps])
-    needed = _most_beside(rest, [(demand.extra, demand.pod) for demand in apps])
+    run = _most_beside(rest, [(demand.run, demand.pod) for demand in apps])
     full = total(demand.with_pods(demand.full) for demand in apps)
-    return Capacity(_quota(team), apps, rest, rollout, needed, full)
+    return Capacity(team, _quota(team), apps, rest, rollout, run, full)
 
 
 def total(takes: Iterable[Amounts]) -> Amounts:
@@ -131,18 +145,18 @@ def _demand(team: Team, index: int, app: AnyApp, sidecar: Proxy) -> AppDemand:
     )
     services = 1 if isinstance(app, WebApp) or app.metrics_service else 0
     always = (0, 0, 0, 0, 0, services, 0)
-    pods = _pods(app) if team.running else (0, 0, 0, 0)
+    pods = _pods(app) if team.running else (0, 0, 0)
     return AppDemand(index, app, pod, always, *pods)
 
 
-def _pods(app: AnyApp) -> tuple[int, int, int, int]:
-    """An app's `rest`, `surge`, `full` and `extra`."""
+def _pods(app: AnyApp) -> tuple[int, int, int]:
+    """An app's `rest`, `surge` and `full`."""
     if isinstance(app, CronJob):
         runs = 1
         if app.schedule.concurrency_policy == "Allow":
             runs = most_at_once(app.schedule.cron, app.schedule.active_deadline_seconds)
-        return 0, 0, runs, 1
+        return 0, 0, runs
     scaling = app.autoscaling
     rest = scaling.min_replicas if scaling.enabled else app.app.replicas
     surge = -(-rest // 4)  # a Deployment's maxSurge is 25 %, rounded up
-    return rest, surge, scaling.max_replicas if scaling.enabled else rest, surge
+    return rest, surge, scaling.max_replicas if scaling.enabled else rest

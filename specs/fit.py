@@ -7,7 +7,7 @@ from specs.capacity import RESOURCES, Amounts, AppDemand, Capacity, shown
 from specs.problem import Finding, Loc
 from specs.resources import resolve
 from specs.settings import Proxy
-from specs.team import LimitRange, Team
+from specs.team import LimitRange
 
 _MEBIBYTE = 2**20
 
@@ -31,7 +31,7 @@ def check_sidecar(limits: LimitRange, sidecar: Proxy) -> Iterator[Finding]:
             )
 
 
-def check_quota(team: Team, capacity: Capacity) -> Iterator[Finding]:
+def check_quota(capacity: Capacity) -> Iterator[Finding]:
     """For each resource that does not suffice to run or to roll out: at what asks for most of it.
 
     What the message tells to do is the smallest change after which the resource suffices.
@@ -44,7 +44,7 @@ def check_quota(team: Team, capacity: Capacity) -> Iterator[Finding]:
             capacity.apps,
             key=lambda demand: (demand.with_pods(demand.rest + demand.extra)[number], demand.index),
         )
-        less = _less(team, capacity, asking, number)
+        less = _less(capacity, asking, number)
         fix = f"{less}, or " if less else ""
         yield (
             _place(asking, resource),
@@ -70,7 +70,7 @@ def _too_much(capacity: Capacity, asking: AppDemand, number: int) -> str:
     return text
 
 
-def _less(team: Team, capacity: Capacity, asking: AppDemand, number: int) -> str | None:
+def _less(capacity: Capacity, asking: AppDemand, number: int) -> str | None:
     """What to lower in an app so that everything fits; None where that cannot be enough."""
     resource, pod = RESOURCES[number], asking.pod[number]
     if not pod:
@@ -82,7 +82,7 @@ def _less(team: Team, capacity: Capacity, asking: AppDemand, number: int) -> str
         each = free // (asking.rest + asking.extra)
         if asking.rest:
             each = min(each, (free - beside) // asking.rest)
-        if amount := _own_share(team, asking, number, each):
+        if amount := _own_share(capacity.team.limit_range, asking, number, each):
             verb = "lower" if _own(asking, resource) else "set"
             return f"{verb} it to {shown(resource, amount)}"
     if isinstance(asking.app, CronJob):
@@ -95,15 +95,15 @@ def _less(team: Team, capacity: Capacity, asking: AppDemand, number: int) -> str
     return f"lower {key} to {fewer}"
 
 
-def _own_share(team: Team, asking: AppDemand, number: int, each: int) -> int | None:
+def _own_share(limits: LimitRange, asking: AppDemand, number: int, each: int) -> int | None:
     """Of what `each` pod may take, what is left for the app's container; None if too little."""
     kind, _, name = RESOURCES[number].partition(".")
-    given = resolve(asking.app.app.resources, team.limit_range)
+    given = resolve(asking.app.app.resources, limits)
     own, request = getattr(getattr(given, kind), name), getattr(given.requests, name)
     share = each - (asking.pod[number] - own.units)
     if name == "memory" and share > _MEBIBYTE:
         share -= share % _MEBIBYTE
-    bound = getattr(team.limit_range.min, name)
+    bound = getattr(limits.min, name)
     least = request.units if kind == "limits" else bound.units if bound else 1
     return share if share >= least else None
 

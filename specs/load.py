@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from specs.capacity import capacity
+from specs.capacity import Capacity, capacity
 from specs.checks import check_team
 from specs.explain import explain, meant_archetype, unknown_archetype
 from specs.fit import check_quota, full_scale
@@ -22,7 +22,7 @@ class TeamFile:
     """A team's file as read.
 
     `team` is sound if `problems` is empty; otherwise it is what could be made of the file.
-    `warnings` hinder nothing.
+    `warnings` hinder nothing. `capacity` is None where the team is not what the file says.
     """
 
     source: Source
@@ -31,6 +31,7 @@ class TeamFile:
     # For each of `team.apps`, its index in the file: apps that made no sense are left out.
     app_indices: tuple[int, ...] = ()
     warnings: tuple[Problem, ...] = ()
+    capacity: Capacity | None = None
 
     def problem(self, loc: Loc, message: str) -> Problem:
         """A problem at a place in `team`, told where the file has it."""
@@ -75,16 +76,16 @@ def check_source(source: Source, settings: Settings) -> TeamFile:
         elif not mended.touches(loaded.file_loc(loc)):
             problems.append(loaded.problem(loc, message))
     warnings: tuple[Problem, ...] = ()
-    if as_written:
-        amounts = capacity(team, settings)
-        problems += (loaded.problem(*finding) for finding in check_quota(team, amounts))
+    amounts = capacity(team, settings) if as_written else None
+    if amounts:
+        problems += (loaded.problem(*finding) for finding in check_quota(amounts))
         if not problems:
             warnings = tuple(
                 loaded.problem(loc, f"warning: {message}") for loc, message in full_scale(amounts)
             )
     if not problems:
         source.forget_places()
-    return TeamFile(source, team, one_a_place(problems), indices, warnings)
+    return TeamFile(source, team, one_a_place(problems), indices, warnings, amounts)
 
 
 def _with_meant_archetypes(source: Source) -> tuple[dict[str, Any], list[Problem]]:

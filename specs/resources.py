@@ -8,7 +8,7 @@ from specs.team import LimitRange
 
 
 @dataclass(frozen=True)
-class Amounts:
+class Figures:
     """CPU in cores, memory in bytes."""
 
     cpu: Quantity
@@ -19,8 +19,8 @@ class Amounts:
 class ContainerResources:
     """Requests and limits, both complete."""
 
-    requests: Amounts
-    limits: Amounts
+    requests: Figures
+    limits: Figures
 
 
 def resolve(resources: Resources, limit_range: LimitRange) -> ContainerResources:
@@ -28,6 +28,6 @@ def resolve(resources: Resources, limit_range: LimitRange) -> ContainerResources
     requests, limits = resources.requests, resources.limits
     default_request, default = limit_range.default_request, limit_range.default
     return ContainerResources(
-        Amounts(requests.cpu or default_request.cpu, requests.memory or default_request.memory),
-        Amounts(limits.cpu or default.cpu, limits.memory or default.memory),
+        Figures(requests.cpu or default_request.cpu, requests.memory or default_request.memory),
+        Figures(limits.cpu or default.cpu, limits.memory or default.memory),
     )

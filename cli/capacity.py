@@ -1,0 +1,166 @@
+"""`./sre capacity`: what teams' apps take of their quota."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from cli import Commands
+from cli.stack import options, stack_files
+from specs.capacity import RESOURCES, Amounts, Capacity, shown
+from specs.fleet import SUFFIX
+from specs.load import TeamFile, load_team
+from specs.problem import ProblemsError
+
+_MOMENTS = {"rest": "AT REST", "rollout": "ROLLOUT", "run": "RUN", "full": "FULL SCALE"}
+
+_APP = ("APP", "PODS", "ROLLOUT", "RUN", "FULL SCALE")
+_POD = ("POD'S CPU", "MEMORY", "CPU LIMIT", "MEMORY LIMIT")
+
+# A bar is as long as the quota; the rest, what else must fit, what full scale adds, what is free.
+_BAR = 24
+_BLOCKS, _ASCII = "█▓▒░", "#+-."
+_RED, _YELLOW, _PLAIN = "\033[31m", "\033[33m", "\033[0m"
+
+
+def add(commands: Commands) -> None:
+    """The command's part of the command line."""
+    parser = commands.add_parser(
+        "capacity",
+        parents=[options()],
+        help="show what teams' apps take of their quota",
+        description="Shows what teams' apps take of their quota, sidecars included: at rest; while "
+        "the app whose rollout takes most rolls out; while the cronjob that takes most runs; with "
+        "all apps at full scale. What cannot run or roll out is an error, a full scale out of "
+        "reach a warning; both are lines on stderr, as `validate` has them.",
+        epilog="example: ./sre capacity --team team-alpha",
+    )
+    parser.add_argument("--team", metavar="NAME", help="this team alone (default: all)")
+    parser.add_argument(
+        "--format", choices=("text", "json"), default="text", help="how to write it (default: text)"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Shows the teams that can be counted. Raises ProblemsError for what is wrong in any."""
+    stack = stack_files(arguments)
+    folder = stack.folder
+    named = folder.path / f"{arguments.team}{SUFFIX}"
+    paths = [named] if arguments.team else folder.files()
+    files = [load_team(path, folder.shown_as(path), stack.settings) for path in paths]
+    if arguments.format == "json":
+        teams = [_as_data(file, file.capacity) for file in files if file.capacity]
+        print(json.dumps({"teams": teams}, indent=2))
+    else:
+        tables = ("\n".join(_as_text(file.capacity)) for file in files if file.capacity)
+        if text := "\n\n".join(tables):
+            print(text)
+    for warning in (warning for file in files for warning in file.warnings):
+        print(warning, file=sys.stderr)
+    problems = [problem for file in files for problem in file.problems]
+    if not arguments.team:
+        problems += folder.problems()
+    if problems:
+        raise ProblemsError(*problems)
+    return 0
+
+
+def _as_data(file: TeamFile, capacity: Capacity) -> dict[str, Any]:
+    """Amounts as Kubernetes writes quantities, numbers of pods as numbers."""
+    return {
+        "team": capacity.team.name,
+        "lifecycle": capacity.team.lifecycle,
+        "quota": _named(capacity.quota),
+        **{moment: _named(getattr(capacity, moment)) for moment in _MOMENTS},
+        "apps": [
+            {
+                "app": demand.app.name,
+                "archetype": demand.app.archetype,
+                "pods": {
+                    "rest": demand.rest,
+                    "surge": demand.surge,
+                    "run": demand.run,
+                    "full": demand.full,
+                },
+                "pod": _named(demand.pod),
+            }
+            for demand in capacity.apps
+        ],
+        "errors": [str(problem) for problem in file.problems],
+        "warnings": [str(warning) for warning in file.warnings],
+    }
+
+
+def _named(amounts: Amounts) -> dict[str, str]:
+    return {
+        resource: shown(resource, amount)
+        for resource, amount in zip(RESOURCES, amounts, strict=True)
+    }
+
+
+def _as_text(capacity: Capacity) -> Iterator[str]:
+    """Two tables: the team's resources, with bars on a terminal, and its apps."""
+    yield f"{capacity.team.name} ({capacity.team.lifecycle})"
+    moments = [capacity.quota, *(getattr(capacity, moment) for moment in _MOMENTS)]
+    rows = [("", "QUOTA", *_MOMENTS.values())]
+    rows += [
+        (resource, *(shown(resource, amounts[number]) for amounts in moments))
+        for number, resource in enumerate(RESOURCES)
+    ]
+    ends = ["", *(_end(capacity, number) for number in range(len(RESOURCES)))]
+    for line, end in zip(_columns(rows), ends, strict=True):
+        yield f"{line}  {end}".rstrip()
+    if capacity.apps:
+        yield ""
+        yield from _columns(
+            [_APP + _POD]
+            + [
+                (
+                    demand.app.name,
+                    str(demand.rest),
+                    f"+{demand.surge}" if demand.surge else "-",
+                    f"+{demand.run}" if demand.run else "-",
+                    str(demand.full),
+                    *list(_named(demand.pod).values())[: len(_POD)],
+                )
+                for demand in capacity.apps
+            ]
+        )
+
+
+def _columns(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    """The first column to the left, numbers to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for first, *others in rows:
+        cells = [cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True)]
+        yield "  ".join([first.ljust(widths[0]), *cells]).rstrip()
+
+
+def _end(capacity: Capacity, number: int) -> str:
+    """What is to be seen at once of a resource: on a terminal a bar, and where it does not fit."""
+    quota, rest, needed, full = (
+        amounts[number]
+        for amounts in (capacity.quota, capacity.rest, capacity.needed, capacity.full)
+    )
+    word, colour = "", ""
+    if needed > quota:
+        word, colour = "too little", _RED
+    elif full > quota:
+        word, colour = "too little for full scale", _YELLOW
+    if not sys.stdout.isatty():
+        return word
+    if word and not os.environ.get("NO_COLOR"):
+        word = f"{colour}{word}{_PLAIN}"
+    return f"{_bar(quota, (rest, needed, full))}  {word}"
+
+
+def _bar(quota: int, taken: Sequence[int]) -> str:
+    marks = _BLOCKS if "utf" in sys.stdout.encoding.lower() else _ASCII
+    bar = ""
+    for amount, mark in zip(taken, marks, strict=False):
+        part = -(-amount * _BAR // quota) if quota else _BAR * amount
+        bar = bar.ljust(min(_BAR, part), mark)
+    return bar.ljust(_BAR, marks[-1])
