@@ -1,6 +1,7 @@
 """Reads the command line of `./sre`: a module of this folder is a command."""
 
 import argparse
+import gc
 import sys
 
 from cli import (
@@ -68,6 +69,8 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    # A command makes objects by the million and hardly a cycle: each look for one costs much.
+    gc.set_threshold(50_000)
     try:
         sys.exit(main())
     except KeyboardInterrupt:

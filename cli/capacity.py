@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
         if text := "\n\n".join(tables):
             print(text)
     for warning in (warning for file in files for warning in file.warnings):
-        print(warning, file=sys.stderr)
+        print(warning.as_warning(), file=sys.stderr)
     problems = [problem for file in files for problem in file.problems]
     if not arguments.team:
         problems += folder.problems()

@@ -36,6 +36,6 @@ def run(arguments: argparse.Namespace) -> int:
     if fleet.problems:
         raise ProblemsError(*fleet.problems)
     for warning in fleet.warnings:
-        print(warning, file=sys.stderr)
+        print(warning.as_warning(), file=sys.stderr)
     print(f"{checked} team {'file' if checked == 1 else 'files'} checked, nothing wrong.")
     return 0

@@ -121,14 +121,14 @@ class Quantity:
         return self.written
 
 
-@lru_cache
+@lru_cache(1024)
 def cpu(text: str) -> Quantity:
     """Cores; raises ValueError."""
     cores = quantity.check_cpu(text)
     return Quantity(text, quantity.canonical(text), int(cores * 1000))
 
 
-@lru_cache
+@lru_cache(1024)
 def memory(text: str) -> Quantity:
     """Bytes; raises ValueError."""
     return Quantity(text, quantity.canonical(text), int(quantity.check_memory(text)))

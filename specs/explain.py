@@ -18,7 +18,7 @@ from specs.source import Source
 # What a whole number with something behind it was meant to be: 8080.0, 50Gi, 30s.
 _NUMBER = re.compile(r"([1-9][0-9]{0,8})(\.0+|[A-Za-z]+)?")
 
-_ARCHETYPES: dict[str, type[Spec]] = {"web-app": WebApp, "worker": Worker, "cronjob": CronJob}
+ARCHETYPES: dict[str, type[Spec]] = {"web-app": WebApp, "worker": Worker, "cronjob": CronJob}
 
 
 def explain(source: Source, data: Any, model: type[BaseModel], error: ErrorDetails) -> Problem:
@@ -37,13 +37,13 @@ def explain(source: Source, data: Any, model: type[BaseModel], error: ErrorDetai
 def meant_archetype(source: Source, index: int) -> str | None:
     """The archetype of an entry of `apps`: as typed, or the known one that is most like it."""
     typed = source.raw(("apps", index, "archetype"))
-    return typed if typed in _ARCHETYPES else nearest(typed, _ARCHETYPES)
+    return typed if typed in ARCHETYPES else nearest(typed, ARCHETYPES)
 
 
 def unknown_archetype(source: Source, index: int) -> Problem:
     """The problem with an entry of `apps` whose archetype is not known."""
     loc: Loc = ("apps", index, "archetype")
-    return source.problem(loc, _not_one_of(source.raw(loc), list(_ARCHETYPES)))
+    return source.problem(loc, _not_one_of(source.raw(loc), list(ARCHETYPES)))
 
 
 def document_loc(data: Any, loc: Loc, *, missing: bool = False) -> Loc:
@@ -65,7 +65,7 @@ def _wrong_value(source: Source, model: type[BaseModel], loc: Loc, error: ErrorD
     if kind == "value_error":
         return str(context["error"])
     if kind == "union_tag_invalid":
-        return _not_one_of(source.raw(loc), list(_ARCHETYPES))
+        return _not_one_of(source.raw(loc), list(ARCHETYPES))
     field = _field_at(source, model, loc)
     if value is None and field and field.is_required():
         return f"is empty; fill it in{_example(source, model, loc)}"
@@ -161,7 +161,7 @@ def _place_of(source: Source, key: str, loc: Loc) -> str | None:
     """For a key of an app that stands one level too high or too low, where it belongs."""
     if loc[:1] != ("apps",) or len(loc) not in (3, 4):
         return None
-    archetype = _ARCHETYPES.get(meant_archetype(source, int(loc[1])) or "")
+    archetype = ARCHETYPES.get(meant_archetype(source, int(loc[1])) or "")
     if archetype is None:
         return None
     inner = _field_model(archetype.model_fields["app"].annotation)
@@ -177,7 +177,7 @@ def _archetypes_with(source: Source, loc: Loc) -> list[str]:
     if loc[:1] != ("apps",) or len(loc) < 3:
         return []
     found = []
-    for name, archetype in _ARCHETYPES.items():
+    for name, archetype in ARCHETYPES.items():
         owner = _descend(source, archetype, loc[2:-1], loc[:2])
         if owner and loc[-1] in _aliases(owner):
             found.append(name)
@@ -186,7 +186,7 @@ def _archetypes_with(source: Source, loc: Loc) -> list[str]:
 
 def _example(source: Source, model: type[BaseModel], loc: Loc) -> str:
     if loc[-1] == "archetype":
-        return f": {_listed(list(_ARCHETYPES))}"
+        return f": {_listed(list(ARCHETYPES))}"
     field = _field_at(source, model, loc)
     if field and field.examples:
         return f", such as `{loc[-1]}: {field.examples[0]}`"
@@ -226,7 +226,7 @@ def _descend(
         walked = (*walked, part)
         if isinstance(part, int):
             if walked[:-1] == ("apps",):
-                owner = _ARCHETYPES.get(meant_archetype(source, part) or "")
+                owner = ARCHETYPES.get(meant_archetype(source, part) or "")
             continue
         fields = (
             {_alias(owner, name): field for name, field in owner.model_fields.items()}

@@ -1,6 +1,7 @@
 """Whether a team's apps fit its quota and its LimitRange: what to say where they do not."""
 
 from collections.abc import Iterator
+from operator import attrgetter
 
 from specs.app import CronJob
 from specs.capacity import RESOURCES, Amounts, AppDemand, Capacity, shown
@@ -55,9 +56,9 @@ def check_quota(capacity: Capacity) -> Iterator[Finding]:
 
 def _too_much(capacity: Capacity, asking: AppDemand, number: int) -> str:
     resource = RESOURCES[number]
-    quota, rest, needed, pod = (
-        shown(resource, amounts[number])
-        for amounts in (capacity.quota, capacity.rest, capacity.needed, asking.pod)
+    quota = attrgetter(resource)(capacity.team.quota)  # as the file has it
+    rest, needed, pod = (
+        shown(resource, amounts[number]) for amounts in (capacity.rest, capacity.needed, asking.pod)
     )
     text = f"the team's apps ask for {rest} at rest"
     if needed != rest:
@@ -73,11 +74,11 @@ def _too_much(capacity: Capacity, asking: AppDemand, number: int) -> str:
 def _less(capacity: Capacity, asking: AppDemand, number: int) -> str | None:
     """What to lower in an app so that everything fits; None where that cannot be enough."""
     resource, pod = RESOURCES[number], asking.pod[number]
-    if not pod:
-        return None
     others = [demand for demand in capacity.apps if demand is not asking]
     beside = max((demand.extra * demand.pod[number] for demand in others), default=0)
     free = capacity.quota[number] - capacity.rest[number] + asking.rest * pod
+    if not pod or beside > free:
+        return None
     if resource != "pods":
         each = free // (asking.rest + asking.extra)
         if asking.rest:
@@ -101,7 +102,7 @@ def _own_share(limits: LimitRange, asking: AppDemand, number: int, each: int) ->
     given = resolve(asking.app.app.resources, limits)
     own, request = getattr(getattr(given, kind), name), getattr(given.requests, name)
     share = each - (asking.pod[number] - own.units)
-    if name == "memory" and share > _MEBIBYTE:
+    if name == "memory":
         share -= share % _MEBIBYTE
     bound = getattr(limits.min, name)
     least = request.units if kind == "limits" else bound.units if bound else 1
@@ -123,29 +124,51 @@ def full_scale(capacity: Capacity) -> Iterator[Finding]:
     ]
     if not over:
         return
-    fix = f"or raise {' and '.join(over)}, which is all apps' full scale"
-    scaling = [demand for demand in capacity.apps if demand.full > demand.rest]
+    more = f"raise {' and '.join(over)}, which is all apps' full scale"
     found = False
-    for demand in scaling:
+    for demand in capacity.apps:
         fitting = _fitting(capacity, capacity.rest, demand, demand.rest)
         if fitting < demand.full:
             found = True
             yield (
                 _scale(demand),
                 f"only {fitting} of {_at_full_scale(demand)} fit beside the other apps at rest; "
-                f"lower it to {fitting}, {fix}",
+                f"{_scaled_down(demand, fitting)}, or {more}",
             )
     if not found:
-        number = next(
-            number for number, full in enumerate(capacity.full) if full > capacity.quota[number]
-        )
-        demand = max(scaling, key=lambda demand: (demand.full - demand.rest) * demand.pod[number])
-        fitting = max(0, _fitting(capacity, capacity.full, demand, demand.full))
-        yield (
-            _scale(demand),
-            f"only {fitting} of {_at_full_scale(demand)} fit beside the other apps at full scale; "
-            f"lower it, {fix}",
-        )
+        yield _too_much_together(capacity, more)
+
+
+def _too_much_together(capacity: Capacity, more: str) -> Finding:
+    """Each app alone reaches its full scale: told at one that makes room for all, if there is."""
+    short = next(
+        number for number, full in enumerate(capacity.full) if full > capacity.quota[number]
+    )
+
+    def fitting(demand: AppDemand) -> int:
+        return max(0, _fitting(capacity, capacity.full, demand, demand.full))
+
+    def room(demand: AppDemand) -> tuple[bool, int]:
+        return fitting(demand) >= _least(demand), (demand.full - _least(demand)) * demand.pod[short]
+
+    demand = max((demand for demand in capacity.apps if demand.full > demand.rest), key=room)
+    fits, least = fitting(demand), _least(demand)
+    beside = "fit beside the other apps at full scale"
+    if demand.full == least:
+        return _scale(demand), f"its run does not {beside}; {more}"
+    less = _scaled_down(demand, max(fits, least))
+    if fits < least:
+        less += " and lower theirs"
+    return _scale(demand), f"only {fits} of {_at_full_scale(demand)} {beside}; {less}, or {more}"
+
+
+def _least(demand: AppDemand) -> int:
+    """How many pods it has at full scale where that is as low as can be."""
+    return demand.rest + demand.run
+
+
+def _scaled_down(demand: AppDemand, pods: int) -> str:
+    return "set it to Forbid" if isinstance(demand.app, CronJob) else f"lower it to {pods}"
 
 
 def _fitting(capacity: Capacity, taken: Amounts, demand: AppDemand, pods: int) -> int:
@@ -182,6 +205,6 @@ def _replicas(demand: AppDemand) -> Loc:
 def _scale(demand: AppDemand) -> Loc:
     """Where an app's entry says how many of its pods there may be."""
     at: Loc = ("apps", demand.index)
-    if isinstance(demand.app, CronJob):
-        return (*at, "schedule", "concurrencyPolicy")
-    return (*at, "autoscaling", "maxReplicas")
+    if not isinstance(demand.app, CronJob):
+        return (*at, "autoscaling", "maxReplicas")
+    return (*at, "schedule", "concurrencyPolicy") if demand.full > 1 else (*at, "schedule")

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from specs.capacity import Capacity, capacity
 from specs.checks import check_team
-from specs.explain import explain, meant_archetype, unknown_archetype
+from specs.explain import ARCHETYPES, explain, meant_archetype, unknown_archetype
 from specs.fit import check_quota, full_scale
 from specs.mend import Mended, mend_team
 from specs.problem import Loc, Problem, one_a_place
@@ -80,9 +80,7 @@ def check_source(source: Source, settings: Settings) -> TeamFile:
     if amounts:
         problems += (loaded.problem(*finding) for finding in check_quota(amounts))
         if not problems:
-            warnings = tuple(
-                loaded.problem(loc, f"warning: {message}") for loc, message in full_scale(amounts)
-            )
+            warnings = tuple(loaded.problem(*finding) for finding in full_scale(amounts))
     if not problems:
         source.forget_places()
     return TeamFile(source, team, one_a_place(problems), indices, warnings, amounts)
@@ -96,8 +94,9 @@ def _with_meant_archetypes(source: Source) -> tuple[dict[str, Any], list[Problem
         return source.data, problems
     entries = list(apps)
     for index, entry in enumerate(apps):
-        meant = meant_archetype(source, index)
-        if isinstance(entry, dict) and meant and entry.get("archetype") != meant:
+        if not isinstance(entry, dict) or entry.get("archetype") in list(ARCHETYPES):
+            continue
+        if meant := meant_archetype(source, index):
             problems.append(unknown_archetype(source, index))
             entries[index] = {**entry, "archetype": meant}
     return {**source.data, "apps": tuple(entries)}, problems

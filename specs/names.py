@@ -21,6 +21,11 @@ _HOST_EXAMPLE = "my-api.apps.sre.example.com"
 _CLUSTER_SUFFIXES = (".svc", ".cluster.local")
 _DIGEST = re.compile(r"@|sha(?:256|512):")
 
+# What there is none of in a label, a variable's name and a tag.
+_NO_LABEL = re.compile(r"[^a-z0-9-]")
+_NO_ENV_NAME = re.compile(r"[^A-Za-z0-9_]")
+_NO_TAG = re.compile(r"[^A-Za-z0-9_.-]")
+
 
 def check_dns_label(text: str, max_length: int = DNS_LABEL_MAX) -> None:
     """Raise ValueError unless `text` is a DNS-1123 label of at most `max_length` characters."""
@@ -80,7 +85,7 @@ def check_env_name(text: str) -> None:
     """Raise ValueError unless `text` is a C identifier, which every shell and runtime can read."""
     if not text:
         raise ValueError("the name is empty; write one such as LOG_LEVEL")
-    _check_characters(text, "A-Za-z0-9_", "letters, digits and '_'")
+    _check_characters(text, _NO_ENV_NAME, "letters, digits and '_'")
     if text[0].isdecimal():
         raise ValueError(f"{text!r} starts with a digit; start with a letter or '_'")
 
@@ -97,7 +102,7 @@ def check_tag(text: str) -> None:
     if _DIGEST.search(text):
         raise ValueError(f'{text!r} holds a digest; write only the version, such as "v1.0.0"')
     _check_length(text, TAG_MAX)
-    _check_characters(text, "A-Za-z0-9_.-", "letters, digits, '_', '.' and '-'")
+    _check_characters(text, _NO_TAG, "letters, digits, '_', '.' and '-'")
     if text[0] in ".-":
         raise ValueError(f"{text!r} starts with {text[0]!r}; start with a letter, a digit or '_'")
 
@@ -120,7 +125,7 @@ def _labels(text: str) -> list[str]:
 
 
 def _check_label(label: str) -> None:
-    _check_characters(label, "a-z0-9-", "lower-case letters, digits and '-'")
+    _check_characters(label, _NO_LABEL, "lower-case letters, digits and '-'")
     for end, verb in ((label[0], "starts"), (label[-1], "ends")):
         if end == "-":
             raise ValueError(f"{label!r} {verb} with '-'; start and end with a letter or digit")
@@ -133,7 +138,6 @@ def _check_length(text: str, most: int) -> None:
         raise ValueError(f"{text[:40]!r}... has {len(text)} characters; use {most} at most")
 
 
-def _check_characters(text: str, allowed: str, described: str) -> None:
-    """`allowed` is the inside of a regular expression's character class."""
-    if wrong := re.search(f"[^{allowed}]", text):
+def _check_characters(text: str, wrong_one: re.Pattern[str], described: str) -> None:
+    if wrong := wrong_one.search(text):
         raise ValueError(f"{text!r} holds {wrong[0]!r}; use {described} only")

@@ -3,6 +3,7 @@
 import ipaddress
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema
@@ -21,9 +22,7 @@ _PORT_NAME = r"(?=.*[a-z])[a-z0-9]([a-z0-9-]{0,13}[a-z0-9])?"
 
 
 def _check_cidr(value: str) -> None:
-    try:
-        ipaddress.ip_network(value)
-    except ValueError:
+    if _network(value) is None:
         try:
             network = str(ipaddress.ip_network(value, strict=False))
         except ValueError:
@@ -290,6 +289,7 @@ def _check_port_range(port: NetworkPolicyPort, at: Loc) -> Iterator[Finding]:
         yield (*at, "endPort"), f"{port.end_port} is below `port` {port.port}; swap them"
 
 
+@lru_cache(1024)
 def _network(cidr: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
     """None for what is no CIDR: that is told at the value itself."""
     try:

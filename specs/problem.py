@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 # A place in a document: mapping keys and list indices from the root down.
 Loc = tuple[str | int, ...]
@@ -34,6 +34,10 @@ class Problem:
         # Keys and values may hold line breaks and escape sequences, or be of any length.
         plain = "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
         return _LONG_WORD.sub(r"\1...", plain)
+
+    def as_warning(self) -> str:
+        """The same line, of something that hinders nothing."""
+        return str(replace(self, message=f"warning: {self.message}"))
 
 
 class ProblemsError(Exception):

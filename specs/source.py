@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -9,17 +10,13 @@ import yaml
 
 from specs.problem import WHOLE_FILE, Loc, Problem, key_path
 
-# libyaml, as PyYAML's wheels bring it; the pure-Python parser is the same but ten times slower.
-Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
 # Far above any real team file, far below what hurts.
 _MAX_BYTES = 1024 * 1024
 _MAX_VALUES = 20_000
 _MAX_DEPTH = 100
 
-_STEPS_IN = re.compile(r"^[ \t?:-]*", re.MULTILINE)
-
 _TAG = "tag:yaml.org,2002:"
+_STR = f"{_TAG}str"
 _MERGE = f"{_TAG}merge"
 _KNOWN_TAGS = {
     f"{_TAG}{name}"
@@ -45,6 +42,16 @@ _SYNTAX = {
 
 _Entries = dict[str, tuple[yaml.ScalarNode, yaml.Node]]
 
+# libyaml, as PyYAML's wheels bring it; the pure-Python parser is the same but ten times slower.
+_SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class Loader(_SafeLoader):  # type: ignore[misc]
+    """Reads YAML as the safe loader does, in less time."""
+
+    # What type a plain scalar has is a match of many patterns, and files say the same words.
+    resolve = staticmethod(lru_cache(4096)(yaml.resolver.Resolver().resolve))
+
 
 class Source:
     """One YAML document.
@@ -66,7 +73,6 @@ class Source:
         self.problems: list[Problem] = []
         self.data: Any = None
         self._root: yaml.Node | None = None
-        self._sizes: dict[int, int] = {}
         if text is None:
             text = self._read()
         self.text = text or ""
@@ -92,7 +98,6 @@ class Source:
     def forget_places(self) -> None:
         """Lets go of where values stand: for a file that nothing is wrong with."""
         self._root = None
-        self._sizes.clear()
 
     def _fail(self, message: str, line: int = 1, column: int = 1) -> None:
         self.problems.append(Problem(self.shown, line, column, WHOLE_FILE, message))
@@ -150,7 +155,9 @@ class Source:
                 f"does not hold keys; write `key: value` lines, such as `{self._first_key}: ...`"
             )
             return
-        if self._size(root, ()) is None:
+        # A bound that costs no walk: each of these brings two values at most, an anchor any number.
+        most = 1 + 2 * sum(map(text.count, ":?,-[{"))
+        if ("&" in text or most > _MAX_VALUES) and self._size(root, (), {}) is None:
             return
         self._root = root
         self.data = self._build(root, ())
@@ -180,9 +187,9 @@ class Source:
             message = message or f"is not YAML: {what}; mend the syntax here"
             self._fail(message, line, column)
 
-    def _size(self, node: yaml.Node, within: tuple[int, ...]) -> int | None:
+    def _size(self, node: yaml.Node, within: tuple[int, ...], sizes: dict[int, int]) -> int | None:
         """How many values `node` stands for with every alias written out; None if too many."""
-        known = self._sizes.get(id(node))
+        known = sizes.get(id(node))
         if known is not None:
             return known
         line, column = node.start_mark.line + 1, node.start_mark.column + 1
@@ -191,7 +198,7 @@ class Source:
             return None
         total = 1
         for child in _children(node):
-            size = self._size(child, (*within, id(node)))
+            size = self._size(child, (*within, id(node)), sizes)
             if size is None:
                 return None
             total += size
@@ -202,7 +209,7 @@ class Source:
                 column,
             )
             return None
-        self._sizes[id(node)] = total
+        sizes[id(node)] = total
         return total
 
     def _build(self, node: yaml.Node, loc: Loc) -> Any:
@@ -211,14 +218,19 @@ class Source:
             line, column = node.start_mark.line + 1, node.start_mark.column + 1
             self.problems.append(Problem(self.shown, line, column, key_path(loc), message))
             return None
+        if isinstance(node, yaml.ScalarNode):
+            return node.value if node.tag == _STR else _scalar(node.tag, node.value)
         if isinstance(node, yaml.MappingNode):
-            self._check_keys(node, loc)
-            return {
-                key: self._build(value, (*loc, key)) for key, (_, value) in _entries(node).items()
+            entries = {
+                key.value: value
+                for key, value in node.value
+                if key.tag == _STR and isinstance(key, yaml.ScalarNode)
             }
-        if isinstance(node, yaml.SequenceNode):
-            return tuple(self._build(item, (*loc, index)) for index, item in enumerate(node.value))
-        return self._scalar(node)
+            if len(entries) < len(node.value):  # a key is no plain word, or stands there twice
+                self._check_keys(node, loc)
+                entries = {key: value for key, (_, value) in _entries(node).items()}
+            return {key: self._build(value, (*loc, key)) for key, value in entries.items()}
+        return tuple(self._build(item, (*loc, index)) for index, item in enumerate(node.value))
 
     def _check_keys(self, node: yaml.MappingNode, loc: Loc) -> None:
         seen: dict[str, int] = {}
@@ -239,15 +251,6 @@ class Source:
                 )
             else:
                 seen[key.value] = line
-
-    def _scalar(self, node: yaml.Node) -> Any:
-        try:
-            value = _construct(node)
-        except ValueError:
-            return str(node.value)
-        # YAML 1.1 reads 010 as 8 and 1:30 as 90. As a float it is refused as a count of things.
-        odd = isinstance(value, int) and not _DECIMAL.fullmatch(node.value)
-        return float(value) if odd and not isinstance(value, bool) else value
 
     def _nearest(self, loc: Loc, *, at_key: bool = False) -> yaml.Node | None:
         if self._root is None and self.data is not None:
@@ -278,18 +281,27 @@ def frozen(data: Any) -> Any:
 _constructor = yaml.constructor.SafeConstructor()
 
 
-def _construct(node: yaml.Node) -> Any:
-    if node.tag in (f"{_TAG}str", f"{_TAG}value"):
-        return node.value
-    return _constructor.construct_object(node)
+@lru_cache(4096)
+def _scalar(tag: str, text: str) -> Any:
+    if tag == f"{_TAG}value":
+        return text
+    try:
+        value = _constructor.construct_object(yaml.ScalarNode(tag, text))
+    except (ValueError, KeyError, AttributeError):  # it is none of what its tag says
+        return text
+    # YAML 1.1 reads 010 as 8 and 1:30 as 90. As a float it is refused as a count of things.
+    odd = isinstance(value, int) and not _DECIMAL.fullmatch(text)
+    return float(value) if odd and not isinstance(value, bool) else value
 
 
 def _too_deep(text: str) -> tuple[int, int] | None:
     """The line and column where `text` passes `_MAX_DEPTH`."""
     # A bound that costs no parse: a level is a bracket, or a step in at a line's beginning (of
-    # which a list in a mapping needs none).
-    steps = max(map(len, _STEPS_IN.findall(text)), default=0)
-    if text.count("[") + text.count("{") + 2 * steps <= _MAX_DEPTH:
+    # which a list in a mapping needs none). Where lines begin is not asked: more than a line feed
+    # ends one in YAML.
+    blank = text.replace("\t", " ").replace("- ", "  ").replace("? ", "  ").replace(": ", "  ")
+    steps = (_MAX_DEPTH - text.count("[") - text.count("{")) // 2
+    if steps >= 0 and " " * (steps + 1) not in blank:
         return None
     depth = 0
     for event in yaml.parse(text, Loader=Loader):

@@ -226,6 +226,10 @@ ARCHETYPES = "is not one of web-app, worker, cronjob"
             app(archetype="«[worker]"),
             f"apps[0].archetype: {ARCHETYPES}; use web-app, worker or cronjob",
         ),
+        "keys": (
+            app(archetype="«{worker: true}"),
+            f"apps[0].archetype: {ARCHETYPES}; use web-app, worker or cronjob",
+        ),
     }
 )
 def test_an_unknown_archetype_is_refused(tmp_path: Path, text: str, said: str) -> None:
@@ -250,6 +254,11 @@ DIGITS = "is no whole number; write digits alone, such as"
             "team:«\n",
             "team: is empty; fill it in, such as `team: team-alpha`",
         ),
+        "what its tag does not fit": (
+            app("port: «!!bool maybe"),
+            f"apps[0].app.port: {DIGITS} 8080",
+        ),
+        "a date that is none": (app("port: «!!timestamp soon"), f"apps[0].app.port: {DIGITS} 8080"),
         "keys for the apps": (team("apps: «{}"), "apps: is no list; begin each entry with '- '"),
         "nothing for the apps": (team("apps:«"), f"apps: {EMPTY}"),
         "nothing for the quota": (team("quota: «null"), f"quota: {EMPTY}"),
@@ -1271,6 +1280,28 @@ def test_a_file_that_is_not_utf8_is_refused(
     file.write_bytes(content)
     assert problems_of(file) == [
         f"tenants/x.yaml:{where}: (file): byte {byte} is not UTF-8; save the file as UTF-8"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("before", "where"),
+    [
+        ("team: x\napps:\n", "3:199"),
+        ("team: x\rapps:\r", "3:199"),
+        ("team: x\x85apps:\x85", "3:199"),
+        ("team: x\u2028apps:\u2028", "3:199"),
+        ("\ufeff\ufeff", "1:201"),
+    ],
+    ids=["line feed", "carriage return", "next line", "line separator", "two byte order marks"],
+)
+def test_lists_without_end_are_refused_whatever_they_stand_behind(
+    tmp_path: Path, before: str, where: str
+) -> None:
+    file = tmp_path / "x.yaml"
+    file.write_bytes((before + "- " * 100_000).encode())
+    assert problems_of(file) == [
+        f"tenants/x.yaml:{where}: (file): is nested too deep; keep to the levels of the documented "
+        "keys"
     ]
 
 
