@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup up preview down servers servers-down stack-diff stack-preview stack-up \
-  stack-drift test e2e golden docs lock clean
+  stack-drift test bench bench-quick e2e golden docs lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9 -]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -46,8 +46,15 @@ test: setup ## Run everything CI runs: lint, format, types, tests of units, engi
 	$(PYTHON) -m ruff format --check
 	$(PYTHON) -m pyrefly check
 	$(PYTHON) -m pytest -q -rs -m "not engine and not servers and not e2e"
+	$(PYTHON) -m bench --quick
 	$(PYTHON) -m pytest -q -rs -m engine
 	$(PYTHON) -m pytest -q -rs -m "servers or e2e"
+
+bench: setup ## Measure what the platform costs up to 1,000 teams; writes bench/results.md
+	@$(PYTHON) -m bench
+
+bench-quick: setup ## Measure the ratios that matter in two minutes; fails where one is far off
+	@$(PYTHON) -m bench --quick
 
 e2e: setup ## Run stack `dev` on real servers with Pulumi's official plugins, where they can be had
 	@$(PYTHON) -m pytest -q -rs -m e2e tests/e2e

@@ -1,6 +1,7 @@
 """`./sre render`: writes every object the program would create, a YAML document a file."""
 
 import argparse
+import sys
 from pathlib import Path
 
 from cli import Commands
@@ -32,8 +33,10 @@ def run(arguments: argparse.Namespace) -> int:
     from rendering.render import render  # with the SDKs, which take a second to load
 
     stack = stack_files(arguments)
-    problems, written = render(ROOT, stack.name, stack.settings, stack.folder, Path(arguments.out))
-    if problems:
-        raise ProblemsError(*problems)
-    print(f"{written} objects written to {arguments.out}.")
+    outcome = render(ROOT, stack.name, stack.settings, stack.folder, Path(arguments.out))
+    if outcome.problems:
+        raise ProblemsError(*outcome.problems)
+    for warning in outcome.warnings:
+        print(warning.as_warning(), file=sys.stderr)
+    print(f"{outcome.written} objects written to {arguments.out}.")
     return 0

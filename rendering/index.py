@@ -1,7 +1,8 @@
 """What `.sre-render` says of each rendered object beside its document: owner, name, protection."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox.recording import SECRET, Registration
@@ -16,20 +17,39 @@ def owner(made: Registration) -> tuple[str, str]:
     return (name, "") if types.endswith("sre:platform:Tenant") else ("", "")
 
 
-def index(objects: Mapping[str, Registration], others: Sequence[Registration]) -> str:
-    """JSON: `objects` by the path of their document; of what has none `providers` by name, without
+@dataclass
+class Index:
+    """`objects` by the path of their document; of what has none `providers` by name, without
     credentials, and `others` by type and name.
-
-    The same input gives the same bytes.
     """
-    providers = {one.name: _settings(one) for one in others if _is_provider(one)}
-    rest = {f"{one.type} {one.name}": _settings(one) for one in others if not _is_provider(one)}
-    content = {
-        "objects": {path: _object(made) for path, made in objects.items()},
-        "providers": providers,
-        **({"others": rest} if rest else {}),
-    }
-    return json.dumps(content, sort_keys=True, indent=1, ensure_ascii=False) + "\n"
+
+    objects: dict[str, Any] = field(default_factory=dict)
+    providers: dict[str, Any] = field(default_factory=dict)
+    others: dict[str, Any] = field(default_factory=dict)
+
+    def add(self, part: "Index") -> None:
+        """Takes in what another run of the program has made."""
+        self.objects |= part.objects
+        self.providers |= part.providers
+        self.others |= part.others
+
+    def text(self) -> str:
+        """As JSON; the same content gives the same bytes."""
+        content = {"objects": self.objects, "providers": self.providers}
+        if self.others:
+            content["others"] = self.others
+        return json.dumps(content, sort_keys=True, indent=1, ensure_ascii=False) + "\n"
+
+
+def index(objects: Mapping[str, Registration], others: Iterable[Registration]) -> Index:
+    """The index of `objects`, by the path of their document, and of what has none."""
+    found = Index({path: _object(made) for path, made in objects.items()})
+    for one in others:
+        if _is_provider(one):
+            found.providers[one.name] = _settings(one)
+        else:
+            found.others[f"{one.type} {one.name}"] = _settings(one)
+    return found
 
 
 def _object(made: Registration) -> dict[str, Any]:

@@ -49,8 +49,7 @@ def two_sides(
 
 
 def _render(root: Path, stack: str, settings: Settings, folder: TeamsFolder, out: Path) -> None:
-    problems, _ = render(root, stack, settings, folder, out)
-    if problems:
+    if problems := render(root, stack, settings, folder, out).problems:
         raise SideError(str(problems[0]))
 
 
@@ -58,7 +57,7 @@ def _render_base(tree: Path, stack: str, out: Path) -> None:
     settings, problems = read_stack(tree, stack)
     if settings is not None and not problems:
         folder = TeamsFolder(tree / settings.tenants, settings.tenants)
-        problems = list(render(tree, stack, settings, folder, out)[0])
+        problems = list(render(tree, stack, settings, folder, out).problems)
     if problems:
         raise SideError(f"{_BASE}: {problems[0]}")
 

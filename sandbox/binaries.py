@@ -42,6 +42,7 @@ class Release:
     building_takes: str
     install_page: str
     ldflags: str = ""
+    version_argument: str = "--version"
 
 
 @dataclass(frozen=True)
@@ -124,9 +125,21 @@ ACTIONLINT = Release(
     building_takes="less than a minute",
     install_page="https://github.com/rhysd/actionlint/blob/main/docs/install.md",
 )
+HELM_VERSION = VersionInfo(4, 3, 1)
+HELM = Release(
+    folder="helm",
+    title="Helm",
+    version=HELM_VERSION,
+    packages={"helm": "helm.sh/helm/v4/cmd/helm"},
+    building_takes="2 to 5 minutes",
+    install_page="https://helm.sh/docs/intro/install/",
+    ldflags=f"-X helm.sh/helm/v4/internal/version.version=v{HELM_VERSION}",
+    version_argument="version",
+)
 KUBERNETES_DOWNLOADS = "https://dl.k8s.io/release/v{version}/bin/{system}/{machine}/{program}"
 ETCD_DOWNLOADS = "https://github.com/etcd-io/etcd/releases/download/v{version}"
 ACTIONLINT_DOWNLOADS = "https://github.com/rhysd/actionlint/releases/download/v{version}"
+HELM_DOWNLOADS = "https://get.helm.sh/helm-v{version}-{system}-{machine}.tar.gz"
 SERVERS = (
     (KUBERNETES, Published(KUBERNETES_DOWNLOADS, f"{KUBERNETES_DOWNLOADS}.sha256")),
     (
@@ -151,6 +164,8 @@ ACTIONLINT_PUBLISHED = Published(
     f"{ACTIONLINT_DOWNLOADS}/actionlint_{{version}}_{{system}}_{{machine}}.tar.gz",
     f"{ACTIONLINT_DOWNLOADS}/actionlint_{{version}}_checksums.txt",
 )
+# What `make bench` compares `./sre render` with.
+HELM_PUBLISHED = Published(HELM_DOWNLOADS, f"{HELM_DOWNLOADS}.sha256")
 
 
 def server_binaries() -> ServerBinaries:
@@ -230,18 +245,18 @@ def _on_path(release: Release) -> dict[str, Path] | None:
     if paths.keys() != release.packages.keys():
         return None
     oldest = release.version.replace(patch=0)
-    versions = {_version(path) for path in paths.values()}
+    versions = {_version(path, release.version_argument) for path in paths.values()}
     if len(versions) == 1 and versions.pop() >= oldest:
         return paths
     say(f"On PATH, {release.title} is not v{oldest} or newer; using v{release.version}.")
     return None
 
 
-def _version(program: Path) -> VersionInfo:
+def _version(program: Path, argument: str) -> VersionInfo:
     """What the program says of its version; 0.0.0 if that is nothing of use."""
     try:
         said = subprocess.run(
-            [program, "--version"], capture_output=True, text=True, timeout=VERSION_WITHIN
+            [program, argument], capture_output=True, text=True, timeout=VERSION_WITHIN
         ).stdout
         match = re.search(r"\d+\.\d+\.\d+", said)
         return VersionInfo.parse(match[0] if match else "")

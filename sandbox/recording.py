@@ -4,6 +4,7 @@ import asyncio
 import base64
 import contextvars
 import json
+import logging
 import os
 import runpy
 import tempfile
@@ -26,6 +27,10 @@ from specs.source import Source
 
 PROJECT = "sre-platform"
 SECRET = "[secret]"
+
+# What the program warns of is for who runs it on the engine.
+_ERRORS = logging.getLogger(__name__)
+_ERRORS.setLevel(logging.ERROR)
 
 # The program wants to know its servers; nothing here talks to any.
 _PLACEHOLDERS = {
@@ -110,7 +115,7 @@ def _run(
     try:
         with _environment(config):
             monitor = _Recorder(recording, answers)
-            mocks.set_mocks(answers, PROJECT, stack, preview=False, monitor=monitor)
+            mocks.set_mocks(answers, PROJECT, stack, preview=False, logger=_ERRORS, monitor=monitor)
             # Mocks leave this one as it was: with the unfinished tasks of a run that failed.
             SETTINGS.outputs = set()  # type: ignore[assignment,method-assign]
             set_all_config({key: _as_engine_says(value) for key, value in config.items()})

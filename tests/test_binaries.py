@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 
 from sandbox import binaries, download, pulumi_cli
-from sandbox.binaries import ACTIONLINT, ETCD, KUBERNETES, KWOK, SERVERS, Published, Release
+from sandbox.binaries import ACTIONLINT, ETCD, HELM, KUBERNETES, KWOK, SERVERS, Published, Release
 from sandbox.console import UserError
 
-RELEASES = (KUBERNETES, ETCD, KWOK, ACTIONLINT, pulumi_cli.RELEASE)
+RELEASES = (KUBERNETES, ETCD, KWOK, ACTIONLINT, HELM, pulumi_cli.RELEASE)
 OFFICIAL = b"#!/bin/sh\necho official\n"
 
 # `go`, as far as it is used here. It writes down each build: its folder, settings and arguments.
@@ -136,6 +136,11 @@ def test_a_recent_program_on_path_is_used(path, publisher):
     _program(path / "kwok", _tells("0.8.3"))
     assert binaries.find(KWOK, publisher.published) == {"kwok": path / "kwok"}
     assert publisher.asked == []
+
+
+def test_a_program_is_asked_for_its_version_in_its_own_way(path, publisher):
+    _program(path / "helm", f'#!/bin/sh\n[ "$*" = version ] && echo v{HELM.version}\n')
+    assert binaries.find(HELM, publisher.published) == {"helm": path / "helm"}
 
 
 @pytest.mark.parametrize(

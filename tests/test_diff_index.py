@@ -28,7 +28,7 @@ def index(rendered: Path) -> dict[str, Any]:
 
 def test_what_has_no_document_is_told_as_well(tmp_path: Path) -> None:
     runs_code = Registration("pulumi-python:dynamic:Resource", "x", {"key": "[secret]"}, None)
-    (tmp_path / ".sre-render").write_text(render_index({}, [runs_code]))
+    (tmp_path / ".sre-render").write_text(render_index({}, [runs_code]).text())
     side = read_side(tmp_path)
     assert [str(each.shown) for each in side.objects.values()] == [f"{runs_code.type} x"]
     findings = compare(Side(), side).findings

@@ -37,6 +37,26 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+def test_several_runs_of_the_program_write_what_one_does(
+    shipped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(render_module, "_TEAMS_A_RUN", 1)
+    assert _render(tmp_path) == 0
+    assert _tree(tmp_path) == _tree(shipped)
+
+
+def test_a_warning_is_told_and_hinders_nothing(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "tenants").mkdir()
+    file = tmp_path / "tenants" / "team-alpha.yaml"
+    file.write_text(web_app("autoscaling: {maxReplicas: 12}"))
+    assert _render(tmp_path / "out", "--tenants", str(file.parent)) == 0
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith(f"{file}:")
+    assert "autoscaling.maxReplicas: warning: only 11 of 12 replicas fit" in line
+
+
 @pytest.fixture
 def tenants(tmp_path: Path) -> Path:
     """A folder with one team of two apps."""

@@ -1,0 +1,1 @@
+"""What the platform costs as teams are added: `make bench`."""

@@ -1,0 +1,327 @@
+{{- /* What the three charts have in common; `make bench` copies it into each. */ -}}
+
+{{- define "selector" -}}
+app.kubernetes.io/name: {{ .Values.app.name }}
+app.kubernetes.io/instance: {{ .Values.app.name }}
+{{- end -}}
+
+{{- define "labels" -}}
+{{ include "selector" . }}
+app.kubernetes.io/version: {{ .Values.app.image.tag | quote }}
+app.kubernetes.io/managed-by: pulumi
+app.kubernetes.io/part-of: sre-platform
+sre.io/team: {{ .Values.app.team }}
+{{- end -}}
+
+{{- define "metadata" -}}
+name: {{ .Values.app.name }}
+namespace: {{ .Values.app.team }}
+labels:
+  {{- include "labels" . | nindent 2 }}
+{{- end -}}
+
+{{- define "service-account" -}}
+{{- if .Values.serviceAccount.create }}
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata:
+  {{- include "metadata" . | nindent 2 }}
+automountServiceAccountToken: false
+imagePullSecrets:
+  - name: harbor-pull
+{{- end }}
+{{- end -}}
+
+{{- define "pod" -}}
+metadata:
+  labels:
+    {{- include "labels" .root | nindent 4 }}
+  annotations:
+    sidecar.istio.io/proxyCPU: 50m
+    sidecar.istio.io/proxyCPULimit: 200m
+    sidecar.istio.io/proxyMemory: 64Mi
+    sidecar.istio.io/proxyMemoryLimit: 256Mi
+    {{- with .annotations }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+{{- with .root.Values }}
+spec:
+  serviceAccountName: {{ .serviceAccount.create | ternary .app.name "default" }}
+  automountServiceAccountToken: false
+  {{- if not .serviceAccount.create }}
+  imagePullSecrets:
+    - name: harbor-pull
+  {{- end }}
+  {{- with .schedule }}
+  restartPolicy: {{ .restartPolicy }}
+  {{- end }}
+  securityContext:
+    runAsNonRoot: true
+    seccompProfile:
+      type: RuntimeDefault
+  containers:
+    - name: {{ .app.name }}
+      image: {{ printf "%s:%s" .app.image.repository .app.image.tag | quote }}
+      imagePullPolicy: {{ .app.image.pullPolicy }}
+      {{- with .app.command }}
+      command:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+      {{- with .app.args }}
+      args:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+      {{- with $.port }}
+      ports:
+        - name: {{ .name }}
+          containerPort: {{ .port }}
+          protocol: TCP
+      {{- end }}
+      {{- with .app.env }}
+      env:
+        {{- range . }}
+        - name: {{ .name }}
+          {{- if .secretRef }}
+          valueFrom:
+            secretKeyRef:
+              name: {{ .secretRef }}
+              key: value
+          {{- else }}
+          value: {{ .value | quote }}
+          {{- end }}
+        {{- end }}
+      {{- end }}
+      resources:
+        {{- toYaml .app.resources | nindent 8 }}
+      securityContext:
+        allowPrivilegeEscalation: false
+        readOnlyRootFilesystem: true
+        runAsNonRoot: true
+        capabilities:
+          drop: [ALL]
+      {{- with $.probes }}
+      {{- toYaml . | nindent 6 }}
+      {{- end }}
+      {{- with .app.writablePaths }}
+      volumeMounts:
+        {{- range $index, $path := . }}
+        - name: writable-{{ $index }}
+          mountPath: {{ $path.path }}
+        {{- end }}
+      {{- end }}
+  {{- with .app.writablePaths }}
+  volumes:
+    {{- range $index, $path := . }}
+    - name: writable-{{ $index }}
+      emptyDir:
+        sizeLimit: {{ $path.sizeLimit }}
+    {{- end }}
+  {{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "network-policy" -}}
+{{- if .Values.networkPolicy.enabled }}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata:
+  {{- include "metadata" . | nindent 2 }}
+spec:
+  podSelector:
+    matchLabels:
+      {{- include "selector" . | nindent 6 }}
+  policyTypes: [Ingress, Egress]
+  ingress:
+    {{- with .Values.ingress }}
+    {{- if .enabled }}
+    - from:
+        - namespaceSelector:
+            matchLabels:
+              kubernetes.io/metadata.name: {{ splitList "/" .gateway | first }}
+    {{- end }}
+    - from:
+        - namespaceSelector:
+            matchLabels:
+              kubernetes.io/metadata.name: monitoring
+    - from:
+        - podSelector: {}
+    {{- end }}
+    {{- with .Values.networkPolicy.additionalIngress }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+  egress:
+    - to:
+        - namespaceSelector:
+            matchLabels:
+              kubernetes.io/metadata.name: kube-system
+      ports:
+        - port: 53
+          protocol: UDP
+        - port: 53
+          protocol: TCP
+    - to:
+        - podSelector: {}
+    - ports:
+        - port: 443
+          protocol: TCP
+    {{- with .Values.networkPolicy.additionalEgress }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "external-secrets" -}}
+{{- $team := .Values.app.team }}
+{{- range .Values.app.env }}
+{{- if .secretRef }}
+---
+apiVersion: external-secrets.io/v1
+kind: ExternalSecret
+metadata:
+  name: {{ .secretRef }}
+  namespace: {{ $team }}
+  labels:
+    app.kubernetes.io/name: {{ $team }}
+    app.kubernetes.io/managed-by: pulumi
+    app.kubernetes.io/part-of: sre-platform
+    sre.io/team: {{ $team }}
+spec:
+  refreshInterval: 1h
+  secretStoreRef:
+    name: openbao-backend
+    kind: ClusterSecretStore
+  target:
+    name: {{ .secretRef }}
+  data:
+    - secretKey: value
+      remoteRef:
+        key: sre/{{ $team }}/{{ .secretRef }}
+        property: value
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "service" -}}
+---
+apiVersion: v1
+kind: Service
+metadata:
+  name: {{ .name }}
+  namespace: {{ .root.Values.app.team }}
+  labels:
+    {{- include "labels" .root | nindent 4 }}
+  annotations:
+    pulumi.com/skipAwait: "true"
+spec:
+  type: ClusterIP
+  {{- with .clusterIP }}
+  clusterIP: {{ . }}
+  {{- end }}
+  selector:
+    {{- include "selector" .root | nindent 4 }}
+  ports:
+    - name: {{ .port.name }}
+      port: {{ .port.port }}
+      targetPort: {{ .port.name }}
+      protocol: TCP
+{{- end -}}
+
+{{- define "monitoring" -}}
+{{- if .root.Values.serviceMonitor.enabled }}
+---
+apiVersion: monitoring.coreos.com/v1
+kind: ServiceMonitor
+metadata:
+  {{- include "metadata" .root | nindent 2 }}
+spec:
+  selector:
+    matchLabels:
+      {{- include "selector" .root | nindent 6 }}
+  endpoints:
+    - port: {{ .port }}
+      path: {{ .root.Values.serviceMonitor.path }}
+      interval: {{ .root.Values.serviceMonitor.interval }}
+{{- end }}
+{{- with .root.Values }}
+{{- if .alerts }}
+---
+apiVersion: monitoring.coreos.com/v1
+kind: PrometheusRule
+metadata:
+  {{- include "metadata" $.root | nindent 2 }}
+spec:
+  groups:
+    - name: {{ .app.team }}/{{ .app.name }}
+      rules:
+        {{- $team := .app.team }}
+        {{- range .alerts }}
+        - alert: {{ .name }}
+          expr: {{ .expr | quote }}
+          for: {{ .for }}
+          labels:
+            severity: {{ .severity }}
+            namespace: {{ $team }}
+            team: {{ $team }}
+          annotations:
+            summary: {{ .summary | quote }}
+        {{- end }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "deployment" -}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  {{- include "metadata" .root | nindent 2 }}
+spec:
+  {{- if not .root.Values.autoscaling.enabled }}
+  replicas: {{ .root.Values.app.replicas }}
+  {{- end }}
+  selector:
+    matchLabels:
+      {{- include "selector" .root | nindent 6 }}
+  template:
+    {{- include "pod" . | nindent 4 }}
+{{- end -}}
+
+{{- define "scaling" -}}
+{{- with .Values.autoscaling }}
+{{- if .enabled }}
+---
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata:
+  {{- include "metadata" $ | nindent 2 }}
+spec:
+  scaleTargetRef:
+    apiVersion: apps/v1
+    kind: Deployment
+    name: {{ $.Values.app.name }}
+  minReplicas: {{ .minReplicas }}
+  maxReplicas: {{ .maxReplicas }}
+  metrics:
+    - type: Resource
+      resource:
+        name: cpu
+        target:
+          type: Utilization
+          averageUtilization: {{ .targetCPUUtilization }}
+{{- end }}
+{{- end }}
+{{- if .Values.podDisruptionBudget.enabled }}
+---
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata:
+  {{- include "metadata" . | nindent 2 }}
+spec:
+  minAvailable: {{ .Values.podDisruptionBudget.minAvailable }}
+  selector:
+    matchLabels:
+      {{- include "selector" . | nindent 6 }}
+{{- end }}
+{{- end -}}

@@ -1,0 +1,38 @@
+"""Checkouts of the platform with fleets of teams, for measurements."""
+
+import shutil
+from pathlib import Path
+
+import yaml
+
+from bench.measure import PYTHON, ROOT, run
+from bench.teams import write_teams
+
+_FILES = ("__main__.py", "Pulumi.yaml", "Pulumi.dev.yaml")
+
+
+def all_teams(folder: Path, teams: int) -> Path:
+    """A checkout whose stack `dev` holds so many teams, and the platform; `folder` itself."""
+    write_teams(folder / "tenants", teams)
+    for file in _FILES:
+        shutil.copyfile(ROOT / file, folder / file)
+    return folder
+
+
+def one_team(folder: Path, teams: int) -> Path:
+    """The same, but the stack holds the first team alone; `folder` itself."""
+    all_teams(folder, teams)
+    file = folder / "Pulumi.dev.yaml"
+    stack = yaml.safe_load(file.read_text(encoding="utf-8"))
+    stack["config"].update({"sre-platform:teams": ["team-0000"], "sre-platform:platform": False})
+    file.write_text(yaml.safe_dump(stack), encoding="utf-8")
+    return folder
+
+
+def recorded(folder: Path) -> Path:
+    """A checkout with a recording for the bare program; `folder` itself.
+
+    In a process of its own: see `run`.
+    """
+    run(PYTHON, "-m", "bench.bare", folder)
+    return folder

@@ -1,0 +1,86 @@
+"""Runs programs as whole processes and says what they took: time on the clock, CPU time, memory."""
+
+import dataclasses
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import TypeVar
+
+ROOT = Path(__file__).parents[1]
+PYTHON = sys.executable
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds on the clock; seconds of CPU; most memory of one process, in MiB."""
+
+    wall: float
+    cpu: float
+    peak: float
+
+
+class FailedError(Exception):
+    """A measured program failed; the message is what it said."""
+
+
+def run(*command: str | Path) -> tuple[Cost, str]:
+    """Run a program from the checkout's root; what it took, with its children, and its output.
+
+    Linux counts the memory of the process that starts another into that one's peak: the caller is
+    to be small, and loads no SDK. Raises FailedError.
+    """
+    environment = {**os.environ, "NO_COLOR": "1", "PYTHONPATH": str(ROOT)}
+    # With it, the SDKs would be compiled anew by each process.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
+        started = time.perf_counter()
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=errors)
+        _, status, usage = os.wait4(process.pid, 0)
+        wall = time.perf_counter() - started
+        process.returncode = os.waitstatus_to_exitcode(status)
+        for stream in (output, errors):
+            stream.seek(0)
+        if process.returncode != 0:
+            last = "\n".join(errors.read().splitlines()[-10:])
+            raise FailedError(f"{' '.join(map(str, command))}: {last}")
+        return Cost(wall, cpu(usage), peak(usage)), output.read()
+
+
+def cpu(usage: resource.struct_rusage) -> float:
+    """Seconds of CPU."""
+    return usage.ru_utime + usage.ru_stime
+
+
+def peak(usage: resource.struct_rusage) -> float:
+    """MiB of memory, of the process that held most."""
+    return usage.ru_maxrss / 1024
+
+
+def cost(*command: str | Path) -> Callable[[], Cost]:
+    """A run of a program whose output is of no interest."""
+    return lambda: run(*command)[0]
+
+
+Figures = TypeVar("Figures")
+
+
+def interleaved(
+    times: int, ours: Callable[[], Figures], theirs: Callable[[], Figures]
+) -> tuple[Figures, Figures]:
+    """The medians of both, run in turn (A B A B), so that a busy spell falls on both."""
+    pairs = [(ours(), theirs()) for _ in range(times)]
+    first, second = zip(*pairs, strict=True)
+    return medians(first), medians(second)
+
+
+def medians(runs: Sequence[Figures]) -> Figures:
+    """The median of each field of equal dataclasses of numbers."""
+    values = zip(*map(dataclasses.astuple, runs), strict=True)  # type: ignore[arg-type]
+    return type(runs[0])(*map(median, values))

@@ -1,0 +1,85 @@
+"""`results.md`: what a whole run has measured, and where."""
+
+import datetime
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from bench.previews import Preview
+from bench.report import Row, comparison, mebibytes, seconds, table
+
+CPU_INFO = Path("/proc/cpuinfo")
+
+
+def page(
+    found: Sequence[Row],
+    fleets: Mapping[int, tuple[Preview, Preview]],
+    shares: str,
+    load: float,
+    helm_apps: int,
+) -> str:
+    """The page.
+
+    `fleets` has our preview and the bare program's, by the number of teams; `load` is that of the
+    machine when the run began.
+    """
+    return f"""\
+# What it costs
+
+Written by `make bench` on {datetime.date.today().isoformat()}.
+Machine: {_machine()}; its load was {load:.1f} when the run began.
+
+{comparison(found)}
+
+Times are on the clock and decide; CPU time stands beside them. Both are medians of runs in turn:
+ours, theirs, ours, and so on. The bare program is [bare.py](bare.py). Helm renders {helm_apps}
+apps, each in a process of its own, from [charts](charts) that make of an app what render makes.
+
+## Previews of all teams
+
+A resource's time is that of the whole preview, with loading the SDKs, divided by their number.
+Ours has components too. Memory is that of a process at its peak.
+
+{_previews(fleets)}
+
+## Where a preview's time goes
+
+CPU time of a preview of 100 teams; within the program by looking at it every two milliseconds.
+
+{shares}
+"""
+
+
+def _previews(fleets: Mapping[int, tuple[Preview, Preview]]) -> str:
+    """A line for each fleet and program."""
+    lines = [
+        {
+            "Teams": f"{teams:,}",
+            "Program": name,
+            "Resources": f"{one.resources:,.0f}",
+            "Time": seconds(one.wall),
+            "A resource": f"{one.each * 1000:.1f} ms",
+            "CPU": seconds(one.program_cpu),
+            "Memory": mebibytes(one.peak),
+            "Engine's CPU": seconds(one.engine_cpu),
+            "Engine's memory": mebibytes(one.engine_peak),
+        }
+        for teams, pair in fleets.items()
+        for name, one in zip(("ours", "bare"), pair, strict=True)
+    ]
+    return table(list(lines[0]), [list(line.values()) for line in lines])
+
+
+def _machine() -> str:
+    """What this runs on."""
+    names = [
+        line.partition(":")[2].strip()
+        for line in (CPU_INFO.read_text(encoding="utf-8").splitlines() if CPU_INFO.exists() else ())
+        if line.startswith("model name")
+    ]
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return (
+        f"{names[0] if names else platform.machine()}, {os.cpu_count()} cores, {memory:.0f} GiB, "
+        f"{platform.system()} {platform.release()}, Python {platform.python_version()}"
+    )

@@ -1,0 +1,153 @@
+"""What `make bench` compares, a function for each row of its table.
+
+`figure` is what decides of what a run took; `times` says how often each of the two runs.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from bench import checkouts
+from bench.measure import PYTHON, ROOT, Cost, cost, interleaved, run
+from bench.previews import Preview, preview
+from bench.report import Row, mebibytes, seconds
+from bench.teams import generate, write_team, write_teams
+
+# What a program spends on YAML at the least: libyaml reads each file, and nothing else is done.
+PARSE = """
+import sys, pathlib, yaml
+for file in sorted(pathlib.Path(sys.argv[1]).glob("*.yaml")):
+    yaml.load(file.read_bytes(), yaml.CSafeLoader)
+"""
+
+
+def validate(work: Path, teams: int, times: int, figure: Callable[[Cost], float]) -> Row:
+    """`./sre validate` against parsing the same files."""
+    folder = work / f"validate-{teams}"
+    write_teams(folder, teams)
+    ours, theirs = interleaved(
+        times,
+        cost(ROOT / "sre", "validate", "--tenants", folder),
+        cost(PYTHON, "-c", PARSE, folder),
+    )
+    return Row(
+        f"`./sre validate`, {teams:,} teams of 3 apps",
+        "parsing the same YAML with libyaml",
+        _times(ours),
+        _times(theirs),
+        figure(ours) / figure(theirs),
+        4,
+    )
+
+
+def start(times: int) -> Row:
+    """`./sre validate` of one file against Python that does nothing."""
+    ours, theirs = interleaved(
+        times,
+        cost(ROOT / "sre", "validate", ROOT / "tenants" / "team-alpha.yaml"),
+        cost(PYTHON, "-c", "pass"),
+    )
+    return Row(
+        "start: `./sre validate` of one file",
+        "`python -c pass`",
+        _times(ours),
+        _times(theirs),
+        ours.wall - theirs.wall,
+        0.5,
+        "s more",
+    )
+
+
+def previews(teams: int, ours: Preview, bare: Preview, figure: Callable[[Preview], float]) -> Row:
+    """A preview of all teams against one of the bare program."""
+    return Row(
+        f"preview of all teams, {teams:,}",
+        f"a bare program, {bare.resources:,.0f} resources",
+        _times(ours),
+        _times(bare),
+        figure(ours) / figure(bare),
+        1.1,
+    )
+
+
+def linear(what: str, few: Preview, many: Preview) -> Row:
+    """Whether a resource costs the same among many as among few."""
+    return Row(
+        f"time a resource of {what}, {many.resources:,.0f} resources",
+        f"{few.resources:,.0f} resources",
+        seconds(many.each),
+        seconds(few.each),
+        many.each / few.each,
+        1.1,
+    )
+
+
+def peak(what: str, ours: float, bare: Preview) -> Row:
+    """Peak memory, in MiB, against that of the bare program."""
+    return Row(
+        f"peak memory: {what}",
+        f"the bare program's preview, {bare.resources:,.0f} resources",
+        mebibytes(ours),
+        mebibytes(bare.peak),
+        ours / bare.peak,
+        1.25,
+    )
+
+
+def render(folder: Path, out: Path) -> Cost:
+    """`./sre render` of a checkout's teams."""
+    return run(ROOT / "sre", "render", "--tenants", folder / "tenants", "--out", out)[0]
+
+
+def against_helm(teams: int, rendered: Cost, an_app: float, apps: int) -> Row:
+    """`./sre render` against Helm, which took `an_app` seconds for each of a few `apps`."""
+    all_apps = 3 * teams * an_app
+    return Row(
+        f"`./sre render`, {teams:,} teams of 3 apps",
+        f"`helm template` of a chart an app, {apps} scaled up",
+        _times(rendered),
+        seconds(all_apps),
+        all_apps / rendered.wall,
+        20,
+        "times faster",
+        at_least=True,
+    )
+
+
+def one_team(
+    work: Path, few: int, many: int, times: int, figure: Callable[[Preview], float]
+) -> Row:
+    """A preview of one team's stack where few and where many teams exist."""
+    folders = [checkouts.one_team(work / f"one-{teams}", teams) for teams in (many, few)]
+    ours, theirs = interleaved(times, *map(preview, folders))
+    return Row(
+        f"preview of one team's stack where {many:,} teams exist",
+        f"where {few:,} exist",
+        _times(ours),
+        _times(theirs),
+        figure(ours) / figure(theirs),
+        1.2,
+    )
+
+
+def change(work: Path, teams: int) -> Row:
+    """What a preview touches when one team's first image has a new version."""
+    folder = checkouts.all_teams(work / f"change-{teams}", teams)
+    team = generate(0)
+    team["apps"][0]["app"]["image"]["tag"] = "v10.0.0"
+    file = write_team(work, team)
+    _, printed = run(PYTHON, "-m", "bench.engine", folder, "--changed", file)
+    counts = json.loads(printed.splitlines()[-1])
+    return Row(
+        f"one key changed in one of {teams:,} teams",
+        "resources whose inputs change",
+        f"{counts['touched']} touched",
+        f"{counts['changed']} change",
+        counts["differing"],
+        0,
+        "resources off",
+    )
+
+
+def _times(figures: Cost | Preview) -> str:
+    return f"{seconds(figures.wall)} (CPU {seconds(figures.cpu)})"

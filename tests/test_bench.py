@@ -1,0 +1,215 @@
+"""The measuring of what the platform costs, and the teams that it is measured with."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+import pytest
+import yaml
+from pydantic import BaseModel
+
+import bench.__main__ as command
+from bench import checkouts, helm, teams
+from bench.measure import Cost, FailedError, interleaved, run
+from bench.page import page
+from bench.previews import Preview, preview
+from bench.report import Row, comparison
+from cli.__main__ import main as sre
+from specs.load import load_team
+from specs.settings import Settings
+from specs.stack import read_stack
+from specs.team import Team
+from tests.program import ROOT
+
+SLOW = Row("validate", "parsing", "9.0 s", "2.0 s", reached=4.5, limit=4)
+QUICK = Row("start", "nothing", "0.3 s", "0.1 s", reached=0.2, limit=0.5, unit="s more")
+TOO_NEAR = Row(
+    "render", "Helm", "2.0 s", "30 s", reached=15, limit=20, unit="times faster", at_least=True
+)
+
+
+def _written(folder: Path, count: int, seed: int = 0) -> dict[str, str]:
+    return {file.name: file.read_text() for file in teams.write_teams(folder, count, seed=seed)}
+
+
+def test_the_same_seed_writes_the_same_files(tmp_path: Path) -> None:
+    first = _written(tmp_path / "first", 5, seed=7)
+    assert first == _written(tmp_path / "second", 5, seed=7)
+    assert first.keys() == {f"team-000{number}.yaml" for number in range(5)}
+
+
+def test_another_seed_writes_other_files(tmp_path: Path) -> None:
+    first, second = (_written(tmp_path / str(seed), 3, seed) for seed in (1, 2))
+    assert not first.items() & second.items()
+
+
+def test_a_team_is_the_same_in_a_larger_fleet(tmp_path: Path) -> None:
+    few, many = _written(tmp_path / "few", 3), _written(tmp_path / "many", 30)
+    assert few.items() <= many.items()
+
+
+def test_archetypes_come_in_turn(tmp_path: Path) -> None:
+    (file,) = teams.write_teams(tmp_path, 1, apps=4)
+    archetypes = [app["archetype"] for app in yaml.safe_load(file.read_text())["apps"]]
+    assert archetypes == ["web-app", "worker", "cronjob", "web-app"]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_there_is_nothing_to_say_about_any_team(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], seed: int
+) -> None:
+    teams.write_teams(tmp_path, 60, apps=4, seed=seed)
+    assert sre(["validate", "--tenants", str(tmp_path)]) == 0
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_few_teams_hold_every_key(tmp_path: Path, seed: int) -> None:
+    settings, _ = read_stack(ROOT, "dev")
+    assert isinstance(settings, Settings)
+    files = teams.write_teams(tmp_path, 6, seed=seed)
+    given = {key for file in files for key in _given(load_team(file, "", settings).team)}
+    assert set(_keys(Team)) - given == set()
+
+
+def _keys(model: type[BaseModel]) -> Iterator[str]:
+    """`Model.key` of every key that can be given."""
+    types = get_type_hints(model, include_extras=True)
+    for name in model.model_fields:
+        yield f"{model.__name__}.{name}"
+        for inner in _models(types[name]):
+            yield from _keys(inner)
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models(argument)
+
+
+def _given(value: Any) -> Iterator[str]:
+    """`Model.key` of every key that is given."""
+    if isinstance(value, tuple):
+        for each in value:
+            yield from _given(each)
+    if isinstance(value, BaseModel):
+        for name in value.model_fields_set:
+            yield f"{type(value).__name__}.{name}"
+            yield from _given(getattr(value, name))
+
+
+def test_a_run_tells_what_the_program_took() -> None:
+    # From a small process: the memory of whoever asks counts.
+    program = "print(len(b'x' * 200_000_000))"
+    asked = f"from bench.measure import PYTHON, run; print(run(PYTHON, '-c', {program!r}))"
+    cost, printed = eval(run(sys.executable, "-c", asked)[1], {"Cost": Cost})
+    assert printed == "200000000\n"
+    assert 190 < cost.peak < 250
+    assert 0 < cost.cpu < cost.wall + 1
+
+
+def test_a_program_that_fails_is_told_with_its_last_words() -> None:
+    with pytest.raises(FailedError, match="no more"):
+        run(sys.executable, "-c", "raise SystemExit('no more')")
+
+
+def test_runs_are_taken_in_turn_and_the_medians_told() -> None:
+    order = []
+
+    def took(name: str, *walls: float) -> Iterator[Cost]:
+        for wall in walls:
+            order.append(name)
+            yield Cost(wall, cpu=2 * wall, peak=1)
+
+    ours, theirs = took("ours", 1, 9, 2), took("theirs", 5, 5, 6)
+    medians = interleaved(3, lambda: next(ours), lambda: next(theirs))
+    assert order == ["ours", "theirs"] * 3
+    assert medians == (Cost(2, 4, 1), Cost(5, 10, 1))
+
+
+def test_the_table_tells_figures_and_whether_they_are_as_promised() -> None:
+    assert comparison([SLOW, QUICK]).splitlines() == [
+        "| What     | Against | Ours  | Theirs | Reached    | Must reach   | Met    |",
+        "| -------- | ------- | ----- | ------ | ---------- | ------------ | ------ |",
+        "| validate | parsing | 9.0 s | 2.0 s  | 4.5 times  | ≤ 4 times    | **no** |",
+        "| start    | nothing | 0.3 s | 0.1 s  | 0.2 s more | ≤ 0.5 s more | yes    |",
+    ]
+
+
+def test_the_page_tells_what_each_preview_took() -> None:
+    ours = Preview(10.0, 6.0, 5.0, peak=1500, engine_peak=700, resources=1000)
+    bare = Preview(9.0, 5.0, 5.0, peak=900, engine_peak=700, resources=900)
+    text = page([SLOW], {100: (ours, bare)}, "| Part |", load=0.5, helm_apps=50)
+    assert comparison([SLOW]) in text
+    line = next(line for line in text.splitlines() if line.startswith("| 100 "))
+    assert [cell.strip() for cell in line.split("|")[1:-1]] == [
+        "100", "ours", "1,000", "10.0 s", "10.0 ms", "6.0 s", "1,500 MiB", "5.0 s", "700 MiB",
+    ]  # fmt: skip
+
+
+def _run_quickly(monkeypatch: pytest.MonkeyPatch, *rows: Row) -> int:
+    monkeypatch.setattr(command, "measured_quickly", lambda work: iter(rows))
+    monkeypatch.setattr(sys, "argv", ["bench", "--quick"])
+    return command.main()
+
+
+def test_a_row_that_is_far_off_fails_with_a_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    far_off = Row("validate", "parsing", "14.0 s", "2.0 s", reached=7, limit=4)
+    assert _run_quickly(monkeypatch, far_off, QUICK) == 1
+    assert capsys.readouterr().err.splitlines()[2:] == [
+        "validate: 7 times (14.0 s against 2.0 s, parsing); must be at most 4, "
+        "with room for noise 1.5 times that"
+    ]
+
+
+def test_a_row_that_is_off_by_noise_does_not_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _run_quickly(monkeypatch, SLOW, TOO_NEAR) == 0
+
+
+def test_the_whole_run_leaves_no_room(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.verdict([SLOW, QUICK, TOO_NEAR], noise=1) == 1
+    assert capsys.readouterr().err.splitlines() == [
+        "validate: 4.5 times (9.0 s against 2.0 s, parsing); must be at most 4",
+        "render: 15 times faster (2.0 s against 30 s, Helm); must be at least 20",
+    ]
+
+
+def test_a_resource_too_many_is_no_noise(monkeypatch: pytest.MonkeyPatch) -> None:
+    change = Row("change", "inputs", "9", "8", reached=1, limit=0, unit="resources off")
+    assert _run_quickly(monkeypatch, change) == 1
+
+
+def test_a_quick_run_writes_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "RESULTS", Path("/nowhere/results.md"))
+    assert _run_quickly(monkeypatch, QUICK) == 0
+
+
+def test_helm_must_make_what_render_makes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (file,) = teams.write_teams(tmp_path / "tenants", 1, apps=1)
+    app = yaml.safe_load(file.read_text())["apps"][0]["app"]["name"]
+    rendered = tmp_path / "rendered" / "kubernetes" / "team-0000"
+    rendered.mkdir(parents=True)
+    for kind, name in (("Service", app), ("Deployment", app), ("Namespace", "team-0000")):
+        labels = {"app.kubernetes.io/name": name}
+        document = {"kind": kind, "metadata": {"name": name, "labels": labels}}
+        (rendered / f"{kind}.yaml").write_text(yaml.safe_dump(document))
+    program = tmp_path / "path" / "helm"
+    program.parent.mkdir()
+    program.write_text(
+        f"#!/bin/sh\n[ $1 = version ] && echo v9.0.0 || cat {rendered}/Service.yaml\n"
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+    with pytest.raises(FailedError, match=f"other objects of {app}: Deployment {app}$"):
+        helm.seconds_an_app(tmp_path, tmp_path / "tenants", tmp_path / "rendered", apps=1)
+
+
+@pytest.mark.engine
+def test_the_bare_program_registers_all_but_the_components(tmp_path: Path) -> None:
+    folder = checkouts.recorded(checkouts.all_teams(tmp_path, 2))
+    components = 1 + 2 + 2 * 3  # the platform, the teams and their apps
+    assert preview(folder)().resources == preview(folder, "bare")().resources + components
