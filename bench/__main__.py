@@ -9,7 +9,7 @@ from operator import attrgetter
 from pathlib import Path
 
 from bench import checkouts, helm, rows, shares
-from bench.measure import FailedError, interleaved, medians
+from bench.measure import FailedError, interleaved
 from bench.page import page
 from bench.previews import preview
 from bench.report import Row, comparison
@@ -96,7 +96,7 @@ def measured(work: Path) -> tuple[list[Row], str]:
         found.append(_tell(rows.previews(teams, *fleets[teams], figure=_WALL)))
     few, many = fleets[100], fleets[1000]
     folder, out = work / "all-1000", work / "rendered"
-    rendered = medians([rows.render(folder, out) for _ in range(3)])
+    rendered = rows.render(folder, out)
     an_app = helm.seconds_an_app(work, folder / "tenants", out, HELM_APPS)
     found += [
         _tell(rows.against_helm(1000, rendered, an_app, HELM_APPS)),

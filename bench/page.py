@@ -32,9 +32,10 @@ Machine: {_machine()}; its load was {load:.1f} when the run began.
 
 {comparison(found)}
 
-Times are on the clock and decide; CPU time stands beside them. Both are medians of runs in turn:
-ours, theirs, ours, and so on. The bare program is [bare.py](bare.py). Helm renders {helm_apps}
-apps, each in a process of its own, from [charts](charts) that make of an app what render makes.
+Times are on the clock and decide; CPU time stands beside them. Both are medians of runs in turn
+(ours, theirs, ours, and so on), but for 1,000 teams, where one run of each takes minutes. The bare
+program is [bare.py](bare.py). Helm renders {helm_apps} apps, each in a process of its own, from
+[charts](charts) that make of an app what render makes.
 
 ## Previews of all teams
 
