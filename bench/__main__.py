@@ -99,7 +99,7 @@ def measured(work: Path) -> tuple[list[Row], str]:
     rendered = rows.render(folder, out)
     an_app = helm.seconds_an_app(work, folder / "tenants", out, HELM_APPS)
     found += [
-        _tell(rows.against_helm(1000, rendered, an_app, HELM_APPS)),
+        _tell(rows.against_helm(1000, rendered, an_app, HELM_APPS, many[0].resources)),
         _tell(rows.linear("the program", few[0], many[0])),
         _tell(rows.linear("the bare program", few[1], many[1])),
         _tell(rows.peak("preview of 1,000 teams", many[0].peak, many[1])),

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bench.previews import Preview
-from bench.report import Row, comparison, mebibytes, seconds, table
+from bench.report import Row, comparison, mebibytes, reasons, seconds, table
 
 CPU_INFO = Path("/proc/cpuinfo")
 
@@ -31,6 +31,8 @@ Written by `make bench` on {datetime.date.today().isoformat()}.
 Machine: {_machine()}; its load was {load:.1f} when the run began.
 
 {comparison(found)}
+
+{reasons(found)}
 
 Times are on the clock and decide; CPU time stands beside them. Both are medians of runs in turn
 (ours, theirs, ours, and so on), but for 1,000 teams, where one run of each takes minutes. The bare

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 class Row:
     """One thing measured: our figure, what it is held against, and what that comes to.
 
-    `reached` is in `unit`, and must be at most `limit`, or with `at_least` no less than it.
+    `reached` is in `unit`, and must be at most `limit`, or with `at_least` no less than it. `why`
+    says why that cannot be, where it is known.
     """
 
     what: str
@@ -19,6 +20,7 @@ class Row:
     limit: float
     unit: str = "times"
     at_least: bool = False
+    why: str = ""
 
     def met(self, noise: float = 1) -> bool:
         """Whether the limit is kept, give or take a factor `noise`."""
@@ -55,6 +57,11 @@ HEADER = ("What", "Against", "Ours", "Theirs", "Reached", "Must reach", "Met")
 def comparison(rows: Sequence[Row]) -> str:
     """The rows as a table."""
     return table(HEADER, [row.cells() for row in rows])
+
+
+def reasons(rows: Sequence[Row]) -> str:
+    """Why rows are not met, a line each."""
+    return "\n".join(f"Not met: {row.what}. {row.why}" for row in rows if row.why and not row.met())
 
 
 def table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
