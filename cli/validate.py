@@ -33,9 +33,9 @@ def run(arguments: argparse.Namespace) -> int:
         fleet, checked = validate_files(named, stack.folder, stack.settings), len(named)
     else:
         fleet, checked = validate_folder(stack.folder, stack.settings), len(stack.folder.files())
-    if fleet.problems:
-        raise ProblemsError(*fleet.problems)
     for warning in fleet.warnings:
         print(warning.as_warning(), file=sys.stderr)
+    if fleet.problems:
+        raise ProblemsError(*fleet.problems)
     print(f"{checked} team {'file' if checked == 1 else 'files'} checked, nothing wrong.")
     return 0

@@ -60,7 +60,9 @@ def _too_much(capacity: Capacity, asking: AppDemand, number: int) -> str:
     rest, needed, pod = (
         shown(resource, amounts[number]) for amounts in (capacity.rest, capacity.needed, asking.pod)
     )
-    text = f"the team's apps ask for {rest} at rest"
+    noun = resource.removesuffix("s") if rest == "1" else resource
+    things = "" if "." in resource else f" {noun}"
+    text = f"the team's apps ask for {rest}{things} at rest"
     if needed != rest:
         moving = max(capacity.apps, key=lambda demand: demand.extra * demand.pod[number])
         does = "runs" if isinstance(moving.app, CronJob) else "rolls out"

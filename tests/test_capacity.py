@@ -78,13 +78,13 @@ REQUESTS_CPU = "apps[0].app.resources.requests.cpu: the team's apps ask for"
         ),
         "pods": (
             small("pods: 4", api("replicas: «5")),
-            "apps[0].app.replicas: the team's apps ask for 5 at rest and 7 while api rolls out, "
-            "over quota.pods 4; lower it to 3, or raise quota.pods to 7",
+            "apps[0].app.replicas: the team's apps ask for 5 pods at rest and 7 while api rolls "
+            "out, over quota.pods 4; lower it to 3, or raise quota.pods to 7",
         ),
         "pods of autoscaling": (
             small("pods: 5", api("replicas: 3", "autoscaling: {minReplicas: «6}")),
-            "apps[0].autoscaling.minReplicas: the team's apps ask for 6 at rest and 8 while api "
-            "rolls out, over quota.pods 5; lower it to 4, or raise quota.pods to 8",
+            "apps[0].autoscaling.minReplicas: the team's apps ask for 6 pods at rest and 8 while "
+            "api rolls out, over quota.pods 5; lower it to 4, or raise quota.pods to 8",
         ),
         "pods, where another app's rollout takes more than its own": (
             small(
@@ -92,8 +92,8 @@ REQUESTS_CPU = "apps[0].app.resources.requests.cpu: the team's apps ask for"
                 api("replicas: «6"),
                 entry("replicas: 5", archetype="worker"),
             ),
-            "apps[0].app.replicas: the team's apps ask for 11 at rest and 13 while api rolls out, "
-            "over quota.pods 9; lower it to 2, or raise quota.pods to 13",
+            "apps[0].app.replicas: the team's apps ask for 11 pods at rest and 13 while api rolls "
+            "out, over quota.pods 9; lower it to 2, or raise quota.pods to 13",
         ),
         "Services": (
             small(
@@ -102,8 +102,8 @@ REQUESTS_CPU = "apps[0].app.resources.requests.cpu: the team's apps ask for"
                 entry(archetype="worker", name="«queue"),
                 entry(beside="serviceMonitor: {enabled: false}", archetype="worker", name="b"),
             ),
-            "apps[1].app.name: the team's apps ask for 2 at rest, over quota.services 1; raise "
-            "quota.services to 2",
+            "apps[1].app.name: the team's apps ask for 2 services at rest, over quota.services 1; "
+            "raise quota.services to 2",
         ),
     }
 )
@@ -129,8 +129,8 @@ def test_a_team_that_cannot_run_is_refused(tmp_path: Path, text: str, said: str)
         ),
         "by one pod": (
             small("pods: 4", api("replicas: «4")),
-            "apps[0].app.replicas: the team's apps ask for 4 at rest and 5 while api rolls out, "
-            "over quota.pods 4; lower it to 3, or raise quota.pods to 5",
+            "apps[0].app.replicas: the team's apps ask for 4 pods at rest and 5 while api rolls "
+            "out, over quota.pods 4; lower it to 3, or raise quota.pods to 5",
         ),
         "by a thousandth of a core": (
             small("requests: {cpu: 449m}", api("resources: {requests: {cpu: «0.1}}")),
@@ -171,8 +171,8 @@ def test_a_team_that_cannot_roll_out_is_refused(tmp_path: Path, text: str, said:
         ),
         "of the pods": (
             small("pods: 0", report(beside="schedule: «{cron: '@daily'}")),
-            "apps[0].schedule: the team's apps ask for 0 at rest and 1 while report runs, over "
-            "quota.pods 0; raise quota.pods to 1",
+            "apps[0].schedule: the team's apps ask for 0 pods at rest and 1 while report runs, "
+            "over quota.pods 0; raise quota.pods to 1",
         ),
     }
 )
@@ -328,7 +328,7 @@ def test_services_of_a_suspended_team_stay(tmp_path: Path) -> None:
     refused(
         tmp_path,
         f"{text}lifecycle: suspended\n",
-        "apps[0].app.name: the team's apps ask for 1 at rest, over quota.services 0; raise "
+        "apps[0].app.name: the team's apps ask for 1 service at rest, over quota.services 0; raise "
         "quota.services to 1",
     )
     accepted(tmp_path, text.replace("«", "") + "lifecycle: offboarding\n")

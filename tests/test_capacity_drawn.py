@@ -81,7 +81,7 @@ def test_what_cannot_run_or_roll_out_is_told_and_nothing_else(
 
 
 FIGURES = re.compile(
-    r"the team's apps ask for (?P<rest>\S+) at rest"
+    r"the team's apps ask for (?P<rest>\S+)( pods?| services?)? at rest"
     r"( and (?P<needed>\S+) while app-(?P<moving>\d+) (?P<moves>runs|rolls out))?, "
     r"over quota\.(?P<resource>\S+) (?P<quota>\S+)"
     r"( \(a pod of app-(?P<asking>\d+) takes (?P<pod>\S+), its sidecar included\))?; "
