@@ -68,13 +68,14 @@ def app_selector(app: BaseApp) -> Labels:
 
 
 def app_labels(team: Team, app: BaseApp) -> Labels:
-    """Labels of an app's objects and pods."""
-    return {
-        **app_selector(app),
-        "app.kubernetes.io/version": _label_value(app.app.image.tag),
-        TEAM_LABEL: team.name,
-        **PLATFORM_LABELS,
-    }
+    """Labels of an app's objects; the same in every version of the app."""
+    return {**app_selector(app), TEAM_LABEL: team.name, **PLATFORM_LABELS}
+
+
+def workload_labels(team: Team, app: BaseApp) -> Labels:
+    """Labels of the Deployment or CronJob and of its pods, which alone change with a release."""
+    version = {"app.kubernetes.io/version": _label_value(app.app.image.tag)}
+    return {**app_labels(team, app), **version}
 
 
 def object_meta(

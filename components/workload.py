@@ -32,7 +32,14 @@ from pulumi_kubernetes.core.v1 import (
 )
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
-from components.metadata import Place, app_labels, app_selector, object_meta, select
+from components.metadata import (
+    Place,
+    app_labels,
+    app_selector,
+    object_meta,
+    select,
+    workload_labels,
+)
 from components.quota import amounts
 from components.routing import HTTP, METRICS
 from specs import app as spec
@@ -63,7 +70,7 @@ def deployment(
     """`<app.name>` (guide: sre-web-app, sre-worker)."""
     return Deployment(
         place.name(app.name),
-        metadata=object_meta(place, app.name, app_labels(team, app)),
+        metadata=object_meta(place, app.name, workload_labels(team, app)),
         spec=DeploymentSpecArgs(
             replicas=_replicas(team, app),
             selector=select(app_selector(app)),
@@ -91,7 +98,7 @@ def cron_job(
     schedule = app.schedule
     return CronJob(
         place.name(app.name),
-        metadata=object_meta(place, app.name, app_labels(team, app)),
+        metadata=object_meta(place, app.name, workload_labels(team, app)),
         spec=CronJobSpecArgs(
             schedule=schedule.cron,
             time_zone=schedule.timezone,
@@ -126,7 +133,7 @@ def pod_template(
     """
     return PodTemplateSpecArgs(
         metadata=ObjectMetaArgs(
-            labels=app_labels(team, app),
+            labels=workload_labels(team, app),
             annotations={**(annotations or {}), **_sidecar(settings)} or None,
         ),
         spec=PodSpecArgs(

@@ -34,7 +34,7 @@ class Kind:
     data: bool = False
 
 
-# Of an app's objects; a new version changes it on all of them.
+# A release changes it on the Deployment or CronJob and its pods.
 ORDINARY = ('metadata.labels["app.kubernetes.io/version"]',)
 
 
@@ -145,7 +145,6 @@ KINDS = {
     ),
     "CronJob": _pods(
         "spec.jobTemplate.spec.template",
-        'spec.jobTemplate.metadata.labels["app.kubernetes.io/version"]',
         *(
             f"spec.{field}"
             for field in (

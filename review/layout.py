@@ -10,7 +10,6 @@ from typing import Any
 from review.changes import ABSENT, Change
 from review.compare import Entry
 from review.findings import Finding, Rules
-from review.kinds import ORDINARY
 from review.review import Review
 
 _LONG = 300  # characters of a value
@@ -57,22 +56,6 @@ def by_team(entries: Sequence[Entry]) -> list[tuple[str, list[Entry]]]:
         key=lambda each: (each.object.team, each.object.app, each.object.kind, each.object.name),
     )
     return [(team, list(group)) for team, group in groupby(in_order, lambda each: each.object.team)]
-
-
-def folded(entries: Sequence[Entry]) -> tuple[list[Entry], list[str]]:
-    """Those to show, and a line for an app's others, in which only the version's label differs."""
-    shown = [each for each in entries if not _only_a_label(each)]
-    others = [each.object for each in entries if _only_a_label(each)]
-    lines = [
-        f"{app}: {', '.join(each.kind for each in same)}: only the label of the version"
-        for app, same in groupby(others, lambda each: each.app)
-    ]
-    return shown, lines
-
-
-def _only_a_label(entry: Entry) -> bool:
-    paths = {change.path for change in entry.changes}
-    return entry.action == "changed" and bool(paths) and paths <= {*ORDINARY}
 
 
 def counted(entries: Sequence[Entry]) -> str:

@@ -15,7 +15,6 @@ from review.layout import (
     NO_PROTECTION,
     by_team,
     counted,
-    folded,
     lines_of,
     place_name,
     printable,
@@ -89,13 +88,11 @@ def _team(team: str, entries: Sequence[Entry]) -> _Section:
 
 
 def _objects(entries: Sequence[Entry]) -> Iterator[str]:
-    shown, others = folded(entries)
-    for entry in shown:
+    for entry in entries:
         app = f" of {_code(entry.object.app)}" if entry.object.app else ""
         yield f"- {_WORDS[entry.action]} {_code(entry.object.shown)}{app}"
         for change in entry.changes:
             yield from _change(change, "", "  ")
-    yield from (f"- {_code(line)}" for line in others)
 
 
 def _change(change: Change, before: str, indent: str) -> Iterator[str]:

@@ -8,7 +8,6 @@ from review.layout import (
     SIGNS,
     by_team,
     counted,
-    folded,
     lines_of,
     place_name,
     printable,
@@ -71,13 +70,11 @@ def _objects(review: Review) -> Iterator[str]:
     for team, entries in by_team(review.entries):
         yield ""
         yield f"{place_name(team)}: {counted(entries)}"
-        shown, others = folded(entries)
-        for entry in shown:
+        for entry in entries:
             app = f" ({entry.object.app})" if entry.object.app else ""
             yield f"  {SIGNS[entry.action]} {printable(entry.object.shown)}{app}"
             for change in entry.changes:
                 yield from _change(change, "", "      ")
-        yield from (f"  ~ {line}" for line in others)
 
 
 def _change(change: Change, before: str, indent: str) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.conftest import Program
 from tests.program import (
@@ -32,11 +33,10 @@ def _workload(made: Made, archetype: str) -> Resource:
     return made.one(kind, f"team-alpha/{archetype}")
 
 
-def _labels(app: str, version: str = "v1.0.0") -> dict[str, str]:
+def _labels(app: str) -> dict[str, str]:
     return {
         "app.kubernetes.io/name": app,
         "app.kubernetes.io/instance": app,
-        "app.kubernetes.io/version": version,
         "app.kubernetes.io/managed-by": "pulumi",
         "app.kubernetes.io/part-of": "sre-platform",
         "sre.io/team": "team-alpha",
@@ -52,9 +52,40 @@ def test_everything_of_an_app_carries_its_labels_and_so_do_its_pods(
     app = f"sre:platform:App team-alpha/{archetype}"
     objects = [one for one in made.resources if one.parent == app]
     assert len(objects) >= 4
+    version = {"app.kubernetes.io/version": "v1.0.0"}
     for one in objects:
-        assert one.labels == _labels(archetype), one
-    assert _workload(made, archetype).pod_template["metadata"]["labels"] == _labels(archetype)
+        runs = version if one.type in (DEPLOYMENT, CRON_JOB) else {}
+        assert one.labels == {**_labels(archetype), **runs}, one
+    pods = _workload(made, archetype).pod_template["metadata"]["labels"]
+    assert pods == {**_labels(archetype), **version}
+
+
+@of_each_archetype
+def test_a_release_changes_one_object_and_no_output(program: Program, archetype: str) -> None:
+    keys = """
+    app: {env: [{name: DATABASE_URL, secretRef: db}]}
+    serviceMonitor: {enabled: true}
+    alerts: [{name: Down, expr: absent(up)}]
+    """
+    file = one_of_each(keys)
+    repository = f"harbor.sre.internal/team-alpha/{archetype}"
+    before, after = program(file), program(_released(file, repository, "v1.0.1"))
+    assert _differing(before, after) == {str(_workload(before, archetype))}
+    assert before.outputs == after.outputs
+
+
+def _differing(before: Made, after: Made) -> set[str]:
+    old, new = ({str(one): one.inputs for one in made.resources} for made in (before, after))
+    return {name for name in old.keys() | new.keys() if old.get(name) != new.get(name)}
+
+
+def _released(file: str, repository: str, tag: str) -> str:
+    """The team's file with another version of the app whose image that is."""
+    loaded = yaml.safe_load(file)
+    for entry in loaded["apps"]:
+        if entry["app"]["image"]["repository"] == repository:
+            entry["app"]["image"]["tag"] = tag
+    return yaml.safe_dump(loaded)
 
 
 @pytest.mark.parametrize(

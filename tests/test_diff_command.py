@@ -105,6 +105,7 @@ def test_a_new_version_is_an_ordinary_change(clone: Clone) -> None:
     code, said, _ = clone.diff()
     assert code == 2
     assert "second reviewer" not in said
+    assert "team-alpha: 1 changed\n" in said
     assert "my-api:v1.0.0 -> harbor.sre.internal/team-alpha/my-api:v1.0.1\n" in said
 
 

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from cli.__main__ import main
 from tests.checkouts import Checkout, Run
 
 pytestmark = pytest.mark.engine
@@ -53,12 +54,27 @@ def test_a_changed_quota_is_one_update_in_preview_and_in_up(checkout: Checkout) 
     assert checkout.up().steps("updated") == {"ResourceQuota team-beta/team-beta-quota"}
 
 
-def test_a_new_version_touches_only_its_own_app(checkout: Checkout) -> None:
-    checkout.edit("tenants/team-beta.yaml", 'tag: "v1.0.5"', 'tag: "v1.0.6"')
+@pytest.mark.parametrize(
+    ("team", "app", "workload"),
+    [
+        ("team-alpha", "my-api", "Deployment team-alpha/my-api"),
+        ("team-beta", "order-processor", "Deployment team-beta/order-processor"),
+        ("team-beta", "nightly-report", "CronJob team-beta/nightly-report"),
+    ],
+)
+def test_a_release_changes_one_object(
+    checkout: Checkout, team: str, app: str, workload: str
+) -> None:
+    tenants = str(checkout.folder / "tenants")
+    assert main(["set-image", team, app, "v9.0.0", "--tenants", tenants]) == 0
+    preview = checkout.run("preview")
+    assert preview.code == 0, preview.output
+    assert preview.count("to update") == 1
+    assert preview.count("unchanged") == len(checkout.resources()) - 1
+
     run = checkout.up()
-    assert run.steps("updated")
-    assert all(step.endswith(" team-beta/nightly-report") for step in run.steps("updated"))
-    assert not run.steps("created") | run.steps("deleted") | run.steps("replaced")
+    assert run.steps("updated") == {workload}
+    assert run.count("unchanged") == len(checkout.resources()) - 1
 
 
 def test_a_preview_of_a_new_team_does_without_what_is_not_known_yet(checkout: Checkout) -> None:

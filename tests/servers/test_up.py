@@ -188,6 +188,51 @@ def test_one_edit_is_one_update_on_the_server(checkout: Checkout, cluster: Clust
     assert quota(cluster, "team-beta")["status"]["hard"]["pods"] == "31"
 
 
+# What an earlier program made otherwise than this one.
+EARLIER = [
+    (
+        "components/metadata.py",
+        "return {**app_selector(app), TEAM_LABEL: team.name, **PLATFORM_LABELS}",
+        "return {**app_selector(app), TEAM_LABEL: team.name, **PLATFORM_LABELS,"
+        ' "app.kubernetes.io/version": _label_value(app.app.image.tag)}',
+    ),
+]
+
+
+def test_the_first_up_after_an_earlier_program_restarts_nothing(
+    checkout: Checkout, cluster: Cluster
+) -> None:
+    for change in EARLIER:
+        checkout.edit(*change)
+    checkout.up()
+    service = cluster.get("v1", "Service", "team-alpha", "my-api")
+    assert service
+    assert "app.kubernetes.io/version" in service["metadata"]["labels"]
+    before = running(cluster)
+
+    for file, new, old in EARLIER:
+        checkout.edit(file, old, new)
+    run = checkout.up()
+    assert "Service team-alpha/my-api" in run.steps("updated")
+    assert not {step for step in run.steps("updated") if step.startswith("Deployment")}
+    assert not run.steps("created") | run.steps("deleted") | run.steps("replaced")
+    assert running(cluster) == before
+    service = cluster.get("v1", "Service", "team-alpha", "my-api")
+    assert service
+    assert "app.kubernetes.io/version" not in service["metadata"]["labels"]
+
+
+def running(cluster: Cluster) -> set[tuple[str, int]]:
+    """Every Deployment, ReplicaSet and pod of the teams, and how often its wish was changed."""
+    kinds = (("apps/v1", "Deployment"), ("apps/v1", "ReplicaSet"), ("v1", "Pod"))
+    return {
+        (made["metadata"]["uid"], made["metadata"].get("generation", 0))
+        for api, kind in kinds
+        for made in cluster.list(api, kind)
+        if made["metadata"]["namespace"].startswith("team-")
+    }
+
+
 def test_developers_of_an_oidc_login_are_groups_in_openbao(
     checkout: Checkout, openbao: OpenBao
 ) -> None:
