@@ -141,6 +141,7 @@ def _cronjob(choose: random.Random, team: str, index: int, turn: int) -> Block:
     schedule = {
         "timezone": choose.choice(("Etc/UTC", "America/New_York", "Europe/Berlin")),
         "concurrencyPolicy": choose.choice(("Forbid", "Replace")),
+        "startingDeadlineSeconds": choose.randint(60, 900),
         "activeDeadlineSeconds": choose.randint(600, 7200),
         "backoffLimit": choose.randint(0, 6),
         "restartPolicy": choose.choice(("Never", "OnFailure")),

@@ -55,8 +55,8 @@ class App(pulumi.ComponentResource):
             service = routing.web_service(team, app, place)
             if gateway:
                 routing.virtual_service(team, app, place, gateway, [service])
-        elif name := app.metrics_service:
-            routing.metrics_service(team, app, place, name, app.service_monitor.port)
+        elif app.metrics_port:
+            routing.metrics_service(team, app, place, app.metrics_port)
         if app.service_monitor.enabled:
             monitoring.service_monitor(team, app, place)
         if app.alerts:

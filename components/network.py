@@ -3,7 +3,7 @@
 NIST 800-53 SC-7; guide: Networking.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, LabelSelectorRequirementArgs
 from pulumi_kubernetes.networking.v1 import (
@@ -62,10 +62,8 @@ def app_policy(team: Team, app: BaseApp, place: Place, gateway: str | None) -> N
 
     `gateway` ("namespace/name") is the one that traffic from outside comes through, if any does.
     """
-    web = isinstance(app, WebApp)
     ingress = [
-        *([_from(_gateways([gateway]))] if gateway else []),
-        *([_from(_monitoring()), _from(_same_namespace())] if web else []),
+        *_default_ingress(app, gateway),
         *(_ingress_rule(rule) for rule in app.network_policy.additional_ingress),
     ]
     egress = [
@@ -81,6 +79,17 @@ def app_policy(team: Team, app: BaseApp, place: Place, gateway: str | None) -> N
         egress=egress,
     )
     return _policy(app.name, policy, app_labels(team, app), place)
+
+
+def _default_ingress(app: BaseApp, gateway: str | None) -> Iterator[NetworkPolicyIngressRuleArgs]:
+    """Who may connect to the app's one port: of a worker or cronjob, Prometheus to its metrics."""
+    if isinstance(app, WebApp):
+        if gateway:
+            yield _from(_gateways([gateway]), app.app.port)
+        yield _from(_monitoring(), app.app.port)
+        yield _from(_same_namespace(), app.app.port)
+    elif app.metrics_port:
+        yield _from(_monitoring(), app.metrics_port)
 
 
 def _policy(
@@ -114,8 +123,10 @@ def _same_namespace() -> _Peers:
     return [NetworkPolicyPeerArgs(pod_selector=LabelSelectorArgs())]
 
 
-def _from(peers: _Peers) -> NetworkPolicyIngressRuleArgs:
-    return NetworkPolicyIngressRuleArgs(from_=peers)
+def _from(peers: _Peers, port: int | None = None) -> NetworkPolicyIngressRuleArgs:
+    """From these peers to the port; to every port unless one is given."""
+    ports = [NetworkPolicyPortArgs(port=port, protocol="TCP")] if port else None
+    return NetworkPolicyIngressRuleArgs(from_=peers, ports=ports)
 
 
 def _to_dns() -> NetworkPolicyEgressRuleArgs:

@@ -7,7 +7,7 @@ from pulumi_kubernetes.apiextensions import CustomResource
 from pulumi_kubernetes.core.v1 import Service, ServicePortArgs, ServiceSpecArgs
 
 from components.metadata import Place, app_labels, app_selector, object_meta
-from specs.app import BaseApp, WebApp
+from specs.app import METRICS_SUFFIX, BaseApp, WebApp
 from specs.settings import Settings
 from specs.team import Team
 
@@ -30,13 +30,13 @@ def web_service(team: Team, app: WebApp, place: Place) -> Service:
     )
 
 
-def metrics_service(team: Team, app: BaseApp, place: Place, name: str, port: int) -> Service:
-    """Headless: gives Prometheus the pods' addresses and takes no traffic."""
+def metrics_service(team: Team, app: BaseApp, place: Place, port: int) -> Service:
+    """`<app.name>-metrics`, headless: gives Prometheus the pods' addresses and takes no traffic."""
     return _service(
         team,
         app,
         place,
-        name,
+        app.name + METRICS_SUFFIX,
         ServicePortArgs(name=METRICS, port=port, target_port=METRICS, protocol="TCP"),
         cluster_ip="None",
     )

@@ -103,6 +103,7 @@ def cron_job(
             schedule=schedule.cron,
             time_zone=schedule.timezone,
             concurrency_policy=schedule.concurrency_policy,
+            starting_deadline_seconds=schedule.starting_deadline_seconds,
             successful_jobs_history_limit=schedule.successful_jobs_history_limit,
             failed_jobs_history_limit=schedule.failed_jobs_history_limit,
             suspend=None if team.running else True,
@@ -217,8 +218,7 @@ def _command(container: spec.Container) -> tuple[list[str] | None, list[str] | N
 def _ports(app: BaseApp) -> list[ContainerPortArgs] | None:
     if isinstance(app, WebApp):
         return [ContainerPortArgs(name=HTTP, container_port=app.app.port, protocol="TCP")]
-    if isinstance(app.service_monitor, spec.WorkerServiceMonitor) and app.service_monitor.enabled:
-        port = app.service_monitor.port
+    if port := app.metrics_port:
         return [ContainerPortArgs(name=METRICS, container_port=port, protocol="TCP")]
     return None
 

@@ -32,6 +32,10 @@ PUSH_SECRET = "harbor-push"
 
 _INT32_MAX = 2**31 - 1  # replicas, seconds and limits are int32 in Kubernetes' API
 
+# Seconds: with a shorter deadline a run may be over before it is noticed (Kubernetes: CronJob,
+# "Deadline for delayed Job start").
+_CONTROLLER_LOOKS_EVERY = 10
+
 METRICS_SUFFIX = "-metrics"
 
 # What an alert's summary may say of the alert (Prometheus: template reference), between other text.
@@ -466,6 +470,20 @@ class Schedule(Spec):
     concurrency_policy: Literal["Allow", "Forbid", "Replace"] = Field(
         "Forbid", description="What happens when the last run is still going."
     )
+    starting_deadline_seconds: Annotated[
+        int,
+        within(
+            _CONTROLLER_LOOKS_EVERY,
+            _INT32_MAX,
+            f"is below {_CONTROLLER_LOOKS_EVERY}, so that runs would be left out; "
+            f"write {_CONTROLLER_LOOKS_EVERY} or more",
+            _TOO_MANY,
+        ),
+    ] = Field(
+        300,
+        description="Seconds after its time in which a run may still start; a run that could not, "
+        "as the last was still going or the cluster was down, is left out.",
+    )
     active_deadline_seconds: Positive = Field(
         3600, description="Seconds after which a run is stopped."
     )
@@ -495,12 +513,17 @@ class BaseApp(Spec):
         return self.app.name
 
     @property
-    def metrics_service(self) -> str | None:
-        """Name of the Service that Prometheus finds a worker's or cronjob's metrics by, if any."""
+    def metrics_port(self) -> int | None:
+        """The port of its own that a worker or cronjob has its metrics on, if any."""
         monitor = self.service_monitor
         if not isinstance(monitor, WorkerServiceMonitor) or not monitor.enabled:
             return None
-        return self.name + METRICS_SUFFIX
+        return monitor.port
+
+    @property
+    def metrics_service(self) -> str | None:
+        """Name of the Service that Prometheus finds a worker's or cronjob's metrics by, if any."""
+        return self.name + METRICS_SUFFIX if self.metrics_port else None
 
     @property
     def secret_refs(self) -> tuple[str, ...]:

@@ -180,7 +180,11 @@ class NetworkPolicy(Spec):
 
     enabled: bool = Field(
         True,
-        description="Makes the NetworkPolicy `<app.name>`; the namespace's own stand either way.",
+        description="Makes the NetworkPolicy `<app.name>`. Into a web-app it opens `app.port` to "
+        "the gateway (with `ingress`), Prometheus and the namespace; into a worker or cronjob "
+        "`serviceMonitor.port` to Prometheus; out of all of them DNS, the namespace and port 443. "
+        "Policies add up, and the namespace's own, which stand either way, open every port to "
+        "these peers.",
     )
     additional_ingress: tuple[IngressRule, ...] = Field(
         (), description="Rules beside the default ones: who else may connect."

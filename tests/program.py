@@ -1,6 +1,6 @@
 """What tests ask of a run of the program: which resources it registered, and how."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -223,12 +223,12 @@ def cronjob(keys: str = "", name: str = "report") -> str:
 ARCHETYPES = ("web-app", "worker", "cronjob")
 
 
-def one_of_each(keys: str = "") -> str:
+def one_of_each(keys: str = "", archetypes: Sequence[str] = ARCHETYPES) -> str:
     """A team's file with an app of each archetype, named by it, all with these `keys`."""
-    return merged(*(build(keys, name) for name, build in zip(ARCHETYPES, _BUILD, strict=True)))
+    return merged(*(_BUILD[name](keys, name) for name in archetypes))
 
 
-_BUILD = (web_app, worker, cronjob)
+_BUILD = {"web-app": web_app, "worker": worker, "cronjob": cronjob}
 
 
 def team_file(*apps: Mapping[str, Any], keys: str = "", team: str = "team-alpha") -> str:

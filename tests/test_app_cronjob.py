@@ -33,6 +33,7 @@ def test_what_its_schedule_leaves_out_has_the_guide_s_values(program: Program) -
         "schedule": "0 2 * * *",
         "timeZone": "Etc/UTC",
         "concurrencyPolicy": "Forbid",
+        "startingDeadlineSeconds": 300,
         "successfulJobsHistoryLimit": 3,
         "failedJobsHistoryLimit": 3,
     }
@@ -47,6 +48,7 @@ def test_every_part_of_its_schedule_can_be_set(program: Program) -> None:
       cron: "*/7 1-5 * 1,6 mon-fri"
       timezone: Asia/Kolkata
       concurrencyPolicy: Replace
+      startingDeadlineSeconds: 60
       activeDeadlineSeconds: 30
       backoffLimit: 0
       restartPolicy: OnFailure
@@ -57,6 +59,7 @@ def test_every_part_of_its_schedule_can_be_set(program: Program) -> None:
     assert job.spec["schedule"] == "*/7 1-5 * 1,6 mon-fri"
     assert job.spec["timeZone"] == "Asia/Kolkata"
     assert job.spec["concurrencyPolicy"] == "Replace"
+    assert job.spec["startingDeadlineSeconds"] == 60
     assert job.spec["successfulJobsHistoryLimit"] == 0
     assert job.spec["failedJobsHistoryLimit"] == 9
     run = job.spec["jobTemplate"]["spec"]
@@ -70,8 +73,9 @@ def test_istio_s_sidecar_ends_with_the_run(program: Program) -> None:
 
 
 def test_its_runs_carry_the_app_s_labels(program: Program) -> None:
-    job = program(cronjob()).one(CRON_JOB, IT)
-    assert job.spec["jobTemplate"]["metadata"]["labels"] == job.labels
+    made = program(cronjob())
+    job, account = made.one(CRON_JOB, IT), made.one(SERVICE_ACCOUNT, IT)
+    assert job.spec["jobTemplate"]["metadata"]["labels"] == account.labels
 
 
 def test_it_has_neither_probes_nor_ports(program: Program) -> None:

@@ -933,6 +933,11 @@ FIELDS = "write minute, hour, day of month, month and day of week"
             "concurrencyPolicy: 'forbid' is not one of Allow, Forbid, Replace; "
             "did you mean Forbid?",
         ),
+        "a deadline that is over before it is noticed": (
+            "{cron: 0 2 * * *, startingDeadlineSeconds: «9}",
+            "startingDeadlineSeconds: 9 is below 10, so that runs would be left out; "
+            "write 10 or more",
+        ),
         "a restart policy that jobs do not have": (
             "{cron: 0 2 * * *, restartPolicy: «Always}",
             "restartPolicy: 'Always' is not one of Never, OnFailure; use Never or OnFailure",

@@ -12,6 +12,10 @@ def _namespace(name: str) -> dict[str, Any]:
     return {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}}}
 
 
+def _port(number: int) -> list[dict[str, Any]]:
+    return [{"port": number, "protocol": "TCP"}]
+
+
 ALL_PODS: dict[str, Any] = {}
 TO_DNS = {
     "to": [_namespace("kube-system")],
@@ -92,11 +96,11 @@ def test_an_app_s_policy_covers_its_pods_only_and_both_directions(
     assert policy.spec["egress"] == [TO_DNS, {"to": SAME_NAMESPACE}, TO_HTTPS]
 
 
-def test_a_web_app_admits_monitoring_and_its_namespace(program: Program) -> None:
-    policy = program(web_app()).one(NETWORK_POLICY, "team-alpha/my-api")
+def test_a_web_app_admits_monitoring_and_its_namespace_to_its_port(program: Program) -> None:
+    policy = program(web_app("app: {port: 9443}")).one(NETWORK_POLICY, "team-alpha/my-api")
     assert policy.spec["ingress"] == [
-        {"from": [_namespace("monitoring")]},
-        {"from": SAME_NAMESPACE},
+        {"from": [_namespace("monitoring")], "ports": _port(9443)},
+        {"from": SAME_NAMESPACE, "ports": _port(9443)},
     ]
 
 
@@ -107,15 +111,29 @@ def test_a_web_app_with_ingress_admits_the_namespace_of_its_own_gateway_too(
     gateways = {"gateways": ["istio-system/sre-gateway", "edge/public"]}
     policy = program(web_app(keys), istio=gateways).one(NETWORK_POLICY, "team-alpha/my-api")
     assert policy.spec["ingress"] == [
-        {"from": [_namespace("edge")]},
-        {"from": [_namespace("monitoring")]},
-        {"from": SAME_NAMESPACE},
+        {"from": [_namespace("edge")], "ports": _port(8080)},
+        {"from": [_namespace("monitoring")], "ports": _port(8080)},
+        {"from": SAME_NAMESPACE, "ports": _port(8080)},
     ]
 
 
 @pytest.mark.parametrize("archetype", ["worker", "cronjob"])
-def test_a_worker_or_cronjob_admits_nobody_by_itself(program: Program, archetype: str) -> None:
-    policy = program(one_of_each()).one(NETWORK_POLICY, f"team-alpha/{archetype}")
+def test_a_worker_or_cronjob_admits_prometheus_to_its_metrics_alone(
+    program: Program, archetype: str
+) -> None:
+    keys = "serviceMonitor: {enabled: true, port: 7070}"
+    policy = program(one_of_each(keys, ARCHETYPES[1:])).one(
+        NETWORK_POLICY, f"team-alpha/{archetype}"
+    )
+    assert policy.spec["ingress"] == [{"from": [_namespace("monitoring")], "ports": _port(7070)}]
+
+
+@pytest.mark.parametrize("archetype", ["worker", "cronjob"])
+def test_a_worker_or_cronjob_without_metrics_admits_nobody_by_itself(
+    program: Program, archetype: str
+) -> None:
+    made = program(one_of_each("serviceMonitor: {enabled: false}"))
+    policy = made.one(NETWORK_POLICY, f"team-alpha/{archetype}")
     assert "Ingress" in policy.spec["policyTypes"]
     assert "ingress" not in policy.spec
 
@@ -168,7 +186,7 @@ def test_a_rule_keeps_every_part_that_kubernetes_knows(program: Program) -> None
         - ports: [{port: 25}]
     """
     spec = program(worker(keys)).one(NETWORK_POLICY, "team-alpha/consumer").spec
-    assert spec["ingress"] == [
+    assert spec["ingress"][1:] == [
         {
             "from": [
                 {

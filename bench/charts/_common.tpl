@@ -7,10 +7,13 @@ app.kubernetes.io/instance: {{ .Values.app.name }}
 
 {{- define "labels" -}}
 {{ include "selector" . }}
-app.kubernetes.io/version: {{ .Values.app.image.tag | quote }}
 app.kubernetes.io/managed-by: pulumi
 app.kubernetes.io/part-of: sre-platform
 sre.io/team: {{ .Values.app.team }}
+{{- end -}}
+
+{{- define "version" -}}
+app.kubernetes.io/version: {{ .Values.app.image.tag | quote }}
 {{- end -}}
 
 {{- define "metadata" -}}
@@ -37,6 +40,7 @@ imagePullSecrets:
 metadata:
   labels:
     {{- include "labels" .root | nindent 4 }}
+    {{- include "version" .root | nindent 4 }}
   annotations:
     sidecar.istio.io/proxyCPU: 50m
     sidecar.istio.io/proxyCPULimit: 200m
@@ -134,19 +138,24 @@ spec:
       {{- include "selector" . | nindent 6 }}
   policyTypes: [Ingress, Egress]
   ingress:
-    {{- with .Values.ingress }}
-    {{- if .enabled }}
+    {{- $ports := .Values.app.port | default .Values.serviceMonitor.port | dict "protocol" "TCP" "port" | list }}
+    {{- $monitoring := dict "namespaceSelector" (dict "matchLabels" (dict "kubernetes.io/metadata.name" "monitoring")) }}
+    {{- if .Values.ingress }}
+    {{- if .Values.ingress.enabled }}
     - from:
         - namespaceSelector:
             matchLabels:
-              kubernetes.io/metadata.name: {{ splitList "/" .gateway | first }}
+              kubernetes.io/metadata.name: {{ splitList "/" .Values.ingress.gateway | first }}
+      ports: {{ toJson $ports }}
     {{- end }}
-    - from:
-        - namespaceSelector:
-            matchLabels:
-              kubernetes.io/metadata.name: monitoring
+    - from: [{{ toJson $monitoring }}]
+      ports: {{ toJson $ports }}
     - from:
         - podSelector: {}
+      ports: {{ toJson $ports }}
+    {{- else if .Values.serviceMonitor.enabled }}
+    - from: [{{ toJson $monitoring }}]
+      ports: {{ toJson $ports }}
     {{- end }}
     {{- with .Values.networkPolicy.additionalIngress }}
     {{- toYaml . | nindent 4 }}
@@ -277,6 +286,7 @@ apiVersion: apps/v1
 kind: Deployment
 metadata:
   {{- include "metadata" .root | nindent 2 }}
+    {{- include "version" .root | nindent 4 }}
 spec:
   {{- if not .root.Values.autoscaling.enabled }}
   replicas: {{ .root.Values.app.replicas }}
