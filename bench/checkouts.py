@@ -7,6 +7,7 @@ import yaml
 
 from bench.measure import PYTHON, ROOT, run
 from bench.teams import write_teams
+from specs.readers import Dumper
 
 _FILES = ("__main__.py", "Pulumi.yaml", "Pulumi.dev.yaml")
 
@@ -25,7 +26,7 @@ def one_team(folder: Path, teams: int) -> Path:
     file = folder / "Pulumi.dev.yaml"
     stack = yaml.safe_load(file.read_text(encoding="utf-8"))
     stack["config"].update({"sre-platform:teams": ["team-0000"], "sre-platform:platform": False})
-    file.write_text(yaml.safe_dump(stack), encoding="utf-8")
+    file.write_text(yaml.dump(stack, Dumper=Dumper), encoding="utf-8")
     return folder
 
 

@@ -10,6 +10,7 @@ import yaml
 
 from bench.measure import FailedError, run
 from sandbox import binaries
+from specs.readers import Dumper
 
 CHARTS = Path(__file__).parent / "charts"
 COMMON = CHARTS / "_common.tpl"
@@ -28,7 +29,7 @@ def seconds_an_app(work: Path, tenants: Path, rendered: Path, apps: int) -> floa
     took = 0.0
     for app in islice(_apps(tenants), apps):
         name, team = app["app"]["name"], app["app"]["team"]
-        values.write_text(yaml.dump(app, Dumper=yaml.CSafeDumper), encoding="utf-8")
+        values.write_text(yaml.dump(app, Dumper=Dumper), encoding="utf-8")
         chart = charts / app["archetype"]
         cost, printed = run(helm, "template", name, chart, "--namespace", team, "--values", values)
         took += cost.wall

@@ -13,6 +13,8 @@ from typing import Any
 
 import yaml
 
+from specs.readers import Dumper
+
 Block = dict[str, Any]
 
 _SCHEMA = "# yaml-language-server: $schema=../schemas/team.schema.json\n"
@@ -30,7 +32,7 @@ def write_teams(folder: Path, teams: int, apps: int = 3, seed: int = 0) -> list[
 def write_team(folder: Path, team: Block) -> Path:
     """Write one team's file; its path."""
     file = folder / f"{team['team']}.yaml"
-    text = yaml.dump(team, Dumper=yaml.CSafeDumper, sort_keys=False, width=100)
+    text = yaml.dump(team, Dumper=Dumper, sort_keys=False, width=100)
     file.write_text(_SCHEMA + text, encoding="utf-8")
     return file
 

@@ -10,13 +10,14 @@ import yaml
 
 from migration.app import App
 from migration.value import Value
-from specs.readers import AMBIGUOUS, LINE_ENDS
+from specs.readers import style
 from specs.source import Loader, Source
 
 SCHEMA = "# yaml-language-server: $schema=../schemas/team.schema.json\n"
 
 _INSIDE = "    "  # an entry of `apps` begins with "  - "
 
+# Begins with digits, and is a number to no reader.
 _QUANTITY = re.compile(r"[0-9]+(\.[0-9]+)?([KMGTPE]i|[kMGTPm])")
 
 
@@ -163,16 +164,10 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    style = None
-    if (
-        isinstance(text, _Quoted)
-        or LINE_ENDS.search(text)
-        or (AMBIGUOUS.fullmatch(text) and not _QUANTITY.fullmatch(text))
-    ):
-        style = '"'
-    elif "\n" in text:
-        style = "|"
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+    chosen = '"' if isinstance(text, _Quoted) else None
+    if not chosen and not _QUANTITY.fullmatch(text):
+        chosen = style(text, '"')
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=chosen)
 
 
 _Dumper.add_representer(str, _represent_text)

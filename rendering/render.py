@@ -18,7 +18,7 @@ from rendering.index import Index, index, owner
 from sandbox.recording import Registration, record_stack
 from specs.fleet import TeamsFolder, load_stack
 from specs.problem import WHOLE_FILE, Problem
-from specs.readers import AMBIGUOUS, LINE_ENDS
+from specs.readers import Dumper
 from specs.settings import PREFIX, Settings
 
 # Marks a folder that render made, and so may replace; says what the documents in it do not.
@@ -119,25 +119,7 @@ def _text(made: Registration) -> str:
     document: Mapping[str, Any] = made.inputs
     if made.package != "kubernetes":
         document = {"type": made.type, "properties": made.inputs}
-    return yaml.dump(document, Dumper=_Dumper, sort_keys=True, allow_unicode=True, width=100)
-
-
-class _Dumper(yaml.CSafeDumper):
-    """Writes text so that every reader of YAML gets that text."""
-
-
-def _represent_text(dumper: yaml.CSafeDumper, text: str) -> yaml.ScalarNode:
-    style = None
-    if LINE_ENDS.search(text):
-        style = '"'
-    elif "\n" in text:
-        style = "|"
-    elif AMBIGUOUS.fullmatch(text):
-        style = "'"
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
-
-
-_Dumper.add_representer(str, _represent_text)
+    return yaml.dump(document, Dumper=Dumper, sort_keys=True, allow_unicode=True, width=100)
 
 
 def _is_ours(out: Path) -> bool:

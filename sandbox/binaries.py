@@ -136,6 +136,15 @@ HELM = Release(
     ldflags=f"-X helm.sh/helm/v4/internal/version.version=v{HELM_VERSION}",
     version_argument="version",
 )
+# Our own, in main.go beside its go.mod; a change there takes another version.
+YAML_READER = Release(
+    folder="yaml",
+    title="the YAML reader in Go",
+    version=VersionInfo(1, 0, 0),
+    packages={"yaml-reader": "."},
+    building_takes="some seconds",
+    install_page="https://go.dev/dl/",
+)
 KUBERNETES_DOWNLOADS = "https://dl.k8s.io/release/v{version}/bin/{system}/{machine}/{program}"
 ETCD_DOWNLOADS = "https://github.com/etcd-io/etcd/releases/download/v{version}"
 ACTIONLINT_DOWNLOADS = "https://github.com/rhysd/actionlint/releases/download/v{version}"
@@ -187,11 +196,12 @@ def find(release: Release, published: Published) -> dict[str, Path]:
     return {program: folder / program for program in release.packages}
 
 
-def cached(release: Release, fetch: Callable[[Path], None]) -> Path:
+def cached(release: Release, fetch: Callable[[Path], None] | None) -> Path:
     """The folder in the cache whose `bin/` has the release's programs.
 
     If they are not there yet, `fetch` puts them into the folder it is given, which does not exist
-    yet, or raises DownloadError; then they are built. Raises UserError if they cannot be.
+    yet, or raises DownloadError; then they are built, as they are where nobody publishes them
+    (None). Raises UserError if they cannot be.
     """
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     root = base / "sre-platform" / release.folder / f"v{release.version}"
@@ -268,7 +278,7 @@ def _complete(root: Path, release: Release) -> bool:
     return all((root / "bin" / program).exists() for program in release.packages)
 
 
-def _fill(root: Path, release: Release, fetch: Callable[[Path], None]) -> None:
+def _fill(root: Path, release: Release, fetch: Callable[[Path], None] | None) -> None:
     """Put a release into the cache; a second checkout that wants it waits for the first."""
     try:
         root.parent.mkdir(parents=True, exist_ok=True)
@@ -289,13 +299,20 @@ def _fill(root: Path, release: Release, fetch: Callable[[Path], None]) -> None:
             new = root.parent / "new"
             for leftover in (new, root):
                 shutil.rmtree(leftover, ignore_errors=True)
-            try:
-                fetch(new)
-            except download.DownloadError as error:
-                say(f"{error}; building {release.title} instead.")
-                shutil.rmtree(new, ignore_errors=True)
+            if fetch is None:
                 _build(release, new / "bin")
+            else:
+                _get(release, new, fetch)
             new.rename(root)  # all or nothing
+
+
+def _get(release: Release, new: Path, fetch: Callable[[Path], None]) -> None:
+    try:
+        fetch(new)
+    except download.DownloadError as error:
+        say(f"{error}; building {release.title} instead.")
+        shutil.rmtree(new, ignore_errors=True)
+        _build(release, new / "bin")
 
 
 def _download(release: Release, published: Published, root: Path) -> None:

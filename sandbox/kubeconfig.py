@@ -4,6 +4,8 @@ import base64
 
 import yaml
 
+from specs.readers import Dumper
+
 CA = base64.b64encode(b"placeholder: nothing connects to this server\n").decode("ascii")
 
 
@@ -14,7 +16,7 @@ def placeholder(context: str | None) -> str:
         "server": "https://kubernetes.sandbox.invalid",
         "certificate-authority-data": CA,
     }
-    return yaml.safe_dump(
+    return yaml.dump(
         {
             "apiVersion": "v1",
             "kind": "Config",
@@ -22,5 +24,6 @@ def placeholder(context: str | None) -> str:
             "clusters": [{"name": "sandbox", "cluster": server}],
             "users": [{"name": "sandbox", "user": {}}],
             "contexts": [{"name": name, "context": {"cluster": "sandbox", "user": "sandbox"}}],
-        }
+        },
+        Dumper=Dumper,
     )

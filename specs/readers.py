@@ -1,8 +1,46 @@
 """What the readers of YAML differ in: PyYAML reads 1.1, kubectl and editors 1.2, Helm a mixture."""
 
 import re
+from typing import Any
 
-# Plain words that some reader takes for a number, a date, a truth or nothing.
-AMBIGUOUS = re.compile(r"[-+.]?[0-9].*|y|n|yes|no|on|off|true|false|null|~", re.IGNORECASE)
+import yaml
+
+# Plain words that some reader takes for a number, a date, a truth, nothing or a merge. Go's readers
+# leave out every `_` before they look, some of JavaScript's take `._` or `e3` for one.
+AMBIGUOUS = re.compile(
+    r"(?=[-+.0-9])[-+._]*[0-9].*"
+    r"|[-+.][-+._]*(e[-+]?[0-9]*)?"
+    r"|e[-+]?[0-9_]+"
+    r"|[-+]?\.(inf|nan)"
+    r"|y|n|yes|no|on|off|true|false|null|~|=|<<",
+    re.IGNORECASE,
+)
 # Line ends that only YAML 1.1 knows.
 LINE_ENDS = re.compile("[\x85\u2028\u2029]")
+
+
+def style(text: str, quote: str) -> str | None:
+    """How to write text so that every reader gets that text; None where a dumper knows.
+
+    `quote` is what goes around a word that would do without but for some reader.
+    """
+    if LINE_ENDS.search(text):
+        return '"'
+    if "\n" in text:
+        return "|"
+    return quote if AMBIGUOUS.fullmatch(text) else None
+
+
+# libyaml, as PyYAML's wheels bring it; the pure-Python dumper is the same but ten times slower.
+_SafeDumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+class Dumper(_SafeDumper):  # type: ignore[misc]
+    """Writes text, keys too, so that every reader of YAML gets that text."""
+
+
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style(text, "'"))
+
+
+Dumper.add_representer(str, _represent_text)

@@ -79,12 +79,6 @@ def test_the_shipped_teams_render_as_in_the_golden_files(shipped: Path) -> None:
     assert not any(differing.values()), f"{differing}; `make golden` renews them"
 
 
-@pytest.mark.parametrize("text", ["1e3", "12e5678", "y", "N", "0o17", "08", "+1e3", "on"])
-def test_what_looks_like_a_number_or_a_truth_stays_text_for_every_reader(text: str) -> None:
-    written = yaml.dump({"value": text}, Dumper=render_module._Dumper)
-    assert written == f"value: '{text}'\n"
-
-
 def test_a_folder_that_cannot_be_written_to_is_told_in_a_line(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
