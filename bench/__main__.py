@@ -86,6 +86,7 @@ def measured(work: Path) -> tuple[list[Row], str]:
     found = [
         _tell(rows.validate(work, teams=1000, times=5, figure=_WALL)),
         _tell(rows.start(times=15)),
+        _tell(rows.diff(work, times=5)),
         _tell(rows.one_team(work, few=10, many=1000, times=5, figure=_WALL)),
         _tell(rows.change(work, teams=100)),
     ]

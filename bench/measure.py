@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -30,8 +30,10 @@ class FailedError(Exception):
     """A measured program failed; the message is what it said."""
 
 
-def run(*command: str | Path) -> tuple[Cost, str]:
+def run(*command: str | Path, codes: Collection[int] = (0,)) -> tuple[Cost, str]:
     """Run a program from the checkout's root; what it took, with its children, and its output.
+
+    `codes` are the exit codes of a run that did its work.
 
     Linux counts the memory of the process that starts another into that one's peak: the caller is
     to be small, and loads no SDK. Raises FailedError.
@@ -47,7 +49,7 @@ def run(*command: str | Path) -> tuple[Cost, str]:
         process.returncode = os.waitstatus_to_exitcode(status)
         for stream in (output, errors):
             stream.seek(0)
-        if process.returncode != 0:
+        if process.returncode not in codes:
             last = "\n".join(errors.read().splitlines()[-10:])
             raise FailedError(f"{' '.join(map(str, command))}: {last}")
         return Cost(wall, cpu(usage), peak(usage)), output.read()
@@ -63,9 +65,9 @@ def peak(usage: resource.struct_rusage) -> float:
     return usage.ru_maxrss / 1024
 
 
-def cost(*command: str | Path) -> Callable[[], Cost]:
+def cost(*command: str | Path, codes: Collection[int] = (0,)) -> Callable[[], Cost]:
     """A run of a program whose output is of no interest."""
-    return lambda: run(*command)[0]
+    return lambda: run(*command, codes=codes)[0]
 
 
 Figures = TypeVar("Figures")

@@ -58,6 +58,26 @@ def start(times: int) -> Row:
     )
 
 
+def diff(work: Path, times: int) -> Row:
+    """`./sre diff` of the shipped teams, which makes the objects of two sides, against one render.
+
+    Whether the working tree differs from the commit does not matter.
+    """
+    ours, theirs = interleaved(
+        times,
+        cost(ROOT / "sre", "diff", "--base", "HEAD", codes=(0, 2, 3)),
+        cost(ROOT / "sre", "render", "--out", work / "rendered-once"),
+    )
+    return Row(
+        "`./sre diff` of the shipped teams",
+        "`./sre render` of the same",
+        _times(ours),
+        _times(theirs),
+        ours.cpu / theirs.cpu,
+        2.5,
+    )
+
+
 def previews(teams: int, ours: Preview, bare: Preview, figure: Callable[[Preview], float]) -> Row:
     """A preview of all teams against one of the bare program."""
     return Row(

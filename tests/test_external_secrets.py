@@ -186,7 +186,9 @@ def test_without_pull_secrets_nothing_names_one(program: Program) -> None:
 def test_a_secret_waits_for_the_store_where_this_stack_makes_it(program: Program) -> None:
     made = program(web_app(DATABASE), platform=True)
     store = str(made.one(SECRET_STORE, "openbao-backend"))
-    assert all(store in secret.depends_on for secret in made.all(EXTERNAL_SECRET))
+    secrets = made.all(EXTERNAL_SECRET)
+    assert {secret.name for secret in secrets} >= {"team-alpha/db-credentials", PULL}
+    assert all(store in secret.depends_on for secret in secrets)
 
 
 def test_the_pull_secret_waits_for_the_credential_where_this_stack_stores_it(

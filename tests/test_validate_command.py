@@ -82,8 +82,12 @@ def test_files_are_told_as_seen_from_where_one_stands(
     bad: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(bad.parent)
-    _, _, errors = validate(capsys, "--tenants", f"{bad.name}/")
-    assert all(line.startswith(f"{bad.name}/team-alpha.yaml:") for line in errors.splitlines())
+    code, _, errors = validate(capsys, "--tenants", f"{bad.name}/")
+    assert code == 1
+    assert [line.split(": ")[0] for line in errors.splitlines()] == [
+        f"{bad.name}/team-alpha.yaml:6:66",
+        f"{bad.name}/team-alpha.yaml:7:7",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """The isolation matrix on real servers: it holds, it changes nothing, and it can fail."""
 
 import os
-import time
 from collections.abc import Callable, Iterator
 from functools import partial
 
@@ -95,12 +94,9 @@ def test_no_team_reaches_another_and_nothing_is_changed(
     provisioned: Checkout, cluster: Cluster, openbao: OpenBao
 ) -> None:
     before = everything(cluster, openbao)
-    begun = time.monotonic()
     run = sre(provisioned, "isolation")
-    took = time.monotonic() - begun
     assert last_line(run).endswith(" checks, all as expected."), run.output
     assert run.code == 0
-    assert took < 60
     assert everything(cluster, openbao) == before
     assert NAME not in str(before)
 

@@ -13,7 +13,6 @@ import pytest
 from clients.http import RefusedError
 from clients.kubernetes import Cluster
 from clients.openbao import OpenBao
-from sandbox.binaries import server_binaries
 from sandbox.servers import parts
 from sandbox.servers.processes import Process
 from sandbox.servers.record import running
@@ -203,12 +202,10 @@ def test_nobody_else_can_read_what_the_servers_keep(servers: Checkout) -> None:
     assert {file.stat().st_mode & 0o077 for file in secret} == {0}
 
 
-def test_a_first_start_takes_less_than_half_a_minute(fresh: Checkout) -> None:
-    server_binaries()  # from now on they are in the cache
+def test_a_first_start_says_what_it_started_and_how_long_that_took(fresh: Checkout) -> None:
     run = fresh.run("servers")
-    took = re.search(r"^Started .* in (\d+) s\.$", run.output, re.MULTILINE)
-    assert took, run.output
-    assert int(took[1]) < 30
+    started = r"^Started etcd, .*, kube-apiserver, .* in \d+ s\.$"
+    assert re.search(started, run.output, re.MULTILINE), run.output
 
 
 def test_a_second_start_says_that_they_run_and_starts_nothing(own_servers: Checkout) -> None:
