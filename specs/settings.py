@@ -214,7 +214,7 @@ STORE_ROLE = "external-secrets"
 # A team's name is also that of a policy and a role in OpenBao and of a project in Harbor.
 _RESERVED = frozenset(
     {"default", "monitoring", "kyverno", "keycloak", "openbao", "harbor", "flux-system"}
-    | {STORE_ROLE, "root", "library"}
+    | {STORE_ROLE, "root", "response-wrapping", "library", "istio-system"}
     # To External Secrets sre/data/team-a/x is sre/team-a/x: its team would read all others'.
     | {"data"}
 )

@@ -4,8 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
+from specs import names
 from specs.app import AnyApp, Count, Positive
-from specs.base import Cpu, Label, Memory, Spec, checked, cpu, memory, within
+from specs.base import Cpu, Memory, Spec, checked, cpu, memory, within
 
 _MOST_GIB = 2**33 - 1  # Harbor counts bytes in an int64
 _MOST_DAYS = 2**31 - 1
@@ -26,6 +27,9 @@ def _check_duration(value: int) -> int:
     return value
 
 
+TeamName = Annotated[
+    str, checked(names.check_team_name, names.TEAM_NAME, maxLength=names.DNS_LABEL_MAX)
+]
 Group = Annotated[str, checked(_check_group, r"(?!system:)\S([\s\S]*\S)?")]
 # -1 is Harbor's "no limit": a platform for many teams has none such.
 Gibibytes = Annotated[
@@ -169,8 +173,9 @@ class Registry(Spec):
 class Team(Spec):
     """A team's file, `tenants/<team>.yaml`."""
 
-    team: Label = Field(
-        description="Name of the team: file name, namespace, Harbor project and OpenBao prefix.",
+    team: TeamName = Field(
+        description="Name of the team: file name, namespace, Harbor project and OpenBao prefix. "
+        "Single hyphens between lower-case letters and digits; not a number or another value.",
         examples=["team-alpha"],
     )
     lifecycle: Literal["active", "suspended", "offboarding"] = Field(

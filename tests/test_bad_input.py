@@ -573,8 +573,12 @@ def test_who_and_what_a_team_is_must_be_plain(tmp_path: Path, text: str, said: s
 
 
 @pytest.mark.parametrize(
-    "name", ["default", "kube-public", "istio-system", "monitoring", "external-secrets", "root"]
-)
+    "name",
+    [
+        "default", "kube-public", "istio-system", "monitoring", "external-secrets", "root",
+        "response-wrapping",
+    ],
+)  # fmt: skip
 def test_a_team_named_like_a_namespace_of_the_platform_is_refused(
     tmp_path: Path, name: str
 ) -> None:
@@ -582,6 +586,29 @@ def test_a_team_named_like_a_namespace_of_the_platform_is_refused(
         f"tenants/{name}.yaml:1:7: team: '{name}' is a namespace of the platform; "
         "choose another name"
     ]
+
+
+def test_istio_s_own_namespace_is_no_team_s_wherever_the_gateways_are(tmp_path: Path) -> None:
+    istio = {"gateways": ("istio-ingress/gateway",)}
+    assert told(tmp_path, "team: istio-system\n", "istio-system", istio=istio) == [
+        "tenants/istio-system.yaml:1:7: team: 'istio-system' is a namespace of the platform; "
+        "choose another name"
+    ]
+
+
+def test_a_team_named_as_harbor_refuses_is_told_so_once(tmp_path: Path) -> None:
+    text = app(image="{repository: harbor.sre.internal/pay--ments/api, tag: v1.0.0}")
+    text = text.replace("team-alpha", "pay--ments")
+    assert told(tmp_path, text, "pay--ments") == [
+        "tenants/pay--ments.yaml:1:7: team: 'pay--ments' has '-' twice in a row, which Harbor "
+        "refuses in a project's name; write pay-ments"
+    ]
+
+
+@pytest.mark.parametrize("typed", ["no", "'no'"])
+def test_a_team_named_like_another_value_is_told_so_once(tmp_path: Path, typed: str) -> None:
+    (problem,) = told(tmp_path, f"team: {typed}\n", "no")
+    assert problem.startswith("tenants/no.yaml:1:7: team: ")
 
 
 def test_a_team_named_like_a_shared_registry_project_is_refused(tmp_path: Path) -> None:
