@@ -32,6 +32,9 @@ class Rules(Enum):
     NETWORK = Rule("network-wider", ("SC-7",), "network opened wider")
     ISOLATION = Rule("network-isolation-lost", ("SC-7",), "pods are no longer closed by default")
     HOST = Rule("host-new", ("SC-7",), "reachable from outside under a new host or gateway")
+    PLATFORM_HOST = Rule(
+        "platform-host", ("SC-7", "SC-23"), "a host of the platform is left to teams, or taken"
+    )
     SERVICE = Rule("service-exposed", ("SC-7",), "a Service reaches beyond the cluster's network")
     MESH = Rule("mesh-left", ("SC-8",), "traffic is no longer encrypted by the mesh")
     TLS = Rule("tls-unverified", ("SC-8", "SC-23"), "a server's certificate is not verified")

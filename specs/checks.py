@@ -15,6 +15,7 @@ from specs.app import (
 )
 from specs.credentials import looks_like_credential
 from specs.fit import check_sidecar
+from specs.hosts import overlap
 from specs.names import nearest
 from specs.network import check_policy
 from specs.problem import Finding, Loc
@@ -65,10 +66,15 @@ def _check_name(team: Team, settings: Settings, file_stem: str) -> Iterator[Find
             ("team",),
             f"'{team.name}' is not the file's name; write {file_stem}, or rename the file",
         )
-    elif team.name in settings.platform_namespaces or team.name.startswith("kube-"):
+    elif _is_platform_namespace(team.name, settings):
         yield ("team",), f"'{team.name}' is a namespace of the platform; choose another name"
     elif team.name in settings.harbor.shared_projects:
         yield ("team",), f"'{team.name}' is a shared registry project; choose another name"
+
+
+def _is_platform_namespace(name: str, settings: Settings) -> bool:
+    """Whether a namespace of the name is, or may become, the platform's."""
+    return name in settings.platform_namespaces or name.startswith("kube-")
 
 
 def _check_access(team: Team) -> Iterator[Finding]:
@@ -267,11 +273,29 @@ def _check_ingress(ingress: Ingress, at: Loc, settings: Settings) -> Iterator[Fi
             (*at, "host"),
             "is missing, and ingress is enabled; add it, such as `host: my-api.apps.example.com`",
         )
+    elif ingress.host is not None:
+        yield from _check_host(ingress.host, (*at, "host"), settings)
     known = settings.istio.gateways
     if ingress.gateway is not None and ingress.gateway not in known:
         hint = nearest(ingress.gateway, known)
         do = f"did you mean {hint}?" if hint else f"use one of: {', '.join(known)}"
         yield (*at, "gateway"), f"'{ingress.gateway}' is not a gateway of this stack; {do}"
+
+
+def _check_host(host: str, loc: Loc, settings: Settings) -> Iterator[Finding]:
+    """What leads to the platform would lead to the app: logins, pulls, secrets."""
+    for own, setting in settings.platform_owned_hosts.items():
+        if overlap(host, own):
+            told = f"sre-platform:{setting}{f': {own}' if own != host else ''}"
+            yield loc, f"'{host}' is a host of the platform ({told}); choose another"
+            return
+    namespace = host.rpartition(".")[2]
+    if _is_platform_namespace(namespace, settings):
+        yield (
+            loc,
+            f"'{host}' is the name of a Service in the platform's namespace '{namespace}'; write "
+            "the host name that users call, such as my-api.apps.sre.example.com",
+        )
 
 
 def _check_scaling(app: WebApp | Worker, at: Loc) -> Iterator[Finding]:
