@@ -1,0 +1,14 @@
+"""What is allowed in a team's file and seldom what its author means."""
+
+from collections.abc import Iterator
+
+from specs.autoscaling import check_target
+from specs.problem import Finding, Loc
+from specs.team import Team
+
+
+def check_warnings(team: Team) -> Iterator[Finding]:
+    """What to warn of in a team in which nothing is wrong."""
+    for index, app in enumerate(team.apps):
+        at: Loc = ("apps", index)
+        yield from check_target(app, team.limit_range, at)
