@@ -20,6 +20,7 @@ from specs.names import nearest
 from specs.network import check_policy
 from specs.problem import Finding, Loc
 from specs.resources import resolve
+from specs.retention import check_retention
 from specs.settings import SECRET_STORE, Settings
 from specs.team import LimitRange, Team
 
@@ -55,6 +56,7 @@ def check_team(team: Team, settings: Settings, file_stem: str) -> Iterator[Findi
     if not team.registry.signatures.enforce and not team.registry.signatures.reason:
         loc: Loc = ("registry", "signatures", "enforce")
         yield loc, "is off without a reason; add `reason` beside it, or leave it on"
+    yield from check_retention(team)
     for index, app in enumerate(team.apps):
         yield from _check_app(team, app, ("apps", index), settings)
     yield from _check_objects(team)

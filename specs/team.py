@@ -5,11 +5,12 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, WithJsonSchema
 
 from specs import names
-from specs.app import AnyApp, Count, Positive
+from specs.app import AnyApp, Count
 from specs.base import Cpu, Memory, Spec, checked, cpu, memory, within
 
 _MOST_GIB = 2**33 - 1  # Harbor counts bytes in an int64
-_MOST_DAYS = 2**31 - 1
+_MOST_DAYS = 2**31 - 2  # goharbor/harbor: src/server/v2.0/handler/robot.go, isValidDuration
+_MOST_KEPT = 2**15 - 2  # goharbor/harbor: src/pkg/retention/policy/rule/latestps, Valid
 
 
 def _check_group(value: str) -> None:
@@ -40,6 +41,10 @@ Gibibytes = Annotated[
         "is not a size; write whole GiB, 1 or more",
         "GiB is more than Harbor can count; lower it",
     ),
+]
+Kept = Annotated[
+    int,
+    within(1, _MOST_KEPT, "is below 1; write 1 or more", "is more than Harbor takes; lower it"),
 ]
 Days = Annotated[
     int,
@@ -137,8 +142,10 @@ class Retention(Spec):
     schedule: Literal["Hourly", "Daily", "Weekly"] = Field(
         "Daily", description="How often images are cleaned up."
     )
-    most_recently_pushed: Positive = Field(
-        20, description="Images kept in each repository, counted from the last pushed."
+    most_recently_pushed: Kept = Field(
+        20,
+        description="Images kept in each repository, counted from the last pushed, whatever runs: "
+        "more than versions of one repository run at a time.",
     )
 
 

@@ -335,6 +335,14 @@ DIGITS = "is no whole number; write digits alone, such as"
             team("registry: {robots: {duration: «0}}"),
             "registry.robots.duration: 0 is not a lifetime; write days, or -1 for no end",
         ),
+        "a lifetime that Harbor refuses": (
+            team("registry: {robots: {duration: «2147483647}}"),
+            "registry.robots.duration: 2147483647 is not a lifetime; write days, or -1 for no end",
+        ),
+        "a retention that Harbor refuses": (
+            team("registry: {retention: {mostRecentlyPushed: «32767}}"),
+            "registry.retention.mostRecentlyPushed: 32767 is more than Harbor takes; lower it",
+        ),
         "a template that asks for more than the alert knows": (
             app(beside="alerts: [{name: Down, expr: up, summary: «'{{ query \"up\" }}'}]"),
             "apps[0].alerts[0].summary: holds a template; "
