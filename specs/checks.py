@@ -43,6 +43,12 @@ _NAMESPACE = "the namespace itself"
 _CRONJOB_NAME_MAX = 52
 _SERVICE_NAME_MAX = 63
 
+# Containers that Istio's injection adds to pods, or takes for its own where a pod has one of the name
+# (istio/istio: pkg/kube/inject/inject.go; files/injection-template.yaml). An app's is named as it.
+_SIDECAR_CONTAINERS = frozenset(
+    {"istio-proxy", "istio-init", "istio-validation", "enable-core-dump"}
+)
+
 # Ports that Istio's sidecar listens on in every pod (Istio: Ports used by Istio).
 _SIDECAR_PORTS = frozenset({15000, 15001, 15002, 15004, 15006, 15008, 15020, 15021, 15053, 15090})
 
@@ -150,6 +156,9 @@ def _check_app(team: Team, app: AnyApp, at: Loc, settings: Settings) -> Iterator
 
 def _check_app_name(app: AnyApp, inner: Loc) -> Iterator[Finding]:
     loc, name = (*inner, "name"), app.name
+    if name in _SIDECAR_CONTAINERS:
+        yield loc, f"'{name}' is a container that Istio adds to every pod; choose another name"
+        return
     if isinstance(app, CronJob) and len(name) > _CRONJOB_NAME_MAX:
         yield (
             loc,

@@ -619,6 +619,22 @@ def test_a_team_named_like_another_value_is_told_so_once(tmp_path: Path, typed: 
     assert problem.startswith("tenants/no.yaml:1:7: team: ")
 
 
+@pytest.mark.parametrize("archetype", ["web-app", "worker", "cronjob"])
+@pytest.mark.parametrize(
+    "name", ["istio-proxy", "istio-init", "istio-validation", "enable-core-dump"]
+)
+def test_an_app_named_like_a_container_of_istio_s_is_refused(
+    tmp_path: Path, archetype: str, name: str
+) -> None:
+    image = "{repository: harbor.sre.internal/team-alpha/a, tag: v1.0.0}"
+    refused(
+        tmp_path,
+        app(name=f"«{name}", archetype=archetype, image=image),
+        f"apps[0].app.name: '{name}' is a container that Istio adds to every pod; "
+        "choose another name",
+    )
+
+
 def test_a_team_named_like_a_shared_registry_project_is_refused(tmp_path: Path) -> None:
     assert told(tmp_path, "team: base-images\n", "base-images") == [
         "tenants/base-images.yaml:1:7: team: 'base-images' is a shared registry project; "
