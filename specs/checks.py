@@ -43,8 +43,8 @@ _NAMESPACE = "the namespace itself"
 _CRONJOB_NAME_MAX = 52
 _SERVICE_NAME_MAX = 63
 
-# Containers that Istio's injection adds to pods, or takes for its own where a pod has one of the name
-# (istio/istio: pkg/kube/inject/inject.go; files/injection-template.yaml). An app's is named as it.
+# Containers that Istio's injection adds to pods, and into which it merges one that has the name
+# (istio/istio: pkg/kube/inject/inject.go, files/injection-template.yaml). An app's has the app's.
 _SIDECAR_CONTAINERS = frozenset(
     {"istio-proxy", "istio-init", "istio-validation", "enable-core-dump"}
 )

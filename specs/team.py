@@ -119,8 +119,8 @@ class ContainerMax(Spec):
 class ContainerMin(Spec):
     """Least that a container may request."""
 
-    cpu: Cpu | None = Field(None, description="Cores; none unless given.", examples=["50m"])
-    memory: Memory | None = Field(None, description="Bytes; none unless given.", examples=["64Mi"])
+    cpu: Cpu | None = Field(cpu("50m"), description="Cores; null: no minimum.")
+    memory: Memory | None = Field(memory("64Mi"), description="Bytes; null: no minimum.")
 
 
 class LimitRange(Spec):

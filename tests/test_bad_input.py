@@ -857,6 +857,16 @@ def test_a_wrong_quantity_is_refused(tmp_path: Path, text: str, said: str) -> No
 
 @rows(
     {
+        "a request under the default minimum": (
+            app("resources: {requests: {memory: «32Mi}}"),
+            "apps[0].app.resources.requests.memory: 32Mi is under limitRange.min.memory 64Mi; "
+            "raise it, or lower that",
+        ),
+        "a default request under the default minimum": (
+            team("limitRange: {defaultRequest: {cpu: «10m}}"),
+            "limitRange.defaultRequest.cpu: 10m is under limitRange.min.cpu 50m; raise it, "
+            "or lower that",
+        ),
         "a request under its least": (
             team("limitRange: {min: {cpu: 50m}}\napps:\n")
             + entry("resources: {requests: {cpu: «10m}}"),

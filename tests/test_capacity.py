@@ -467,3 +467,15 @@ def test_the_program_logs_a_warning(program: Program, monkeypatch: pytest.Monkey
 def test_the_program_makes_nothing_for_a_team_that_does_not_fit(program: Program) -> None:
     with pytest.raises(pulumi.RunError, match=r"over quota\.pods 2; raise quota\.pods to 3$"):
         program(small("pods: 2", api()))
+
+
+def test_a_sidecar_below_the_default_minimum_is_told_in_each_team_s_file(tmp_path: Path) -> None:
+    proxy = {
+        "requests": {"cpu": "10m", "memory": "64Mi"},
+        "limits": {"cpu": "200m", "memory": "256Mi"},
+    }
+    assert told(tmp_path, team(""), istio={"proxy": proxy}) == [
+        "tenants/team-alpha.yaml:1:1: limitRange.min.cpu: 50m is over the request of each pod's "
+        "sidecar, 10m, so no pod could start; lower it to 10m"
+    ]
+    accepted(tmp_path, team("limitRange: {min: {cpu: null}}"), istio={"proxy": proxy})

@@ -283,6 +283,19 @@ def test_a_limit_range_says_what_the_api_server_makes_of_it(trees: Trees) -> Non
     assert str(bounds.default_request.memory) == "1Mi"
 
 
+def test_a_limit_range_without_a_minimum_leaves_the_team_without_one(trees: Trees) -> None:
+    limits = "spec: {limits: [{type: Container, max: {cpu: '1'}, min: {memory: 1Mi}}]}\n"
+    run = trees.run({"apps/a.yaml": release(), "apps/l.yaml": manifest("LimitRange", limits)})
+    assert run.code == 0
+    assert "  min: {cpu: null, memory: 1Mi}\n" in run.files["team-alpha.yaml"]
+    assert trees.team().limit_range.min.cpu is None
+    assert any(
+        "sets no such minimum as the default is; null, for none, is written: limitRange.min.cpu"
+        in note
+        for note in run.notes
+    )
+
+
 def test_who_has_no_binding_gets_no_access(trees: Trees) -> None:
     binding = manifest(
         "RoleBinding",
