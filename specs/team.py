@@ -9,6 +9,7 @@ from specs.app import AnyApp, Count
 from specs.base import Cpu, Memory, Spec, checked, cpu, memory, within
 
 _MOST_GIB = 2**33 - 1  # Harbor counts bytes in an int64
+_LONGEST_GROUP = 255  # goharbor/harbor: make/migrations/postgresql, user_group.group_name
 _MOST_DAYS = 2**31 - 2  # goharbor/harbor: src/server/v2.0/handler/robot.go, isValidDuration
 _MOST_KEPT = 2**15 - 2  # goharbor/harbor: src/pkg/retention/policy/rule/latestps, Valid
 
@@ -17,6 +18,11 @@ def _check_group(value: str) -> None:
     if not value.strip() or value != value.strip():
         raise ValueError(
             f"'{value}' is not a group's name; write one such as team-alpha-developers"
+        )
+    if len(value) > _LONGEST_GROUP:
+        raise ValueError(
+            f"has {len(value)} characters, a group's name in Harbor at most {_LONGEST_GROUP}; "
+            "shorten it"
         )
     if value.startswith("system:"):
         raise ValueError(f"'{value}' is Kubernetes' own group; name a Keycloak group")
@@ -31,7 +37,9 @@ def _check_duration(value: int) -> int:
 TeamName = Annotated[
     str, checked(names.check_team_name, names.TEAM_NAME, maxLength=names.DNS_LABEL_MAX)
 ]
-Group = Annotated[str, checked(_check_group, r"(?!system:)\S([\s\S]*\S)?")]
+Group = Annotated[
+    str, checked(_check_group, r"(?!system:)\S([\s\S]*\S)?", maxLength=_LONGEST_GROUP)
+]
 # -1 is Harbor's "no limit": a platform for many teams has none such.
 Gibibytes = Annotated[
     int,

@@ -335,6 +335,11 @@ DIGITS = "is no whole number; write digits alone, such as"
             team("registry: {robots: {duration: «0}}"),
             "registry.robots.duration: 0 is not a lifetime; write days, or -1 for no end",
         ),
+        "a group that Harbor refuses": (
+            team(f"access: {{developers: [«{'d' * 256}]}}"),
+            "access.developers[0]: has 256 characters, a group's name in Harbor at most 255; "
+            "shorten it",
+        ),
         "a lifetime that Harbor refuses": (
             team("registry: {robots: {duration: «2147483647}}"),
             "registry.robots.duration: 2147483647 is not a lifetime; write days, or -1 for no end",
