@@ -296,6 +296,29 @@ def test_a_limit_range_without_a_minimum_leaves_the_team_without_one(trees: Tree
     )
 
 
+@pytest.mark.parametrize(("target", "code"), [(80, 0), (70, 1)])
+def test_the_charts_autoscaler_is_the_program_s_but_for_what_it_averages_over(
+    trees: Trees, target: int, code: int
+) -> None:
+    scaler = f"""\
+        spec:
+          scaleTargetRef: {{apiVersion: apps/v1, kind: Deployment, name: my-api}}
+          minReplicas: 2
+          maxReplicas: 10
+          metrics:
+          - type: Resource
+            resource: {{name: cpu, target: {{type: Utilization, averageUtilization: {target}}}}}
+        """
+    api = "autoscaling/v2"
+    made = manifest("HorizontalPodAutoscaler", scaler, name="my-api", api=api)
+    run = trees.run({"apps/a.yaml": release(), "apps/h.yaml": made})
+    assert run.code == code, run.lost
+    assert any(
+        "spec.metrics[0].type: averages over a pod's containers, its sidecar among them; " in note
+        for note in run.notes
+    )
+
+
 def test_who_has_no_binding_gets_no_access(trees: Trees) -> None:
     binding = manifest(
         "RoleBinding",
