@@ -64,6 +64,12 @@ class Rules(Enum):
     CODE = Rule(
         "platform-code", ("CM-3", "SA-10"), "platform code or defaults change", second=False
     )
+    OLDER = Rule(
+        "image-older",
+        ("SI-2", "CP-9"),
+        "an image goes back to an older version, which retention may have deleted",
+        second=False,
+    )
     LESS_SPARE = Rule("less-spare", ("CP-10", "SC-5"), "fewer pods stand by", second=False)
     WRITABLE = Rule("writable-path", ("SI-7", "CM-7"), "a path becomes writable", second=False)
     BEHAVIOUR = Rule("behaviour", ("CM-3", "CM-6"), "a command or plain setting", second=False)

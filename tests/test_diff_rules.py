@@ -363,6 +363,11 @@ NOTED: list[tuple[str, Edit, Rules]] = [
         _add(f"{CONTAINER}.volumeMounts", {"mountPath": "/cache", "name": "writable-0"}),
         Rules.WRITABLE,
     ),
+    (
+        API,
+        _set(f"{CONTAINER}.image", "harbor.sre.internal/team-alpha/my-api:v0.9.0"),
+        Rules.OLDER,
+    ),
     (BUDGET, _set("spec.minAvailable", 0), Rules.LESS_SPARE),
     (SCALER, _set("spec.minReplicas", 1), Rules.LESS_SPARE),
     (ALERTS, _set("spec.groups.0.rules.0.expr", "vector(0) > 1"), Rules.ALERT),
