@@ -1,6 +1,7 @@
 """`./sre set-image`: another image tag for an app, as a release pipeline writes it."""
 
 import argparse
+import sys
 
 from cli import Commands
 from cli.stack import options, stack_files
@@ -16,8 +17,9 @@ def add(commands: Commands) -> None:
         help="give an app another image tag",
         description="Writes another image tag for an app into tenants/TEAM.yaml: one value "
         "changes, all else stays as it is. What `validate` would refuse is refused, and nothing "
-        "is written then. With the tag that is there already nothing is written either, and the "
-        "exit code is 0.",
+        "is written then. A version older than the one before is warned of, as Harbor may have "
+        "deleted its image. With the tag that is there already nothing is written either, and "
+        "the exit code is 0.",
         epilog="example: ./sre set-image team-alpha my-api v1.1.0",
     )
     parser.add_argument("team", metavar="TEAM", help="the team whose file it is")
@@ -31,10 +33,12 @@ def run(arguments: argparse.Namespace) -> int:
     stack = stack_files(arguments)
     team, app, tag = arguments.team, arguments.app, arguments.tag
     with alone(stack.folder):
-        before = set_tag(stack.folder, stack.settings, team, app, tag)
+        change = set_tag(stack.folder, stack.settings, team, app, tag)
     shown = f"{stack.folder.shown}/{team}.yaml: {app}"
-    if before is None:
+    if change is None:
         print(f"{shown}: is at {tag} already.")
-    else:
-        print(f"{shown}: {before or 'no tag'} is now {tag}.")
+        return 0
+    print(f"{shown}: {change.before or 'no tag'} is now {tag}.")
+    for warning in change.warnings:
+        print(warning.as_warning(), file=sys.stderr)
     return 0

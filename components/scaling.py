@@ -2,12 +2,12 @@
 
 import pulumi
 from pulumi_kubernetes.autoscaling.v2 import (
+    ContainerResourceMetricSourceArgs,
     CrossVersionObjectReferenceArgs,
     HorizontalPodAutoscaler,
     HorizontalPodAutoscalerSpecArgs,
     MetricSpecArgs,
     MetricTargetArgs,
-    ResourceMetricSourceArgs,
 )
 from pulumi_kubernetes.policy.v1 import PodDisruptionBudget, PodDisruptionBudgetSpecArgs
 
@@ -19,7 +19,10 @@ from specs.team import Team
 def autoscaler(
     team: Team, app: WebApp | Worker, place: Place, deployment: pulumi.Input[str]
 ) -> HorizontalPodAutoscaler:
-    """`<app.name>`, by CPU (guide: autoscaling)."""
+    """`<app.name>`, by the CPU of the app's container (guide: autoscaling).
+
+    Not by the pods' CPU: averaged with an idle sidecar, an app at its limit may look half idle.
+    """
     scaling = app.autoscaling
     return HorizontalPodAutoscaler(
         place.name(app.name),
@@ -32,9 +35,10 @@ def autoscaler(
             max_replicas=scaling.max_replicas,
             metrics=[
                 MetricSpecArgs(
-                    type="Resource",
-                    resource=ResourceMetricSourceArgs(
+                    type="ContainerResource",
+                    container_resource=ContainerResourceMetricSourceArgs(
                         name="cpu",
+                        container=app.name,
                         target=MetricTargetArgs(
                             type="Utilization",
                             average_utilization=scaling.target_cpu_utilization,

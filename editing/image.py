@@ -1,13 +1,17 @@
 """Another image tag for an app: one value in the team's file, all else as it was."""
 
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from editing.scalar import written
 from editing.team_file import open_team, problems, refuse, save
 from specs.fleet import TeamsFolder
+from specs.load import check_source
 from specs.names import check_tag, nearest
-from specs.problem import Loc, ProblemsError
+from specs.problem import Loc, Problem, ProblemsError, key_path
+from specs.retention import KEPT, is_older
 from specs.settings import Settings
 from specs.source import Source
 
@@ -15,8 +19,18 @@ from specs.source import Source
 _PROPERTIES = re.compile(r"([&!]\S*\s+)*")
 
 
-def set_tag(folder: TeamsFolder, settings: Settings, team: str, app: str, tag: str) -> str | None:
-    """Gives the app the tag and returns the one before; None if it has that tag already.
+@dataclass(frozen=True)
+class TagChange:
+    """What became of an app's tag: the one before, and what to look at before it is deployed."""
+
+    before: str
+    warnings: tuple[Problem, ...]
+
+
+def set_tag(
+    folder: TeamsFolder, settings: Settings, team: str, app: str, tag: str
+) -> TagChange | None:
+    """Gives the app the tag; None if it has that tag already.
 
     Raises ProblemsError: then the file is as it was.
     """
@@ -40,7 +54,21 @@ def set_tag(folder: TeamsFolder, settings: Settings, team: str, app: str, tag: s
         message = "is written at an anchor that others use too; give this app a tag of its own"
         raise ProblemsError(source.problem(loc, message))
     save(changed)
-    return source.raw(loc)
+    return TagChange(source.raw(loc), tuple(_warnings(changed, settings, loc, source.raw(loc))))
+
+
+def _warnings(changed: Source, settings: Settings, loc: Loc, before: str) -> Iterator[Problem]:
+    """Whether Harbor may have deleted the image, or will delete another that runs."""
+    loaded = check_source(changed, settings)
+    yield from (each for each in loaded.warnings if each.path == key_path(KEPT))
+    tag = changed.raw(loc)
+    if loaded.team and is_older(tag, before):
+        kept = loaded.team.registry.retention.most_recently_pushed
+        yield changed.problem(
+            loc,
+            f"'{tag}' is older than '{before}', and Harbor keeps the {kept} images last pushed to "
+            "a repository; see that it is still there before you deploy it",
+        )
 
 
 def _names(data: dict[str, Any]) -> list[object]:

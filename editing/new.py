@@ -8,7 +8,7 @@ from editing.apps import with_entry
 from editing.scalar import written
 from editing.team_file import open_team, problems, refuse, save
 from specs.fleet import SUFFIX, TeamsFolder
-from specs.names import check_dns_label
+from specs.names import check_dns_label, check_team_name
 from specs.problem import WHOLE_FILE, Loc, Problem, ProblemsError
 from specs.settings import Settings
 from specs.source import Source, frozen
@@ -74,7 +74,7 @@ def new_team(folder: TeamsFolder, settings: Settings, team: str, schema: str) ->
         refuse(folder.problems())
     file = folder.path / f"{team}{SUFFIX}"
     try:
-        check_dns_label(team)
+        check_team_name(team)
     except ValueError as error:
         shown = f"{folder.shown}/{team}{SUFFIX}"
         raise ProblemsError(Problem(shown, 1, 1, "team", str(error))) from None

@@ -84,9 +84,22 @@ def read_limit_range(
         for resource in _RESOURCES:
             if (other, resource) in found:
                 found.setdefault((bound, resource), found[other, resource])
+    if found:
+        _leave_without_minimum(manifests[0], found, findings)
     _note_defaults("limitRange", manifests, ("spec", "limits"), found, _LIMIT_DEFAULTS, findings)
     paths = [(bound, resource) for bound in _BOUNDS for resource in _RESOURCES]
     return _nested(found, paths, _LIMIT_DEFAULTS)
+
+
+def _leave_without_minimum(manifest: Manifest, found: _Found, findings: Findings) -> None:
+    """What no LimitRange sets a minimum of has none in the team's file, where null says so."""
+    missing = [resource for resource in _RESOURCES if ("min", resource) not in found]
+    for resource in missing:
+        found["min", resource] = manifest.value(("spec", "limits"), None)
+    if missing:
+        listed = ", ".join(f"limitRange.min.{resource}" for resource in missing)
+        message = f"sets no such minimum as the default is; null, for none, is written: {listed}"
+        findings.note(manifest.problem(("spec", "limits"), message, at_key=True))
 
 
 def _read_bounds(

@@ -48,7 +48,10 @@ def differences(manifest: Manifest, made: Mapping[str, Any]) -> Iterator[Finding
         return
     for key, value in manifest.data.items():
         if key not in _NOT_OBJECT:
-            yield from _missing(value, made.get(key), (key,), manifest.kind)
+            here = made.get(key)
+            if manifest.kind == "HorizontalPodAutoscaler":
+                value, here = _of_pods(value), _of_pods(here)
+            yield from _missing(value, here, (key,), manifest.kind)
 
 
 POLICY_HINT = "write its rules under `networkPolicy` of the apps that need them"
@@ -91,6 +94,21 @@ def _pod_security(loc: Loc, name: str, level: Any, here: Mapping[str, str]) -> I
             loc,
             f"the stack enforces {enforced or 'no level'}; set its kubernetes.podSecurity to this",
         )
+
+
+def _of_pods(spec: Any) -> Any:
+    """An autoscaler's `spec` in which a metric of one container is that of the whole pod."""
+    if not isinstance(spec, Mapping) or not isinstance(spec.get("metrics"), (tuple, list)):
+        return spec
+    metrics = []
+    for metric in spec["metrics"]:
+        inner = metric.get("containerResource") if isinstance(metric, Mapping) else None
+        if isinstance(inner, Mapping):
+            rest = {key: value for key, value in inner.items() if key != "container"}
+            metrics.append({"type": "Resource", "resource": rest})
+        else:
+            metrics.append(metric)
+    return {**spec, "metrics": type(spec["metrics"])(metrics)}
 
 
 def _missing(value: Any, made: Any, loc: Loc, kind: str) -> Iterator[Finding]:

@@ -71,7 +71,20 @@ def _held(
     elif manifest.kind in (*MADE, "RoleBinding"):
         yield from metadata_differences(manifest, counterpart)
     else:
+        if manifest.kind == "HorizontalPodAutoscaler":
+            _note_metrics(manifest, findings)
         yield from differences(manifest, counterpart)
+
+
+def _note_metrics(manifest: Manifest, findings: Findings) -> None:
+    """Use of a pod, which is averaged with its sidecar's, or of the app's container alone."""
+    for index, metric in enumerate(manifest.entries("spec", "metrics")):
+        if isinstance(metric, dict) and metric.get("type") == "Resource":
+            message = (
+                "averages over a pod's containers, its sidecar among them; the program's "
+                "autoscaler looks at the app's container alone, and may keep more pods"
+            )
+            findings.note(manifest.problem(("spec", "metrics", index, "type"), message))
 
 
 def _same_group(manifest: Manifest, made: Mapping[str, Any]) -> bool:

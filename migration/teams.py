@@ -9,7 +9,7 @@ from migration.documents import Manifest
 from migration.findings import SUBSTITUTED, Findings, is_substituted, texts
 from migration.release import FLUX_NAMESPACE, is_release
 from migration.tree import Tree
-from specs.names import check_dns_label
+from specs.names import check_team_name
 from specs.problem import Finding, Loc
 
 _TOOLKIT = "toolkit.fluxcd.io"
@@ -79,7 +79,7 @@ def sort_objects(tree: Tree, findings: Findings) -> dict[str, TeamObjects]:
 def _is_named(team: TeamObjects, name: str, findings: Findings) -> bool:
     """Whether a team can have the name, which is a file's name too."""
     try:
-        check_dns_label(name)
+        check_team_name(name)
     except ValueError as error:
         loc = ("metadata", "name" if team.home.kind == "Namespace" else "namespace")
         findings.lost.append(team.home.problem(loc, str(error)))

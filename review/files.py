@@ -91,6 +91,11 @@ def findings_beside(
             yield _finding(Rules.ADOPTED, f"{_ADOPT} of {file}")
 
 
+def unreadable_settings(stack: str) -> Finding:
+    """That this program cannot tell what the base's settings mean."""
+    return _finding(Rules.SETTING, f"Pulumi.{stack}.yaml of the base has others than today's")
+
+
 def code_findings(changed: Sequence[str], teams: Sequence[str]) -> Iterator[Finding]:
     """What changes and is no team's own, and the teams that it reaches."""
     if changed:

@@ -32,6 +32,9 @@ class Rules(Enum):
     NETWORK = Rule("network-wider", ("SC-7",), "network opened wider")
     ISOLATION = Rule("network-isolation-lost", ("SC-7",), "pods are no longer closed by default")
     HOST = Rule("host-new", ("SC-7",), "reachable from outside under a new host or gateway")
+    PLATFORM_HOST = Rule(
+        "platform-host", ("SC-7", "SC-23"), "a host of the platform is left to teams, or taken"
+    )
     SERVICE = Rule("service-exposed", ("SC-7",), "a Service reaches beyond the cluster's network")
     MESH = Rule("mesh-left", ("SC-8",), "traffic is no longer encrypted by the mesh")
     TLS = Rule("tls-unverified", ("SC-8", "SC-23"), "a server's certificate is not verified")
@@ -60,6 +63,12 @@ class Rules(Enum):
     UNKNOWN = Rule("unclassified", ("CM-3",), "a change that no rule knows")
     CODE = Rule(
         "platform-code", ("CM-3", "SA-10"), "platform code or defaults change", second=False
+    )
+    OLDER = Rule(
+        "image-older",
+        ("SI-2", "CP-9"),
+        "an image goes back to an older version, which retention may have deleted",
+        second=False,
     )
     LESS_SPARE = Rule("less-spare", ("CP-10", "SC-5"), "fewer pods stand by", second=False)
     WRITABLE = Rule("writable-path", ("SI-7", "CM-7"), "a path becomes writable", second=False)

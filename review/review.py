@@ -13,13 +13,16 @@ from review.files import (
     own_settings,
     platform_code,
     setting_changes,
+    unreadable_settings,
 )
 from review.findings import Finding
 from review.git import changed_files, copy_of, merge_base
+from review.objects import Side
+from review.rules.hosts import platform_hosts
 from review.sides import two_sides
 from specs.fleet import TeamsFolder
 from specs.settings import Settings
-from specs.stack import stack_names
+from specs.stack import read_stack, stack_names
 
 # Exit codes of `./sre diff`.
 NONE, CHANGES, SECOND_REVIEWER = 0, 2, 3
@@ -82,6 +85,7 @@ def review(root: Path, ref: str, stack: str, settings: Settings, folder: TeamsFo
             *code_findings(shared, reached),
             *findings_beside(stack, files, changes, gone),
             *link_findings(root, files),
+            *_host_findings(tree, stack, settings, head),
             *lifecycle_findings(tree / settings.tenants, folder.path, comparison.all_teams),
         ]
     return Review(
@@ -94,3 +98,13 @@ def review(root: Path, ref: str, stack: str, settings: Settings, folder: TeamsFo
         reached=tuple(reached),
         protection=base.indexed and head.indexed,
     )
+
+
+def _host_findings(tree: Path, stack: str, settings: Settings, head: Side) -> list[Finding]:
+    """What becomes of the platform's hosts; a stack that is new had none."""
+    if stack not in stack_names(tree):
+        return []
+    before, _ = read_stack(tree, stack)
+    if before is None:
+        return [unreadable_settings(stack)]
+    return list(platform_hosts(stack, before, settings, head))

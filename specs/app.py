@@ -355,7 +355,8 @@ class Autoscaling(Spec):
     target_cpu_utilization: Positive = Field(
         80,
         alias="targetCPUUtilization",
-        description="Per cent of the CPU request above which pods are added.",
+        description="Per cent of the CPU request of the app's container, the sidecar aside. Pods "
+        "are added above 1.1 times as much, so its CPU limit must be higher.",
     )
 
 
@@ -537,7 +538,9 @@ class WebApp(BaseApp):
     archetype: Literal["web-app"] = Field(description="The archetype.")
     app: WebAppContainer = Field(description="The app itself.")
     ingress: Ingress = Field(Ingress(), description="Access from outside the cluster.")
-    autoscaling: Autoscaling = Field(Autoscaling(), description="Number of pods by CPU.")
+    autoscaling: Autoscaling = Field(
+        Autoscaling(), description="Number of pods by the CPU of the app's container."
+    )
     service_monitor: ServiceMonitor = Field(ServiceMonitor(), description="Prometheus scraping.")
     pod_disruption_budget: PodDisruptionBudget = Field(
         PodDisruptionBudget(), description="Availability while nodes are drained."
@@ -550,7 +553,7 @@ class Worker(BaseApp):
     archetype: Literal["worker"] = Field(description="The archetype.")
     app: WorkerContainer = Field(description="The app itself.")
     autoscaling: WorkerAutoscaling = Field(
-        WorkerAutoscaling(), description="Number of pods by CPU."
+        WorkerAutoscaling(), description="Number of pods by the CPU of the app's container."
     )
     service_monitor: WorkerServiceMonitor = Field(
         WorkerServiceMonitor(), description="Prometheus scraping of a metrics port."

@@ -15,10 +15,12 @@ from specs.app import (
 )
 from specs.credentials import looks_like_credential
 from specs.fit import check_sidecar
+from specs.hosts import overlap
 from specs.names import nearest
 from specs.network import check_policy
 from specs.problem import Finding, Loc
 from specs.resources import resolve
+from specs.retention import check_retention
 from specs.settings import SECRET_STORE, Settings
 from specs.team import LimitRange, Team
 
@@ -41,6 +43,12 @@ _NAMESPACE = "the namespace itself"
 _CRONJOB_NAME_MAX = 52
 _SERVICE_NAME_MAX = 63
 
+# Containers that Istio's injection adds to pods, and into which it merges one that has the name
+# (istio/istio: pkg/kube/inject/inject.go, files/injection-template.yaml). An app's has the app's.
+_SIDECAR_CONTAINERS = frozenset(
+    {"istio-proxy", "istio-init", "istio-validation", "enable-core-dump"}
+)
+
 # Ports that Istio's sidecar listens on in every pod (Istio: Ports used by Istio).
 _SIDECAR_PORTS = frozenset({15000, 15001, 15002, 15004, 15006, 15008, 15020, 15021, 15053, 15090})
 
@@ -54,6 +62,7 @@ def check_team(team: Team, settings: Settings, file_stem: str) -> Iterator[Findi
     if not team.registry.signatures.enforce and not team.registry.signatures.reason:
         loc: Loc = ("registry", "signatures", "enforce")
         yield loc, "is off without a reason; add `reason` beside it, or leave it on"
+    yield from check_retention(team)
     for index, app in enumerate(team.apps):
         yield from _check_app(team, app, ("apps", index), settings)
     yield from _check_objects(team)
@@ -65,10 +74,15 @@ def _check_name(team: Team, settings: Settings, file_stem: str) -> Iterator[Find
             ("team",),
             f"'{team.name}' is not the file's name; write {file_stem}, or rename the file",
         )
-    elif team.name in settings.platform_namespaces or team.name.startswith("kube-"):
+    elif _is_platform_namespace(team.name, settings):
         yield ("team",), f"'{team.name}' is a namespace of the platform; choose another name"
     elif team.name in settings.harbor.shared_projects:
         yield ("team",), f"'{team.name}' is a shared registry project; choose another name"
+
+
+def _is_platform_namespace(name: str, settings: Settings) -> bool:
+    """Whether a namespace of the name is, or may become, the platform's."""
+    return name in settings.platform_namespaces or name.startswith("kube-")
 
 
 def _check_access(team: Team) -> Iterator[Finding]:
@@ -142,6 +156,9 @@ def _check_app(team: Team, app: AnyApp, at: Loc, settings: Settings) -> Iterator
 
 def _check_app_name(app: AnyApp, inner: Loc) -> Iterator[Finding]:
     loc, name = (*inner, "name"), app.name
+    if name in _SIDECAR_CONTAINERS:
+        yield loc, f"'{name}' is a container that Istio adds to every pod; choose another name"
+        return
     if isinstance(app, CronJob) and len(name) > _CRONJOB_NAME_MAX:
         yield (
             loc,
@@ -267,11 +284,29 @@ def _check_ingress(ingress: Ingress, at: Loc, settings: Settings) -> Iterator[Fi
             (*at, "host"),
             "is missing, and ingress is enabled; add it, such as `host: my-api.apps.example.com`",
         )
+    elif ingress.host is not None:
+        yield from _check_host(ingress.host, (*at, "host"), settings)
     known = settings.istio.gateways
     if ingress.gateway is not None and ingress.gateway not in known:
         hint = nearest(ingress.gateway, known)
         do = f"did you mean {hint}?" if hint else f"use one of: {', '.join(known)}"
         yield (*at, "gateway"), f"'{ingress.gateway}' is not a gateway of this stack; {do}"
+
+
+def _check_host(host: str, loc: Loc, settings: Settings) -> Iterator[Finding]:
+    """What leads to the platform would lead to the app: logins, pulls, secrets."""
+    for own, setting in settings.platform_owned_hosts.items():
+        if overlap(host, own):
+            told = f"sre-platform:{setting}{f': {own}' if own != host else ''}"
+            yield loc, f"'{host}' is a host of the platform ({told}); choose another"
+            return
+    namespace = host.rpartition(".")[2]
+    if _is_platform_namespace(namespace, settings):
+        yield (
+            loc,
+            f"'{host}' is the name of a Service in the platform's namespace '{namespace}'; write "
+            "the host name that users call, such as my-api.apps.sre.example.com",
+        )
 
 
 def _check_scaling(app: WebApp | Worker, at: Loc) -> Iterator[Finding]:

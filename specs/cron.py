@@ -9,7 +9,7 @@ from typing import NamedTuple
 from specs.names import nearest
 
 
-class _Field(NamedTuple):
+class Field(NamedTuple):
     """A field's title, its bounds, and the names that count up from the lower bound."""
 
     title: str
@@ -17,6 +17,23 @@ class _Field(NamedTuple):
     highest: int
     names: tuple[str, ...] = ()
     hint: str = "write a number in that range, or '*' for any"
+
+
+class Item(NamedTuple):
+    """One item of a field's list: every `step`-th number from `low` to `high`.
+
+    `open`: it names no end, and so goes on to the field's.
+    """
+
+    low: int
+    high: int
+    step: int
+    open: bool
+
+    @property
+    def numbers(self) -> range:
+        """What it allows."""
+        return range(self.low, self.high + 1, self.step)
 
 
 class _Values(NamedTuple):
@@ -55,12 +72,12 @@ _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct",
 _LONGEST_MONTHS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 
-_FIELDS = (
-    _Field("minute", 0, 59),
-    _Field("hour", 0, 23),
-    _Field("day of month", 1, 31),
-    _Field("month", 1, 12, _MONTHS, "write a number in that range or a name such as JAN"),
-    _Field("day of week", 0, 6, _WEEKDAYS, "write a number in that range or a name such as MON"),
+FIELDS = (
+    Field("minute", 0, 59),
+    Field("hour", 0, 23),
+    Field("day of month", 1, 31),
+    Field("month", 1, 12, _MONTHS, "write a number in that range or a name such as JAN"),
+    Field("day of week", 0, 6, _WEEKDAYS, "write a number in that range or a name such as MON"),
 )
 
 _DESCRIPTORS = {
@@ -172,7 +189,7 @@ def _fields(expression: str) -> Calendar:
             f"{expression!r} has {len(texts)} field{'s' if len(texts) > 1 else ''}, not 5; "
             "write minute, hour, day of month, month and day of week"
         )
-    values = [_parse_field(field, text) for field, text in zip(_FIELDS, texts, strict=True)]
+    values = [_parse_field(field, text) for field, text in zip(FIELDS, texts, strict=True)]
     minutes, hours, days, months, weekdays = values
     if weekdays.every and not days.every:
         longest = max(_LONGEST_MONTHS[month - 1] for month in months.numbers)
@@ -192,34 +209,39 @@ def _fields(expression: str) -> Calendar:
     )
 
 
-def _parse_field(field: _Field, text: str) -> _Values:
+def _parse_field(field: Field, text: str) -> _Values:
     numbers: set[int] = set()
     every = False
     for item in text.split(","):
         if not item:
             raise ValueError(f"{field.title} {text!r} has a ',' too many; remove it")
-        span, slash, step_text = item.partition("/")
-        step = _parse_step(field, item, step_text) if slash else 1
-        if span in ("*", "?"):
-            low, high = field.lowest, field.highest
-            every = every or step == 1
-        else:
-            low_text, dash, high_text = span.partition("-")
-            low = high = _parse_number(field, span, low_text)
-            if dash:
-                high = _parse_number(field, span, high_text)
-            elif slash:
-                high = field.highest
-        if low > high:
-            raise ValueError(
-                f"{field.title} {span!r} runs backwards; "
-                f"split it in two: {_span(low, field.highest)},{_span(field.lowest, high)}"
-            )
-        numbers.update(range(low, high + 1, step))
+        parsed = parse_item(field, item)
+        every = every or (item[0] in "*?" and parsed.step == 1)
+        numbers.update(parsed.numbers)
     return _Values(frozenset(numbers), every)
 
 
-def _parse_number(field: _Field, span: str, text: str) -> int:
+def parse_item(field: Field, item: str) -> Item:
+    """Raise ValueError unless the item is one of the field's."""
+    span, slash, step_text = item.partition("/")
+    step = _parse_step(field, item, step_text) if slash else 1
+    if span in ("*", "?"):
+        return Item(field.lowest, field.highest, step, open=True)
+    low_text, dash, high_text = span.partition("-")
+    low = high = _parse_number(field, span, low_text)
+    if dash:
+        high = _parse_number(field, span, high_text)
+    elif slash:
+        high = field.highest
+    if low > high:
+        raise ValueError(
+            f"{field.title} {span!r} runs backwards; "
+            f"split it in two: {_span(low, field.highest)},{_span(field.lowest, high)}"
+        )
+    return Item(low, high, step, open=bool(slash) and not dash)
+
+
+def _parse_number(field: Field, span: str, text: str) -> int:
     if text.lower() in field.names:
         return field.lowest + field.names.index(text.lower())
     number = int(text) if re.fullmatch("[0-9]{1,9}", text) else -1
@@ -230,7 +252,7 @@ def _parse_number(field: _Field, span: str, text: str) -> int:
     raise ValueError(f"{field.title} {shown!r} is not {field.lowest}-{field.highest}; {hint}")
 
 
-def _parse_step(field: _Field, item: str, text: str) -> int:
+def _parse_step(field: Field, item: str, text: str) -> int:
     step = int(text) if re.fullmatch("[0-9]{1,9}", text) else 0
     if step == 0:
         raise ValueError(

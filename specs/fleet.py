@@ -130,14 +130,14 @@ def _rivals(
 ) -> list[TeamFile]:
     """Those of the other files that may claim what a loaded one claims.
 
-    Only files that hold the bytes of a claim are parsed: the cost of one team's stack does not
-    grow with the number of teams.
+    Only files that hold a claim's text, in any case, are parsed: the cost of one team's stack
+    does not grow with the number of teams.
     """
-    claims = {value.encode() for file in loaded for _, value, _ in _claims(file, settings)}
+    claims = {value for file in loaded for _, value, _ in _claims(file, settings)}
     rivals = []
     for file in others:
         try:
-            content = file.read_bytes()
+            content = file.read_bytes().decode(errors="replace").lower()
         except OSError:  # that team's own stack tells it
             continue
         if any(claim in content for claim in claims):
@@ -186,6 +186,6 @@ def _claims(file: TeamFile, settings: Settings) -> Iterator[tuple[str, str, Loc]
         if isinstance(app, WebApp) and app.ingress.enabled and app.ingress.host:
             yield "host", app.ingress.host, ("apps", index, "ingress", "host")
     if settings.openbao.oidc_accessor:
-        # OpenBao ties a group of an OIDC mount to one identity group.
+        # OpenBao ties a group of an OIDC mount to one identity group, and looks at no case.
         for index, group in enumerate(file.team.developers):
-            yield "developers' group", group, ("access", "developers", index)
+            yield "developers' group", group.lower(), ("access", "developers", index)

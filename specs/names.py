@@ -17,6 +17,16 @@ HOST = rf"(?!.*\.([0-9]+|svc|cluster\.local)$){DNS_LABEL}(\.{DNS_LABEL})+"
 ENV_NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 TAG = rf"(?![Ll][Aa][Tt][Ee][Ss][Tt]$)[A-Za-z0-9_][A-Za-z0-9_.-]{{0,{TAG_MAX - 1}}}"
 
+# What another reader of YAML than ours may take for a number, a date, a truth value or nothing.
+_OTHER_VALUE = (
+    r"null|true|false|yes|no|on|off|y|n"
+    r"|0x[0-9a-f]+|0o[0-7]+|0b[01]+|[0-9]+(e-?[0-9]+)?|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}"
+)
+
+# A project of Harbor has single separators between letters and digits (goharbor/harbor:
+# src/pkg/project/manager.go, restrictedNameChars); a namespace is a DNS label.
+TEAM_NAME = rf"(?!({_OTHER_VALUE})$)[a-z0-9]+(-[a-z0-9]+)*"
+
 _HOST_EXAMPLE = "my-api.apps.sre.example.com"
 _CLUSTER_SUFFIXES = (".svc", ".cluster.local")
 _DIGEST = re.compile(r"@|sha(?:256|512):")
@@ -31,6 +41,32 @@ def check_dns_label(text: str, max_length: int = DNS_LABEL_MAX) -> None:
     """Raise ValueError unless `text` is a DNS-1123 label of at most `max_length` characters."""
     _check_length(text, max_length)
     _check_label(text)
+
+
+def check_team_name(text: str) -> None:
+    """Raise ValueError unless `text` can name a namespace and a Harbor project, and is one to both.
+
+    That is a DNS-1123 label without a double hyphen. Refused although both would take it: what is
+    not text to everybody. Harbor's API looks up `123` as a project's number, and `no` in a manifest
+    is a truth value to Kubernetes.
+    """
+    check_dns_label(text)
+    if "--" in text:
+        single = re.sub("-+", "-", text)
+        raise ValueError(
+            f"{text!r} has '-' twice in a row, which Harbor refuses in a project's name; "
+            f"write {single}"
+        )
+    if text.isdecimal():
+        raise ValueError(
+            f"{text!r} is a number, which Harbor takes for a project's id; "
+            f"begin with a letter, such as team-{text}"
+        )
+    if re.fullmatch(_OTHER_VALUE, text):
+        raise ValueError(
+            f"{text!r} is not text in YAML unless it is quoted everywhere; choose another name, "
+            f"such as team-{text}"
+        )
 
 
 def check_dns_name(text: str) -> None:

@@ -7,15 +7,16 @@ from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 from specs.base import Cpu, Label, Memory, Spec, checked, cpu, matching, memory
+from specs.hosts import check_host_pattern, host_of, namespace_of, other_names
 from specs.names import check_dns_label
 
 
 def check_url(value: str) -> None:
     """Raises ValueError, "what is wrong; what to do"."""
-    scheme, _, host = value.partition("://")
+    scheme, _, _ = value.partition("://")
     if "@" in value:  # not shown: a password may stand before it
         raise ValueError("holds a user name or an '@'; write the address alone")
-    if scheme not in ("http", "https") or not host:
+    if scheme not in ("http", "https") or not host_of(value):
         raise ValueError(f"'{value}' is not a URL; write one such as https://openbao.sre.internal")
 
 
@@ -33,6 +34,7 @@ def _not_empty(value: tuple[str, ...]) -> tuple[str, ...]:
 
 Url = Annotated[str, checked(check_url)]
 Gateway = Annotated[str, checked(_check_gateway)]
+HostPattern = Annotated[str, checked(check_host_pattern)]
 
 
 class Manage(Spec):
@@ -214,7 +216,7 @@ STORE_ROLE = "external-secrets"
 # A team's name is also that of a policy and a role in OpenBao and of a project in Harbor.
 _RESERVED = frozenset(
     {"default", "monitoring", "kyverno", "keycloak", "openbao", "harbor", "flux-system"}
-    | {STORE_ROLE, "root", "library"}
+    | {STORE_ROLE, "root", "response-wrapping", "library", "istio-system"}
     # To External Secrets sre/data/team-a/x is sre/team-a/x: its team would read all others'.
     | {"data"}
 )
@@ -249,6 +251,12 @@ class Settings(Spec):
         ExternalSecretsSettings(), description="The External Secrets Operator."
     )
     istio: IstioSettings = Field(IstioSettings(), description="The service mesh.")
+    platform_hosts: tuple[HostPattern, ...] = Field(
+        (),
+        description="Hosts that no team may take, beside those of the servers that this config "
+        "names: full names, or `*.` and a domain for all below it.",
+        examples=['[grafana.sre.example.com, "*.sre.internal"]'],
+    )
     moved: tuple[str, ...] = Field((), description="Ignored, as it is no longer needed; remove it.")
     guardrails: Literal["deny", "audit"] = Field(
         "deny",
@@ -265,7 +273,32 @@ class Settings(Spec):
     def platform_namespaces(self) -> frozenset[str]:
         """Names that are no team's: the platform's namespaces, and what OpenBao and Harbor use."""
         gateways = {gateway.partition("/")[0] for gateway in self.istio.gateways}
-        return _RESERVED | gateways | {self.external_secrets.namespace}
+        servers = {namespace for host in self._addresses if (namespace := namespace_of(host))}
+        return _RESERVED | gateways | servers | {self.external_secrets.namespace}
+
+    @property
+    def platform_owned_hosts(self) -> dict[str, str]:
+        """Hosts that are no team's, `*.` for all below a domain, and the setting that says so."""
+        listed = {host.lower().removesuffix("."): "platformHosts" for host in self.platform_hosts}
+        named = {
+            name: setting
+            for host, setting in self._addresses.items()
+            for name in sorted(other_names(host))
+        }
+        return named | listed
+
+    @property
+    def _addresses(self) -> dict[str, str]:
+        """Hosts of the servers that the stack names, and the setting that does."""
+        registry, _, path = self.istio.proxy_image.partition("/")
+        settings = {
+            "istio.proxyImage": registry if path and set(".:") & set(registry) else None,
+            "openbao.clusterAddress": self.openbao.cluster_address,
+            "openbao.address": self.openbao.address,
+            "harbor.url": self.harbor.url,
+            "harbor.host": self.harbor.host,
+        }
+        return {host_of(address): name for name, address in settings.items() if address}
 
     def leaving_out(self, target: str) -> "Settings":
         """These settings with `target` not managed; "" leaves nothing out.

@@ -4,17 +4,25 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
-from specs.app import AnyApp, Count, Positive
-from specs.base import Cpu, Label, Memory, Spec, checked, cpu, memory, within
+from specs import names
+from specs.app import AnyApp, Count
+from specs.base import Cpu, Memory, Spec, checked, cpu, memory, within
 
 _MOST_GIB = 2**33 - 1  # Harbor counts bytes in an int64
-_MOST_DAYS = 2**31 - 1
+_LONGEST_GROUP = 255  # goharbor/harbor: make/migrations/postgresql, user_group.group_name
+_MOST_DAYS = 2**31 - 2  # goharbor/harbor: src/server/v2.0/handler/robot.go, isValidDuration
+_MOST_KEPT = 2**15 - 2  # goharbor/harbor: src/pkg/retention/policy/rule/latestps, Valid
 
 
 def _check_group(value: str) -> None:
     if not value.strip() or value != value.strip():
         raise ValueError(
             f"'{value}' is not a group's name; write one such as team-alpha-developers"
+        )
+    if len(value) > _LONGEST_GROUP:
+        raise ValueError(
+            f"has {len(value)} characters, a group's name in Harbor at most {_LONGEST_GROUP}; "
+            "shorten it"
         )
     if value.startswith("system:"):
         raise ValueError(f"'{value}' is Kubernetes' own group; name a Keycloak group")
@@ -26,7 +34,12 @@ def _check_duration(value: int) -> int:
     return value
 
 
-Group = Annotated[str, checked(_check_group, r"(?!system:)\S([\s\S]*\S)?")]
+TeamName = Annotated[
+    str, checked(names.check_team_name, names.TEAM_NAME, maxLength=names.DNS_LABEL_MAX)
+]
+Group = Annotated[
+    str, checked(_check_group, r"(?!system:)\S([\s\S]*\S)?", maxLength=_LONGEST_GROUP)
+]
 # -1 is Harbor's "no limit": a platform for many teams has none such.
 Gibibytes = Annotated[
     int,
@@ -36,6 +49,10 @@ Gibibytes = Annotated[
         "is not a size; write whole GiB, 1 or more",
         "GiB is more than Harbor can count; lower it",
     ),
+]
+Kept = Annotated[
+    int,
+    within(1, _MOST_KEPT, "is below 1; write 1 or more", "is more than Harbor takes; lower it"),
 ]
 Days = Annotated[
     int,
@@ -110,8 +127,8 @@ class ContainerMax(Spec):
 class ContainerMin(Spec):
     """Least that a container may request."""
 
-    cpu: Cpu | None = Field(None, description="Cores; none unless given.", examples=["50m"])
-    memory: Memory | None = Field(None, description="Bytes; none unless given.", examples=["64Mi"])
+    cpu: Cpu | None = Field(cpu("50m"), description="Cores; null: no minimum.")
+    memory: Memory | None = Field(memory("64Mi"), description="Bytes; null: no minimum.")
 
 
 class LimitRange(Spec):
@@ -133,8 +150,10 @@ class Retention(Spec):
     schedule: Literal["Hourly", "Daily", "Weekly"] = Field(
         "Daily", description="How often images are cleaned up."
     )
-    most_recently_pushed: Positive = Field(
-        20, description="Images kept in each repository, counted from the last pushed."
+    most_recently_pushed: Kept = Field(
+        20,
+        description="Images kept in each repository, counted from the last pushed, whatever runs: "
+        "more than versions of one repository run at a time.",
     )
 
 
@@ -169,8 +188,9 @@ class Registry(Spec):
 class Team(Spec):
     """A team's file, `tenants/<team>.yaml`."""
 
-    team: Label = Field(
-        description="Name of the team: file name, namespace, Harbor project and OpenBao prefix.",
+    team: TeamName = Field(
+        description="Name of the team: file name, namespace, Harbor project and OpenBao prefix. "
+        "Single hyphens between lower-case letters and digits; not a number or another value.",
         examples=["team-alpha"],
     )
     lifecycle: Literal["active", "suspended", "offboarding"] = Field(

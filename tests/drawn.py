@@ -82,7 +82,7 @@ def teams(draw: st.DrawFn, proxy: dict[str, Any] | None) -> dict[str, Any]:
             "default": given["limits"],
             "defaultRequest": given["requests"],
             "max": {"cpu": 4, "memory": "4Gi"},
-            "min": draw(_amounts(cpu(1, 20), memory(1, 16))),
+            "min": {"cpu": None, "memory": None} | draw(_amounts(cpu(1, 20), memory(1, 16))),
         },
         "apps": [draw(_entries(number, default)) for number in range(draw(st.integers(0, 4)))],
     }

@@ -137,12 +137,12 @@ def test_a_container_without_figures_gets_the_guide_s(program: Program, archetyp
 
 
 def test_a_figure_of_the_container_s_own_leaves_the_limit_range_s_others(program: Program) -> None:
-    limits = "{defaultRequest: {cpu: 40m}, default: {memory: 300Mi}}"
+    limits = "{defaultRequest: {cpu: 60m}, default: {memory: 300Mi}}"
     resources = "{requests: {memory: 64Mi}, limits: {cpu: 1}}"
     file = f"{one_of_each(f'app: {{resources: {resources}}}')}\nlimitRange: {limits}"
     for one in program(file).with_pods():
         assert one.container["resources"] == {
-            "requests": {"cpu": "40m", "memory": "64Mi"},
+            "requests": {"cpu": "60m", "memory": "64Mi"},
             "limits": {"cpu": "1", "memory": "300Mi"},
         }, one
 

@@ -86,7 +86,9 @@ def test_its_probes_can_be_set(program: Program) -> None:
     }
 
 
-def test_it_scales_between_two_and_ten_pods_at_eighty_per_cent_of_cpu(program: Program) -> None:
+def test_it_scales_between_two_and_ten_pods_at_eighty_per_cent_of_its_container_s_cpu(
+    program: Program,
+) -> None:
     made = program(web_app())
     scaler = made.one(AUTOSCALER, IT)
     assert scaler.inputs["apiVersion"] == "autoscaling/v2"
@@ -96,9 +98,10 @@ def test_it_scales_between_two_and_ten_pods_at_eighty_per_cent_of_cpu(program: P
         "maxReplicas": 10,
         "metrics": [
             {
-                "type": "Resource",
-                "resource": {
+                "type": "ContainerResource",
+                "containerResource": {
                     "name": "cpu",
+                    "container": "my-api",
                     "target": {"type": "Utilization", "averageUtilization": 80},
                 },
             }
@@ -110,7 +113,7 @@ def test_it_scales_between_two_and_ten_pods_at_eighty_per_cent_of_cpu(program: P
 def test_its_scaling_can_be_set(program: Program) -> None:
     keys = "autoscaling: {minReplicas: 3, maxReplicas: 4, targetCPUUtilization: 55}"
     spec = program(web_app(keys)).one(AUTOSCALER, IT).spec
-    target = spec["metrics"][0]["resource"]["target"]["averageUtilization"]
+    target = spec["metrics"][0]["containerResource"]["target"]["averageUtilization"]
     assert (spec["minReplicas"], spec["maxReplicas"], target) == (3, 4, 55)
 
 

@@ -335,6 +335,19 @@ DIGITS = "is no whole number; write digits alone, such as"
             team("registry: {robots: {duration: «0}}"),
             "registry.robots.duration: 0 is not a lifetime; write days, or -1 for no end",
         ),
+        "a group that Harbor refuses": (
+            team(f"access: {{developers: [«{'d' * 256}]}}"),
+            "access.developers[0]: has 256 characters, a group's name in Harbor at most 255; "
+            "shorten it",
+        ),
+        "a lifetime that Harbor refuses": (
+            team("registry: {robots: {duration: «2147483647}}"),
+            "registry.robots.duration: 2147483647 is not a lifetime; write days, or -1 for no end",
+        ),
+        "a retention that Harbor refuses": (
+            team("registry: {retention: {mostRecentlyPushed: «32767}}"),
+            "registry.retention.mostRecentlyPushed: 32767 is more than Harbor takes; lower it",
+        ),
         "a template that asks for more than the alert knows": (
             app(beside="alerts: [{name: Down, expr: up, summary: «'{{ query \"up\" }}'}]"),
             "apps[0].alerts[0].summary: holds a template; "
@@ -573,8 +586,12 @@ def test_who_and_what_a_team_is_must_be_plain(tmp_path: Path, text: str, said: s
 
 
 @pytest.mark.parametrize(
-    "name", ["default", "kube-public", "istio-system", "monitoring", "external-secrets", "root"]
-)
+    "name",
+    [
+        "default", "kube-public", "istio-system", "monitoring", "external-secrets", "root",
+        "response-wrapping",
+    ],
+)  # fmt: skip
 def test_a_team_named_like_a_namespace_of_the_platform_is_refused(
     tmp_path: Path, name: str
 ) -> None:
@@ -582,6 +599,45 @@ def test_a_team_named_like_a_namespace_of_the_platform_is_refused(
         f"tenants/{name}.yaml:1:7: team: '{name}' is a namespace of the platform; "
         "choose another name"
     ]
+
+
+def test_istio_s_own_namespace_is_no_team_s_wherever_the_gateways_are(tmp_path: Path) -> None:
+    istio = {"gateways": ("istio-ingress/gateway",)}
+    assert told(tmp_path, "team: istio-system\n", "istio-system", istio=istio) == [
+        "tenants/istio-system.yaml:1:7: team: 'istio-system' is a namespace of the platform; "
+        "choose another name"
+    ]
+
+
+def test_a_team_named_as_harbor_refuses_is_told_so_once(tmp_path: Path) -> None:
+    text = app(image="{repository: harbor.sre.internal/pay--ments/api, tag: v1.0.0}")
+    text = text.replace("team-alpha", "pay--ments")
+    assert told(tmp_path, text, "pay--ments") == [
+        "tenants/pay--ments.yaml:1:7: team: 'pay--ments' has '-' twice in a row, which Harbor "
+        "refuses in a project's name; write pay-ments"
+    ]
+
+
+@pytest.mark.parametrize("typed", ["no", "'no'"])
+def test_a_team_named_like_another_value_is_told_so_once(tmp_path: Path, typed: str) -> None:
+    (problem,) = told(tmp_path, f"team: {typed}\n", "no")
+    assert problem.startswith("tenants/no.yaml:1:7: team: ")
+
+
+@pytest.mark.parametrize("archetype", ["web-app", "worker", "cronjob"])
+@pytest.mark.parametrize(
+    "name", ["istio-proxy", "istio-init", "istio-validation", "enable-core-dump"]
+)
+def test_an_app_named_like_a_container_of_istio_s_is_refused(
+    tmp_path: Path, archetype: str, name: str
+) -> None:
+    image = "{repository: harbor.sre.internal/team-alpha/a, tag: v1.0.0}"
+    refused(
+        tmp_path,
+        app(name=f"«{name}", archetype=archetype, image=image),
+        f"apps[0].app.name: '{name}' is a container that Istio adds to every pod; "
+        "choose another name",
+    )
 
 
 def test_a_team_named_like_a_shared_registry_project_is_refused(tmp_path: Path) -> None:
@@ -806,6 +862,16 @@ def test_a_wrong_quantity_is_refused(tmp_path: Path, text: str, said: str) -> No
 
 @rows(
     {
+        "a request under the default minimum": (
+            app("resources: {requests: {memory: «32Mi}}"),
+            "apps[0].app.resources.requests.memory: 32Mi is under limitRange.min.memory 64Mi; "
+            "raise it, or lower that",
+        ),
+        "a default request under the default minimum": (
+            team("limitRange: {defaultRequest: {cpu: «10m}}"),
+            "limitRange.defaultRequest.cpu: 10m is under limitRange.min.cpu 50m; raise it, "
+            "or lower that",
+        ),
         "a request under its least": (
             team("limitRange: {min: {cpu: 50m}}\napps:\n")
             + entry("resources: {requests: {cpu: «10m}}"),

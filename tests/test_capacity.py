@@ -8,7 +8,7 @@ import pytest
 from cli.__main__ import main
 from specs.load import load_team
 from tests.conftest import Program
-from tests.written import accepted, entry, place, rows, settings, team, told
+from tests.written import accepted, entry, place, rows, settings, team, told, warned
 
 NOTHING_TO_SCALE = "autoscaling: {enabled: false}"
 
@@ -30,13 +30,6 @@ def refused(folder: Path, text: str, said: str) -> None:
     """It is told once, at the mark, and nothing else is told."""
     text, where = place(text)
     assert told(folder, text) == [f"tenants/team-alpha.yaml:{where}: {said}"]
-
-
-def warned(folder: Path, text: str) -> list[str]:
-    """The warnings of a file in which nothing is wrong, as lines."""
-    accepted(folder, text)
-    loaded = load_team(folder / "team-alpha.yaml", "tenants/team-alpha.yaml", settings())
-    return [warning.as_warning() for warning in loaded.warnings]
 
 
 REQUESTS_CPU = "apps[0].app.resources.requests.cpu: the team's apps ask for"
@@ -474,3 +467,15 @@ def test_the_program_logs_a_warning(program: Program, monkeypatch: pytest.Monkey
 def test_the_program_makes_nothing_for_a_team_that_does_not_fit(program: Program) -> None:
     with pytest.raises(pulumi.RunError, match=r"over quota\.pods 2; raise quota\.pods to 3$"):
         program(small("pods: 2", api()))
+
+
+def test_a_sidecar_below_the_default_minimum_is_told_in_each_team_s_file(tmp_path: Path) -> None:
+    proxy = {
+        "requests": {"cpu": "10m", "memory": "64Mi"},
+        "limits": {"cpu": "200m", "memory": "256Mi"},
+    }
+    assert told(tmp_path, team(""), istio={"proxy": proxy}) == [
+        "tenants/team-alpha.yaml:1:1: limitRange.min.cpu: 50m is over the request of each pod's "
+        "sidecar, 10m, so no pod could start; lower it to 10m"
+    ]
+    accepted(tmp_path, team("limitRange: {min: {cpu: null}}"), istio={"proxy": proxy})

@@ -214,7 +214,7 @@ def lowered(file: File, index: int, resource: str, app: App) -> Iterator[File]:
     kind, _, name = resource.partition(".")
     if name:
         smallest = "1m" if name == "cpu" else "1Mi"
-        least = value(file["limitRange"]["min"].get(name, smallest))
+        least = value(file["limitRange"]["min"][name] or smallest)
         if kind == "limits":
             least = app.own[f"requests.{name}"]
         if name == "memory":

@@ -99,6 +99,37 @@ def test_what_changes_no_object_is_no_change(clone: Clone) -> None:
     assert clone.diff()[0] == 0
 
 
+def test_a_host_that_the_platform_gives_up_is_told_and_so_is_the_team_that_takes_it(
+    clone: Clone,
+) -> None:
+    clone.edit(DEV, "grafana.sre.example.com, ", "")
+    clone.edit(ALPHA, "my-api.apps.sre.example.com", "grafana.sre.example.com")
+    code, said = clone.json()
+    told = [each for each in said["findings"] if each["id"] == "platform-host"]
+    assert code == 3
+    assert [(each["team"], each["detail"]) for each in told] == [
+        ("", "grafana.sre.example.com, by sre-platform:platformHosts of Pulumi.dev.yaml until now"),
+        ("team-alpha", "grafana.sre.example.com leads to team-alpha now"),
+    ]
+
+
+def test_a_registry_that_moves_leaves_its_host_to_teams(clone: Clone) -> None:
+    clone.edit("Pulumi.team-alpha.yaml", "https://harbor.sre.internal", "https://new.sre.internal")
+    clone.edit("Pulumi.team-alpha.yaml", ', "*.sre.internal"]', "]")
+    code, said = clone.json("--stack", "team-alpha")
+    told = [each["detail"] for each in said["findings"] if each["id"] == "platform-host"]
+    assert code == 3
+    where = "of Pulumi.team-alpha.yaml until now"
+    assert told == [
+        f"*.sre.internal, by sre-platform:platformHosts {where}",
+    ]
+
+
+def test_a_longer_list_of_the_platform_s_hosts_is_no_finding(clone: Clone) -> None:
+    clone.edit(DEV, "grafana.sre.example.com, ", '"*.example.net", grafana.sre.example.com, ')
+    assert "platform-host" not in clone.found()[1]
+
+
 def test_a_new_version_is_an_ordinary_change(clone: Clone) -> None:
     clone.edit(ALPHA, 'tag: "v1.0.0"', 'tag: "v1.0.1"')
     code, said, _ = clone.diff()

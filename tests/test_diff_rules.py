@@ -363,6 +363,11 @@ NOTED: list[tuple[str, Edit, Rules]] = [
         _add(f"{CONTAINER}.volumeMounts", {"mountPath": "/cache", "name": "writable-0"}),
         Rules.WRITABLE,
     ),
+    (
+        API,
+        _set(f"{CONTAINER}.image", "harbor.sre.internal/team-alpha/my-api:v0.9.0"),
+        Rules.OLDER,
+    ),
     (BUDGET, _set("spec.minAvailable", 0), Rules.LESS_SPARE),
     (SCALER, _set("spec.minReplicas", 1), Rules.LESS_SPARE),
     (ALERTS, _set("spec.groups.0.rules.0.expr", "vector(0) > 1"), Rules.ALERT),
@@ -608,5 +613,6 @@ def test_every_rule_but_those_of_files_is_shown_to_find_something() -> None:
         Rules.DESTROYED, Rules.DATA_DESTROYED, Rules.RENAMED, Rules.ACCOUNT, Rules.NEW_TEAM,
         # tests/test_diff_command.py
         Rules.LIFECYCLE, Rules.ADOPTED, Rules.OTHER_STACK, Rules.SETTING, Rules.SUPPLY, Rules.CODE,
+        Rules.PLATFORM_HOST,
     }  # fmt: skip
     assert shown | others == {*Rules}

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from specs.fleet import Fleet, TeamsFolder, load_stack, validate_files, validate_folder
 from tests.written import entry, place, settings
 
@@ -104,6 +106,23 @@ def test_one_developers_group_of_two_teams_is_refused_where_openbao_knows_groups
         f"tenants/team-beta.yaml:{where}: access.developers[0]: developers' group 'builders' is "
         "taken in tenants/team-alpha.yaml:2; choose another"
     ]
+
+
+@pytest.mark.parametrize("one", ["Builders", "Bäcker", "BÄCKER"])
+def test_openbao_looks_at_no_case_so_groups_that_differ_in_it_alone_are_one(
+    tmp_path: Path, one: str
+) -> None:
+    first = f"team: team-alpha\naccess: {{developers: [{one}]}}\n"
+    text, where = place(f"team: team-beta\naccess: {{developers: [«{one.lower()}]}}\n")
+    teams = folder(tmp_path, first, text)
+    assert lines(validate_folder(teams, settings())) == []
+    with_groups = settings(openbao={"oidcAccessor": "auth_oidc_1"})
+    said = (
+        f"x/team-beta.yaml:{where}: access.developers[0]: developers' group '{one.lower()}' is "
+        "taken in tenants/team-alpha.yaml:2; choose another"
+    )
+    named = [(tmp_path / "team-beta.yaml", "x/team-beta.yaml")]
+    assert lines(validate_files(named, teams, with_groups)) == [said]
 
 
 PASSED_OVER = "would be passed over; rename it to team-beta.yaml"

@@ -148,3 +148,16 @@ def test_a_namespace_names_the_hosts_of_the_team_s_file(program: Program) -> Non
 
 def test_a_namespace_of_a_team_without_hosts_names_none(program: Program) -> None:
     assert "annotations" not in program(web_app()).one(NAMESPACE, "team-alpha").metadata
+
+
+def test_a_team_s_hosts_are_none_of_the_platform_s(program: Program) -> None:
+    made = program(
+        teams=[],
+        platform=True,
+        openbao={"address": "https://openbao.sre.internal:8200"},
+        platformHosts=["*.ops.example.com"],
+    )
+    variables = made.one(ADMISSION_POLICY, "sre-hosts").spec["variables"]
+    (hosts,) = [each["expression"] for each in variables if each["name"] == "hosts"]
+    assert '!(host in ["docker.io", "harbor.sre.internal", "openbao.sre.internal"])' in hosts
+    assert '![".ops.example.com"].exists(domain, host.endsWith(domain))' in hosts

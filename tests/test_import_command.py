@@ -283,6 +283,42 @@ def test_a_limit_range_says_what_the_api_server_makes_of_it(trees: Trees) -> Non
     assert str(bounds.default_request.memory) == "1Mi"
 
 
+def test_a_limit_range_without_a_minimum_leaves_the_team_without_one(trees: Trees) -> None:
+    limits = "spec: {limits: [{type: Container, max: {cpu: '1'}, min: {memory: 1Mi}}]}\n"
+    run = trees.run({"apps/a.yaml": release(), "apps/l.yaml": manifest("LimitRange", limits)})
+    assert run.code == 0
+    assert "  min: {cpu: null, memory: 1Mi}\n" in run.files["team-alpha.yaml"]
+    assert trees.team().limit_range.min.cpu is None
+    assert any(
+        "sets no such minimum as the default is; null, for none, is written: limitRange.min.cpu"
+        in note
+        for note in run.notes
+    )
+
+
+@pytest.mark.parametrize(("target", "code"), [(80, 0), (70, 1)])
+def test_the_charts_autoscaler_is_the_program_s_but_for_what_it_averages_over(
+    trees: Trees, target: int, code: int
+) -> None:
+    scaler = f"""\
+        spec:
+          scaleTargetRef: {{apiVersion: apps/v1, kind: Deployment, name: my-api}}
+          minReplicas: 2
+          maxReplicas: 10
+          metrics:
+          - type: Resource
+            resource: {{name: cpu, target: {{type: Utilization, averageUtilization: {target}}}}}
+        """
+    api = "autoscaling/v2"
+    made = manifest("HorizontalPodAutoscaler", scaler, name="my-api", api=api)
+    run = trees.run({"apps/a.yaml": release(), "apps/h.yaml": made})
+    assert run.code == code, run.lost
+    assert any(
+        "spec.metrics[0].type: averages over a pod's containers, its sidecar among them; " in note
+        for note in run.notes
+    )
+
+
 def test_who_has_no_binding_gets_no_access(trees: Trees) -> None:
     binding = manifest(
         "RoleBinding",

@@ -8,6 +8,7 @@ from specs.names import (
     check_env_name,
     check_host,
     check_tag,
+    check_team_name,
     nearest,
 )
 
@@ -43,6 +44,51 @@ def test_a_dns_label_can_be_held_to_fewer_characters() -> None:
     check_dns_label("a" * 52, max_length=52)
     with pytest.raises(ValueError, match="has 53 characters; use 52 at most"):
         check_dns_label("a" * 53, max_length=52)
+
+
+@pytest.mark.parametrize("text", ["a", "team-alpha", "a-1-b", "team-123", "1a", "nope", "a" * 63])
+def test_a_team_s_name_is_accepted(text: str) -> None:
+    check_team_name(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "pay--ments",
+            "'pay--ments' has '-' twice in a row, which Harbor refuses in a project's name; "
+            "write pay-ments",
+        ),
+        (
+            "a---b--c",
+            "'a---b--c' has '-' twice in a row, which Harbor refuses in a project's name; "
+            "write a-b-c",
+        ),
+        (
+            "007",
+            "'007' is a number, which Harbor takes for a project's id; "
+            "begin with a letter, such as team-007",
+        ),
+        *(
+            (
+                text,
+                f"'{text}' is not text in YAML unless it is quoted everywhere; "
+                f"choose another name, such as team-{text}",
+            )
+            for text in ("null", "true", "no", "y", "off", "1e3", "1e-3", "0x1f", "0o7", "0b1")
+        ),
+        (
+            "2026-01-31",
+            "'2026-01-31' is not text in YAML unless it is quoted everywhere; "
+            "choose another name, such as team-2026-01-31",
+        ),
+        ("a.b", "'a.b' holds '.'; use lower-case letters, digits and '-' only"),
+    ],
+)
+def test_what_is_no_team_s_name_is_refused(text: str, message: str) -> None:
+    with pytest.raises(ValueError) as error:
+        check_team_name(text)
+    assert str(error.value) == message
 
 
 @pytest.mark.parametrize("text", ["a", "my-api-db-credentials", "a.b-c.0", "a" * 253])

@@ -306,3 +306,40 @@ def test_help_shows_an_example(capsys: pytest.CaptureFixture[str]) -> None:
         main(["set-image", "--help"])
     assert end.value.code == 0
     assert "example: ./sre set-image team-alpha my-api v1.1.0" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [("v1.2.0", "v1.1.9"), ("v1.10.0", "v1.9.0"), ("v2.0.0", "v2.0.0-rc.1")]
+)
+def test_an_older_version_is_written_with_a_warning_that_its_image_may_be_gone(
+    file: Path, capsys: pytest.CaptureFixture[str], before: str, after: str
+) -> None:
+    file.write_text(FILE.replace("v1.0.0", before))
+    assert set_image("team-alpha", "my-api", after) == 0
+    assert capsys.readouterr().err == (
+        f"{PLACE}: warning: '{after}' is older than '{before}', and Harbor keeps the 20 images "
+        "last pushed to a repository; see that it is still there before you deploy it\n"
+    )
+    assert f"tag: {after}" in file.read_text()
+
+
+@pytest.mark.parametrize("tag", ["v1.0.1", "main-4f2a"])
+def test_a_newer_version_or_one_that_cannot_be_told_is_not_warned_of(
+    file: Path, capsys: pytest.CaptureFixture[str], tag: str
+) -> None:
+    assert set_image("team-alpha", "my-api", tag) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_a_version_too_many_for_the_retention_is_refused(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file.write_text(
+        team("registry: {retention: {mostRecentlyPushed: 1}}\napps:\n")
+        + entry(archetype="cronjob")
+        + entry(archetype="cronjob", name="other")
+    )
+    before = file.read_bytes()
+    assert set_image("team-alpha", "other", "v1.1.0") == 1
+    assert file.read_bytes() == before
+    assert "keeps 1 in each repository, and the apps run 2 versions" in capsys.readouterr().err

@@ -55,6 +55,38 @@ URL = "is not a URL; write one such as https://openbao.sre.internal"
             stack("  sre-platform:manage: «[]\n"),
             "manage: holds no keys; write them below it: kubernetes, harbor, openbao",
         ),
+        "a list of hosts that is one": (
+            stack("  sre-platform:platformHosts: «grafana.sre.example.com\n"),
+            "platformHosts: is no list; begin each entry with '- '",
+        ),
+        "a host with a scheme": (
+            stack("  sre-platform:platformHosts: [a.b, «'https://a.b']\n"),
+            "platformHosts[1]: is not a host: 'https://a' holds ':'; "
+            "use lower-case letters, digits and '-' only",
+        ),
+        "a wildcard in the middle": (
+            stack("  sre-platform:platformHosts: [«'a.*.b']\n"),
+            "platformHosts[0]: is not a host: '*' holds '*'; "
+            "use lower-case letters, digits and '-' only",
+        ),
+        "a wildcard for everything": (
+            stack("  sre-platform:platformHosts: [«'*.']\n"),
+            "platformHosts[0]: is not a host: '*' holds '*'; "
+            "use lower-case letters, digits and '-' only",
+        ),
+        "a host without a domain": (
+            stack("  sre-platform:platformHosts: [«grafana]\n"),
+            "platformHosts[0]: 'grafana' has no domain; write the full name, such as "
+            "grafana.sre.example.com",
+        ),
+        "an address whose brackets do not match": (
+            stack("  sre-platform:openbao: {address: «'https://[::1'}\n"),
+            f"openbao.address: 'https://[::1' {URL}",
+        ),
+        "an address without a host": (
+            stack("  sre-platform:openbao: {address: «'https://:8200'}\n"),
+            f"openbao.address: 'https://:8200' {URL}",
+        ),
         "a duration that Go does not know": (
             stack("  sre-platform:externalSecrets: {refreshInterval: «1d}\n"),
             "externalSecrets.refreshInterval: '1d' is not a duration; "

@@ -38,7 +38,8 @@ BEYOND_PATTERNS = {
 }  # fmt: skip
 
 WORDS = """\
-    a 0 my-api My-api my_api a.b a..b .a a. -a a- a--b é harbor-pull harbor-push harbor-pulls
+    a 0 my-api My-api my_api a.b a..b .a a. -a a- a--b a-b-c é 007 null no nope y 0x1f 2026-01-31
+    harbor-pull harbor-push harbor-pulls
     glpat-aaaaaaaaaaaaaaaaaaaa
     v1.0.0 1.0 latest LATEST Latest latest-1 1latest _a sha256:abcd v1@sha256:abcd a:b a/b a/b/c
     a//b /a a/ / // /tmp /tmp/ /tmp/x /proc /proc/x /process /sys /dev /dev/shm /.. /. /... /a/../b

@@ -90,9 +90,26 @@ def test_a_team_without_figures_gets_the_guide_s_limit_range(program: Program) -
                 "default": {"cpu": "500m", "memory": "512Mi"},
                 "defaultRequest": {"cpu": "100m", "memory": "128Mi"},
                 "max": {"cpu": "2", "memory": "4Gi"},
+                "min": {"cpu": "50m", "memory": "64Mi"},
             }
         ]
     }
+
+
+@pytest.mark.parametrize(
+    ("minimum", "made"),
+    [
+        ("{cpu: null}", {"memory": "64Mi"}),
+        ("{memory: null}", {"cpu": "50m"}),
+        ("{cpu: null, memory: null}", None),
+    ],
+)
+def test_a_minimum_can_be_left_out_on_purpose(
+    program: Program, minimum: str, made: dict[str, str] | None
+) -> None:
+    keys = f"limitRange: {{min: {minimum}}}"
+    limits = program(team_file(keys=keys)).one(LIMITS, "team-alpha/team-alpha-limits")
+    assert limits.spec["limits"][0].get("min") == made
 
 
 def test_every_bound_of_the_limit_range_can_be_set(program: Program) -> None:
@@ -101,7 +118,7 @@ def test_every_bound_of_the_limit_range_can_be_set(program: Program) -> None:
       default: {cpu: 400m, memory: 300Mi}
       defaultRequest: {cpu: 40m, memory: 30Mi}
       max: {cpu: 3, memory: 5Gi}
-      min: {memory: 20Mi}
+      min: {cpu: 30m, memory: 20Mi}
     """
     limits = program(team_file(keys=keys)).one(LIMITS, "team-alpha/team-alpha-limits")
     assert limits.spec["limits"] == [
@@ -110,7 +127,7 @@ def test_every_bound_of_the_limit_range_can_be_set(program: Program) -> None:
             "default": {"cpu": "400m", "memory": "300Mi"},
             "defaultRequest": {"cpu": "40m", "memory": "30Mi"},
             "max": {"cpu": "3", "memory": "5Gi"},
-            "min": {"memory": "20Mi"},
+            "min": {"cpu": "30m", "memory": "20Mi"},
         }
     ]
 

@@ -2,6 +2,7 @@
 
 from components.guardrails.policy import SPEC_CHANGES, Policy, Rule, literal
 from components.metadata import HOSTS_ANNOTATION
+from specs.hosts import split_patterns
 from specs.settings import Settings
 
 _ROUTES = """\
@@ -37,6 +38,18 @@ variables.routes.all(route,
 )"""
 
 
+def _team_hosts(settings: Settings) -> str:
+    """CEL for the namespace's hosts without the platform's, which another stack may not know."""
+    full, domains = split_patterns(settings.platform_owned_hosts)
+    return f"""\
+namespaceObject.metadata.?annotations[?'{HOSTS_ANNOTATION}']
+  .optMap(hosts, hosts.split(',')).orValue([])
+  .filter(host,
+    !(host in {literal(full)})
+    && !{literal(domains)}.exists(domain, host.endsWith(domain))
+  )"""
+
+
 def policy(settings: Settings) -> Policy:
     """A team's VirtualServices are for its own hosts, and lead to its own Services."""
     return Policy(
@@ -44,9 +57,7 @@ def policy(settings: Settings) -> Policy:
         resources={"networking.istio.io": ["virtualservices"]},
         conditions=SPEC_CHANGES,
         variables={
-            "hosts": f"""\
-namespaceObject.metadata.?annotations[?'{HOSTS_ANNOTATION}']
-  .optMap(hosts, hosts.split(',')).orValue([])""",
+            "hosts": _team_hosts(settings),
             # Without the suffix a team called `com` would own example.com.
             "ownService": (
                 r"r'^[a-z0-9-]+(\.' + request.namespace + r'\.svc(\.cluster\.local)?)?$'"
@@ -54,7 +65,11 @@ namespaceObject.metadata.?annotations[?'{HOSTS_ANNOTATION}']
             "routes": _ROUTES,
         },
         rules=[
-            Rule(_HOSTS, "hosts are those of the team's file; write it there: apps[].ingress.host"),
+            Rule(
+                _HOSTS,
+                "hosts are those of the team's file, and none of the platform's; write it there: "
+                "apps[].ingress.host",
+            ),
             Rule(
                 f"object.spec.?gateways.orValue([]).all(gateway,\n"
                 f"  gateway in {literal(['mesh', *settings.istio.gateways])}\n)",

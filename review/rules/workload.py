@@ -7,6 +7,7 @@ from review.findings import Rules
 from review.masking import conceal
 from review.objects import Object, Side
 from review.pair import Hit, Pair, listed
+from specs.retention import is_older
 
 _KINDS = ("Deployment", "CronJob")
 _CONTAINERS = ("containers", "initContainers")
@@ -155,6 +156,14 @@ def _image(container: _Spec, before: _Spec | None, pair: Pair) -> Iterator[Hit]:
         yield Hit(Rules.IMAGE, repository)
     if before and "@" in str(before.get("image")) and "@" not in str(container.get("image")):
         yield Hit(Rules.IMAGE, f"{repository} is no longer pinned by its digest", ("SI-7",))
+    tag, former = _tag(container), _tag(before or {})
+    if repository in known and is_older(tag, former):
+        yield Hit(Rules.OLDER, f"{repository}: {former} -> {tag}")
+
+
+def _tag(container: _Spec) -> str:
+    image = str(container.get("image", "")).partition("@")[0]
+    return image.rpartition("/")[2].partition(":")[2]
 
 
 def _repository(container: _Spec) -> str:

@@ -8,6 +8,8 @@ from clients.kubernetes import Object
 TEAM, OTHER = "team-guarded", "team-other"
 HARBOR, SHARED = "harbor.sre.internal", "base-images"
 HOST, OTHER_HOST = "shop.apps.example.com", "api.example.com"
+# The namespace says that the team has them, as the stack of a team may not know that it has not.
+PLATFORM_HOSTS = ("harbor.sre.internal", "grafana.ops.example.com")
 IMAGE = f"{HARBOR}/{TEAM}/shop:v1.0.0"
 OTHERS_IMAGE = f"{HARBOR}/{OTHER}/shop:v1.0.0"
 
@@ -339,6 +341,7 @@ BAD = {
             OTHERS_SERVICE,
             f"orders.{OTHER}",
             f"shop.{TEAM}.svc.cluster.local.example.com",
+            *PLATFORM_HOSTS,
         )
     ],
     ("sre-hosts", "gateways are those"): [virtual_service(gateways=[f"{TEAM}/own"])],

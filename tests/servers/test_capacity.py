@@ -35,6 +35,7 @@ limitRange:
   default: {cpu: 0.3, memory: 268435457}
   defaultRequest: {cpu: 7m, memory: 70000001}
   max: {cpu: "1e3", memory: 3G}
+  min: {cpu: null}
 apps:
   - archetype: web-app
     app:

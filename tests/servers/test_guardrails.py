@@ -23,6 +23,7 @@ from tests.servers.guarded import (
     OTHER,
     OTHER_HOST,
     OTHERS_IMAGE,
+    PLATFORM_HOSTS,
     SECRET_STORE,
     SHARED,
     TEAM,
@@ -43,6 +44,7 @@ SETTINGS: dict[str, Any] = {
     "manage": {"harbor": False, "openbao": False},
     "harbor": {"host": HARBOR, "sharedProjects": [SHARED]},
     "externalSecrets": OPERATOR,
+    "platformHosts": ["*.ops.example.com"],
 }
 # Custom resources that the servers do not have; the policies look at nothing but the kind.
 CUSTOM = {
@@ -142,7 +144,7 @@ def admin(own_servers: Checkout, program: Program) -> Cluster:
         cluster.apply(definition(group, kind), "test")
     debugging = "pods/ephemeralcontainers"
     for object in (
-        namespace(TEAM, {"sre.io/team": TEAM}, f"{OTHER_HOST},{HOST}"),
+        namespace(TEAM, {"sre.io/team": TEAM}, ",".join((OTHER_HOST, *PLATFORM_HOSTS, HOST))),
         *(role(group, group, "*", "*") for group in CUSTOM),
         role("debug", "", debugging, "patch"),
         *(bound(name, "Group", DEVELOPERS) for name in ("edit", "debug", *CUSTOM)),

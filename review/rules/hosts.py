@@ -1,0 +1,35 @@
+"""The platform's own hosts: which are left to teams, and which a team has (NIST 800-53 SC-7)."""
+
+from collections.abc import Iterator
+
+from review.findings import Finding, Rules
+from review.objects import Side
+from review.rules.exposure import HOSTS
+from specs.hosts import covers, overlap
+from specs.settings import Settings
+
+
+def platform_hosts(stack: str, before: Settings, after: Settings, head: Side) -> Iterator[Finding]:
+    """What was the platform's in the base and is so no more, and who has it."""
+    kept, former = after.platform_owned_hosts, before.platform_owned_hosts
+    left = [own for own in sorted(former) if not any(covers(each, own) for each in kept)]
+    for own in left:
+        yield _finding(f"{own}, by sre-platform:{former[own]} of Pulumi.{stack}.yaml until now")
+    for host, team in sorted(_taken(head)):
+        if any(overlap(host, own) for own in left):
+            yield _finding(f"{host} leads to {team} now", team)
+
+
+def _taken(head: Side) -> set[tuple[str, str]]:
+    """Hosts, each with the team that has it."""
+    return {
+        (host, each.team)
+        for each in head.of("Namespace")
+        for host in (each.get("metadata.annotations") or {}).get(HOSTS, "").split(",")
+        if host
+    }
+
+
+def _finding(detail: str, team: str = "") -> Finding:
+    rule = Rules.PLATFORM_HOST
+    return Finding(rule, team, "", "", detail, rule.value.controls)

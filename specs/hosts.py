@@ -1,0 +1,82 @@
+"""Hosts, and whether one reaches another: in any case, with a final dot or port, by wildcards."""
+
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from specs.names import check_dns_name
+
+_WILDCARD = "*."
+
+# Names that a Service inside the cluster answers to, from the longest to the shortest.
+_IN_CLUSTER = (".svc.cluster.local", ".svc", "")
+
+PATTERN_EXAMPLE = "grafana.sre.example.com"
+
+
+def check_host_pattern(text: str) -> None:
+    """Raise ValueError unless `text` is a DNS name, or one with `*.` for all names below it."""
+    below = text.lower().removesuffix(".")
+    below = below.removeprefix(_WILDCARD)
+    try:
+        check_dns_name(below)
+    except ValueError as error:
+        raise ValueError(f"is not a host: {error}") from None
+    if "." not in below and below == text:
+        raise ValueError(f"'{text}' has no domain; write the full name, such as {PATTERN_EXAMPLE}")
+
+
+def host_of(address: str) -> str:
+    """The host of a URL, or of `host:port`, in lower case; "" where there is none."""
+    try:
+        host = urlsplit(address if "://" in address else f"//{address}").hostname
+    except ValueError:  # brackets of an IPv6 address that do not match
+        return ""
+    return (host or "").removesuffix(".")
+
+
+def other_names(host: str) -> frozenset[str]:
+    """All names of a Service that `host` names within the cluster; `host` alone if it names none.
+
+    Bare `<service>.<namespace>` counts where it comes as a longer one.
+    """
+    for suffix in _IN_CLUSTER[:2]:
+        if host.endswith(suffix):
+            return frozenset(host.removesuffix(suffix) + each for each in _IN_CLUSTER)
+    return frozenset({host})
+
+
+def namespace_of(host: str) -> str | None:
+    """The namespace of the Service that `host` names within the cluster, None if it names none."""
+    if len(names := other_names(host)) == 1:
+        return None
+    return min(names, key=len).rpartition(".")[2]
+
+
+def overlap(one: str, other: str) -> bool:
+    """Whether some host is meant by both; each is a host, or `*.` and a domain.
+
+    As in Istio, a wildcard stands for one label or more.
+    """
+    one, other = (each.lower().removesuffix(".") for each in (one, other))
+    wild, wild_other = one.startswith(_WILDCARD), other.startswith(_WILDCARD)
+    if wild and wild_other:
+        return one.endswith(other[1:]) or other.endswith(one[1:])
+    if wild:
+        return other.endswith(one[1:])
+    return one.endswith(other[1:]) if wild_other else one == other
+
+
+def covers(one: str, other: str) -> bool:
+    """Whether `one` means every host that `other` does."""
+    one, other = (each.lower().removesuffix(".") for each in (one, other))
+    return one == other or (one.startswith(_WILDCARD) and other.endswith(one[1:]))
+
+
+def split_patterns(patterns: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Full hosts, and of wildcards the end that every host they mean has, such as `.sre.internal`.
+
+    Both sorted.
+    """
+    every = sorted(patterns)
+    wild = [each[1:] for each in every if each.startswith(_WILDCARD)]
+    return [each for each in every if not each.startswith(_WILDCARD)], wild

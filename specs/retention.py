@@ -1,0 +1,82 @@
+"""Whether Harbor's retention leaves the images that a team runs.
+
+In each repository it keeps the images that were pushed last, whatever runs, and deletes the others
+(goharbor/harbor: src/pkg/retention/policy/rule/latestps).
+"""
+
+import re
+from collections.abc import Iterator
+
+from specs.problem import Finding, Loc
+from specs.team import Team
+
+KEPT: Loc = ("registry", "retention", "mostRecentlyPushed")
+
+_VERSION = re.compile(r"v?([0-9]+(?:\.[0-9]+)*)(?:-([0-9A-Za-z.-]+))?")
+
+# As many versions are named.
+_FEW = 5
+
+
+def check_retention(team: Team) -> Iterator[Finding]:
+    """Fewer images kept than versions of one repository that the team's apps run."""
+    kept, running = team.registry.retention.most_recently_pushed, _most_versions(team)
+    if running and len(running[1]) > kept:
+        repository, versions = running
+        yield (
+            KEPT,
+            f"keeps {kept} in each repository, and the apps run {len(versions)} versions of "
+            f"{repository} ({_listed(versions)}), so Harbor deletes images in use; "
+            f"keep at least {len(versions)}",
+        )
+
+
+def warn_of_retention(team: Team) -> Iterator[Finding]:
+    """Just as many kept: the next push drops one before the file stops naming it."""
+    kept, running = team.registry.retention.most_recently_pushed, _most_versions(team)
+    if running and len(running[1]) == kept:
+        repository, versions = running
+        yield (
+            KEPT,
+            f"keeps {kept} in each repository, as many as run of {repository} "
+            f"({_listed(versions)}): the next image pushed there drops one that is in use; "
+            f"keep at least {kept + 1}",
+        )
+
+
+def is_older(tag: str, than: str) -> bool:
+    """Whether a tag is a version before another; False where that cannot be told."""
+    one, other = _VERSION.fullmatch(tag), _VERSION.fullmatch(than)
+    return bool(one and other and _order(one) < _order(other))
+
+
+def _most_versions(team: Team) -> tuple[str, list[str]] | None:
+    """The repository of the team's project that most versions run of, and these."""
+    versions: dict[str, set[str]] = {}
+    for app in team.deployed:
+        image = app.app.image
+        if image.repository.split("/")[1:2] == [team.name]:
+            versions.setdefault(image.repository, set()).add(image.tag)
+    if not versions:
+        return None
+    repository = max(sorted(versions), key=lambda each: len(versions[each]))
+    return repository, sorted(versions[repository])
+
+
+def _listed(versions: list[str]) -> str:
+    more = len(versions) - _FEW
+    return ", ".join(versions[:_FEW]) + (f" and {more} more" if more > 0 else "")
+
+
+def _order(version: re.Match[str]) -> tuple[object, ...]:
+    """As Semantic Versioning sorts: of one version, what comes before its release is less."""
+    numbers = [int(number) for number in version[1].split(".")]
+    while numbers and not numbers[-1]:
+        numbers.pop()
+    if version[2] is None:
+        return (numbers, True)
+    before = [
+        (not part.isdecimal(), int(part) if part.isdecimal() else part)
+        for part in version[2].split(".")
+    ]
+    return (numbers, False, before)
