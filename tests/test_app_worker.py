@@ -90,12 +90,12 @@ def test_it_is_probed_by_commands(program: Program) -> None:
     keys = """
     app:
       probes:
-        liveness: {exec: {command: [/bin/sh, -c, "pgrep -f worker || exit 1"]}}
+        liveness: {exec: {command: [/bin/sh, -c, "pgrep -f '[w]orker' || exit 1"]}}
         readiness: {exec: {command: [/ready]}, initialDelaySeconds: 3, periodSeconds: 4}
     """
     container = program(worker(keys)).one(DEPLOYMENT, IT).container
     assert container["livenessProbe"] == {
-        "exec": {"command": ["/bin/sh", "-c", "pgrep -f worker || exit 1"]},
+        "exec": {"command": ["/bin/sh", "-c", "pgrep -f '[w]orker' || exit 1"]},
         "initialDelaySeconds": 10,
         "periodSeconds": 30,
     }
