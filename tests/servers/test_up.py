@@ -6,6 +6,7 @@ import sys
 import threading
 from base64 import b64decode
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -196,6 +197,11 @@ EARLIER = [
         "return {**app_selector(app), TEAM_LABEL: team.name, **PLATFORM_LABELS,"
         ' "app.kubernetes.io/version": _label_value(app.app.image.tag)}',
     ),
+    (
+        "components/routing.py",
+        'HTTP_SERVICE_PORT, METRICS_SERVICE_PORT = "http", "http-metrics"',
+        'HTTP_SERVICE_PORT, METRICS_SERVICE_PORT = "http", "metrics"',
+    ),
 ]
 
 
@@ -208,6 +214,7 @@ def test_the_first_up_after_an_earlier_program_restarts_nothing(
     service = cluster.get("v1", "Service", "team-alpha", "my-api")
     assert service
     assert "app.kubernetes.io/version" in service["metadata"]["labels"]
+    assert metrics_port(cluster)["name"] == "metrics"
     before = running(cluster)
 
     for file, new, old in EARLIER:
@@ -220,6 +227,15 @@ def test_the_first_up_after_an_earlier_program_restarts_nothing(
     service = cluster.get("v1", "Service", "team-alpha", "my-api")
     assert service
     assert "app.kubernetes.io/version" not in service["metadata"]["labels"]
+    assert metrics_port(cluster)["name"] == "http-metrics"
+
+
+def metrics_port(cluster: Cluster) -> dict[str, Any]:
+    """The one port of a worker's Service."""
+    service = cluster.get("v1", "Service", "team-beta", "order-processor-metrics")
+    assert service
+    [port] = service["spec"]["ports"]
+    return port
 
 
 def running(cluster: Cluster) -> set[tuple[str, int]]:
