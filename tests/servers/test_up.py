@@ -2,11 +2,14 @@
 
 import json
 import os
+import socket
+import ssl
 import sys
 import threading
 from base64 import b64decode
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -117,6 +120,22 @@ def test_openbao_can_check_the_logins_of_workloads(
     assert team.read("sre/data/team-alpha/harbor-pull")
     with pytest.raises(RefusedError, match="permission denied"):
         team.read("sre/data/team-beta/harbor-pull")
+
+
+def test_the_secret_store_has_the_ca_that_verifies_openbao(
+    provisioned: tuple[Checkout, Run], cluster: Cluster
+) -> None:
+    store = cluster.get("external-secrets.io/v1", "ClusterSecretStore", None, "openbao-backend")
+    assert store
+    vault = store["spec"]["provider"]["vault"]
+    server = urlsplit(vault["server"])
+    trusting = ssl.create_default_context(cadata=b64decode(vault["caBundle"]).decode())
+    address = (server.hostname, server.port)
+    with (
+        socket.create_connection(address, timeout=10) as connection,
+        trusting.wrap_socket(connection, server_hostname=server.hostname) as verified,
+    ):
+        assert verified.getpeercert()
 
 
 def test_no_secret_is_in_the_state_or_on_the_screen(
