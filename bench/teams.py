@@ -113,7 +113,7 @@ def _web_app(choose: random.Random, team: str, index: int, turn: int) -> Block:
 def _worker(choose: random.Random, team: str, index: int, turn: int) -> Block:
     name = f"{choose.choice(_NOUNS)}-worker-{index}"
     port = choose.choice((9090, 9100))
-    alive = {"exec": {"command": ["/bin/sh", "-c", f"pgrep -f {name} || exit 1"]}}
+    alive = {"exec": {"command": ["/bin/sh", "-c", f"pgrep -f '[{name[0]}]{name[1:]}' || exit 1"]}}
     container = {
         "replicas": choose.randint(2, 4),
         **_command(choose, name),

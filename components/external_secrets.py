@@ -12,6 +12,7 @@ from components.metadata import PLATFORM_LABELS, Labels, Place, object_meta
 from components.providers import openbao_address
 from components.shared import Shared
 from specs.app import PULL_SECRET
+from specs.environment import store_ca_cert
 from specs.settings import SECRET_STORE, STORE_KINDS, STORE_ROLE, Settings
 
 # A Go template with sprig's functions, as the operator runs it (External Secrets: templating v2).
@@ -99,7 +100,7 @@ def _openbao(
     server = openbao.cluster_address or (
         _IN_CLUSTER if openbao.in_cluster else openbao_address(settings)
     )
-    ca_cert = openbao.cluster_ca_cert
+    ca_cert = openbao.cluster_ca_cert or store_ca_cert(settings)
     login = {"mountPath": shared.auth_mount, "role": role, "serviceAccountRef": account}
     return {
         "server": server,

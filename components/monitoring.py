@@ -3,7 +3,7 @@
 from pulumi_kubernetes.apiextensions import CustomResource
 
 from components.metadata import Place, app_labels, app_selector, object_meta
-from components.routing import HTTP, METRICS
+from components.routing import HTTP_SERVICE_PORT, METRICS_SERVICE_PORT
 from specs.app import BaseApp, WebApp
 from specs.team import Team
 
@@ -22,7 +22,9 @@ def service_monitor(team: Team, app: BaseApp, place: Place) -> CustomResource:
             "selector": {"matchLabels": app_selector(app)},
             "endpoints": [
                 {
-                    "port": HTTP if isinstance(app, WebApp) else METRICS,
+                    "port": (
+                        HTTP_SERVICE_PORT if isinstance(app, WebApp) else METRICS_SERVICE_PORT
+                    ),
                     "path": monitor.path,
                     "interval": monitor.interval,
                 }

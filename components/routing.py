@@ -11,8 +11,12 @@ from specs.app import METRICS_SUFFIX, BaseApp, WebApp
 from specs.settings import Settings
 from specs.team import Team
 
-# Names of container ports: a Service and a ServiceMonitor refer to them.
+# Names of container ports, which a Service's port goes to.
 HTTP, METRICS = "http", "metrics"
+
+# Names of a Service's ports, which a ServiceMonitor refers to. Istio takes the protocol from what
+# stands before the "-" (Istio: Protocol Selection, IST0118).
+HTTP_SERVICE_PORT, METRICS_SERVICE_PORT = "http", "http-metrics"
 
 # The provider would wait until the Service has ready pods, which an app of no replicas never gets.
 # The pods of others are waited for by their Deployment (pulumi-kubernetes: pulumi.com/skipAwait).
@@ -26,7 +30,9 @@ def web_service(team: Team, app: WebApp, place: Place) -> Service:
         app,
         place,
         app.name,
-        ServicePortArgs(name=HTTP, port=app.app.port, target_port=HTTP, protocol="TCP"),
+        ServicePortArgs(
+            name=HTTP_SERVICE_PORT, port=app.app.port, target_port=HTTP, protocol="TCP"
+        ),
     )
 
 
@@ -37,7 +43,7 @@ def metrics_service(team: Team, app: BaseApp, place: Place, port: int) -> Servic
         app,
         place,
         app.name + METRICS_SUFFIX,
-        ServicePortArgs(name=METRICS, port=port, target_port=METRICS, protocol="TCP"),
+        ServicePortArgs(name=METRICS_SERVICE_PORT, port=port, target_port=METRICS, protocol="TCP"),
         cluster_ip="None",
     )
 

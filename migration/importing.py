@@ -67,6 +67,8 @@ def import_tree(
         _tell_nulls(each, team, findings)
     texts = {team.name: draft.text for draft, team in zip(drafts, fleet.teams, strict=True)}
     made = made_objects(root, stack, texts)
+    for warning in fleet.warnings:
+        findings.note(warning)
     for each in imports:
         hold_against(each.tenant.team, each.objects.others, made[each.tenant.team], findings)
     _tell_comments(tree, imports, drafts, findings)

@@ -141,7 +141,7 @@ def _environment(config: Mapping[str, Any]) -> Iterator[None]:
     with tempfile.TemporaryDirectory() as folder:
         kubeconfig = Path(folder) / "kubeconfig"
         kubeconfig.write_text(placeholder(context), encoding="utf-8")
-        for variable in ("VAULT_SKIP_VERIFY", LEAVE_OUT):
+        for variable in ("VAULT_SKIP_VERIFY", "VAULT_CACERT", LEAVE_OUT):
             os.environ.pop(variable, None)
         os.environ.update({**_PLACEHOLDERS, "KUBECONFIG": str(kubeconfig)})
         try:

@@ -247,8 +247,10 @@ class ExecAction(Spec):
 
     command: tuple[str, ...] = Field(
         min_length=1,
-        description="Program and arguments; exit code 0 is healthy.",
-        examples=['["/bin/sh", "-c", "pgrep -f worker || exit 1"]'],
+        description="Program and arguments; exit code 0 is healthy. A shell that runs `pgrep -f`, "
+        "or `ps` into `grep`, has the pattern on its own command line and would be found: put a "
+        "letter of the pattern in brackets.",
+        examples=["""["/bin/sh", "-c", "pgrep -f '[w]orker' || exit 1"]"""],
     )
 
 

@@ -1,10 +1,14 @@
 """What the program must find in the environment, and what must not be there."""
 
 import os
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 from specs.settings import Settings, check_url
+
+_CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----")
 
 
 class Complaint(NamedTuple):
@@ -30,6 +34,34 @@ def complaints(settings: Settings) -> Iterator[Complaint]:
     if settings.manage.openbao and unverified and not settings.openbao.skip_tls_verify:
         # The provider obeys it whatever its arguments say.
         yield Complaint("openbao", "VAULT_SKIP_VERIFY turns off TLS verification; unset it")
+
+    if _store_needs_address(settings):
+        try:
+            store_ca_cert(settings)
+        except ValueError as error:
+            yield Complaint("openbao", f"VAULT_CACERT: {error}")
+
+
+def store_ca_cert(settings: Settings) -> str | None:
+    """The PEM that a secret store verifies OpenBao with where it and the program meet the same one.
+
+    That is the CA of `VAULT_CACERT`, which the program verifies it with. None without it, or where
+    the store reaches OpenBao by another address, whose certificate may be another's. Raises
+    ValueError, "what is wrong; what to do".
+    """
+    file = os.environ.get("VAULT_CACERT")
+    openbao = settings.openbao
+    if not file or openbao.cluster_ca_cert or openbao.in_cluster or openbao.cluster_address:
+        return None
+    try:
+        text = Path(file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise ValueError(f"{file} cannot be read; name a file with the CA's certificate") from None
+    certificates = _CERTIFICATE.findall(text)
+    if not certificates:
+        raise ValueError(f"{file} holds no certificate in PEM; name a file with the CA's")
+    # Nothing else that the file may hold goes into the cluster.
+    return "".join(f"{certificate}\n" for certificate in certificates)
 
 
 def _needed(settings: Settings) -> Iterator[tuple[str, str, str, str | None]]:

@@ -106,8 +106,8 @@ class OpenBaoSettings(Spec):
     )
     cluster_ca_cert: str | None = Field(
         None,
-        description="PEM of the CA that External Secrets verifies OpenBao with; default: the "
-        "operator's own.",
+        description="PEM of the CA that External Secrets verifies OpenBao with; default: that of "
+        "`VAULT_CACERT` where both reach OpenBao by `address`, else the operator's own.",
     )
     in_cluster: bool = Field(
         True,

@@ -91,11 +91,13 @@ def test_asked_to_it_is_scraped_through_a_headless_service(program: Program) -> 
         "type": "ClusterIP",
         "clusterIP": "None",
         "selector": SELECTOR,
-        "ports": [{"name": "metrics", "port": 7070, "targetPort": "metrics", "protocol": "TCP"}],
+        "ports": [
+            {"name": "http-metrics", "port": 7070, "targetPort": "metrics", "protocol": "TCP"}
+        ],
     }
     assert made.one(SERVICE_MONITOR, IT).spec == {
         "selector": {"matchLabels": SELECTOR},
-        "endpoints": [{"port": "metrics", "path": "/m", "interval": "2m"}],
+        "endpoints": [{"port": "http-metrics", "path": "/m", "interval": "2m"}],
     }
     (port,) = made.one(CRON_JOB, IT).container["ports"]
     assert port == {"name": "metrics", "containerPort": 7070, "protocol": "TCP"}

@@ -39,7 +39,9 @@ def test_its_only_service_is_headless_and_for_metrics(program: Program) -> None:
         "type": "ClusterIP",
         "clusterIP": "None",
         "selector": SELECTOR,
-        "ports": [{"name": "metrics", "port": 9090, "targetPort": "metrics", "protocol": "TCP"}],
+        "ports": [
+            {"name": "http-metrics", "port": 9090, "targetPort": "metrics", "protocol": "TCP"}
+        ],
     }
 
 
@@ -48,7 +50,7 @@ def test_prometheus_finds_the_metrics_port_through_that_service(program: Program
     monitor = made.one(SERVICE_MONITOR, IT)
     assert monitor.spec == {
         "selector": {"matchLabels": SELECTOR},
-        "endpoints": [{"port": "metrics", "path": "/stats", "interval": "15s"}],
+        "endpoints": [{"port": "http-metrics", "path": "/stats", "interval": "15s"}],
     }
     service = made.one(SERVICE, f"{IT}-metrics")
     assert SELECTOR.items() <= service.labels.items()
@@ -90,12 +92,12 @@ def test_it_is_probed_by_commands(program: Program) -> None:
     keys = """
     app:
       probes:
-        liveness: {exec: {command: [/bin/sh, -c, "pgrep -f worker || exit 1"]}}
+        liveness: {exec: {command: [/bin/sh, -c, "pgrep -f '[w]orker' || exit 1"]}}
         readiness: {exec: {command: [/ready]}, initialDelaySeconds: 3, periodSeconds: 4}
     """
     container = program(worker(keys)).one(DEPLOYMENT, IT).container
     assert container["livenessProbe"] == {
-        "exec": {"command": ["/bin/sh", "-c", "pgrep -f worker || exit 1"]},
+        "exec": {"command": ["/bin/sh", "-c", "pgrep -f '[w]orker' || exit 1"]},
         "initialDelaySeconds": 10,
         "periodSeconds": 30,
     }

@@ -144,7 +144,7 @@ def test_an_unknown_key_is_refused(tmp_path: Path, text: str, said: str) -> None
         "a probe's command": (
             app("probes: {liveness: {exec: «{}}}", archetype="worker"),
             "apps[0].app.probes.liveness.exec.command: is missing; add it, such as "
-            '`command: ["/bin/sh", "-c", "pgrep -f worker || exit 1"]`',
+            """`command: ["/bin/sh", "-c", "pgrep -f '[w]orker' || exit 1"]`""",
         ),
     }
 )

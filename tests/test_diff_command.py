@@ -352,7 +352,7 @@ def test_a_base_with_a_wrong_file_is_told_in_a_line(clone: Clone) -> None:
     code, said, errors = clone.diff(base="HEAD")
     assert (code, said, errors.count("\n")) == (1, "", 1)
     assert errors.startswith(
-        "./sre diff: the base does not render: tenants/team-alpha.yaml:91:13: apps[1].app.port: "
+        "./sre diff: the base does not render: tenants/team-alpha.yaml:102:13: apps[1].app.port: "
     )
 
 

@@ -533,6 +533,8 @@ def test_a_team_that_is_new_is_told_with_the_groups_it_lets_in(shipped: Side) ->
     assert sorted(opened) == [
         "egress to 10.200.0.0/16, 8443/TCP (order-processor)",
         "egress to 10.201.0.0/16 except 10.201.99.0/24, 2049-2050/TCP (nightly-report)",
+        "egress to app.kubernetes.io/name=frontend of namespaces "
+        "kubernetes.io/metadata.name=team-alpha, 3000/TCP (nightly-report)",
         "ingress from app.kubernetes.io/name=my-api of namespaces "
         "kubernetes.io/metadata.name=team-alpha, 9090/TCP (order-processor)",
     ]

@@ -412,3 +412,22 @@ def test_the_help_has_an_example(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["import", "--help"])
     assert "example: ./sre import apps/tenants/team-alpha" in capsys.readouterr().out
+
+
+def test_a_probe_that_finds_its_own_shell_is_noted_where_it_stands(trees: Trees) -> None:
+    values = f"""{VALUES}  probes:
+    liveness:
+      exec:
+        command:
+          - /bin/sh
+          - -c
+          - "pgrep -f worker || exit 1"
+"""
+    run = trees.run(release(values, chart="sre-worker"))
+    assert (run.code, run.lost) == (0, [])
+    (note,) = [line for line in run.notes if "finds itself" in line]
+    lines = (trees.folder / "apps/a.yaml").read_text().split("\n")
+    (at,) = [number for number, line in enumerate(lines, 1) if "pgrep" in line]
+    assert note.startswith(f"apps/a.yaml:{at}:")
+    assert "spec.values.app.probes.liveness.exec.command[2]: " in note
+    assert note.endswith("write '[w]orker'")

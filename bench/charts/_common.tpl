@@ -231,7 +231,7 @@ spec:
   selector:
     {{- include "selector" .root | nindent 4 }}
   ports:
-    - name: {{ .port.name }}
+    - name: {{ .port.name | replace "metrics" "http-metrics" }}
       port: {{ .port.port }}
       targetPort: {{ .port.name }}
       protocol: TCP

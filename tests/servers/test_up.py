@@ -2,10 +2,14 @@
 
 import json
 import os
+import socket
+import ssl
 import sys
 import threading
 from base64 import b64decode
 from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -118,6 +122,22 @@ def test_openbao_can_check_the_logins_of_workloads(
         team.read("sre/data/team-beta/harbor-pull")
 
 
+def test_the_secret_store_has_the_ca_that_verifies_openbao(
+    provisioned: tuple[Checkout, Run], cluster: Cluster
+) -> None:
+    store = cluster.get("external-secrets.io/v1", "ClusterSecretStore", None, "openbao-backend")
+    assert store
+    vault = store["spec"]["provider"]["vault"]
+    server = urlsplit(vault["server"])
+    trusting = ssl.create_default_context(cadata=b64decode(vault["caBundle"]).decode())
+    address = (server.hostname, server.port)
+    with (
+        socket.create_connection(address, timeout=10) as connection,
+        trusting.wrap_socket(connection, server_hostname=server.hostname) as verified,
+    ):
+        assert verified.getpeercert()
+
+
 def test_no_secret_is_in_the_state_or_on_the_screen(
     provisioned: tuple[Checkout, Run], cluster: Cluster, openbao: OpenBao
 ) -> None:
@@ -196,6 +216,11 @@ EARLIER = [
         "return {**app_selector(app), TEAM_LABEL: team.name, **PLATFORM_LABELS,"
         ' "app.kubernetes.io/version": _label_value(app.app.image.tag)}',
     ),
+    (
+        "components/routing.py",
+        'HTTP_SERVICE_PORT, METRICS_SERVICE_PORT = "http", "http-metrics"',
+        'HTTP_SERVICE_PORT, METRICS_SERVICE_PORT = "http", "metrics"',
+    ),
 ]
 
 
@@ -208,6 +233,7 @@ def test_the_first_up_after_an_earlier_program_restarts_nothing(
     service = cluster.get("v1", "Service", "team-alpha", "my-api")
     assert service
     assert "app.kubernetes.io/version" in service["metadata"]["labels"]
+    assert metrics_port(cluster)["name"] == "metrics"
     before = running(cluster)
 
     for file, new, old in EARLIER:
@@ -220,6 +246,15 @@ def test_the_first_up_after_an_earlier_program_restarts_nothing(
     service = cluster.get("v1", "Service", "team-alpha", "my-api")
     assert service
     assert "app.kubernetes.io/version" not in service["metadata"]["labels"]
+    assert metrics_port(cluster)["name"] == "http-metrics"
+
+
+def metrics_port(cluster: Cluster) -> dict[str, Any]:
+    """The one port of a worker's Service."""
+    service = cluster.get("v1", "Service", "team-beta", "order-processor-metrics")
+    assert service
+    [port] = service["spec"]["ports"]
+    return port
 
 
 def running(cluster: Cluster) -> set[tuple[str, int]]:
