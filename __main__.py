@@ -25,9 +25,7 @@ settings = stack_settings(ROOT)
 folder = TeamsFolder(ROOT / settings.tenants, settings.tenants)
 fleet = load_stack(folder, settings)
 before = deployed_teams()
-problems = fleet.problems or missing_steps(
-    before, fleet.teams, folder, pulumi.get_stack(), settings.moved
-)
+problems = fleet.problems or missing_steps(before, fleet.teams, folder, pulumi.get_stack())
 if lines := list(map(str, problems)):
     raise pulumi.RunError("\n".join(lines))
 for line in (*map(str, fleet.warnings), *maybe_renamed(before, fleet.teams)):

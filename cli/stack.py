@@ -2,13 +2,14 @@
 
 import argparse
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from specs.fleet import TeamsFolder
 from specs.problem import ProblemsError
 from specs.settings import Settings
-from specs.stack import read_stack, stack_names
+from specs.stack import outdated, read_stack, stack_names
 
 ROOT = Path(__file__).parent.parent
 
@@ -51,6 +52,8 @@ def stack_files(arguments: argparse.Namespace) -> StackFiles:
     settings, problems = read_stack(ROOT, arguments.stack)
     if settings is None or problems:
         raise ProblemsError(*problems)
+    for warning in outdated(ROOT, arguments.stack, settings):
+        print(warning.as_warning(), file=sys.stderr)
     folder = _folder(arguments.tenants or str(ROOT / settings.tenants))
     return StackFiles(arguments.stack, settings, folder)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pulumi
 
 from specs.settings import LEAVE_OUT, PREFIX, Settings
-from specs.stack import read_stack
+from specs.stack import outdated, read_stack
 
 
 def stack_settings(root: Path) -> Settings:
@@ -27,6 +27,8 @@ def stack_settings(root: Path) -> Settings:
     settings, problems = read_stack(root, pulumi.get_stack(), given)
     if problems or settings is None:
         raise pulumi.RunError("\n".join(map(str, problems)))
+    for warning in outdated(root, pulumi.get_stack(), settings):
+        pulumi.log.warn(str(warning))
     try:
         return settings.leaving_out(os.environ.get(LEAVE_OUT, ""))
     except ValueError as error:

@@ -1,24 +1,95 @@
-"""What the stack has, as its last `up` that succeeded says in the stack's outputs."""
+"""What the stack has: read from its state, where the engine records what it has done."""
 
+import time
+from collections import defaultdict
 from collections.abc import Mapping
+from typing import Any, cast
 
 import pulumi
+from pulumi.runtime import get_root_resource
 
 from specs.lifecycle import Deployed
 
-# The engine's own function: what a StackReference reads, without a resource in the state.
-_READ_OUTPUTS = "pulumi:pulumi:readStackOutputs"
+# The engine's own function. The stack's outputs would not do: a run that failed writes them too.
+_READ = "pulumi:pulumi:readStackResourceOutputs"
+
+# A file backend replaces a state's attributes in place, and another run may be doing so.
+_ATTEMPTS, _PAUSE = 20, 0.1  # seconds
+
+_TENANT, _APP = "sre:platform:Tenant", "sre:platform:App"
+
+# What an offboarded team keeps until its file goes. All else is access, or runs.
+KEPT = frozenset(
+    {"Namespace", "ResourceQuota", "LimitRange", "NetworkPolicy"}
+    | {"Project", "RetentionPolicy", "RobotAccount", "SecretV2"}
+)
 
 
 def deployed_teams() -> Mapping[str, Deployed]:
-    """The teams of the stack by name; none before its first `up`."""
-    stack = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
-    read = pulumi.runtime.invoke(_READ_OUTPUTS, {"name": stack}).value or {}
-    teams = read.get("outputs", {}).get("teams", {})
+    """The teams of the stack by name; none before its first `up`.
+
+    Raises pulumi.RunError where the state cannot be read.
+    """
+    return teams_in(_resources())
+
+
+def teams_in(resources: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Deployed]:
+    """Teams by name, given the `type` and `outputs` of each resource by its URN.
+
+    Outputs hold secrets: of them only what says that a robot or a quota is closed is looked at.
+    """
+    objects: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    left: dict[str, list[str]] = defaultdict(list)
+    for urn, resource in resources.items():
+        _, _, types, name = urn.split("::", 3)
+        component, _, kind = types.rpartition("$")
+        kind = kind.rpartition(":")[2]
+        if component not in (_TENANT, _APP):
+            continue
+        team = name.partition("/")[0]
+        objects[team].add((kind, name))
+        if component == _APP or kind not in KEPT:
+            left[team].append(f"{kind} {name}")
+        elif kind == "RobotAccount" and resource["outputs"].get("disable") is not True:
+            left[team].append(f"{kind} {name} (enabled)")
+        elif kind == "ResourceQuota" and _pods(resource["outputs"]) != "0":
+            left[team].append(f"{kind} {name} (lets pods start)")
     return {
-        name: Deployed(
-            team.get("lifecycle", "active"),
-            {app: about["archetype"] for app, about in team["apps"].items()},
-        )
-        for name, team in teams.items()
+        team: Deployed(_archetypes(team, found), tuple(sorted(left[team])))
+        for team, found in objects.items()
     }
+
+
+def _resources() -> dict[str, Any]:
+    """`type` and `outputs` of each resource by its URN."""
+    stack = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
+    # By the time the root resource has its URN, this run has written what it began with.
+    root = cast(pulumi.Resource, get_root_resource())
+    name = root.urn.apply(lambda _: stack)
+    attempt = 1
+    while True:
+        try:
+            return pulumi.runtime.invoke(_READ, {"stackName": name}).value["outputs"]
+        except Exception as error:  # the SDK raises no other
+            if attempt == _ATTEMPTS or "failed to load checkpoint" not in str(error):
+                reason = str(error).rpartition("returned an error: ")[2]
+                message = f"the state of stack {stack} cannot be read: {reason}; run this again"
+                raise pulumi.RunError(message) from None
+        attempt += 1
+        time.sleep(_PAUSE)
+
+
+def _archetypes(team: str, objects: set[tuple[str, str]]) -> dict[str, str]:
+    """Each app's archetype by its name, as its objects show it: only a web-app has traffic."""
+    found = {}
+    for kind, name in objects:
+        app = name.removeprefix(f"{team}/")
+        if kind == "CronJob":
+            found[app] = "cronjob"
+        elif kind == "Deployment":
+            found[app] = "web-app" if ("Service", name) in objects else "worker"
+    return found
+
+
+def _pods(quota: Mapping[str, Any]) -> Any:
+    return quota.get("spec", {}).get("hard", {}).get("pods")

@@ -73,8 +73,8 @@ def record(
 ) -> Recording:
     """Runs `root/__main__.py` as `stack` with `config` (keys with their prefix, values as in YAML).
 
-    `before` are the outputs of the stack's last `up`; without, there has been none. Raises what the
-    program raises: pulumi.RunError for a user's mistake.
+    `before` is what the stack's state has: `type` and `outputs` of each resource by its URN; none
+    before the first `up`. Raises what the program raises: pulumi.RunError for a user's mistake.
     """
     recording = Recording()
     answers = _Answers(before or {})
@@ -183,7 +183,7 @@ class _Answers(mocks.Mocks):
         return f"[id of {kind} {args.name}]", outputs
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
-        if args.token == "pulumi:pulumi:readStackOutputs":
+        if args.token == "pulumi:pulumi:readStackResourceOutputs":
             return {"outputs": self._before}, []
         raise NotImplementedError(f"the program calls no provider functions, but {args.token}")
 

@@ -3,7 +3,7 @@
 NIST 800-53 AC-2 (access ends first), CP-9 (what is kept is let go of on purpose).
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from specs.fleet import SUFFIX, TeamsFolder
@@ -13,12 +13,20 @@ from specs.team import Team
 GUIDE = "docs/lifecycle.md"
 
 
+# As many are named of what a team still has.
+_NAMED = 3
+
+
 @dataclass(frozen=True)
 class Deployed:
-    """A team as the last `up` that succeeded left it: its lifecycle, and each app's archetype."""
+    """A team as the stack's state has it.
 
-    lifecycle: str
+    `apps`: each app's archetype. `left`: `Kind name` of what offboarding removes or closes and has
+    not yet; nothing of an offboarded team.
+    """
+
     apps: Mapping[str, str]
+    left: tuple[str, ...]
 
 
 def missing_steps(
@@ -26,17 +34,12 @@ def missing_steps(
     teams: Sequence[Team],
     folder: TeamsFolder,
     stack: str,
-    moved: Collection[str],
 ) -> Iterator[Problem]:
-    """A problem for each team of the stack that is gone without having been offboarded.
-
-    `moved` are those that another stack has now.
-    """
+    """A problem for each team of the stack that is gone without having been offboarded."""
     now = {team.name for team in teams}
     new = sorted(now - before.keys())
     for name in sorted(before.keys() - now):
-        lifecycle = before[name].lifecycle
-        if lifecycle == "offboarding" or name in moved:
+        if not before[name].left:
             continue
         file = folder.path / f"{name}{SUFFIX}"
         if file.exists():
@@ -51,10 +54,20 @@ def missing_steps(
             else ""
         )
         message = (
-            f"{name} {gone}, but it is still {lifecycle}{renamed}; put it back, set `lifecycle: "
-            f"offboarding` in its file, run `up`, and only then take it away ({GUIDE})"
+            f"{name} {gone}, but {_still_there(before[name].left)}{renamed}; put it back, set "
+            "`lifecycle: offboarding` in its file, run `up` until it succeeds, and only then "
+            f"remove it ({GUIDE})"
         )
         yield Problem(place, 1, 1, WHOLE_FILE, message)
+
+
+def _still_there(left: Sequence[str]) -> str:
+    named, more = list(left[:_NAMED]), len(left) - _NAMED
+    if more > 0:
+        named.append(f"{more} more")
+    if len(named) == 1:
+        return f"{named[0]} is still there"
+    return f"{', '.join(named[:-1])} and {named[-1]} are still there"
 
 
 def maybe_renamed(before: Mapping[str, Deployed], teams: Sequence[Team]) -> Iterator[str]:

@@ -249,12 +249,7 @@ class Settings(Spec):
         ExternalSecretsSettings(), description="The External Secrets Operator."
     )
     istio: IstioSettings = Field(IstioSettings(), description="The service mesh.")
-    moved: tuple[str, ...] = Field(
-        (),
-        description="Teams that this stack had and another one has now, by `pulumi state move`: "
-        "for one `up`, which would else refuse to let them go.",
-        examples=["[team-alpha]"],
-    )
+    moved: tuple[str, ...] = Field((), description="Ignored, as it is no longer needed; remove it.")
     guardrails: Literal["deny", "audit"] = Field(
         "deny",
         description="What becomes of objects in teams' namespaces that the platform's policies are "

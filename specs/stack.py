@@ -1,6 +1,6 @@
 """A stack's file, `Pulumi.<stack>.yaml`: its settings, and what is wrong with them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,14 @@ def stack_names(root: Path) -> list[str]:
     return sorted(name.removeprefix("Pulumi.").removesuffix(".yaml") for name in files)
 
 
+def outdated(root: Path, stack: str, settings: Settings) -> Iterator[Problem]:
+    """A warning for each setting that has lost its use."""
+    if settings.moved:
+        source = _source(root, stack)
+        message = "is no longer needed, as the stack's state says which teams it has; remove it"
+        yield source.problem(("config", f"{PREFIX}moved"), message, at_key=True)
+
+
 def read_stack(
     root: Path, stack: str, config: Mapping[str, Any] | None = None
 ) -> tuple[Settings | None, list[Problem]]:
@@ -37,8 +45,7 @@ def read_stack(
 
     Problems point into the stack's file; where there are any, the settings are not to be used.
     """
-    shown = f"Pulumi.{stack}.yaml"
-    source = Source(root / shown, shown, first_key="config")
+    source = _source(root, stack)
     data = source.data
     problems = source.problems if config is None else list[Problem]()
     if config is not None:
@@ -64,3 +71,8 @@ def read_stack(
     wrong = wrong_teams(TeamsFolder(root / settings.tenants, settings.tenants), settings)
     found = [source.problem((*loc, index), message) for index, message in wrong]
     return settings, [*problems, *found]
+
+
+def _source(root: Path, stack: str) -> Source:
+    shown = f"Pulumi.{stack}.yaml"
+    return Source(root / shown, shown, first_key="config")

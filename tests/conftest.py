@@ -28,8 +28,8 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Program:
     """`program(*team_files, environment={...}, before={...}, **settings)`: what a stack registers.
 
     Team files are YAML text. Settings are named as in `Pulumi.<stack>.yaml` without their prefix;
-    the stack holds all the teams unless they say otherwise. `before` are the outputs of its last
-    `up`. Equal runs are run once.
+    the stack holds all the teams unless they say otherwise. `before` is what its state has. Equal
+    runs are run once.
     """
     done: dict[str, Made] = {}
 

@@ -192,6 +192,17 @@ class Made:
         """Everything that makes pods."""
         return [made for made in self.resources if made.type in (DEPLOYMENT, CRON_JOB)]
 
+    def state(self) -> dict[str, dict[str, Any]]:
+        """What the stack's state has once this is done: `type` and `outputs` by URN."""
+        return {_urn(made): {"type": made.type, "outputs": made.inputs} for made in self.resources}
+
+
+def _urn(made: Resource) -> str:
+    """As the engine writes it, which leaves out the stack as a parent."""
+    parent = made.parent.partition(" ")[0]
+    types = made.type if parent in ("", "pulumi:pulumi:Stack") else f"{parent}${made.type}"
+    return f"urn:pulumi:test::sre-platform::{types}::{made.name}"
+
 
 def plain_strings(wire: Any) -> Iterator[str]:
     """Every string in what was sent to the engine that is not wrapped as a secret."""

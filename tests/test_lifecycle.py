@@ -5,7 +5,9 @@ from typing import Any
 
 import pulumi
 import pytest
+import yaml
 
+from components.deployed import KEPT, teams_in
 from tests.conftest import Program
 from tests.program import (
     APP,
@@ -24,8 +26,11 @@ from tests.program import (
     RETENTION,
     ROBOT,
     ROLE_BINDING,
+    SERVICE_ACCOUNT,
+    TENANT,
     TENANT_STORE,
     Made,
+    cronjob,
     merged,
     one_of_each,
     team_file,
@@ -126,61 +131,155 @@ def test_an_active_teams_robots_are_enabled(program: Program) -> None:
     assert [one.inputs["disable"] for one in lived(program, "active").all(ROBOT)] == [False, False]
 
 
-def outputs(*teams: str, lifecycle: str = "active", **apps: str) -> Mapping[str, Any]:
-    """What a stack's last `up` has left behind, with apps as `name=archetype`."""
-    about = {name.replace("_", "-"): {"archetype": kind} for name, kind in apps.items()}
-    return {"teams": {team: {"lifecycle": lifecycle, "apps": about} for team in teams}}
+def test_what_an_offboarded_team_keeps_is_known_to_the_check(program: Program) -> None:
+    kept = {
+        one.type.rpartition(":")[2]
+        for one in lived(program, "offboarding").resources
+        if one.parent == f"{TENANT} team-alpha"
+    }
+    assert kept == KEPT
+
+
+def beta(program: Program, lifecycle: str = "active", app: str = "") -> dict[str, Any]:
+    """The state of a stack that has the teams alpha and beta, beta so and with a worker."""
+    apps = [] if not app else yaml.safe_load(worker(name=app))["apps"]
+    file = team_file(*apps, keys=f"{{lifecycle: {lifecycle}, {ACCESS}}}", team="team-beta")
+    return program(team_file(), file.replace("/team-alpha/", "/team-beta/")).state()
+
+
+ACCESS = "access: {developers: [team-beta-developers], viewers: [team-beta-viewers]}"
+
+
+def refused(program: Program, *files: str, before: Mapping[str, Any], **settings: Any) -> str:
+    """The one line that says why."""
+    with pytest.raises(pulumi.RunError) as error:
+        program(*files, before=before, **settings)
+    (line,) = str(error.value).splitlines()
+    return line
 
 
 @pytest.mark.parametrize("lifecycle", ["active", "suspended"])
 def test_a_team_whose_file_is_gone_is_refused_with_the_missing_step(
     program: Program, lifecycle: str
 ) -> None:
-    with pytest.raises(pulumi.RunError) as error:
-        program(team_file(), before=outputs("team-alpha", "team-beta", lifecycle=lifecycle))
-    (line,) = str(error.value).splitlines()
-    assert "/team-beta.yaml:1:1: (file): team-beta has no file any more, but it is still " in line
-    assert f"still {lifecycle}; put it back, set `lifecycle: offboarding` in its file" in line
+    line = refused(program, team_file(), before=beta(program, lifecycle))
+    assert (
+        "/team-beta.yaml:1:1: (file): team-beta has no file any more, but AuthBackendRole " in line
+    )
+    assert (
+        "are still there; put it back, set `lifecycle: offboarding` in its file, run `up`" in line
+    )
 
 
 def test_a_team_that_its_stack_no_longer_names_is_refused_too(program: Program) -> None:
     files = team_file(), team_file(team="team-beta")
-    with pytest.raises(pulumi.RunError, match=r"^Pulumi\.test\.yaml:1:1: .*team-beta is no longer"):
-        program(*files, teams=["team-alpha"], before=outputs("team-alpha", "team-beta"))
-
-
-def test_a_team_of_before_there_were_lifecycles_counts_as_active(program: Program) -> None:
-    before = {"teams": {"team-beta": {"namespace": "team-beta", "apps": {}}}}
-    with pytest.raises(pulumi.RunError, match="team-beta has no file any more"):
-        program(team_file(), before=before)
+    line = refused(program, *files, teams=["team-alpha"], before=beta(program))
+    assert line.startswith("Pulumi.test.yaml:1:1: (file): team-beta is no longer among this stack")
 
 
 def test_every_team_that_is_gone_is_told(program: Program) -> None:
+    before = program(*(team_file(team=f"team-{name}") for name in ("alpha", "beta", "gamma")))
     with pytest.raises(pulumi.RunError) as error:
-        program(team_file(), before=outputs("team-beta", "team-gamma"))
+        program(team_file(), before=before.state())
     assert len(str(error.value).splitlines()) == 2
 
 
 def test_an_offboarded_team_may_go(program: Program) -> None:
-    made = program(team_file(), before=outputs("team-beta", lifecycle="offboarding"))
+    made = program(team_file(), before=beta(program, "offboarding"))
     assert list(made.outputs["teams"]) == ["team-alpha"]
 
 
-def test_a_team_that_another_stack_has_now_may_go(program: Program) -> None:
-    before = outputs("team-alpha", "team-beta")
-    made = program(team_file(), before=before, moved=["team-beta"])
-    assert list(made.outputs["teams"]) == ["team-alpha"]
+def test_a_team_that_is_partly_gone_may_go_on_going(program: Program) -> None:
+    # Harbor keeps a project that holds images; what came before it is gone.
+    offboarded = beta(program, "offboarding")
+    left = {urn: one for urn, one in offboarded.items() if one["type"] == PROJECT}
+    assert len(left) == 2
+    program(team_file(), before={**program(team_file()).state(), **left})
 
 
 def test_the_file_alone_does_not_offboard_a_team(program: Program) -> None:
     # It says so, but no `up` has done it yet: the file may not go, and still it may stay.
-    made = program(team_file(keys="lifecycle: offboarding"), before=outputs("team-alpha"))
+    made = program(team_file(keys="lifecycle: offboarding"), before=program(team_file()).state())
     assert made.outputs["teams"]["team-alpha"]["lifecycle"] == "offboarding"
 
 
+def of_beta(program: Program, kind: str, name: str) -> dict[str, Any]:
+    """From the state of an active team, with a worker: one resource by its URN."""
+    (found,) = [
+        (urn, one)
+        for urn, one in beta(program, app="consumer").items()
+        if (one["type"], urn.rpartition("::")[2]) == (kind, name)
+    ]
+    return dict([found])
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "said"),
+    [
+        (ROLE_BINDING, "team-beta/team-beta-developers", ""),
+        (ROLE_BINDING, "team-beta/team-beta-viewers", ""),
+        (MEMBER, "team-beta/team-beta-developers", ""),
+        (AUTH_ROLE, "team-beta", ""),
+        (POLICY, "team-beta", ""),
+        (EXTERNAL_SECRET, "team-beta/harbor-pull", ""),
+        (DEPLOYMENT, "team-beta/consumer", ""),
+        (SERVICE_ACCOUNT, "team-beta/consumer", ""),
+        (NETWORK_POLICY, "team-beta/consumer", ""),
+        (ROBOT, "team-beta/pull", " (enabled)"),
+        (ROBOT, "team-beta/push", " (enabled)"),
+        (QUOTA, "team-beta/team-beta-quota", " (lets pods start)"),
+    ],
+)
+def test_a_team_of_which_an_up_that_failed_has_left_something_is_refused(
+    program: Program, kind: str, name: str, said: str
+) -> None:
+    left = of_beta(program, kind, name)
+    line = refused(program, team_file(), before={**beta(program, "offboarding"), **left})
+    what = f"{kind.rpartition(':')[2]} {name}{said}"
+    assert f"team-beta has no file any more, but {what} is still there; put it back" in line
+
+
+def test_of_what_is_left_three_are_named_and_the_rest_is_counted(program: Program) -> None:
+    offboarded = beta(program, "offboarding")
+    names = ["AuthBackendRole team-beta", "Policy team-beta", "RobotAccount team-beta/pull"]
+    left = of_beta(program, AUTH_ROLE, "team-beta") | of_beta(program, POLICY, "team-beta")
+    line = refused(program, team_file(), before={**offboarded, **left})
+    assert f"but {' and '.join(names[:2])} are still there; " in line
+    left |= of_beta(program, ROBOT, "team-beta/pull")
+    left |= of_beta(program, ROLE_BINDING, "team-beta/team-beta-viewers")
+    line = refused(program, team_file(), before={**offboarded, **left})
+    assert f"but {', '.join(names)} (enabled) and 1 more are still there; " in line
+
+
+def test_a_secret_of_the_state_is_not_told(program: Program) -> None:
+    left = of_beta(program, ROBOT, "team-beta/pull")
+    for one in left.values():
+        one["outputs"] = {**one["outputs"], "secret": "hunter2"}
+    line = refused(program, team_file(), before={**beta(program, "offboarding"), **left})
+    assert "hunter2" not in line
+
+
+def test_a_team_that_another_stack_has_now_may_go(program: Program) -> None:
+    # `pulumi state move` has taken all of it along.
+    made = program(team_file(), before=program(team_file()).state())
+    assert list(made.outputs["teams"]) == ["team-alpha"]
+
+
+def test_the_setting_that_once_let_teams_go_no_longer_does(program: Program) -> None:
+    line = refused(program, team_file(), before=beta(program), moved=["team-beta"])
+    assert "team-beta has no file any more" in line
+
+
+def test_what_is_not_of_a_team_is_none(program: Program) -> None:
+    before = program(team_file(), platform=True).state()
+    by_hand = "urn:pulumi:test::sre-platform::kubernetes:core/v1:Namespace::team-beta"
+    program(team_file(), before={**before, by_hand: {"type": NAMESPACE, "outputs": {}}})
+
+
 def test_a_renamed_team_is_told_that_nothing_is_moved(program: Program) -> None:
-    with pytest.raises(pulumi.RunError, match="team-alpha would get nothing of team-old, as a"):
-        program(team_file(), before=outputs("team-old"))
+    before = program(team_file(team="team-old")).state()
+    line = refused(program, team_file(), before=before)
+    assert "team-alpha would get nothing of team-old, as a" in line
 
 
 @pytest.fixture
@@ -193,7 +292,7 @@ def warned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_what_renaming_an_app_does_is_said_before_it_happens(
     program: Program, warned: list[str]
 ) -> None:
-    program(web_app(name="new"), before=outputs("team-alpha", old="web-app"))
+    program(web_app(name="new"), before=program(web_app(name="old")).state())
     (line,) = warned
     assert line.startswith("team-alpha: the app old goes and new comes. If that is a new name")
     assert "all objects of old are deleted" in line
@@ -201,14 +300,30 @@ def test_what_renaming_an_app_does_is_said_before_it_happens(
 
 def test_of_several_new_apps_each_may_be_the_new_name(program: Program, warned: list[str]) -> None:
     file = merged(*(web_app("autoscaling: {maxReplicas: 2}", name) for name in ("new", "other")))
-    program(file, before=outputs("team-alpha", old="web-app"))
+    program(file, before=program(web_app(name="old")).state())
     (line,) = warned
     assert line.startswith("team-alpha: the app old goes and new or other comes. ")
 
 
 def test_an_app_that_comes_or_goes_alone_is_no_rename(program: Program, warned: list[str]) -> None:
-    program(web_app(name="come"), before=outputs("team-alpha"))
-    program(team_file(), before=outputs("team-alpha", gone="web-app"))
-    program(worker(name="comes"), before=outputs("team-alpha", goes="web-app"))
-    program(web_app(name="here"), before=outputs("team-alpha", here="web-app"))
+    def having(file: str) -> Mapping[str, Any]:
+        return program(file).state()
+
+    program(web_app(name="come"), before=having(team_file()))
+    program(team_file(), before=having(web_app(name="gone")))
+    program(worker(name="comes"), before=having(web_app(name="goes")))
+    program(cronjob(name="comes"), before=having(worker(name="goes")))
+    program(web_app(name="here"), before=having(web_app(name="here")))
     assert warned == []
+
+
+def test_an_app_s_archetype_is_read_from_its_objects(program: Program) -> None:
+    metrics = "serviceMonitor: {enabled: true, port: 9090}"
+    file = merged(web_app(), worker(metrics), cronjob(name="night"))
+    teams = teams_in(program(file, team_file(team="team-beta")).state())
+    assert teams["team-alpha"].apps == {
+        "my-api": "web-app",
+        "consumer": "worker",
+        "night": "cronjob",
+    }
+    assert teams["team-beta"].apps == {}

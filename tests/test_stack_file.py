@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from specs.stack import read_stack, stack_names
+from specs.stack import outdated, read_stack, stack_names
 from tests.written import ROOT, place, rows
 
 TEAMS = '  sre-platform:teams: "*"\n'
@@ -161,6 +161,18 @@ def test_what_only_the_engine_knows_is_checked_too(tmp_path: Path) -> None:
     assert [problem.message for problem in problems] == [
         "is an unknown key; did you mean 'sre-platform:harbor'?"
     ]
+
+
+def test_a_setting_that_has_lost_its_use_is_accepted_with_a_warning(tmp_path: Path) -> None:
+    text, where = place(stack("  «sre-platform:moved: [team-beta]\n"))
+    assert told(tmp_path, text) == []
+    settings, _ = read_stack(tmp_path, "test")
+    assert settings
+    (warning,) = outdated(tmp_path, "test", settings)
+    assert str(warning).startswith(
+        f"Pulumi.test.yaml:{where}: config.sre-platform:moved: is no longer needed"
+    )
+    assert str(warning).endswith("; remove it")
 
 
 @pytest.mark.parametrize("name", stack_names(ROOT))
