@@ -1,0 +1,172 @@
+"""A team's way through its life where a run fails half-way: what counts is what that has left."""
+
+import copy
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.checkouts import ROOT, Checkout, Run
+from tests.engine.refusing import FILE
+from tests.engine.test_lifecycle import ACCESS, BETA, DATA, WORKLOADS, of_beta, robot
+
+pytestmark = pytest.mark.engine
+
+DEVELOPERS = "RoleBinding team-beta/team-beta-developers"
+
+
+class RefusingCheckout(Checkout):
+    """A checkout whose servers refuse what it says."""
+
+    module = "tests.engine.refusing"
+
+    def start(self, command: str, **environment: str) -> subprocess.Popen[str]:
+        # A copy has no tests: they come from here, and everything else from the copy.
+        return super().start(command, PYTHONPATH=str(ROOT), **environment)
+
+    def twin(self, folder: Path) -> "RefusingCheckout":
+        """The same with all that it has provisioned, in another folder."""
+        twin = copy.copy(self)
+        twin.folder = Path(shutil.copytree(self.folder, folder))
+        return twin
+
+    def refuse(self, *operations: str) -> None:
+        (self.folder / FILE).write_text("\n".join(operations), encoding="utf-8")
+
+    def go_to(self, step: str) -> Run:
+        """`make up` with the team's file so; `gone`: without it."""
+        file = self.folder / BETA
+        if step == "gone":
+            file.unlink(missing_ok=True)
+        else:
+            self.restore(BETA)
+            self.edit(BETA, "lifecycle: active", f"lifecycle: {step}")
+        return self.run("up")
+
+    def without_file(self) -> Run:
+        """What a preview says to the team's file being deleted; the file is put back."""
+        file = self.folder / BETA
+        text = file.read_text(encoding="utf-8")
+        file.unlink()
+        preview = self.run("preview")
+        file.write_text(text, encoding="utf-8")
+        return preview
+
+
+@pytest.fixture(scope="module")
+def provisioned(tmp_path_factory: pytest.TempPathFactory) -> RefusingCheckout:
+    checkout = RefusingCheckout(tmp_path_factory.mktemp("refusing") / "checkout")
+    checkout.up()
+    return checkout
+
+
+@pytest.fixture
+def checkout(provisioned: RefusingCheckout, tmp_path: Path) -> RefusingCheckout:
+    """A provisioned checkout of the test's own."""
+    return provisioned.twin(tmp_path / "checkout")
+
+
+def assert_held(checkout: RefusingCheckout) -> None:
+    """The file cannot go, and the message names some of what is there."""
+    preview = checkout.without_file()
+    assert preview.code == 1
+    (line,) = re.findall(r"tenants/team-beta\.yaml:1:1: .*", preview.output)
+    assert "(file): team-beta has no file any more, but " in line
+    said = line.partition("but ")[2].partition(" still there")[0]
+    names = re.findall(r"[A-Z]\w+ team-beta[\w/.-]*", said)
+    assert names
+    assert set(names) <= checkout.names()
+
+
+def is_closed(checkout: RefusingCheckout) -> bool:
+    """Whether nobody has access and nothing runs, as the state has it."""
+    has = of_beta(checkout)
+    return not has & (ACCESS | WORKLOADS) and robot(checkout)["disable"] is True
+
+
+@pytest.mark.parametrize(
+    ("start", "step", "refused"),
+    [
+        ("active", "suspended", "update ResourceQuota team-beta/.*"),
+        ("active", "offboarding", "update RobotAccount team-beta/pull"),
+        ("suspended", "offboarding", "delete ProjectMemberGroup team-beta/.*"),
+        ("offboarding", "active", f"create {DEVELOPERS}"),
+    ],
+)
+def test_a_step_that_failed_is_not_taken_for_done(
+    checkout: RefusingCheckout, start: str, step: str, refused: str
+) -> None:
+    if start != "active":
+        assert checkout.go_to(start).code == 0
+    checkout.refuse(refused)
+    failed = checkout.go_to(step)
+    assert failed.code == 1
+    assert "not allowed to " in failed.output
+    if start != "offboarding" or not is_closed(checkout):
+        assert_held(checkout)
+
+    checkout.refuse()
+    assert checkout.go_to(step).code == 0  # forwards
+    if step == "offboarding":
+        assert is_closed(checkout)
+        assert checkout.without_file().code == 0
+        assert checkout.go_to("active").code == 0  # and back
+    assert of_beta(checkout) >= DATA | ACCESS | WORKLOADS
+    assert robot(checkout)["disable"] is False
+
+
+def test_one_role_binding_that_is_left_holds_the_team(checkout: RefusingCheckout) -> None:
+    checkout.refuse(f"delete {DEVELOPERS}")
+    assert checkout.go_to("offboarding").code == 1
+    while of_beta(checkout) & (ACCESS | WORKLOADS) != {DEVELOPERS}:
+        before = of_beta(checkout)
+        assert checkout.go_to("offboarding").code == 1  # each run deletes some more
+        assert of_beta(checkout) < before
+    gone = checkout.go_to("gone")
+    assert gone.code == 1
+    assert f"team-beta has no file any more, but {DEVELOPERS} is still there; put it" in gone.output
+    assert of_beta(checkout) >= DATA
+
+
+def test_a_deletion_that_failed_goes_on_without_the_file(checkout: RefusingCheckout) -> None:
+    assert checkout.go_to("offboarding").code == 0
+    checkout.refuse("delete Namespace team-beta")
+    assert checkout.go_to("gone").code == 1
+    assert "Namespace team-beta" in of_beta(checkout)
+    checkout.refuse()
+    assert checkout.go_to("gone").code == 0
+    assert of_beta(checkout) == set()
+
+
+def test_a_deletion_that_failed_can_be_taken_back(checkout: RefusingCheckout) -> None:
+    before = of_beta(checkout)
+    assert checkout.go_to("offboarding").code == 0
+    checkout.refuse("delete Namespace team-beta")
+    assert checkout.go_to("gone").code == 1
+    checkout.refuse()
+    assert checkout.go_to("active").code == 0
+    assert of_beta(checkout) == before
+
+
+def test_a_state_that_was_restored_counts_as_it_is(checkout: RefusingCheckout) -> None:
+    assert checkout.run("export active.json").code == 0
+    assert checkout.go_to("offboarding").code == 0
+    assert checkout.run("export offboarding.json").code == 0
+    assert checkout.run("import active.json").code == 0
+    assert_held(checkout)
+    assert checkout.run("import offboarding.json").code == 0
+    assert checkout.without_file().code == 0
+    assert checkout.run("import active.json").code == 0
+    assert checkout.go_to("offboarding").code == 0
+    assert checkout.go_to("gone").code == 0
+
+
+def test_a_team_that_is_moved_to_another_stack_may_go(checkout: RefusingCheckout) -> None:
+    assert_held(checkout)
+    assert checkout.run("move team-beta").code == 0
+    checkout.edit("Pulumi.dev.yaml", 'sre-platform:teams: "*"', "sre-platform:teams: [team-alpha]")
+    preview = checkout.run("preview")
+    assert preview.code == 0, preview.output
+    assert preview.count("unchanged") == len(checkout.resources())
