@@ -21,16 +21,22 @@ def add(commands: Commands) -> None:
         "fails; the exit code is 1 if one does.",
         epilog="example: ./sre doctor --stack team-alpha",
     )
+    parser.add_argument(
+        "--server",
+        choices=["kubernetes", "openbao", "harbor"],
+        help="ask this server alone; fails unless it answers, or the stack does not manage it",
+    )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Prints the report; 1 if a check fails. Raises ProblemsError."""
-    from doctor.stack import doctor  # with the clients, which take two seconds to load
+    from doctor.stack import SERVERS, doctor  # with the clients, which take two seconds to load
 
     stack = stack_files(arguments)
+    targets = [arguments.server] if arguments.server else list(SERVERS)
     try:
-        problems, report = doctor(ROOT, stack.name, stack.settings, stack.folder)
+        problems, report = doctor(ROOT, stack.name, stack.settings, stack.folder, targets)
     except ValueError as error:
         print(f"{LEAVE_OUT}: {error}", file=sys.stderr)
         return 1

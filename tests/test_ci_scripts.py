@@ -25,7 +25,7 @@ SECRET = {
 class Answers(BaseHTTPRequestHandler):
     """GitHub's OIDC provider, and an OpenBao that trusts it: a path's answer, if all is right."""
 
-    secret: Mapping[str, str] = SECRET
+    secret: Mapping[str, str] | None = SECRET
     asked: list[str]
 
     def do_GET(self) -> None:
@@ -138,6 +138,14 @@ def test_a_job_that_may_not_log_in_runs_nothing(
     assert run.returncode == 1
     assert run.stderr.startswith(said)
     assert run.stderr.count("\n") == 1
+    assert "it ran" not in run.stdout
+
+
+def test_a_secret_that_is_gone_is_no_empty_one(job: dict[str, str]) -> None:
+    Answers.secret = None
+    run = with_credentials(job, "echo", "it ran")
+    told = "OpenBao has no credentials at sre-ci/data/preview; see docs/ci.md.\n"
+    assert (run.returncode, run.stderr) == (1, told)
     assert "it ran" not in run.stdout
 
 

@@ -176,6 +176,58 @@ def test_a_stack_of_its_own_is_never_asked_of_the_sandbox_s_servers(
     assert "Harbor not managed by this stack" in rows(output, "skipped")
 
 
+HARBOR = {
+    "GET /api/v2.0/systeminfo": (200, {"harbor_version": "v2.15.2", "auth_mode": "oidc_auth"}),
+    "GET /api/v2.0/users/current": (200, {"username": "admin", "sysadmin_flag": True}),
+    "GET /api/v2.0/health": (200, {"components": [{"name": "jobservice", "status": "healthy"}]}),
+    "GET /api/v2.0/scanners": (200, []),
+}
+
+
+@pytest.mark.parametrize(("status", "code"), [(200, 0), (401, 1), (500, 1)])
+def test_one_server_can_be_asked_alone(
+    keys: Keys, capsys: pytest.CaptureFixture[str], status: int, code: int
+) -> None:
+    with serving(keys) as harbor:
+        harbor.answers |= HARBOR
+        harbor.answers["GET /api/v2.0/users/current"] = (
+            status, {"username": "admin", "sysadmin_flag": True}
+        )  # fmt: skip
+        os.environ |= {
+            "HARBOR_URL": harbor.address,
+            "HARBOR_USERNAME": "admin",
+            "HARBOR_PASSWORD": "hunter2",
+            "SSL_CERT_FILE": str(keys.ca_cert),
+        }
+        ended, output, _ = doctor(capsys, "--server", "harbor")
+    assert ended == code, output
+    assert "Harbor: reachable" in output
+    assert "Kubernetes" not in output
+    assert "OpenBao" not in output
+
+
+def test_one_server_that_is_asked_alone_and_stood_in_for_is_no_answer(
+    keys: Keys,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    servers = record.Servers(tmp_path, tmp_path / "k", keys.ca_cert, {})
+    monkeypatch.setattr(stack, "running", lambda root: servers)
+    code, output, _ = doctor(capsys, "--server", "harbor")
+    assert code == 1
+    (row,) = rows(output, "FAIL")
+    assert row.startswith("Harbor stood in for by the sandbox")
+
+
+def test_one_server_that_the_stack_does_not_manage_need_not_answer(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert doctor(capsys, "--stack", "platform", "--server", "harbor")[0] == 0
+    os.environ[LEAVE_OUT] = "harbor"
+    assert doctor(capsys, "--stack", "team-alpha", "--server", "harbor")[0] == 0
+
+
 def test_a_wrong_team_file_is_told_as_validate_tells_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -11,9 +11,10 @@ from tests.written import ROOT
 
 # `pulumi`, as far as it is used here. Its state knows the stacks platform and team-alpha.
 PULUMI = """#!/bin/bash
+listed='[{"name": "example/platform"}, {"name": "team-alpha"}]'
 [ -z "$BROKEN" ] || { echo "error: could not list stacks" >&2; exit 255; }
 if [ "$1 $2" = "stack ls" ]; then
-  echo '[{"name": "example/platform"}, {"name": "team-alpha"}]'
+  echo "${LISTED:-$listed}"
 else
   echo "pulumi $*"
   exit ${FAILS:-0}
@@ -22,6 +23,7 @@ fi
 SETTINGS = "--non-interactive --color never --suppress-progress"
 
 Make = Callable[..., tuple[int, str]]
+Script = Callable[..., tuple[int, str]]
 
 
 @pytest.fixture
@@ -83,6 +85,21 @@ def test_drift_looks_at_the_servers_and_writes_no_state(make: Make) -> None:
     assert make("stack-drift", STACK="platform") == (0, told)
 
 
+def test_drift_of_a_stack_that_the_backend_does_not_have_is_no_success(make: Make) -> None:
+    code, said = make("stack-drift", STACK="team-beta")
+    assert (code, said.partition(";")[0]) == (
+        2, "Stack 'team-beta' is not in this backend, so nothing is compared"
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("command", ["preview", "up", "drift"])
+def test_a_list_of_stacks_that_cannot_be_read_is_no_empty_one(script: Script, command: str) -> None:
+    code, said = script("exit 0", command, LISTED="no JSON")
+    assert code == 1
+    assert "pulumi stack init" not in said
+    assert "not exist" not in said
+
+
 def test_drift_is_not_looked_for_where_harbor_knows_no_user(make: Make) -> None:
     code, said = make("stack-drift", STACK="team-alpha")
     assert code == 2
@@ -131,20 +148,61 @@ def test_a_missing_cli_is_told(make: Make, tmp_path: Path) -> None:
     assert (code, said.partition(";")[0]) == (2, "There is no Pulumi CLI on PATH")
 
 
-@pytest.mark.parametrize(("code", "ends_with"), [(0, 0), (2, 0), (3, 0), (1, 1)])
-def test_a_diff_with_changes_in_it_is_no_failure(tmp_path: Path, code: int, ends_with: int) -> None:
-    sre = f'#!/bin/bash\necho "./sre $*"; exit {code}\n'
-    files = {"sre": sre, "scripts/setup": "#!/bin/bash\n", "Pulumi.team-alpha.yaml": ""}
-    files["scripts/stack"] = (ROOT / "scripts/stack").read_text()
-    (tmp_path / "scripts").mkdir()
-    for name, text in files.items():
-        (tmp_path / name).write_text(text)
-        (tmp_path / name).chmod(0o755)
-    run = subprocess.run(
-        [str(tmp_path / "scripts/stack"), "diff", "team-alpha"],
-        env={"PATH": os.environ["PATH"], "BASE": "v1"},
-        capture_output=True,
-        text=True,
-    )
+@pytest.fixture
+def script(tmp_path: Path) -> Script:
+    """`script(sre, command)`: `scripts/stack COMMAND team-alpha` with that in place of `./sre`."""
+
+    def run(sre: str, command: str, **environment: str) -> tuple[int, str]:
+        files = {
+            "sre": f"#!/bin/bash\n{sre}\n",
+            "bin/pulumi": PULUMI,
+            "scripts/setup": "#!/bin/bash\n",
+            "scripts/stack": (ROOT / "scripts/stack").read_text(),
+            "Pulumi.team-alpha.yaml": "",
+        }
+        for name, text in files.items():
+            (tmp_path / name).parent.mkdir(exist_ok=True)
+            (tmp_path / name).write_text(text)
+            (tmp_path / name).chmod(0o755)
+        (tmp_path / ".venv").symlink_to(ROOT / ".venv")
+        done = subprocess.run(
+            [str(tmp_path / "scripts/stack"), command, "team-alpha"],
+            env={"PATH": f"{tmp_path}/bin:{os.environ['PATH']}", **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        return done.returncode, done.stdout
+
+    return run
+
+
+@pytest.mark.parametrize("command", ["drift"])
+@pytest.mark.parametrize(
+    "sre",
+    ["echo 'FAIL  Harbor: credentials'; exit 1", "echo Traceback >&2; exit 1", "kill -SEGV $$"],
+    ids=["Harbor fails", "the question cannot be asked", "it ends without a word"],
+)
+def test_servers_are_not_looked_at_unless_harbor_has_answered(
+    script: Script, sre: str, command: str
+) -> None:
+    code, said = script(sre, command)
+    assert code == 1
+    assert said.splitlines()[-1].startswith("Harbor has to answer before the servers are looked at")
+    assert "pulumi preview" not in said
+    assert "pulumi up" not in said
+    if "echo" in sre:
+        assert said.startswith(("FAIL  Harbor: credentials\n", "Traceback\n"))
+
+
+def test_harbor_alone_is_asked_before_servers_are_looked_at(script: Script) -> None:
+    code, said = script('[ "$*" = "doctor --stack team-alpha --server harbor" ]', "drift")
+    assert (code, said.split()[:3]) == (0, ["pulumi", "preview", "--refresh"])
+
+
+@pytest.mark.parametrize(
+    ("code", "ends_with"), [(0, 0), (2, 0), (3, 0), (1, 1), (127, 1), (139, 1)]
+)
+def test_a_diff_with_changes_in_it_is_no_failure(script: Script, code: int, ends_with: int) -> None:
     told = "./sre diff --base v1 --stack team-alpha --format markdown\n"
-    assert (run.returncode, run.stdout) == (ends_with, told)
+    assert script(f'echo "./sre $*"; exit {code}', "diff", BASE="v1") == (ends_with, told)

@@ -4,6 +4,7 @@ import importlib.util
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -205,6 +206,40 @@ def test_the_steps_are_commands_that_are_there() -> None:
     assert {"affected", "diff", "doctor", "set-image", "validate"} <= asked <= known
     assert [script for script in ours if not os.access(ROOT / script, os.X_OK)] == []
     assert [module for module in modules if importlib.util.find_spec(module) is None] == []
+
+
+@pytest.mark.parametrize(("diff", "asks"), [("success", False), ("failure", True)])
+def test_a_diff_that_could_not_be_made_asks_for_a_second_reviewer(
+    tmp_path: Path, diff: str, asks: bool
+) -> None:
+    (comment,) = [
+        job for job in jobs(ROOT / ".github/workflows/pull-request.yaml") if job.name == "comment"
+    ]
+    script = comment.steps[-1]["run"]
+    for name, text in {
+        "results/team-alpha.diff.md": "Nothing differs.",
+        "bin/gh": '#!/bin/bash\necho "gh $*"',
+        "bin/python3": f'#!/bin/bash\nexec {sys.executable} "$@"',
+        "scripts/comment": "#!/bin/bash\ncat $2",
+    }.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
+    done = subprocess.run(
+        ["bash", "-eo", "pipefail", "-c", script],
+        cwd=tmp_path,
+        env={
+            "PATH": f"{tmp_path}/bin:{os.environ['PATH']}",
+            "PYTHONPATH": str(ROOT),
+            "NUMBER": "7",
+            "DIFF": diff,
+        },
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ("--add-label second-reviewer" in done.stdout) is asks
+    assert ("**Not every stack could be compared**" in done.stdout) is asks
 
 
 def test_the_pulumi_cli_is_the_sandboxs() -> None:
