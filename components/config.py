@@ -1,14 +1,12 @@
 """The stack's settings as the engine knows them."""
 
-import json
 import os
 from pathlib import Path
-from typing import Any
 
 import pulumi
 
 from specs.settings import LEAVE_OUT, PREFIX, Settings
-from specs.stack import outdated, read_stack
+from specs.stack import decoded, outdated, read_stack
 
 
 def stack_settings(root: Path) -> Settings:
@@ -23,7 +21,7 @@ def stack_settings(root: Path) -> Settings:
         key = str(field.alias)
         value = config.get(key.removeprefix(PREFIX))
         if value is not None:
-            given[key] = _decoded(value)
+            given[key] = decoded(value)
     settings, problems = read_stack(root, pulumi.get_stack(), given)
     if problems or settings is None:
         raise pulumi.RunError("\n".join(map(str, problems)))
@@ -33,11 +31,3 @@ def stack_settings(root: Path) -> Settings:
         return settings.leaving_out(os.environ.get(LEAVE_OUT, ""))
     except ValueError as error:
         raise pulumi.RunError(f"{LEAVE_OUT}: {error}") from None
-
-
-def _decoded(value: str) -> Any:
-    """The engine hands over mappings, lists and booleans as JSON, and strings bare."""
-    try:
-        return json.loads(value)
-    except ValueError:
-        return value

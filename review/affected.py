@@ -2,16 +2,14 @@
 
 import os
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from review.git import changed_files, copy_of, merge_base
 from specs.fleet import SUFFIX
 from specs.settings import PREFIX
 from specs.source import Source
-from specs.stack import stack_names
+from specs.stack import config_in, stack_names
 
 # What the program consists of: a change to any of it may change every stack. Folders end with a
 # slash. A test holds this against the modules that are loaded when the program runs.
@@ -104,9 +102,7 @@ def _file(stack: str) -> str:
 
 
 def _stack(root: Path, name: str) -> Stack:
-    data = Source(root / _file(name), _file(name), first_key="config").data
-    config: Any = data.get("config") if isinstance(data, Mapping) else None
-    said = config if isinstance(config, Mapping) else {}
+    said = config_in(Source(root / _file(name), _file(name), first_key="config").data)
     teams = said.get(f"{PREFIX}teams", ())
     return Stack(
         name,

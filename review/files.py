@@ -13,7 +13,7 @@ from review.masking import HIDDEN
 from specs.fleet import SUFFIX
 from specs.settings import PREFIX
 from specs.source import Source
-from specs.stack import stack_names
+from specs.stack import config_in, stack_names
 
 # What no rendered object shows: packages, what runs the program, and what tells of its changes.
 _SUPPLY = (
@@ -145,9 +145,8 @@ def _settings(root: Path, stack: str) -> dict[str, Any]:
     data = Source(file, file.name).data if file.exists() else None
     if not isinstance(data, dict):
         return {}
-    config = data.get("config")
     beside = {key: value for key, value in data.items() if key != "config"}
-    return _lists({**(config if isinstance(config, dict) else {}), **beside})
+    return _lists({**config_in(data), **beside})
 
 
 def _lists(data: Any) -> Any:

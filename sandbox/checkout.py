@@ -16,6 +16,7 @@ import yaml
 from sandbox.console import UserError
 from sandbox.kubeconfig import placeholder
 from sandbox.servers import record
+from specs.stack import config_in
 
 STACK = "dev"
 ORPHAN_ENDS_WITHIN = 30  # seconds
@@ -137,7 +138,7 @@ class Checkout:
 def _context(settings: str) -> str | None:
     """The context that a stack's file names; a file that is not right is the program's to tell."""
     try:
-        context = yaml.safe_load(settings)["config"]["sre-platform:kubernetes"]["context"]
+        context = config_in(yaml.safe_load(settings))["sre-platform:kubernetes"]["context"]
     except (KeyError, TypeError, yaml.YAMLError):
         return None
     return context if isinstance(context, str) else None

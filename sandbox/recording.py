@@ -24,6 +24,7 @@ from pulumi.runtime.stack import Stack, run_pulumi_func
 from sandbox.kubeconfig import placeholder
 from specs.settings import LEAVE_OUT, PREFIX
 from specs.source import Source
+from specs.stack import config_in
 
 PROJECT = "sre-platform"
 SECRET = "[secret]"
@@ -87,7 +88,7 @@ def record_stack(
     root: Path, stack: str, tenants: Path, changes: Mapping[str, Any] | None = None
 ) -> Recording:
     """As `record`, with the config of `Pulumi.<stack>.yaml`, those team files and `changes`."""
-    config = Source(root / f"Pulumi.{stack}.yaml", "").data["config"]
+    config = config_in(Source(root / f"Pulumi.{stack}.yaml", "").data)
     own = {
         f"{PREFIX}tenants": str(tenants.resolve()),
         f"{PREFIX}adopt": False,  # it would ask the stack's servers

@@ -1,5 +1,6 @@
 """A stack's file, `Pulumi.<stack>.yaml`: its settings, and what is wrong with them."""
 
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from pydantic import ConfigDict, Field, ValidationError
 from specs.base import Spec
 from specs.explain import explain
 from specs.fleet import TeamsFolder, wrong_teams
-from specs.problem import Problem, one_a_place
+from specs.problem import Loc, Problem, one_a_place
 from specs.settings import PREFIX, Settings
 from specs.source import Source, frozen
 
@@ -30,6 +31,28 @@ def stack_names(root: Path) -> list[str]:
     return sorted(name.removeprefix("Pulumi.").removesuffix(".yaml") for name in files)
 
 
+def config_in(data: Any) -> dict[str, Any]:
+    """The config in a stack file's data, with this project's settings as the program gets them.
+
+    Pulumi's CLI writes what is not nested as text: `"true"`, or a mapping as JSON.
+    """
+    config = data.get("config") if isinstance(data, dict) else None
+    return {
+        key: frozen(decoded(value)) if str(key).startswith(PREFIX) else value
+        for key, value in (config.items() if isinstance(config, dict) else ())
+    }
+
+
+def decoded(value: Any) -> Any:
+    """A setting of its text: the engine has mappings, lists and booleans as JSON, strings bare."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
+
+
 def outdated(root: Path, stack: str, settings: Settings) -> Iterator[Problem]:
     """A warning for each setting that has lost its use."""
     if settings.moved:
@@ -48,13 +71,17 @@ def read_stack(
     source = _source(root, stack)
     data = source.data
     problems = source.problems if config is None else list[Problem]()
+    in_file = config_in(data)
     if config is not None:
         # The engine is asked for the keys that are known; misspelt ones are in the file alone.
         known = {field.alias for field in Settings.model_fields.values()}
-        in_file = data.get("config") if isinstance(data, dict) else None
-        unknown = in_file if isinstance(in_file, dict) else {}
-        unknown = {key: value for key, value in unknown.items() if key not in known}
+        unknown = {key: value for key, value in in_file.items() if key not in known}
         data = {"config": {**unknown, **frozen(dict(config))}}
+    elif in_file:
+        data = {**data, "config": in_file}
+        message = "is encrypted, and no setting is a secret; set it with `--plaintext`"
+        if encrypted := [source.problem(loc, message) for loc in _encrypted(in_file, ("config",))]:
+            return None, [*problems, *encrypted]
     if data is None:
         return None, problems
     try:
@@ -71,6 +98,18 @@ def read_stack(
     wrong = wrong_teams(TeamsFolder(root / settings.tenants, settings.tenants), settings)
     found = [source.problem((*loc, index), message) for index, message in wrong]
     return settings, [*problems, *found]
+
+
+def _encrypted(value: Any, loc: Loc) -> Iterator[Loc]:
+    """Where this project's settings are as `pulumi config set --secret` writes them."""
+    if not isinstance(value, dict):
+        return
+    if value.keys() == {"secure"}:
+        yield loc
+        return
+    for key, inner in value.items():
+        if len(loc) > 1 or str(key).startswith(PREFIX):
+            yield from _encrypted(inner, (*loc, key))
 
 
 def _source(root: Path, stack: str) -> Source:

@@ -51,6 +51,22 @@ URL = "is not a URL; write one such as https://openbao.sre.internal"
             stack("  sre-platform:platform: «'on'\n"),
             "platform: is neither true nor false; write one of the two, without quotes",
         ),
+        "keys in a text": (
+            stack('  sre-platform:harbor: «\'{"hots": "x"}\'\n'),
+            "harbor.hots: is an unknown key; did you mean 'host'?",
+        ),
+        "a truth in quotes below a key": (
+            stack("  sre-platform:manage: {harbor: «'true'}\n"),
+            "manage.harbor: is neither true nor false; write one of the two, without quotes",
+        ),
+        "an encrypted setting": (
+            stack("  sre-platform:openbao: «{secure: v1:abc}\n"),
+            "openbao: is encrypted, and no setting is a secret; set it with `--plaintext`",
+        ),
+        "an encrypted setting inside": (
+            stack("  sre-platform:harbor: {url: «{secure: v1:abc}}\n"),
+            "harbor.url: is encrypted, and no setting is a secret; set it with `--plaintext`",
+        ),
         "a list for keys": (
             stack("  sre-platform:manage: «[]\n"),
             "manage: holds no keys; write them below it: kubernetes, harbor, openbao",
@@ -180,6 +196,28 @@ def test_what_other_programs_keep_in_the_file_is_passed_over(tmp_path: Path) -> 
         stack("  kubernetes:context: x\n  aws:region: {secure: abc}\n") + "encryptionsalt: v1:x\n"
     )
     assert told(tmp_path, text) == []
+
+
+def test_settings_as_pulumi_writes_them_mean_the_same(tmp_path: Path) -> None:
+    as_typed = (
+        stack("")
+        + "  sre-platform:platform: true\n  sre-platform:openbao: {inCluster: false}\n"
+        + "  sre-platform:istio: {gateways: [a/b]}\n"
+    )
+    as_written = (
+        stack("")
+        + "  sre-platform:platform: 'true'\n"
+        + "  sre-platform:openbao: '{\"inCluster\": false}'\n"
+        + "  sre-platform:istio:\n    gateways:\n      - a/b\n"
+        + "encryptionsalt: v1:x\nsecretsprovider: awskms://alias/x\nencryptedkey: abc\n"
+        + "environment:\n  - production\n"
+    )
+    found = []
+    for name, text in (("typed", as_typed), ("written", as_written)):
+        (tmp_path / f"Pulumi.{name}.yaml").write_text(text)
+        found.append(read_stack(tmp_path, name))
+    assert found[0] == found[1]
+    assert found[0][0]
 
 
 def test_what_only_the_engine_knows_is_checked_too(tmp_path: Path) -> None:

@@ -1,0 +1,89 @@
+"""A stack's file as Pulumi's own CLI leaves it, which rewrites what it does not change too."""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from review.affected import stacks
+from sandbox import pulumi_cli
+from specs.stack import decoded, read_stack, stack_names
+from tests.written import ROOT
+
+pytestmark = pytest.mark.engine
+
+NAMES = stack_names(ROOT)
+
+
+class Cli:
+    """The CLI in a project with the shipped stacks' files, and a backend of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for name in ("Pulumi.yaml", *(f"Pulumi.{name}.yaml" for name in NAMES)):
+            shutil.copyfile(ROOT / name, folder / name)
+        shutil.copytree(ROOT / "tenants", folder / "tenants")
+        (folder / "state").mkdir()
+        self._command = pulumi_cli.find().command
+
+    def run(self, *arguments: str) -> str:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("PULUMI_")}
+        done = subprocess.run(
+            [self._command, "--non-interactive", *arguments],
+            cwd=self.folder,
+            env={
+                **kept,
+                "PULUMI_HOME": str(self.folder / "home"),
+                "PULUMI_BACKEND_URL": (self.folder / "state").as_uri(),
+                "PULUMI_CONFIG_PASSPHRASE": "a passphrase",
+                "PULUMI_SKIP_UPDATE_CHECK": "true",
+            },
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> Cli:
+    return Cli(tmp_path)
+
+
+def test_a_stack_that_was_made_is_read_as_before(cli: Cli) -> None:
+    before = [read_stack(cli.folder, name) for name in NAMES]
+    order = stacks(cli.folder)
+    for name in NAMES:
+        cli.run("stack", "init", name)
+    for name in NAMES:
+        assert "encryptionsalt: v1:" in (cli.folder / f"Pulumi.{name}.yaml").read_text()
+    assert 'platform: "true"' in (cli.folder / "Pulumi.platform.yaml").read_text()
+    assert [read_stack(cli.folder, name) for name in NAMES] == before
+    assert stacks(cli.folder) == order
+
+
+def test_a_setting_that_the_cli_sets_means_what_the_program_gets(cli: Cli) -> None:
+    cli.run("stack", "init", "dev")
+    for arguments in (
+        ("sre-platform:adopt", "true"),
+        ("--path", "sre-platform:platform", "false"),
+        ("--path", "sre-platform:manage.harbor", "false"),
+        ("--path", "sre-platform:istio.gateways[0]", "istio-system/other"),
+        ("--path", "sre-platform:harbor.sharedProjects[1]", "more-images"),
+        ("--path", "sre-platform:openbao.skipChildToken", "true"),
+        ("--plaintext", "sre-platform:externalSecrets", '{"secretStore": "tenant"}'),
+        ("sre-platform:teams", '["team-alpha"]'),
+        ("sre-platform:guardrails", "audit"),
+    ):
+        cli.run("config", "set", *arguments)
+    told = json.loads(cli.run("config", "--json"))
+    settings, problems = read_stack(cli.folder, "dev")
+    assert problems == []
+    assert settings
+    assert (settings.adopt, settings.platform, settings.teams) == (True, False, ("team-alpha",))
+    given = {key: decoded(entry["value"]) for key, entry in told.items()}
+    assert read_stack(cli.folder, "dev", given) == (settings, [])
