@@ -228,12 +228,53 @@ def test_a_difference_is_a_line_with_the_fields_path_and_both_values() -> None:
     ]
 
 
-def test_a_former_deployers_marks_are_one_line() -> None:
+def test_labels_and_annotations_that_differ_are_one_line() -> None:
     settled = a_deployment()
     settled["metadata"] = {"name": "api", "labels": {"by": "us"}, "finalizers": ["a", "b"]}
     assert differences(a_deployment(), settled) == [
         'labels and annotations: chart removed "x"; revision removed "3"; by added "us"'
     ]
+
+
+@pytest.mark.parametrize(
+    ("field", "key"),
+    [
+        ("annotations", "kubectl.kubernetes.io/last-applied-configuration"),
+        ("annotations", "meta.helm.sh/release-name"),
+        ("annotations", "deployment.kubernetes.io/revision"),
+        ("annotations", "pulumi.com/skipAwait"),
+        ("labels", "helm.toolkit.fluxcd.io/name"),
+        ("labels", "kustomize.toolkit.fluxcd.io/namespace"),
+        ("labels", "helm.sh/chart"),
+        ("labels", "app.kubernetes.io/managed-by"),
+        ("labels", "app.kubernetes.io/version"),
+    ],
+)
+def test_who_applied_an_object_is_no_change(field: str, key: str) -> None:
+    live, settled = a_deployment(), a_deployment()
+    live["metadata"].setdefault(field, {})[key] = "theirs"
+    assert differences(live, settled) == []
+    assert differences(settled, live) == []
+    settled["metadata"].setdefault(field, {})[key] = "ours"
+    assert differences(live, settled) == []
+
+
+def test_in_a_pods_template_every_label_counts_as_it_restarts_the_pods() -> None:
+    live, settled = a_deployment(), a_deployment()
+    live["spec"]["template"] = {"metadata": {"labels": {"helm.sh/chart": "x-1"}}}
+    settled["spec"]["template"] = {"metadata": {"labels": {}}}
+    assert differences(live, settled) == [
+        'spec.template.metadata.labels[helm.sh/chart]: removed "x-1"'
+    ]
+
+
+def test_the_teams_label_counts_where_it_is_new_on_a_namespace_alone() -> None:
+    bare: Object = {"kind": "Namespace", "metadata": {}}
+    labelled: Object = {"kind": "Namespace", "metadata": {"labels": {"sre.io/team": "a"}}}
+    assert differences(bare, labelled) == ['labels and annotations: sre.io/team added "a"']
+    assert differences({**bare, "kind": "Service"}, {**labelled, "kind": "Service"}) == []
+    other: Object = {"kind": "Service", "metadata": {"labels": {"sre.io/team": "b"}}}
+    assert differences(other, {**labelled, "kind": "Service"}) != []
 
 
 def test_values_that_may_be_secret_are_not_told() -> None:
@@ -243,7 +284,7 @@ def test_values_that_may_be_secret_are_not_told() -> None:
     live["metadata"]["annotations"]["kubectl.kubernetes.io/last-applied-configuration"] = "hunter2"
     del settled["spec"]["containers"][1]
     told = differences(live, settled)
-    assert len(told) == 3
+    assert len(told) == 2
     assert "hunter2" not in " ".join(told)
     secret = {"kind": "Secret", "metadata": {}, "data": {"key": "aHVudGVyMg=="}}
     assert differences(secret, {**secret, "data": {}}) == ["data.key: removed (not shown)"]
