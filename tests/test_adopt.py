@@ -151,6 +151,26 @@ def test_creating_what_exists_fails_without_the_setting(program: Program) -> Non
     assert "upsertExistingObjects" not in provider.inputs
 
 
+APP_URN = "urn:pulumi:test::sre-platform::sre:platform:App::team-a/shop"
+HELD = {APP_URN: {"type": "sre:platform:App", "outputs": {"held": ["VirtualService"]}}}
+TEAM_URN = "urn:pulumi:test::sre-platform::sre:platform:Tenant$kubernetes:core/v1:Namespace::team-a"
+STATE = {**HELD, TEAM_URN: {"type": "kubernetes:core/v1:Namespace", "outputs": {}}}
+
+
+def test_to_end_a_takeover_while_an_object_is_held_back_is_refused(program: Program) -> None:
+    with pytest.raises(pulumi.RunError) as refused:
+        program(TEAM, before=STATE)
+    assert str(refused.value) == (
+        "Pulumi.test.yaml:1:1: sre-platform:adopt: held back are VirtualService of team-a/shop; "
+        "put `sre-platform:adopt: true` back and finish the move (docs/migration.md)"
+    )
+
+
+def test_going_on_with_it_is_not_nor_is_another_teams(program: Program) -> None:
+    assert program(TEAM, before=STATE, adopt=True).resources
+    assert program(OTHER, TEAM, before={TEAM_URN: STATE[TEAM_URN]}).resources
+
+
 def a_deployment() -> Object:
     containers = [
         {"name": "api", "env": [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}]},
