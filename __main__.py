@@ -17,7 +17,7 @@ from components.outputs import describe
 from components.providers import providers
 from components.shared import Shared
 from specs.fleet import TeamsFolder, load_stack
-from specs.lifecycle import maybe_renamed, missing_steps
+from specs.lifecycle import cut_short, maybe_renamed, missing_steps
 
 ROOT = Path(__file__).parent
 
@@ -25,22 +25,30 @@ settings = stack_settings(ROOT)
 folder = TeamsFolder(ROOT / settings.tenants, settings.tenants)
 fleet = load_stack(folder, settings)
 before = deployed_teams()
-problems = fleet.problems or missing_steps(before, fleet.teams, folder, pulumi.get_stack())
+problems = fleet.problems or (
+    *missing_steps(before, fleet.teams, folder, pulumi.get_stack()),
+    *cut_short(before, fleet.teams, settings, pulumi.get_stack()),
+)
 if lines := list(map(str, problems)):
     raise pulumi.RunError("\n".join(lines))
 for line in (*map(str, fleet.warnings), *maybe_renamed(before, fleet.teams)):
     pulumi.log.warn(line)
 
 opts = pulumi.ResourceOptions(providers=providers(settings))
+adoption = None
 if settings.adopt:
     from components.adoption import adopt  # its clients of the servers take a second to load
 
-    adopt(settings)
+    adoption = adopt(settings, fleet.teams)
 shared = Platform(settings, opts).shared if settings.platform else Shared()
 
 for team in fleet.teams:
     tenant = Tenant(team, settings, shared, opts)
     for app in team.deployed:
-        App(app, tenant, settings, opts)
+        held = adoption.held(team, app) if adoption else frozenset[str]()
+        App(app, tenant, settings, opts, held)
+
+if adoption:
+    adoption.sum_up()
 
 pulumi.export("teams", {team.name: describe(team, settings) for team in fleet.teams})

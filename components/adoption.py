@@ -4,7 +4,8 @@ Kubernetes' objects and Harbor's robots are looked up right before they would be
 preview too; what the other two providers can import is imported.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,36 +14,84 @@ from pulumi import ResourceHookArgs, ResourceTransformationArgs, ResourceTransfo
 
 from clients.harbor import Harbor, harbor_of
 from clients.http import RefusedError, UnreachableError
-from clients.kubernetes import Cluster, KubeconfigError
+from clients.kubernetes import Cluster, KubeconfigError, Object
 from clients.openbao import OpenBao, openbao_of
-from components.takeover import UnadoptableError, release, take_over
+from components.former import Former, find_formers
+from components.handover import lacking_room, taken_names, told
+from components.metadata import NAME
+from components.takeover import (
+    UnadoptableError,
+    known,
+    made_beside,
+    release,
+    scale,
+    take_over,
+)
+from specs.app import AnyApp
 from specs.settings import Settings
+from specs.team import Team
 
 # The import id of what exists, given a resource's logical name; None for what does not.
 Find = Callable[[str], str | None]
 
 _ROBOT = "harbor:index/robotAccount:RobotAccount"
-_ON = (
-    "sre-platform:adopt is on: what runs under this stack's names is taken over. "
-    "Take the setting out after one `pulumi up`."
-)
+_ON = "sre-platform:adopt is on: what runs under this stack's names is taken over."
+_OFF = "Take the setting out after one `pulumi up`."
+_NOT_YET = "Keep the setting while anything is held back: {}."
 
 
-def adopt(settings: Settings) -> None:
+@dataclass
+class Adoption:
+    """What is taken over in this run.
+
+    `formers` are the apps that run under other names, by `<team>/<app>`.
+    """
+
+    formers: Mapping[str, Former] = field(default_factory=dict)
+    resources: dict[str, pulumi.Resource] = field(default_factory=dict)
+    unchanged: int = 0
+    managers: set[str] = field(default_factory=set)
+
+    def held(self, team: Team, app: AnyApp) -> frozenset[str]:
+        """Kinds of the app's objects that are not to be made yet."""
+        former = self.formers.get(f"{team.name}/{app.name}")
+        return former.held if former else frozenset()
+
+    def shares(self, type: str, name: str) -> bool:
+        """Whether a release uses it too: an app that leaves its file again must leave it there."""
+        return type.endswith(":ExternalSecret") and any(
+            name == f"{former.team.name}/{secret}"
+            for former in self.formers.values()
+            for secret in former.app.secret_refs
+        )
+
+    def sum_up(self) -> None:
+        """One line, at the end, for all objects that are taken over as they are."""
+
+        def say(_: Sequence[str]) -> None:
+            if self.unchanged:
+                objects = "1 object is" if self.unchanged == 1 else f"{self.unchanged} objects are"
+                former = f", from {', '.join(sorted(self.managers))}" if self.managers else ""
+                pulumi.log.info(f"{objects} taken over as they are{former}.")
+
+        pulumi.Output.all(*(each.urn for each in self.resources.values())).apply(say)
+
+
+def adopt(settings: Settings, teams: Sequence[Team]) -> Adoption:
     """What is registered from here on is taken over where it exists, and made where it does not.
 
     Raises pulumi.RunError where a server cannot be asked, or has what cannot be taken over.
     """
-    pulumi.log.warn(_ON)
+    adoption = Adoption()
     finders: dict[str, Find] = {}
     bindings: dict[str, pulumi.ResourceHookBinding] = {}
-    resources: dict[str, pulumi.Resource] = {}
 
     try:
         if settings.manage.kubernetes:
             cluster = Cluster(settings.kubernetes.context)
             if _exists(cluster.address):
-                bindings["kubernetes"] = _handover(cluster, resources)
+                adoption.formers = _formers(cluster, teams, settings)
+                bindings["kubernetes"] = _handover(cluster, adoption)
         if settings.manage.harbor:
             harbor = harbor_of(settings.harbor)
             if _exists(harbor.address):
@@ -54,13 +103,18 @@ def adopt(settings: Settings) -> None:
                 finders |= _openbao_ids(openbao)
     except KubeconfigError as error:
         raise pulumi.RunError(f"sre-platform:adopt: {error}") from None
+    waiting = [name for name, former in adoption.formers.items() if former.held]
+    pulumi.log.warn(f"{_ON} {_NOT_YET.format(', '.join(waiting)) if waiting else _OFF}")
 
     def transform(args: ResourceTransformationArgs) -> ResourceTransformationResult | None:
         package = args.type_.partition(":")[0]
         added = None
         if package == "kubernetes" or args.type_ == _ROBOT:
-            resources[f"{args.type_} {args.name}"] = args.resource
-            added = pulumi.ResourceOptions(hooks=bindings.get(package))
+            adoption.resources[f"{args.type_} {args.name}"] = args.resource
+            added = pulumi.ResourceOptions(
+                hooks=bindings.get(package),
+                retain_on_delete=True if adoption.shares(args.type_, args.name) else None,
+            )
         elif find := finders.get(args.type_):
             added = pulumi.ResourceOptions(import_=_asked(find, args.name))
         if added is None:
@@ -70,6 +124,22 @@ def adopt(settings: Settings) -> None:
         )
 
     pulumi.runtime.register_stack_transformation(transform)
+    return adoption
+
+
+def _formers(cluster: Cluster, teams: Sequence[Team], settings: Settings) -> dict[str, Former]:
+    """Says of each what is to be done. Raises pulumi.RunError where one could do harm."""
+    try:
+        formers = find_formers(cluster, teams, settings)
+        found = formers.values()
+        wrong = [*taken_names(found), *lacking_room(cluster, found, settings)]
+    except (RefusedError, UnreachableError) as error:
+        raise pulumi.RunError(f"sre-platform:adopt: {error}") from None
+    if wrong:
+        raise pulumi.RunError("\n".join(f"sre-platform:adopt: {line}" for line in wrong))
+    for name, former in formers.items():
+        pulumi.log.info(told(name, former, teams))
+    return formers
 
 
 def _exists(address: str) -> bool:
@@ -86,21 +156,45 @@ def _asked(find: Find, name: str) -> str | None:
         raise pulumi.RunError(str(error)) from None
 
 
-def _handover(
-    cluster: Cluster, resources: dict[str, pulumi.Resource]
-) -> pulumi.ResourceHookBinding:
+def _handover(cluster: Cluster, adoption: Adoption) -> pulumi.ResourceHookBinding:
     def before(args: ResourceHookArgs) -> None:
-        told = take_over(cluster, args.new_inputs or {}, pulumi.runtime.is_dry_run())
-        if told:
-            pulumi.log.info(told, resources[f"{args.type} {args.name}"])
+        wanted = known(args.new_inputs)
+        said: Iterable[str] = ()
+        if wanted is None:
+            said = ["taken over if it exists; what changes in it cannot be told before"]
+        elif taken := take_over(cluster, wanted, pulumi.runtime.is_dry_run()):
+            if taken.changes:
+                by = f" from {', '.join(taken.managers)}" if taken.managers else ""
+                said = [f"taken over{by}; what changes in it:", *taken.changes]
+            else:
+                adoption.unchanged += 1
+                adoption.managers.update(taken.managers)
+        elif former := _counterpart(adoption, wanted):
+            changes = made_beside(cluster, wanted, former)
+            said = ["what it has otherwise than the former one:", *changes] if changes else ()
+        if said:
+            pulumi.log.info("\n  ".join(said), adoption.resources[f"{args.type} {args.name}"])
 
     def after(args: ResourceHookArgs) -> None:
-        release(cluster, args.new_inputs or {})
+        if (wanted := known(args.new_inputs)) is None:
+            return
+        release(cluster, wanted)
+        former = adoption.formers.get(args.name)
+        if former and wanted["kind"] == "Deployment" and "replicas" not in wanted["spec"]:
+            scale(cluster, wanted, former.pods)
 
     return pulumi.ResourceHookBinding(
         before_create=[_hook("take-over", before, on_dry_run=True)],
         after_create=[_hook("release", after, on_dry_run=False)],
     )
+
+
+def _counterpart(adoption: Adoption, wanted: Object) -> Object | None:
+    """What a release has in the place of a new object, under the new one's names."""
+    metadata = wanted["metadata"]
+    app = (metadata.get("labels") or {}).get(NAME)
+    former = adoption.formers.get(f"{metadata.get('namespace')}/{app}")
+    return former.counterpart(wanted) if former else None
 
 
 def _robots(harbor: Harbor) -> pulumi.ResourceHookBinding:

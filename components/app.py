@@ -12,9 +12,15 @@ from specs.settings import Settings
 # (Istio: sidecar.istio.io/nativeSidecar).
 _JOB_ANNOTATIONS = {"sidecar.istio.io/nativeSidecar": "true"}
 
+# An app's output: kinds of its objects that the last run held back.
+HELD = "held"
+
 
 class App(pulumi.ComponentResource):
-    """`sre:platform:App`: what the guide lists for the app's archetype (guide: App Templates)."""
+    """`sre:platform:App`: what the guide lists for the app's archetype (guide: App Templates).
+
+    `held`: kinds that are not to be made yet, as the app still runs under other names.
+    """
 
     def __init__(
         self,
@@ -22,11 +28,13 @@ class App(pulumi.ComponentResource):
         tenant: Tenant,
         settings: Settings,
         opts: pulumi.ResourceOptions | None = None,
+        held: frozenset[str] = frozenset(),
     ) -> None:
         super().__init__("sre:platform:App", f"{tenant.team.name}/{app.name}", {}, opts)
+        self._held = held
         if tenant.place is not None:
             self._objects(app, tenant, tenant.place.under(self), settings)
-        self.register_outputs({})
+        self.register_outputs({HELD: sorted(held)} if held else {})
 
     def _objects(self, app: AnyApp, tenant: Tenant, place: Place, settings: Settings) -> None:
         team = tenant.team
@@ -42,22 +50,23 @@ class App(pulumi.ComponentResource):
             pod = workload.pod_template(
                 team, app, settings, account, _JOB_ANNOTATIONS, app.schedule.restart_policy
             )
-            workload.cron_job(team, app, place, pod, guards)
+            if "CronJob" not in self._held:
+                workload.cron_job(team, app, place, pod, guards)
         else:
             pod = workload.pod_template(team, app, settings, account)
             running = workload.deployment(team, app, place, pod, guards)
-            if app.autoscaling.enabled:
+            if app.autoscaling.enabled and "HorizontalPodAutoscaler" not in self._held:
                 scaling.autoscaler(team, app, place, running.metadata["name"])
-            if app.pod_disruption_budget.enabled:
+            if app.pod_disruption_budget.enabled and "PodDisruptionBudget" not in self._held:
                 scaling.disruption_budget(team, app, place)
 
         if isinstance(app, WebApp):
             service = routing.web_service(team, app, place)
-            if gateway:
+            if gateway and "VirtualService" not in self._held:
                 routing.virtual_service(team, app, place, gateway, [service])
         elif app.metrics_port:
             routing.metrics_service(team, app, place, app.metrics_port)
-        if app.service_monitor.enabled:
+        if app.service_monitor.enabled and "ServiceMonitor" not in self._held:
             monitoring.service_monitor(team, app, place)
         if app.alerts:
             monitoring.prometheus_rule(team, app, place)

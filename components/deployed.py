@@ -8,6 +8,7 @@ from typing import Any, cast
 import pulumi
 from pulumi.runtime import get_root_resource
 
+from components.app import HELD
 from specs.lifecycle import Deployed
 
 # The engine's own function. The stack's outputs would not do: a run that failed writes them too.
@@ -36,12 +37,16 @@ def deployed_teams() -> Mapping[str, Deployed]:
 def teams_in(resources: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Deployed]:
     """Teams by name, given the `type` and `outputs` of each resource by its URN.
 
-    Outputs hold secrets: of them only what says that a robot or a quota is closed is looked at.
+    Outputs hold secrets: of them only what says that a robot or a quota is closed, and what an app
+    has not yet, is looked at.
     """
+    held: dict[str, list[str]] = defaultdict(list)
     objects: dict[str, set[tuple[str, str]]] = defaultdict(set)
     left: dict[str, list[str]] = defaultdict(list)
     for urn, resource in resources.items():
         _, _, types, name = urn.split("::", 3)
+        if types == _APP and (kinds := resource["outputs"].get(HELD)):
+            held[name.partition("/")[0]].append(f"{', '.join(kinds)} of {name}")
         component, _, kind = types.rpartition("$")
         kind = kind.rpartition(":")[2]
         if component not in (_TENANT, _APP):
@@ -55,7 +60,9 @@ def teams_in(resources: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Deploye
         elif kind == "ResourceQuota" and _pods(resource["outputs"]) != "0":
             left[team].append(f"{kind} {name} (lets pods start)")
     return {
-        team: Deployed(_archetypes(team, found), tuple(sorted(left[team])))
+        team: Deployed(
+            _archetypes(team, found), tuple(sorted(left[team])), tuple(sorted(held[team]))
+        )
         for team, found in objects.items()
     }
 

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from clients.kubernetes import Object
+from components.metadata import TEAM_LABEL
+from specs.labels import is_idle_label
 
 # Not what anybody asked for.
 _SERVER_SET = frozenset(
@@ -12,25 +14,36 @@ _SERVER_SET = frozenset(
 )
 _MARKS = (("metadata", "labels"), ("metadata", "annotations"))
 # Where somebody may have written a password.
-_HIDDEN = frozenset({"env", "command", "args", "kubectl.kubernetes.io/last-applied-configuration"})
+_HIDDEN = frozenset({"env", "command", "args"})
 _SHOWN = 60  # characters of a value
 
 
-def differences(live: Object, settled: Object) -> list[str]:
+def differences(live: Object, settled: Object, idle: bool = False) -> list[str]:
     """A line for each field that differs, and one for the object's own labels and annotations.
 
-    A former deployer's are on everything. What may be a secret is not shown.
+    Labels and annotations that say who applied an object, or whose it is, are on everything: they
+    are left out; in a pod's template, where a change restarts the pods, only if `idle`. What may be
+    a secret is not shown.
     """
     marks: list[str] = []
     lines: list[str] = []
     for path, change in _differing(live, settled, live["kind"] == "Secret"):
         if path[:2] in _MARKS:
-            marks.append(f"{path[2]} {change}")
-        else:
+            if not _is_idle(path[2], change, live["kind"]):
+                marks.append(f"{path[2]} {change}")
+        elif not (
+            idle and path[-2:-1] in (("labels",), ("annotations",)) and is_idle_label(path[-1])
+        ):
             lines.append(f"{_joined(path)}: {change}")
     if marks:
         lines.insert(0, f"labels and annotations: {'; '.join(marks)}")
     return lines
+
+
+def _is_idle(key: str, change: str, kind: str) -> bool:
+    """On a Namespace the team's label matters: it is what binds the guardrails."""
+    ours = key == TEAM_LABEL and change.startswith("added") and kind != "Namespace"
+    return ours or is_idle_label(key)
 
 
 def _differing(

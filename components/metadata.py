@@ -12,6 +12,9 @@ from specs.team import Team
 
 Labels = dict[str, str]
 
+# What tells an app's pods, and those of one of its instances, from others.
+NAME, INSTANCE = "app.kubernetes.io/name", "app.kubernetes.io/instance"
+
 # On a Namespace, what makes it a team's.
 TEAM_LABEL = "sre.io/team"
 # On a team's Namespace: the hosts of the team's file, joined by commas.
@@ -59,12 +62,12 @@ class Place:
 
 def team_labels(team: Team) -> Labels:
     """Labels of what belongs to the team as a whole."""
-    return {"app.kubernetes.io/name": team.name, TEAM_LABEL: team.name, **PLATFORM_LABELS}
+    return {NAME: team.name, TEAM_LABEL: team.name, **PLATFORM_LABELS}
 
 
 def app_selector(app: BaseApp) -> Labels:
     """What tells an app's pods from others; it never changes, as a Deployment's selector cannot."""
-    return {"app.kubernetes.io/name": app.name, "app.kubernetes.io/instance": app.name}
+    return {NAME: app.name, INSTANCE: app.name}
 
 
 def app_labels(team: Team, app: BaseApp) -> Labels:

@@ -7,6 +7,7 @@ variable, an annotation. So what only the former managers own is taken out, and 
 import json
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from clients.http import RefusedError
@@ -16,6 +17,7 @@ from components.differences import differences
 # Should a run be cut short, the provider takes over at its next update what it finds under this
 # name (pulumi-kubernetes, await.go: fixCSAFieldManagers).
 MANAGER = "kubectl"
+_MERGE = "application/merge-patch+json"
 _LABEL = "app.kubernetes.io/part-of"
 # Its writers go on: Deployments' revisions, Namespaces' labels, ...
 _CONTROL_PLANE = "kube-"
@@ -24,6 +26,8 @@ _CONTROL_PLANE = "kube-"
 _KEPT = frozenset(
     {"replicas", "kubectl.kubernetes.io/restartedAt", "finalizers", "ownerReferences", "status"}
 )
+# Of a Service, by the API server.
+_ASSIGNED = frozenset({"clusterIP", "clusterIPs"})
 _ATTEMPTS = 10
 _PAUSE = 0.1  # seconds, longer each time
 
@@ -37,36 +41,58 @@ class UnadoptableError(Exception):
     """A line for the user: what cannot be taken over, why, and what to do."""
 
 
-def take_over(cluster: Cluster, inputs: Mapping[str, Any], dry_run: bool) -> str:
-    """Makes the live object what `inputs` say and nothing else; a dry run changes nothing.
+@dataclass(frozen=True)
+class Taken:
+    """An object that was taken over: who had it, and a line for each thing that changes in it."""
 
-    What that changes, in lines, for the user; "" where there is no such object. Raises
-    UnadoptableError, RefusedError, UnreachableError.
+    managers: tuple[str, ...]
+    changes: tuple[str, ...]
+
+
+def take_over(cluster: Cluster, wanted: Object, dry_run: bool) -> Taken | None:
+    """Makes the live object what is wanted and nothing else; a dry run changes nothing.
+
+    None where there is no such object. Raises UnadoptableError, RefusedError, UnreachableError.
     """
-    wanted = _plain(inputs)
-    if wanted is None:
-        return "taken over if it exists; what changes in it cannot be told before"
     live, settled = _retried(lambda: _settled(cluster, wanted, dry_run))
     if live is None:
-        return ""
+        return None
     if not dry_run:
         # Whoever owned a field would be in the provider's way, which applies without force, even
         # with an equal value: a CRD's defaults within a list are no part of what is applied.
         marker = _nearly_nothing(wanted)
         _retried(lambda: _keep(cluster, wanted, lambda e: not _is_former(e), [marker]))
     former = sorted({e["manager"] for e in _managed(live) if _is_former(e)})
-    said = f"taken over from {', '.join(former)}" if former else "taken over"
-    changes = differences(live, settled)
-    if not changes:
-        return f"{said}; nothing changes in it"
-    return "\n  ".join([f"{said}; what changes in it:", *changes])
+    return Taken(tuple(former), tuple(differences(live, settled)))
 
 
-def release(cluster: Cluster, inputs: Mapping[str, Any]) -> None:
+def made_beside(cluster: Cluster, wanted: Object, former: Object) -> tuple[str, ...]:
+    """What a new object has otherwise than the former one in whose place it comes, in lines.
+
+    None can be told where admission would not let it in yet, as a quota may not.
+    """
+    try:
+        made = cluster.apply(wanted, MANAGER, dry_run=True)
+    except RefusedError as refusal:
+        if refusal.status == 403:
+            return ()
+        raise
+    if wanted["kind"] == "Deployment" and "replicas" not in wanted["spec"]:
+        made["spec"]["replicas"] = former["spec"]["replicas"]  # an autoscaler's
+    for key in _ASSIGNED & made["spec"].keys() if wanted["kind"] == "Service" else ():
+        made["spec"][key] = former["spec"].get(key)
+    return tuple(differences(former, made, idle=True))
+
+
+def scale(cluster: Cluster, wanted: Object, pods: int) -> None:
+    """Gives a Deployment so many pods, as `kubectl scale` does: the number is nobody's input."""
+    path = f"{cluster.path_of(wanted)}/scale"
+    cluster.call("PATCH", path, {"spec": {"replicas": pods}}, {"fieldManager": MANAGER}, _MERGE)
+
+
+def release(cluster: Cluster, wanted: Object) -> None:
     """Leaves the object to the provider's field manager, once that has applied it."""
-    wanted = _plain(inputs)
-    if wanted is not None:
-        _retried(lambda: _keep(cluster, wanted, lambda e: e["manager"] != MANAGER, []))
+    _retried(lambda: _keep(cluster, wanted, lambda e: e["manager"] != MANAGER, []))
 
 
 def _retried(action: Callable[[], T]) -> T:
@@ -118,7 +144,7 @@ def _keep(cluster: Cluster, wanted: Object, kept: Keep, added: list[Entry]) -> N
     version = live["metadata"]["resourceVersion"]
     patch = {"metadata": {"managedFields": entries, "resourceVersion": version}}
     path = cluster.path_of(live)
-    cluster.call("PATCH", path, patch, None, "application/merge-patch+json")
+    cluster.call("PATCH", path, patch, None, _MERGE)
 
 
 def _nearly_nothing(wanted: Object) -> Entry:
@@ -196,16 +222,16 @@ def _get(cluster: Cluster, wanted: Object) -> Object | None:
     )
 
 
-def _plain(value: Any) -> Any:
+def known(value: Any) -> Any:
     """Data as JSON has it; None where something in it is not known yet or secret.
 
     The engine's numbers are all floats, and an API server takes 2.0 for no integer.
     """
     if isinstance(value, Mapping):
-        plain = {key: _plain(item) for key, item in value.items()}
+        plain = {key: known(item) for key, item in value.items()}
         return None if None in plain.values() else plain
     if isinstance(value, (list, tuple)):
-        items = [_plain(item) for item in value]
+        items = [known(item) for item in value]
         return None if None in items else items
     if isinstance(value, float) and value.is_integer():
         return int(value)

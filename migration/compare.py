@@ -4,22 +4,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from migration.documents import Manifest
+from specs.labels import is_idle_label
 from specs.problem import Finding, Loc
 
-# Written by servers, by kubectl and by what applied the object: nobody's intent.
+# Written by servers: nobody's intent.
 _SERVERS = {
     "creationTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid",
 }  # fmt: skip
-_APPLIERS = (
-    "kubectl.kubernetes.io/", "kustomize.toolkit.fluxcd.io/", "helm.toolkit.fluxcd.io/",
-    "toolkit.fluxcd.io/", "reconcile.fluxcd.io/", "meta.helm.sh/", "helm.sh/",
-    "config.kubernetes.io/", "deployment.kubernetes.io/",
-)  # fmt: skip
-_DESCRIBING = {
-    f"app.kubernetes.io/{what}" for what in ("name", "instance", "version", "managed-by", "part-of")
-}
-_SET_BY_KUBERNETES = {"kubernetes.io/metadata.name"}
-
 _POD_SECURITY = "pod-security.kubernetes.io/"
 _LEVELS = ("privileged", "baseline", "restricted")
 
@@ -55,11 +46,6 @@ def differences(manifest: Manifest, made: Mapping[str, Any]) -> Iterator[Finding
 
 
 POLICY_HINT = "write its rules under `networkPolicy` of the apps that need them"
-
-
-def is_idle_label(key: str) -> bool:
-    """Whether a label or annotation only says who applied the object, or what it belongs to."""
-    return key.startswith(_APPLIERS) or key in _DESCRIBING | _SET_BY_KUBERNETES
 
 
 def metadata_differences(manifest: Manifest, made: Mapping[str, Any]) -> Iterator[Finding]:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from migration.app import App
-from migration.compare import is_idle_label
 from migration.config_maps import read_config_maps
 from migration.findings import Findings
 from migration.release import read_release
@@ -17,6 +16,7 @@ from migration.text import comments
 from migration.tree import Tree, read_tree
 from migration.written import Draft
 from specs.fleet import SUFFIX, Fleet, TeamsFolder, validate_loaded
+from specs.labels import is_idle_label
 from specs.load import check_source
 from specs.problem import WHOLE_FILE, Loc, Problem
 from specs.settings import Settings

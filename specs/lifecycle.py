@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 from specs.fleet import SUFFIX, TeamsFolder
 from specs.problem import WHOLE_FILE, Problem
+from specs.settings import PREFIX, Settings
 from specs.team import Team
 
 GUIDE = "docs/lifecycle.md"
+ADOPT_GUIDE = "docs/migration.md"
 
 
 # As many are named of what a team still has.
@@ -22,11 +24,29 @@ class Deployed:
     """A team as the stack's state has it.
 
     `apps`: each app's archetype. `left`: `Kind name` of what offboarding removes or closes and has
-    not yet; nothing of an offboarded team.
+    not yet; nothing of an offboarded team. `held`: what its apps have not yet, as they run under
+    other names.
     """
 
     apps: Mapping[str, str]
     left: tuple[str, ...]
+    held: tuple[str, ...] = ()
+
+
+def cut_short(
+    before: Mapping[str, Deployed], teams: Sequence[Team], settings: Settings, stack: str
+) -> Iterator[Problem]:
+    """A problem for each team that is being taken over and would no longer be.
+
+    What is held back would come up beside what it waits for: two routes of one host.
+    """
+    for name in sorted(before.keys() & {team.name for team in teams}):
+        if before[name].held and not settings.adopt:
+            message = (
+                f"held back are {'; '.join(before[name].held)}; put `{PREFIX}adopt: true` back and "
+                f"finish the move ({ADOPT_GUIDE})"
+            )
+            yield Problem(f"Pulumi.{stack}.yaml", 1, 1, f"{PREFIX}adopt", message)
 
 
 def missing_steps(

@@ -266,7 +266,8 @@ class Settings(Spec):
     adopt: bool = Field(
         False,
         description="Take over what already runs under this stack's names, instead of failing that "
-        "it exists; for one `pulumi up` (docs/migration.md).",
+        "it exists, and let apps come up beside what a chart named otherwise; keep it until "
+        "nothing is held back (docs/migration.md).",
     )
 
     @property

@@ -38,7 +38,15 @@ def deploy(cluster: Cluster, wanted: Object) -> None:
     object = copy.deepcopy(wanted)
     labels = object["metadata"].setdefault("labels", {})
     labels |= {"app.kubernetes.io/managed-by": "Helm", "helm.sh/chart": "web-app-1.4.0"}
-    object["metadata"]["annotations"] = {"meta.helm.sh/release-name": "web-app"}
+    object["metadata"]["annotations"] = {
+        "meta.helm.sh/release-name": "web-app",
+        "kubectl.kubernetes.io/last-applied-configuration": "{}",
+    }
+    post(cluster, object)
+
+
+def post(cluster: Cluster, object: Object) -> None:
+    """As Helm does."""
     path = cluster.path(object["apiVersion"], object["kind"], object["metadata"].get("namespace"))
 
     def posted() -> bool:

@@ -1,0 +1,255 @@
+"""Apps that run already, under names of a Helm release: which objects those are.
+
+The platform's charts name an app's objects `<release>-<app.name>`, this program `app.name`: they
+cannot be taken over. The app's own objects come up beside them, and what must not be there twice is
+held back. Nothing here changes an object of a release; people do, by the commands that
+`components/handover.py` shows.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from clients.kubernetes import Cluster, Object
+from components.metadata import INSTANCE, NAME, app_selector
+from components.routing import address, gateway
+from specs.app import METRICS_SUFFIX, AnyApp, CronJob, WebApp
+from specs.settings import Settings
+from specs.team import Team
+
+# What the charts make under such names; ExternalSecrets have the secret's name, as here.
+_VERSIONS = {
+    "CronJob": "batch/v1",
+    "Deployment": "apps/v1",
+    "HorizontalPodAutoscaler": "autoscaling/v2",
+    "NetworkPolicy": "networking.k8s.io/v1",
+    "PodDisruptionBudget": "policy/v1",
+    "Service": "v1",
+    "ServiceAccount": "v1",
+    "ServiceMonitor": "monitoring.coreos.com/v1",
+    "VirtualService": "networking.istio.io/v1",
+}
+_RELEASE = "meta.helm.sh/release-name"
+
+Live = Mapping[str, Sequence[Object]]  # of a namespace, by kind
+
+
+def chart_name(release: str, app: str) -> str:
+    """What the charts name an app's objects."""
+    return f"{release}-{app}"[:63].removesuffix("-")
+
+
+def release_of(object: Object) -> str | None:
+    """The release that made it, as Helm's annotation or the charts' label says."""
+    metadata = object["metadata"]
+    labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
+    release: str | None = annotations.get(_RELEASE) or labels.get(INSTANCE)
+    return release
+
+
+@dataclass(frozen=True)
+class Former:
+    """What an app ran as before this program.
+
+    `objects` are a release's. `routes` are VirtualServices of whatever name for the app's host at
+    its gateway. `own` are the objects of the app's own names that exist by now.
+    """
+
+    team: Team
+    app: AnyApp
+    objects: tuple[Object, ...]
+    routes: tuple[Object, ...]
+    own: tuple[Object, ...]
+
+    @property
+    def held(self) -> frozenset[str]:
+        """Kinds of the app's own objects that must wait.
+
+        Two autoscalers: Kubernetes lets neither act on pods that both count (AmbiguousSelector),
+        and one of pods without traffic would take them away. Two budgets: a pod of both cannot be
+        evicted. Two monitors of the same Services: every pod is scraped twice. Two schedules: the
+        task runs twice. Two routes of one host: which one holds is Istio's choice.
+        """
+        app = self.app
+        held = set()
+        if isinstance(app, CronJob):
+            if not all(each["spec"].get("suspend") for each in self.of("CronJob")):
+                held.add("CronJob")
+        else:
+            if app.autoscaling.enabled and self.of("HorizontalPodAutoscaler"):
+                held.add("HorizontalPodAutoscaler")
+            if app.pod_disruption_budget.enabled and self._shares("PodDisruptionBudget"):
+                held.add("PodDisruptionBudget")
+        if app.service_monitor.enabled and self._shares("ServiceMonitor"):
+            held.add("ServiceMonitor")
+        if not all(map(self.leads_here, self.routes)):
+            held.add("VirtualService")
+        return frozenset(held)
+
+    @property
+    def everything(self) -> list[Object]:
+        """The objects and the routes, each once."""
+        return [*self.objects, *(route for route in self.routes if route not in self.objects)]
+
+    def of(self, kind: str) -> list[Object]:
+        """The release's objects of a kind."""
+        return [each for each in self.objects if each["kind"] == kind]
+
+    def mine(self, kind: str) -> Object | None:
+        """The app's own object of a kind; of Services the one that takes traffic."""
+        named = (each for each in self.own if each["metadata"]["name"] == self.app.name)
+        return next((each for each in named if each["kind"] == kind), None)
+
+    @property
+    def services(self) -> list[Object]:
+        """The release's Services that others may call."""
+        return [
+            each
+            for each in self.of("Service")
+            if not each["metadata"]["name"].endswith(METRICS_SUFFIX)
+        ]
+
+    @property
+    def pods(self) -> int:
+        """How many pods the app's own Deployment is to have before traffic moves to it."""
+        if not self.team.running or isinstance(self.app, CronJob):
+            return 0
+        scaling = self.app.autoscaling
+        if not scaling.enabled:
+            return self.app.app.replicas
+        return max(scaling.min_replicas, *(d["spec"]["replicas"] for d in self.of("Deployment")), 0)
+
+    def _shares(self, kind: str) -> bool:
+        """Whether one of the release's selects what the app's own objects are labelled with."""
+        own = app_selector(self.app)
+        return any(each["spec"]["selector"].get("matchLabels") == own for each in self.of(kind))
+
+    def leads_here(self, route: Object) -> bool:
+        """Whether a VirtualService sends everything to the app's own Service."""
+        found = [destination for _, destination in destinations(route)]
+        return bool(found) and all(map(self.is_here, found))
+
+    def is_here(self, destination: Mapping[str, Any]) -> bool:
+        """Whether a VirtualService's destination is the app's own Service."""
+        labels = address(self.team, self.app).split(".")
+        names = {".".join(labels[:length]) for length in (1, 2, 3, 5)}
+        here = self.destination
+        port = (destination.get("port") or here["port"]).get("number")
+        return destination.get("host") in names and port == here["port"]["number"]
+
+    @property
+    def destination(self) -> dict[str, Any]:
+        """The app's own Service, as a VirtualService names it."""
+        assert isinstance(self.app, WebApp)
+        return {"host": address(self.team, self.app), "port": {"number": self.app.app.port}}
+
+    def counterpart(self, wanted: Object) -> Object | None:
+        """The former object in whose place `wanted` comes, under the names of `wanted`."""
+        kind, suffixed = wanted["kind"], wanted["metadata"]["name"].endswith(METRICS_SUFFIX)
+        for each in self.routes if kind == "VirtualService" else self.of(kind):
+            name = each["metadata"]["name"]
+            if kind == "Service" and name.endswith(METRICS_SUFFIX) != suffixed:
+                continue
+            renamed: Object = self._renamed(
+                each, name.removesuffix(METRICS_SUFFIX), release_of(each)
+            )
+            if kind == "VirtualService":
+                self._in_our_words(renamed)
+            return renamed
+        return None
+
+    def _in_our_words(self, route: Object) -> None:
+        """What means the same, said as this program says it."""
+        for _, destination in destinations(route):
+            if self.is_here(destination):
+                destination |= self.destination
+        for each in route["spec"].get("http") or ():
+            if each.get("match") == [{"uri": {"prefix": "/"}}]:
+                del each["match"]
+
+    def _renamed(self, value: Any, name: str, release: str | None) -> Any:
+        if isinstance(value, dict):
+            renamed = {key: self._renamed(item, name, release) for key, item in value.items()}
+            if release and renamed.get(INSTANCE) == release:
+                renamed[INSTANCE] = self.app.name
+            return renamed
+        if isinstance(value, list):
+            return [self._renamed(item, name, release) for item in value]
+        if isinstance(value, str) and value.removesuffix(METRICS_SUFFIX) == name:
+            return self.app.name + value.removeprefix(name)
+        return value
+
+
+def find_formers(cluster: Cluster, teams: Sequence[Team], settings: Settings) -> dict[str, Former]:
+    """What the API server has of the teams' apps, by `<team>/<app>`; only of apps that ran before.
+
+    Raises RefusedError, UnreachableError.
+    """
+    found = {}
+    for team in teams:
+        if team.deployed and cluster.get("v1", "Namespace", None, team.name):
+            live = _listed(cluster, team.name)
+            for app in team.deployed:
+                former = _former(team, app, live, gateway(app, settings))
+                if former.objects or former.routes:
+                    found[f"{team.name}/{app.name}"] = former
+    return found
+
+
+def destinations(route: Object) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Where a VirtualService sends requests or copies of them, by JSON pointer."""
+    for protocol in ("http", "tls", "tcp"):
+        for number, each in enumerate(route["spec"].get(protocol) or ()):
+            at = f"/spec/{protocol}/{number}"
+            for key in ("route", "mirrors"):
+                for index, to in enumerate(each.get(key) or ()):
+                    if "destination" in to:
+                        yield f"{at}/{key}/{index}/destination", to["destination"]
+            if "mirror" in each:
+                yield f"{at}/mirror", each["mirror"]
+
+
+def _listed(cluster: Cluster, namespace: str) -> Live:
+    found: dict[str, Sequence[Object]] = {}
+    for kind, version in _VERSIONS.items():
+        served = kind in cluster.served(version)
+        listed = cluster.list(version, kind, namespace) if served else list[Object]()
+        found[kind] = [{"apiVersion": version, "kind": kind, **each} for each in listed]
+    return found
+
+
+def _former(team: Team, app: AnyApp, live: Live, gateway: str | None) -> Former:
+    own_names = {app.name, app.metrics_service}
+    every = [each for objects in live.values() for each in objects]
+    routes = [
+        each
+        for each in live["VirtualService"]
+        if gateway and each["metadata"]["name"] != app.name and _claims(each, app, gateway)
+    ]
+    return Former(
+        team,
+        app,
+        tuple(each for each in every if _is_of_release(each, app)),
+        tuple(routes),
+        tuple(each for each in every if each["metadata"]["name"] in own_names),
+    )
+
+
+def _is_of_release(object: Object, app: AnyApp) -> bool:
+    metadata = object["metadata"]
+    name, release = metadata["name"], release_of(object)
+    if (metadata.get("labels") or {}).get(NAME) != app.name or name in (
+        app.name,
+        app.metrics_service,
+    ):
+        return False
+    if object["kind"] == "Service":
+        name = name.removesuffix(METRICS_SUFFIX)
+    return release is not None and name == chart_name(release, app.name)
+
+
+def _claims(route: Object, app: AnyApp, gateway: str) -> bool:
+    spec = route["spec"]
+    namespace = route["metadata"]["namespace"]
+    named = (each if "/" in each else f"{namespace}/{each}" for each in spec.get("gateways") or ())
+    return isinstance(app, WebApp) and gateway in named and app.ingress.host in spec["hosts"]

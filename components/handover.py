@@ -1,0 +1,248 @@
+"""From what a Helm release runs to the app's own objects: what to do next, and the way back.
+
+Each command that is shown is one write, so that traffic is at no time between two places.
+"""
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from clients.kubernetes import Cluster, Object
+from components.former import Former, destinations, release_of
+from components.metadata import INSTANCE, app_selector
+from specs.app import CronJob, WebApp
+from specs.capacity import RESOURCES, Amounts, AppDemand, capacity, shown, total
+from specs.quantity import parse
+from specs.settings import Settings
+from specs.team import Team
+
+_ALSO_CALLED = {"requests.cpu": "cpu", "requests.memory": "memory"}
+
+
+def told(name: str, former: Former, teams: Sequence[Team]) -> str:
+    """What there is of the release, what waits for it to go, and what to do next."""
+    runs = _by_name(former.everything)
+    lines = [f"{name} runs under other names; its own objects come up beside these: {runs}"]
+    if waiting := sorted(_waiting(former)):
+        lines.append(f"held back: {'; '.join(waiting)}")
+    lines += _beyond(former)
+    lines += _next(former)
+    lines += _callers(former, teams)
+    return "\n  ".join(lines)
+
+
+def _by_name(objects: Iterable[Object]) -> str:
+    kinds: dict[str, list[str]] = defaultdict(list)
+    for each in objects:
+        kinds[each["metadata"]["name"]].append(each["kind"])
+    return "; ".join(f"{', '.join(sorted(kinds[name]))} {name}" for name in sorted(kinds))
+
+
+def _waiting(former: Former) -> Iterator[str]:
+    for kind in former.held:
+        if kind == "VirtualService":
+            routes = " and ".join(
+                route["metadata"]["name"] for route in former.routes if not former.leads_here(route)
+            )
+            yield f"{kind}, until {routes} leads to Service {former.app.name}"
+        elif kind == "CronJob":
+            yield f"{kind}, until the former one is suspended"
+        else:
+            yield f"{kind}, until the former one is deleted"
+
+
+def _beyond(former: Former) -> Iterator[str]:
+    """What a former VirtualService does for other hosts."""
+    for route in former.routes:
+        assert isinstance(former.app, WebApp)
+        others = sorted({*route["spec"]["hosts"]} - {former.app.ingress.host})
+        if others:
+            yield (
+                f"VirtualService {route['metadata']['name']} is for {', '.join(others)} too, which "
+                "nothing here serves: its commands move them along, and they go with it"
+            )
+
+
+def _next(former: Former) -> Iterator[str]:
+    name, app = former.team.name, former.app.name
+    if not former.team.running:
+        yield "next: make the team active; a suspended one has no pods to move to"
+        return
+    deployment = former.mine("Deployment")
+    if deployment is None and not isinstance(former.app, CronJob):
+        yield f"next: `pulumi up`; it starts {former.pods} pods beside those that run"
+        return
+    if deployment and _available(deployment) < former.pods:
+        yield (
+            f"next: wait until {former.pods} pods of Deployment {app} are available "
+            f"(now {_available(deployment)})"
+        )
+        if deployment["spec"]["replicas"] < former.pods:
+            yield f"  kubectl scale deployment {app} -n {name} --replicas {former.pods}"
+        return
+    if moves := list(_moves(former)):
+        yield "next: move it; each is one write:"
+        yield from (f"  {there}" for there, _ in moves)
+        yield "back:"
+        yield from (f"  {back}" for _, back in moves)
+        return
+    kind = "CronJob" if isinstance(former.app, CronJob) else "VirtualService"
+    if former.mine(kind) is None and (former.routes or kind == "CronJob"):
+        yield f"next: `pulumi up`; it makes {kind} {app}"
+    else:
+        yield "next: save what is to go (`helm get manifest`), then delete it, Services last:"
+        yield from (f"  {command}" for command in _deletions(former))
+    if back := list(_ways_back(former)):
+        yield "back:"
+        yield from (f"  {each}" for each in back)
+
+
+def _available(deployment: Object) -> int:
+    return int((deployment.get("status") or {}).get("availableReplicas") or 0)
+
+
+def _moves(former: Former) -> Iterator[tuple[str, str]]:
+    """What is still to be moved, one command each, with the one that undoes it."""
+    for service in former.services:
+        selector = service["spec"].get("selector")
+        if former.mine("Service") and selector != app_selector(former.app):
+            yield (
+                _patched(service, {"/spec/selector": app_selector(former.app)}),
+                _patched(service, {"/spec/selector": selector}),
+            )
+    for route in former.routes:
+        away = {at: to for at, to in destinations(route) if not former.is_here(to)}
+        if away:
+            yield (
+                _patched(route, dict.fromkeys(away, former.destination)),
+                _patched(route, away),
+            )
+    for job in former.of("CronJob"):
+        if not job["spec"].get("suspend"):
+            yield (
+                _patched(job, {"/spec/suspend": True}),
+                _patched(job, {"/spec/suspend": False}),
+            )
+
+
+def _ways_back(former: Former) -> Iterator[str]:
+    """To where the release's pods do all the work again, once everything has been moved."""
+    if former.routes and former.mine("VirtualService"):
+        yield f"kubectl delete virtualservice {former.app.name} -n {former.team.name}"
+    if own := former.mine("CronJob"):
+        yield _patched(own, {"/spec/suspend": True})
+    for route in former.routes:
+        for service in former.services[:1]:
+            port = service["spec"]["ports"][0]["port"]
+            there = {"host": service["metadata"]["name"], "port": {"number": port}}
+            yield _patched(route, {at: there for at, _ in destinations(route)})
+    for service in former.services:
+        release = release_of(service)
+        if release != former.app.name:
+            selector = {**app_selector(former.app), INSTANCE: release}
+            yield _patched(service, {"/spec/selector": selector})
+    for job in former.of("CronJob"):
+        yield _patched(job, {"/spec/suspend": False})
+
+
+def _deletions(former: Former) -> Iterator[str]:
+    words = [f"{each['kind'].lower()}/{each['metadata']['name']}" for each in former.everything]
+    services = [word for word in words if word.startswith("service/")]
+    for group in (sorted({*words} - {*services}), services):
+        if group:
+            yield f"kubectl delete -n {former.team.name} {' '.join(group)}"
+
+
+def _patched(object: Object, values: Mapping[str, object]) -> str:
+    metadata = object["metadata"]
+    # "add" replaces what is there, too.
+    changes = [{"op": "add", "path": path, "value": value} for path, value in values.items()]
+    return (
+        f"kubectl patch {object['kind'].lower()} {metadata['name']} -n {metadata['namespace']} "
+        f"--type json -p '{json.dumps(changes)}'"
+    )
+
+
+def _callers(former: Former, teams: Sequence[Team]) -> Iterator[str]:
+    """Who in the teams' files calls a Service that is to go."""
+    for service in former.services:
+        name = service["metadata"]["name"]
+        called = re.compile(rf"(?<![\w.-]){re.escape(name)}(?![\w-])")
+        for team in teams:
+            for app in team.deployed:
+                for variable in app.app.env:
+                    if variable.value and called.search(variable.value):
+                        yield (
+                            f"{team.name}/{app.name}: {variable.name} names Service {name}, which "
+                            f"is to go; write {former.app.name}"
+                        )
+
+
+def taken_names(formers: Iterable[Former]) -> Iterator[str]:
+    """A line for each former object under a name that another app of the team is to have."""
+    for former in formers:
+        others = {app.name: app for app in former.team.deployed if app is not former.app}
+        for each in former.objects:
+            kind, name = each["kind"], each["metadata"]["name"]
+            if other := others.get(name):
+                yield (
+                    f"{former.team.name}: {kind} {name} is a release's, for the app "
+                    f"{former.app.name}, and the app {other.name} would take it over; leave "
+                    f"{other.name} out of the file until {former.app.name} has moved"
+                )
+
+
+def lacking_room(cluster: Cluster, formers: Iterable[Former], settings: Settings) -> Iterator[str]:
+    """A line for each resource of which a quota has too little for both to run at once."""
+    by_team: dict[str, list[Former]] = defaultdict(list)
+    for former in formers:
+        by_team[former.team.name].append(former)
+    for name, moving in by_team.items():
+        quotas = cluster.list("v1", "ResourceQuota", name)
+        whole = capacity(moving[0].team, settings)
+        apps = {demand.app.name: demand for demand in whole.apps}
+        needs = total(_needed(former, apps[former.app.name]) for former in moving)
+        for number, resource in enumerate(RESOURCES):
+            used, others = _used(quotas, resource, f"{name}-quota")
+            hard = min([whole.quota[number], *others])
+            need = needs[number]
+            if need and used is not None and used + need > hard:
+                yield (
+                    f"{name}: {', '.join(f.app.name for f in moving)} come up beside what runs and "
+                    f"need {resource} {shown(resource, need)} more, of which "
+                    f"{shown(resource, max(0, hard - used))} is free; raise quota.{resource} to "
+                    f"{shown(resource, used + need)} for the time, or leave apps out of the file "
+                    "and move them one after the other"
+                )
+
+
+def _needed(former: Former, demand: AppDemand) -> Amounts:
+    """What the app's own objects take that are still to come."""
+    deployment = former.mine("Deployment")
+    pods = former.pods - (deployment["spec"]["replicas"] if deployment else 0)
+    services = 0 if any(own["kind"] == "Service" for own in former.own) else 1
+    return tuple(
+        services * always + max(0, pods) * pod
+        for always, pod in zip(demand.always, demand.pod, strict=True)
+    )
+
+
+def _used(quotas: Sequence[Object], resource: str, own: str) -> tuple[int | None, list[int]]:
+    """What is used of a resource, if anybody counts it, and the bounds of quotas but our own."""
+    used: list[int] = []
+    bounds: list[int] = []
+    for quota in quotas:
+        status = quota.get("status") or {}
+        for key in (resource, _ALSO_CALLED.get(resource, resource)):
+            if key in (status.get("used") or {}):
+                used.append(_units(resource, status["used"][key]))
+                if quota["metadata"]["name"] != own:
+                    bounds.append(_units(resource, status["hard"][key]))
+    return max(used, default=None), bounds
+
+
+def _units(resource: str, quantity: str) -> int:
+    """As capacity.Amounts has it."""
+    value = parse(quantity)
+    return int(value * 1000 if resource.endswith("cpu") else value)

@@ -1,0 +1,242 @@
+"""Apps that run under a release's names: what is found, what is held back, what is said."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from clients.kubernetes import Cluster, Object
+from components.former import Former, chart_name, find_formers
+from components.handover import lacking_room, taken_names, told
+from sandbox.servers.keys import ADMIN, Keys
+from specs.settings import Settings
+from specs.team import Team
+from tests.fake_server import FakeServer, serving
+
+HOST = "shop.apps.sre.example.com"
+GATEWAY = "istio-system/sre-gateway"
+QUOTA = "v1 ResourceQuota"
+VERSIONS = {
+    "CronJob": "batch/v1",
+    "Deployment": "apps/v1",
+    "HorizontalPodAutoscaler": "autoscaling/v2",
+    "NetworkPolicy": "networking.k8s.io/v1",
+    "PodDisruptionBudget": "policy/v1",
+    "ResourceQuota": "v1",
+    "Service": "v1",
+    "ServiceAccount": "v1",
+    "ServiceMonitor": "monitoring.coreos.com/v1",
+    "VirtualService": "networking.istio.io/v1",
+}
+
+
+@pytest.mark.parametrize(
+    ("release", "app", "name"),
+    [
+        ("my-api", "my-api", "my-api-my-api"),
+        ("web", "shop", "web-shop"),
+        ("r" * 53, "storefront", f"{'r' * 53}-storefron"),
+        ("r" * 53, "storefro-x", f"{'r' * 53}-storefro"),
+        ("r" * 53, "storefr--x", f"{'r' * 53}-storefr-"),
+    ],
+)
+def test_the_charts_cut_a_name_at_63_and_trim_one_dash(release: str, app: str, name: str) -> None:
+    assert chart_name(release, app) == name
+
+
+def a_team(*apps: Any, **more: Any) -> Team:
+    return Team.model_validate({"team": "team-a", "apps": apps, **more})
+
+
+def web(name: str = "shop", **more: Any) -> Any:
+    image = {"repository": "harbor.sre.internal/team-a/shop", "tag": "v1"}
+    ingress = {"enabled": True, "host": HOST}
+    return {
+        "archetype": "web-app",
+        "app": {"name": name, "image": image},
+        "ingress": ingress,
+        **more,
+    }
+
+
+def an_object(kind: str, name: str, release: str, app: str = "shop", **spec: Any) -> Object:
+    labels = {"app.kubernetes.io/name": app, "app.kubernetes.io/instance": release}
+    metadata = {"name": name, "namespace": "team-a", "labels": labels}
+    return {"apiVersion": VERSIONS[kind], "kind": kind, "metadata": metadata, "spec": spec}
+
+
+def a_route(name: str, to: str, host: str = HOST, gateway: str = GATEWAY) -> Object:
+    http = [{"route": [{"destination": {"host": to, "port": {"number": 8080}}}]}]
+    route = an_object("VirtualService", name, "web")
+    route["spec"] = {"hosts": [host], "gateways": [gateway], "http": http}
+    return route
+
+
+@pytest.fixture
+def server(keys: Keys) -> Iterator[FakeServer]:
+    with serving(keys) as fake:
+        yield fake
+
+
+class Formers:
+    """What is found of a team where these objects are live."""
+
+    def __init__(self, server: FakeServer, keys: Keys, path: Any) -> None:
+        self._server = server
+        keys.write_kubeconfig(path / "kubeconfig", ADMIN, server.address)
+        self.cluster = Cluster(kubeconfig=path / "kubeconfig")
+        self.settings = Settings.model_validate(
+            {"sre-platform:teams": "*", "sre-platform:kubernetes": {"clusterIdentifier": "x"}}
+        )
+
+    def of(self, team: Team, *live: Object) -> dict[str, Former]:
+        answers = self._server.answers
+        answers["GET /api/v1/namespaces/team-a"] = (200, {"kind": "Namespace"})
+        served: dict[str, list[Any]] = {
+            "v1": [{"name": "namespaces", "kind": "Namespace", "namespaced": False}]
+        }
+        for kind, version in VERSIONS.items():
+            plural = kind.lower() + ("es" if kind.endswith("s") else "s")
+            plural = plural.replace("policys", "policies")
+            served.setdefault(version, []).append(
+                {"name": plural, "kind": kind, "namespaced": True}
+            )
+            prefix = "apis" if "/" in version else "api"
+            items = [each for each in live if each["kind"] == kind]
+            path = f"GET /{prefix}/{version}/namespaces/team-a/{plural}"
+            answers[path] = (200, {"items": items})
+        for version, resources in served.items():
+            prefix = "apis" if "/" in version else "api"
+            answers[f"GET /{prefix}/{version}"] = (200, {"resources": resources})
+        return find_formers(self.cluster, [team], self.settings)
+
+
+@pytest.fixture
+def formers(server: FakeServer, keys: Keys, tmp_path: Any) -> Formers:
+    return Formers(server, keys, tmp_path)
+
+
+def a_deployment(
+    name: str, release: str, replicas: int = 2, available: int | None = None
+) -> Object:
+    selector = {
+        "matchLabels": {"app.kubernetes.io/name": "shop", "app.kubernetes.io/instance": release}
+    }
+    made = an_object("Deployment", name, release, replicas=replicas, selector=selector)
+    made["status"] = {"availableReplicas": replicas if available is None else available}
+    return made
+
+
+def test_an_app_of_our_names_alone_is_none_that_moves(formers: Formers) -> None:
+    own = a_route("shop", "shop.team-a.svc.cluster.local")
+    assert formers.of(a_team(web()), a_deployment("shop", "shop"), own) == {}
+
+
+def test_a_release_is_known_by_helms_annotation_too(formers: Formers) -> None:
+    renamed = a_deployment("web-shop", "other")
+    assert formers.of(a_team(web()), renamed) == {}
+    renamed["metadata"]["annotations"] = {"meta.helm.sh/release-name": "web"}
+    assert formers.of(a_team(web()), renamed)["team-a/shop"].objects == (renamed,)
+
+
+def test_another_apps_objects_are_left_alone(formers: Formers) -> None:
+    other = an_object("Service", "web-other", "web", app="other")
+    assert formers.of(a_team(web()), other) == {}
+
+
+@pytest.mark.parametrize(
+    ("route", "held"),
+    [
+        (a_route("by-hand", "elsewhere"), True),
+        (a_route("by-hand", "shop"), False),
+        (a_route("by-hand", "shop.team-a.svc.cluster.local"), False),
+        (a_route("by-hand", "shop.team-b.svc.cluster.local"), True),
+        (a_route("by-hand", "elsewhere", host="other.example.com"), False),
+        (a_route("by-hand", "elsewhere", gateway="istio-system/other"), False),
+    ],
+)
+def test_a_route_waits_while_another_of_its_host_and_gateway_leads_elsewhere(
+    formers: Formers, route: Object, held: bool
+) -> None:
+    found = formers.of(a_team(web()), route).get("team-a/shop")
+    assert (found is not None and "VirtualService" in found.held) == held
+
+
+def test_a_copy_of_requests_that_goes_elsewhere_counts_as_a_destination(formers: Formers) -> None:
+    route = a_route("web-shop", "shop")
+    route["spec"]["http"][0]["mirror"] = {"host": "recorder"}
+    former = formers.of(a_team(web()), route)["team-a/shop"]
+    assert "VirtualService" in former.held
+    said = told("team-a/shop", former, [])
+    assert "/spec/http/0/mirror" not in said, "nothing to move before the pods are there"
+
+
+@pytest.mark.parametrize(
+    ("release", "held"),
+    [
+        ("shop", {"HorizontalPodAutoscaler", "PodDisruptionBudget", "ServiceMonitor"}),
+        ("web", {"HorizontalPodAutoscaler"}),
+    ],
+)
+def test_what_shares_pods_with_a_former_one_waits(
+    formers: Formers, release: str, held: set[str]
+) -> None:
+    name = chart_name(release, "shop")
+    labels = {"app.kubernetes.io/name": "shop", "app.kubernetes.io/instance": release}
+    live = [
+        an_object("HorizontalPodAutoscaler", name, release),
+        an_object("PodDisruptionBudget", name, release, selector={"matchLabels": labels}),
+        an_object("ServiceMonitor", name, release, selector={"matchLabels": labels}),
+    ]
+    assert formers.of(a_team(web()), *live)["team-a/shop"].held == held
+
+
+def test_what_the_app_does_not_have_is_not_held_back(formers: Formers) -> None:
+    live = an_object("HorizontalPodAutoscaler", "web-shop", "web")
+    team = a_team(web(autoscaling={"enabled": False}))
+    assert formers.of(team, live)["team-a/shop"].held == set()
+
+
+def test_nothing_is_to_be_moved_before_the_new_pods_are_available(formers: Formers) -> None:
+    live = [a_deployment("web-shop", "web", 3), a_route("web-shop", "web-shop")]
+    team = a_team(web())
+    few = a_deployment("shop", "shop", 3, available=1)
+    said = told("team-a/shop", formers.of(team, *live, few)["team-a/shop"], [])
+    assert "wait until 3 pods of Deployment shop are available (now 1)" in said
+    assert "kubectl patch" not in said
+    enough = a_deployment("shop", "shop", 3)
+    said = told("team-a/shop", formers.of(team, *live, enough)["team-a/shop"], [])
+    assert "kubectl patch virtualservice web-shop -n team-a" in said
+
+
+def test_other_hosts_of_a_former_route_are_told_of(formers: Formers) -> None:
+    route = a_route("web-shop", "web-shop")
+    route["spec"]["hosts"].append("old.example.com")
+    said = told("team-a/shop", formers.of(a_team(web()), route)["team-a/shop"], [])
+    assert "VirtualService web-shop is for old.example.com too" in said
+
+
+def test_an_object_that_another_app_would_take_over_is_refused(formers: Formers) -> None:
+    """Release `web` of app `shop` makes what the app `web-shop` is to be named."""
+    other = web("web-shop")
+    other["ingress"] = {"enabled": False}
+    found = formers.of(a_team(web(), other), a_deployment("web-shop", "web"))
+    (line,) = taken_names(found.values())
+    assert line.startswith("team-a: Deployment web-shop is a release's, for the app shop")
+    assert "leave web-shop out of the file until shop has moved" in line
+
+
+def test_a_quota_that_cannot_hold_both_is_told_with_what_is_needed(formers: Formers) -> None:
+    team = a_team(web())
+    quota = an_object("ResourceQuota", "team-a-quota", "x")
+    quota["status"] = {"hard": {"pods": "20", "cpu": "4"}, "used": {"pods": "18", "cpu": "1"}}
+    live = [a_deployment("web-shop", "web", 3), quota]
+    found = formers.of(team, *live)
+    (line,) = lacking_room(formers.cluster, found.values(), formers.settings)
+    assert line == (
+        "team-a: shop come up beside what runs and need pods 3 more, of which 2 is free; raise "
+        "quota.pods to 21 for the time, or leave apps out of the file and move them one after the "
+        "other"
+    )
+    found = formers.of(team, *live, a_deployment("shop", "shop", 1))
+    assert not list(lacking_room(formers.cluster, found.values(), formers.settings))
