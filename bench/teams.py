@@ -47,6 +47,7 @@ def generate(number: int, apps: int = 3, seed: int = 0) -> Block:
         "access": {
             "developers": [f"{name}-developers", f"{name}-leads"],
             "viewers": [f"{name}-viewers", choose.choice(("auditors", "support"))],
+            "roles": {"incident-response": "view"},
         },
         "limitRange": {
             "default": {"cpu": "600m", "memory": "640Mi"},
@@ -62,6 +63,10 @@ def generate(number: int, apps: int = 3, seed: int = 0) -> Block:
             },
             "signatures": {"enforce": False, "reason": f"ticket SEC-{choose.randint(1, 999)}"},
             "robots": {"duration": choose.choice((-1, 90, 365))},
+        },
+        "namespace": {
+            "labels": {"sre.io/security-categorization": "low"},
+            "annotations": {"example.com/on-call": f"{name}@example.com"},
         },
     }
     suspended = number % _SUSPENDED_EVERY == _SUSPENDED_EVERY - 1

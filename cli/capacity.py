@@ -9,7 +9,7 @@ from typing import Any
 
 from cli import Commands
 from cli.stack import options, stack_files
-from specs.capacity import RESOURCES, Amounts, Capacity, shown
+from specs.capacity import RESOURCES, Bounds, Capacity, shown
 from specs.fleet import SUFFIX
 from specs.load import TeamFile, load_team
 from specs.problem import ProblemsError
@@ -18,6 +18,8 @@ _MOMENTS = {"rest": "AT REST", "rollout": "ROLLOUT", "run": "RUN", "full": "FULL
 
 _APP = ("APP", "PODS", "ROLLOUT", "RUN", "FULL SCALE")
 _POD = ("POD'S CPU", "MEMORY", "CPU LIMIT", "MEMORY LIMIT")
+
+_NO_LIMIT = "none"
 
 # A bar is as long as the quota; the rest, what else must fit, what full scale adds, what is free.
 _BAR = 24
@@ -69,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _as_data(file: TeamFile, capacity: Capacity) -> dict[str, Any]:
-    """Amounts as Kubernetes writes quantities, numbers of pods as numbers."""
+    """Amounts as Kubernetes writes quantities, null for no limit, numbers of pods as numbers."""
     return {
         "team": capacity.team.name,
         "lifecycle": capacity.team.lifecycle,
@@ -94,9 +96,9 @@ def _as_data(file: TeamFile, capacity: Capacity) -> dict[str, Any]:
     }
 
 
-def _named(amounts: Amounts) -> dict[str, str]:
+def _named(amounts: Bounds) -> dict[str, str | None]:
     return {
-        resource: shown(resource, amount)
+        resource: None if amount is None else shown(resource, amount)
         for resource, amount in zip(RESOURCES, amounts, strict=True)
     }
 
@@ -104,11 +106,14 @@ def _named(amounts: Amounts) -> dict[str, str]:
 def _as_text(capacity: Capacity) -> Iterator[str]:
     """Two tables: the team's resources, with bars on a terminal, and its apps."""
     yield f"{capacity.team.name} ({capacity.team.lifecycle})"
-    moments = [capacity.quota, *(getattr(capacity, moment) for moment in _MOMENTS)]
+    moments = [
+        _named(amounts)
+        for amounts in (capacity.quota, *(getattr(capacity, moment) for moment in _MOMENTS))
+    ]
     rows = [("", "QUOTA", *_MOMENTS.values())]
     rows += [
-        (resource, *(shown(resource, amounts[number]) for amounts in moments))
-        for number, resource in enumerate(RESOURCES)
+        (resource, *(amounts[resource] or _NO_LIMIT for amounts in moments))
+        for resource in RESOURCES
     ]
     ends = ["", *(_end(capacity, number) for number in range(len(RESOURCES)))]
     for line, end in zip(_columns(rows), ends, strict=True):
@@ -124,7 +129,10 @@ def _as_text(capacity: Capacity) -> Iterator[str]:
                     f"+{demand.surge}" if demand.surge else "-",
                     f"+{demand.run}" if demand.run else "-",
                     str(demand.full),
-                    *list(_named(demand.pod).values())[: len(_POD)],
+                    *(
+                        shown(*each)
+                        for each in zip(RESOURCES[: len(_POD)], demand.pod, strict=False)
+                    ),
                 )
                 for demand in capacity.apps
             ]
@@ -141,10 +149,11 @@ def _columns(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
 
 def _end(capacity: Capacity, number: int) -> str:
     """What is to be seen at once of a resource: on a terminal a bar, and where it does not fit."""
-    quota, rest, needed, full = (
-        amounts[number]
-        for amounts in (capacity.quota, capacity.rest, capacity.needed, capacity.full)
-    )
+    quota = capacity.quota[number]
+    taken = [amounts[number] for amounts in (capacity.rest, capacity.needed, capacity.full)]
+    if quota is None:
+        return ""
+    _, needed, full = taken
     word, colour = "", ""
     if needed > quota:
         word, colour = "too little", _RED
@@ -154,7 +163,7 @@ def _end(capacity: Capacity, number: int) -> str:
         return word
     if word and not os.environ.get("NO_COLOR"):
         word = f"{colour}{word}{_PLAIN}"
-    return f"{_bar(quota, (rest, needed, full))}  {word}"
+    return f"{_bar(quota, taken)}  {word}"
 
 
 def _bar(quota: int, taken: Sequence[int]) -> str:

@@ -175,7 +175,7 @@ def _type(annotation: Any, shared: str | None) -> str:
     if origin is tuple:
         return f"list of {_type(arguments[0], shared)}"
     if origin is dict:
-        return "labels: `key: value`"
+        return "`key: value` pairs"
     if issubclass(annotation, BaseModel):
         return f"[{shared}](#{shared})" if shared else "keys"
     return _WORDS[annotation]

@@ -95,7 +95,7 @@ def adopt(settings: Settings, teams: Sequence[Team]) -> Adoption:
         if settings.manage.harbor:
             harbor = harbor_of(settings.harbor)
             if _exists(harbor.address):
-                finders |= _harbor_ids(harbor)
+                finders |= _harbor_ids(harbor, settings.harbor.group_prefix)
                 bindings["harbor"] = _robots(harbor)
         if settings.manage.openbao:
             openbao = openbao_of(settings.openbao)
@@ -271,7 +271,7 @@ def _openbao_ids(openbao: OpenBao) -> dict[str, Find]:
     }
 
 
-def _harbor_ids(harbor: Harbor) -> dict[str, Find]:
+def _harbor_ids(harbor: Harbor, group_prefix: str) -> dict[str, Find]:
     def project(name: str) -> str | None:
         found = _project(harbor, name)
         return f"/projects/{found['project_id']}" if found else None
@@ -281,7 +281,8 @@ def _harbor_ids(harbor: Harbor) -> dict[str, Find]:
         return f"/retentions/{id}" if id else None
 
     def member(name: str) -> str | None:
-        team, _, group = name.partition("/")
+        team, _, bare = name.partition("/")
+        group = f"{group_prefix}{bare}"
         id = project(team)
         if id is None:
             return None

@@ -6,7 +6,7 @@ from typing import Any
 
 from clients.kubernetes import Object
 from components.metadata import TEAM_LABEL
-from specs.labels import is_idle_label
+from specs.idle_labels import is_idle_label
 
 # Not what anybody asked for.
 _SERVER_SET = frozenset(

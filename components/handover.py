@@ -205,9 +205,9 @@ def lacking_room(cluster: Cluster, formers: Iterable[Former], settings: Settings
         needs = total(_needed(former, apps[former.app.name]) for former in moving)
         for number, resource in enumerate(RESOURCES):
             used, others = _used(quotas, resource, f"{name}-quota")
-            hard = min([whole.quota[number], *others])
-            need = needs[number]
-            if need and used is not None and used + need > hard:
+            limits = [limit for limit in (whole.quota[number], *others) if limit is not None]
+            hard, need = min(limits, default=None), needs[number]
+            if need and used is not None and hard is not None and used + need > hard:
                 yield (
                     f"{name}: {', '.join(f.app.name for f in moving)} come up beside what runs and "
                     f"need {resource} {shown(resource, need)} more, of which "

@@ -5,7 +5,6 @@ from pulumi_kubernetes.core.v1 import Namespace
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from components.metadata import HOSTS_ANNOTATION, team_labels
-from specs.app import WebApp
 from specs.settings import Settings
 from specs.team import Team
 
@@ -14,17 +13,21 @@ def namespace(team: Team, settings: Settings, parent: pulumi.Resource) -> Namesp
     """`<team>`, with Istio's sidecar injection; protected, as it holds everything the team has."""
     level = settings.kubernetes.pod_security
     pod_security = {"pod-security.kubernetes.io/enforce": level} if level else {}
-    hosts = sorted(
-        app.ingress.host
-        for app in team.deployed
-        if isinstance(app, WebApp) and app.ingress.enabled and app.ingress.host
-    )
+    hosts = {HOSTS_ANNOTATION: ",".join(team.hosts)} if team.hosts else {}
+    stack, own = settings.namespace, team.namespace
+    annotations = {**stack.annotations, **own.annotations, **hosts}
     return Namespace(
         team.name,
         metadata=ObjectMetaArgs(
             name=team.name,
-            labels={**team_labels(team), "istio-injection": "enabled", **pod_security},
-            annotations={HOSTS_ANNOTATION: ",".join(hosts)} if hosts else None,
+            labels={
+                **stack.labels,
+                **own.labels,
+                **team_labels(team),
+                "istio-injection": "enabled",
+                **pod_security,
+            },
+            annotations=annotations or None,
         ),
         opts=pulumi.ResourceOptions(parent=parent, protect=not team.offboarding),
     )

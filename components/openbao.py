@@ -53,7 +53,7 @@ def team_access(team: Team, settings: Settings, shared: Shared, parent: pulumi.R
         )
         vault.identity.GroupAlias(
             f"{team.name}/{name}",
-            name=name,
+            name=f"{settings.openbao.group_prefix}{name}",
             mount_accessor=settings.openbao.oidc_accessor,
             canonical_id=group.id,
             opts=opts,

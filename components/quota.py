@@ -19,19 +19,24 @@ from specs.team import Team
 def resource_quota(team: Team, place: Place) -> ResourceQuota:
     """`<team>-quota` (guide: app.resources)."""
     name, quota = f"{team.name}-quota", team.quota
+    hard = {
+        "requests.cpu": quota.requests.cpu,
+        "requests.memory": quota.requests.memory,
+        "limits.cpu": quota.limits.cpu,
+        "limits.memory": quota.limits.memory,
+        # Without it, whoever may edit could start again what is suspended.
+        "pods": quota.pods if team.running else 0,
+        "services": quota.services,
+        "persistentvolumeclaims": quota.persistentvolumeclaims,
+    }
     return ResourceQuota(
         place.name(name),
         metadata=object_meta(place, name, team_labels(team)),
         spec=ResourceQuotaSpecArgs(
             hard={
-                "requests.cpu": quota.requests.cpu.text,
-                "requests.memory": quota.requests.memory.text,
-                "limits.cpu": quota.limits.cpu.text,
-                "limits.memory": quota.limits.memory.text,
-                # Without it, whoever may edit could start again what is suspended.
-                "pods": str(quota.pods if team.running else 0),
-                "services": str(quota.services),
-                "persistentvolumeclaims": str(quota.persistentvolumeclaims),
+                resource: bound.text if isinstance(bound, Quantity) else str(bound)
+                for resource, bound in hard.items()
+                if bound is not None
             }
         ),
         opts=place.options,

@@ -85,7 +85,7 @@ def _members(
         harbor.ProjectMemberGroup(
             f"{team.name}/{group}",
             project_id=project.id,
-            group_name=group,
+            group_name=f"{settings.harbor.group_prefix}{group}",
             role=_ROLES[who],
             type="oidc",
             opts=pulumi.ResourceOptions(parent=parent),

@@ -66,7 +66,7 @@ class Tenant(pulumi.ComponentResource):
         self, place: Place, settings: Settings, credentials: Sequence[pulumi.Resource]
     ) -> None:
         """What people may do in the namespace, and the secrets that reach it."""
-        rbac.role_bindings(self.team, place)
+        rbac.role_bindings(self.team, place, settings)
         labels = team_labels(self.team)
         if settings.external_secrets.secret_store == "tenant":
             store = external_secrets.tenant_secret_store(place, labels, self.shared, settings)

@@ -222,6 +222,8 @@ class ClusterChecks:
             for made in self._objects
             if made["kind"] in ("RoleBinding", "ClusterRoleBinding")
         }
+        for _, name in sorted(bindings):
+            yield from self._role(name)
         lacking = [name for (_, name), made in sorted(bindings.items()) if not self._may_bind(made)]
         for name in lacking:
             yield fail(
@@ -230,6 +232,25 @@ class ClusterChecks:
             )
         if not lacking:
             yield ok(", ".join(sorted(name for _, name in bindings)) or "none is granted")
+
+    def _role(self, name: str) -> Iterator[Finding]:
+        """A binding to a role that is not there is accepted, and gives nothing."""
+        try:
+            role = self._cluster.get(f"{_RBAC}/v1", "ClusterRole", None, name)
+        except RefusedError as refusal:
+            if refusal.status != 403:
+                raise
+            return
+        if role is None:
+            yield fail(
+                f"there is no ClusterRole {name}",
+                "make it, or take it out of the team's access.roles",
+            )
+        elif name in self._settings.kubernetes.group_roles and _changes_namespaces(role):
+            yield warn(
+                f"the ClusterRole {name} may change namespaces, which passes all guardrails",
+                "take it out of sre-platform:kubernetes.groupRoles, or that right out of it",
+            )
 
     def _may_bind(self, binding: Mapping[str, Any]) -> bool:
         role = binding["roleRef"]["name"]
@@ -367,6 +388,15 @@ def _readiness(name: str, store: Mapping[str, Any]) -> Finding:
         return ok(name)
     return fail(
         f"{name} is not ready", f"see `kubectl describe clustersecretstore {name}` for the reason"
+    )
+
+
+def _changes_namespaces(role: Mapping[str, Any]) -> bool:
+    return any(
+        {"", "*"} & set(rule.get("apiGroups") or ())
+        and {"namespaces", "*"} & set(rule.get("resources") or ())
+        and {"update", "patch", "delete", "*"} & set(rule.get("verbs") or ())
+        for rule in role.get("rules") or ()
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from operator import attrgetter
 
 from clients.http import RefusedError
 from isolation.checks import Caller
@@ -22,28 +23,38 @@ class Subject:
     enter: Callable[[], Scene]
 
 
+# What a quota may bound of the containers of a single pod.
+_SUMMED = ("requests.cpu", "requests.memory", "limits.cpu", "limits.memory")
+
 # Makes a caller of the team out of one whom neither server knows.
 _Become = Callable[[Scene, Team], Scene]
 
 
 def subjects(teams: Sequence[Team], settings: Settings, admin: Admin) -> Iterator[Subject]:
     """All callers of all teams, in the order of teams."""
+    prefix = settings.kubernetes.group_prefix
     for team in teams:
-        for caller, name, group, become in _callers(team):
+        for caller, name, group, become in _callers(team, prefix):
             other = _next(team, teams, group)
             if other:
                 enter = partial(_enter, admin, settings, team, other, become)
                 yield Subject(caller, name, enter)
 
 
-def _callers(team: Team) -> Iterator[tuple[Caller, str, str | None, _Become]]:
-    """Kind, name, Keycloak group if it is somebody's, and how to become one."""
+def _callers(team: Team, prefix: str) -> Iterator[tuple[Caller, str, str | None, _Become]]:
+    """Kind, name, Keycloak group if it is somebody's, and how to become one.
+
+    `prefix`: what the API server puts before a group's name.
+    """
     people = ((Caller.DEVELOPER, team.developers), (Caller.VIEWER, team.viewers))
     for caller, groups in people:
         for group in groups:
             usual = group == f"{team.name}-{caller}s"
             name = f"{team.name} {caller if usual else group}"
-            yield caller, name, group, partial(_member, group)
+            yield caller, name, group, partial(_member, f"{prefix}{group}")
+    for group, role in sorted(team.access.roles.items()):
+        name = f"{team.name} {group} ({role})"
+        yield Caller.ROLE, name, group, partial(_member, f"{prefix}{group}")
     yield Caller.APP, f"{team.name} app", None, _app
     yield Caller.ROBOT, f"{team.name} robot", None, _robot
     yield Caller.ANONYMOUS, f"anonymous at {team.name}", None, lambda stranger, _: stranger
@@ -55,7 +66,7 @@ def _next(team: Team, teams: Sequence[Team], group: str | None) -> Team | None:
     """The next team after it; where a group is of several teams, the next that it is not of."""
     place = teams.index(team)
     others = [*teams[place + 1 :], *teams[:place]]
-    return next((t for t in others if group not in (*t.developers, *t.viewers)), None)
+    return next((t for t in others if group not in t.groups), None)
 
 
 def _enter(admin: Admin, settings: Settings, team: Team, other: Team, become: _Become) -> Scene:
@@ -65,7 +76,7 @@ def _enter(admin: Admin, settings: Settings, team: Team, other: Team, become: _B
 
 
 def _member(group: str, stranger: Scene, team: Team) -> Scene:
-    """Somebody of that Keycloak group."""
+    """Somebody of that group, by the API server's name for it."""
     admin = stranger.admin
     bound = {
         subject["name"]
@@ -108,7 +119,9 @@ def _robot(stranger: Scene, team: Team) -> Scene:
 
 
 def _names(team: Team, other: Team, settings: Settings, admin: Admin) -> dict[str, str]:
-    """What the names in checks stand for; hosts only where there are such."""
+    """What the names in checks stand for; `summed`, the team, only where its quota bounds sums of
+    CPU or memory, and hosts only where there are such.
+    """
     operator = settings.external_secrets
     names = {
         "own": team.name,
@@ -123,6 +136,8 @@ def _names(team: Team, other: Team, settings: Settings, admin: Admin) -> dict[st
         "store": STORE_KINDS[operator.secret_store],
         "store_namespace": team.name if operator.secret_store == "tenant" else "",
     }
+    if any(attrgetter(resource)(team.quota) is not None for resource in _SUMMED):
+        names["summed"] = team.name
     for route in admin.objects("networking.istio.io/v1", "VirtualService", ""):
         whose = "host" if route["metadata"]["namespace"] == team.name else "other_host"
         names.setdefault(whose, route["spec"]["hosts"][0])

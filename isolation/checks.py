@@ -20,6 +20,7 @@ class Caller(StrEnum):
 
     DEVELOPER = "developer"
     VIEWER = "viewer"
+    ROLE = "group with a role"
     APP = "app"
     ROBOT = "robot"
     ANONYMOUS = "anonymous"
@@ -45,6 +46,12 @@ def checks(shared_store: bool) -> dict[Caller, tuple[Check, ...]]:
         Caller.VIEWER: (
             *all_of({**_KNOWN, **views(OWN)}, ALLOWED),
             *all_of(more_than_views(OWN), BY_RBAC),
+            *outside_checks(BY_RBAC),
+            *all_of(_REVIEWED, BY_RBAC),
+        ),
+        # What the role itself gives is its author's to say.
+        Caller.ROLE: (
+            *all_of(_KNOWN, ALLOWED),
             *outside_checks(BY_RBAC),
             *all_of(_REVIEWED, BY_RBAC),
         ),

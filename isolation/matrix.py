@@ -45,6 +45,8 @@ def run(teams: Sequence[Team], settings: Settings, admin: Admin) -> list[Row]:
     Raises UnreachableError, and RefusedError for what is refused to `admin`.
     """
     table = checks(settings.external_secrets.secret_store == "cluster")
+    if not any(team.access.roles for team in teams):
+        del table[Caller.ROLE]
     with _secrets(teams, admin), ThreadPoolExecutor(_AT_A_TIME) as pool:
         callers = list(subjects(teams, settings, admin))
         scenes = list(pool.map(_enter, callers))

@@ -79,13 +79,14 @@ _ALLOWED = [
     ),
 ]
 
+_BEYOND = pod(containers(400), labels={"sre.io/team": "{summed}"})
 _MORE = {"hard": {"pods": "999"}}
 _WIDER = {"limits": [{"type": "Container", "max": {"cpu": "1000"}}]}
 _HUGE = {"resources": {"limits": {"cpu": "1000", "memory": "1Ti"}}}
 _LAX = {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "privileged"}}}
 
 _BOUNDS = [
-    Check("create a pod beyond the quota", BY_QUOTA, creates(pod(containers(400)))),
+    Check("create a pod beyond the quota", BY_QUOTA, creates(_BEYOND)),
     Check("create a pod beyond the limits", BY_LIMIT_RANGE, creates(pod(container=_HUGE))),
     Check("change the quota", BY_RBAC, changes(QUOTA, OWN, {"spec": _MORE})),
     Check("delete the quota", BY_RBAC, deletes(QUOTA, OWN)),

@@ -10,6 +10,7 @@ _HEADS = ("WHO", "WHAT", "EXPECTED", "SEEN")
 _CALLERS = {
     Caller.DEVELOPER: "A user of the team's developers' group in Keycloak, with the role `edit`.",
     Caller.VIEWER: "A user of the team's viewers' group in Keycloak, with the role `view`.",
+    Caller.ROLE: "A user of a further group, with a ClusterRole that the stack lets teams give.",
     Caller.APP: "The ServiceAccount of one of the team's apps, with a token of its own.",
     Caller.ROBOT: "The team's robot in Harbor, whose password is tried elsewhere.",
     Caller.ANONYMOUS: "Anybody who reaches the servers.",

@@ -1,44 +1,90 @@
 """RoleBindings as `access` of a team's file."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from migration.documents import Manifest, note_other_name
 from migration.findings import Findings
 from migration.value import Value
 from specs.problem import Loc
+from specs.settings import KubernetesSettings
 
-# Kubernetes' roles, and whose they are in a team's file.
-ROLES = {"edit": "developers", "view": "viewers"}
+# The roles of developers and viewers.
+_ROLES = {"edit": "developers", "view": "viewers"}
 
 
-def read_access(team: str, bindings: Sequence[Manifest], findings: Findings) -> dict[str, Value]:
+def made_binding(team: str, binding: Manifest) -> str:
+    """Name of the RoleBinding by which the program gives what this one gives."""
+    role = str(binding.get("roleRef", "name"))
+    further = f"{team}-role-{role}"
+    # Both may give `view`, but viewers are let into Harbor too: the name says which it is.
+    is_further = role not in _ROLES or binding.name == further
+    return further if is_further else f"{team}-{_ROLES[role]}"
+
+
+def read_access(
+    team: str, bindings: Sequence[Manifest], cluster: KubernetesSettings, findings: Findings
+) -> dict[str, Any]:
     """Groups where they are not the default ones; who has no binding has no access."""
     if not bindings:
         return {}
-    found: dict[str, list[Value]] = {who: [] for who in ROLES.values()}
+    found: dict[str, list[Value]] = {who: [] for who in _ROLES.values()}
+    roles: dict[str, Value] = {}
     for binding in bindings:
-        role = binding.mapping("roleRef")
-        who = ROLES.get(str(role.get("name"))) if role.get("kind") == "ClusterRole" else None
-        if who is None:
-            message = "gives another role than edit or view; make it by other means"
+        role = str(binding.get("roleRef", "name"))
+        known = dict.fromkeys((*_ROLES, *cluster.group_roles))
+        if binding.get("roleRef", "kind") != "ClusterRole" or role not in known:
+            message = f"gives another role than {' or '.join(known)}; make it by other means"
             findings.lost.append(binding.problem(("roleRef", "name"), message))
             continue
-        _add_groups(binding, found[who], findings)
-        if found[who]:
-            note_other_name(binding, f"{team}-{who}", findings)
+        groups = list(_groups(binding, cluster.group_prefix, findings))
+        made = made_binding(team, binding)
+        if who := next((who for who in found if made == f"{team}-{who}"), None):
+            there = {group.data for group in found[who]}
+            found[who] += (group for group in groups if group.data not in there)
+        else:
+            _add_role(binding, role, groups, roles, findings)
+        if groups:
+            note_other_name(binding, made, findings)
     home = bindings[0]
-    return {
+    access: dict[str, Any] = {
         who: Value(home.source, home.at, groups)
         for who, groups in found.items()
         if [group.data for group in groups] != [f"{team}-{who}"]
     }
+    return {**access, "roles": roles} if roles else access
 
 
-def _add_groups(binding: Manifest, groups: list[Value], findings: Findings) -> None:
+def _add_role(
+    binding: Manifest,
+    role: str,
+    groups: Sequence[Value],
+    roles: dict[str, Value],
+    findings: Findings,
+) -> None:
+    for group in groups:
+        given = roles.setdefault(group.data, binding.value(("roleRef", "name"), role))
+        if given.data != role:
+            message = f"the group has {given.data} too, and a team's file gives it one; keep one"
+            findings.lost.append(group.problem(message))
+
+
+def _groups(binding: Manifest, prefix: str, findings: Findings) -> Iterator[Value]:
+    """The groups as a team's file names them: without what the API server puts before each."""
+    seen = set[str]()
     for index, subject in enumerate(binding.entries("subjects")):
         loc: Loc = ("subjects", index)
         if not isinstance(subject, dict) or subject.get("kind") != "Group":
             message = "only groups can be given access; put the account into one"
             findings.lost.append(binding.problem(loc, message))
-        elif subject.get("name") not in [group.data for group in groups]:
-            groups.append(binding.value((*loc, "name"), subject.get("name")))
+            continue
+        name = str(subject.get("name"))
+        if not name.startswith(prefix):
+            message = (
+                f"'{name}' lacks the stack's kubernetes.groupPrefix '{prefix}': it is not a "
+                "Keycloak group; bind it by other means"
+            )
+            findings.lost.append(binding.problem((*loc, "name"), message))
+        elif name not in seen:
+            seen.add(name)
+            yield binding.value((*loc, "name"), name.removeprefix(prefix))

@@ -60,8 +60,14 @@ def read_quota(team: str, manifests: Sequence[Manifest], findings: Findings) -> 
             else:
                 # Counts are numbers in a team's file, and mostly text in a ResourceQuota.
                 found[path] = manifest.value(loc, _count(amount) if len(path) == 1 else amount)
-    _note_defaults("quota", manifests, ("spec", "hard"), found, _QUOTA_DEFAULTS, findings)
-    return _nested(found, tuple(dict.fromkeys(_HARD.values())), _QUOTA_DEFAULTS)
+    paths = tuple(dict.fromkeys(_HARD.values()))
+    if found:
+        _leave_unlimited(
+            manifests[0], [path for path in paths if path not in found], found, findings
+        )
+    else:
+        _note_defaults("quota", manifests, ("spec", "hard"), found, _QUOTA_DEFAULTS, findings)
+    return _nested(found, paths, _QUOTA_DEFAULTS)
 
 
 def read_limit_range(
@@ -100,6 +106,18 @@ def _leave_without_minimum(manifest: Manifest, found: _Found, findings: Findings
         listed = ", ".join(f"limitRange.min.{resource}" for resource in missing)
         message = f"sets no such minimum as the default is; null, for none, is written: {listed}"
         findings.note(manifest.problem(("spec", "limits"), message, at_key=True))
+
+
+def _leave_unlimited(
+    manifest: Manifest, paths: Sequence[tuple[str, ...]], found: _Found, findings: Findings
+) -> None:
+    """What no ResourceQuota limits has no limit in the team's file either, where null says so."""
+    for path in paths:
+        found[path] = manifest.value(("spec", "hard"), None)
+    if paths:
+        listed = ", ".join(".".join(("quota", *path)) for path in paths)
+        message = f"limits less than the defaults would; null, for no limit, is written: {listed}"
+        findings.note(manifest.problem(("spec", "hard"), message, at_key=True))
 
 
 def _read_bounds(

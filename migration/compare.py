@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from migration.documents import Manifest
-from specs.labels import is_idle_label
+from specs.idle_labels import is_idle_label
 from specs.problem import Finding, Loc
 
 # Written by servers: nobody's intent.

@@ -16,7 +16,7 @@ from migration.text import comments
 from migration.tree import Tree, read_tree
 from migration.written import Draft
 from specs.fleet import SUFFIX, Fleet, TeamsFolder, validate_loaded
-from specs.labels import is_idle_label
+from specs.idle_labels import is_idle_label
 from specs.load import check_source
 from specs.problem import WHOLE_FILE, Loc, Problem
 from specs.settings import Settings
@@ -53,7 +53,7 @@ def import_tree(
     """Imports what the paths hold. Raises ValueError, a message, for a path that is not there."""
     findings = Findings()
     tree = read_tree(paths, findings)
-    imports = _read_teams(tree, findings)
+    imports = _read_teams(tree, settings, findings)
     if not imports:
         shown = ", ".join(paths)
         message = "holds no namespace and no app; name the folder of a team, or of all teams"
@@ -75,7 +75,7 @@ def import_tree(
     return _told(findings, texts, [])
 
 
-def _read_teams(tree: Tree, findings: Findings) -> list[_TeamImport]:
+def _read_teams(tree: Tree, settings: Settings, findings: Findings) -> list[_TeamImport]:
     maps, charts = read_config_maps(tree, findings), charts_by_reference(tree)
     imports = []
     teams = sort_objects(tree, findings)
@@ -85,7 +85,7 @@ def _read_teams(tree: Tree, findings: Findings) -> list[_TeamImport]:
             for release, namespace in objects.releases
             if (app := read_release(release, namespace, maps, charts, findings))
         ]
-        tenant = read_tenant(team, objects.home, objects.others, findings)
+        tenant = read_tenant(team, objects.home, objects.others, settings, findings)
         imports.append(_TeamImport(tenant, objects, apps))
     findings.lost += maps.unused()
     for kustomization in tree.kustomizations.values():

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from migration.access import ROLES
+from migration.access import made_binding
 from migration.amounts import MADE
 from migration.compare import POLICY_HINT, differences, metadata_differences, same_policy
 from migration.documents import Manifest, note_other_name
@@ -95,5 +95,5 @@ def _same_group(manifest: Manifest, made: Mapping[str, Any]) -> bool:
 def _made_name(team: str, manifest: Manifest) -> str:
     """The name under which the program makes what the object is."""
     if manifest.kind == "RoleBinding":
-        return f"{team}-{ROLES.get(str(manifest.get('roleRef', 'name')))}"
+        return made_binding(team, manifest)
     return MADE[manifest.kind].format(team) if manifest.kind in MADE else manifest.name

@@ -8,8 +8,10 @@ from migration.access import read_access
 from migration.amounts import read_limit_range, read_quota
 from migration.documents import Manifest
 from migration.findings import Findings
+from migration.namespace import read_namespace
 from migration.value import Value
 from specs.problem import Loc
+from specs.settings import Settings
 
 # Kinds of a tenant's manifests, and the blocks of a team's file that they become.
 _KEYS = {"RoleBinding": "access", "ResourceQuota": "quota", "LimitRange": "limitRange"}
@@ -39,7 +41,11 @@ class Tenant:
 
 
 def read_tenant(
-    team: str, home: Manifest, manifests: Sequence[Manifest], findings: Findings
+    team: str,
+    home: Manifest,
+    manifests: Sequence[Manifest],
+    settings: Settings,
+    findings: Findings,
 ) -> Tenant:
     """The team of these objects."""
 
@@ -47,7 +53,8 @@ def read_tenant(
         return [manifest for manifest in manifests if manifest.kind == kind]
 
     keys = {
-        "access": read_access(team, of_kind("RoleBinding"), findings),
+        "namespace": read_namespace(of_kind("Namespace"), settings.namespace),
+        "access": read_access(team, of_kind("RoleBinding"), settings.kubernetes, findings),
         "quota": read_quota(team, of_kind("ResourceQuota"), findings),
         "limitRange": read_limit_range(team, of_kind("LimitRange"), findings),
     }

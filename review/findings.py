@@ -39,6 +39,7 @@ class Rules(Enum):
     MESH = Rule("mesh-left", ("SC-8",), "traffic is no longer encrypted by the mesh")
     TLS = Rule("tls-unverified", ("SC-8", "SC-23"), "a server's certificate is not verified")
     GROUP = Rule("group-let-in", ("AC-3", "AC-2"), "another group or account let in")
+    ROLE = Rule("role-granted", ("AC-3", "AC-6"), "another role than edit or view granted")
     RIGHTS = Rule("rights-wider", ("AC-6",), "more rights")
     ACCOUNT = Rule("account-enabled", ("AC-2",), "an account works again")
     CREDENTIAL = Rule("credential-longer", ("IA-5",), "a credential or login lives longer")
@@ -54,6 +55,10 @@ class Rules(Enum):
     POD_SECURITY = Rule("pod-security-lower", ("CM-7", "SC-39"), "Pod Security is lower")
     GUARDRAIL = Rule("guardrail", ("CM-6", "AC-3"), "a policy of the platform changes or goes")
     QUOTA = Rule("quota-raised", ("SC-6", "SC-5"), "quota or limit raised")
+    NO_LIMIT = Rule("limit-removed", ("SC-6", "SC-5"), "no quota or limit on a resource")
+    NAMESPACE = Rule(
+        "namespace-label", ("AC-16", "CM-6"), "a label or annotation that policies may go by"
+    )
     MONITORING = Rule("alert-removed", ("SI-4", "AU-6"), "an alert is removed")
     NEW_TEAM = Rule("team-new", ("AC-2", "CM-3"), "a new team")
     ADOPTED = Rule("adopt", ("CM-3", "CM-8"), "objects that already run are taken over")

@@ -66,12 +66,7 @@ KINDS = {
     # What holds a team
     "Namespace": Kind(
         exposure.namespace,
-        judged=(
-            'metadata.labels["pod-security.kubernetes.io/enforce"]',
-            "metadata.labels.istio-injection",
-            'metadata.labels["sre.io/team"]',
-            f'metadata.annotations["{exposure.HOSTS}"]',
-        ),
+        judged=("metadata.labels", "metadata.annotations"),
         data=True,
     ),
     "ResourceQuota": Kind(limits.resource_quota, judged=("spec.hard",), controls=("SC-6",)),

@@ -167,6 +167,14 @@ Memory = Annotated[
     ),
 ]
 
+
+def _check_role(value: str) -> None:
+    # As the API server checks the name; spaces, which it takes, are a slip of the hand.
+    if not value or value in (".", "..") or re.search(r"[\s/%]", value):
+        raise ValueError(f"'{value}' is not a ClusterRole's name; write one such as view")
+
+
+ClusterRole = Annotated[str, checked(_check_role, r"(?!\.{1,2}$)[^\s/%]+")]
 Label = Annotated[str, checked(names.check_dns_label, names.DNS_LABEL)]
 
 _NO_PORT = "is not a port; use 1 to 65535"

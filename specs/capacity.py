@@ -4,10 +4,12 @@ Counted as Kubernetes' quota controller counts: over all pods that have not ende
 their containers name, Istio's sidecar included. NIST 800-53 SC-5, SC-6; guide: app.resources.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from specs.app import AnyApp, CronJob, WebApp
+from specs.base import Quantity
 from specs.overlap import most_at_once
 from specs.quantity import in_binary_units
 from specs.resources import resolve
@@ -27,6 +29,9 @@ RESOURCES = (
 
 # An amount of each of RESOURCES: thousandths of a core, bytes, or a number of objects.
 Amounts = tuple[int, ...]
+
+# A bound on each of RESOURCES; None where there is none, on purpose.
+Bounds = tuple[int | None, ...]
 
 _NOTHING: Amounts = (0,) * len(RESOURCES)
 
@@ -72,12 +77,18 @@ class Capacity:
     """
 
     team: Team
-    quota: Amounts
+    quota: Bounds
     apps: tuple[AppDemand, ...]
     rest: Amounts
     rollout: Amounts
     run: Amounts
     full: Amounts
+
+    def over(self, amounts: Amounts) -> Iterator[int]:
+        """The places in RESOURCES of what the quota does not hold of these amounts."""
+        for number, (amount, bound) in enumerate(zip(amounts, self.quota, strict=True)):
+            if bound is not None and amount > bound:
+                yield number
 
     @property
     def needed(self) -> Amounts:
@@ -119,17 +130,9 @@ def _most_beside(rest: Amounts, added: Sequence[tuple[int, Amounts]]) -> Amounts
     )
 
 
-def _quota(team: Team) -> Amounts:
-    quota = team.quota
-    return (
-        quota.requests.cpu.units,
-        quota.requests.memory.units,
-        quota.limits.cpu.units,
-        quota.limits.memory.units,
-        quota.pods,
-        quota.services,
-        quota.persistentvolumeclaims,
-    )
+def _quota(team: Team) -> Bounds:
+    bounds = (attrgetter(resource)(team.quota) for resource in RESOURCES)
+    return tuple(bound.units if isinstance(bound, Quantity) else bound for bound in bounds)
 
 
 def _demand(team: Team, index: int, app: AnyApp, sidecar: Proxy) -> AppDemand:

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from itertools import pairwise
+from operator import attrgetter
 
+from specs.access import check_access
 from specs.app import (
     METRICS_SUFFIX,
     AnyApp,
@@ -13,10 +15,12 @@ from specs.app import (
     WebApp,
     Worker,
 )
+from specs.capacity import RESOURCES
 from specs.credentials import looks_like_credential
 from specs.fit import check_sidecar
 from specs.hosts import overlap
 from specs.names import nearest
+from specs.namespace import check_namespace, check_selectors
 from specs.network import check_policy
 from specs.problem import Finding, Loc
 from specs.resources import resolve
@@ -56,7 +60,11 @@ _SIDECAR_PORTS = frozenset({15000, 15001, 15002, 15004, 15006, 15008, 15020, 150
 def check_team(team: Team, settings: Settings, file_stem: str) -> Iterator[Finding]:
     """Everything that is wrong with a team whose values are sound one by one."""
     yield from _check_name(team, settings, file_stem)
-    yield from _check_access(team)
+    yield from check_namespace(team, settings.namespace)
+    yield from check_access(team, settings)
+    if all(attrgetter(resource)(team.quota) is None for resource in RESOURCES):
+        # Kubernetes reports no status of such a quota, which `up` would wait for.
+        yield ("quota",), "limits nothing; keep a limit on one resource at least, such as pods"
     yield from _check_limit_range(team.limit_range)
     yield from check_sidecar(team.limit_range, settings.istio.sidecar)
     if not team.registry.signatures.enforce and not team.registry.signatures.reason:
@@ -83,20 +91,6 @@ def _check_name(team: Team, settings: Settings, file_stem: str) -> Iterator[Find
 def _is_platform_namespace(name: str, settings: Settings) -> bool:
     """Whether a namespace of the name is, or may become, the platform's."""
     return name in settings.platform_namespaces or name.startswith("kube-")
-
-
-def _check_access(team: Team) -> Iterator[Finding]:
-    for key, groups in (("developers", team.developers), ("viewers", team.viewers)):
-        for index, group in enumerate(groups):
-            if group in groups[:index]:
-                yield ("access", key, index), f"'{group}' stands here twice; keep one"
-    for index, group in enumerate(team.viewers):
-        if group in team.developers:
-            # Harbor knows one role a group.
-            yield (
-                ("access", "viewers", index),
-                f"'{group}' is among the developers too; keep it in one of the two",
-            )
 
 
 def _check_limit_range(limits: LimitRange) -> Iterator[Finding]:
@@ -140,6 +134,7 @@ def _check_app(team: Team, app: AnyApp, at: Loc, settings: Settings) -> Iterator
     yield from _check_resources(team, container, (*inner, "resources"))
     yield from _check_writable_paths(container, (*inner, "writablePaths"))
     yield from check_policy(app.network_policy, (*at, "networkPolicy"))
+    yield from check_selectors(app.network_policy, (*at, "networkPolicy"), settings.namespace)
     seen: set[str] = set()
     for index, alert in enumerate(app.alerts):
         if alert.name in seen:

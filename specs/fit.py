@@ -37,10 +37,8 @@ def check_quota(capacity: Capacity) -> Iterator[Finding]:
 
     What the message tells to do is the smallest change after which the resource suffices.
     """
-    for number, resource in enumerate(RESOURCES):
-        quota, needed = capacity.quota[number], capacity.needed[number]
-        if needed <= quota:
-            continue
+    for number in capacity.over(capacity.needed):
+        resource, needed = RESOURCES[number], capacity.needed[number]
         asking = max(
             capacity.apps,
             key=lambda demand: (demand.with_pods(demand.rest + demand.extra)[number], demand.index),
@@ -78,7 +76,9 @@ def _less(capacity: Capacity, asking: AppDemand, number: int) -> str | None:
     resource, pod = RESOURCES[number], asking.pod[number]
     others = [demand for demand in capacity.apps if demand is not asking]
     beside = max((demand.extra * demand.pod[number] for demand in others), default=0)
-    free = capacity.quota[number] - capacity.rest[number] + asking.rest * pod
+    quota = capacity.quota[number]
+    assert quota is not None  # the apps are over it
+    free = quota - capacity.rest[number] + asking.rest * pod
     if not pod or beside > free:
         return None
     if resource != "pods":
@@ -120,9 +120,8 @@ def _own(demand: AppDemand, resource: str) -> bool:
 def full_scale(capacity: Capacity) -> Iterator[Finding]:
     """What of the apps' full scale is out of reach, and how much of it is not."""
     over = [
-        f"quota.{resource} to {shown(resource, full)}"
-        for resource, full, quota in zip(RESOURCES, capacity.full, capacity.quota, strict=True)
-        if full > quota
+        f"quota.{RESOURCES[number]} to {shown(RESOURCES[number], capacity.full[number])}"
+        for number in capacity.over(capacity.full)
     ]
     if not over:
         return
@@ -143,9 +142,7 @@ def full_scale(capacity: Capacity) -> Iterator[Finding]:
 
 def _too_much_together(capacity: Capacity, more: str) -> Finding:
     """Each app alone reaches its full scale: told at one that makes room for all, if there is."""
-    short = next(
-        number for number, full in enumerate(capacity.full) if full > capacity.quota[number]
-    )
+    short = next(capacity.over(capacity.full))
 
     def fitting(demand: AppDemand) -> int:
         return max(0, _fitting(capacity, capacity.full, demand, demand.full))
@@ -178,7 +175,7 @@ def _fitting(capacity: Capacity, taken: Amounts, demand: AppDemand, pods: int) -
     return min(
         pods + (quota - amount) // pod
         for quota, amount, pod in zip(capacity.quota, taken, demand.pod, strict=True)
-        if pod
+        if pod and quota is not None
     )
 
 

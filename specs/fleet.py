@@ -7,6 +7,7 @@ from pathlib import Path
 from specs.app import WebApp
 from specs.load import TeamFile, load_team
 from specs.names import nearest
+from specs.namespace import selected_labels
 from specs.problem import WHOLE_FILE, Loc, Problem
 from specs.settings import Settings
 from specs.team import Team
@@ -134,6 +135,9 @@ def _rivals(
     does not grow with the number of teams.
     """
     claims = {value for file in loaded for _, value, _ in _claims(file, settings)}
+    claims |= {
+        label.lower() for file in loaded if file.team for label in file.team.namespace.labels
+    }
     rivals = []
     for file in others:
         try:
@@ -152,7 +156,9 @@ def _fleet(
     found: Iterable[Problem],
 ) -> Fleet:
     problems = [*found, *(problem for file in files for problem in file.problems)]
+    rivals = list(rivals)
     problems += _contested(files, rivals, settings)
+    problems += _let_in(files, rivals)
     teams = tuple(file.team for file in files if file.team)
     warnings = tuple(sorted(warning for file in files for warning in file.warnings))
     return Fleet(teams, tuple(sorted(problems)), warnings)
@@ -176,6 +182,26 @@ def _contested(
                 taken = owner.problem(place, "")
                 message = f"{kind} '{value}' is taken in {taken.file}:{taken.line}; choose another"
                 yield file.problem(loc, message)
+
+
+def _let_in(files: Sequence[TeamFile], rivals: Sequence[TeamFile]) -> Iterator[Problem]:
+    """A problem at each label by which a namespace would match what another team lets in."""
+    selected: dict[str, list[tuple[TeamFile, Loc]]] = {}
+    for file in (*rivals, *files):
+        for index, app in enumerate(file.team.apps if file.team else ()):
+            for loc, label in selected_labels(app.network_policy):
+                place: Loc = ("apps", index, "networkPolicy", *loc)
+                selected.setdefault(label, []).append((file, place))
+    for file in files:
+        for label in file.team.namespace.labels if file.team else ():
+            others = [each for each in selected.get(label, ()) if each[0] is not file]
+            for owner, place in others[:1]:
+                there = owner.problem(place, "")
+                message = (
+                    f"{there.file}:{there.line} selects namespaces by this label; remove it here, "
+                    "or select by kubernetes.io/metadata.name there"
+                )
+                yield file.problem(("namespace", "labels", label), message)
 
 
 def _claims(file: TeamFile, settings: Settings) -> Iterator[tuple[str, str, Loc]]:

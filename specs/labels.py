@@ -1,16 +1,95 @@
-"""Labels and annotations that nobody needs to look at when an object changes hands."""
+"""Labels and annotations: their grammar, and the keys of a Namespace that nobody may choose."""
 
-_APPLIERS = (
-    "kubectl.kubernetes.io/", "kustomize.toolkit.fluxcd.io/", "helm.toolkit.fluxcd.io/",
-    "toolkit.fluxcd.io/", "reconcile.fluxcd.io/", "meta.helm.sh/", "helm.sh/",
-    "config.kubernetes.io/", "deployment.kubernetes.io/", "pulumi.com/",
-)  # fmt: skip
-_DESCRIBING = {
-    f"app.kubernetes.io/{what}" for what in ("name", "instance", "version", "managed-by", "part-of")
+from typing import Annotated
+
+from specs.base import checked, matching
+
+_NAME = r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?"
+_DOMAIN_PART = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"
+_DOMAIN = rf"(?=[^/]{{1,253}}/){_DOMAIN_PART}(\.{_DOMAIN_PART})*/"
+
+LabelKey = Annotated[
+    str,
+    matching(
+        rf"({_DOMAIN})?{_NAME}",
+        "is not a label key; write one such as kubernetes.io/metadata.name",
+    ),
+]
+LabelValue = Annotated[
+    str,
+    matching(
+        rf"({_NAME})?",
+        "is not a label value; use up to 63 letters, digits, '-', '_' and '.'",
+    ),
+]
+
+# Of all annotations of an object together, keys and values (Kubernetes: ValidateAnnotations).
+ANNOTATIONS_MAX_BYTES = 256 * 1024
+
+# Whoever chooses such a key on a namespace chooses what holds there. The list is a floor under the
+# stack's own, which says what may be set at all. Domains stand for their subdomains too.
+_STEERING: dict[str, tuple[str, ...]] = {
+    "Kubernetes itself": ("kubernetes.io", "k8s.io", "x-k8s.io"),
+    "the mesh": ("istio.io", "linkerd.io", "kuma.io", "openservicemesh.io", "dapr.io"),
+    "the network": (
+        "cilium.io", "projectcalico.org", "antrea.io", "ovn.org", "cncf.io", "multus-cni.io",
+        "submariner.io",
+    ),
+    "admission policies": (
+        "kyverno.io", "gatekeeper.sh", "openpolicyagent.org", "sigstore.dev", "kubewarden.io",
+        "cert-manager.io", "securesystemsengineering.connaisseur",
+    ),
+    "the cluster's distribution": ("openshift.io", "cattle.io", "rancher.io", "clastix.io"),
+    "a cloud's identities": (
+        "amazonaws.com", "cloud.google.com", "gke.io", "azure.com", "azure.workload.identity",
+    ),
+    "secrets": ("external-secrets.io", "hashicorp.com"),
+    "what runs": ("keda.sh", "fairwinds.com", "downscaler", "chaos-mesh.org", "karpenter.sh"),
+    "backups": ("velero.io", "kasten.io"),
+    "who deploys": ("pulumi.com", "fluxcd.io", "argoproj.io", "helm.sh", "crossplane.io"),
+}  # fmt: skip
+_DOMAINS = {domain: what for what, domains in _STEERING.items() for domain in domains}
+_KEYS = {
+    "sre.io/team": "the platform's policies",
+    "sre.io/hosts": "the platform's policies",
+    # What selectors went by before Kubernetes had a label of its own for it.
+    "name": "network policies",
+    "control-plane": "admission policies",
+    "aadpodidbinding": "a cloud's identities",
 }
-_SET_BY_KUBERNETES = {"kubernetes.io/metadata.name"}
+_MESH_PREFIX = "istio"  # istio-injection, istio-discovery, ...
+# Kubernetes' own, and there for people to read.
+_HARMLESS = {"app.kubernetes.io/component", "kubernetes.io/description"}
 
 
-def is_idle_label(key: str) -> bool:
-    """Whether a label or annotation only says who applied the object, or what it belongs to."""
-    return key.startswith(_APPLIERS) or key in _DESCRIBING | _SET_BY_KUBERNETES
+def _check_choosable(key: str) -> None:
+    """Raise ValueError for a key of a Namespace that steers something."""
+    if what := steered(key):
+        raise ValueError(f"'{key}' steers {what} and cannot be chosen; remove it")
+
+
+def steered(key: str) -> str | None:
+    """What the key of a Namespace's label or annotation steers; None for one that may be chosen."""
+    if key in _HARMLESS:
+        return None
+    domain, slash, _ = key.rpartition("/")
+    if not slash:
+        return "the mesh" if key.startswith(_MESH_PREFIX) else _KEYS.get(key)
+    parts = domain.split(".")
+    owners = (".".join(parts[start:]) for start in range(len(parts)))
+    return _KEYS.get(key) or next((_DOMAINS[each] for each in owners if each in _DOMAINS), None)
+
+
+# The key of a label or annotation on a Namespace.
+ChosenKey = Annotated[LabelKey, checked(_check_choosable)]
+
+# The same, or all keys of a domain that begin so.
+KeyPattern = Annotated[
+    str,
+    matching(
+        rf"({_DOMAIN})?{_NAME}|{_DOMAIN}([A-Za-z0-9][A-Za-z0-9._-]*)?\*",
+        "is not a key; write one such as example.com/cost-center, or example.com/* for all of a "
+        "domain",
+    ),
+    checked(_check_choosable),
+]

@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
-from specs.base import Port, Spec, checked, matching
+from specs.base import Port, Spec, checked
+from specs.labels import LabelKey, LabelValue
 from specs.problem import Finding, Loc
 
 _NAMESPACE_NAME = "kubernetes.io/metadata.name"
@@ -16,7 +17,6 @@ _LAST_PORT = 65535
 # An `except` of this prefix length or a longer one leaves a block as good as whole.
 _SIZEABLE = 16
 
-_LABEL_NAME = r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?"
 _CIDR = r"[0-9A-Fa-f:.]+/[0-9]{1,3}"
 _PORT_NAME = r"(?=.*[a-z])[a-z0-9]([a-z0-9-]{0,13}[a-z0-9])?"
 
@@ -40,20 +40,6 @@ def _check_port(value: int | str) -> int | str:
     return value
 
 
-LabelKey = Annotated[
-    str,
-    matching(
-        rf"([a-z0-9]([a-z0-9.-]{{0,251}}[a-z0-9])?/)?{_LABEL_NAME}",
-        "is not a label key; write one such as kubernetes.io/metadata.name",
-    ),
-]
-LabelValue = Annotated[
-    str,
-    matching(
-        rf"({_LABEL_NAME})?",
-        "is not a label value; use up to 63 letters, digits, '-', '_' and '.'",
-    ),
-]
 Cidr = Annotated[str, checked(_check_cidr, _CIDR)]
 PortOrName = Annotated[
     Port | str,

@@ -6,8 +6,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
-from specs.base import Cpu, Label, Memory, Spec, checked, cpu, matching, memory
+from specs.base import ClusterRole, Cpu, Label, Memory, Spec, checked, cpu, matching, memory
 from specs.hosts import check_host_pattern, host_of, namespace_of, other_names
+from specs.labels import ChosenKey, KeyPattern, LabelValue
 from specs.names import check_dns_label
 
 
@@ -32,9 +33,15 @@ def _not_empty(value: tuple[str, ...]) -> tuple[str, ...]:
     return value
 
 
+def _check_group_prefix(value: str) -> None:
+    if value != value.strip() or value.startswith("system:"):
+        raise ValueError(f"'{value}' is not a prefix of groups; write one such as oidc:")
+
+
 Url = Annotated[str, checked(check_url)]
 Gateway = Annotated[str, checked(_check_gateway)]
 HostPattern = Annotated[str, checked(check_host_pattern)]
+GroupPrefix = Annotated[str, checked(_check_group_prefix)]
 
 
 class Manage(Spec):
@@ -60,6 +67,56 @@ class KubernetesSettings(Spec):
         None,
         description="Pod Security level of namespaces; above `privileged` it needs istio-cni.",
     )
+    group_prefix: GroupPrefix = Field(
+        "",
+        description="What the API server puts before a Keycloak group's name "
+        "(`--oidc-groups-prefix`); teams' files name groups without it.",
+        examples=['"oidc:"'],
+    )
+    group_roles: tuple[ClusterRole, ...] = Field(
+        ("view",),
+        description="ClusterRoles that teams' files may give to further groups (`access.roles`). "
+        "One that may change namespaces passes all guardrails.",
+        examples=["[view, view-logs]"],
+    )
+
+
+class AllowedKey(Spec):
+    """A label or annotation that teams may set on their namespaces."""
+
+    key: KeyPattern = Field(
+        description="Its key, or the beginning of several after a domain, with a `*`.",
+        examples=["example.com/cost-center"],
+    )
+    values: tuple[str, ...] = Field(
+        (), description="Its possible values; any, if none is listed.", examples=["[low, high]"]
+    )
+
+    def covers(self, key: str) -> bool:
+        """Whether it is about `key`."""
+        return key == self.key or (self.key.endswith("*") and key.startswith(self.key[:-1]))
+
+
+class NamespaceSettings(Spec):
+    """Labels and annotations of teams' namespaces, beside those that the program sets."""
+
+    labels: dict[ChosenKey, LabelValue] = Field(
+        default_factory=dict,
+        description="Labels of every team's namespace. What `allowedLabels` covers too, a team may "
+        "set otherwise.",
+        examples=['{sre.io/network-policy-configured: "true"}'],
+    )
+    annotations: dict[ChosenKey, str] = Field(
+        default_factory=dict,
+        description="Annotations of every team's namespace; as with labels.",
+        examples=['{example.com/contact: "platform@example.com"}'],
+    )
+    allowed_labels: tuple[AllowedKey, ...] = Field(
+        (), description="Labels that a team's file may set (`namespace.labels`)."
+    )
+    allowed_annotations: tuple[AllowedKey, ...] = Field(
+        (), description="Annotations that a team's file may set (`namespace.annotations`)."
+    )
 
 
 class HarborSettings(Spec):
@@ -80,6 +137,9 @@ class HarborSettings(Spec):
     map_groups: bool = Field(
         True, description="Make Keycloak groups members; Harbor must run in OIDC mode."
     )
+    group_prefix: GroupPrefix = Field(
+        "", description="What Harbor knows before a Keycloak group's name.", examples=['"oidc:"']
+    )
     image_pull_secret: bool = Field(
         True, description="Bring the pull robot's credential to the namespace as a pull secret."
     )
@@ -98,6 +158,9 @@ class OpenBaoSettings(Spec):
         None,
         description="Accessor of the OIDC auth mount: lets developers read their team's secrets.",
         examples=["auth_oidc_1a2b3c4d"],
+    )
+    group_prefix: GroupPrefix = Field(
+        "", description="What OpenBao knows before a Keycloak group's name.", examples=['"oidc:"']
     )
     cluster_address: Url | None = Field(
         None,
@@ -245,6 +308,9 @@ class Settings(Spec):
     )
     manage: Manage = Field(Manage(), description="Which targets this stack makes objects in.")
     kubernetes: KubernetesSettings = Field(description="The cluster.")
+    namespace: NamespaceSettings = Field(
+        NamespaceSettings(), description="Labels and annotations of teams' namespaces."
+    )
     harbor: HarborSettings = Field(HarborSettings(), description="The registry.")
     openbao: OpenBaoSettings = Field(OpenBaoSettings(), description="The vault.")
     external_secrets: ExternalSecretsSettings = Field(
@@ -300,6 +366,12 @@ class Settings(Spec):
             "harbor.host": self.harbor.host,
         }
         return {host_of(address): name for name, address in settings.items() if address}
+
+    @property
+    def group_prefixes(self) -> tuple[str, ...]:
+        """What any of the servers knows before a Keycloak group's name."""
+        prefixes = (self.kubernetes, self.harbor, self.openbao)
+        return tuple(dict.fromkeys(each.group_prefix for each in prefixes if each.group_prefix))
 
     def leaving_out(self, target: str) -> "Settings":
         """These settings with `target` not managed; "" leaves nothing out.

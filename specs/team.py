@@ -5,8 +5,9 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, WithJsonSchema
 
 from specs import names
-from specs.app import AnyApp, Count
-from specs.base import Cpu, Memory, Spec, checked, cpu, memory, within
+from specs.app import AnyApp, Count, WebApp
+from specs.base import ClusterRole, Cpu, Memory, Spec, checked, cpu, memory, within
+from specs.labels import ChosenKey, LabelValue
 
 _MOST_GIB = 2**33 - 1  # Harbor counts bytes in an int64
 _LONGEST_GROUP = 255  # goharbor/harbor: make/migrations/postgresql, user_group.group_name
@@ -63,6 +64,23 @@ Days = Annotated[
 ]
 
 
+class Namespace(Spec):
+    """Labels and annotations of the Namespace `<team>`, within what the stack allows."""
+
+    labels: dict[ChosenKey, LabelValue] = Field(
+        default_factory=dict,
+        description="Labels that the platform's policies ask for; the stack says which may be set "
+        "(`namespace.allowedLabels`).",
+        examples=["{sre.io/security-categorization: moderate}"],
+    )
+    annotations: dict[ChosenKey, str] = Field(
+        default_factory=dict,
+        description="Annotations; the stack says which may be set "
+        "(`namespace.allowedAnnotations`). Nothing secret: viewers read them.",
+        examples=['{example.com/on-call: "shop@example.com"}'],
+    )
+
+
 class Access(Spec):
     """Keycloak groups and what they may do."""
 
@@ -77,20 +95,26 @@ class Access(Spec):
         description="May look (`view`; `guest` in Harbor); default: `<team>-viewers`.",
         examples=["[team-alpha-viewers]"],
     )
+    roles: dict[Group, ClusterRole] = Field(
+        default_factory=dict,
+        description="Further groups and the ClusterRole of each in the namespace; the stack says "
+        "which may be given (`kubernetes.groupRoles`). No access to Harbor or OpenBao.",
+        examples=["{team-alpha-auditors: view}"],
+    )
 
 
 class QuotaRequests(Spec):
     """Sum of what all pods request."""
 
-    cpu: Cpu = Field(cpu("4"), description="Cores.")
-    memory: Memory = Field(memory("8Gi"), description="Bytes.")
+    cpu: Cpu | None = Field(cpu("4"), description="Cores; null: no limit.")
+    memory: Memory | None = Field(memory("8Gi"), description="Bytes; null: no limit.")
 
 
 class QuotaLimits(Spec):
     """Sum of all pods' limits."""
 
-    cpu: Cpu = Field(cpu("8"), description="Cores.")
-    memory: Memory = Field(memory("16Gi"), description="Bytes.")
+    cpu: Cpu | None = Field(cpu("8"), description="Cores; null: no limit.")
+    memory: Memory | None = Field(memory("16Gi"), description="Bytes; null: no limit.")
 
 
 class Quota(Spec):
@@ -98,9 +122,11 @@ class Quota(Spec):
 
     requests: QuotaRequests = Field(QuotaRequests(), description="Sum of all pods' requests.")
     limits: QuotaLimits = Field(QuotaLimits(), description="Sum of all pods' limits.")
-    pods: Count = Field(20, description="Number of pods.")
-    services: Count = Field(10, description="Number of Services.")
-    persistentvolumeclaims: Count = Field(10, description="Number of PersistentVolumeClaims.")
+    pods: Count | None = Field(20, description="Number of pods; null: no limit.")
+    services: Count | None = Field(10, description="Number of Services; null: no limit.")
+    persistentvolumeclaims: Count | None = Field(
+        10, description="Number of PersistentVolumeClaims; null: no limit."
+    )
 
 
 class ContainerDefault(Spec):
@@ -198,6 +224,9 @@ class Team(Spec):
         description="`suspended`: nothing runs, access and data stay. `offboarding`: access is "
         "revoked, apps are gone, data stays and is no longer protected; then the file may go.",
     )
+    namespace: Namespace = Field(
+        Namespace(), description="Labels and annotations of the namespace."
+    )
     access: Access = Field(Access(), description="Keycloak groups.")
     quota: Quota = Field(Quota(), description="What the whole namespace may use.")
     limit_range: LimitRange = Field(LimitRange(), description="Bounds of each container.")
@@ -225,9 +254,34 @@ class Team(Spec):
         return () if self.offboarding else self.apps
 
     @property
+    def hosts(self) -> tuple[str, ...]:
+        """Host names that the apps are reached under from outside."""
+        return tuple(
+            sorted(
+                app.ingress.host
+                for app in self.deployed
+                if isinstance(app, WebApp) and app.ingress.enabled and app.ingress.host
+            )
+        )
+
+    @property
     def developers(self) -> tuple[str, ...]:
         """Keycloak groups that may change things."""
         return _given(self.access.developers, f"{self.team}-developers")
+
+    @property
+    def groups(self) -> frozenset[str]:
+        """All Keycloak groups that have access."""
+        return frozenset((*self.developers, *self.viewers, *self.access.roles))
+
+    @property
+    def roles(self) -> dict[str, tuple[str, ...]]:
+        """Further ClusterRoles and the Keycloak groups that have each."""
+        roles = self.access.roles
+        return {
+            role: tuple(sorted(group for group, given in roles.items() if given == role))
+            for role in sorted(set(roles.values()))
+        }
 
     @property
     def viewers(self) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from sandbox.recording import record
 from sandbox.servers.keys import Keys
 from specs.settings import PREFIX
 from tests.program import ROOT, TEAMS, Made
-from tests.written import ISTIO
+from tests.written import ISTIO, dev_settings
 
 # What on a developer's machine would change what the SDKs send.
 _FOREIGN = ("KUBECONFIG", "HARBOR_", "VAULT_", "PULUMI_")
@@ -71,6 +71,7 @@ def everything(program: Program) -> Made:
         platform=True,
         openbao={"oidcAccessor": "auth_oidc_1a2b3c4d"},
         harbor={"sharedProjects": ["base-images"]},
+        namespace=dev_settings().namespace.model_dump(mode="json", by_alias=True),
     )
 
 

@@ -143,6 +143,10 @@ def _quotas(draw: st.DrawFn, ledger: Ledger) -> dict[str, Any]:
         units = draw(near)()[f"{kind}.{name}"] * draw(share) // unit + draw(st.integers(-1, 1))
         count = max(int(units), 1 if name == "cpu" else _MEBIBYTE)
         quota[kind][name] = f"{count}m" if name == "cpu" else count
+        if not draw(st.integers(0, 9)):
+            quota[kind][name] = None
     for key in ("pods", "services"):
         quota[key] = max(0, int(draw(near)()[key] * draw(share)) + draw(st.integers(-1, 1)))
+        if not draw(st.integers(0, 9)):
+            quota[key] = None
     return {key: amount for key, amount in quota.items() if draw(st.integers(0, 5))}

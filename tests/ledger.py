@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import repeat
-from math import ceil
+from math import ceil, inf
 from typing import Any
 
 RESOURCES = (
@@ -91,13 +91,16 @@ class Ledger:
         made = () if file.get("lifecycle") == "offboarding" else file["apps"]
         self.apps = [self._app(entry) for entry in made]
 
-    def quota(self, resource: str) -> Fraction:
-        """What the file's quota has of it."""
+    def quota(self, resource: str) -> Fraction | float:
+        """What the file's quota has of it; null is no bound."""
         given = self._file.get("quota", {})
         kind, _, name = resource.partition(".")
-        if name:
-            return value(given.get(kind, {}).get(name, _QUOTA[kind][name]))
-        return value(given.get(kind, _QUOTA[kind]))
+        bound = (
+            given.get(kind, {}).get(name, _QUOTA[kind][name])
+            if name
+            else given.get(kind, _QUOTA[kind])
+        )
+        return inf if bound is None else value(bound)
 
     def rest(self) -> Taken:
         """What is taken at rest."""

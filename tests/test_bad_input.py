@@ -19,7 +19,7 @@ def refused(folder: Path, text: str, said: str) -> None:
     assert told(folder, text) == [f"tenants/team-alpha.yaml:{where}: {said}"]
 
 
-TOP = "known here: team, lifecycle, access, quota, limitRange, registry, apps"
+TOP = "known here: team, lifecycle, namespace, access, quota, limitRange, registry, apps"
 BESIDE = (
     "known here: archetype, app, serviceMonitor, networkPolicy, serviceAccount, alerts, "
     "autoscaling, podDisruptionBudget"
@@ -37,7 +37,7 @@ BESIDE = (
         ),
         "of the access": (
             team("access: {«admins: [x]}"),
-            "access.admins: is an unknown key; known here: developers, viewers",
+            "access.admins: is an unknown key; known here: developers, viewers, roles",
         ),
         "of an entry": (
             app(beside="«ingres: {}"),

@@ -479,3 +479,32 @@ def test_a_sidecar_below_the_default_minimum_is_told_in_each_team_s_file(tmp_pat
         "sidecar, 10m, so no pod could start; lower it to 10m"
     ]
     accepted(tmp_path, team("limitRange: {min: {cpu: null}}"), istio={"proxy": proxy})
+
+
+def test_a_resource_without_a_limit_holds_any_number_of_apps(tmp_path: Path) -> None:
+    limits = "requests: {cpu: null, memory: null}, limits: {cpu: null, memory: null}"
+    many = api("replicas: 400")
+    accepted(tmp_path, small(f"{limits}, pods: null", many))
+    text, where = place(small(limits, api("replicas: «400")))
+    (problem,) = told(tmp_path, text)
+    assert problem.startswith(
+        f"tenants/team-alpha.yaml:{where}: apps[0].app.replicas: the team's apps ask for 400 pods"
+    )
+
+
+def test_a_full_scale_is_held_against_the_limits_that_there_are(tmp_path: Path) -> None:
+    beside = "autoscaling: {maxReplicas: 50}"
+    assert warned(tmp_path, small("limits: {cpu: null}, requests: {cpu: null}", api("", beside)))
+    without = "limits: {cpu: null, memory: null}, requests: {cpu: null, memory: null}, pods: null"
+    assert warned(tmp_path, small(without, api("", beside))) == []
+
+
+def test_a_quota_that_limits_nothing_is_refused(tmp_path: Path) -> None:
+    limits = "requests: {cpu: null, memory: null}, limits: {cpu: null, memory: null}"
+    counts = "pods: null, services: null, persistentvolumeclaims: null"
+    text, where = place(team(f"quota: «{{{limits}, {counts}}}"))
+    assert told(tmp_path, text) == [
+        f"tenants/team-alpha.yaml:{where}: quota: limits nothing; keep a limit on one resource at "
+        "least, such as pods"
+    ]
+    accepted(tmp_path, team(f"quota: {{{limits}, pods: null, services: null}}"))

@@ -41,6 +41,23 @@ def test_each_resource_is_a_line(tenants: Path, capsys: pytest.CaptureFixture[st
     assert "autoscaling.maxReplicas: warning: only 11 of 15 replicas fit" in said.err
 
 
+def test_a_resource_without_a_limit_is_shown_as_such(
+    tenants: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    unlimited = "quota: {limits: {cpu: null}, pods: null}\n"
+    (tenants / "team-alpha.yaml").write_text(BEYOND + unlimited)
+    assert main(["capacity", "--tenants", str(tenants)]) == 0
+    said = capsys.readouterr()
+    assert _row(said.out, "limits.cpu") == ["none", "1400m", "2100m", "1400m", "10500m"]
+    assert _row(said.out, "pods") == ["none", "2", "3", "2", "15"]
+    assert said.err == ""
+    main(["capacity", "--tenants", str(tenants), "--format", "json"])
+    (team,) = json.loads(capsys.readouterr().out)["teams"]
+    assert team["quota"]["pods"] is None
+    assert team["quota"]["services"] == "10"
+    assert "░" not in _row(_on_a_terminal(tenants), "pods")[-1]
+
+
 def test_what_is_piped_holds_no_bars_or_colours(
     tenants: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

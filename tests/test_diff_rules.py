@@ -24,6 +24,7 @@ NAMESPACE = "kubernetes/_cluster/Namespace-team-alpha"
 QUOTA = "kubernetes/team-alpha/ResourceQuota-team-alpha-quota"
 LIMITS = "kubernetes/team-alpha/LimitRange-team-alpha-limits"
 DEVELOPERS = "kubernetes/team-alpha/RoleBinding-team-alpha-developers"
+FURTHER = "kubernetes/team-beta/RoleBinding-team-beta-role-view"
 PROJECT = "harbor/team-alpha/Project-team-alpha"
 RETENTION = "harbor/team-beta/RetentionPolicy-team-beta"
 ROBOT = "harbor/team-beta/RobotAccount-push"
@@ -126,6 +127,19 @@ def _label(path: str, key: str, value: str | None) -> Edit:
     return edit
 
 
+CATEGORY = "sre.io/security-categorization"
+
+
+def _further(role: str) -> Edit:
+    """Another role than it gives, to another group."""
+
+    def edit(fields: dict[str, Any]) -> None:
+        fields["roleRef"]["name"] = role
+        fields["subjects"].append(OTHERS)
+
+    return edit
+
+
 POD = "spec.template.spec"
 CONTAINER = f"{POD}.containers.0"
 REPORT_CONTAINER = "spec.jobTemplate.spec.template.spec.containers.0"
@@ -167,6 +181,8 @@ WEAKENING: list[tuple[str, Edit, Rules]] = [
     ),
     # Who is let in
     (DEVELOPERS, _add("subjects", OTHERS), Rules.GROUP),
+    (FURTHER, _add("subjects", OTHERS), Rules.GROUP),
+    (FURTHER, _further("view-logs"), Rules.ROLE),
     (DEVELOPERS, _set("roleRef", ADMIN), Rules.RIGHTS),
     (DEVELOPERS, _set("roleRef.kind", "Role"), Rules.RIGHTS),
     (MEMBER, _set("role", "maintainer"), Rules.RIGHTS),
@@ -241,9 +257,10 @@ WEAKENING: list[tuple[str, Edit, Rules]] = [
     # Amounts
     (QUOTA, lambda fields: fields["spec"]["hard"].update(pods="21"), Rules.QUOTA),
     (QUOTA, lambda fields: fields["spec"]["hard"].update({"limits.cpu": "8001m"}), Rules.QUOTA),
-    (QUOTA, lambda fields: fields["spec"]["hard"].pop("requests.memory"), Rules.QUOTA),
+    (QUOTA, lambda fields: fields["spec"]["hard"].pop("requests.memory"), Rules.NO_LIMIT),
+    (QUOTA, lambda fields: fields["spec"]["hard"].pop("pods"), Rules.NO_LIMIT),
     (LIMITS, _set("spec.limits.0.max.memory", "5Gi"), Rules.QUOTA),
-    (LIMITS, _drop("spec.limits.0.max"), Rules.QUOTA),
+    (LIMITS, _drop("spec.limits.0.max"), Rules.NO_LIMIT),
     # The platform
     (NAMESPACE, _label("metadata.labels", "sre.io/team", None), Rules.GUARDRAIL),
     (BINDING, _set("spec.validationActions", ["Audit", "Warn"]), Rules.GUARDRAIL),
@@ -254,6 +271,10 @@ WEAKENING: list[tuple[str, Edit, Rules]] = [
     (KUBERNETES, _set("clusterIdentifier", "other"), Rules.REPLACED),
     (ALERTS, _set("spec.groups.0.rules", []), Rules.MONITORING),
     (NAMESPACE, _set(f"{OPTIONS}.protect", False), Rules.UNPROTECTED),
+    (NAMESPACE, _label("metadata.labels", CATEGORY, "low"), Rules.NAMESPACE),
+    (NAMESPACE, _label("metadata.labels", CATEGORY, None), Rules.NAMESPACE),
+    (NAMESPACE, _label("metadata.labels", "example.com/new", "x"), Rules.NAMESPACE),
+    (NAMESPACE, _label("metadata.annotations", "example.com/on-call", "x"), Rules.NAMESPACE),
     # What cannot change in place
     (API, _set("spec.selector.matchLabels", {"app": "x"}), Rules.REPLACED),
     (SERVICE, _set("spec.clusterIP", "None"), Rules.REPLACED),
@@ -329,6 +350,8 @@ def test_an_ordinary_or_stricter_change_needs_none(shipped: Side, key: str, edit
 
 
 WEAK_FROM_THE_START: list[tuple[str, Edit, Rules]] = [
+    (QUOTA, lambda fields: fields["spec"]["hard"].pop("limits.cpu"), Rules.NO_LIMIT),
+    (FURTHER, _set("roleRef.name", "view-logs"), Rules.ROLE),
     (PROJECT, _set("enableContentTrustCosign", False), Rules.SIGNATURES),
     (PROJECT, _drop("vulnerabilityScanning"), Rules.SCAN),
     (PROJECT, _set("public", True), Rules.PUBLIC),

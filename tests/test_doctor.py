@@ -5,7 +5,6 @@ import socket
 import subprocess
 import threading
 from collections.abc import Iterator, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -47,12 +46,15 @@ def _once_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stack, "_registrations", _recorded)
 
 
-@cache
 def _recorded(*given: Any) -> Sequence[Registration]:
     """What the program makes takes a second to tell, and is the same each time."""
-    return _RECORD(*given)
+    key = repr(given)
+    if key not in _RECORDED:
+        _RECORDED[key] = _RECORD(*given)
+    return _RECORDED[key]
 
 
+_RECORDED: dict[str, Sequence[Registration]] = {}
 _RECORD = stack._registrations
 
 

@@ -25,6 +25,7 @@ OPERATOR = "GET /api/v1/namespaces/external-secrets/serviceaccounts/external-sec
 POLICIES = "GET /apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies"
 POLICY_BINDINGS = "GET /apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings"
 BINDINGS = "POST /apis/rbac.authorization.k8s.io/v1/namespaces/{}/rolebindings"
+ROLES = "GET /apis/rbac.authorization.k8s.io/v1/clusterroles/{}"
 CLUSTER_WIDE = ("Namespace", "Cluster", "ValidatingAdmissionPolicy")  # kinds start so
 CONDITION = {"type": "Ready", "status": "False", "reason": "InvalidProviderConfig"}
 
@@ -84,6 +85,7 @@ def cluster(
             OPERATOR: (200, {}),
             POLICIES: (200, {"items": [{"metadata": {"name": "sre-images"}}]}),
             POLICY_BINDINGS: (200, {"items": [bound("Deny")]}),
+            **{ROLES.format(name): (200, {}) for name in ("edit", "view", "system:auth-delegator")},
         }
         keys.write_kubeconfig(tmp_path / "kubeconfig", ADMIN, fake.address)
         monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
@@ -96,6 +98,7 @@ def _discovery(made: Made) -> dict[str, Any]:
     for one in made.of_package("kubernetes"):
         kinds.setdefault(one.inputs["apiVersion"], set()).add(one.inputs["kind"])
     kinds["networking.istio.io/v1"].add("Gateway")
+    kinds["rbac.authorization.k8s.io/v1"].add("ClusterRole")
     kinds.setdefault("admissionregistration.k8s.io/v1", set()).update(
         ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
     )
@@ -165,6 +168,7 @@ def test_a_cluster_that_has_all_passes_every_check(cluster: FakeServer, team: Ma
             "ci may not create, get, patch, delete, list, watch deployments.apps in team-alpha",
         ),
         (REVIEW, refusing("watch", "pods"), "permissions", "ci may not watch pods in team-alpha"),
+        (ROLES.format("edit"), (404, {}), "granting roles", "there is no ClusterRole edit"),
         (GATEWAY, (404, {}), "gateways", "there is no Gateway istio-system/sre-gateway"),
         (STORE, (404, {}), "secret store", "there is no ClusterSecretStore openbao-backend"),
         (
@@ -281,6 +285,31 @@ class TestGrantingRoles:
         cluster.answers["GET /api/v1/namespaces/team-alpha"] = (200, {})
         cluster.answers[BINDINGS.format("team-alpha")] = (201, {})
         assert examined(team).statuses == {"ok"}
+
+
+@pytest.mark.parametrize(
+    ("resources", "verbs", "warned"),
+    [
+        (["pods"], ["*"], False),
+        (["namespaces"], ["get", "list"], False),
+        (["namespaces"], ["patch"], True),
+        (["*"], ["*"], True),
+    ],
+)
+def test_a_role_of_groups_that_would_pass_all_guardrails_is_warned_of(
+    cluster: FakeServer, program: Program, resources: list[str], verbs: list[str], warned: bool
+) -> None:
+    config: Any = {"clusterIdentifier": "test", "podSecurity": "restricted"}
+    config["groupRoles"] = ("view-logs",)
+    text = "ingress: {enabled: true, host: a.example.com}"
+    file = web_app(text) + "\naccess: {roles: {ops: view-logs}}\n"
+    rule = {"apiGroups": [""], "resources": resources, "verbs": verbs}
+    cluster.answers[ROLES.format("view-logs")] = (200, {"rules": [rule]})
+    told = examined(program(file, kubernetes=config), kubernetes=config)
+    assert told.failed() == {}
+    found = [line.finding.found for line in told.warned]
+    expected = "the ClusterRole view-logs may change namespaces, which passes all guardrails"
+    assert found == ([expected] if warned else [])
 
 
 def test_nothing_but_reviews_and_dry_runs_is_sent(cluster: FakeServer, team: Made) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from specs.app import CronJob, WebApp, Worker
 from specs.load import load_team
-from tests.written import ROOT, accepted, app, entry, place, settings, team
+from tests.written import ROOT, accepted, app, dev_settings, entry, place, settings, team
 
 # The guide's examples as it prints them: the values of a HelmRelease.
 QUICK_START = """
@@ -412,4 +412,4 @@ def test_a_byte_order_mark_and_windows_line_ends_move_no_place(tmp_path: Path) -
 
 @pytest.mark.parametrize("file", sorted((ROOT / "tenants").glob("*.yaml")), ids=lambda f: f.stem)
 def test_a_shipped_file_is_accepted(tmp_path: Path, file: Path) -> None:
-    accepted(tmp_path, file.read_text(), file.stem)
+    accepted(tmp_path, file.read_text(), file.stem, namespace=dev_settings().namespace)

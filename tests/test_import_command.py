@@ -69,6 +69,7 @@ def test_a_team_that_is_taken_apart_into_manifests_comes_back_the_same(
     settings: dict[str, Any] = {
         "kubernetes": {"clusterIdentifier": "x", "podSecurity": "restricted"},
         "harbor": {"sharedProjects": ["base-images"]},
+        "namespace": dev_settings().namespace.model_dump(mode="json", by_alias=True),
     }
     made = program(file.read_text(), **settings)
     objects = [each.inputs for each in made.resources if each.package == "kubernetes"]
@@ -269,10 +270,21 @@ def test_a_quota_is_written_where_it_differs_and_as_it_was_written(trees: Trees)
     run = trees.run({"apps/a.yaml": release(), "apps/q.yaml": manifest("ResourceQuota", hard)})
     assert run.code == 0
     assert (
-        "quota:\n  requests: {memory: 10240Mi}\n  limits: {cpu: 12}\n  pods: 1000\n"
-        in (run.files["team-alpha.yaml"])
-    )
-    assert any("defaults now hold: quota.limits.memory 16Gi, " in note for note in run.notes)
+        "quota:\n  requests: {memory: 10240Mi}\n  limits: {cpu: 12, memory: null}\n  pods: 1000\n"
+        "  services: null\n  persistentvolumeclaims: null\n"
+    ) in run.files["team-alpha.yaml"]
+    assert (
+        "apps/q.yaml:6:8: spec.hard: limits less than the defaults would; null, for no limit, is "
+        "written: quota.limits.memory, quota.services, quota.persistentvolumeclaims"
+    ) in run.notes
+
+
+def test_a_quota_of_other_things_alone_leaves_the_defaults(trees: Trees) -> None:
+    hard = "spec: {hard: {count/jobs.batch: 5}}\n"
+    quota = {"apps/q.yaml": manifest("ResourceQuota", hard)}
+    run = trees.run({"apps/a.yaml": release(), **quota}, "--partial")
+    assert "quota:" not in run.files["team-alpha.yaml"]
+    assert any("defaults now hold: quota.requests.cpu 4, " in note for note in run.notes)
 
 
 def test_a_limit_range_says_what_the_api_server_makes_of_it(trees: Trees) -> None:

@@ -10,7 +10,7 @@ import pytest
 from clients.http import RefusedError
 from isolation import matrix, verdict
 from isolation import report as command
-from isolation.callers import Subject
+from isolation.callers import Subject, subjects
 from isolation.checks import Caller, checks
 from isolation.kinds import OWN, POD
 from isolation.matrix import Row
@@ -55,6 +55,22 @@ class Server:
 
     def path(self, *parts: str | None) -> str:
         return "/".join(part for part in parts if part)
+
+
+class Bound(Server):
+    """Has a RoleBinding for the one group in each namespace."""
+
+    def __init__(self, group: str) -> None:
+        super().__init__([{"subjects": [{"kind": "Group", "name": group}]}])
+
+    def list(self, *kind: Any) -> Any:
+        return self.answer if "RoleBinding" in kind else []
+
+    def with_token(self, _: Any) -> "Bound":
+        return self
+
+    def impersonating(self, user: str, group: str) -> Any:
+        return user, group
 
 
 def refused(reason: str, status: int = 403) -> RefusedError:
@@ -169,6 +185,26 @@ def test_a_secret_that_openbao_does_not_have_is_nothing_to_reach_for() -> None:
     assert str(seen(check, Server(refused("permission denied")), nothing)).startswith(
         "selects nothing: "
     )
+
+
+def test_somebody_is_impersonated_by_the_name_that_the_api_server_knows() -> None:
+    prefixed = SETTINGS.model_copy(
+        update={"kubernetes": SETTINGS.kubernetes.model_copy(update={"group_prefix": "oidc:"})}
+    )
+    known = Bound("oidc:incident-response")
+    admin: Any = known
+    callers = subjects(TEAMS, prefixed, Admin(admin, admin, Path()))
+    (further,) = [each for each in callers if each.caller is Caller.ROLE]
+    assert further.name == "team-beta incident-response (view)"
+    assert further.enter().cluster == ("isolation-check", "oidc:incident-response")
+
+
+def test_a_pod_beyond_the_quota_is_asked_of_teams_only_whose_quota_bounds_pods_sums() -> None:
+    (check,) = [c for c in checks(True)[Caller.DEVELOPER] if c.what.endswith("beyond the quota")]
+    over = refused('pods "x" is forbidden: exceeded quota: team-alpha-quota')
+    assert seen(check, Server(over), Server(SOME), harbor="", app="") is None
+    names = {"harbor": "", "app": "", "summed": "team-alpha"}
+    assert seen(check, Server(over), Server(SOME), **names) == verdict.BY_QUOTA
 
 
 def test_every_check_of_a_caller_that_is_not_there_fails() -> None:

@@ -339,8 +339,8 @@ NO_BLOCK = "is not a list of lines that begin with '- '; write it so, or add the
             app("prot: 1") + "x: 1\n",
             [
                 "7:7: apps[0].app.prot: is an unknown key; did you mean 'port'?",
-                "8:1: x: is an unknown key; known here: team, lifecycle, access, quota, "
-                "limitRange, registry, apps",
+                "8:1: x: is an unknown key; known here: team, lifecycle, namespace, access, "
+                "quota, limitRange, registry, apps",
             ],
         ),
         (

@@ -35,6 +35,7 @@ BEYOND_PATTERNS = {
       )
       for resource in ("cpu", "memory")),
     "WritablePath.sizeLimit",
+    "Namespace.labels", "Namespace.annotations",  # keys that steer something
 }  # fmt: skip
 
 WORDS = """\

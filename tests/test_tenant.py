@@ -76,6 +76,28 @@ def test_a_figure_of_the_team_s_own_leaves_the_other_defaults(program: Program) 
     }
 
 
+def test_a_quota_leaves_out_what_is_null(program: Program) -> None:
+    keys = """
+    quota:
+      requests: {cpu: null}
+      limits: {cpu: null, memory: null}
+      pods: null
+      services: null
+      persistentvolumeclaims: null
+    """
+    quota = program(team_file(keys=keys)).one(QUOTA, "team-alpha/team-alpha-quota")
+    assert quota.spec["hard"] == {"requests.memory": "8Gi"}
+
+
+def test_a_suspended_team_may_have_no_pods_though_their_number_has_no_limit(
+    program: Program,
+) -> None:
+    keys = "lifecycle: suspended\nquota: {pods: null, requests: {memory: null}}"
+    quota = program(team_file(keys=keys)).one(QUOTA, "team-alpha/team-alpha-quota")
+    assert quota.spec["hard"]["pods"] == "0"
+    assert "requests.memory" not in quota.spec["hard"]
+
+
 def test_a_team_without_figures_gets_the_guide_s_limit_range(program: Program) -> None:
     limits = program(team_file()).one(LIMITS, "team-alpha/team-alpha-limits")
     assert limits.metadata == {

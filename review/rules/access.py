@@ -9,6 +9,8 @@ from review.pair import Hit, Pair, listed
 
 # From the least to the most; what is not among them is more than all.
 _CLUSTER_ROLES = ("view", "edit", "admin")
+# Of developers and viewers.
+_USUAL_ROLES = ("edit", "view")
 _HARBOR_ROLES = ("limitedguest", "guest", "developer", "maintainer", "projectadmin")
 
 _POLICY_PATH = re.compile(
@@ -21,7 +23,8 @@ def role_binding(pair: Pair) -> Iterator[Hit]:
     role, former = pair.now("roleRef.name"), pair.was("roleRef.name")
     new = _subjects(pair.now("subjects")) - _subjects(pair.was("subjects"))
     for subject in sorted(new):
-        yield Hit(Rules.GROUP, f"{subject} gets {role}")
+        rule = Rules.GROUP if role in _USUAL_ROLES else Rules.ROLE
+        yield Hit(rule, f"{subject} gets {role}")
     same_kind = pair.now("roleRef.kind") == pair.was("roleRef.kind")
     if former and not (same_kind and _rank(role, _CLUSTER_ROLES) <= _rank(former, _CLUSTER_ROLES)):
         yield Hit(Rules.RIGHTS, f"{pair.object.name}: {role} instead of {former}")

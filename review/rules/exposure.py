@@ -12,6 +12,7 @@ _LEVEL = "pod-security.kubernetes.io/enforce"
 _LEVELS = (None, "privileged", "baseline", "restricted")
 _TEAM = "sre.io/team"
 _INJECTION = "istio-injection"
+_JUDGED = {HOSTS, _LEVEL, _TEAM, _INJECTION, "app.kubernetes.io/version"}
 
 
 def virtual_service(pair: Pair) -> Iterator[Hit]:
@@ -46,10 +47,22 @@ def namespace(pair: Pair) -> Iterator[Hit]:
         yield Hit(Rules.MESH, f"{pair.object.shown}: no sidecars are injected")
     if pair.before and former.get(_TEAM) and labels.get(_TEAM) != former[_TEAM]:
         yield Hit(Rules.GUARDRAIL, f"{pair.object.shown} is no longer marked as {former[_TEAM]}'s")
+    if pair.before:
+        yield from _other_labels(pair)
     # A host that a VirtualService takes is told there.
     for host in sorted(_annotated(pair, pair.now) - _annotated(pair, pair.was)):
         if host not in _routed(pair.head, pair.object.name):
             yield Hit(Rules.HOST, f"{pair.object.shown} may use {host}")
+
+
+def _other_labels(pair: Pair) -> Iterator[Hit]:
+    """Labels and annotations that have no rule of their own."""
+    for path in ("metadata.labels", "metadata.annotations"):
+        now, was = pair.now(path) or {}, pair.was(path) or {}
+        for key in sorted((now.keys() | was.keys()) - _JUDGED):
+            if now.get(key) != was.get(key):
+                change = f"{was.get(key, 'none')} -> {now.get(key, 'none')}"
+                yield Hit(Rules.NAMESPACE, f"{pair.object.shown}: {key} {change}")
 
 
 def _set(values: Any) -> set[str]:

@@ -5,13 +5,18 @@ from typing import Any
 
 from review.findings import Rules
 from review.pair import Hit, Pair
+from specs.capacity import RESOURCES
 from specs.quantity import parse
 
 
 def resource_quota(pair: Pair) -> Iterator[Hit]:
     """What a namespace may use."""
-    if pair.before:
-        yield from _raised(pair.was("spec.hard") or {}, pair.now("spec.hard") or {}, "")
+    before, after = pair.was("spec.hard") or {}, pair.now("spec.hard") or {}
+    if pair.before is None:
+        for resource in RESOURCES:
+            if resource not in after:
+                yield Hit(Rules.NO_LIMIT, f"{resource}: no bound")
+    yield from _raised(before, after, "")
 
 
 def limit_range(pair: Pair) -> Iterator[Hit]:
@@ -43,7 +48,7 @@ def disruption_budget(pair: Pair) -> Iterator[Hit]:
 def _raised(before: Mapping[str, Any], after: Mapping[str, Any], of: str) -> Iterator[Hit]:
     for resource, bound in sorted(before.items()):
         if resource not in after:
-            yield Hit(Rules.QUOTA, f"{of}{resource} {bound} -> no bound")
+            yield Hit(Rules.NO_LIMIT, f"{of}{resource} {bound} -> no bound")
         elif parse(str(after[resource])) > parse(str(bound)):
             yield Hit(Rules.QUOTA, f"{of}{resource} {bound} -> {after[resource]}")
 

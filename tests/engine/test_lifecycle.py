@@ -12,6 +12,7 @@ BETA = "tenants/team-beta.yaml"
 
 ACCESS = {
     "RoleBinding team-beta/team-beta-developers",
+    "RoleBinding team-beta/team-beta-role-view",
     "RoleBinding team-beta/team-beta-viewers",
     "ProjectMemberGroup team-beta/team-beta-developers",
     "ProjectMemberGroup team-beta/team-beta-viewers",

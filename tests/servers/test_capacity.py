@@ -15,7 +15,7 @@ from kubernetes.utils import parse_quantity
 from clients.http import RefusedError
 from clients.kubernetes import Cluster, Object
 from sandbox.ready import missing
-from specs.capacity import RESOURCES, Amounts, Capacity, capacity, total
+from specs.capacity import RESOURCES, Amounts, Bounds, Capacity, capacity, total
 from specs.load import TeamFile, load_team
 from specs.settings import Settings
 from specs.stack import read_stack
@@ -223,11 +223,12 @@ def quota(cluster: Cluster, team: str) -> Object:
     return found
 
 
-def set_quota(cluster: Cluster, amounts: Amounts) -> None:
+def set_quota(cluster: Cluster, amounts: Bounds) -> None:
     """The odd team's, whatever its file says, and in force."""
     hard = {
         name: f"{amount}m" if name.endswith("cpu") else str(amount)
-        for name, amount in by_resource(amounts).items()
+        for name, amount in zip(RESOURCES, amounts, strict=True)
+        if amount is not None
     }
     patch(cluster, quota(cluster, TEAM), {"spec": {"hard": hard}})
     until(lambda: not missing(quota(cluster, TEAM)))

@@ -25,6 +25,9 @@ from tests.servers.conftest import cluster_of, openbao_of, until
 
 pytestmark = pytest.mark.servers
 
+CONFIGURED = "sre.io/network-policy-configured"
+CATEGORY = "sre.io/security-categorization"
+NAMESPACE_OF_BETA = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "team-beta"}}
 
 IMPATIENT = """
 import sys
@@ -286,6 +289,58 @@ def test_developers_of_an_oidc_login_are_groups_in_openbao(
     assert checkout.up().code == 0
     assert openbao.read("identity/group/name/team-alpha.team-alpha-developers") is None
     openbao.call("DELETE", "sys/auth/jwt")
+
+
+def test_a_namespace_arrives_with_the_stack_s_labels_and_the_team_s(
+    checkout: Checkout, cluster: Cluster
+) -> None:
+    def labels(team: str) -> dict[str, str]:
+        found = cluster.get("v1", "Namespace", None, team)
+        assert found
+        return {key: found["metadata"]["labels"].get(key) for key in (CONFIGURED, CATEGORY)}
+
+    assert labels("team-alpha") == {CONFIGURED: "true", CATEGORY: "moderate"}
+    assert labels("team-beta") == {CONFIGURED: "true", CATEGORY: "low"}
+    checkout.edit("tenants/team-beta.yaml", f"{CATEGORY}: low", f"{CATEGORY}: moderate")
+    assert checkout.up().steps("updated") == {"Namespace team-beta"}
+    assert labels("team-beta")[CATEGORY] == "moderate"
+    developer = cluster.impersonating("somebody", "team-beta-developers")
+    with pytest.raises(RefusedError, match="cannot patch resource"):
+        change(developer, NAMESPACE_OF_BETA, {"metadata": {"labels": {CATEGORY: "low"}}})
+
+
+def test_a_group_has_its_rights_under_the_name_that_the_api_server_knows(
+    checkout: Checkout, cluster: Cluster
+) -> None:
+    def may_list(group: str, kind: str, team: str) -> bool:
+        try:
+            cluster.impersonating("somebody", group).list("v1", kind, team)
+        except RefusedError:
+            return False
+        return True
+
+    assert may_list("team-alpha-developers", "Secret", "team-alpha")
+    identifier = "clusterIdentifier: sre-dev\n"
+    checkout.edit("Pulumi.dev.yaml", identifier, f"{identifier}    groupPrefix: 'oidc:'\n")
+    assert {step.partition(" ")[0] for step in checkout.up().steps("updated")} == {"RoleBinding"}
+    until(lambda: may_list("oidc:team-alpha-developers", "Secret", "team-alpha"))
+    until(lambda: not may_list("team-alpha-developers", "Secret", "team-alpha"))
+    # Another role than edit, and in its own team's namespace alone.
+    assert may_list("oidc:incident-response", "Pod", "team-beta")
+    assert not may_list("oidc:incident-response", "Secret", "team-beta")
+    assert not may_list("oidc:incident-response", "Pod", "team-alpha")
+    assert checkout.run("preview --refresh").count("unchanged") == len(checkout.resources())
+
+
+def test_a_quota_without_a_limit_on_pods_has_none_until_the_team_is_suspended(
+    checkout: Checkout, cluster: Cluster
+) -> None:
+    checkout.edit("tenants/team-beta.yaml", "pods: 30", "pods: null")
+    assert checkout.up().steps("updated") == {"ResourceQuota team-beta/team-beta-quota"}
+    assert "pods" not in quota(cluster, "team-beta")["spec"]["hard"]
+    checkout.edit("tenants/team-beta.yaml", "lifecycle: active", "lifecycle: suspended")
+    checkout.up()
+    until(lambda: quota(cluster, "team-beta")["status"]["hard"].get("pods") == "0")
 
 
 def test_a_misspelt_field_is_refused_before_anything_is_changed(checkout: Checkout) -> None:
