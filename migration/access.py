@@ -11,22 +11,30 @@ from specs.problem import Loc
 ROLES = {"edit": "developers", "view": "viewers"}
 
 
-def read_access(team: str, bindings: Sequence[Manifest], findings: Findings) -> dict[str, Value]:
-    """Groups where they are not the default ones; who has no binding has no access."""
-    if not bindings:
+def read_access(
+    team: str, home: Manifest, bindings: Sequence[Manifest], findings: Findings
+) -> dict[str, Value]:
+    """Groups where they are not the default ones; who has no binding has no access.
+
+    `home` is what tells the team's name: releases alone say nothing of who has access.
+    """
+    if not bindings and home.kind != "Namespace":
         return {}
     found: dict[str, list[Value]] = {who: [] for who in ROLES.values()}
     for binding in bindings:
         role = binding.mapping("roleRef")
         who = ROLES.get(str(role.get("name"))) if role.get("kind") == "ClusterRole" else None
         if who is None:
-            message = "gives another role than edit or view; make it by other means"
+            message = (
+                "gives another role than edit or view; put the group into `access`, which may let "
+                "it do less, or bind it by other means"
+            )
             findings.lost.append(binding.problem(("roleRef", "name"), message))
             continue
         _add_groups(binding, found[who], findings)
         if found[who]:
             note_other_name(binding, f"{team}-{who}", findings)
-    home = bindings[0]
+    home = bindings[0] if bindings else home
     return {
         who: Value(home.source, home.at, groups)
         for who, groups in found.items()
