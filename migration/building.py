@@ -39,8 +39,9 @@ _LONGEST = 300
 class Checked:
     """All that a kustomization needs: its own file, and each that it and those it names name.
 
-    `resources` are files of objects, as messages name them; `cut` are the entries that are left
-    out, for which there is a finding each. One that is not `sound` cannot be built so that what
+    `resources` are files of objects, as messages name them; `refused` are files and folders that
+    are named and not built; `cut` are the entries that are left out, for which there is a finding
+    each. One that is not `sound` cannot be built so that what
     comes out is what runs. Without a kustomization in the folder, `generated` are the resources
     of the one that Flux makes for it.
     """
@@ -49,6 +50,7 @@ class Checked:
     shown: str
     files: set[Path] = field(default_factory=set)
     resources: dict[Path, str] = field(default_factory=dict)
+    refused: set[Path] = field(default_factory=set)
     generated: list[str] = field(default_factory=list)
     kustomizations: dict[Path, Kustomization] = field(default_factory=dict)
     cut: dict[Path, list[Loc]] = field(default_factory=dict)
@@ -132,6 +134,9 @@ class Checker:
             fits = path is not None and self._follow(
                 path, kustomization.shown(path), home, reference, checked
             )
+            named = kustomization.folder / reference.named
+            if not fits and os.path.exists(named):  # noqa: PTH110 (see tree)
+                checked.refused.add(named.resolve())
             if not fits and reference.needed:
                 checked.is_sound = False
             elif not fits:

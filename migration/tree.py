@@ -34,6 +34,7 @@ class Tree:
 
     sources: list[Source] = field(default_factory=list)
     objects: list[Manifest] = field(default_factory=list)
+    # Those that objects are made by.
     kustomizations: dict[Path, Kustomization] = field(default_factory=dict)
     loose: dict[Path, Source] = field(default_factory=dict)
     # ConfigMaps that Flux takes variables from.
@@ -72,6 +73,7 @@ class _Reader:
         self._tree = Tree()
         # Files that are read as part of something else: none of them is imported as it is.
         self._taken: set[Path] = set()
+        self._kustomizations: dict[Path, Kustomization] = {}
         self._made: dict[tuple[str, ...], tuple[Manifest, Making]] = {}
 
     def read(self) -> Tree:
@@ -156,12 +158,14 @@ class _Reader:
             for reference in applied.references():
                 checker.add(checked, applied.manifest, reference)
             filled = self._variables(applied.manifest)
-        self._taken |= checked.files
+        self._taken |= checked.files | checked.refused
+        self._kustomizations |= checked.kustomizations
         making = Making(checked, applied, filled, self._files)
         made = making.objects(self._findings)
         if self._is_superseded(made, making):
             return
-        self._tree.kustomizations |= checked.kustomizations
+        if made:
+            self._tree.kustomizations |= checked.kustomizations
         for manifest in made:
             self._add(manifest, making)
             if is_applied(manifest) and (each := Applied(manifest)).key in others:
@@ -259,8 +263,8 @@ class _Reader:
         """The kustomizations of the file's folder and those above, nearest first."""
         for folder in file.parents:
             found = kustomization_of(folder)
-            if found and found in self._tree.kustomizations:
-                yield self._tree.kustomizations[found].manifest.source.shown
+            if found and found in self._kustomizations:
+                yield self._kustomizations[found].manifest.source.shown
 
 
 def _identity(manifest: Manifest) -> tuple[str, ...]:
