@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from migration.documents import Manifest, manifests
+from migration.documents import Manifest, documents, manifests
 from migration.findings import UNREADABLE, Findings
 from migration.kustomization import FILES, Kustomization, Reference, is_remote, kustomization_of
 from sandbox.binaries import KUSTOMIZE, KUSTOMIZE_PUBLISHED, find
@@ -109,14 +109,9 @@ class Checker:
         sources = self._read(file, shown)
         several = [name for name in FILES if (file.parent / name).is_file()]
         if len(sources) != 1 or len(several) > 1:
-            if len(several) > 1:
-                message = f"the folder has {' and '.join(several)}; keep one of them"
-                self._findings.lost.append(Problem(shown, 1, 1, WHOLE_FILE, message))
-            elif len(sources) > 1:
-                message = "holds several documents; keep one"
-                self._findings.lost.append(sources[1].problem((), message))
+            self._lose_file(file, shown, several)
             checked.is_sound = False
-            checked.files.add(file)
+            checked.refused.add(file.parent)  # nobody knows what of it is a patch
             return
         kustomization = Kustomization(Manifest(sources[0], (), sources[0].data))
         checked.kustomizations[file] = kustomization
@@ -141,6 +136,16 @@ class Checker:
                 checked.is_sound = False
             elif not fits:
                 cut.append(reference.loc)
+
+    def _lose_file(self, file: Path, shown: str, several: Sequence[str]) -> None:
+        """A file that is no kustomization, or one of two."""
+        found = Findings()
+        documents(file, shown, found)
+        if len(several) > 1:
+            message = f"the folder has {' and '.join(several)}, and kustomize takes neither"
+        else:
+            message = "is not one YAML document, and kustomize takes no other"
+        self._findings.lost += found.lost or [Problem(shown, 1, 1, WHOLE_FILE, message)]
 
     def _follow(
         self, path: Path, shown: str, home: Manifest, reference: Reference, checked: Checked

@@ -111,9 +111,9 @@ def _config_map(manifest: Manifest, namespace: str | None) -> ConfigMap:
         for place in ("binaryData", "data")
         for key, text in manifest.mapping(place).items()
     }
-    told = manifest.problem(("kind",), "")
-    message = f"{manifest.title} gives no release its values; write them under `app.env`"
     is_made = manifest.at[:1] == ("configMapGenerator",)
+    told = manifest.problem(("name",) if is_made else ("kind",), "")
+    message = f"{manifest.title} gives no release its values; write them under `app.env`"
     generator = str(manifest.original.get("name")) if is_made else ""
     return ConfigMap(manifest.name, namespace, entries, replace(told, message=message), generator)
 

@@ -35,7 +35,17 @@ class Tenant:
             del holder[loc[-1]]
         except (LookupError, TypeError):
             return False
+        for key in [key for key, block in self.keys.items() if not _prune(block)]:
+            del self.keys[key]
         return True
+
+
+def _prune(block: dict[str, Any]) -> dict[str, Any]:
+    """The block without mappings that have nothing in them any more."""
+    for key in [key for key, inner in block.items() if isinstance(inner, dict)]:
+        if not _prune(block[key]):
+            del block[key]
+    return block
 
 
 def read_tenant(

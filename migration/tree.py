@@ -71,7 +71,7 @@ class _Reader:
         self._found, self._findings = found, findings
         self._files = Files(findings)
         self._tree = Tree()
-        # Files that are read as part of something else: none of them is imported as it is.
+        # Files and folders that are read as part of something else: none is imported as it is.
         self._taken: set[Path] = set()
         self._kustomizations: dict[Path, Kustomization] = {}
         self._made: dict[tuple[str, ...], tuple[Manifest, Making]] = {}
@@ -231,7 +231,7 @@ class _Reader:
     def _take_others(self) -> None:
         """Objects of files that nothing builds, and values files."""
         for file, shown in self._found.items():
-            if file in self._taken:
+            if not self._taken.isdisjoint((file, *file.parents)):
                 continue
             for source in self._files.use(file, shown):
                 self._tree.sources.append(source)

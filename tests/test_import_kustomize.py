@@ -1,12 +1,15 @@
 """`./sre import` of kustomizations and of Flux' own: what kustomize and Flux make of them."""
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from migration import building
+from specs.app import WebApp
 from tests.flux_tree import VALUES, Trees, manifest, place_in, release
+from tests.written import ROOT
 
 NAMESPACE = "apiVersion: v1\nkind: Namespace\nmetadata: {name: team-alpha}\n"
 RBAC = "rbac.authorization.k8s.io/v1"
@@ -261,6 +264,20 @@ def test_without_a_patch_nothing_of_the_overlay_is_written(
     assert f": {said}" in line
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["resources: [../base\n", "", "resources: [../base]\n---\nresources: []\n", "[x]\n"],
+)
+def test_nothing_of_a_folder_whose_kustomization_cannot_be_read_is_imported(
+    text: str, trees: Trees
+) -> None:
+    """Who knows which of its files are patches?"""
+    files = {"apps/kustomization.yaml": text, "apps/p.yaml": MERGE, "apps/r.yaml": release()}
+    run = trees.run(files, "--partial")
+    assert (run.code, run.files) == (1, {})
+    assert run.lost[0].startswith("apps/kustomization.yaml:")
+
+
 def test_a_folder_that_is_named_like_an_address_is_not_fetched(trees: Trees) -> None:
     files = {
         "apps/kustomization.yaml": "resources: ['https://x/y', r.yaml]\n",
@@ -389,7 +406,7 @@ def test_without_post_build_flux_fills_in_nothing(trees: Trees) -> None:
     trees.write(applied("", r__yaml=release(VALUES + command, chart="sre-worker")))
     run = trees.run_on("repo")
     assert (run.code, run.lost) == (0, [])
-    assert trees.team().apps[0].app.command == ("sh", "-c", "echo ${HOME}")
+    assert "command: [sh, -c, 'echo ${HOME}']\n" in run.files["team-alpha.yaml"]
 
 
 def test_a_kustomization_whose_folder_is_not_named_is_noted(trees: Trees) -> None:
@@ -410,3 +427,44 @@ def test_a_tree_without_a_kustomization_needs_no_kustomize(
 
     monkeypatch.setattr(building, "find", none)
     assert trees.run(release()).code == 0
+
+
+PLATFORM = ROOT / "tests/flux/platform"
+
+
+@pytest.fixture
+def platform(trees: Trees) -> Trees:
+    shutil.copytree(PLATFORM, trees.folder / "repo")
+    return trees
+
+
+def test_a_platforms_tree_is_imported_whole_as_flux_applies_it(platform: Trees) -> None:
+    """A base with patches, charts by folder, variables, a release that is not named as its app."""
+    run = platform.run_on("repo")
+    assert (run.code, run.lost) == (0, [])
+    rose, sage = platform.team("team-rose"), platform.team("team-sage")
+    assert (rose.developers, rose.viewers) == (("rose-engineers",), ("team-rose-viewers",))
+    assert sage.developers == ("team-sage-developers",)
+    assert (rose.quota.pods, sage.quota.pods) == (45, 20)
+    mailer, shop = rose.apps
+    assert (mailer.name, mailer.network_policy.enabled) == ("mailer", False)
+    assert isinstance(shop, WebApp)
+    assert shop.ingress.host == "shop.apps.sre.example.com"
+    at = "repo/apps/tenants/team-rose/apps"
+    assert [line.partition(" (")[0] for line in run.live] == [
+        f"{at}/mailer.yaml:4:9: metadata.name: runs as 'mailer-prod-mailer' today",
+        f"{at}/shop.yaml:4:9: metadata.name: runs as 'shop-shop' today",
+    ]
+    (said,) = [line for line in run.live if "shop.yaml" in line]
+    assert "callers then use shop.team-rose instead of shop-shop.team-rose" in said
+
+
+def test_a_team_of_that_tree_alone_lacks_what_flux_fills_in(platform: Trees) -> None:
+    run = platform.run_on("repo/apps/tenants/team-rose", "--partial")
+    assert [line.partition(": ")[0] for line in run.lost] == [
+        "repo/apps/tenants/team-rose/apps/shop.yaml:25:13",
+        "repo/apps/tenants/team-rose/quota.yaml:7:11",
+    ]
+    team = platform.team("team-rose")
+    assert [app.name for app in team.apps] == ["mailer", "shop"]
+    assert team.quota.pods == 20
