@@ -86,8 +86,9 @@ class _Reader:
             self._build(top, None, applied)
         waiting = list(applied)
         while waiting:
-            waiting.sort(key=lambda key: self._reach(applied[key], waiting))
-            key = waiting.pop()
+            # And of those, what applies others goes first, for the same reason.
+            key = max(waiting, key=lambda key: self._reach(applied[key], waiting))
+            waiting.remove(key)
             if folder := self._folder(applied[key]):
                 self._build(folder, applied[key], applied)
             else:

@@ -409,6 +409,26 @@ def test_without_post_build_flux_fills_in_nothing(trees: Trees) -> None:
     assert "command: [sh, -c, 'echo ${HOME}']\n" in run.files["team-alpha.yaml"]
 
 
+def test_what_flux_applies_may_be_changed_by_what_it_applies_itself(trees: Trees) -> None:
+    files = applied("", q__yaml=QUOTA.replace("'20'", '"${pods}"'))
+    above = FLUX.replace("name: tenants", "name: flux-system").replace("tenants/alpha", "clusters")
+    patch = "- {op: add, path: /spec/postBuild, value: {substitute: {pods: '33'}}}"
+    kustomization = (
+        "resources: [tenants.yaml, sync.yaml]\n"
+        f'patches: [{{patch: "{patch}", target: {{kind: Kustomization, name: tenants}}}}]\n'
+    )
+    trees.write(
+        {
+            **files,
+            "repo/clusters/prod/sync.yaml": above.replace("./clusters", "./clusters/prod"),
+            "repo/clusters/prod/kustomization.yaml": kustomization,
+        }
+    )
+    run = trees.run_on("repo")
+    assert (run.code, run.lost) == (0, [])
+    assert trees.team().quota.pods == 33
+
+
 def test_a_kustomization_whose_folder_is_not_named_is_noted(trees: Trees) -> None:
     trees.write(applied("", r__yaml=release()))
     trees.write({"repo/apps/r.yaml": release()})

@@ -43,7 +43,7 @@ STRICTER = {
     ),
     "a Pod Security level that rises": (
         NAMESPACE.replace("restricted", "baseline"),
-        "apps/n.yaml:5:76: metadata.labels.pod-security.kubernetes.io/enforce: Pod Security rises "
+        "apps/n.yaml:5:74: metadata.labels.pod-security.kubernetes.io/enforce: Pod Security rises "
         "from baseline to restricted, ",
     ),
     "a Pod Security level where none was": (
