@@ -108,7 +108,7 @@ class Checker:
             return
         sources = self._read(file, shown)
         several = [name for name in FILES if (file.parent / name).is_file()]
-        if len(sources) != 1 or len(several) > 1:
+        if file.is_symlink() or len(sources) != 1 or len(several) > 1:
             self._lose_file(file, shown, several)
             checked.is_sound = False
             checked.refused.add(file.parent)  # nobody knows what of it is a patch
@@ -140,8 +140,11 @@ class Checker:
     def _lose_file(self, file: Path, shown: str, several: Sequence[str]) -> None:
         """A file that is no kustomization, or one of two."""
         found = Findings()
-        documents(file, shown, found)
-        if len(several) > 1:
+        if not file.is_symlink():
+            documents(file, shown, found)
+        if file.is_symlink():
+            message = "is a symbolic link, which Flux does not follow; import a tree with the file"
+        elif len(several) > 1:
             message = f"the folder has {' and '.join(several)}, and kustomize takes neither"
         else:
             message = "is not one YAML document, and kustomize takes no other"

@@ -60,7 +60,9 @@ def read_tree(paths: Sequence[str], findings: Findings) -> Tree:
     found: dict[Path, str] = {}
     for path in paths:
         for file, shown in _files(Path(path), path, findings):
-            found.setdefault(file.resolve(), shown)
+            # A kustomization by a link is looked for where the link is.
+            at = file.parent.resolve() / file.name if file.name in FILES else file.resolve()
+            found.setdefault(at, shown)
     return _Reader(found, findings).read()
 
 

@@ -278,6 +278,14 @@ def test_nothing_of_a_folder_whose_kustomization_cannot_be_read_is_imported(
     assert run.lost[0].startswith("apps/kustomization.yaml:")
 
 
+def test_a_kustomization_by_a_link_is_told_and_nothing_beside_it_imported(trees: Trees) -> None:
+    trees.write({"apps/p.yaml": MERGE, "apps/r.yaml": release(), "k.yaml": "resources: [r.yaml]\n"})
+    (trees.folder / "apps/kustomization.yaml").symlink_to("../k.yaml")
+    run = trees.run_on("apps", "--partial")
+    assert (run.code, run.files) == (1, {})
+    assert run.lost[0].startswith("apps/kustomization.yaml:1:1: (file): is a symbolic link, ")
+
+
 def test_a_folder_that_is_named_like_an_address_is_not_fetched(trees: Trees) -> None:
     files = {
         "apps/kustomization.yaml": "resources: ['https://x/y', r.yaml]\n",
