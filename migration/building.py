@@ -240,7 +240,7 @@ def build(checked: Checked, edit: Callable[[dict[str, Any]], None]) -> str:
             _finish(made, edit)
             top = _below(root, checked.folder / FILES[0])
             top.parent.mkdir(parents=True, exist_ok=True)
-            top.write_text(json.dumps(made), encoding="utf-8")
+            top.write_text(json.dumps(made, default=str), encoding="utf-8")
         return _run([str(kustomize), "build", str(_below(root, checked.folder))], root)
 
 

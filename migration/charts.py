@@ -70,7 +70,8 @@ class Charts:
             return Chart(_last(named), loc)
         for root in ancestors(release.source.file.resolve()):
             folder = Path(os.path.normpath(root / named.lstrip("/")))
-            if folder.is_relative_to(root) and (folder / CHART_FILE).is_file():
+            is_here = os.path.isfile(folder / CHART_FILE)  # noqa: PTH113 (see flux)
+            if is_here and folder.is_relative_to(root):
                 return Chart(_name_in(folder / CHART_FILE), loc)
         name = _last(named)
         message = (

@@ -53,7 +53,8 @@ class Applied:
             return None
         for root in above:
             folder = Path(os.path.normpath(root / named))
-            if folder.is_dir() and folder.is_relative_to(root):
+            is_here = os.path.isdir(folder)  # noqa: PTH112 (Path's own raises for long names)
+            if is_here and folder.is_relative_to(root):
                 return folder
         return None
 
@@ -69,10 +70,11 @@ class Applied:
                 data[into] = spec[key]
         for key in _LISTS:
             if spec.get(key):
-                data[key] = [*(data.get(key) or ()), *map(_as_text, spec[key])]
-        images = {image.get("name"): image for image in data.get("images") or ()}
-        for image in spec.get("images") or ():
-            images[image.get("name")] = _merged_image(images.get(image.get("name"), {}), image)
+                data[key] = [*_listed(data, key), *map(_as_text, _listed(spec, key))]
+        images = {str(image.get("name")): image for image in _mappings(data, "images")}
+        for image in _mappings(spec, "images"):
+            name = str(image.get("name"))
+            images[name] = _merged_image(images.get(name, {}), image)
         if images:
             data["images"] = list(images.values())
 
@@ -106,6 +108,15 @@ class Applied:
 def is_applied(manifest: Manifest) -> bool:
     """Whether the object is a Kustomization of Flux."""
     return manifest.group == _GROUP and manifest.kind == "Kustomization"
+
+
+def _listed(data: dict[str, Any], key: str) -> list[Any]:
+    found = data.get(key)
+    return found if isinstance(found, list) else []
+
+
+def _mappings(data: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    return [each for each in _listed(data, key) if isinstance(each, dict)]
 
 
 def _as_text(patch: Any) -> Any:
