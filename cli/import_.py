@@ -8,6 +8,7 @@ from pathlib import Path
 from cli import Commands
 from cli.stack import ROOT, options, stack_files
 from editing.write import replace
+from sandbox.console import UserError
 from specs.fleet import SUFFIX, TeamsFolder
 from specs.problem import WHOLE_FILE, Problem, ProblemsError
 
@@ -39,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     stack = stack_files(arguments)
     try:
         found = import_tree(ROOT, stack.name, stack.settings, stack.folder, arguments.paths)
-    except ValueError as error:
+    except (ValueError, UserError) as error:
         print(error, file=sys.stderr)
         return 1
     for line in (*found.notes, *found.lost, *found.refused):

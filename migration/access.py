@@ -23,10 +23,17 @@ def made_binding(team: str, binding: Manifest) -> str:
 
 
 def read_access(
-    team: str, bindings: Sequence[Manifest], cluster: KubernetesSettings, findings: Findings
+    team: str,
+    home: Manifest,
+    bindings: Sequence[Manifest],
+    cluster: KubernetesSettings,
+    findings: Findings,
 ) -> dict[str, Any]:
-    """Groups where they are not the default ones; who has no binding has no access."""
-    if not bindings:
+    """Groups where they are not the default ones; who has no binding has no access.
+
+    `home` is what tells the team's name: releases alone say nothing of who has access.
+    """
+    if not bindings and home.kind != "Namespace":
         return {}
     found: dict[str, list[Value]] = {who: [] for who in _ROLES.values()}
     roles: dict[str, Value] = {}
@@ -34,7 +41,10 @@ def read_access(
         role = str(binding.get("roleRef", "name"))
         known = dict.fromkeys((*_ROLES, *cluster.group_roles))
         if binding.get("roleRef", "kind") != "ClusterRole" or role not in known:
-            message = f"gives another role than {' or '.join(known)}; make it by other means"
+            message = (
+                f"gives another role than {' or '.join(known)}; put the group into `access`, which "
+                "may let it do less, or bind it by other means"
+            )
             findings.lost.append(binding.problem(("roleRef", "name"), message))
             continue
         groups = list(_groups(binding, cluster.group_prefix, findings))
@@ -46,7 +56,7 @@ def read_access(
             _add_role(binding, role, groups, roles, findings)
         if groups:
             note_other_name(binding, made, findings)
-    home = bindings[0]
+    home = bindings[0] if bindings else home
     access: dict[str, Any] = {
         who: Value(home.source, home.at, groups)
         for who, groups in found.items()

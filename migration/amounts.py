@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from migration.documents import Manifest, note_other_name
-from migration.findings import Findings
+from migration.findings import ACCEPT, Findings
 from migration.value import Value
 from specs import quantity
 from specs.problem import Loc
@@ -36,7 +36,7 @@ _FILLED_IN = (("default", "max"), ("defaultRequest", "default"), ("defaultReques
 _QUOTA_DEFAULTS = Quota().model_dump(by_alias=True)
 _LIMIT_DEFAULTS = LimitRange().model_dump(by_alias=True)
 
-_NO_COUNTERPART = "has no counterpart in a team's file; remove it"
+_NO_COUNTERPART = f"has no counterpart in a team's file; {ACCEPT}"
 
 # Values by their path in `quota` or `limitRange`.
 _Found = dict[tuple[str, ...], Value]
@@ -52,10 +52,10 @@ def read_quota(team: str, manifests: Sequence[Manifest], findings: Findings) -> 
             loc: Loc = ("spec", "hard", key)
             path = _HARD.get(key)
             if path is None:
-                message = "is no key of `quota`; remove it"
+                message = f"is no key of `quota`; {ACCEPT}"
                 findings.lost.append(manifest.problem(loc, message, at_key=True))
             elif path in found:
-                message = "another ResourceQuota says it too; keep one"
+                message = f"another ResourceQuota says it too; {ACCEPT}"
                 findings.lost.append(manifest.problem(loc, message))
             else:
                 # Counts are numbers in a team's file, and mostly text in a ResourceQuota.
@@ -81,7 +81,7 @@ def read_limit_range(
         for index, item in enumerate(manifest.entries("spec", "limits")):
             loc: Loc = ("spec", "limits", index)
             if not isinstance(item, dict) or item.get("type") != "Container":
-                message = "bounds of containers alone can be carried; remove it"
+                message = f"bounds of containers alone can be carried; {ACCEPT}"
                 findings.lost.append(manifest.problem(loc, message))
                 continue
             _lose_others(manifest, loc, item, {"type", *_BOUNDS}, findings)
@@ -128,10 +128,10 @@ def _read_bounds(
         for resource, amount in (amounts if isinstance(amounts, dict) else {}).items():
             loc: Loc = (*at, bound, resource)
             if resource not in _RESOURCES:
-                message = "is no key of `limitRange`; remove it"
+                message = f"is no key of `limitRange`; {ACCEPT}"
                 findings.lost.append(manifest.problem(loc, message, at_key=True))
             elif (bound, resource) in found:
-                message = "another LimitRange says it too; keep one"
+                message = f"another LimitRange says it too; {ACCEPT}"
                 findings.lost.append(manifest.problem(loc, message))
             else:
                 found[bound, resource] = manifest.value(loc, amount)

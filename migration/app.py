@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from migration.documents import Manifest
 from migration.findings import SUBSTITUTED, Findings, is_substituted
 from migration.value import Value
-from specs.problem import Loc
+from specs.problem import Loc, Problem
 
 
 @dataclass
@@ -14,6 +14,7 @@ class App:
     """A release that becomes an app: `entry` is what its entry of `apps` is made of.
 
     `layers` are the mappings that its values were merged of; `whole` is one that says it all.
+    `notes` are told if the app is written.
     """
 
     release: Manifest
@@ -22,6 +23,7 @@ class App:
     whole: Value | None
     removed: list[Value] = field(default_factory=list)
     nulls: list[tuple[Loc, Value]] = field(default_factory=list)
+    notes: list[Problem] = field(default_factory=list)
 
     def leave_out(self, locs: Iterable[Loc]) -> None:
         """Takes out what stands at each place, or around it."""

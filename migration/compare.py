@@ -1,9 +1,11 @@
 """Whether an object that runs is the one that the program makes: what of it would be lost."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from migration import policies
 from migration.documents import Manifest
+from migration.findings import ACCEPT
 from specs.idle_labels import is_idle_label
 from specs.problem import Finding, Loc
 
@@ -11,8 +13,8 @@ from specs.problem import Finding, Loc
 _SERVERS = {
     "creationTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid",
 }  # fmt: skip
-_POD_SECURITY = "pod-security.kubernetes.io/"
-_LEVELS = ("privileged", "baseline", "restricted")
+POD_SECURITY = "pod-security.kubernetes.io/"
+LEVELS = ("privileged", "baseline", "restricted")
 
 # What the servers fill in, and the program therefore leaves out.
 _DEFAULTS: dict[str, Mapping[Loc, Any]] = {
@@ -34,8 +36,11 @@ def differences(manifest: Manifest, made: Mapping[str, Any]) -> Iterator[Finding
     """What the object says and the made one does not."""
     yield from metadata_differences(manifest, made)
     if manifest.kind == "NetworkPolicy":
-        if not same_policy(manifest.data, made):
-            yield ("spec",), "is not what the program makes under this name; " + POLICY_HINT
+        if not policies.same(manifest.data, made):
+            if policies.is_covered(manifest.data, [made]):
+                yield ("spec",), f"lets through less than the program's, {policies.WIDER}"
+            else:
+                yield ("spec",), f"is not what the program makes under this name; {policies.HINT}"
         return
     for key, value in manifest.data.items():
         if key not in _NOT_OBJECT:
@@ -45,37 +50,34 @@ def differences(manifest: Manifest, made: Mapping[str, Any]) -> Iterator[Finding
             yield from _missing(value, here, (key,), manifest.kind)
 
 
-POLICY_HINT = "write its rules under `networkPolicy` of the apps that need them"
-
-
 def metadata_differences(manifest: Manifest, made: Mapping[str, Any]) -> Iterator[Finding]:
     """What its labels, annotations and the like say and those of the made one do not."""
     for key, value in manifest.mapping("metadata").items():
         if key in ("name", "namespace") or key in _SERVERS or not value:
             continue
         if key not in ("labels", "annotations") or not isinstance(value, dict):
-            yield ("metadata", key), "is nothing that the program sets; remove it"
+            yield ("metadata", key), f"is nothing that the program sets; {ACCEPT}"
             continue
         here = made["metadata"].get(key) or {}
         for name, text in value.items():
             loc: Loc = ("metadata", key, name)
             if is_idle_label(name) or here.get(name) == text:
                 continue
-            if name.startswith(_POD_SECURITY):
+            if name.startswith(POD_SECURITY):
                 yield from _pod_security(loc, name, text, here)
             elif name in here:
-                yield loc, f"the program sets it to '{here[name]}'; set it to that, or remove it"
+                yield loc, f"the program sets it to '{here[name]}'; accept that (--partial)"
             else:
-                yield loc, "is nothing that the program sets; remove it"
+                yield loc, f"is nothing that the program sets; {ACCEPT}"
 
 
 def _pod_security(loc: Loc, name: str, level: Any, here: Mapping[str, str]) -> Iterator[Finding]:
     """Levels are the stack's: one that it enforces covers any that is as strict or less."""
-    enforced = here.get(f"{_POD_SECURITY}enforce")
+    enforced = here.get(f"{POD_SECURITY}enforce")
     if name.endswith("-version"):
         if level != "latest":
             yield loc, "the stack enforces the latest version; set it to `latest`"
-    elif level not in _LEVELS or _LEVELS.index(level) > _LEVELS.index(enforced or "privileged"):
+    elif level not in LEVELS or LEVELS.index(level) > LEVELS.index(enforced or "privileged"):
         yield (
             loc,
             f"the stack enforces {enforced or 'no level'}; set its kubernetes.podSecurity to this",
@@ -105,7 +107,7 @@ def _missing(value: Any, made: Any, loc: Loc, kind: str) -> Iterator[Finding]:
         for index, (inner, other) in enumerate(zip(value, made, strict=True)):
             yield from _missing(inner, other, (*loc, index), kind)
     elif not _is_default(value, loc, kind) and not _equal(value, made):
-        yield loc, "is not what the program makes here; make it so, or remove it"
+        yield loc, f"is not what the program makes here; {ACCEPT}"
 
 
 def _is_default(value: Any, loc: Loc, kind: str) -> bool:
@@ -115,66 +117,3 @@ def _is_default(value: Any, loc: Loc, kind: str) -> bool:
 
 def _equal(value: Any, made: Any) -> bool:
     return value == (tuple(made) if isinstance(made, list) else made)
-
-
-def same_policy(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether two NetworkPolicies let the same through, however they are written."""
-    try:
-        return _policy(one.get("spec")) == _policy(other.get("spec"))
-    except (AttributeError, TypeError):  # what the API server would refuse
-        return False
-
-
-def _policy(spec: Any) -> Any:
-    spec = spec if isinstance(spec, Mapping) else {}
-    types = spec.get("policyTypes") or ["Ingress", *(["Egress"] if spec.get("egress") else [])]
-    rules = {
-        kind: frozenset(
-            each for rule in spec.get(kind.lower()) or () for each in _allowed(rule, peers)
-        )
-        for kind, peers in (("Ingress", "from"), ("Egress", "to"))
-        if kind in types
-    }
-    return _selector(spec.get("podSelector") or {}), rules, frozenset(spec.keys() - _POLICY_KEYS)
-
-
-_POLICY_KEYS = {"podSelector", "policyTypes", "ingress", "egress"}
-
-
-def _allowed(rule: Any, peers: str) -> Iterator[tuple[Any, Any]]:
-    """Each peer with each port; None stands for everybody, and for all ports."""
-    for peer in [_peer(each) for each in rule.get(peers) or ()] or [None]:
-        for port in [_port(each) for each in rule.get("ports") or ()] or [None]:
-            yield peer, port
-
-
-def _peer(peer: Mapping[str, Any]) -> Any:
-    known = {
-        key: _selector(value) if key.endswith("Selector") else _frozen(value)
-        for key, value in peer.items()
-    }
-    return frozenset(known.items())
-
-
-def _port(port: Mapping[str, Any]) -> Any:
-    return frozenset({"protocol": "TCP", **port}.items())
-
-
-def _selector(selector: Mapping[str, Any] | None) -> Any:
-    """Labels that must be equal are one way to write it, `In` with one value is another."""
-    if selector is None:
-        return None
-    labels: set[Any] = {
-        (key, "In", (value,)) for key, value in (selector.get("matchLabels") or {}).items()
-    }
-    for each in selector.get("matchExpressions") or ():
-        labels.add((each.get("key"), each.get("operator"), tuple(sorted(each.get("values") or ()))))
-    return frozenset(labels)
-
-
-def _frozen(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return frozenset((key, _frozen(inner)) for key, inner in value.items())
-    if isinstance(value, Iterable) and not isinstance(value, str):
-        return frozenset(_frozen(inner) for inner in value)
-    return value

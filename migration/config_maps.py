@@ -1,12 +1,12 @@
 """The ConfigMaps that releases take values from: manifests, generated ones, files beside them."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from migration.documents import Manifest, inner_document
-from migration.findings import Findings
-from migration.kustomization import Kustomization
+from migration.findings import ACCEPT
+from migration.kustomization import Kustomization, generator_file
 from migration.tree import Tree
 from specs.problem import Loc, Problem
 from specs.source import Source
@@ -40,6 +40,7 @@ class ConfigMap:
     namespace: str | None
     entries: dict[str, Entry]
     told: Problem
+    generator: str = ""
     used: set[str] = field(default_factory=set)
 
 
@@ -56,6 +57,17 @@ class ConfigMaps:
             if each.name == name and (not namespace or each.namespace in (namespace, None)):
                 return each
         return None
+
+    def find_generated(self, name: str, namespace: str | None) -> ConfigMap | None:
+        """The one that a generator of this name makes, under a name with a hash."""
+        return next(
+            (
+                each
+                for each in self.maps
+                if each.generator == name and (not namespace or each.namespace in (namespace, None))
+            ),
+            None,
+        )
 
     def values_beside(self, release: Manifest) -> Source | None:
         """The values file in the release's folder, if no ConfigMap holds it."""
@@ -77,65 +89,45 @@ class ConfigMaps:
                 )
                 yield entry.manifest.problem(entry.at, message)
         for source in self.loose.values():
-            message = "is neither an object nor what a release takes values from; remove the file"
+            message = f"is neither an object nor what a release takes values from; {ACCEPT}"
             yield source.problem((), message)
 
 
-def read_config_maps(tree: Tree, findings: Findings) -> ConfigMaps:
+def read_config_maps(tree: Tree) -> ConfigMaps:
     """The ConfigMaps of the tree."""
     found = ConfigMaps(loose=dict(tree.loose))
     for manifest in tree.objects:
         if manifest.kind == "ConfigMap" and not manifest.group:
-            found.maps.append(_written(manifest, tree.namespace(manifest)))
-    for kustomization in tree.kustomizations.values():
-        for index in range(len(kustomization.manifest.entries("configMapGenerator"))):
-            made = _generated(tree, kustomization, index, findings)
-            if made:
-                found.maps.append(made)
-    held = {e.file.resolve() for each in found.maps for e in each.entries.values() if e.file}
-    found.loose = {file: source for file, source in found.loose.items() if file not in held}
+            config_map = _config_map(manifest, tree.namespace(manifest))
+            if any(manifest.data is each.data for each in tree.variables):
+                config_map.used |= config_map.entries.keys()
+            found.maps.append(config_map)
     return found
 
 
-def _written(manifest: Manifest, namespace: str | None) -> ConfigMap:
+def _config_map(manifest: Manifest, namespace: str | None) -> ConfigMap:
     entries = {
-        key: Entry(manifest, (place, key), str(text))
+        key: _generated(manifest, key, str(text)) or Entry(manifest, (place, key), str(text))
         for place in ("binaryData", "data")
         for key, text in manifest.mapping(place).items()
     }
+    is_made = manifest.at[:1] == ("configMapGenerator",)
+    told = manifest.problem(("name",) if is_made else ("kind",), "")
     message = f"{manifest.title} gives no release its values; write them under `app.env`"
-    return ConfigMap(manifest.name, namespace, entries, manifest.problem(("kind",), message))
+    generator = str(manifest.original.get("name")) if is_made else ""
+    return ConfigMap(manifest.name, namespace, entries, replace(told, message=message), generator)
 
 
-def _generated(
-    tree: Tree, kustomization: Kustomization, index: int, findings: Findings
-) -> ConfigMap | None:
-    manifest, at = kustomization.manifest, ("configMapGenerator", index)
-    generator = manifest.entries("configMapGenerator")[index]
-    if not isinstance(generator, dict):
-        findings.lost.append(manifest.problem(at, "is no generator; give it a name and files"))
+def _generated(manifest: Manifest, key: str, text: str) -> Entry | None:
+    """An entry that a kustomization makes of a file, where its comments are."""
+    kustomization = Kustomization(Manifest(manifest.source, (), manifest.source.data))
+    generator = manifest.original
+    if manifest.at[:1] != ("configMapGenerator",) or not isinstance(generator, dict):
         return None
-    name = str(generator.get("name") or "")
-    for key in generator.keys() - {"name", "namespace", "files", "literals", "options"}:
-        message = "changes the ConfigMap; write it into the values"
-        findings.lost.append(manifest.problem((*at, key), message, at_key=True))
-    entries: dict[str, Entry] = {}
     for number, named in enumerate(generator.get("files") or ()):
-        loc: Loc = (*at, "files", number)
-        key, equals, path = str(named).partition("=")
-        held = kustomization.path(loc, path if equals else key, findings)
-        if held and held[0].is_file():
-            file, shown = held
-            entries[key if equals else file.name] = Entry(manifest, loc, file=file, shown=shown)
-    for number, literal in enumerate(generator.get("literals") or ()):
-        key, _, text = str(literal).partition("=")
-        entries[key] = Entry(manifest, (*at, "literals", number), text)
-    message = f"ConfigMap '{name}' gives no release its values; write them under `app.env`"
-    namespace = tree.given_namespace(kustomization.file) or kustomization.namespace
-    namespace = namespace or generator.get("namespace")
-    return ConfigMap(
-        name,
-        namespace if isinstance(namespace, str) else None,
-        entries,
-        manifest.problem((*at, "name"), message),
-    )
+        name, path = generator_file(named)
+        file = kustomization.folder / path
+        if name == key and file.is_file() and file.read_text(errors="replace") == text:
+            home, loc = kustomization.manifest, (*manifest.at, "files", number)
+            return Entry(home, loc, text, file, kustomization.shown(file.resolve()))
+    return None

@@ -1,12 +1,13 @@
 """Reads files of manifests: several documents each, lists of objects, YAML within YAML."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from migration.findings import Findings
+from migration.places import Change, aligned, dig, same
 from migration.value import Value
 from specs.problem import WHOLE_FILE, Loc, Problem
 from specs.source import Source
@@ -22,24 +23,64 @@ _FIRST_KEY = "apiVersion"
 _SUBSTITUTE = "kustomize.toolkit.fluxcd.io/substitute"
 
 # Where SOPS keeps what it needs to decrypt a document.
-_SOPS = "sops"
+SOPS = "sops"
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """A Kubernetes object: a document, or an item of a list (`at` is where in the document)."""
+    """A Kubernetes object: a document, or an item of a list (`at` is where in the document).
+
+    Of an object that kustomize or Flux made of the one there, `data` is what they made, and
+    `changes` are what they may have made it with, the last one first.
+    """
 
     source: Source
     at: Loc
     data: Mapping[str, Any]
+    changes: Sequence[Change] = ()
+    # Whether Flux has filled in `${NAME}`, or is known to fill in nothing.
+    is_filled: bool = False
+
+    @property
+    def original(self) -> Any:
+        """The object as its file has it."""
+        return dig(self.source.data, self.at)
+
+    def place(self, loc: Loc) -> tuple[Source, Loc]:
+        """Where the value at `loc` of the object is written."""
+        original = self.original
+        if original is self.data:
+            return self.source, (*self.at, *loc)
+        found, missing = aligned(original, self.data, loc)
+        value = dig(self.data, loc)
+        written, own = dig(original, found), not missing
+        if own and (same(written, value) or isinstance(value, (Mapping, tuple))):
+            return self.source, (*self.at, *found)
+        for change in self.changes:
+            if place := change.find(self.data, loc):
+                return place
+        return self.source, (*self.at, *found, *missing)
 
     def problem(self, loc: Loc, message: str, *, at_key: bool = False) -> Problem:
         """A problem at a place in the object."""
-        return self.source.problem((*self.at, *loc), message, at_key=at_key)
+        source, at = self.place(loc)
+        return source.problem(at, message, at_key=at_key)
 
     def value(self, loc: Loc, data: Any) -> Value:
         """`data`, which is what the file makes of the value at a place in the object."""
-        return Value(self.source, (*self.at, *loc), data)
+        source, at = self.place(loc)
+        return Value(source, at, data)
+
+    def values(self, loc: Loc) -> Value:
+        """The value at `loc`, and each value in it where it is written."""
+        return self._values(loc, dig(self.data, loc))
+
+    def _values(self, loc: Loc, data: Any) -> Value:
+        if isinstance(data, Mapping):
+            return self.value(loc, {k: self._values((*loc, k), v) for k, v in data.items()})
+        if isinstance(data, tuple):
+            return self.value(loc, [self._values((*loc, i), v) for i, v in enumerate(data)])
+        return self.value(loc, data)
 
     @property
     def kind(self) -> str:
@@ -64,7 +105,9 @@ class Manifest:
 
     @property
     def substituted(self) -> bool:
-        """Whether Flux may fill in `${NAME}` in it."""
+        """Whether Flux may yet fill in `${NAME}` in it."""
+        if self.is_filled:
+            return False
         places = (self.mapping("metadata", place) for place in ("annotations", "labels"))
         return all(place.get(_SUBSTITUTE) != "disabled" for place in places)
 
@@ -89,7 +132,7 @@ class Manifest:
 def documents(file: Path, shown: str, findings: Findings) -> list[Source]:
     """The sound documents of a file; what is wrong with the others is among the findings."""
     whole = Source(file, shown, _FIRST_KEY)
-    parts = [part for part in _split(whole.text) if _CONTENT.search(part)]
+    parts = [part for part in split(whole.text) if _CONTENT.search(part)]
     if not parts and (whole.text or (file.is_file() and not file.stat().st_size)):
         return []  # comments alone, or nothing
     one = whole.data is not None or len(parts) < 2
@@ -109,7 +152,7 @@ def manifests(source: Source, findings: Findings) -> list[Manifest]:
         if isinstance(item, dict) and "kind" in item:
             found.append(Manifest(source, ("items", index), item))
         else:
-            message = "is no object; give it apiVersion and kind, or remove it"
+            message = "is no object; give it apiVersion and kind"
             findings.lost.append(source.problem(("items", index), message))
     return found
 
@@ -119,8 +162,8 @@ def inner_document(manifest: Manifest, loc: Loc, text: str) -> Source:
 
     Lines and columns are those of the file, where the text is written as a block (`|`).
     """
-    source = manifest.source
-    start = manifest.problem(loc, "")
+    source, at = manifest.place(loc)
+    start = source.problem(at, "")
     lines = source.text.split("\n")
     if _BLOCK_TEXT.match(lines[start.line - 1][start.column - 1 :].rstrip("\r")):
         length = text.count("\n") + 1
@@ -136,11 +179,11 @@ def inner_document(manifest: Manifest, loc: Loc, text: str) -> Source:
 def note_other_name(manifest: Manifest, made: str, findings: Findings) -> None:
     """Notes that the object stays behind if the program makes it under another name."""
     if manifest.name != made:
-        message = f"'{made}' takes its place; delete this one from the cluster after the first `up`"
+        message = f"'{made}' takes its place; once that is there, this one can go from the cluster"
         findings.note(manifest.problem(("metadata", "name"), message))
 
 
-def _split(text: str) -> Iterator[str]:
+def split(text: str) -> Iterator[str]:
     """The documents, each with empty lines for what stands before it."""
     part: list[str] = []
     for number, line in enumerate(text.split("\n")):
@@ -160,12 +203,12 @@ def _is_sound(source: Source, findings: Findings) -> bool:
         template = _template(source)
         findings.lost += [template] if template else source.problems
         return False
-    if isinstance(source.data.get(_SOPS), dict):
+    if isinstance(source.data.get(SOPS), dict):
         message = (
             "the document is encrypted by SOPS; store what it holds in OpenBao and name it by "
             "secretRef"
         )
-        findings.lost.append(source.problem((_SOPS,), message, at_key=True))
+        findings.lost.append(source.problem((SOPS,), message, at_key=True))
         return False
     return True
 

@@ -23,6 +23,11 @@ class Findings:
         self.notes.append(replace(problem, message=f"note: {problem.message}"))
 
 
+# What to do about what no team's file can say: nothing that would touch what runs.
+ACCEPT = "accept that it goes (--partial), or keep it by other means"
+
+UNREADABLE = "the folder cannot be read: no permission; make it readable (chmod +rx)"
+
 SUBSTITUTED = (
     "Flux fills in ${...} where postBuild is used; write the value that runs (in a shell command, "
     "$NAME without braces)"

@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from migration.app import App
+from migration.charts import read_charts
 from migration.config_maps import read_config_maps
-from migration.findings import Findings
+from migration.findings import ACCEPT, Findings
 from migration.release import read_release
 from migration.rendered import hold_against, made_objects
-from migration.teams import TeamObjects, charts_by_reference, sort_objects
+from migration.teams import TeamObjects, sort_objects
 from migration.tenant import Tenant, read_tenant
 from migration.text import comments
+from migration.tightened import note_tightened
 from migration.tree import Tree, read_tree
 from migration.written import Draft
 from specs.fleet import SUFFIX, Fleet, TeamsFolder, validate_loaded
@@ -55,12 +57,12 @@ def import_tree(
     tree = read_tree(paths, findings)
     imports = _read_teams(tree, settings, findings)
     if not imports:
-        shown = ", ".join(paths)
-        message = "holds no namespace and no app; name the folder of a team, or of all teams"
-        return _told(findings, {}, [Problem(shown, 1, 1, WHOLE_FILE, message)])
+        return _told(findings, {}, [_nothing(paths, findings)])
     if refused := list(_in_the_way(folder, imports)):
         return _told(findings, {}, refused)
     drafts, fleet = _settle(imports, folder, settings, findings)
+    if not imports:
+        return _told(findings, {}, [_nothing(paths, findings)])
     if fleet.problems:
         return _told(findings, {}, fleet.problems)
     for each, team in zip(imports, fleet.teams, strict=True):
@@ -71,19 +73,32 @@ def import_tree(
         findings.note(warning)
     for each in imports:
         hold_against(each.tenant.team, each.objects.others, made[each.tenant.team], findings)
+        note_tightened(each.objects.others, each.apps, made[each.tenant.team], findings)
     _tell_comments(tree, imports, drafts, findings)
     return _told(findings, texts, [])
 
 
+def _nothing(paths: Sequence[str], findings: Findings) -> Problem:
+    message = (
+        "nothing of it can be imported, for what is said above; mend that"
+        if findings.lost
+        else "holds no namespace and no app; name the folder of a team, or of all teams"
+    )
+    return Problem(", ".join(paths), 1, 1, WHOLE_FILE, message)
+
+
 def _read_teams(tree: Tree, settings: Settings, findings: Findings) -> list[_TeamImport]:
-    maps, charts = read_config_maps(tree, findings), charts_by_reference(tree)
+    maps, charts = read_config_maps(tree), read_charts(tree)
     imports = []
     teams = sort_objects(tree, findings)
     for team, objects in teams.items():
+        if torn := tree.torn.get(team):
+            findings.lost.append(torn)
+            continue
         apps = [
             app
             for release, namespace in objects.releases
-            if (app := read_release(release, namespace, maps, charts, findings))
+            if (app := read_release(release, namespace, team, maps, charts, findings))
         ]
         tenant = read_tenant(team, objects.home, objects.others, settings, findings)
         imports.append(_TeamImport(tenant, objects, apps))
@@ -91,7 +106,7 @@ def _read_teams(tree: Tree, settings: Settings, findings: Findings) -> list[_Tea
     for kustomization in tree.kustomizations.values():
         for loc, key, value in kustomization.labels():
             if not is_idle_label(key) and (key != "sre.io/team" or str(value) not in teams):
-                message = "is no label that the program sets; remove it"
+                message = f"is no label that the program sets; {ACCEPT}"
                 findings.lost.append(kustomization.manifest.problem(loc, message, at_key=True))
     return imports
 
@@ -109,11 +124,12 @@ def _in_the_way(folder: TeamsFolder, imports: Sequence[_TeamImport]) -> Iterator
 
 
 def _settle(
-    imports: Sequence[_TeamImport], folder: TeamsFolder, settings: Settings, findings: Findings
+    imports: list[_TeamImport], folder: TeamsFolder, settings: Settings, findings: Findings
 ) -> tuple[list[Draft], Fleet]:
     """Leaves out what the checks of a team's file refuse, until they refuse nothing.
 
-    What is left out is lost. Problems at the end are with what cannot be left out.
+    What is left out is lost; so is a team that cannot be without it, which leaves `imports`.
+    Problems at the end are with files that are there already.
     """
     for attempt in range(_ROUNDS):
         drafts = [_draft(each, folder) for each in imports]
@@ -123,8 +139,13 @@ def _settle(
             findings.lost += fleet.problems
         refused = set(fleet.problems)
         locs = [[draft.locs[p] for p in draft.locs if p in refused] for draft in drafts]
-        if not any(locs) or not all(map(_leave_out, imports, locs, [findings] * len(locs))):
+        if not any(locs):
             break
+        for each, refusals in zip(tuple(imports), locs, strict=True):
+            if not _leave_out(each, refusals, findings):
+                imports.remove(each)
+                message = "the team is left out as a whole: it cannot be without what was refused"
+                findings.note(each.tenant.home.problem(("metadata", "name"), message))
     return drafts, fleet
 
 

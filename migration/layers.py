@@ -33,6 +33,13 @@ def read_layers(
             continue
         name = str(reference.get("name"))
         config_map = maps.find(name, namespace)
+        if config_map is None and (generated := maps.find_generated(name, namespace)):
+            note = (
+                f"kustomize names this ConfigMap '{generated.name}', which Flux does not find by "
+                "this name; its values are taken"
+            )
+            f.note(release.problem((*loc, "name"), note))
+            config_map = generated
         if config_map is None and beside and name in (f"{release.name}-values", f"{release.name}"):
             note = (
                 f"taken from {beside.shown}, as nothing else makes the ConfigMap '{name}'; the "
@@ -55,7 +62,7 @@ def read_layers(
         maps.loose.pop(beside.file.resolve(), None)
         yield value_at(beside, (), beside.data)
     elif own:
-        yield value_at(release.source, (*release.at, "spec", "values"), own)
+        yield release.values(("spec", "values"))
 
 
 def _from_config_map(
@@ -76,12 +83,12 @@ def _from_config_map(
         if not source.problems:
             yield value_at(source, (), source.data)
         return
-    text = entry.file.read_text(errors="replace") if entry.file else entry.text
+    text = entry.text
     if not _PATH.fullmatch(str(target)) or any(each in text for each in "{},\\\n"):
         message = "sets several values or one of a list; write them into the values"
         f.lost.append(release.problem((*loc, "targetPath"), message))
         return
-    value = Value(release.source, (*release.at, *loc, "targetPath"), _typed(text))
+    value = release.value((*loc, "targetPath"), _typed(text))
     for step in reversed(str(target).split(".")):
         value = Value(value.source, value.loc, {step: value})
     yield value

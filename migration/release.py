@@ -1,19 +1,19 @@
 """A HelmRelease as an app: its archetype and its values, merged as Flux and Helm merge them."""
 
 from collections.abc import Iterator
-from pathlib import PurePosixPath
 
 from migration.app import App
+from migration.charts import ARCHETYPES, Charts
 from migration.config_maps import VALUES_KEY, ConfigMaps
 from migration.documents import Manifest
-from migration.findings import Findings
+from migration.findings import ACCEPT, Findings
 from migration.layers import check_beside, read_layers
+from migration.live import live_names
+from migration.tightened import hardened
 from migration.value import Value, merged
 from specs.problem import Finding, Loc
 
 GROUP = "helm.toolkit.fluxcd.io"
-
-_ARCHETYPES = {"sre-web-app": "web-app", "sre-worker": "worker", "sre-cronjob": "cronjob"}
 
 # What is Flux' own: when, how often and by whom a release is applied, and where charts come from.
 _FLUX = {
@@ -45,19 +45,24 @@ def team_of(release: Manifest, namespace: str | None) -> str | None:
 
 
 def read_release(
-    release: Manifest, namespace: str | None, maps: ConfigMaps, charts: dict[str, str], f: Findings
+    release: Manifest,
+    namespace: str | None,
+    team: str,
+    maps: ConfigMaps,
+    charts: Charts,
+    f: Findings,
 ) -> App | None:
-    """The app; None if the release is of another chart.
-
-    `charts` are the charts that objects for `chartRef` name.
-    """
-    chart, loc = _chart(release, charts)
-    archetype = _ARCHETYPES.get(chart or "")
+    """The app; None if the release is of another chart."""
+    chart = charts.of(release)
+    archetype = ARCHETYPES.get(chart.name or "")
     f.lost += (release.problem(at, message, at_key=True) for at, message in _unsaid(release))
     if archetype is None:
-        known = ", ".join(_ARCHETYPES)
-        message = f"is not one of the charts {known}; make it by other means"
-        f.lost.append(release.problem(loc, message))
+        known = ", ".join(ARCHETYPES)
+        message = chart.unknown or (
+            f"is not one of the charts {known}; keep the release with Flux, or make it by other "
+            "means"
+        )
+        f.lost.append(release.problem(chart.loc, message))
         return None
     layers = list(read_layers(release, namespace, maps, f))
     if not layers:
@@ -69,23 +74,15 @@ def read_release(
     if beside := maps.values_beside(release):
         del maps.loose[beside.file.resolve()]
         check_beside(beside, values, f)
-    entry = Value(release.source, values.loc, dict(values.data))
+    entry = Value(values.source, values.loc, dict(values.data))
     whole = next((layer for layer in reversed(layers) if layer.plain == values.plain), None)
     app = App(release, entry, layers, whole)
     app.leave_out_nulls()
     app.leave_out_substituted(f)
-    entry.data = {"archetype": Value(release.source, (*release.at, *loc), archetype), **entry.data}
-    _check_release_name(app, f)
+    entry.data = {"archetype": release.value(chart.loc, archetype), **entry.data}
+    app.notes += hardened(values)
+    app.notes += live_names(release, team, archetype, entry)
     return app
-
-
-def _chart(release: Manifest, charts: dict[str, str]) -> tuple[str | None, Loc]:
-    """Name of the chart, and where the release says it."""
-    named = release.get("spec", "chart", "spec", "chart")
-    if named is not None:
-        return PurePosixPath(str(named)).name, ("spec", "chart", "spec", "chart")
-    reference = str(release.get("spec", "chartRef", "name") or "")
-    return charts.get(reference, reference), ("spec", "chartRef", "name")
 
 
 def _unsaid(release: Manifest) -> Iterator[Finding]:
@@ -95,30 +92,25 @@ def _unsaid(release: Manifest) -> Iterator[Finding]:
         if key not in _FLUX | _HERE:
             yield ("spec", key), _UNSAID
     if spec.get("suspend"):
-        yield ("spec", "suspend"), "Flux does not apply it; resume the release, or leave it out"
+        yield (
+            ("spec", "suspend"),
+            ("Flux does not apply it; look at what runs, then accept that (--partial)"),
+        )
     target, home = spec.get("targetNamespace"), release.get("metadata", "namespace")
     if target and home and target != home and home != FLUX_NAMESPACE:
-        yield ("spec", "targetNamespace"), "is not the team's namespace; import it with that team"
+        yield (
+            ("spec", "targetNamespace"),
+            f"is not the team's namespace; what it makes is in '{target}': import it from there",
+        )
     for key in release.mapping("spec", "chart", "spec"):
         loc: Loc = ("spec", "chart", "spec", key)
         if key in ("valuesFiles", "valuesFile"):
             if release.get(*map(str, loc)) not in (VALUES_KEY, (VALUES_KEY,)):
                 yield loc, "takes other values of the chart; write them into the values"
         elif key not in _FLUX_CHART:
-            yield loc, "is an unknown key; remove it"
+            yield loc, f"is an unknown key; {ACCEPT}"
     if release.get("spec", "upgrade", "preserveValues"):
         yield (
             ("spec", "upgrade", "preserveValues"),
             "keeps values that are not here; write them into the values (`helm get values`)",
         )
-
-
-def _check_release_name(app: App, f: Findings) -> None:
-    name, _ = app.entry.find(("app", "name"))
-    given = app.release.get("spec", "releaseName")
-    if given is not None and given != name.data:
-        message = "is not the app's name, which all objects have; make the two equal"
-        f.lost.append(app.release.problem(("spec", "releaseName"), message))
-    elif given is None and app.release.name != name.data and isinstance(name.data, str):
-        message = f"objects are named by `app.name`, '{name.data}', not by the release"
-        f.note(app.release.problem(("metadata", "name"), message))

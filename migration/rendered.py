@@ -5,9 +5,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from migration import policies
 from migration.access import made_binding
 from migration.amounts import MADE
-from migration.compare import POLICY_HINT, differences, metadata_differences, same_policy
+from migration.compare import differences, metadata_differences
 from migration.documents import Manifest, note_other_name
 from migration.findings import Findings
 from sandbox.recording import record_stack
@@ -17,11 +18,11 @@ from specs.settings import PREFIX
 # By kind and name.
 Objects = Mapping[tuple[str, str], Mapping[str, Any]]
 
+_POLICIES = "networking.k8s.io"
 _STORE = "store its values in OpenBao and name it by secretRef"
 _HINTS = {
     "Secret": _STORE,
     "SealedSecret": _STORE,
-    "NetworkPolicy": POLICY_HINT,
 }
 _OTHERWISE = "make it by other means"
 
@@ -60,14 +61,17 @@ def _held(
     if counterpart is None or not _same_group(manifest, counterpart):
         if manifest.kind == "RoleBinding":
             return  # told where access is read
-        for (kind, name), other in made.items():
-            if kind != "NetworkPolicy" or kind != manifest.kind or not _same_group(manifest, other):
-                continue
-            if same_policy(manifest.data, other):
-                note_other_name(manifest, name, findings)
-                return
+        if manifest.kind == "NetworkPolicy" and manifest.group == _POLICIES:
+            yield from _held_policy(manifest, made, findings)
+            return
         hint = _HINTS.get(manifest.kind, _OTHERWISE)
         yield ("kind",), f"{manifest.title} is nothing that the program makes; {hint}"
+    elif manifest.kind == "NetworkPolicy" and policies.same(
+        manifest.data, counterpart, is_ipv4=True
+    ):
+        if not policies.same(manifest.data, counterpart):
+            findings.note(manifest.problem(("spec",), "the program lets through IPv6 too"))
+        yield from metadata_differences(manifest, counterpart)
     elif manifest.kind in (*MADE, "RoleBinding"):
         yield from metadata_differences(manifest, counterpart)
     else:
@@ -85,6 +89,25 @@ def _note_metrics(manifest: Manifest, findings: Findings) -> None:
                 "autoscaler looks at the app's container alone, and may keep more pods"
             )
             findings.note(manifest.problem(("spec", "metrics", index, "type"), message))
+
+
+def _held_policy(
+    manifest: Manifest, made: Objects, findings: Findings
+) -> Iterator[tuple[Any, str]]:
+    """A policy under a name of its own: it is another's equal, or the others are wider, or not."""
+    others = {name: each for (kind, name), each in made.items() if kind == "NetworkPolicy"}
+    if policies.denies_all(manifest.data):
+        note_other_name(manifest, "default-deny-all", findings)
+        return
+    for name, other in others.items():
+        if policies.same(manifest.data, other):
+            note_other_name(manifest, name, findings)
+            return
+    if policies.is_covered(manifest.data, others.values()):
+        said = f"{manifest.title} lets through less than the program's together, {policies.WIDER}"
+    else:
+        said = f"{manifest.title} is nothing that the program makes; {policies.HINT}"
+    yield ("kind",), said
 
 
 def _same_group(manifest: Manifest, made: Mapping[str, Any]) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 from migration import release as helm
 from migration.documents import Manifest
 from migration.findings import SUBSTITUTED, Findings, is_substituted, texts
+from migration.flux import KNOWN
 from migration.release import FLUX_NAMESPACE, is_release
 from migration.tree import Tree
 from specs.names import check_team_name
@@ -14,13 +15,6 @@ from specs.problem import Finding, Loc
 
 _TOOLKIT = "toolkit.fluxcd.io"
 _SOURCES = f"source.{_TOOLKIT}"
-
-# Of Flux' own Kustomization: what it applies, when, how often, and who does.
-_FLUX = {
-    "path", "sourceRef", "interval", "retryInterval", "timeout", "prune", "wait", "force",
-    "dependsOn", "healthChecks", "healthCheckExprs", "serviceAccountName", "decryption",
-    "deletionPolicy",
-}  # fmt: skip
 
 _TELL_A_TEAM = ("ResourceQuota", "LimitRange", "RoleBinding", "NetworkPolicy")
 
@@ -45,7 +39,7 @@ def sort_objects(tree: Tree, findings: Findings) -> dict[str, TeamObjects]:
     homeless: list[tuple[Manifest, str | None]] = []
     said = _said_below(tree)
     for manifest in tree.objects:
-        if manifest.kind == "ConfigMap" and not manifest.group:
+        if (manifest.kind == "ConfigMap" and not manifest.group) or _is_flux(manifest):
             continue
         _look_for_substitutions(manifest, findings)
         if is_release(manifest):
@@ -76,6 +70,13 @@ def sort_objects(tree: Tree, findings: Findings) -> dict[str, TeamObjects]:
     return {name: teams[name] for name in sorted(teams) if _is_named(teams[name], name, findings)}
 
 
+def _is_flux(manifest: Manifest) -> bool:
+    """Whether it is part of Flux itself, as `flux bootstrap` writes it."""
+    part_of = manifest.mapping("metadata", "labels").get("app.kubernetes.io/part-of")
+    home = manifest.get("metadata", "namespace") or FLUX_NAMESPACE
+    return part_of == "flux" and home == FLUX_NAMESPACE
+
+
 def _is_named(team: TeamObjects, name: str, findings: Findings) -> bool:
     """Whether a team can have the name, which is a file's name too."""
     try:
@@ -85,17 +86,6 @@ def _is_named(team: TeamObjects, name: str, findings: Findings) -> bool:
         findings.lost.append(team.home.problem(loc, str(error)))
         return False
     return True
-
-
-def charts_by_reference(tree: Tree) -> dict[str, str]:
-    """The chart behind each object that a release's `chartRef` may name."""
-    charts = {}
-    for manifest in tree.objects:
-        if manifest.group == _SOURCES and manifest.kind == "OCIRepository":
-            charts[manifest.name] = str(manifest.get("spec", "url")).rpartition("/")[2]
-        elif manifest.group == _SOURCES and manifest.kind == "HelmChart":
-            charts[manifest.name] = str(manifest.get("spec", "chart")).rpartition("/")[2]
-    return charts
 
 
 def _said_below(tree: Tree) -> dict[Path, set[str]]:
@@ -142,8 +132,14 @@ def _flux_object(manifest: Manifest) -> Iterator[Finding]:
         loc: Loc = ("spec", key)
         if key == "suspend":
             if value:
-                yield loc, "Flux does not apply what it names; resume it, or leave it out"
-        elif key not in _FLUX and value not in (None, (), {}, ""):
+                yield (
+                    loc,
+                    (
+                        "Flux does not apply what it names; look at what runs, then accept that "
+                        "(--partial)"
+                    ),
+                )
+        elif key not in KNOWN and value not in (None, (), {}, ""):
             yield loc, "changes what is applied; write into the objects what it makes of them"
 
 

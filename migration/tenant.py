@@ -37,7 +37,17 @@ class Tenant:
             del holder[loc[-1]]
         except (LookupError, TypeError):
             return False
+        for key in [key for key, block in self.keys.items() if not _prune(block)]:
+            del self.keys[key]
         return True
+
+
+def _prune(block: dict[str, Any]) -> dict[str, Any]:
+    """The block without mappings that have nothing in them any more."""
+    for key in [key for key, inner in block.items() if isinstance(inner, dict)]:
+        if not _prune(block[key]):
+            del block[key]
+    return block
 
 
 def read_tenant(
@@ -54,14 +64,22 @@ def read_tenant(
 
     keys = {
         "namespace": read_namespace(of_kind("Namespace"), settings.namespace),
-        "access": read_access(team, of_kind("RoleBinding"), settings.kubernetes, findings),
+        "access": read_access(team, home, of_kind("RoleBinding"), settings.kubernetes, findings),
         "quota": read_quota(team, of_kind("ResourceQuota"), findings),
         "limitRange": read_limit_range(team, of_kind("LimitRange"), findings),
     }
-    missing = [kind for kind, of in _KEYS.items() if not of_kind(kind)]
     # Releases alone say nothing of the team's place.
-    if missing and of_kind("Namespace"):
-        blocks = ", ".join(f"`{_KEYS[kind]}`" for kind in missing)
-        message = f"comes with no {', '.join(missing)}; the team gets the defaults of {blocks}"
-        findings.note(home.problem(("metadata", "name"), message))
+    if of_kind("Namespace"):
+        _note_missing(home, [kind for kind in _KEYS if not of_kind(kind)], findings)
     return Tenant(team, home, {key: found for key, found in keys.items() if found})
+
+
+def _note_missing(home: Manifest, missing: Sequence[str], findings: Findings) -> None:
+    """What is without bounds today, or without anybody who has access."""
+    if "RoleBinding" in missing:
+        message = "comes with no RoleBinding; nobody gets access to the team"
+        findings.note(home.problem(("metadata", "name"), message))
+    if kinds := [kind for kind in missing if kind != "RoleBinding"]:
+        blocks = ", ".join(f"`{_KEYS[kind]}`" for kind in kinds)
+        message = f"comes with no {', '.join(kinds)}; the team is bound by the defaults of {blocks}"
+        findings.note(home.problem(("metadata", "name"), message))

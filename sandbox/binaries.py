@@ -145,9 +145,23 @@ YAML_READER = Release(
     building_takes="some seconds",
     install_page="https://go.dev/dl/",
 )
+KUSTOMIZE_VERSION = VersionInfo(5, 8, 1)
+KUSTOMIZE = Release(
+    folder="kustomize",
+    title="kustomize",
+    version=KUSTOMIZE_VERSION,
+    packages={"kustomize": "sigs.k8s.io/kustomize/kustomize/v5"},
+    building_takes="about a minute",
+    install_page="https://kubectl.docs.kubernetes.io/installation/kustomize/",
+    ldflags=f"-X sigs.k8s.io/kustomize/api/provenance.version=v{KUSTOMIZE_VERSION}",
+    version_argument="version",
+)
 KUBERNETES_DOWNLOADS = "https://dl.k8s.io/release/v{version}/bin/{system}/{machine}/{program}"
 ETCD_DOWNLOADS = "https://github.com/etcd-io/etcd/releases/download/v{version}"
 ACTIONLINT_DOWNLOADS = "https://github.com/rhysd/actionlint/releases/download/v{version}"
+KUSTOMIZE_DOWNLOADS = (
+    "https://github.com/kubernetes-sigs/kustomize/releases/download/kustomize%2Fv{version}"
+)
 HELM_DOWNLOADS = "https://get.helm.sh/helm-v{version}-{system}-{machine}.tar.gz"
 SERVERS = (
     (KUBERNETES, Published(KUBERNETES_DOWNLOADS, f"{KUBERNETES_DOWNLOADS}.sha256")),
@@ -175,6 +189,12 @@ ACTIONLINT_PUBLISHED = Published(
 )
 # What `make bench` compares `./sre render` with.
 HELM_PUBLISHED = Published(HELM_DOWNLOADS, f"{HELM_DOWNLOADS}.sha256")
+
+# What `./sre import` builds kustomizations with.
+KUSTOMIZE_PUBLISHED = Published(
+    f"{KUSTOMIZE_DOWNLOADS}/kustomize_v{{version}}_{{system}}_{{machine}}.tar.gz",
+    f"{KUSTOMIZE_DOWNLOADS}/checksums.txt",
+)
 
 
 def server_binaries() -> ServerBinaries:

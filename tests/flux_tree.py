@@ -14,6 +14,8 @@ from tests.written import MARK, ROOT, dev_settings
 
 GUIDE = ROOT / "tests/flux/guide/apps/tenants"
 
+_LIVE = ": runs as '"
+
 VALUES = """\
 app:
   name: my-api
@@ -66,6 +68,16 @@ class Run:
 
     @property
     def notes(self) -> list[str]:
+        """What it notes, but for the names that releases run under."""
+        return [line for line in self._notes if _LIVE not in line]
+
+    @property
+    def live(self) -> list[str]:
+        """What it notes of the names that releases run under."""
+        return [line for line in self._notes if _LIVE in line]
+
+    @property
+    def _notes(self) -> list[str]:
         return [line.replace("note: ", "") for line in self.lines if ": note: " in line]
 
 

@@ -223,7 +223,7 @@ def test_bindings_are_imported_as_the_stack_would_make_them(tmp_path: Path) -> N
             "groupRoles": ("view-logs", "debug"),
         }
     ).kubernetes
-    access = read_access("team-alpha", found, cluster, findings)
+    access = read_access("team-alpha", found[0], found, cluster, findings)
     assert [group.data for group in access["developers"].data] == ["devs"]
     assert {group: role.data for group, role in access["roles"].items()} == {
         "ops": "view-logs",

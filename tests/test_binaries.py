@@ -16,10 +16,20 @@ from pathlib import Path
 import pytest
 
 from sandbox import binaries, download, pulumi_cli
-from sandbox.binaries import ACTIONLINT, ETCD, HELM, KUBERNETES, KWOK, SERVERS, Published, Release
+from sandbox.binaries import (
+    ACTIONLINT,
+    ETCD,
+    HELM,
+    KUBERNETES,
+    KUSTOMIZE,
+    KWOK,
+    SERVERS,
+    Published,
+    Release,
+)
 from sandbox.console import UserError
 
-RELEASES = (KUBERNETES, ETCD, KWOK, ACTIONLINT, HELM, pulumi_cli.RELEASE)
+RELEASES = (KUBERNETES, ETCD, KWOK, ACTIONLINT, HELM, KUSTOMIZE, pulumi_cli.RELEASE)
 OFFICIAL = b"#!/bin/sh\necho official\n"
 
 # `go`, as far as it is used here. It writes down each build: its folder, settings and arguments.

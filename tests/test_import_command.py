@@ -124,6 +124,15 @@ def test_values_are_merged_in_fluxs_order(trees: Trees) -> None:
     assert [(each.name, each.value) for each in app.app.env] == [("C", "c")]
 
 
+# As Flux' guide has it: a release follows a ConfigMap to its name with a hash.
+NAME_REFERENCE = """\
+nameReference:
+- kind: ConfigMap
+  version: v1
+  fieldSpecs: [{path: spec/valuesFrom/name, kind: HelmRelease}]
+"""
+
+
 def test_a_generated_config_map_gives_its_values_with_their_comments(trees: Trees) -> None:
     values = "# Of the team.\n" + VALUES.replace('"v1.0.0"', "'2024-01-01' # of today")
     run = trees.run(
@@ -131,7 +140,7 @@ def test_a_generated_config_map_gives_its_values_with_their_comments(trees: Tree
             "apps/kustomization.yaml": "namespace: team-alpha\nresources: [app]\n",
             "apps/app/kustomization.yaml": "resources: [r.yaml]\nconfigMapGenerator:\n"
             "- {name: vals, files: [values.yaml=my-values.yaml]}\nconfigurations: [refs.yaml]\n",
-            "apps/app/refs.yaml": "nameReference: []\n",
+            "apps/app/refs.yaml": NAME_REFERENCE,
             "apps/app/my-values.yaml": values,
             "apps/app/r.yaml": release("", "valuesFrom: [{kind: ConfigMap, name: vals}]\n").replace(
                 "  namespace: team-alpha\n", ""
@@ -218,7 +227,7 @@ def test_of_several_teams_all_are_written_or_none(
     monkeypatch.setattr("cli.import_.replace", full_disk)
     theirs = release().replace("team-alpha", "team-zeta")
     run = trees.run({"apps/alpha/a.yaml": release(), "apps/zeta/a.yaml": theirs})
-    assert (run.code, run.files, run.lines) == (
+    assert (run.code, run.files, run.lost) == (
         1,
         {},
         [
@@ -357,11 +366,20 @@ def test_an_account_that_cannot_be_carried_is_not_said_to_be_replaced(trees: Tre
 def test_a_tenant_without_manifests_of_a_kind_is_told_that_defaults_hold(trees: Trees) -> None:
     namespace = "apiVersion: v1\nkind: Namespace\nmetadata: {name: team-alpha}\n"
     run = trees.run({"apps/a.yaml": release(), "apps/n.yaml": namespace})
-    (note,) = [note for note in run.notes if "comes with no" in note]
-    assert note == (
-        "apps/n.yaml:3:18: metadata.name: comes with no RoleBinding, ResourceQuota, LimitRange; "
-        "the team gets the defaults of `access`, `quota`, `limitRange`"
-    )
+    notes = [note for note in run.notes if "comes with no" in note]
+    assert notes == [
+        "apps/n.yaml:3:18: metadata.name: comes with no ResourceQuota, LimitRange; the team is "
+        "bound by the defaults of `quota`, `limitRange`",
+        "apps/n.yaml:3:18: metadata.name: comes with no RoleBinding; nobody gets access to the "
+        "team",
+    ]
+    team = trees.team()
+    assert (team.developers, team.viewers) == ((), ())
+
+
+def test_releases_alone_say_nothing_of_who_has_access(trees: Trees) -> None:
+    trees.run(release())
+    assert trees.team().developers == ("team-alpha-developers",)
 
 
 def test_a_network_policy_may_say_the_same_in_other_words(trees: Trees) -> None:
@@ -405,7 +423,7 @@ def test_links_to_folders_are_followed_and_circles_end(trees: Trees) -> None:
     (trees.folder / "apps/linked").symlink_to("../elsewhere")
     (trees.folder / "elsewhere/again").symlink_to("../apps")
     run = trees.run_on("apps")
-    assert (run.code, run.lines, list(run.files)) == (0, [], ["team-alpha.yaml"])
+    assert (run.code, run.lost, list(run.files)) == (0, [], ["team-alpha.yaml"])
     assert [app.name for app in trees.team().apps] == ["my-api"]
 
 

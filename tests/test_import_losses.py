@@ -95,10 +95,6 @@ LOSSES: dict[str, tuple[Mapping[str, str], str]] = {
         {"apps/a.yaml": release(spec="«suspend: true\n")},
         "spec.suspend: Flux does not apply it; ",
     ),
-    "a release of another name": (
-        {"apps/a.yaml": release(spec="releaseName: «other\n")},
-        "spec.releaseName: is not the app's name, which all objects have; ",
-    ),
     "another target namespace": (
         {"apps/a.yaml": release(spec="«targetNamespace: other\n")},
         "spec.targetNamespace: is not the team's namespace; ",
@@ -233,10 +229,6 @@ LOSSES: dict[str, tuple[Mapping[str, str], str]] = {
         },
         "spec.data[0].remoteRef.key: is not what the program makes here; ",
     ),
-    "a patch of kustomize": (
-        kustomized("«patches: [{path: p.yaml}]\n"),
-        "patches: changes what is applied; ",
-    ),
     "a file that is not there": (
         kustomized("bases: [«../gone]\n"),
         "bases[0]: is not among the files here; ",
@@ -248,10 +240,6 @@ LOSSES: dict[str, tuple[Mapping[str, str], str]] = {
     "a label for all objects": (
         kustomized("commonLabels: {«tier: gold}\n"),
         "commonLabels.tier: is no label that the program sets; ",
-    ),
-    "substitution by Flux": (
-        beside(FLUX + "  , «postBuild: {substitute: {a: b}}}\n"),
-        "spec.postBuild: changes what is applied; ",
     ),
     "image automation": (
         beside(
