@@ -3,8 +3,7 @@
 from pulumi_kubernetes.apiextensions import CustomResource
 
 from components.metadata import Place, app_labels, app_selector, object_meta
-from components.routing import HTTP, METRICS
-from specs.app import BaseApp, WebApp
+from specs.app import HTTP, METRICS, BaseApp, WebApp
 from specs.team import Team
 
 _API = "monitoring.coreos.com/v1"

@@ -7,12 +7,9 @@ from pulumi_kubernetes.apiextensions import CustomResource
 from pulumi_kubernetes.core.v1 import Service, ServicePortArgs, ServiceSpecArgs
 
 from components.metadata import Place, app_labels, app_selector, object_meta
-from specs.app import METRICS_SUFFIX, BaseApp, WebApp
+from specs.app import HTTP, METRICS, METRICS_SUFFIX, BaseApp, WebApp
 from specs.settings import Settings
 from specs.team import Team
-
-# Names of container ports: a Service and a ServiceMonitor refer to them.
-HTTP, METRICS = "http", "metrics"
 
 # The provider would wait until the Service has ready pods, which an app of no replicas never gets.
 # The pods of others are waited for by their Deployment (pulumi-kubernetes: pulumi.com/skipAwait).

@@ -38,6 +38,9 @@ _CONTROLLER_LOOKS_EVERY = 10
 
 METRICS_SUFFIX = "-metrics"
 
+# Names of container ports: Services, probes, ServiceMonitors and network rules refer to them.
+HTTP, METRICS = "http", "metrics"
+
 # What an alert's summary may say of the alert (Prometheus: template reference), between other text.
 _TEMPLATE_VALUE = (
     r"\{\{ *\$(labels\.[A-Za-z_][A-Za-z0-9_]*|value)( *\| *humanize[A-Za-z0-9]*)? *\}\}"
@@ -521,6 +524,11 @@ class BaseApp(Spec):
         return monitor.port
 
     @property
+    def ports(self) -> dict[str, int]:
+        """Its container's ports by name; all of them are TCP."""
+        return {METRICS: self.metrics_port} if self.metrics_port else {}
+
+    @property
     def metrics_service(self) -> str | None:
         """Name of the Service that Prometheus finds a worker's or cronjob's metrics by, if any."""
         return self.name + METRICS_SUFFIX if self.metrics_port else None
@@ -542,6 +550,11 @@ class WebApp(BaseApp):
     pod_disruption_budget: PodDisruptionBudget = Field(
         PodDisruptionBudget(), description="Availability while nodes are drained."
     )
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """Its container's ports by name; all of them are TCP."""
+        return {HTTP: self.app.port}
 
 
 class Worker(BaseApp):

@@ -15,6 +15,7 @@ from specs.problem import Loc, Problem, one_a_place
 from specs.settings import Settings
 from specs.source import Source
 from specs.team import Team
+from specs.warnings import check_warnings
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,8 @@ def check_source(source: Source, settings: Settings) -> TeamFile:
     if amounts:
         problems += (loaded.problem(*finding) for finding in check_quota(amounts))
         if not problems:
-            warnings = tuple(loaded.problem(*finding) for finding in full_scale(amounts))
+            found = (*check_warnings(team), *full_scale(amounts))
+            warnings = tuple(loaded.problem(*finding) for finding in found)
     if not problems:
         source.forget_places()
     return TeamFile(source, team, one_a_place(problems), indices, warnings, amounts)

@@ -8,7 +8,7 @@ import pytest
 from cli.__main__ import main
 from specs.load import load_team
 from tests.conftest import Program
-from tests.written import accepted, entry, place, rows, settings, team, told
+from tests.written import accepted, entry, place, rows, settings, team, told, warned
 
 NOTHING_TO_SCALE = "autoscaling: {enabled: false}"
 
@@ -30,13 +30,6 @@ def refused(folder: Path, text: str, said: str) -> None:
     """It is told once, at the mark, and nothing else is told."""
     text, where = place(text)
     assert told(folder, text) == [f"tenants/team-alpha.yaml:{where}: {said}"]
-
-
-def warned(folder: Path, text: str) -> list[str]:
-    """The warnings of a file in which nothing is wrong, as lines."""
-    accepted(folder, text)
-    loaded = load_team(folder / "team-alpha.yaml", "tenants/team-alpha.yaml", settings())
-    return [warning.as_warning() for warning in loaded.warnings]
 
 
 REQUESTS_CPU = "apps[0].app.resources.requests.cpu: the team's apps ask for"
@@ -361,7 +354,7 @@ MORE = "which is all apps' full scale"
         ),
         "a default, by several resources": (
             small(
-                "requests: {cpu: 1}, limits: {memory: 7Gi}",
+                "requests: {cpu: 1, memory: 4Gi}, limits: {memory: 7Gi}",
                 entry().replace("archetype", "«archetype"),
             ),
             "apps[0].autoscaling.maxReplicas: warning: only 6 of 10 replicas fit beside the other "

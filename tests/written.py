@@ -102,6 +102,13 @@ def accepted(folder: Path, text: str, name: str = "team-alpha", **changes: Any) 
     return loaded.team
 
 
+def warned(folder: Path, text: str) -> list[str]:
+    """The warnings of a file in which nothing is wrong, as lines."""
+    accepted(folder, text)
+    loaded = load_team(folder / "team-alpha.yaml", "tenants/team-alpha.yaml", settings())
+    return [warning.as_warning() for warning in loaded.warnings]
+
+
 def _problems(loaded: TeamFile) -> list[str]:
     """As lines; what has none, editors do not mark either."""
     problems = [str(problem) for problem in loaded.problems]
