@@ -62,18 +62,18 @@ BESIDE = (
         ),
         "of a resource that is not managed": (
             app("resources: {requests: {«ephemeral-storage: 1Gi}}"),
-            "apps[0].app.resources.requests.ephemeral-storage: is an unknown key; "
-            "known here: cpu, memory",
+            "apps[0].app.resources.requests.ephemeral-storage: is not supported here; "
+            "cpu and memory are counted; remove it",
         ),
         "of Kubernetes, not of the guide": (
             app(beside="podDisruptionBudget: {«maxUnavailable: 1}"),
-            "apps[0].podDisruptionBudget.maxUnavailable: is an unknown key; "
-            "did you mean 'minAvailable'?",
+            "apps[0].podDisruptionBudget.maxUnavailable: is not supported here; "
+            "say in `minAvailable` how many pods must keep running",
         ),
         "of a network rule's other direction": (
             app(beside="networkPolicy: {additionalEgress: [{«from: [{podSelector: {}}]}]}"),
-            "apps[0].networkPolicy.additionalEgress[0].from: is an unknown key; "
-            "known here: to, ports",
+            "apps[0].networkPolicy.additionalEgress[0].from: is not supported here; "
+            "use `to`, or move the rule to `additionalIngress`",
         ),
         "one level too high": (
             app(beside="«replicas: 3"),
