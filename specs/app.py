@@ -22,7 +22,7 @@ from specs.base import (
     memory,
     within,
 )
-from specs.credentials import looks_like_credential
+from specs.credentials import credential_form
 from specs.cron import SCHEDULE, TIMEZONE, check_schedule, check_timezone
 from specs.network import NetworkPolicy
 
@@ -59,7 +59,7 @@ _PERCENTAGE = r"([0-9]{1,2}|0[0-9]{2}|100)%"
 
 def _check_secret_ref(value: str) -> None:
     # The value is not shown unless it is surely a name: it may be the secret itself.
-    if looks_like_credential("", value):
+    if credential_form(value):
         raise ValueError("holds a secret itself; store it in OpenBao and write its name here")
     if "/" in value or ".." in value:
         raise ValueError(
@@ -146,10 +146,23 @@ class Image(Spec):
         return f"{self.repository}:{self.tag}"
 
 
+# A wrong name is shown if it is surely a name: it may be the secret itself.
+_PLAIN_ENV_NAME = re.compile(r"(?=.*[A-Z])[A-Z0-9_. -]+")
+
+
 def _check_env_name(value: str) -> None:
     if "=" in value:  # not shown: a secret may stand behind it
         raise ValueError("holds a '='; write the name alone, and what it is set to under `value`")
-    names.check_env_name(value)
+    if credential_form(value):
+        raise ValueError("holds a secret itself; write a name here, and use secretRef")
+    try:
+        names.check_env_name(value)
+    except ValueError:
+        if not value or _PLAIN_ENV_NAME.fullmatch(value):
+            raise
+        raise ValueError(
+            "is not a variable's name; use letters, digits and '_', such as LOG_LEVEL"
+        ) from None
 
 
 class EnvVar(Spec):

@@ -111,7 +111,8 @@ def _not_text(source: Source, model: type[BaseModel], loc: Loc, value: object) -
         else "a number"
     )
     # What a variable gets may be secret, so it is not repeated.
-    quoted = "" if loc[-1] in ("value", "secretRef") else f': "{source.raw(loc)}"'
+    secret = loc[-1] in ("value", "secretRef") or "env" in loc
+    quoted = "" if secret else f': "{source.raw(loc)}"'
     return f"YAML reads this as {what}; put it in quotes{quoted}"
 
 

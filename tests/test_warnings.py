@@ -112,6 +112,8 @@ def test_a_reference_to_no_variable_is_warned_of(tmp_path: Path, text: str, said
         worker("args: ['$(B)']\nenv: [{name: B, value: b}]"),
         worker("command: [run, '$(KEY)']\nenv: [{name: KEY, secretRef: k}]"),
         worker("command: [/bin/bash, -c, 'echo $(hostname) $(date +%s) $(cat /etc/x)']"),
+        worker("args: ['--password=$(KEY)']\nenv: [{name: KEY, secretRef: k}]"),
+        worker("command: [sh, -c, 'run password=$KEY']\nenv: [{name: KEY, secretRef: k}]"),
         worker("args: ['$$(B)']"),
         worker(
             "env: [{name: MARK, value: /tmp/m}]\n"
