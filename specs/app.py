@@ -25,6 +25,7 @@ from specs.base import (
 from specs.credentials import credential_form
 from specs.cron import SCHEDULE, TIMEZONE, check_schedule, check_timezone
 from specs.network import NetworkPolicy
+from specs.promql import check_expression
 
 # Secrets that the platform itself keeps under a team's path; no app reads them by secretRef.
 PULL_SECRET = "harbor-pull"
@@ -42,9 +43,8 @@ METRICS_SUFFIX = "-metrics"
 HTTP, METRICS = "http", "metrics"
 
 # What an alert's summary may say of the alert (Prometheus: template reference), between other text.
-_TEMPLATE_VALUE = (
-    r"\{\{ *\$(labels\.[A-Za-z_][A-Za-z0-9_]*|value)( *\| *humanize[A-Za-z0-9]*)? *\}\}"
-)
+_HUMANIZE = "humanize(1024|Duration|Percentage|Timestamp)?"
+_TEMPLATE_VALUE = rf"\{{\{{ *\$(labels\.[A-Za-z_][A-Za-z0-9_]*|value)( *\| *{_HUMANIZE})? *\}}\}}"
 _SUMMARY = rf"({_TEMPLATE_VALUE}|\{{(?!\{{)|[^{{])*"
 
 # One part of a repository's path (OCI distribution specification, "Pulling manifests").
@@ -452,7 +452,7 @@ class Alert(Spec):
             r"[A-Za-z_][A-Za-z0-9_]*", "is not an alert's name; write one such as HighErrorRate"
         ),
     ] = Field(description="Name of the alert.", examples=["HighErrorRate"])
-    expr: str = Field(
+    expr: Annotated[str, checked(check_expression)] = Field(
         min_length=1,
         description="PromQL expression that is true while something is wrong.",
         examples=["'rate(http_errors_total[5m]) > 0.05'"],

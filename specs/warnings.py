@@ -7,6 +7,7 @@ from specs.app import AnyApp, Container, CronJobContainer, WebApp, WorkerContain
 from specs.names import ENV_NAME
 from specs.network import NetworkPolicyPort
 from specs.problem import Finding, Loc
+from specs.promql import experimental
 from specs.team import Quota, Team
 
 # What a kubelet expands: `$(NAME)`; of `$$` it makes `$`, so that `$$(NAME)` stays text.
@@ -30,6 +31,8 @@ def check_warnings(team: Team) -> Iterator[Finding]:
         at: Loc = ("apps", index)
         yield from _check_references(app.app, (*at, "app"))
         yield from _check_ports(app, at)
+        for number, alert in enumerate(app.alerts):
+            yield from _check_functions(alert.expr, (*at, "alerts", number, "expr"))
         yield from _check_port_names(app, (*at, "networkPolicy", "additionalIngress"))
 
 
@@ -142,6 +145,16 @@ def _check_ports(app: AnyApp, at: Loc) -> Iterator[Finding]:
                 "node's runtime lets it (containerd does since 2.0, CRI-O does not); use a higher "
                 f"port such as {8080 if isinstance(app, WebApp) else 9090}",
             )
+
+
+def _check_functions(expression: str, loc: Loc) -> Iterator[Finding]:
+    if used := experimental(expression):
+        yield (
+            loc,
+            f"{', '.join(used)} is experimental, and Prometheus refuses the rule unless its "
+            "feature promql-experimental-functions is on; use another function, or ask the "
+            "platform team",
+        )
 
 
 def _check_port_names(app: AnyApp, at: Loc) -> Iterator[Finding]:
