@@ -5,11 +5,12 @@ import re
 import subprocess
 import sys
 import venv
-from importlib.metadata import packages_distributions, requires
+from importlib.metadata import packages_distributions, requires, version
 from pathlib import Path
 
 import pytest
 
+from sandbox import pulumi_cli
 from specs.stack import stack_names
 from tests.written import ROOT
 
@@ -108,3 +109,9 @@ def test_the_program_runs_with_nothing_else_installed(tmp_path: Path) -> None:
         check=False,
     )
     assert (run.returncode, run.stdout) == (0, "ran\n"), run.stderr
+
+
+def test_the_cli_and_the_sdk_of_pulumi_are_the_pair_that_is_tested() -> None:
+    assert str(pulumi_cli.SDK_VERSION) == version("pulumi")
+    assert f"pulumi=={pulumi_cli.SDK_VERSION}\n" in (ROOT / "requirements.txt").read_text("utf-8")
+    assert pulumi_cli.OLDEST_ON_PATH <= pulumi_cli.VERSION <= pulumi_cli.SDK_VERSION
