@@ -7,12 +7,9 @@ from pulumi_kubernetes.apiextensions import CustomResource
 from pulumi_kubernetes.core.v1 import Service, ServicePortArgs, ServiceSpecArgs
 
 from components.metadata import Place, app_labels, app_selector, object_meta
-from specs.app import METRICS_SUFFIX, BaseApp, WebApp
+from specs.app import HTTP, METRICS, METRICS_SUFFIX, BaseApp, WebApp
 from specs.settings import Settings
 from specs.team import Team
-
-# Names of container ports, which a Service's port goes to.
-HTTP, METRICS = "http", "metrics"
 
 # Names of a Service's ports, which a ServiceMonitor refers to. Istio takes the protocol from what
 # stands before the "-" (Istio: Protocol Selection, IST0118).

@@ -41,9 +41,8 @@ from components.metadata import (
     workload_labels,
 )
 from components.quota import amounts
-from components.routing import HTTP, METRICS
 from specs import app as spec
-from specs.app import PULL_SECRET, BaseApp, WebApp, Worker
+from specs.app import HTTP, PULL_SECRET, BaseApp, WebApp, Worker
 from specs.resources import resolve
 from specs.settings import Settings
 from specs.team import Team
@@ -216,11 +215,10 @@ def _command(container: spec.Container) -> tuple[list[str] | None, list[str] | N
 
 
 def _ports(app: BaseApp) -> list[ContainerPortArgs] | None:
-    if isinstance(app, WebApp):
-        return [ContainerPortArgs(name=HTTP, container_port=app.app.port, protocol="TCP")]
-    if port := app.metrics_port:
-        return [ContainerPortArgs(name=METRICS, container_port=port, protocol="TCP")]
-    return None
+    return [
+        ContainerPortArgs(name=name, container_port=port, protocol="TCP")
+        for name, port in app.ports.items()
+    ] or None
 
 
 def _probes(app: BaseApp) -> tuple[ProbeArgs | None, ProbeArgs | None]:

@@ -137,6 +137,15 @@ HELM = Release(
     version_argument="version",
 )
 # Our own, in main.go beside its go.mod; a change there takes another version.
+# Prometheus' own parser of rules, for tests to hold ours against; in promtool it takes minutes.
+PROMQL = Release(
+    folder="promql",
+    title="the reader of Prometheus' rules",
+    version=VersionInfo(0, 316, 0),
+    packages={"promql": "."},
+    building_takes="about a minute",
+    install_page="https://go.dev/dl/",
+)
 YAML_READER = Release(
     folder="yaml",
     title="the YAML reader in Go",

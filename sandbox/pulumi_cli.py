@@ -12,6 +12,8 @@ from sandbox import binaries, download
 from sandbox.console import say
 
 VERSION = VersionInfo(3, 259, 0)
+# The SDK that this CLI is tested with; docs/decisions.md says why it is the newer of the two.
+SDK_VERSION = VersionInfo(3, 272, 0)
 RELEASE = binaries.Release(
     folder="pulumi",
     title="the Pulumi CLI",

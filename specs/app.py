@@ -22,9 +22,10 @@ from specs.base import (
     memory,
     within,
 )
-from specs.credentials import looks_like_credential
+from specs.credentials import credential_form
 from specs.cron import SCHEDULE, TIMEZONE, check_schedule, check_timezone
 from specs.network import NetworkPolicy
+from specs.promql import check_expression
 
 # Secrets that the platform itself keeps under a team's path; no app reads them by secretRef.
 PULL_SECRET = "harbor-pull"
@@ -38,10 +39,12 @@ _CONTROLLER_LOOKS_EVERY = 10
 
 METRICS_SUFFIX = "-metrics"
 
+# Names of container ports: Services, probes, ServiceMonitors and network rules refer to them.
+HTTP, METRICS = "http", "metrics"
+
 # What an alert's summary may say of the alert (Prometheus: template reference), between other text.
-_TEMPLATE_VALUE = (
-    r"\{\{ *\$(labels\.[A-Za-z_][A-Za-z0-9_]*|value)( *\| *humanize[A-Za-z0-9]*)? *\}\}"
-)
+_HUMANIZE = "humanize(1024|Duration|Percentage|Timestamp)?"
+_TEMPLATE_VALUE = rf"\{{\{{ *\$(labels\.[A-Za-z_][A-Za-z0-9_]*|value)( *\| *{_HUMANIZE})? *\}}\}}"
 _SUMMARY = rf"({_TEMPLATE_VALUE}|\{{(?!\{{)|[^{{])*"
 
 # One part of a repository's path (OCI distribution specification, "Pulling manifests").
@@ -56,7 +59,7 @@ _PERCENTAGE = r"([0-9]{1,2}|0[0-9]{2}|100)%"
 
 def _check_secret_ref(value: str) -> None:
     # The value is not shown unless it is surely a name: it may be the secret itself.
-    if looks_like_credential("", value):
+    if credential_form(value):
         raise ValueError("holds a secret itself; store it in OpenBao and write its name here")
     if "/" in value or ".." in value:
         raise ValueError(
@@ -143,10 +146,23 @@ class Image(Spec):
         return f"{self.repository}:{self.tag}"
 
 
+# A wrong name is shown if it is surely a name: it may be the secret itself.
+_PLAIN_ENV_NAME = re.compile(r"(?=.*[A-Z])[A-Z0-9_. -]+")
+
+
 def _check_env_name(value: str) -> None:
     if "=" in value:  # not shown: a secret may stand behind it
         raise ValueError("holds a '='; write the name alone, and what it is set to under `value`")
-    names.check_env_name(value)
+    if credential_form(value):
+        raise ValueError("holds a secret itself; write a name here, and use secretRef")
+    try:
+        names.check_env_name(value)
+    except ValueError:
+        if not value or _PLAIN_ENV_NAME.fullmatch(value):
+            raise
+        raise ValueError(
+            "is not a variable's name; use letters, digits and '_', such as LOG_LEVEL"
+        ) from None
 
 
 class EnvVar(Spec):
@@ -439,7 +455,7 @@ class Alert(Spec):
             r"[A-Za-z_][A-Za-z0-9_]*", "is not an alert's name; write one such as HighErrorRate"
         ),
     ] = Field(description="Name of the alert.", examples=["HighErrorRate"])
-    expr: str = Field(
+    expr: Annotated[str, checked(check_expression)] = Field(
         min_length=1,
         description="PromQL expression that is true while something is wrong.",
         examples=["'rate(http_errors_total[5m]) > 0.05'"],
@@ -524,6 +540,11 @@ class BaseApp(Spec):
         return monitor.port
 
     @property
+    def ports(self) -> dict[str, int]:
+        """Its container's ports by name; all of them are TCP."""
+        return {METRICS: self.metrics_port} if self.metrics_port else {}
+
+    @property
     def metrics_service(self) -> str | None:
         """Name of the Service that Prometheus finds a worker's or cronjob's metrics by, if any."""
         return self.name + METRICS_SUFFIX if self.metrics_port else None
@@ -547,6 +568,11 @@ class WebApp(BaseApp):
     pod_disruption_budget: PodDisruptionBudget = Field(
         PodDisruptionBudget(), description="Availability while nodes are drained."
     )
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """Its container's ports by name; all of them are TCP."""
+        return {HTTP: self.app.port}
 
 
 class Worker(BaseApp):

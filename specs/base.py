@@ -180,10 +180,26 @@ Label = Annotated[str, checked(names.check_dns_label, names.DNS_LABEL)]
 _NO_PORT = "is not a port; use 1 to 65535"
 Port = Annotated[int, within(1, 65535, _NO_PORT, _NO_PORT)]
 
-Duration = Annotated[
-    str,
-    matching(
-        r"(?=.)([0-9]+y)?([0-9]+w)?([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?",
-        "is not a duration; write one such as 30s, 10m or 1h",
-    ),
-]
+# A duration of Prometheus; every part is optional, and 0 needs no unit.
+_DURATION = r"(?=.)([0-9]+y)?([0-9]+w)?([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?|0"
+_MILLISECONDS = {
+    "y": 365 * 86_400_000,
+    "w": 7 * 86_400_000,
+    "d": 86_400_000,
+    "h": 3_600_000,
+    "m": 60_000,
+    "s": 1_000,
+    "ms": 1,
+}
+_LONGEST_DURATION = 2**63 // 10**6  # Go counts nanoseconds in an int64
+
+
+def _check_duration(value: str) -> None:
+    if not re.fullmatch(_DURATION, value):
+        raise ValueError(f"'{value}' is not a duration; write one such as 30s, 10m or 1h")
+    parts = re.findall("([0-9]+)([a-z]+)", value)
+    if sum(int(number) * _MILLISECONDS[unit] for number, unit in parts) > _LONGEST_DURATION:
+        raise ValueError(f"'{value}' is longer than Prometheus can count; shorten it")
+
+
+Duration = Annotated[str, checked(_check_duration, _DURATION)]

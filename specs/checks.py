@@ -10,13 +10,15 @@ from specs.app import (
     AnyApp,
     Container,
     CronJob,
+    CronJobContainer,
     EnvVar,
     Ingress,
     WebApp,
     Worker,
+    WorkerContainer,
 )
 from specs.capacity import RESOURCES
-from specs.credentials import looks_like_credential
+from specs.credentials import credential_form, looks_like_credential
 from specs.fit import check_sidecar
 from specs.hosts import overlap
 from specs.names import nearest
@@ -131,6 +133,7 @@ def _check_app(team: Team, app: AnyApp, at: Loc, settings: Settings) -> Iterator
         )
     yield from _check_image(team, container, inner, settings)
     yield from _check_env(container.env, (*inner, "env"))
+    yield from _check_words(container, inner)
     yield from _check_resources(team, container, (*inner, "resources"))
     yield from _check_writable_paths(container, (*inner, "writablePaths"))
     yield from check_policy(app.network_policy, (*at, "networkPolicy"))
@@ -218,6 +221,25 @@ def _check_env(env: tuple[EnvVar, ...], at: Loc) -> Iterator[Finding]:
                     (*loc, "value"),
                     f"{reason}; use secretRef, or add `plain: true` if it is no credential",
                 )
+
+
+def _check_words(container: Container, inner: Loc) -> Iterator[Finding]:
+    """Credentials in commands and arguments, which everybody sees who may look at a pod."""
+    reference = "write $(NAME) here"
+    words: list[tuple[Loc, tuple[str, ...], str]] = []
+    if isinstance(container, WorkerContainer | CronJobContainer):
+        words += (
+            ((*inner, key), getattr(container, key), reference) for key in ("command", "args")
+        )
+    if isinstance(container, WorkerContainer):
+        for key in ("liveness", "readiness"):
+            if probe := getattr(container.probes, key):
+                at: Loc = (*inner, "probes", key, "exec", "command")
+                words.append((at, probe.exec.command, "let a shell read it"))
+    for at, each, use in words:
+        for index, word in enumerate(each):
+            if form := credential_form(word):
+                yield (*at, index), f"holds {form}; add a variable with a secretRef, and {use}"
 
 
 def _check_resources(team: Team, container: Container, at: Loc) -> Iterator[Finding]:

@@ -4,7 +4,8 @@ import re
 
 _KEYS = (
     "API", "access", "secret", "private", "signing", "encryption", "decryption", "master",
-    "auth", "HMAC", "SSH", "license",
+    "auth", "HMAC", "SSH", "license", "account", "storage", "session", "deploy", "shared",
+    "subscription", "application", "JWT", "cookie",
 )  # fmt: skip
 
 # What a name says, and how. Matched against upper-case words joined by '_', one or more whole
@@ -16,31 +17,102 @@ _NAMES = {
     "secret": r"[A-Z]*SECRETS?",
     "token": r"[A-Z]*TOKENS?",
     "credential": r"[A-Z]*CREDENTIALS?|CREDS?",
+    "JSON Web Token": r"JWTS?$",
+    "connection string": r"DSN$|CONN(?:ECTION)?_?STR(?:ING)?$",
+    "personal access token": r"PAT$",
 }
+
+# Words behind those that make the name one of something about a credential: where it is, how long
+# it lasts, what it looks like.
+_ABOUT = re.compile(
+    r"_(?:URLS?|URI|PATHS?|FILES?|FILENAME|DIR|DIRECTORY|FOLDER|ENDPOINT|HOST|PORT|REGION|ISSUER"
+    r"|AUDIENCE|MANAGER|PROVIDER|STORE|BACKEND|ENGINE|MOUNT|ROLE|TTL|EXPIR[A-Z]*"
+    r"|LIFETIME|DURATION|TIMEOUT|INTERVAL|AGE|MS|SECS?|SECONDS|MINUTES|HOURS|DAYS|PERIOD|ROTATION"
+    r"|REFRESH|LENGTH|SIZE|MIN|MAX|LIMITS?|COUNT|BUDGET|QUOTA|PER|BUCKET|TYPE|NAME|PREFIX|SUFFIX"
+    r"|PATTERN|REGEX|FORMAT|ENCODING|ENCODER|ALG|ALGORITHM|VERSION|ENABLED|DISABLED|REQUIRED"
+    r"|POLICY|MODE|FIELD|COLUMN|TABLE|SCOPES?|CLASS|LEEWAY|ATTEMPTS|RETRIES)(?=_|$)"
+)
+# A number of them, as of what a language model reads.
+_COUNTED = re.compile(r"(?:^|_)(?:MAX|MIN|NUM|NUMBER|TOTAL)_(?:[A-Z]+_)*TOKENS")
+
+# What names a password in an URL or a connection string without being one: $(NAME) of Kubernetes,
+# what a shell or the app itself fills in.
+_FILLED_IN = r"(?!\$(?:[({]|[A-Z_]+\b))"
 
 # What a value is, and the form that tells. A count is the fewest characters that tell: a token is
 # not followed to its end, nor is a scheme looked for without bound, so a long value stays quick.
 _FORMS = {
     "a private key (PEM)": r"-----BEGIN (?:[A-Z0-9]+ ){0,3}PRIVATE KEY",
+    "a private key (PuTTY)": r"\bPuTTY-User-Key-File-[0-9]",
+    "a private key (age)": r"\bAGE-SECRET-KEY-1[A-Z0-9]{20}",
     "a JSON Web Token": r"(?<![\w-])eyJ[\w-]{8,}\.[\w-]{8,}\.",
-    "an AWS access key id": r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b",
+    "an AWS access key id": r"\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}\b",
+    "an AWS secret access key": (
+        r"^(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])(?=[^0-9]*[0-9])[A-Za-z0-9/+]{40}$"
+    ),
     "a GitHub token": r"\bgh[pousr]_[A-Za-z0-9]{36}|\bgithub_pat_\w{22}",
-    "a GitLab token": r"\bgl(?:pat|dt|rt|ptt|cbt|soat|oas|ft|imt|agent)-[\w-]{20}",
-    "a Slack token": r"\bxox[abeoprs]-[\w-]{10}|\bxapp-[\w-]{10}",
+    "a GitLab token": (
+        r"\bgl(?:pat|dt|rt|rtr|ptt|cbt|soat|oas|ft|ffct|imt|agent)-[\w-]{20}|\bGR1348941[\w-]{20}"
+    ),
+    "a Slack token": r"\bxox[abceoprs](?:\.xox[a-z])?-[\w-]{10}|\bxapp-[\w-]{10}",
+    "a webhook's address": (
+        r"hooks\.slack\.com/(?:services|workflows|triggers)/[\w/]{10}"
+        r"|discord(?:app)?\.com/api/webhooks/[0-9]+/[\w-]{10}"
+        r"|\.webhook\.office\.com/webhookb2/[\w-]{10}"
+    ),
     "a Google API key": r"\bAIza[\w-]{35}",
-    "a Stripe key": r"\b[sr]k_(?:live|test)_[A-Za-z0-9]{10}|\bwhsec_[A-Za-z0-9]{20}",
+    "a Google OAuth secret": r"\bGOCSPX-[\w-]{20}|\bya29\.[\w-]{20}",
+    "an Azure client secret": r"(?:^|[^\w~.-])[\w~.-]{3}[0-9]Q~[\w~.-]{31}",
+    "an Azure signature (SAS)": r"[?&]sig=[\w%+/-]{20}",
+    "an Alibaba Cloud access key": r"\bLTAI[A-Za-z0-9]{12}",
+    "an OpenAI or Anthropic key": r"\bsk-(?=[\w-]*[0-9])(?=[\w-]*[A-Z])[\w-]{20}",
+    "a Hugging Face token": r"\bhf_[A-Za-z0-9]{30}",
+    "a Stripe key": (r"\b[sr]k_(?:live|test|prod)_[A-Za-z0-9]{10}|\bwhsec_[A-Za-z0-9]{20}"),
+    "a SendGrid key": r"\bSG\.[\w-]{16,}\.[\w-]{16}",
+    "a Mailgun key": r"\bkey-[0-9a-f]{32}\b",
+    "a Mailchimp key": r"\b[0-9a-f]{32}-us[0-9]{1,2}\b",
+    "a Twilio key": r"\bSK[0-9a-f]{32}\b",
+    "a Telegram bot's token": r"\b[0-9]{8,10}:AA[\w-]{33}",
+    "a Shopify token": r"\bshp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}",
+    "a Square token": r"\bsq0[a-z]{3}-[\w-]{22}",
+    "an Atlassian token": r"\bAT[AC]TT3[\w=-]{20}|\bATBB[A-Za-z0-9]{20}",
+    "a Docker Hub token": r"\bdckr_[op]at_[\w-]{20}",
     "an npm token": r"\bnpm_[A-Za-z0-9]{36}",
     "a PyPI token": r"\bpypi-[\w-]{32}",
+    "a RubyGems key": r"\brubygems_[0-9a-f]{48}",
+    "a NuGet key": r"\boy2[a-z0-9]{43}\b",
+    "an Artifactory token": r"\bAKCp[A-Za-z0-9]{60}",
+    "a SonarQube token": r"\bsq[apu]_[0-9a-f]{40}\b",
+    "a DigitalOcean token": r"\bdo[opr]_v1_[0-9a-f]{64}",
+    "a Databricks token": r"\bdapi[0-9a-f]{32}",
+    "a Grafana token": r"\bglsa_\w{32}|\bglc_eyJ[\w+/=-]{20}",
+    "a New Relic key": r"\bNRAK-[A-Z0-9]{27}",
+    "a Sentry token": r"\bsntry[su]_[\w+/=-]{20}",
+    "a Pulumi token": r"\bpul-[0-9a-f]{40}\b",
+    "a Terraform Cloud token": r"\b[A-Za-z0-9]{14}\.atlasv1\.[\w=-]{20}",
+    "a Doppler token": r"\bdp\.(?:ct|pt|st|sa|scim|audit)\.[\w.-]{20}",
+    "a PlanetScale token": r"\bpscale_(?:tkn|pw|oauth)_[\w.-]{20}",
+    "a Postman key": r"\bPMAK-[0-9a-f]{24}",
+    "a Supabase token": r"\bsb[ps]_[0-9a-f]{40}|\bsb_secret_[\w-]{20}",
+    "a Linear key": r"\blin_(?:api|oauth)_[A-Za-z0-9]{30}",
+    "a Notion token": r"\bntn_[A-Za-z0-9]{30}|^secret_[A-Za-z0-9]{43}$",
+    "an Airtable token": r"\bpat[A-Za-z0-9]{14}\.[0-9a-f]{20}",
     "a Vault or OpenBao token": r"\bhv[sbr]\.[\w-]{20}|^(?:[sr]\.[A-Za-z0-9]{24}|b\.[\w-]{24,})$",
+    "a password's hash": r"(?:^|:)\$(?:2[abxy]|5|6|y|apr1|argon2[a-z]*)\$[\w./$,=+-]{20}",
     "an HTTP Authorization header": (
         r"(?i)^(?:authorization:\s*)?(?:bearer|basic)\s+[\w.~+/=-]{8,}$"
     ),
-    "a URL with a password": r"(?i)\b[a-z][a-z0-9+.-]{0,30}://[^\s/?#:@]*:(?!\$\()[^\s/?#@]+@",
-    "a MySQL DSN with a password": r"^[^\s:@/]+:(?!\$\()[^\s@]+@(?:tcp|unix)\(",
-    "a connection string with a password": (
-        r"(?i)(?<![\w-])(?:--)?(?:password|passwd|pwd)\s*=\s*[\"']?(?!\$\()[^\s;&\"']"
+    "a URL with a password": (
+        rf"\b(?i:[a-z][a-z0-9+.-]{{0,30}})://[^\s/?#:@]*:{_FILLED_IN}[^\s/?#@]+@"
     ),
-    "a connection string with a key": r"\b(?:AccountKey|SharedAccessKey)=[A-Za-z0-9+/=]{20}",
+    "a MySQL DSN with a password": rf"^[^\s:@/]+:{_FILLED_IN}[^\s@]+@(?:tcp|unix)\(",
+    "a connection string with a password": (
+        r"(?<![\w-])(?:--)?(?i:password|passwd|pwd)\s*=\s*[\"']?"
+        rf"{_FILLED_IN}[^\s;&\"']"
+    ),
+    "a connection string with a key": (
+        r"\b(?:AccountKey|SharedAccessKey|SharedSecret)=[A-Za-z0-9+/=]{20}"
+    ),
     "a registry login (dockerconfigjson)": r"\"auth\"\s*:\s*\"[A-Za-z0-9+/=]{4}",
 }
 
@@ -50,8 +122,18 @@ _NAME_PATTERNS = {
 }
 _FORM_PATTERNS = {form: re.compile(pattern) for form, pattern in _FORMS.items()}
 
+# What may be put together of plain text and a reference to a secret.
+_COMPOSED = ("connection string",)
+
 _SWITCHES = {"", "true", "false", "yes", "no", "on", "off"}
 _REFERENCE = re.compile(r"\$\([A-Za-z_][A-Za-z0-9_.-]*\)")
+# Where a credential is mounted, in letters that none would consist of.
+_PATH = re.compile(r"(?:/[a-z0-9._-]+){2,}")
+
+
+def credential_form(value: str) -> str | None:
+    """What credential `value` is or holds, by its form alone; None if it is none that is known."""
+    return next((form for form, pattern in _FORM_PATTERNS.items() if pattern.search(value)), None)
 
 
 def looks_like_credential(name: str, value: str) -> str | None:
@@ -63,12 +145,22 @@ def looks_like_credential(name: str, value: str) -> str | None:
     value = value.strip()
     if _REFERENCE.fullmatch(value):
         return None
-    if value.lower() not in _SWITCHES:
+    if value.lower() not in _SWITCHES and not _PATH.fullmatch(value):
         words = "_".join(_WORDS.findall(name)).upper()
         for said, pattern in _NAME_PATTERNS.items():
-            if pattern.search(words):
+            if _says(pattern, words) and not (said in _COMPOSED and _holds_reference(value)):
                 return f"its name says {said}"
-    for form, pattern in _FORM_PATTERNS.items():
-        if pattern.search(value):
-            return f"its value has the form of {form}"
-    return None
+    form = credential_form(value)
+    return f"its value has the form of {form}" if form else None
+
+
+def _says(pattern: re.Pattern[str], words: str) -> bool:
+    """Whether a name is one of a credential, and not of something about one."""
+    return not _COUNTED.search(words) and any(
+        not _ABOUT.search(words, match.end() - match[0].endswith("_"))
+        for match in pattern.finditer(words)
+    )
+
+
+def _holds_reference(value: str) -> bool:
+    return bool(_REFERENCE.search(value.replace("$$", "")))

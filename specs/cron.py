@@ -104,6 +104,43 @@ _NANOSECONDS = {
 }
 _LONGEST_DURATION = 2**63 - 1  # nanoseconds, in Go
 
+# A distance from UTC, as UTC+2, GMT-05:30, Etc/UTC+2 or +08:00.
+_OFFSET = re.compile(
+    r"(?:(?:(?:Etc/)?(?:UTC|UT)|GMT|Z) ?)?([+-])([0-9]{1,2})(?::?([0-9]{2}))?", re.I
+)
+# A zone with its distance, and another one for the summer, as CET-1CEST; without: CET+1.
+_POSIX = re.compile(r"[A-Z]{3,5}[+-]?[0-9]{1,2}(?::[0-9]{2})?(?:[A-Z]{3,5}.*)?")
+_WINDOWS = re.compile(r"(.+) (?:Standard|Daylight|Summer) Time")
+_NUMBERS = re.compile("[+-]?[0-9]+")
+
+# What people call the time of a place. None of them is in the database: EST and CET are.
+_ABBREVIATIONS = {
+    "PST": "America/Los_Angeles", "PDT": "America/Los_Angeles", "MDT": "America/Denver",
+    "CST": "America/Chicago", "CDT": "America/Chicago", "EDT": "America/New_York",
+    "AST": "America/Halifax", "ADT": "America/Halifax", "BRT": "America/Sao_Paulo",
+    "BST": "Europe/London", "WEST": "Europe/Lisbon", "CEST": "Europe/Berlin",
+    "MEZ": "Europe/Berlin", "MESZ": "Europe/Berlin", "EEST": "Europe/Athens",
+    "MSK": "Europe/Moscow", "SAST": "Africa/Johannesburg", "IST": "Asia/Kolkata",
+    "PKT": "Asia/Karachi", "SGT": "Asia/Singapore", "HKT": "Asia/Hong_Kong",
+    "JST": "Asia/Tokyo", "KST": "Asia/Seoul", "AEST": "Australia/Sydney",
+    "AEDT": "Australia/Sydney", "AWST": "Australia/Perth", "ACST": "Australia/Adelaide",
+    "NZST": "Pacific/Auckland", "NZDT": "Pacific/Auckland",
+}  # fmt: skip
+
+# The names of Windows that are most in use (Unicode CLDR: windowsZones).
+_WINDOWS_PLACES = {
+    "Pacific": "America/Los_Angeles", "Mountain": "America/Denver", "Central": "America/Chicago",
+    "Eastern": "America/New_York", "Atlantic": "America/Halifax",
+    "E. South America": "America/Sao_Paulo", "GMT": "Europe/London",
+    "W. Europe": "Europe/Berlin", "Central Europe": "Europe/Budapest",
+    "Romance": "Europe/Paris", "Central European": "Europe/Warsaw", "GTB": "Europe/Bucharest",
+    "FLE": "Europe/Kiev", "E. Europe": "Europe/Chisinau", "Turkey": "Europe/Istanbul",
+    "Russian": "Europe/Moscow", "South Africa": "Africa/Johannesburg", "Israel": "Asia/Jerusalem",
+    "Arabian": "Asia/Dubai", "India": "Asia/Kolkata", "China": "Asia/Shanghai",
+    "Singapore": "Asia/Singapore", "Tokyo": "Asia/Tokyo", "Korea": "Asia/Seoul",
+    "AUS Eastern": "Australia/Sydney", "New Zealand": "Pacific/Auckland",
+}  # fmt: skip
+
 # What the two checks accept, as far as a regular expression tells: the form, not the numbers.
 _VALUES = r"[0-9A-Za-z*?,/-]+"
 SCHEDULE = (
@@ -141,10 +178,49 @@ def check_timezone(name: str) -> None:
     """Raise ValueError unless `name` is in the IANA time zone database, in its exact spelling."""
     if name in _zones():
         return
-    # A likeness lower than this would offer EST for PST.
-    if meant := nearest(name, _zones(), cutoff=0.75):
-        raise ValueError(f"{name!r} is not a time zone; did you mean {meant!r}?")
-    raise ValueError(f"{name!r} is not a time zone; write an IANA name such as 'Europe/Berlin'")
+    kind, instead = "", "write an IANA name such as 'Europe/Berlin'"
+    if offset := _OFFSET.fullmatch(name):
+        kind, instead = "a distance from UTC, ", _fixed(*offset.groups())
+    elif place := _ABBREVIATIONS.get(name):
+        kind, instead = "an abbreviation, ", f"write the IANA name of the place, such as {place!r}"
+    elif windows := _WINDOWS.fullmatch(name):
+        place = _WINDOWS_PLACES.get(windows[1], "Europe/Berlin")
+        kind, instead = "a name of Windows, ", f"write the IANA name, such as {place!r}"
+    elif _POSIX.fullmatch(name):
+        kind = "a rule of POSIX, "
+    elif meant := _meant(name):
+        instead = f"did you mean {meant!r}?"
+    raise ValueError(f"{name!r} is {kind}not a time zone; {instead}")
+
+
+def _fixed(sign: str, hours: str, minutes: str | None) -> str:
+    """The zone of a fixed distance from UTC, whose name has the sign the other way round."""
+    if int(minutes or 0):
+        return "write the IANA name of the place, such as 'Asia/Kolkata'"
+    if int(hours) == 0:
+        return "write 'Etc/UTC'"
+    turned = f"Etc/GMT{'-' if sign == '+' else '+'}{int(hours)}"
+    if turned not in _zones():
+        return "write an IANA name such as 'Europe/Berlin'"
+    return f"write {turned!r}, where IANA turns the sign round, or a place such as 'Europe/Berlin'"
+
+
+def _meant(name: str) -> str | None:
+    """The zone that `name` misspells: alike part by part, as another city is another zone."""
+    parts = name.replace(" ", "_").split("/")
+    numbers = _NUMBERS.findall(name)
+    alike = [
+        zone
+        for zone in _zones()
+        if len(own := zone.split("/")) == len(parts)
+        and _NUMBERS.findall(zone) == numbers
+        and all(nearest(part, [each], 0.75) for part, each in zip(parts, own, strict=True))
+    ]
+    if meant := nearest(name, alike):
+        return meant
+    # A city alone.
+    cities = [zone for zone in _zones() if zone.rpartition("/")[2].lower() == parts[-1].lower()]
+    return min(cities, key=len) if len(parts) == 1 and cities else None
 
 
 @cache

@@ -11,7 +11,8 @@ from pydantic_core import ErrorDetails
 
 from specs.app import CronJob, WebApp, Worker
 from specs.base import Spec
-from specs.names import nearest
+from specs.elsewhere import instead
+from specs.names import meant_key, nearest
 from specs.problem import Loc, Problem
 from specs.source import Source
 
@@ -110,7 +111,8 @@ def _not_text(source: Source, model: type[BaseModel], loc: Loc, value: object) -
         else "a number"
     )
     # What a variable gets may be secret, so it is not repeated.
-    quoted = "" if loc[-1] in ("value", "secretRef") else f': "{source.raw(loc)}"'
+    secret = loc[-1] in ("value", "secretRef") or "env" in loc
+    quoted = "" if secret else f': "{source.raw(loc)}"'
     return f"YAML reads this as {what}; put it in quotes{quoted}"
 
 
@@ -146,13 +148,15 @@ def _listed(words: list[str], last: str = "or") -> str:
 def _unknown_key(source: Source, model: type[BaseModel], loc: Loc) -> str:
     key = str(loc[-1])
     owner = _model_at(source, model, loc[:-1])
-    if other := _archetypes_with(source, loc):
+    if other := _archetypes_with(source, loc) or _archetypes_with_inner(source, loc):
         here = meant_archetype(source, int(loc[1]))
         return f"does not fit a {here}, only a {_listed(other)}; remove it or change `archetype`"
     if place := _place_of(source, key, loc):
         return f"does not belong here; move it {place}"
+    if owner and (do := instead(owner, key)):
+        return f"is not supported here; {do}"
     known = _aliases(owner) if owner else []
-    hint = nearest(key, known)
+    hint = meant_key(key, known)
     do = f"did you mean '{hint}'?" if hint else f"known here: {', '.join(known)}"
     return f"is an unknown key; {do}"
 
@@ -182,6 +186,14 @@ def _archetypes_with(source: Source, loc: Loc) -> list[str]:
         if owner and loc[-1] in _aliases(owner):
             found.append(name)
     return found
+
+
+def _archetypes_with_inner(source: Source, loc: Loc) -> list[str]:
+    """Archetypes that know the key at `loc` in their `app`, where the entry's own does not."""
+    if len(loc) != 3:
+        return []
+    archetypes = _archetypes_with(source, (*loc[:2], "app", loc[-1]))
+    return [] if meant_archetype(source, int(loc[1])) in archetypes else archetypes
 
 
 def _example(source: Source, model: type[BaseModel], loc: Loc) -> str:

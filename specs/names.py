@@ -31,6 +31,10 @@ _HOST_EXAMPLE = "my-api.apps.sre.example.com"
 _CLUSTER_SUFFIXES = (".svc", ".cluster.local")
 _DIGEST = re.compile(r"@|sha(?:256|512):")
 
+# The words of a key such as targetCPUUtilization.
+_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^A-Z]+")
+_ONE_LETTER_OFF = 0.9
+
 # What there is none of in a label, a variable's name and a tag.
 _NO_LABEL = re.compile(r"[^a-z0-9-]")
 _NO_ENV_NAME = re.compile(r"[^A-Za-z0-9_]")
@@ -151,6 +155,26 @@ def nearest(word: str, candidates: Iterable[str], cutoff: float = 0.6) -> str | 
     by_folded = {candidate.lower(): candidate for candidate in candidates}
     found = difflib.get_close_matches(word.lower(), by_folded, n=1, cutoff=cutoff)
     return by_folded[found[0]] if found else None
+
+
+def meant_key(typed: str, keys: Iterable[str]) -> str | None:
+    """The key that `typed` misspells, for a "did you mean" hint; None if it is another word.
+
+    Word by word: `minAvailable` is much like `maxUnavailable` as a whole and means something else.
+    """
+    folded = {key.lower(): key for key in keys}
+    for near in difflib.get_close_matches(typed.lower(), folded):
+        if _misspells(typed, folded[near]):
+            return folded[near]
+    return nearest(typed, folded.values(), cutoff=_ONE_LETTER_OFF)
+
+
+def _misspells(typed: str, key: str) -> bool:
+    here, there = (_WORDS.findall(text) for text in (typed, key))
+    if len(here) != len(there):  # a word too many or too few
+        short, long = sorted((here, there), key=len)
+        return all(nearest(word, long) for word in short)
+    return all(nearest(word, [other]) for word, other in zip(here, there, strict=True))
 
 
 def _labels(text: str) -> list[str]:

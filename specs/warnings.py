@@ -1,18 +1,44 @@
 """What is allowed in a team's file and seldom what its author means."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator, Sequence
 
-from specs.app import CronJob, Worker
+from specs.app import (
+    AnyApp,
+    Container,
+    CronJob,
+    CronJobContainer,
+    WebApp,
+    Worker,
+    WorkerContainer,
+)
 from specs.autoscaling import check_target
+from specs.names import ENV_NAME
+from specs.network import NetworkPolicyPort
 from specs.problem import Finding, Loc
 from specs.process_match import finds_itself
+from specs.promql import experimental
 from specs.retention import warn_of_retention
 from specs.steps import odd_steps
-from specs.team import Team
+from specs.team import Quota, Team
+
+# What a kubelet expands: `$(NAME)`; of `$$` it makes `$`, so that `$$(NAME)` stays text.
+_REFERENCE = re.compile(r"\$(?:\(([^)]*)\)|.)", re.DOTALL)
+_NAME = re.compile(ENV_NAME)
+
+# Variables that Kubernetes itself adds, for each Service of the namespace (Kubernetes: Service,
+# "Environment variables").
+_OF_A_SERVICE = re.compile(r".*_SERVICE_(HOST|PORT(_.+)?)|.*_PORT_[0-9]+_(TCP|UDP|SCTP)(_.+)?")
+
+# Programs that expand `$(...)` themselves.
+_SHELL = re.compile(r"(?:.*/)?(?:ba|da|a|z|k)?sh")
+
+_FIRST_UNPRIVILEGED_PORT = 1024
 
 
 def check_warnings(team: Team) -> Iterator[Finding]:
     """What to warn of in a team in which nothing is wrong."""
+    yield from _check_quota(team.quota)
     yield from warn_of_retention(team)
     for index, app in enumerate(team.apps):
         at: Loc = ("apps", index)
@@ -21,6 +47,11 @@ def check_warnings(team: Team) -> Iterator[Finding]:
             yield from (((*at, "schedule", "cron"), said) for said in odd_steps(app.schedule.cron))
         if isinstance(app, Worker):
             yield from _check_own_process(app, (*at, "app", "probes"))
+        yield from _check_references(app.app, (*at, "app"))
+        yield from _check_ports(app, at)
+        for number, alert in enumerate(app.alerts):
+            yield from _check_functions(alert.expr, (*at, "alerts", number, "expr"))
+        yield from _check_port_names(app, (*at, "networkPolicy", "additionalIngress"))
 
 
 def _check_own_process(app: Worker, at: Loc) -> Iterator[Finding]:
@@ -34,3 +65,147 @@ def _check_own_process(app: Worker, at: Loc) -> Iterator[Finding]:
                 f"'{pattern}' is on the probe's own command line too, so that the probe finds "
                 f"itself when the process is gone; write '{better}'",
             )
+
+
+def _check_quota(quota: Quota) -> Iterator[Finding]:
+    """Requests over limits; the API server warns of that too."""
+    for resource in ("cpu", "memory"):
+        request, limit = getattr(quota.requests, resource), getattr(quota.limits, resource)
+        if request is None or limit is None or request.units <= limit.units:
+            continue
+        own = resource in quota.requests.model_fields_set
+        if own:
+            said = f"{request} is over quota.limits.{resource} {limit}, so it is never used up"
+            yield ("quota", "requests", resource), f"{said}; lower it, or raise that"
+        else:
+            said = f"{limit} is under quota.requests.{resource} {request}"
+            yield ("quota", "limits", resource), f"{said}; raise it, or lower that"
+
+
+def _check_references(container: Container, inner: Loc) -> Iterator[Finding]:
+    """`$(NAME)` that Kubernetes leaves as it stands, or makes nothing of."""
+    known: set[str] = set()
+    names = [variable.name for variable in container.env]
+    for index, variable in enumerate(container.env):
+        loc: Loc = (*inner, "env", index, "value")
+        for name in _references(variable.value or ""):
+            if name not in known and not _OF_A_SERVICE.fullmatch(name):
+                yield loc, _unexpanded(name, names, variable.name)
+        known.add(variable.name)
+    if not isinstance(container, WorkerContainer | CronJobContainer):
+        return
+    shell = _is_shell(container.command)
+    for key, words in (("command", container.command), ("args", container.args)):
+        for index, word in enumerate(words):
+            for name in _references(word):
+                if _is_missing(name, known, shell):
+                    yield (*inner, key, index), _unexpanded(name)
+    if isinstance(container, WorkerContainer):
+        yield from _check_probes(container, known, (*inner, "probes"))
+
+
+def _check_probes(container: WorkerContainer, known: Collection[str], at: Loc) -> Iterator[Finding]:
+    """A probe's command knows plain values only: a secret is the empty text in it."""
+    secret = {variable.name for variable in container.env if variable.secret_ref}
+    for key in ("liveness", "readiness"):
+        probe = getattr(container.probes, key)
+        words = probe.exec.command if probe else ()
+        for index, word in enumerate(words):
+            loc: Loc = (*at, key, "exec", "command", index)
+            for name in _references(word):
+                if name in secret:
+                    yield (
+                        loc,
+                        f"$({name}) is empty here, as Kubernetes puts no secret into a probe's "
+                        f'command; let a shell read it: ["/bin/sh", "-c", "... ${name}"]',
+                    )
+                elif _is_missing(name, known, _is_shell(words)):
+                    yield loc, _unexpanded(name)
+
+
+def _references(text: str) -> Iterator[str]:
+    """What stands in `$(...)`, each once."""
+    yield from dict.fromkeys(
+        match[1] for match in _REFERENCE.finditer(text) if match[1] is not None
+    )
+
+
+def _is_shell(words: Sequence[str]) -> bool:
+    return any(_SHELL.fullmatch(word) for word in words)
+
+
+def _is_missing(name: str, known: Collection[str], shell: bool) -> bool:
+    """Whether a command's `$(name)` was meant to be a variable and is none.
+
+    To a shell it is a command, which is in lower case by custom.
+    """
+    meant = bool(_NAME.fullmatch(name)) and not (shell and name.islower())
+    return meant and name not in known and not _OF_A_SERVICE.fullmatch(name)
+
+
+def _unexpanded(name: str, later: Sequence[str] = (), own: str = "") -> str:
+    if not _NAME.fullmatch(name):  # not shown: it may be anything
+        return (
+            "holds a $(...) without a variable's name, which Kubernetes leaves as it stands; "
+            "write $$(...) if that is meant"
+        )
+    if name == own:
+        return (
+            f"$({name}) names the variable itself, which Kubernetes leaves as it stands; "
+            "write the whole value"
+        )
+    if name in later:
+        return (
+            f"$({name}) is defined further down, so Kubernetes leaves it as it stands; "
+            f"move {name} above {own}"
+        )
+    return (
+        f"$({name}) is defined nowhere above, so Kubernetes leaves it as it stands; "
+        f"define {name} in `env`, or write $$({name}) if that is meant"
+    )
+
+
+def _check_ports(app: AnyApp, at: Loc) -> Iterator[Finding]:
+    """Low ports: an app is never root."""
+    key: Loc = ("app", "port") if isinstance(app, WebApp) else ("serviceMonitor", "port")
+    for port in app.ports.values():
+        if port < _FIRST_UNPRIVILEGED_PORT:
+            yield (
+                (*at, *key),
+                f"{port} is below 1024, where a process that is not root may listen only if the "
+                "node's runtime lets it (containerd does since 2.0, CRI-O does not); use a higher "
+                f"port such as {8080 if isinstance(app, WebApp) else 9090}",
+            )
+
+
+def _check_functions(expression: str, loc: Loc) -> Iterator[Finding]:
+    if used := experimental(expression):
+        yield (
+            loc,
+            f"{', '.join(used)} is experimental, and Prometheus refuses the rule unless its "
+            "feature promql-experimental-functions is on; use another function, or ask the "
+            "platform team",
+        )
+
+
+def _check_port_names(app: AnyApp, at: Loc) -> Iterator[Finding]:
+    """Rules on a port by a name that the app's pods do not have: they open nothing."""
+    if not app.network_policy.enabled:
+        return
+    for index, rule in enumerate(app.network_policy.additional_ingress):
+        for number, port in enumerate(rule.ports):
+            if isinstance(port.port, str) and not _matches(app, port):
+                yield (
+                    (*at, index, "ports", number, "port"),
+                    f"'{port.port}' is not the name of a {port.protocol} port of this app, so it "
+                    f"opens nothing; {_instead(app)}",
+                )
+
+
+def _matches(app: AnyApp, port: NetworkPolicyPort) -> bool:
+    return port.protocol == "TCP" and port.port in app.ports
+
+
+def _instead(app: AnyApp) -> str:
+    named = " or ".join(f"{name} ({number}, TCP)" for name, number in app.ports.items())
+    return f"use {named}, or the port's number" if named else "write the port's number"

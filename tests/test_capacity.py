@@ -354,7 +354,7 @@ MORE = "which is all apps' full scale"
         ),
         "a default, by several resources": (
             small(
-                "requests: {cpu: 1}, limits: {memory: 7Gi}",
+                "requests: {cpu: 1, memory: 4Gi}, limits: {memory: 7Gi}",
                 entry().replace("archetype", "«archetype"),
             ),
             "apps[0].autoscaling.maxReplicas: warning: only 6 of 10 replicas fit beside the other "

@@ -8,6 +8,7 @@ from specs.credentials import looks_like_credential
 AWS_KEY_ID = "AKIA" + "Q3EGZ7EXAMPLE234"
 JWT = ".".join(["eyJ" + "hbGciOiJIUzI1NiJ9", "eyJ" + "zdWIiOiIxMjM0In0", "c2lnbmF0dXJl"])
 LONG = "a1B2" * 12
+HEX = "0a1b" * 16
 
 
 @pytest.mark.parametrize(
@@ -43,6 +44,19 @@ LONG = "a1B2" * 12
         ("accessTokens", "token"),
         ("GOOGLE_CREDENTIALS", "credential"),
         ("DB_CREDS", "credential"),
+        ("JWT", "JSON Web Token"),
+        ("userJwt", "JSON Web Token"),
+        ("DSN", "connection string"),
+        ("SENTRY_DSN", "connection string"),
+        ("DATABASE_CONNECTION_STRING", "connection string"),
+        ("GITHUB_PAT", "personal access token"),
+        ("AZURE_STORAGE_KEY", "storage key"),
+        ("SESSION_KEY", "session key"),
+        ("API_KEY_PROD", "API key"),
+        # What they are about stands in front, or another credential behind.
+        ("URL_TOKEN", "token"),
+        ("TOKEN_URL_SECRET", "secret"),
+        ("MAX_DB_PASSWORD", "password"),
     ],
 )
 def test_a_variable_named_like_a_credential_is_one(name: str, said: str) -> None:
@@ -55,10 +69,36 @@ def test_a_variable_named_like_a_credential_is_one(name: str, said: str) -> None
         "TOKENIZER_PATH", "KEYCLOAK_URL", "SORT_KEY", "PARTITION_KEY", "PASSENGER_COUNT", "BYPASS",
         "COMPASS", "SECRETARIAT", "LOG_LEVEL", "QUEUE_URL", "S3_BUCKET", "CACHE_TTL", "MONKEY",
         "DATABASE_HOST", "OAUTH_ISSUER", "PUBLIC_KEY", "KEYS", "SACRED", "tokenizerPath", "_",
+        "JWKS_URL", "COMPAT", "PATH", "ADSN", "DSN_POOL",
     ],
 )  # fmt: skip
 def test_a_variable_whose_name_only_contains_such_letters_is_none(name: str) -> None:
     assert looks_like_credential(name, "x") is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "MAX_TOKENS", "maxOutputTokens", "TOKENS_PER_MINUTE", "OIDC_TOKEN_URL", "TOKEN_ENDPOINT",
+        "SSH_KEY_PATH", "DB_PASSWORD_FILE", "SECRETS_DIR", "TOKEN_TTL", "tokenTtlSeconds",
+        "TOKEN_EXPIRES_IN", "SECRET_REFRESH_INTERVAL", "ACCESS_TOKEN_LIFETIME", "API_KEY_PREFIX",
+        "SESSION_KEY_PREFIX", "PASSWORD_MIN_LENGTH", "PASSWORD_RESET_URL", "SECRET_NAME",
+        "AWS_SECRETS_MANAGER_REGION", "JWT_ISSUER", "JWT_ALGORITHM", "TOKEN_TYPE",
+        "CREDENTIALS_PROVIDER", "CLIENT_SECRET_VERSION",
+    ],
+)  # fmt: skip
+def test_a_variable_about_a_credential_is_none(name: str) -> None:
+    assert looks_like_credential(name, "x") is None
+
+
+def test_a_variable_about_a_credential_is_one_if_its_value_is() -> None:
+    reason = looks_like_credential("OIDC_TOKEN_URL", "https://app:hunter2@idp.example.com")
+    assert reason == "its value has the form of a URL with a password"
+
+
+def test_the_place_of_a_credential_is_none() -> None:
+    assert looks_like_credential("GOOGLE_APPLICATION_CREDENTIALS", "/etc/gcp/key.json") is None
+    assert looks_like_credential("DB_PASSWORD", "/hunter2") == "its name says password"
 
 
 @pytest.mark.parametrize("value", ["", " ", "true", "False", "yes", "NO", "on", "off"])
@@ -88,6 +128,59 @@ def test_any_other_value_is_one_if_its_name_says_so(value: str) -> None:
         ("AIza" + LONG[:35], "a Google API key"),
         ("sk_live_" + LONG, "a Stripe key"),
         ("rk_test_" + LONG, "a Stripe key"),
+        ("ABIA" + AWS_KEY_ID[4:], "an AWS access key id"),
+        ("wJalr/" + LONG[:34], "an AWS secret access key"),
+        ("-----BEGIN OPENSSH " + "PRIVATE KEY-----", "a private key (PEM)"),
+        ("-----BEGIN ENCRYPTED " + "PRIVATE KEY-----", "a private key (PEM)"),
+        ("PuTTY-User-Key-" + "File-3: ssh-ed25519", "a private key (PuTTY)"),
+        ("AGE-SECRET-KEY-" + "1" + "Q" * 40, "a private key (age)"),
+        ("gho_" + LONG[:36], "a GitHub token"),
+        ("glrt-" + LONG[:20], "a GitLab token"),
+        ("xoxp-" + LONG, "a Slack token"),
+        ("xoxe.xoxp-" + LONG, "a Slack token"),
+        ("xapp-" + LONG, "a Slack token"),
+        ("https://hooks.slack.com/" + "services/T0/B0/" + LONG, "a webhook's address"),
+        ("https://discord.com/api/" + "webhooks/12/" + LONG, "a webhook's address"),
+        ("GOCSPX-" + LONG[:28], "a Google OAuth secret"),
+        ("ya29." + LONG, "a Google OAuth secret"),
+        ("abc8Q~" + LONG[:34], "an Azure client secret"),
+        ("https://x.blob.core.windows.net/c?sv=1&sig=" + LONG, "an Azure signature (SAS)"),
+        ("LTAI" + LONG[:20], "an Alibaba Cloud access key"),
+        ("sk-" + LONG, "an OpenAI or Anthropic key"),
+        ("sk-proj-" + LONG, "an OpenAI or Anthropic key"),
+        ("sk-ant-api03-" + LONG, "an OpenAI or Anthropic key"),
+        ("hf_" + LONG[:34], "a Hugging Face token"),
+        ("whsec_" + LONG, "a Stripe key"),
+        ("SG." + LONG[:22] + "." + LONG[:43], "a SendGrid key"),
+        ("key-" + HEX[:32], "a Mailgun key"),
+        (HEX[:32] + "-us12", "a Mailchimp key"),
+        ("SK" + HEX[:32], "a Twilio key"),
+        ("123456789:" + "AA" + LONG[:33], "a Telegram bot's token"),
+        ("shpat_" + HEX[:32], "a Shopify token"),
+        ("sq0csp-" + LONG[:43], "a Square token"),
+        ("ATATT3" + LONG, "an Atlassian token"),
+        ("ATBB" + LONG[:32], "an Atlassian token"),
+        ("dckr_pat_" + LONG[:27], "a Docker Hub token"),
+        ("rubygems_" + HEX[:48], "a RubyGems key"),
+        ("oy2" + HEX[:43], "a NuGet key"),
+        ("AKCp" + LONG + LONG[:21], "an Artifactory token"),
+        ("sqp_" + HEX[:40], "a SonarQube token"),
+        ("dop_v1_" + HEX[:64], "a DigitalOcean token"),
+        ("dapi" + HEX[:32], "a Databricks token"),
+        ("glsa_" + LONG[:32] + "_" + HEX[:8], "a Grafana token"),
+        ("NRAK-" + "A1B2" * 7, "a New Relic key"),
+        ("sntryu_" + HEX[:64], "a Sentry token"),
+        ("pul-" + HEX[:40], "a Pulumi token"),
+        (LONG[:14] + ".atlasv1." + LONG, "a Terraform Cloud token"),
+        ("dp.pt." + LONG, "a Doppler token"),
+        ("pscale_tkn_" + LONG, "a PlanetScale token"),
+        ("PMAK-" + HEX[:24], "a Postman key"),
+        ("sbp_" + HEX[:40], "a Supabase token"),
+        ("lin_api_" + LONG[:40], "a Linear key"),
+        ("ntn_" + LONG[:46], "a Notion token"),
+        ("pat" + LONG[:14] + "." + HEX[:64], "an Airtable token"),
+        ("app:$apr1$" + "abcd$" + LONG[:22], "a password's hash"),
+        ("$2b$12$" + LONG + "abcde", "a password's hash"),
         ("npm_" + LONG[:36], "an npm token"),
         ("pypi-AgEI" + LONG, "a PyPI token"),
         ("hvs." + LONG, "a Vault or OpenBao token"),
@@ -139,6 +232,12 @@ def test_a_value_in_the_form_of_a_credential_is_one(value: str, form: str) -> No
         "s.example.com",
         "eyJ.eyJ.eyJ",
         "sk_live",
+        "sk-learn-model-serving-in-production",
+        "da39a3ee5e6b4b0d3255bfef95601890afd80709",
+        "monkey-" + "0a1b" * 8,
+        "sha256:" + "0a1b" * 16,
+        "postgres://app:${DB_PASS}@db/app",
+        "https://example.com/a?big=1&design=2",
         '{"auths": {}}',
     ],
 )
@@ -155,6 +254,8 @@ def test_a_value_of_another_form_is_none(value: str) -> None:
         ("DSN", 'host=db password="$(DB_PASS)"'),
         ("DSN", "app:$(DB_PASS)@tcp(db:3306)/app"),
         ("HEADER", "Bearer $(ACCESS)"),
+        ("DSN", "postgres://app:$(DB_PASS)@db/app"),
+        ("SETTING", "psql password=$DB_PASS"),
     ],
 )
 def test_a_reference_to_another_variable_is_no_credential(name: str, value: str) -> None:
@@ -167,6 +268,7 @@ def test_a_reference_with_more_beside_it_is_still_a_credential_by_its_name() -> 
 
 def test_an_escaped_reference_is_a_literal_value() -> None:
     assert looks_like_credential("DB_PASSWORD", "$$(OTHER_VAR)") == "its name says password"
+    assert looks_like_credential("DSN", "x$$(OTHER_VAR)") == "its name says connection string"
 
 
 @pytest.mark.parametrize("name", ["DB_PASSWORD", "SETTING"])

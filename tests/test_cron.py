@@ -1,8 +1,11 @@
 """Schedules and time zones: what a CronJob accepts, and what the author reads otherwise."""
 
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
 import pytest
 
-from specs.cron import check_schedule, check_timezone
+from specs.cron import _ABBREVIATIONS, _WINDOWS_PLACES, check_schedule, check_timezone
 
 
 @pytest.mark.parametrize(
@@ -183,7 +186,44 @@ def test_a_zone_of_the_iana_database_is_accepted(name: str) -> None:
         ),
         ("europe/berlin", "'europe/berlin' is not a time zone; did you mean 'Europe/Berlin'?"),
         ("utc", "'utc' is not a time zone; did you mean 'UTC'?"),
-        ("PST", "'PST' is not a time zone; write an IANA name such as 'Europe/Berlin'"),
+        (
+            "PST",
+            "'PST' is an abbreviation, not a time zone; write the IANA name of the place, such as "
+            "'America/Los_Angeles'",
+        ),
+        (
+            "GMT+8",
+            "'GMT+8' is a distance from UTC, not a time zone; write 'Etc/GMT-8', where IANA turns "
+            "the sign round, or a place such as 'Europe/Berlin'",
+        ),
+        (
+            "-05:00",
+            "'-05:00' is a distance from UTC, not a time zone; write 'Etc/GMT+5', where IANA turns "
+            "the sign round, or a place such as 'Europe/Berlin'",
+        ),
+        (
+            "UTC+5:30",
+            "'UTC+5:30' is a distance from UTC, not a time zone; write the IANA name of the place, "
+            "such as 'Asia/Kolkata'",
+        ),
+        ("UTC+0", "'UTC+0' is a distance from UTC, not a time zone; write 'Etc/UTC'"),
+        (
+            "GMT+15",
+            "'GMT+15' is a distance from UTC, not a time zone; write an IANA name such as "
+            "'Europe/Berlin'",
+        ),
+        (
+            "CET+1",
+            "'CET+1' is a rule of POSIX, not a time zone; write an IANA name such as "
+            "'Europe/Berlin'",
+        ),
+        (
+            "Eastern Standard Time",
+            "'Eastern Standard Time' is a name of Windows, not a time zone; write the IANA name, "
+            "such as 'America/New_York'",
+        ),
+        ("Berlin", "'Berlin' is not a time zone; did you mean 'Europe/Berlin'?"),
+        ("New York", "'New York' is not a time zone; did you mean 'America/New_York'?"),
         ("Local", "'Local' is not a time zone; write an IANA name such as 'Europe/Berlin'"),
         ("", "'' is not a time zone; write an IANA name such as 'Europe/Berlin'"),
     ],
@@ -207,3 +247,35 @@ def refusal(expression: str) -> str:
     with pytest.raises(ValueError) as error:
         check_schedule(expression)
     return str(error.value)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Europe/Munich", "Asia/Beijing", "Asia/Mumbai", "America/Boston", "Etc/GMT+13", "Etc/GMT+15"],
+)
+def test_another_city_or_distance_is_not_offered_for_a_place_that_is_none(name: str) -> None:
+    with pytest.raises(ValueError, match=r"; write an IANA name such as 'Europe/Berlin'$"):
+        check_timezone(name)
+
+
+@pytest.mark.parametrize("hours", range(-12, 15))
+def test_the_zone_offered_for_a_distance_has_that_distance(hours: int) -> None:
+    with pytest.raises(ValueError) as refused:
+        check_timezone(f"UTC{hours:+}")
+    offered = str(refused.value).split("write '")[1].split("'")[0]
+    check_timezone(offered)
+    assert datetime.now(ZoneInfo(offered)).utcoffset() == timedelta(hours=hours)
+
+
+def test_each_place_offered_for_a_name_of_another_system_is_a_time_zone() -> None:
+    for place in (*_ABBREVIATIONS.values(), *_WINDOWS_PLACES.values()):
+        check_timezone(place)
+    assert not [name for name in _ABBREVIATIONS if _is_zone(name)]
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        check_timezone(name)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,332 @@
+"""Keys that Kubernetes, Istio, Prometheus or Helm charts have where a team's file has none.
+
+They are no typos of the file's own keys, however like them they look: `maxUnavailable` is not
+`minAvailable`. Tests hold the tables against the published schemas.
+"""
+
+from collections.abc import Mapping
+
+from pydantic import BaseModel
+
+from specs import app, network, team
+
+_REMOVE = "remove it"
+
+
+def instead(owner: type[BaseModel], key: str) -> str | None:
+    """What to do about a key that is none of `owner`'s and another system has at such a place."""
+    return next((_KEYS[each][key] for each in owner.__mro__ if key in _KEYS.get(each, ())), None)
+
+
+def _table(*groups: Mapping[str, str]) -> dict[str, str]:
+    """What to do by key, of groups of keys that are written as one text each."""
+    return {key: do for group in groups for keys, do in group.items() for key in keys.split()}
+
+
+_OBJECT = {
+    "apiVersion kind metadata spec status": "write the keys of the reference without this envelope"
+}
+
+# What stands in a pod, its workload or a chart's values; authors write it beside `app` or in it.
+_WORKLOAD = _table(
+    _OBJECT,
+    {
+        "values release releaseName chart": "paste what is below the HelmRelease's values alone",
+        "global nameOverride fullnameOverride namespace namespaceOverride commonLabels": (
+            "objects are named by `app.name`; remove it"
+        ),
+        "annotations labels podAnnotations podLabels template selector": (
+            "labels and annotations are the platform's; remove it"
+        ),
+        "securityContext podSecurityContext containerSecurityContext": (
+            "each pod is hardened; remove it, or use `app.writablePaths` for a path to write to"
+        ),
+        "hostIPC hostNetwork hostPID hostUsers hostAliases hostname hostnameOverride subdomain "
+        "setHostnameAsFQDN shareProcessNamespace os runtimeClassName": (
+            "a pod shares nothing with its node; remove it"
+        ),
+        "affinity nodeAffinity podAntiAffinity nodeName nodeSelector tolerations overhead "
+        "topologySpreadConstraints schedulerName schedulingGates schedulingGroup priority "
+        "priorityClassName preemptionPolicy": "the platform places the pods; remove it",
+        "dnsConfig dnsPolicy enableServiceLinks readinessGates resourceClaims resizePolicy stdin "
+        "stdinOnce tty terminationMessagePath terminationMessagePolicy workingDir "
+        "restartPolicyRules terminationGracePeriodSeconds": _REMOVE,
+        "lifecycle preStop postStart": "have the app end on SIGTERM; remove it",
+        "automountServiceAccountToken": "no pod gets a token; remove it",
+        "serviceAccountName": "an app has an account of its own name; use `serviceAccount.create`",
+        "imagePullSecrets": "the platform brings the pull secret; remove it",
+        "pullPolicy imagePullPolicy": "use `app.image.pullPolicy`",
+        "containers sidecars extraContainers ephemeralContainers": (
+            "an app has one container; make a further app of another"
+        ),
+        "initContainers init": "have the app's own command do it first",
+        "volumes volumeMounts volumeDevices extraVolumes extraVolumeMounts persistence emptyDir "
+        "tmpDirs": "use `app.writablePaths` for what a pod may write",
+        "envFrom extraEnv extraEnvFrom envVars environment secrets configMap configMaps config": (
+            "use `app.env`, an entry for each variable"
+        ),
+        "existingSecret secretName externalSecret externalSecrets": "use `app.env[].secretRef`",
+        "restartPolicy": "pods restart by themselves, a cronjob's by `schedule.restartPolicy`",
+        "activeDeadlineSeconds": "it is for a cronjob; use `schedule.activeDeadlineSeconds`",
+        "replicaCount": "use `app.replicas`",
+        "containerPort targetPort ports": "use `app.port` of a web-app, or `serviceMonitor.port`",
+        "service services": "a web-app's Service is on `app.port`; remove it",
+        "livenessProbe": "use `app.probes.liveness`",
+        "readinessProbe": "use `app.probes.readiness`",
+        "startupProbe": "use `app.probes.liveness.initialDelaySeconds`",
+        "minReadySeconds paused progressDeadlineSeconds revisionHistoryLimit strategy "
+        "updateStrategy deploymentStrategy rollingUpdate": (
+            "a rollout adds a quarter of the pods and takes none away first; remove it"
+        ),
+        "hpa horizontalPodAutoscaler": "use `autoscaling`",
+        "pdb disruptionBudget": "use `podDisruptionBudget`",
+        "virtualService gateway route httpRoute": "use `ingress`",
+        "metrics podMonitor prometheus": "use `serviceMonitor`",
+        "prometheusRule prometheusRules rules": "use `alerts`",
+        "istio sidecar destinationRule authorizationPolicy peerAuthentication": (
+            "the mesh is the platform's; remove it"
+        ),
+        "rbac role roles clusterRole": "an app gets no rights in the cluster; remove it",
+        "cronjob cronJob job": "use `schedule`",
+    },
+)
+
+_PROBES = _table(
+    {
+        "startup startupProbe": "use `liveness.initialDelaySeconds`",
+        "livenessProbe": "use `liveness`",
+        "readinessProbe": "use `readiness`",
+    }
+)
+_PROBE = _table(
+    {
+        "failureThreshold successThreshold timeoutSeconds terminationGracePeriodSeconds": (
+            "Kubernetes' default holds; remove it"
+        ),
+    }
+)
+_HTTP_PROBE = _PROBE | _table(
+    {
+        "httpGet": "write its `path` here",
+        "exec command grpc tcpSocket": "a web-app is asked by HTTP; use `path`",
+        "enabled": "a web-app is always probed; remove it",
+        "port scheme host httpHeaders": "it is asked by HTTP on `app.port`; remove it",
+    }
+)
+_EXEC_PROBE = _PROBE | _table(
+    {
+        "httpGet path port grpc tcpSocket": "a worker is asked by a command; use `exec`",
+        "command": "write it below `exec`",
+        "enabled": "a worker without `probes` is not probed; remove the probe",
+    }
+)
+
+_RESOURCE_LIST = _table(
+    {
+        "ephemeral-storage storage hugepages-2Mi hugepages-1Gi nvidia.com/gpu amd.com/gpu": (
+            "cpu and memory are counted; remove it"
+        )
+    }
+)
+
+_VALUE_FROM = "use `secretRef` for a secret, `value` for anything else"
+
+# By the model of the mapping that the key stands in.
+_KEYS: dict[type, dict[str, str]] = {
+    team.Team: _table(
+        _OBJECT,
+        {
+            "name": "use `team`",
+            "roleBindings rbac": "use `access`",
+            "resourceQuota hard": "use `quota`",
+            "limits limitRanges": "use `limitRange`",
+            "harbor project": "use `registry`",
+            "networkPolicies": "an app has its own rules; use `apps[].networkPolicy`",
+        },
+    ),
+    team.Access: _table({"roleRef subjects": "name the groups in `developers` and `viewers`"}),
+    team.Quota: _table(
+        {
+            "hard": "write its keys without it",
+            "scopes scopeSelector": "it counts all that the namespace has; remove it",
+            "requests.cpu requests.memory limits.cpu limits.memory": (
+                "write it in two levels, as `requests: {cpu: ...}`"
+            ),
+            "cpu memory": "write it below `requests` or `limits`",
+            "configmaps secrets replicationcontrollers resourcequotas services.loadbalancers "
+            "services.nodeports requests.storage requests.ephemeral-storage "
+            "limits.ephemeral-storage": _REMOVE,
+        }
+    ),
+    team.QuotaRequests: _RESOURCE_LIST,
+    team.QuotaLimits: _RESOURCE_LIST,
+    team.LimitRange: _table(
+        {
+            "limits": "write its keys without it",
+            "type": "it bounds containers; remove it",
+            "maxLimitRequestRatio": _REMOVE,
+            "cpu memory": "write it below `default`, `defaultRequest`, `max` or `min`",
+        }
+    ),
+    team.ContainerDefault: _RESOURCE_LIST,
+    team.ContainerDefaultRequest: _RESOURCE_LIST,
+    team.ContainerMax: _RESOURCE_LIST,
+    team.ContainerMin: _RESOURCE_LIST,
+    team.Registry: _table(
+        {
+            "public": "a project is private; remove it",
+            "vulnerabilityScanning autoScan scanOnPush": "images are scanned on push; remove it",
+            "deploymentSecurity enableContentTrust enableContentTrustCosign": (
+                "use `signatures.enforce`"
+            ),
+            "immutableTags immutableTagRules": "no tag can be pushed again; remove it",
+        }
+    ),
+    team.Retention: _table(
+        {"disabled rules nDaysSinceLastPull nDaysSinceLastPush": "use `mostRecentlyPushed`"}
+    ),
+    app.BaseApp: _WORKLOAD,
+    app.Container: _WORKLOAD
+    | _table(
+        {
+            "probe": "use `probes`",
+            "healthcheck healthCheck": "use `probes`",
+        }
+    ),
+    app.Image: _table(
+        {
+            "name": "use `repository`",
+            "registry": "write it in front of `repository`",
+            "version": "use `tag`",
+            "digest": "use `tag`; a tag cannot be pushed again",
+            "pullSecrets imagePullSecrets pullSecret": (
+                "the platform brings the pull secret; remove it"
+            ),
+            "imagePullPolicy": "use `pullPolicy`",
+        }
+    ),
+    app.EnvVar: _table(
+        {
+            "valueFrom secretKeyRef configMapKeyRef fieldRef resourceFieldRef fileKeyRef": (
+                _VALUE_FROM
+            ),
+            "key": "the key of a secret is `value`; remove it",
+        }
+    ),
+    app.Resources: _table(
+        {"claims": _REMOVE, "cpu memory": "write it below `requests` or `limits`"}
+    ),
+    app.ResourceRequests: _RESOURCE_LIST,
+    app.ResourceLimits: _RESOURCE_LIST,
+    app.WritablePath: _table(
+        {
+            "mountPath": "use `path`",
+            "size": "use `sizeLimit`",
+            "emptyDir": "write its `sizeLimit` here",
+            "name medium mountPropagation readOnly recursiveReadOnly subPath subPathExpr": _REMOVE,
+        }
+    ),
+    app.HttpProbes: _PROBES,
+    app.ExecProbes: _PROBES,
+    app.LivenessProbe: _HTTP_PROBE,
+    app.ReadinessProbe: _HTTP_PROBE,
+    app.ExecLivenessProbe: _EXEC_PROBE,
+    app.ExecReadinessProbe: _EXEC_PROBE,
+    app.ExecAction: {"args": "write them in `command`"},
+    app.Autoscaling: _table(
+        {
+            "targetCPUUtilizationPercentage cpu averageUtilization": "use `targetCPUUtilization`",
+            "targetMemoryUtilization targetMemoryUtilizationPercentage memory": (
+                "it scales by CPU; use `targetCPUUtilization`"
+            ),
+            "behavior metrics scaleTargetRef triggers pollingInterval cooldownPeriod": (
+                "it scales by CPU, as Kubernetes does by default; use `targetCPUUtilization`"
+            ),
+        }
+    ),
+    app.PodDisruptionBudget: _table(
+        {
+            "maxUnavailable": "say in `minAvailable` how many pods must keep running",
+            "selector unhealthyPodEvictionPolicy": _REMOVE,
+        }
+    ),
+    app.Schedule: _table(
+        {
+            "schedule": "use `cron`",
+            "timeZone": "use `timezone`",
+            "suspend": "use `lifecycle: suspended`, which stops the team, or remove the app",
+            "jobTemplate template": "write its keys here",
+            "ttlSecondsAfterFinished": (
+                "use `successfulJobsHistoryLimit` and `failedJobsHistoryLimit`"
+            ),
+            "parallelism completions completionMode": "a run is one pod; remove it",
+            "backoffLimitPerIndex maxFailedIndexes podFailurePolicy podReplacementPolicy "
+            "successPolicy": "use `backoffLimit`",
+            "managedBy manualSelector selector": _REMOVE,
+        }
+    ),
+    app.Ingress: _table(
+        {
+            "hosts hostname": "an app has one; use `host`",
+            "gateways": "an app has one; use `gateway`",
+            "annotations className ingressClassName": "use `gateway`",
+            "rules http tcp match route paths path pathType defaultBackend backend exportTo": (
+                "all of the host goes to the app; remove it"
+            ),
+            "tls": "the gateway ends TLS; remove it",
+            "corsPolicy delegate directResponse fault headers mirror mirrors mirrorPercent "
+            "mirrorPercentage mirror_percent redirect retries rewrite timeout cors": (
+                "have the app do it"
+            ),
+            "name labels": _REMOVE,
+        }
+    ),
+    app.ServiceMonitor: _table(
+        {
+            "port targetPort": "a web-app's metrics are on `app.port`; remove it",
+            "endpoints": "write `path` and `interval` here",
+            "selector namespaceSelector selectorMechanism labels jobLabel targetLabels namespace "
+            "podTargetLabels attachMetadata annotations additionalLabels": (
+                "the platform's Prometheus finds the app; remove it"
+            ),
+            "scrapeTimeout": "the platform's holds; remove it",
+            "scheme tlsConfig authorization basicAuth bearerTokenFile bearerTokenSecret oauth2 "
+            "params proxyUrl noProxy proxyConnectHeader proxyFromEnvironment": (
+                "metrics are read by plain HTTP; remove it"
+            ),
+            "honorLabels honorTimestamps trackTimestampsStaleness enableHttp2 filterRunning "
+            "followRedirects relabelings metricRelabelings bodySizeLimit "
+            "convertClassicHistogramsToNHCB fallbackScrapeProtocol keepDroppedTargets labelLimit "
+            "labelNameLengthLimit labelValueLengthLimit nativeHistogramBucketLimit "
+            "nativeHistogramMinBucketFactor sampleLimit scrapeClass scrapeClassicHistograms "
+            "scrapeProtocols targetLimit": _REMOVE,
+        }
+    ),
+    network.NetworkPolicy: _table(
+        {
+            "ingress": "use `additionalIngress`",
+            "egress": "use `additionalEgress`",
+            "podSelector policyTypes": "it is the app's own pods, both ways; remove it",
+        }
+    ),
+    network.IngressRule: _table({"to": "use `from`, or move the rule to `additionalEgress`"}),
+    network.EgressRule: _table({"from": "use `to`, or move the rule to `additionalIngress`"}),
+    app.ServiceAccount: _table(
+        {
+            "name": "it has the app's name; remove it",
+            "annotations labels": "labels and annotations are the platform's; remove it",
+            "automount automountServiceAccountToken secrets": "no pod gets a token; remove it",
+            "imagePullSecrets": "the platform brings the pull secret; remove it",
+        }
+    ),
+    app.Alert: _table(
+        {
+            "alert": "use `name`",
+            "annotations description message runbook_url": "use `summary`",
+            "labels": "use `severity`",
+            "record": "there are no recording rules; write the expression in `expr`",
+            "keep_firing_for keepFiringFor": _REMOVE,
+            "groups rules": "write each rule as an entry of `alerts`",
+        }
+    ),
+}

@@ -1,0 +1,208 @@
+"""Keys that other systems have: told as not supported, and never taken for typos of our own."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+from pydantic import BaseModel
+
+from specs.elsewhere import _KEYS
+from specs.names import meant_key
+from specs.team import Team
+from tests.written import ROOT, app, place, rows, told
+
+KUBERNETES = "v1.36.0-local"
+
+
+def published(*kinds: str) -> set[str]:
+    """Keys of Kubernetes' own types, by the names of their published schemas."""
+    folder = Path(kubernetes_validate.__file__).parent / "kubernetes-json-schema" / KUBERNETES
+    return {
+        key
+        for kind in kinds
+        for key in json.loads((folder / f"{kind}.json").read_text(encoding="utf-8"))["properties"]
+    }
+
+
+def of_crd(kind: str, *inside: str) -> set[str]:
+    """Keys of a custom resource's `spec`, or of what is inside of it."""
+    crd = yaml.safe_load((ROOT / "sandbox" / "crds" / f"{kind}.yaml").read_text(encoding="utf-8"))
+    schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+    for key in inside:
+        schema = schema["properties"][key]["items"]
+    return set(schema["properties"])
+
+
+WORKLOAD = published("deploymentspec-apps-v1", "podspec-v1", "container-v1")
+PROBE = published("probe-v1")
+ENDPOINT = of_crd("ServiceMonitor", "endpoints")
+MONITOR = of_crd("ServiceMonitor") | ENDPOINT
+SCHEDULE = published("cronjobspec-batch-v1", "jobspec-batch-v1")
+PLACES: dict[str, tuple[str, str, set[str]]] = {
+    "an entry": ("web-app", "{0}: 1", WORKLOAD),
+    "an entry of a cronjob": ("cronjob", "{0}: 1", WORKLOAD),
+    "an app": ("web-app", "app: {{{0}: 1}}", WORKLOAD),
+    "an app of a worker": ("worker", "app: {{{0}: 1}}", WORKLOAD),
+    "a probe": ("web-app", "app: {{probes: {{liveness: {{{0}: 1}}}}}}", PROBE),
+    "a probe of a worker": ("worker", "app: {{probes: {{readiness: {{{0}: 1}}}}}}", PROBE),
+    "a variable": (
+        "web-app",
+        "app: {{env: [{{{0}: 1}}]}}",
+        published("envvar-v1", "envvarsource-v1"),
+    ),
+    "resources": (
+        "web-app",
+        "app: {{resources: {{{0}: 1}}}}",
+        published("resourcerequirements-v1"),
+    ),
+    "a writable path": (
+        "web-app",
+        "app: {{writablePaths: [{{{0}: 1}}]}}",
+        published("emptydirvolumesource-v1", "volumemount-v1"),
+    ),
+    "an autoscaler": (
+        "web-app",
+        "autoscaling: {{{0}: 1}}",
+        published("horizontalpodautoscalerspec-autoscaling-v2"),
+    ),
+    "a disruption budget": (
+        "worker",
+        "podDisruptionBudget: {{{0}: 1}}",
+        published("poddisruptionbudgetspec-policy-v1"),
+    ),
+    "a schedule": ("cronjob", "schedule: {{{0}: 1}}", SCHEDULE),
+    "an ingress": (
+        "web-app",
+        "ingress: {{{0}: 1}}",
+        published("ingressspec-networking-v1")
+        | of_crd("VirtualService")
+        | of_crd("VirtualService", "http"),
+    ),
+    "a service monitor": ("web-app", "serviceMonitor: {{{0}: 1}}", MONITOR),
+    "a service monitor of a worker": ("worker", "serviceMonitor: {{{0}: 1}}", MONITOR),
+    "a network policy": (
+        "web-app",
+        "networkPolicy: {{{0}: 1}}",
+        published("networkpolicyspec-networking-v1"),
+    ),
+    "a service account": (
+        "web-app",
+        "serviceAccount: {{{0}: 1}}",
+        {"automountServiceAccountToken", "imagePullSecrets", "secrets", "name", "annotations"},
+    ),
+    "an alert": ("web-app", "alerts: [{{{0}: 1}}]", of_crd("PrometheusRule", "groups", "rules")),
+}
+
+
+@pytest.mark.parametrize(("archetype", "where", "keys"), PLACES.values(), ids=PLACES)
+def test_no_key_of_kubernetes_istio_or_prometheus_is_taken_for_a_typo(
+    tmp_path: Path, archetype: str, where: str, keys: set[str]
+) -> None:
+    assert keys
+    for key in keys:
+        text = f"team: team-alpha\napps:\n  - archetype: {archetype}\n    {where.format(key)}\n"
+        assert [line for line in told(tmp_path, text) if "unknown key" in line] == [], key
+
+
+@pytest.mark.parametrize(
+    ("key", "keys"),
+    [
+        ("quota", published("resourcequotaspec-v1")),
+        ("limitRange", published("limitrangeitem-v1")),
+    ],
+)
+def test_no_key_of_a_quota_or_limit_range_is_taken_for_a_typo(
+    tmp_path: Path, key: str, keys: set[str]
+) -> None:
+    for inner in keys:
+        lines = told(tmp_path, f"team: team-alpha\n{key}: {{{inner}: 1}}\n")
+        assert [line for line in lines if "unknown key" in line] == [], inner
+
+
+IN = "apps[0].app"
+
+
+@rows(
+    {
+        "a budget the other way round": (
+            app(beside="podDisruptionBudget: {«maxUnavailable: 1}"),
+            "apps[0].podDisruptionBudget.maxUnavailable: is not supported here; "
+            "say in `minAvailable` how many pods must keep running",
+        ),
+        "a probe of a container": (
+            app("«livenessProbe: {httpGet: {path: /}}"),
+            f"{IN}.livenessProbe: is not supported here; use `app.probes.liveness`",
+        ),
+        "a setting of the HPA": (
+            app(beside="autoscaling: {«behavior: {}}"),
+            "apps[0].autoscaling.behavior: is not supported here; it scales by CPU, as Kubernetes "
+            "does by default; use `targetCPUUtilization`",
+        ),
+        "Helm's usual name": (
+            app(beside="autoscaling: {«targetCPUUtilizationPercentage: 80}"),
+            "apps[0].autoscaling.targetCPUUtilizationPercentage: is not supported here; "
+            "use `targetCPUUtilization`",
+        ),
+        "Kubernetes' spelling": (
+            app(beside="schedule: {cron: '@daily', «timeZone: Europe/Berlin}", archetype="cronjob"),
+            "apps[0].schedule.timeZone: is not supported here; use `timezone`",
+        ),
+        "a route of Istio": (
+            app(beside="ingress: {«retries: {attempts: 3}}"),
+            "apps[0].ingress.retries: is not supported here; have the app do it",
+        ),
+        "a whole object": (
+            "«apiVersion: v1\nteam: team-alpha\n",
+            "apiVersion: is not supported here; write the keys of the reference without this "
+            "envelope",
+        ),
+    }
+)
+def test_what_to_do_instead_is_told(tmp_path: Path, text: str, said: str) -> None:
+    text, where = place(text)
+    assert told(tmp_path, text) == [f"tenants/team-alpha.yaml:{where}: {said}"]
+
+
+MODELS = list(_KEYS)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_no_key_of_the_file_is_in_the_tables(model: type[BaseModel]) -> None:
+    assert not _aliases(model) & _KEYS[model].keys()
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_what_is_offered_instead_is_a_key_of_the_file(model: type[BaseModel]) -> None:
+    schema = Team.model_json_schema()
+    known = {key for part in (schema, *schema["$defs"].values()) for key in part["properties"]}
+    for do in _KEYS[model].values():
+        for path in re.findall(r"`([A-Za-z.\[\]]+)`", do):
+            assert set(path.replace("[]", "").split(".")) <= known, do
+
+
+def _aliases(model: Any) -> set[str]:
+    return {field.alias or name for name, field in model.model_fields.items()}
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("prot", "port"), ("Port", "port"), ("replica", "replicas"), ("minreplicas", "minReplicas"),
+        ("minReplica", "minReplicas"), ("periodSecond", "periodSeconds"),
+        ("failedJobsLimit", "failedJobsHistoryLimit"), ("secret", "secretRef"),
+        ("maxUnavailable", None), ("startingDeadlineSecond", None), ("maxSurge", None),
+        ("readTimeoutSeconds", None), ("color", None), ("", None),
+    ],
+)  # fmt: skip
+def test_only_what_misspells_a_key_word_by_word_is_taken_for_it(
+    typed: str, meant: str | None
+) -> None:
+    keys = [
+        "port", "replicas", "minReplicas", "maxReplicas", "minAvailable", "activeDeadlineSeconds",
+        "periodSeconds", "failedJobsHistoryLimit", "secretRef",
+    ]  # fmt: skip
+    assert meant_key(typed, keys) == meant

@@ -1,0 +1,317 @@
+"""Alerts' expressions, durations and summaries: what is refused, and what Prometheus says of it."""
+
+import json
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sandbox import binaries
+from sandbox.console import UserError
+from specs.promql import _MOST_STEPS, check_expression, experimental
+from tests.written import ROOT, accepted, app, place, rows, told, warned
+
+Prometheus = Callable[[str], str]
+
+# As they stand in public rule files, or nearly.
+SOUND = [
+    "up == 0",
+    'sum(rate(http_requests_total{job="api",code=~"5.."}[5m])) by (job) > 0.05',
+    "histogram_quantile(0.99, sum by (le) (rate(http_request_duration_seconds_bucket[5m]))) > 1",
+    'absent(up{job="api"})',
+    "predict_linear(node_filesystem_free_bytes[6h], 24 * 3600) < 0",
+    "rate(a[5m]) / ignoring (code) group_left rate(b[5m]) > 0.1",
+    "max_over_time(rate(a[1m])[1h:5m]) > 2",
+    "a offset 1w - a > 10 and on (pod) b unless c or vector(1)",
+    "time() - job_last_success_unixtime > 24 * 60 * 60",
+    "a > bool 1 == 1",
+    "a @ end() > 1",
+    "-a ^ 2 < -1e3",
+    'count_values("version", build_info) > 1',
+    'label_replace(a, "x", "$1", "y", "(.*)") > 1',
+    'quantile_over_time(0.9, a{b!~"x|y"}[1h30m]) > +Inf',
+    '{__name__=~"a.*", b="c"} > 0',
+    '{"a.b"} > 0',
+    "a # (what ( it is\n > 1",
+    "sum without (a,) (b) >= 0x1f",
+    'a{b=~`\\d+ "x" [(]`} > 0',
+    "a{b='it\\'s'} > 0",
+    'a{b=~"/users/{id}"} > 0',
+    'a{b=~"[a-z*+]+?(?:x{2,3})*"} > 0',
+    'a{b=~"[[]"} > 0',
+    'a{b=~"\\\\Qa.b\\\\E"} > 0',
+    "vector(0) or a",
+    "a > 1_000_000",
+]  # fmt: skip
+
+BROKEN = {
+    "rate(http_errors_total[5m] > 0.05": "'(' at character 5 is never closed; close it",
+    "rate(a[5m)) > 1": "')' at character 10 stands where ']' must; mend it",
+    "sum(rate(a[5m]))) > 1": "')' at character 17 was never opened; remove it",
+    "a{b='c} > 1": '"\'" at character 5 is never closed; close it',
+    "a\n  > sum(b": "'(' at line 2, character 8 is never closed; close it",
+    "a >": "is not PromQL: an operator, a value or a comma is missing or one too many; mend it",
+    "a > > 1": "is not PromQL: an operator, a value or a comma is missing or one too many; mend it",
+    "sum(a) by (b) c": (
+        "is not PromQL: an operator, a value or a comma is missing or one too many; mend it"
+    ),
+    " ": "is not PromQL: there is none; mend it",
+    "# all is well": "is not PromQL: there is none; mend it",
+    "rate(a)": (
+        "is not PromQL: expected type matrix in call to function 'rate', got vector; mend it"
+    ),
+    "ratee(a[5m])": "is not PromQL: unknown function with name 'ratee'; mend it",
+    "a{}b": "is not PromQL: an operator, a value or a comma is missing or one too many; mend it",
+    "{}": ("is not PromQL: vector selector must contain at least one non-empty matcher; mend it"),
+    'a{b=~"("}': "is not PromQL: illegal regex for (; mend it",
+    'a{b=~".**"} > 0': (
+        "has '**' in the regular expression of b, which repeats a repetition; mend it"
+    ),
+    'a{b="1" or b="2"}': "has `or` within braces; write one selector or another: a or b",
+    "1 > 2": "is not PromQL: comparisons between scalars must use BOOL modifier; mend it",
+    "a[5m30h]": "is not PromQL: not a valid duration string: 5m30h; mend it",
+}
+NO_SAMPLE = {
+    "a[5m]": "is a range of values; take one of them, as by max_over_time(...)",
+    "((a[5m:1m]))": "is a range of values; take one of them, as by max_over_time(...)",
+    '"a > 1"': "is a text; write an expression such as up == 0",
+}
+
+
+def rule(expression: str, **keys: Any) -> str:
+    """A file with one rule; JSON is YAML."""
+    one = {"alert": "A", "expr": expression, **keys}
+    return json.dumps({"groups": [{"name": "a", "rules": [one]}]})
+
+
+@pytest.fixture(scope="session")
+def prometheus(request: pytest.FixtureRequest) -> Iterator[Prometheus]:
+    """What Prometheus says against a file of rules; nothing if it takes it."""
+    capture: Any = request.config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        try:
+            folder = binaries.cached(binaries.PROMQL, None)
+        except UserError as error:
+            pytest.skip(str(error))
+    command = [str(folder / "bin" / "promql")]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        sent, answers = process.stdin, process.stdout
+
+        def read(file: str) -> str:
+            sent.write(json.dumps(file) + "\n")
+            sent.flush()
+            return json.loads(answers.readline())
+
+        yield read
+        sent.close()
+
+
+def refusal(expression: str) -> str:
+    try:
+        check_expression(expression)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize("expression", SOUND)
+def test_an_expression_that_prometheus_takes_is_taken(expression: str) -> None:
+    assert refusal(expression) == ""
+
+
+@pytest.mark.parametrize(("expression", "said"), (BROKEN | NO_SAMPLE).items())
+def test_an_expression_that_no_alert_can_have_is_refused(expression: str, said: str) -> None:
+    assert refusal(expression) == said
+
+
+def test_prometheus_takes_the_sound_ones_and_refuses_the_broken_ones(
+    prometheus: Prometheus,
+) -> None:
+    assert {each: said for each in SOUND if (said := prometheus(rule(each)))} == {}
+    assert [each for each in BROKEN if not prometheus(rule(each))] == []
+
+
+@pytest.mark.parametrize("steps", [_MOST_STEPS, _MOST_STEPS + 1])
+@pytest.mark.parametrize("step", ["+a", " and a", " > a"])
+def test_an_expression_of_too_many_steps_is_not_given_to_the_parser(
+    step: str, steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[str] = []
+    monkeypatch.setattr("specs.promql._parse", given.append)
+    assert bool(refusal("a" + step * steps)) == (steps > _MOST_STEPS)
+    assert bool(given) == (steps <= _MOST_STEPS)
+
+
+def test_steps_in_strings_do_not_count() -> None:
+    assert refusal(f'a{{b="{"+" * 2 * _MOST_STEPS}"}} > 0') == ""
+
+
+# Tokens, most of them in places where they fit: what they make is sound as often as not.
+_METRICS = st.sampled_from(["a", "b:c", 'a{b="c"}', "a{b!~'c|d'}", "{__name__='a'}", "sum", "on"])
+_RANGES = st.sampled_from(["[5m]", "[1h30m]", "[5m:]", "[5m:1m]", "[0s]", "[5x]", "[1m30h]", "[5]"])
+_NUMBERS = st.sampled_from(["1", "0.5", ".5", "1e3", "0x1f", "Inf", "NaN", "5m", "1_0"])
+_OPERATORS = st.sampled_from(
+    [
+        "+", "-", "*", "/", "%", "^", "==", "!=", ">", "<=", "and", "or", "unless", "atan2", "=",
+        "> bool", "and on (b)", "* on (b) group_left (c)", "/ ignoring (b)", "and bool",
+    ]
+)  # fmt: skip
+_FUNCTIONS = st.sampled_from(["abs", "rate", "max_over_time", "scalar", "vector", "absent", "time"])
+_AGGREGATIONS = st.sampled_from(["sum", "max by (b)", "count without ()", "topk", "quantile"])
+
+
+def _larger(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    return st.one_of(
+        st.tuples(inner, _OPERATORS, inner).map(" ".join),
+        st.tuples(_FUNCTIONS, inner).map(lambda parts: f"{parts[0]}({parts[1]})"),
+        st.tuples(_FUNCTIONS, inner, _RANGES).map(lambda p: f"{p[0]}({p[1]}{p[2]})"),
+        st.tuples(_AGGREGATIONS, inner).map(lambda parts: f"{parts[0]} ({parts[1]})"),
+        st.tuples(_AGGREGATIONS, _NUMBERS, inner).map(lambda p: f"{p[0]} ({p[1]}, {p[2]})"),
+        inner.map(lambda text: f"({text})"),
+        inner.map(lambda text: f"-{text}"),
+        st.tuples(inner, st.sampled_from(["offset 5m", "@ 3", "@ end()"])).map(" ".join),
+    )
+
+
+expressions = st.recursive(_METRICS | _NUMBERS, _larger, max_leaves=8)
+
+
+@st.composite
+def _damaged(draw: st.DrawFn) -> str:
+    """An expression that has lost a piece, or has one twice."""
+    text = draw(expressions)
+    start = draw(st.integers(0, len(text)))
+    end = draw(st.integers(start, min(len(text), start + 3)))
+    return text[:start] + text[start:end] * draw(st.sampled_from([0, 2])) + text[end:]
+
+
+@settings(max_examples=500, deadline=None)
+@given(expression=expressions | _damaged())
+def test_what_is_drawn_is_refused_where_prometheus_refuses_it(
+    prometheus: Prometheus, expression: str
+) -> None:
+    ours, theirs = refusal(expression), prometheus(rule(expression))
+    if ours in NO_SAMPLE.values():  # which Prometheus refuses later, when it has the result
+        return
+    assert bool(ours or experimental(expression)) == bool(theirs), (expression, ours, theirs)
+
+
+EXPERIMENTAL = [
+    "limitk(2, a)", "limit_ratio(0.5, a)", "mad_over_time(a[5m])", 'sort_by_label(a, "b")',
+    "double_exponential_smoothing(a[5m], 0.5, 0.5)", "ts_of_max_over_time(a[5m])", "info(a)",
+]  # fmt: skip
+
+
+def test_what_is_experimental_is_what_prometheus_refuses_by_default(
+    prometheus: Prometheus,
+) -> None:
+    for expression in EXPERIMENTAL:
+        assert refusal(expression) == ""
+        assert experimental(f"{expression} > 1") == [expression.partition("(")[0]]
+        said = prometheus(rule(f"{expression} > 1"))
+        assert "experimental" in said or "not enabled" in said, (expression, said)
+    assert [each for each in SOUND if experimental(each)] == []
+
+
+def test_an_experimental_function_is_warned_of(tmp_path: Path) -> None:
+    text, where = place(app(beside="alerts: [{name: A, expr: «'mad_over_time(a[5m]) > 1'}]"))
+    assert warned(tmp_path, text) == [
+        f"tenants/team-alpha.yaml:{where}: apps[0].alerts[0].expr: warning: mad_over_time is "
+        "experimental, and Prometheus refuses the rule unless its feature "
+        "promql-experimental-functions is on; use another function, or ask the platform team"
+    ]
+
+
+AT = "apps[0].alerts[0]"
+
+
+@rows(
+    {
+        "an expression": (
+            app(beside="alerts: [{name: A, expr: «'rate(a[5m] > 1'}]"),
+            f"{AT}.expr: '(' at character 5 is never closed; close it",
+        ),
+        "an expression of several lines": (
+            app(beside="alerts:\n- name: A\n  expr: «|\n    a\n    > sum(b"),
+            f"{AT}.expr: '(' at line 2, character 6 is never closed; close it",
+        ),
+        "a duration": (
+            app(beside="alerts: [{name: A, expr: up, for: «300y}]"),
+            f"{AT}.for: '300y' is longer than Prometheus can count; shorten it",
+        ),
+        "a duration in another order": (
+            app(beside="alerts: [{name: A, expr: up, for: «5m1h}]"),
+            f"{AT}.for: '5m1h' is not a duration; write one such as 30s, 10m or 1h",
+        ),
+        "a summary's function": (
+            app(beside="alerts: [{name: A, expr: up, summary: «'{{ $value | humanizeX }}'}]"),
+            f"{AT}.summary: holds a template; write only {{{{ $labels.NAME }}}} and "
+            "{{ $value }}",
+        ),
+    }
+)
+def test_a_rule_that_prometheus_refuses_is_told_at_its_place(
+    tmp_path: Path, text: str, said: str
+) -> None:
+    text, where = place(text)
+    assert told(tmp_path, text) == [f"tenants/team-alpha.yaml:{where}: {said}"]
+
+
+DURATIONS = ["0", "0s", "10m", "1h30m", "1y2w3d4h5m6s7ms", "292y", "1d", "00005m"]
+NO_DURATIONS = ["1h 30m", "30", "1.5h", "-5m", "1M", "m", "300y", "99999999999999999999s", "1µs"]
+
+
+@pytest.mark.parametrize("text", DURATIONS)
+def test_a_duration_of_prometheus_is_taken(tmp_path: Path, text: str) -> None:
+    alert = accepted(
+        tmp_path, app(beside=f"alerts: [{{name: A, expr: up, for: '{text}'}}]")
+    ).apps[0].alerts[0]  # fmt: skip
+    assert alert.for_ == text
+
+
+@pytest.mark.parametrize("text", NO_DURATIONS)
+def test_what_is_no_duration_of_prometheus_is_refused(tmp_path: Path, text: str) -> None:
+    (line,) = told(tmp_path, app(beside=f"alerts: [{{name: A, expr: up, for: '{text}'}}]"))
+    assert f"{AT}.for: '{text}' is " in line
+
+
+def test_prometheus_has_the_same_durations(prometheus: Prometheus) -> None:
+    taken = [
+        text for text in (*DURATIONS, *NO_DURATIONS) if not prometheus(rule("a", **{"for": text}))
+    ]
+    assert taken == DURATIONS
+
+
+@pytest.mark.parametrize(
+    "summary",
+    [
+        "", "all is well", "{ $value }", "{{ $labels.pod }} of {{$labels.app}}", "{{ $value }}",
+        *(
+            f"{{{{ $value | humanize{kind} }}}}"
+            for kind in ("", "1024", "Duration", "Percentage", "Timestamp")
+        ),
+    ],
+)  # fmt: skip
+def test_a_summary_that_is_taken_is_taken_by_prometheus(
+    tmp_path: Path, prometheus: Prometheus, summary: str
+) -> None:
+    text = app(beside=f"alerts: [{{name: A, expr: up, summary: '{summary}'}}]")
+    taken = accepted(tmp_path, text).apps[0].alerts[0].summary
+    assert prometheus(rule("up == 0", annotations={"summary": taken})) == ""
+
+
+def test_prometheus_takes_the_rules_of_the_shipped_teams(prometheus: Prometheus) -> None:
+    files = list((ROOT / "tests" / "golden").rglob("PrometheusRule-*.yaml"))
+    assert files
+    for file in files:
+        spec = yaml.safe_load(file.read_text(encoding="utf-8"))["spec"]
+        assert prometheus(json.dumps(spec)) == "", file

@@ -1,0 +1,117 @@
+"""requirements.txt: all that the program imports, on each of its paths, and nothing by chance."""
+
+import ast
+import re
+import subprocess
+import sys
+import venv
+from importlib.metadata import packages_distributions, requires, version
+from pathlib import Path
+
+import pytest
+
+from sandbox import pulumi_cli
+from specs.stack import stack_names
+from tests.written import ROOT
+
+_NAME = re.compile(r"[A-Za-z0-9._-]+")
+
+# Runs the program as it stands for each stack, and once more taking over what runs.
+RUNS = """
+import sys
+from pathlib import Path
+from sandbox.recording import record_stack
+root = Path(sys.argv[1])
+for stack in sys.argv[2:]:
+    assert record_stack(root, stack, root / "tenants").registrations, stack
+adopted = record_stack(root, "dev", root / "tenants", {"sre-platform:adopt": True})
+assert adopted.registrations
+import kubernetes, requests  # which that path has loaded
+print("ran")
+"""
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def required() -> set[str]:
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    return {_normal(line.partition("==")[0]) for line in lines if not line.startswith("#")}
+
+
+def imported() -> dict[str, str]:
+    """Top-level modules from elsewhere that the program may load, and a file that imports each."""
+    found: dict[str, str] = {}
+    todo, seen = [ROOT / "__main__.py"], set[Path]()
+    while todo:
+        file = todo.pop()
+        if file in seen:
+            continue
+        seen.add(file)
+        for module in _modules(file):
+            inside = ROOT / module.replace(".", "/")
+            files = [inside.with_suffix(".py"), inside / "__init__.py"]
+            if (ROOT / module.partition(".")[0]).is_dir():
+                todo += [each for each in files if each.is_file()]
+            else:
+                found.setdefault(module.partition(".")[0], str(file.relative_to(ROOT)))
+    return {name: file for name, file in found.items() if name not in sys.stdlib_module_names}
+
+
+def _modules(file: Path) -> list[str]:
+    names: list[str] = []
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return names
+
+
+def test_all_that_the_program_imports_is_required() -> None:
+    listed = required()
+    # pydantic_core comes with pydantic, urllib3 with requests.
+    brought = {
+        _normal(match[0])
+        for name in listed
+        for each in requires(name) or ()
+        if (match := _NAME.match(each)) and "extra ==" not in each
+    }
+    distributions = packages_distributions()
+    modules = imported()
+    assert {"kubernetes", "requests", "pulumi"} <= modules.keys()
+    missing = {
+        module: file
+        for module, file in modules.items()
+        if not {_normal(each) for each in distributions[module]} & (listed | brought)
+    }
+    assert missing == {}
+
+
+@pytest.mark.engine  # takes a minute, most of it to install
+def test_the_program_runs_with_nothing_else_installed(tmp_path: Path) -> None:
+    locked = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    constraints = tmp_path / "constraints.txt"
+    constraints.write_text(
+        "\n".join(re.findall(r"^[\w.-]+==[^\s\\]+(?: ; [^\\\n]+)?", locked, re.M))
+    )
+    venv.create(tmp_path / "venv", with_pip=True)
+    python = tmp_path / "venv" / "bin" / "python"
+    install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
+    files = ["--requirement", str(ROOT / "requirements.txt"), "--constraint", str(constraints)]
+    subprocess.run([python, *install, *files], check=True)
+    run = subprocess.run(
+        [python, "-c", RUNS, str(ROOT), *stack_names(ROOT)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (run.returncode, run.stdout) == (0, "ran\n"), run.stderr
+
+
+def test_the_cli_and_the_sdk_of_pulumi_are_the_pair_that_is_tested() -> None:
+    assert str(pulumi_cli.SDK_VERSION) == version("pulumi")
+    assert f"pulumi=={pulumi_cli.SDK_VERSION}\n" in (ROOT / "requirements.txt").read_text("utf-8")
+    assert pulumi_cli.OLDEST_ON_PATH <= pulumi_cli.VERSION <= pulumi_cli.SDK_VERSION

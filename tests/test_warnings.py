@@ -1,0 +1,234 @@
+"""What is allowed and seldom meant: each warning at its place, and what brings none."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.written import app, place, rows, team, warned
+
+IN = "apps[0].app"
+STAYS = "so Kubernetes leaves it as it stands"
+
+
+def worker(in_app: str = "", beside: str = "") -> str:
+    return app(in_app, beside, archetype="worker")
+
+
+def cronjob(in_app: str = "", beside: str = "") -> str:
+    return app(in_app, beside, archetype="cronjob")
+
+
+def ingress(ports: str) -> str:
+    peer = "from: [{podSelector: {}}]"
+    return f"networkPolicy: {{additionalIngress: [{{{peer}, ports: [{ports}]}}]}}"
+
+
+NOWHERE = f"is defined nowhere above, {STAYS}; define"
+IF_MEANT = "in `env`, or write $$({0}) if that is meant"
+LOW = (
+    "is below 1024, where a process that is not root may listen only if the node's runtime lets it "
+    "(containerd does since 2.0, CRI-O does not); use a higher port such as"
+)
+
+
+@rows(
+    {
+        "a variable that is defined nowhere": (
+            app("env: [{name: URL, value: «'http://$(HOST)/'}]"),
+            f"{IN}.env[0].value: $(HOST) {NOWHERE} HOST {IF_MEANT.format('HOST')}",
+        ),
+        "a variable that is defined further down": (
+            app("env: [{name: URL, value: «'http://$(HOST)/'}, {name: HOST, value: db}]"),
+            f"{IN}.env[0].value: $(HOST) is defined further down, {STAYS}; move HOST above URL",
+        ),
+        "a secret that is defined further down": (
+            app("env: [{name: URL, value: «'x:$(PASS)@y'}, {name: PASS, secretRef: db}]"),
+            f"{IN}.env[0].value: $(PASS) is defined further down, {STAYS}; move PASS above URL",
+        ),
+        "the variable itself": (
+            app("env: [{name: PATH, value: «'$(PATH):/opt/bin'}]"),
+            f"{IN}.env[0].value: $(PATH) names the variable itself, which Kubernetes leaves as it "
+            "stands; write the whole value",
+        ),
+        "a name in other letters": (
+            app("env: [{name: HOST, value: db}, {name: URL, value: «$(host)}]"),
+            f"{IN}.env[1].value: $(host) {NOWHERE} host {IF_MEANT.format('host')}",
+        ),
+        "after an escaped one": (
+            app("env: [{name: URL, value: «'$$(A) $(B)'}]"),
+            f"{IN}.env[0].value: $(B) {NOWHERE} B {IF_MEANT.format('B')}",
+        ),
+        "behind an escaped dollar": (
+            app("env: [{name: URL, value: «'$$$(B)'}]"),
+            f"{IN}.env[0].value: $(B) {NOWHERE} B {IF_MEANT.format('B')}",
+        ),
+        "what is no variable's name, and is not repeated": (
+            app("env: [{name: NOW, value: «$(date +%s)}]"),
+            f"{IN}.env[0].value: holds a $(...) without a variable's name, which Kubernetes leaves "
+            "as it stands; write $$(...) if that is meant",
+        ),
+        "in a command": (
+            worker("command: [/bin/run, «'--to=$(TARGET)']"),
+            f"{IN}.command[1]: $(TARGET) {NOWHERE} TARGET {IF_MEANT.format('TARGET')}",
+        ),
+        "in arguments": (
+            cronjob("args: [«$(TARGET)]"),
+            f"{IN}.args[0]: $(TARGET) {NOWHERE} TARGET {IF_MEANT.format('TARGET')}",
+        ),
+        "in what a shell runs": (
+            cronjob("command: [sh, -c]\nargs: [«'run $(TARGET) $(hostname)']"),
+            f"{IN}.args[0]: $(TARGET) {NOWHERE} TARGET {IF_MEANT.format('TARGET')}",
+        ),
+        "in a probe": (
+            worker("probes: {liveness: {exec: {command: [test, «$(MARK)]}}}"),
+            f"{IN}.probes.liveness.exec.command[1]: $(MARK) {NOWHERE} MARK "
+            f"{IF_MEANT.format('MARK')}",
+        ),
+        "a secret in a probe": (
+            worker(
+                "env: [{name: KEY, secretRef: k}]\n"
+                "probes: {readiness: {exec: {command: [check, «$(KEY)]}}}"
+            ),
+            f"{IN}.probes.readiness.exec.command[1]: $(KEY) is empty here, as Kubernetes puts no "
+            "secret into a probe's command; let a shell read it: "
+            '["/bin/sh", "-c", "... $KEY"]',
+        ),
+    }
+)
+def test_a_reference_to_no_variable_is_warned_of(tmp_path: Path, text: str, said: str) -> None:
+    _warned_once(tmp_path, text, said)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        app("env: [{name: HOST, value: db}, {name: URL, value: 'http://$(HOST)/$(HOST)'}]"),
+        app("env: [{name: PASS, secretRef: db}, {name: URL, value: 'x:$(PASS)@y'}]"),
+        app("env: [{name: URL, value: 'http://$$(HOST)/'}]"),
+        app("env: [{name: URL, value: '$HOST ${HOST} $('}]"),
+        app("env: [{name: URL, value: 'http://$(SHOP_DB_SERVICE_HOST):$(SHOP_DB_SERVICE_PORT)'}]"),
+        app("env: [{name: URL, value: 'http://$(SHOP_DB_PORT_5432_TCP_ADDR)'}]"),
+        # A command may name any variable: all are there before it starts.
+        worker("args: ['$(B)']\nenv: [{name: B, value: b}]"),
+        worker("command: [run, '$(KEY)']\nenv: [{name: KEY, secretRef: k}]"),
+        worker("command: [/bin/bash, -c, 'echo $(hostname) $(date +%s) $(cat /etc/x)']"),
+        worker("args: ['--password=$(KEY)']\nenv: [{name: KEY, secretRef: k}]"),
+        worker("command: [sh, -c, 'run password=$KEY']\nenv: [{name: KEY, secretRef: k}]"),
+        worker("args: ['$$(B)']"),
+        worker(
+            "env: [{name: MARK, value: /tmp/m}]\n"
+            "probes: {liveness: {exec: {command: [test, -f, $(MARK)]}}}"
+        ),
+        worker("probes: {liveness: {exec: {command: [sh, -c, 'test $(pgrep -c run) -gt 0']}}}"),
+    ],
+)
+def test_a_reference_that_does_what_it_says_brings_no_warning(tmp_path: Path, text: str) -> None:
+    assert warned(tmp_path, text) == []
+
+
+@rows(
+    {
+        "of a web-app": (app("port: «80"), f"{IN}.port: 80 {LOW} 8080"),
+        "of a web-app, the last": (app("port: «1023"), f"{IN}.port: 1023 {LOW} 8080"),
+        "of a worker's metrics": (
+            worker(beside="serviceMonitor: {port: «900}"),
+            f"apps[0].serviceMonitor.port: 900 {LOW} 9090",
+        ),
+        "of a cronjob's metrics": (
+            cronjob(beside="serviceMonitor: {enabled: true, port: «443}"),
+            f"apps[0].serviceMonitor.port: 443 {LOW} 9090",
+        ),
+    }
+)
+def test_a_port_that_takes_root_is_warned_of(tmp_path: Path, text: str, said: str) -> None:
+    _warned_once(tmp_path, text, said)
+
+
+@pytest.mark.parametrize(
+    "text", [app("port: 1024"), cronjob(beside="serviceMonitor: {enabled: false, port: 80}")]
+)
+def test_a_port_that_anybody_may_take_brings_no_warning(tmp_path: Path, text: str) -> None:
+    assert warned(tmp_path, text) == []
+
+
+PORT = "apps[0].networkPolicy.additionalIngress[0].ports[0].port"
+
+
+@rows(
+    {
+        "of no port": (
+            app(beside=ingress("{port: «grpc}")),
+            f"{PORT}: 'grpc' is not the name of a TCP port of this app, so it opens nothing; "
+            "use http (8080, TCP), or the port's number",
+        ),
+        "of a worker's port, on a web-app": (
+            app(beside=ingress("{port: «metrics}")),
+            f"{PORT}: 'metrics' is not the name of a TCP port of this app, so it opens nothing; "
+            "use http (8080, TCP), or the port's number",
+        ),
+        "of another protocol": (
+            app(beside=ingress("{port: «http, protocol: UDP}")),
+            f"{PORT}: 'http' is not the name of a UDP port of this app, so it opens nothing; "
+            "use http (8080, TCP), or the port's number",
+        ),
+        "of an app without ports": (
+            worker(beside="serviceMonitor: {enabled: false}\n" + ingress("{port: «metrics}")),
+            f"{PORT}: 'metrics' is not the name of a TCP port of this app, so it opens nothing; "
+            "write the port's number",
+        ),
+    }
+)
+def test_a_rule_on_a_name_that_no_port_has_is_warned_of(
+    tmp_path: Path, text: str, said: str
+) -> None:
+    _warned_once(tmp_path, text, said)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        app(beside=ingress("{port: http}, {port: 9999}, {protocol: UDP}")),
+        worker(beside=ingress("{port: metrics}")),
+        app(
+            beside="networkPolicy: {additionalEgress: "
+            "[{to: [{podSelector: {}}], ports: [{port: grpc}]}]}"
+        ),
+        app(beside=ingress("{port: grpc}").replace("{add", "{enabled: false, add")),
+    ],
+)
+def test_a_rule_on_a_port_that_is_there_brings_no_warning(tmp_path: Path, text: str) -> None:
+    assert warned(tmp_path, text) == []
+
+
+@rows(
+    {
+        "cpu": (
+            team("quota: {requests: {cpu: «'9'}}"),
+            "quota.requests.cpu: 9 is over quota.limits.cpu 8, so it is never used up; "
+            "lower it, or raise that",
+        ),
+        "memory": (
+            team("quota: {requests: {memory: «3Gi}, limits: {memory: 2Gi}}"),
+            "quota.requests.memory: 3Gi is over quota.limits.memory 2Gi, so it is never used up; "
+            "lower it, or raise that",
+        ),
+        "the default": (
+            team("quota: {limits: {cpu: «'2'}}"),
+            "quota.limits.cpu: 2 is under quota.requests.cpu 4; raise it, or lower that",
+        ),
+    }
+)
+def test_a_quota_of_more_requests_than_limits_is_warned_of(
+    tmp_path: Path, text: str, said: str
+) -> None:
+    _warned_once(tmp_path, text, said)
+
+
+def test_a_quota_of_as_many_requests_as_limits_brings_no_warning(tmp_path: Path) -> None:
+    assert warned(tmp_path, team("quota: {requests: {cpu: 500m}, limits: {cpu: '0.5'}}")) == []
+
+
+def _warned_once(folder: Path, text: str, said: str) -> None:
+    text, where = place(text)
+    path, _, message = said.partition(": ")
+    assert warned(folder, text) == [f"tenants/team-alpha.yaml:{where}: {path}: warning: {message}"]
