@@ -1,11 +1,14 @@
 """`./sre isolation`: shows on running servers that no team reaches another's things."""
 
 import argparse
+import os
+import sys
 
 from cli import Commands
 from cli.stack import ROOT, options, stack_files
 from specs.fleet import load_stack
 from specs.problem import ProblemsError
+from specs.settings import LEAVE_OUT
 
 
 def add(commands: Commands) -> None:
@@ -41,9 +44,14 @@ def run(arguments: argparse.Namespace) -> int:
     from isolation.report import isolation  # with the clients, which take two seconds to load
 
     stack = stack_files(arguments)
+    try:
+        settings = stack.settings.leaving_out(os.environ.get(LEAVE_OUT, ""))
+    except ValueError as error:
+        print(f"{LEAVE_OUT}: {error}", file=sys.stderr)
+        return 1
     fleet = load_stack(stack.folder, stack.settings)
     if fleet.problems:
         raise ProblemsError(*fleet.problems)
     # The matrix says what a team has that is neither suspended nor on its way out.
     teams = [team for team in fleet.teams if team.running]
-    return isolation(ROOT, teams, stack.settings, arguments.format, arguments.write_docs)
+    return isolation(ROOT, teams, settings, arguments.format, arguments.write_docs)

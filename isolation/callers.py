@@ -8,7 +8,7 @@ from operator import attrgetter
 from clients.http import RefusedError
 from isolation.checks import Caller
 from isolation.requests import Admin, Scene
-from isolation.verdict import SelectsNothingError
+from isolation.verdict import NoRobotError, SelectsNothingError
 from specs.app import PUSH_SECRET
 from specs.settings import STORE_KINDS, Settings
 from specs.team import Team
@@ -109,7 +109,7 @@ def _robot(stranger: Scene, team: Team) -> Scene:
     path = f"sre/data/{team.name}/{PUSH_SECRET}"
     stored = admin.openbao.read(path)
     if stored is None:
-        raise SelectsNothingError(f"OpenBao has nothing at {path}")
+        raise NoRobotError(path)
     password = stored["data"]["password"]
     return replace(
         stranger,

@@ -12,6 +12,7 @@ from isolation.objects import NAME, thing
 from isolation.requests import Admin, Check, Scene
 from isolation.verdict import (
     ALLOWED,
+    NOT_ASKED,
     NotThisOneError,
     SelectsNothingError,
     refusal,
@@ -37,6 +38,11 @@ class Row:
     def passed(self) -> bool:
         """Whether the outcome is the expected one, by the word of the expected holder."""
         return self.seen == self.expected
+
+    @property
+    def asked(self) -> bool:
+        """Whether there was something to ask with, or for."""
+        return self.seen != NOT_ASKED
 
 
 def run(teams: Sequence[Team], settings: Settings, admin: Admin) -> list[Row]:

@@ -4,6 +4,7 @@ Writes of objects to the API server are dry runs: they pass authorization and al
 change nothing. Tokens and logins that are granted are real, and short-lived.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +16,10 @@ from clients.kubernetes import Cluster
 from clients.openbao import OpenBao
 from isolation.kinds import ALL, Kind
 from isolation.objects import Object
-from isolation.verdict import NotThisOneError, SelectsNothingError
+from isolation.verdict import NoRobotError, NotThisOneError, SelectsNothingError
+
+# Where the program itself stores secrets: its only ones are the robots'.
+_OF_ROBOTS = re.compile(r"sre/(metadata(/[^/]+)?|data/[^/]+/harbor-(pull|push))")
 
 _DRY_RUN = {"dryRun": "All", "fieldValidation": "Strict"}
 
@@ -48,7 +52,12 @@ class Admin:
     def must_know(self, path: str, method: str) -> None:
         """Asks OpenBao whether there is something at that path."""
         with nobody_else_is_refused():
-            self.openbao.call(method, path)
+            try:
+                self.openbao.call(method, path)
+            except RefusedError as refusal:
+                if refusal.status == 404 and _OF_ROBOTS.fullmatch(path):
+                    raise NoRobotError(path) from None
+                raise
 
 
 @contextmanager

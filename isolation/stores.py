@@ -35,8 +35,9 @@ def hands_out(secret: str) -> Request:
         with nobody_else_is_refused():
             openbao = log_in(store, admin.cluster, server)
         mount = vault["path"]
-        path = scene.filled(secret).removeprefix(f"{mount}/")
-        return openbao.call("GET", f"{mount}/data/{path}")
+        path = f"{mount}/data/{scene.filled(secret).removeprefix(f'{mount}/')}"
+        admin.must_know(path, "GET")
+        return openbao.call("GET", path)
 
     return request
 

@@ -4,8 +4,15 @@ from collections.abc import Iterator, Sequence
 
 from isolation.checks import Caller, checks
 from isolation.matrix import Row
+from isolation.verdict import NOT_ASKED
+from specs.settings import LEAVE_OUT
 
 _HEADS = ("WHO", "WHAT", "EXPECTED", "SEEN")
+
+_WITHOUT_HARBOR = (
+    "a stack makes none where it does not manage Harbor, or where `up` ran with "
+    f"{LEAVE_OUT}=harbor; set the same here if that is meant"
+)
 
 _CALLERS = {
     Caller.DEVELOPER: "A user of the team's developers' group in Keycloak, with the role `edit`.",
@@ -32,10 +39,13 @@ def text(rows: Sequence[Row]) -> str:
 
 def summary(rows: Sequence[Row]) -> str:
     """The last line, below the rows that are not as expected."""
-    failed = [row for row in rows if not row.passed]
-    if not failed:
-        return f"{len(rows)} checks, all as expected."
-    return f"{text(failed)}\n\n{len(rows)} checks, {len(failed)} not as expected."
+    asked = [row for row in rows if row.asked]
+    failed = [row for row in asked if not row.passed]
+    lines = [text(failed), ""] if failed else []
+    if asked != rows:
+        lines.append(f"{len(rows) - len(asked)} checks {NOT_ASKED}: {_WITHOUT_HARBOR}.")
+    how = f"{len(failed)} not as expected" if failed else "all as expected"
+    return "\n".join([*lines, f"{len(asked)} checks, {how}."])
 
 
 def markdown(rows: Sequence[Row]) -> str:

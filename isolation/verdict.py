@@ -11,6 +11,7 @@ BY_POD_SECURITY = "refused by PodSecurity"
 BY_QUOTA = "refused by ResourceQuota"
 BY_LIMIT_RANGE = "refused by LimitRange"
 BY_OPENBAO = "refused by OpenBao"
+NOT_ASKED = "not asked: OpenBao has no credential of Harbor's robots"
 
 # By their words, as most of them answer 403. RBAC's denial is the authorizer's own, for a resource
 # or a path; the sentence after it is from its guard against handing on rights.
@@ -32,6 +33,10 @@ class SelectsNothingError(Exception):
     """What a check is about is not there, so that its outcome would say nothing."""
 
 
+class NoRobotError(SelectsNothingError):
+    """OpenBao has none of the credentials that a team's project in Harbor would have put there."""
+
+
 class NotThisOneError(Exception):
     """The team has nothing that the check is about, such as a host; another one must."""
 
@@ -43,7 +48,7 @@ def by(policy: str) -> str:
 
 def selects_nothing(error: SelectsNothingError) -> str:
     """A check's outcome where there was nothing to check."""
-    return f"selects nothing: {error}"
+    return NOT_ASKED if isinstance(error, NoRobotError) else f"selects nothing: {error}"
 
 
 def refusal(error: RefusedError) -> str:

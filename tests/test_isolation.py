@@ -207,6 +207,16 @@ def test_a_pod_beyond_the_quota_is_asked_of_teams_only_whose_quota_bounds_pods_s
     assert seen(check, Server(over), Server(SOME), **names) == verdict.BY_QUOTA
 
 
+@pytest.mark.parametrize("path", ["sre/data/{own}/harbor-pull", "sre/metadata/{own}"])
+def test_what_no_robot_has_stored_is_not_asked_for(path: str) -> None:
+    check = Check("read a secret", verdict.BY_OPENBAO, vault_reads(path))
+    caller = Server(refused("permission denied"))
+    assert seen(check, caller, Server(refused("Not Found", 404))) == verdict.NOT_ASKED
+    assert caller.calls == []
+    # What we may not see ourselves may well be there.
+    assert str(seen(check, caller, Server(refused("no", 403)))).startswith("selects nothing: ")
+
+
 def test_every_check_of_a_caller_that_is_not_there_fails() -> None:
     nobody = verdict.SelectsNothingError("no RoleBinding in team-alpha is for auditors")
     row = matrix.outcome(Subject(Caller.VIEWER, "auditors", not_entered), nobody, LIST_PODS)
@@ -287,6 +297,26 @@ def test_rows_that_are_not_as_expected_are_told_again_at_the_end() -> None:
     lines = summary([good, bad]).splitlines()
     assert lines[1] == "app  list secrets  refused by RBAC  allowed"
     assert lines[-1] == "2 checks, 1 not as expected."
+
+
+NOT_ASKED_ROW = Row(Caller.ROBOT, "robot", "list pods", "refused by RBAC", verdict.NOT_ASKED)
+GOOD = Row(Caller.APP, "app", "list pods", "refused by RBAC", "refused by RBAC")
+
+
+def test_what_is_not_asked_is_counted_with_its_reason_in_one_line() -> None:
+    reason, last = summary([GOOD, NOT_ASKED_ROW, NOT_ASKED_ROW]).splitlines()
+    assert reason.startswith("2 checks not asked: OpenBao has no credential of Harbor's robots: ")
+    assert last == "1 checks, all as expected."
+
+
+@pytest.mark.parametrize(("manages_harbor", "code"), [(True, 1), (False, 0)])
+def test_what_is_not_asked_fails_where_the_stack_has_a_harbor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, manages_harbor: bool, code: int
+) -> None:
+    assert SETTINGS
+    settings = SETTINGS if manages_harbor else SETTINGS.leaving_out("harbor")
+    monkeypatch.setattr(command, "_rows", lambda *given: [GOOD, NOT_ASKED_ROW])
+    assert command.isolation(tmp_path, TEAMS, settings, "text", write_docs=True) == code
 
 
 def test_the_page_has_each_check_once_and_every_outcome_it_had() -> None:
