@@ -5,9 +5,10 @@ import os
 
 from cli import Commands
 from cli.schema import SCHEMA
-from cli.stack import options, stack_files
+from cli.stack import ROOT, options, stack_files
 from editing.new import ARCHETYPES, new_app, new_team
 from editing.team_file import alone
+from specs.fleet import SUFFIX
 
 
 def add(commands: Commands) -> None:
@@ -49,6 +50,10 @@ def _new_team(arguments: argparse.Namespace) -> int:
     with alone(stack.folder):
         written = new_team(stack.folder, stack.settings, arguments.name, schema)
     print(f"{written}: written; see what it says, and add an app with ./sre new app.")
+    file = (stack.folder.path / f"{arguments.name}{SUFFIX}").resolve()
+    if file.is_relative_to(ROOT):
+        owner = f"/{file.relative_to(ROOT)} @ORGANIZATION/{arguments.name}-developers"
+        print(f"Add a line to .github/CODEOWNERS: {owner}")
     return 0
 
 

@@ -42,6 +42,18 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[str]:
 # A new team
 
 
+def test_a_team_that_is_new_in_the_checkout_gets_an_owner(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cli.new.ROOT", folder)
+    (folder / "tenants").mkdir()
+    assert main(["new", "team", "--tenants", "tenants", "team-gamma"]) == 0
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "Add a line to .github/CODEOWNERS: "
+        "/tenants/team-gamma.yaml @ORGANIZATION/team-gamma-developers"
+    ]
+
+
 def test_a_new_team_s_file_is_valid_and_says_what_to_fill_in(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
