@@ -98,8 +98,10 @@ def values_map(name: str, values: str) -> str:
 
 def test_values_are_merged_in_fluxs_order(trees: Trees) -> None:
     """Maps merge, lists and scalars are replaced, a null takes away what came before."""
-    low = VALUES + "  port: 1\n  replicas: 4\n  env: [{name: A, value: a}, {name: B, value: b}]\n"
-    high = "app:\n  port: 2\n  env: [{name: C, value: c}]\n"
+    low = (
+        VALUES + "  port: 8081\n  replicas: 4\n  env: [{name: A, value: a}, {name: B, value: b}]\n"
+    )
+    high = "app:\n  port: 8082\n  env: [{name: C, value: c}]\n"
     own = "app:\n  image: {tag: v2}\n  writablePaths: null\n"
     references = (
         "valuesFrom:\n- {kind: ConfigMap, name: low}\n- {kind: ConfigMap, name: high}\n"
@@ -120,7 +122,7 @@ def test_values_are_merged_in_fluxs_order(trees: Trees) -> None:
     (app,) = trees.team().apps
     assert (app.app.image.tag, app.app.image.pull_policy) == ("v2", "Always")
     assert isinstance(app, WebApp)
-    assert (app.app.port, app.app.replicas) == (2, 4)
+    assert (app.app.port, app.app.replicas) == (8082, 4)
     assert [(each.name, each.value) for each in app.app.env] == [("C", "c")]
 
 

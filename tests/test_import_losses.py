@@ -42,8 +42,8 @@ def kustomized(text: str, **files: str) -> dict[str, str]:
 
 LOSSES: dict[str, tuple[Mapping[str, str], str]] = {
     "a key that no chart knows": (
-        {"apps/a.yaml": release(VALUES + "«podAnnotations: {a: b}\n")},
-        "spec.values.podAnnotations: is an unknown key; known here: archetype, app, ",
+        {"apps/a.yaml": release(VALUES + "«wibble: {a: b}\n")},
+        "spec.values.wibble: is an unknown key; known here: archetype, app, ",
     ),
     "a key that no chart knows, of one that a path names": (
         {"apps/a.yaml": release(VALUES + "«prot: 80\n", chart="./charts/sre-web-app")},

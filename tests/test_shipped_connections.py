@@ -7,6 +7,7 @@ import pytest
 
 from tests.conftest import Program
 from tests.program import NETWORK_POLICY, ROOT
+from tests.written import dev_settings
 
 Rule = Mapping[str, Any]
 
@@ -26,7 +27,10 @@ class Pods(NamedTuple):
 
 @pytest.fixture(scope="module")
 def apps(program: Program) -> list[Pods]:
-    made = program(*(file.read_text() for file in sorted((ROOT / "tenants").glob("*.yaml"))))
+    made = program(
+        *(file.read_text() for file in sorted((ROOT / "tenants").glob("*.yaml"))),
+        namespace=dev_settings().namespace.model_dump(mode="json", by_alias=True),
+    )
     return [
         Pods(
             policy.metadata["namespace"],
