@@ -235,6 +235,6 @@ def test_bindings_are_imported_as_the_stack_would_make_them(tmp_path: Path) -> N
         "a.yaml:17:32: subjects[0].name: the group has view-logs too, and a team's file gives it "
         "one; keep one",
         "a.yaml:22:36: roleRef.name: gives another role than edit or view or view-logs or debug; "
-        "make it by other means",
+        "put the group into `access`, which may let it do less, or bind it by other means",
     ]
     assert "'team-alpha-role-view-logs' takes its place" in str(findings.notes[1])
