@@ -190,7 +190,7 @@ def _archetypes_with(source: Source, loc: Loc) -> list[str]:
 
 def _archetypes_with_inner(source: Source, loc: Loc) -> list[str]:
     """Archetypes that know the key at `loc` in their `app`, where the entry's own does not."""
-    if len(loc) != 3:
+    if loc[:1] != ("apps",) or len(loc) != 3:
         return []
     archetypes = _archetypes_with(source, (*loc[:2], "app", loc[-1]))
     return [] if meant_archetype(source, int(loc[1])) in archetypes else archetypes
