@@ -123,7 +123,7 @@ _EXEC_PROBE = _PROBE | _table(
 
 _RESOURCE_LIST = _table(
     {
-        "ephemeral-storage storage hugepages-2Mi hugepages-1Gi nvidia.com/gpu amd.com/gpu": (
+        "ephemeral-storage storage hugepages-2Mi hugepages-1Gi gpu nvidia.com/gpu amd.com/gpu": (
             "cpu and memory are counted; remove it"
         )
     }

@@ -37,6 +37,14 @@ BESIDE = (
             team("quota: {«pod: 5}"),
             "quota.pod: is an unknown key; did you mean 'pods'?",
         ),
+        "of the quota's limits": (
+            team("quota: {limits: {«disk: 1}}"),
+            "quota.limits.disk: is an unknown key; known here: cpu, memory",
+        ),
+        "of the quota's requests": (
+            team("quota: {requests: {«gpu: 1}}"),
+            "quota.requests.gpu: is not supported here; cpu and memory are counted; remove it",
+        ),
         "of the access": (
             team("access: {«admins: [x]}"),
             "access.admins: is an unknown key; known here: developers, viewers, roles",

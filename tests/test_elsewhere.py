@@ -155,6 +155,11 @@ IN = "apps[0].app"
             app(beside="ingress: {«retries: {attempts: 3}}"),
             "apps[0].ingress.retries: is not supported here; have the app do it",
         ),
+        "a key of another archetype's app": (
+            app(beside="«args: [x]"),
+            "apps[0].args: does not fit a web-app, only a worker or cronjob; "
+            "remove it or change `archetype`",
+        ),
         "a whole object": (
             "«apiVersion: v1\nteam: team-alpha\n",
             "apiVersion: is not supported here; write the keys of the reference without this "
