@@ -13,6 +13,7 @@ import pulumi
 from components import App, Platform, Tenant
 from components.config import stack_settings
 from components.deployed import deployed_teams
+from components.host import end_without_traceback
 from components.outputs import describe
 from components.providers import providers
 from components.shared import Shared
@@ -20,6 +21,8 @@ from specs.fleet import TeamsFolder, load_stack
 from specs.lifecycle import cut_short, maybe_renamed, missing_steps
 
 ROOT = Path(__file__).parent
+
+end_without_traceback()
 
 settings = stack_settings(ROOT)
 folder = TeamsFolder(ROOT / settings.tenants, settings.tenants)

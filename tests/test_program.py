@@ -1,5 +1,8 @@
 """The program as a whole: a mistake stops it before anything is registered."""
 
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pulumi
@@ -9,7 +12,7 @@ from pulumi.runtime.proto import resource_pb2
 
 from specs.stack import read_stack
 from tests.conftest import Program
-from tests.program import one_of_each, team_file
+from tests.program import ROOT, one_of_each, team_file
 
 
 @pytest.fixture
@@ -68,6 +71,31 @@ def test_a_team_without_a_file_registers_nothing(program: Program, registered: l
     with pytest.raises(pulumi.RunError, match="'team-omega' has no file"):
         program(team_file(), teams=["team-alpha", "team-omega"])
     assert registered == []
+
+
+@pytest.mark.parametrize(
+    ("host", "ends_with", "traceback"),
+    [("pulumi-language-python-exec", -signal.SIGINT, False), ("another.py", 1, True)],
+)
+def test_the_language_host_ends_the_program_without_a_traceback(
+    tmp_path: Path, host: str, ends_with: int, traceback: bool
+) -> None:
+    (tmp_path / host).write_text(
+        "import contextlib, os, runpy, signal, sys\n"
+        f"sys.path.insert(0, {str(ROOT)!r})\n"
+        "with contextlib.suppress(Exception):\n"  # there is no engine
+        f"    runpy.run_path({str(ROOT / '__main__.py')!r}, run_name='__main__')\n"
+        "try:\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n"
+        "    signal.pause()\n"
+        "except KeyboardInterrupt:\n"
+        "    sys.exit('KeyboardInterrupt')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / host)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == ends_with
+    assert ("KeyboardInterrupt" in done.stderr) is traceback
 
 
 def test_what_is_nowhere_to_be_found_is_told_all_at_once_and_nothing_is_registered(

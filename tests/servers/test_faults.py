@@ -298,6 +298,37 @@ def test_a_fault_that_does_not_pass_ends_the_run(stack: Stack, undisturbed: Undi
     assert updated["spec"]["hard"]["pods"] == "31"
 
 
+def test_a_team_is_held_by_access_that_was_not_revoked(stack: Stack) -> None:
+    bound = ("rbac.authorization.k8s.io/v1", "RoleBinding", "fog", "fog-developers")
+    file = stack.checkout.folder / "tenants" / "fog.yaml"
+    stack.add("fog")
+    assert stack.run("up").code == 0
+
+    stack.add("fog", "lifecycle: offboarding")
+    text = file.read_text(encoding="utf-8")
+    revoked = r"^DELETE /\S+/rolebindings/fog-developers"
+    failed = stack.run("up", Rule(revoked, answering(403), times=None))
+    assert failed.code == 1
+    assert cluster_of(stack.checkout).get(*bound)
+
+    file.unlink()
+    for command in ("preview", "up"):
+        refused = stack.run(command)
+        assert refused.code == 1
+        (line,) = re.findall(r"tenants/fog\.yaml:1:1: .*", refused.output)
+        assert "(file): fog has no file any more, but " in line
+        assert "RoleBinding fog/fog-developers" in line or "more are still there" in line
+    assert cluster_of(stack.checkout).get("v1", "Namespace", None, "fog")
+
+    file.write_text(text, encoding="utf-8")
+    assert stack.run("up").code == 0
+    assert cluster_of(stack.checkout).get(*bound) is None
+    file.unlink()
+    assert stack.run("up").code == 0
+    assert cluster_of(stack.checkout).get("v1", "Namespace", None, "fog") is None
+    nothing_is_to_be_done(stack)
+
+
 def test_servers_are_killed_at_work(stack: Stack, undisturbed: Undisturbed) -> None:
     gale = Addition(stack, undisturbed, "gale")
     for server, request, said in [
