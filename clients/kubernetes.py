@@ -4,7 +4,7 @@ import copy
 import logging
 import os
 import re
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -17,6 +17,7 @@ from kubernetes.config import ConfigException, load_kube_config
 from clients.http import Http, RefusedError
 
 Object = dict[str, Any]
+Entry = Mapping[str, Any]  # of an object's managedFields
 CONFLICTS = 5
 mistaken = re.compile(
     r"failed to (?:create typed patch|convert new) object \(.*?\).*?: (.*?)(?:, got .*)?$"
@@ -25,6 +26,10 @@ mistaken = re.compile(
 
 class KubeconfigError(Exception):
     """There is no kubeconfig, or it has no such context."""
+
+
+class FieldConflictError(RefusedError):
+    """Other field managers own what was to be applied without force; `reason` names both."""
 
 
 class Resource(NamedTuple):
@@ -143,11 +148,12 @@ class Cluster:
         items: list[Object] = self.call("GET", self.path(api_version, kind, namespace))["items"]
         return items
 
-    def create(self, object: Object, dry_run: bool = False) -> Object:
+    def create(self, object: Object, dry_run: bool = False, manager: str | None = None) -> Object:
         """A POST with strict field validation; a dry run passes all of admission."""
         metadata = object["metadata"]
         path = self.path(object["apiVersion"], object["kind"], metadata.get("namespace"))
-        created: Object = self.call("POST", path, object, _query(dry_run))
+        query = {**_query(dry_run), **({"fieldManager": manager} if manager else {})}
+        created: Object = self.call("POST", path, object, query)
         return created
 
     def apply(
@@ -155,7 +161,7 @@ class Cluster:
     ) -> Object:
         """Server-side apply as field manager `manager`, who takes over contested fields.
 
-        Without `force` they are RefusedError (409).
+        Without `force` they are FieldConflictError.
         """
         query = {**_query(dry_run), "fieldManager": manager, "force": str(force).lower()}
         path = self.path_of(object)
@@ -166,8 +172,22 @@ class Cluster:
         except RefusedError as refusal:
             if mistake := _mistake(refusal):
                 raise RefusedError(self.address, 422, mistake) from None
+            if _is_field_conflict(refusal):
+                raise FieldConflictError(self.address, refusal.status, refusal.reason) from None
             raise
         return applied
+
+    def set_managed_fields(self, live: Object, entries: Sequence[Entry]) -> Object:
+        """Changes who owns the fields of `live`, and nothing else; the object after that.
+
+        RefusedError (409) where somebody has changed it meanwhile.
+        """
+        version = live["metadata"]["resourceVersion"]
+        patch = {"metadata": {"managedFields": entries, "resourceVersion": version}}
+        changed: Object = self.call(
+            "PATCH", self.path_of(live), patch, None, "application/merge-patch+json"
+        )
+        return changed
 
     def delete(self, api_version: str, kind: str, namespace: str | None, name: str) -> None:
         """Starts it; what is already gone, or of a kind that is not served, is no error."""
@@ -184,7 +204,7 @@ class Cluster:
             try:
                 return self.call(*request)
             except RefusedError as refusal:
-                if refusal.status != 409:
+                if refusal.status != 409 or _is_field_conflict(refusal):
                     raise
         return self.call(*request)
 
@@ -255,6 +275,10 @@ def _mistake(refusal: RefusedError) -> str | None:
     """
     match = mistaken.match(refusal.reason) if refusal.status == 500 else None
     return match[1] if match else None
+
+
+def _is_field_conflict(refusal: RefusedError) -> bool:
+    return refusal.status == 409 and refusal.reason.startswith("Apply failed with ")
 
 
 def _query(dry_run: bool) -> dict[str, str]:

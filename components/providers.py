@@ -10,6 +10,10 @@ import pulumiverse_harbor as harbor
 from specs.environment import complaints
 from specs.settings import Settings
 
+# Of the token that the OpenBao provider makes itself at the start of a run; nothing renews it. In
+# seconds: an hour, as long as a deploy may take (docs/ci.md). The provider's default is 20 minutes.
+_CHILD_TOKEN_TTL = 3600
+
 
 def providers(settings: Settings) -> list[pulumi.ProviderResource]:
     """One for each target that the stack manages.
@@ -44,6 +48,9 @@ def _kubernetes(settings: Settings) -> kubernetes.Provider:
         # With it a changed kubeconfig updates the provider; without, it may replace every object.
         cluster_identifier=settings.kubernetes.cluster_identifier,
         enable_server_side_apply=True,
+        # What a file declares is the file's, whoever has written it since: an autoscaler that has
+        # scaled, or kubectl. Without it that is an error, and a team cannot be suspended.
+        enable_patch_force=True,
         # Without it, creating what exists fails. None leaves it out: a later run without is equal.
         upsert_existing_objects=settings.adopt or None,
     )
@@ -65,4 +72,5 @@ def _openbao(settings: Settings) -> vault.Provider:
         # VAULT_TOKEN is read by the provider itself: a token given here would be in the state.
         skip_tls_verify=settings.openbao.skip_tls_verify,
         skip_child_token=settings.openbao.skip_child_token,
+        max_lease_ttl_seconds=_CHILD_TOKEN_TTL,
     )

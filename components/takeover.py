@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from clients.http import RefusedError
-from clients.kubernetes import Cluster, Object
+from clients.kubernetes import Cluster, Entry, Object
 from components.differences import differences
 
 # Should a run be cut short, the provider takes over at its next update what it finds under this
@@ -32,7 +32,6 @@ _ATTEMPTS = 10
 _PAUSE = 0.1  # seconds, longer each time
 
 T = TypeVar("T")
-Entry = Mapping[str, Any]  # of managedFields
 Fields = Mapping[str, Any]  # of an entry: a tree of what it owns
 Keep = Callable[[Entry], bool]
 
@@ -141,10 +140,7 @@ def _keep(cluster: Cluster, wanted: Object, kept: Keep, added: list[Entry]) -> N
     entries = [*filter(kept, _managed(live)), *added]
     if entries == _managed(live):
         return
-    version = live["metadata"]["resourceVersion"]
-    patch = {"metadata": {"managedFields": entries, "resourceVersion": version}}
-    path = cluster.path_of(live)
-    cluster.call("PATCH", path, patch, None, _MERGE)
+    cluster.set_managed_fields(live, entries)
 
 
 def _nearly_nothing(wanted: Object) -> Entry:

@@ -40,10 +40,9 @@ def drift(inputs: Any, wanted: Any, live: Any) -> Any:
             for key, value in inputs.items()
             if key in live or key not in wanted
         }
-    if all(isinstance(value, list) for value in (inputs, wanted, live)) and (
-        len(inputs) == len(wanted) == len(live)
-    ):
-        return [drift(*values) for values in zip(inputs, wanted, live, strict=True)]
+    if all(isinstance(value, list) for value in (inputs, wanted, live)) and live:
+        # Others' items after ours are not seen, as the official provider does not (pruneSlice).
+        return [drift(*values) for values in zip(inputs, wanted, live, strict=False)]
     return live
 
 

@@ -5,15 +5,15 @@ import time
 
 from pulumi.runtime.rpc import UNKNOWN
 
-from clients.http import RefusedError
-from clients.kubernetes import Cluster, Object
+from clients.http import RefusedError, UnreachableError
+from clients.kubernetes import CONFLICTS, Cluster, FieldConflictError, Object
+from sandbox import field_managers
 from sandbox.answers import NO_VERDICT, told
 from sandbox.diff import drift
 from sandbox.package import Existing, Properties, ServerError, UnfinishedError
 from sandbox.ready import missing
 
-# Who owns the fields that this stack sets. An object that has no field of its is not ours.
-MANAGER = "pulumi-sre-platform-dev"
+PATCH_FORCE = "pulumi.com/patchForce"
 POLL = 0.3  # seconds
 READY_WITHIN = 300  # seconds
 _SERVER = "the API server"
@@ -27,53 +27,80 @@ class RealKubernetes:
         self._cluster = cluster
         self._cancelled = cancelled
         self._upsert = False
+        self._force = False
 
     def configure(self, settings: Properties) -> None:
-        """Whether creating takes over what exists, as the official provider's option says."""
+        """By the official provider's options.
+
+        Whether creating takes over what exists, and whether an update takes fields from other
+        field managers.
+        """
         self._upsert = settings.get("upsertExistingObjects") in (True, "true")
+        self._force = settings.get("enablePatchForce") in (True, "true")
 
     def preview(self, kind: str, inputs: Properties, old: Existing | None) -> Properties:
         if not _all_known(inputs):
             return inputs
+        manager = _manager(kind, inputs, old)
         with told(_word(inputs), _SERVER):
             self._cluster.path_of(inputs)  # refused where there is no such kind
+            live = self._get(inputs)
             if old is None:
-                self._must_be_ours(inputs, self._get(inputs))
+                self._must_be_ours(inputs, live, manager)
             try:
-                live = self._cluster.apply(inputs, MANAGER, dry_run=True)
+                if live is None and not self._upsert:
+                    after = self._cluster.create(inputs, dry_run=True, manager=manager)
+                else:
+                    # The fields of one that was never updated are taken over before it is.
+                    posted = live is None or field_managers.has_posted(live, manager)
+                    force = posted or self._forces(inputs)
+                    after = self._apply(inputs, manager, force, dry_run=True)
             except RefusedError as refusal:
                 if refusal.status == 404:  # no such namespace: it may be made by this very run
                     return inputs
                 raise
-        return _outputs(live) if old else inputs
+        return field_managers.recorded(after, manager) if old else inputs
 
     def create(self, kind: str, inputs: Properties) -> tuple[str, Properties]:
+        id, manager = object_id(inputs), _manager(kind, inputs)
         with told(_word(inputs), _SERVER):
             live = self._get(inputs)
-            self._must_be_ours(inputs, live)
+            self._must_be_ours(inputs, live, manager)
             if live and "deletionTimestamp" in live["metadata"]:
                 self._until_gone(live)
-        id = object_id(inputs)
-        # An object that is ours already is what a run left whose answer got lost. The official
-        # provider too takes no field from another manager here.
-        return id, self._applied(id, inputs, force=live is None or _is_ours(live))
+                live = None
+        left = Existing(id, inputs, field_managers.recorded(inputs, manager))
+        with told(_word(inputs), _SERVER, left):
+            if live or self._upsert:
+                made = self._apply(inputs, manager, self._forces(inputs))
+            else:
+                made = self._posted(inputs, manager)
+        return id, self._awaited(left, made, manager)
 
     def update(self, kind: str, old: Existing, inputs: Properties) -> Properties:
-        return self._applied(old.id, inputs)
+        manager = _manager(kind, inputs, old)
+        with told(_word(inputs), _SERVER):
+            self._take_over_fields(inputs, manager)
+        left = Existing(old.id, inputs, field_managers.recorded(inputs, manager))
+        with told(_word(inputs), _SERVER, left):
+            made = self._apply(inputs, manager, self._forces(inputs))
+        return self._awaited(left, made, manager)
 
     def read(self, kind: str, old: Existing) -> Existing | None:
+        manager = _manager(kind, old.inputs, old)
         with told(_word(old.inputs), _SERVER):
             live = self._get(old.inputs)
             if live is None or "deletionTimestamp" in live["metadata"]:
                 return None
             try:
                 # What the server would make of our inputs: it writes quantities its own way.
-                wanted = self._cluster.apply(old.inputs, MANAGER, dry_run=True)
+                wanted = self._cluster.apply(old.inputs, manager, dry_run=True)
             except RefusedError as refusal:
                 if refusal.status in NO_VERDICT:
                     raise
                 wanted = old.inputs
-        seen = Existing(old.id, drift(old.inputs, wanted, live), _outputs(live))
+        outputs = field_managers.recorded(live, manager)
+        seen = Existing(old.id, drift(old.inputs, wanted, live), outputs)
         if unmet := missing(live):
             raise UnfinishedError(f"{_word(old.inputs)}: {unmet}", seen)
         return seen
@@ -91,26 +118,74 @@ class RealKubernetes:
         """The id of what a creation cut short has left, if it has. Raises ServerError."""
         with told(_word(inputs), _SERVER):
             live = self._get(inputs)
-        return object_id(inputs) if live and _is_ours(live) else None
+        ours = live and field_managers.has_written(live, _manager(kind, inputs))
+        return object_id(inputs) if ours else None
 
     def _get(self, inputs: Properties) -> Object | None:
         metadata = inputs["metadata"]
         namespace = metadata.get("namespace")
         return self._cluster.get(inputs["apiVersion"], inputs["kind"], namespace, metadata["name"])
 
-    def _must_be_ours(self, inputs: Properties, live: Object | None) -> None:
-        if live and not self._upsert and not _is_ours(live):
+    def _must_be_ours(self, inputs: Properties, live: Object | None, manager: str) -> None:
+        if live and not self._upsert and not field_managers.has_written(live, manager):
             raise ServerError(
                 f"{_word(inputs)} already exists, and this stack did not make it; delete it or "
                 "choose another name, or take it over: sre-platform:adopt in the stack's config"
             )
 
-    def _applied(self, id: str, inputs: Properties, force: bool = True) -> Properties:
-        with told(_word(inputs), _SERVER, left=Existing(id, inputs, inputs)):
-            live = self._cluster.apply(inputs, MANAGER, force=force)
+    def _forces(self, inputs: Properties) -> bool:
+        annotations = inputs["metadata"].get("annotations") or {}
+        return self._force or annotations.get(PATCH_FORCE) == "true"
+
+    def _posted(self, inputs: Properties, manager: str) -> Object:
+        """The object, made by one of several tries: it has a name, so that no two can be made."""
+        for attempt in range(CONFLICTS):
+            try:
+                return self._cluster.create(inputs, manager=manager)
+            except RefusedError as refusal:
+                if refusal.status not in NO_VERDICT:
+                    raise
+            except UnreachableError:
+                pass
+            if self._cancelled.wait(POLL * attempt):
+                break
+            live = self._get(inputs)
+            if live and field_managers.has_written(live, manager):
+                return live
+        return self._cluster.create(inputs, manager=manager)
+
+    def _take_over_fields(self, inputs: Properties, manager: str) -> None:
+        """What was posted, and what people have set with kubectl, becomes what was applied."""
+        for _ in range(CONFLICTS):
+            live = self._get(inputs)
+            if live is None:
+                return
+            entries = field_managers.with_taken_over(live, manager)
+            if entries is None:
+                return
+            try:
+                self._cluster.set_managed_fields(live, entries)
+            except RefusedError as refusal:
+                if refusal.status != 409:  # somebody has changed it meanwhile
+                    raise
+
+    def _apply(
+        self, inputs: Properties, manager: str, force: bool, dry_run: bool = False
+    ) -> Object:
+        try:
+            return self._cluster.apply(inputs, manager, dry_run, force)
+        except FieldConflictError as conflict:
+            raise ServerError(
+                f"{_word(inputs)}: the field manager {manager!r} had an apply conflict: "
+                f"{conflict.reason}"
+            ) from None
+
+    def _awaited(self, left: Existing, live: Object, manager: str) -> Properties:
+        """The outputs, once the object is as its creator waits for."""
+        id, inputs, _ = left
         deadline = time.monotonic() + READY_WITHIN
         while unmet := missing(live):
-            left = Existing(id, inputs, _outputs(live))
+            left = Existing(id, inputs, field_managers.recorded(live, manager))
             if time.monotonic() > deadline:
                 reason = f"not ready after {READY_WITHIN} s: {unmet}"
                 raise UnfinishedError(f"{_word(inputs)}: {reason}", left)
@@ -121,7 +196,7 @@ class RealKubernetes:
             if found is None:
                 raise ServerError(f"{_word(inputs)}: somebody has deleted it")
             live = found
-        return _outputs(live)
+        return field_managers.recorded(live, manager)
 
     def _until_gone(self, live: Object) -> None:
         """Raises ServerError where that takes too long."""
@@ -149,16 +224,8 @@ def _word(inputs: Properties) -> str:
     return f"{inputs['kind']} {object_id(inputs)}"
 
 
-def _is_ours(live: Object) -> bool:
-    return any(
-        entry["manager"] == MANAGER and entry["operation"] == "Apply"
-        for entry in live["metadata"].get("managedFields") or ()
-    )
-
-
-def _outputs(live: Object) -> Properties:
-    metadata = {k: v for k, v in live["metadata"].items() if k != "managedFields"}
-    return {**live, "metadata": metadata}
+def _manager(kind: str, inputs: Properties, old: Existing | None = None) -> str:
+    return field_managers.name_of(kind, object_id(inputs), old.outputs if old else {})
 
 
 def _all_known(value: object) -> bool:

@@ -1,5 +1,6 @@
 """A proxy before a server over HTTPS, which answers or breaks off as a test tells it to."""
 
+import json
 import re
 import ssl
 import threading
@@ -35,7 +36,8 @@ Fault = Callable[[Forward], Answer | None]
 class Rule:
     """The fault that befalls the first `times` requests, or all, that match `request`.
 
-    That is a regular expression for `METHOD /path?query`.
+    That is a regular expression for `METHOD /path?query`; the path of a POST that makes an object
+    has the object's name too.
     """
 
     request: str
@@ -84,7 +86,7 @@ def proxied(server: str, keys: Keys, rules: Sequence[Rule]) -> Generator[str]:
 
         def pass_on(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            request = f"{self.command} {self.path}"
+            request = f"{self.command} {_path_of_object(self.path, body)}"
             rule = next((rule for rule in rules if rule.takes(request)), None)
             answer = rule.fault(lambda: self.forward(body)) if rule else self.forward(body)
             if answer is None:
@@ -125,6 +127,16 @@ def proxied(server: str, keys: Keys, rules: Sequence[Rule]) -> Generator[str]:
     finally:
         listener.shutdown()
         listener.server_close()
+
+
+def _path_of_object(path: str, body: bytes) -> str:
+    """With the name of the object that the body has, as in the requests that change it."""
+    try:
+        name = json.loads(body)["metadata"]["name"]
+    except (ValueError, TypeError, KeyError):
+        return path
+    collection, question_mark, query = path.partition("?")
+    return path if collection.endswith(f"/{name}") else f"{collection}/{name}{question_mark}{query}"
 
 
 def _passed_on(headers: Mapping[str, str] | Message) -> dict[str, str]:

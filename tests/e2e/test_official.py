@@ -6,13 +6,15 @@ HARBOR_PASSWORD); without one the environment file of `make servers` leaves it o
 
 import pytest
 
+from clients.kubernetes import Object
 from tests.e2e.conftest import Official
 from tests.inventory import cluster_objects, openbao_objects
-from tests.servers.inherited import deploy, edit, fill, live, wanted, writers
+from tests.servers.conftest import until
+from tests.servers.inherited import TEAM, deploy, edit, fill, is_scaled, live, wanted, writers
 
 pytestmark = pytest.mark.e2e
 
-BETA = "tenants/team-beta.yaml"
+ALPHA, BETA = "tenants/team-alpha.yaml", "tenants/team-beta.yaml"
 ROLES = "rbac.authorization.k8s.io/v1 RoleBinding team-beta/"
 
 
@@ -37,6 +39,9 @@ def test_the_life_of_a_stack(official: Official) -> None:
 
     official.pulumi("preview", "--refresh", "--expect-no-changes")
 
+    _scaled_by_an_autoscaler(official)
+    _changed_by_others(official)
+
     official.checkout.edit(BETA, "pods: 30", "pods: 31")
     edited = official.pulumi("up", "--yes")
     assert "1 updated" in edited, edited
@@ -49,6 +54,46 @@ def test_the_life_of_a_stack(official: Official) -> None:
     official.pulumi("state", "unprotect", "--all", "--yes")
     official.pulumi("destroy", "--yes")
     assert (cluster_objects(official.cluster), openbao_objects(official.openbao)) == empty
+
+
+def _scaled_by_an_autoscaler(official: Official) -> None:
+    """It owns the number of pods from then on; the team's file takes it back where it says one."""
+    until(lambda: is_scaled(official.cluster, "my-api"))
+    official.checkout.edit(ALPHA, "\napps:", "\nlifecycle: suspended\napps:")
+    assert "+ replicas: 0" in official.pulumi("preview", "--diff")
+    official.pulumi("up", "--yes")
+    assert live(official.cluster, "Deployment", "my-api")["spec"]["replicas"] == 0
+    until(lambda: official.cluster.list("v1", "Pod", TEAM) == [])
+    official.pulumi("preview", "--refresh", "--expect-no-changes")
+    official.checkout.restore(ALPHA)
+    official.pulumi("up", "--yes")
+
+    official.checkout.edit(ALPHA, "enabled: true\n      minReplicas: 2", "enabled: false")
+    official.checkout.edit(ALPHA, "replicas: 2\n", "replicas: 3\n")
+    official.pulumi("up", "--yes")
+    assert live(official.cluster, "Deployment", "my-api")["spec"]["replicas"] == 3
+    found = official.cluster.get("autoscaling/v2", "HorizontalPodAutoscaler", TEAM, "my-api")
+    assert found is None
+    official.checkout.restore(ALPHA)
+    official.pulumi("up", "--yes")
+
+
+def _changed_by_others(official: Official) -> None:
+    quota, viewers = f"{TEAM}-quota", f"{TEAM}-viewers"
+    before = live(official.cluster, "ResourceQuota", quota)["spec"]
+    pods: Object = {"spec": {"hard": {"pods": "99"}}}
+    edit(official.cluster, "ResourceQuota", quota, "kubectl-patch", pods)
+    label: Object = {"metadata": {"labels": {"sre.io/team": "team-beta"}}}
+    edit(official.cluster, "RoleBinding", viewers, "terraform", label)
+    seen = official.pulumi("preview", "--refresh", "--diff", "--suppress-outputs")
+    assert '~ pods: "99" => "20"' in seen
+    assert '~ sre.io/team: "team-beta" => "team-alpha"' in seen
+    assert "managedFields" not in seen
+    official.pulumi("up", "--yes", "--refresh", "--run-program")
+    assert live(official.cluster, "ResourceQuota", quota)["spec"] == before
+    labels = live(official.cluster, "RoleBinding", viewers)["metadata"]["labels"]
+    assert labels["sre.io/team"] == TEAM
+    official.pulumi("preview", "--refresh", "--expect-no-changes")
 
 
 def _suspended_and_offboarded(official: Official) -> None:

@@ -1,6 +1,7 @@
 """A team as it was before this program: deployed by Helm and Flux, and mended by hand."""
 
 import copy
+import re
 
 from clients.http import RefusedError
 from clients.kubernetes import Cluster, Object
@@ -11,7 +12,10 @@ from tests.servers.conftest import until
 
 TEAM = "team-alpha"
 HELM = "helm-controller"
+AUTOSCALER = "kube-controller-manager"
 STORE = "ClusterSecretStore"
+# The provider's field managers.
+PROVIDER = re.compile(r"pulumi-kubernetes-[0-9a-f]{8}")
 
 # The versions of the kinds that are edited here.
 VERSIONS = {
@@ -65,6 +69,16 @@ def live(cluster: Cluster, kind: str, name: str) -> Object:
     found = cluster.get(VERSIONS[kind], kind, TEAM, name)
     assert found
     return found
+
+
+def is_scaled(cluster: Cluster, deployment: str) -> bool:
+    """Whether the API server has noted that an autoscaler owns its number of pods.
+
+    It does so only where somebody owned the number before: whoever posted the Deployment, until it
+    is updated.
+    """
+    entries = live(cluster, "Deployment", deployment)["metadata"]["managedFields"]
+    return any((e["manager"], e.get("subresource")) == (AUTOSCALER, "scale") for e in entries)
 
 
 def edit(cluster: Cluster, kind: str, name: str, manager: str, change: Object) -> None:

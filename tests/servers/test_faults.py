@@ -166,7 +166,7 @@ def undisturbed(stack: Stack) -> Undisturbed:
 
 def write(kind: str, name: str) -> str:
     """The request that makes or changes a Kubernetes object; a preview's is a dry run."""
-    return rf"^PATCH /\S+/{kind}/{name}\?(?!.*dryRun)"
+    return rf"^(POST|PATCH) /\S+/{kind}/{name}\?(?!.*dryRun)"
 
 
 def nothing_is_to_be_done(stack: Stack) -> None:

@@ -18,10 +18,10 @@ from clients.kubernetes import Cluster, Object
 from clients.openbao import OpenBao
 from sandbox.openbao import MOUNT, POLICY, ROLE, SECRET
 from sandbox.package import Existing, ServerError
-from sandbox.real_kubernetes import MANAGER
 from sandbox.real_openbao import RealOpenBao
 from tests.checkouts import Checkout, Run, finished
 from tests.servers.conftest import cluster_of, openbao_of, until
+from tests.servers.inherited import PROVIDER
 
 pytestmark = pytest.mark.servers
 
@@ -427,7 +427,7 @@ def test_an_object_that_others_have_made_is_not_taken_over(
     assert checkout.state() == before
     found = live(cluster, theirs)
     assert found
-    assert MANAGER not in managers(found)
+    assert not any(map(PROVIDER.fullmatch, managers(found)))
     cluster.delete("v1", "Namespace", None, "team-gamma")
     until(lambda: live(cluster, theirs) is None)
 
@@ -531,8 +531,8 @@ def test_down_leaves_nothing_on_the_servers(
     assert checkout.names() == set()
     assert [w for w in wanted if live(cluster, w)] == []
     kinds = {(object["apiVersion"], object["kind"]) for object in wanted}
-    ours = [o for kind in kinds for o in cluster.list(*kind) if MANAGER in managers(o)]
-    assert ours == []
+    left = [o for kind in kinds for o in cluster.list(*kind)]
+    assert [o for o in left if any(map(PROVIDER.fullmatch, managers(o)))] == []
     assert set(openbao.read("sys/mounts") or {}) == {"cubbyhole/", "identity/", "sys/"}
     assert set(openbao.read("sys/auth") or {}) == {"token/"}
     assert (openbao.read("sys/policies/acl?list=true") or {})["keys"] == ["default", "root"]

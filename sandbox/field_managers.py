@@ -1,0 +1,84 @@
+"""Field managers of Kubernetes objects, as the official provider has them: one per resource."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from clients.kubernetes import Entry, Object
+from sandbox.package import Properties
+
+# The state keeps the name here. Pulumi shows no property that begins like this.
+_KEY = "__fieldManager"
+_PREFIX = "pulumi-kubernetes-"
+# Whose fields an update makes its own before it applies: what somebody has added with kubectl and
+# the program does not want is then removed (pulumi-kubernetes, await.go: fixCSAFieldManagers; its
+# names are prefixes).
+_TAKEN_OVER = (
+    ("kubectl", "Apply"),
+    ("kubectl", "Update"),
+    ("before-first-apply", "Update"),
+    ("pulumi-kubernetes", "Update"),
+    ("pulumi-resource-kubernetes", "Update"),
+)
+
+
+def name_of(kind: str, id: str, outputs: Properties) -> str:
+    """As the state has it, else a new one.
+
+    The official provider draws a new one at random, and posts as "pulumi-kubernetes". Here it is
+    the same for the same object, so that what a creation cut short has left is known to be ours.
+    """
+    drawn = hashlib.sha256(f"{kind} {id}".encode()).hexdigest()[:8]
+    return str(outputs.get(_KEY) or f"{_PREFIX}{drawn}")
+
+
+def recorded(live: Object, name: str) -> Properties:
+    """The outputs that the state keeps of an object."""
+    return {**live, _KEY: name}
+
+
+def has_posted(live: Object, name: str) -> bool:
+    """Whether that manager made the object, and has not applied anything since."""
+    return any(e["manager"] == name and e["operation"] == "Update" for e in _entries(live))
+
+
+def has_written(live: Object, name: str) -> bool:
+    """Whether that manager made the object, or has changed it since."""
+    return any(entry["manager"] == name for entry in _entries(live))
+
+
+def with_taken_over(live: Object, name: str) -> Sequence[Entry] | None:
+    """The object's entries, those of kubectl and what we have posted merged into what we apply.
+
+    None where there are none of these.
+    """
+    taken = [entry for entry in _entries(live) if _is_taken_over(entry)]
+    if not taken:
+        return None
+    ours = [entry for entry in _entries(live) if _is_of(entry, name)]
+    first, *more = [*ours, *taken]
+    fields = first["fieldsV1"]
+    for entry in more:
+        fields = _merged(fields, entry["fieldsV1"])
+    merged = {**first, "manager": name, "operation": "Apply", "fieldsV1": fields}
+    return [*(entry for entry in _entries(live) if entry not in (*ours, *taken)), merged]
+
+
+def _entries(live: Object) -> Sequence[Entry]:
+    return live["metadata"].get("managedFields") or ()
+
+
+def _is_of(entry: Entry, name: str) -> bool:
+    return entry["manager"] == name and entry["operation"] == "Apply"
+
+
+def _is_taken_over(entry: Entry) -> bool:
+    return "subresource" not in entry and any(
+        entry["manager"].startswith(prefix) and entry["operation"] == operation
+        for prefix, operation in _TAKEN_OVER
+    )
+
+
+def _merged(some: Mapping[str, Any], more: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A tree that owns what either does."""
+    return {**some, **{key: _merged(some.get(key, {}), below) for key, below in more.items()}}
