@@ -32,6 +32,7 @@ servers-down: setup ## Stop these servers; their data stays
 stack-diff: setup ## Say what the change since BASE (default: origin/main) means for stack STACK
 	@scripts/stack diff "$(STACK)"
 
+# With REFRESH=1 the servers are looked at first, so that changes made by hand are seen.
 stack-preview: setup ## Show what `make stack-up` would change, with Pulumi's CLI and STACK's servers
 	@scripts/stack preview "$(STACK)"
 

@@ -20,7 +20,7 @@ else
   exit ${FAILS:-0}
 fi
 """
-SETTINGS = "--non-interactive --color never --suppress-progress"
+SETTINGS = "--non-interactive --color never --suppress-progress --suppress-outputs"
 
 Make = Callable[..., tuple[int, str]]
 Script = Callable[..., tuple[int, str]]
@@ -80,8 +80,17 @@ def test_a_preview_makes_no_stack(make: Make) -> None:
     assert (code, said.partition(".")[0]) == (0, "Stack 'team-beta' does not exist yet")
 
 
+@pytest.mark.parametrize(("command", "how"), [("up", "up --yes"), ("preview", "preview")])
+def test_with_refresh_the_servers_are_looked_at_once_harbor_has_answered(
+    script: Script, command: str, how: str
+) -> None:
+    code, said = script("exit 0", command, REFRESH="1")
+    assert code == 0
+    assert said == f"pulumi {how} --diff --refresh --run-program --stack team-alpha {SETTINGS}\n"
+
+
 def test_drift_looks_at_the_servers_and_writes_no_state(make: Make) -> None:
-    told = f"pulumi preview --refresh --expect-no-changes --diff --stack platform {SETTINGS}"
+    told = f"pulumi preview --refresh --run-program --expect-no-changes --diff --stack platform {SETTINGS}"
     assert make("stack-drift", STACK="platform") == (0, told)
 
 
@@ -177,7 +186,7 @@ def script(tmp_path: Path) -> Script:
     return run
 
 
-@pytest.mark.parametrize("command", ["drift"])
+@pytest.mark.parametrize("command", ["drift", "up", "preview"])
 @pytest.mark.parametrize(
     "sre",
     ["echo 'FAIL  Harbor: credentials'; exit 1", "echo Traceback >&2; exit 1", "kill -SEGV $$"],
@@ -186,7 +195,7 @@ def script(tmp_path: Path) -> Script:
 def test_servers_are_not_looked_at_unless_harbor_has_answered(
     script: Script, sre: str, command: str
 ) -> None:
-    code, said = script(sre, command)
+    code, said = script(sre, command, REFRESH="1")
     assert code == 1
     assert said.splitlines()[-1].startswith("Harbor has to answer before the servers are looked at")
     assert "pulumi preview" not in said
