@@ -173,24 +173,33 @@ class Made:
 
     def one(self, kind: str, name: str) -> Resource:
         """The only resource of this type and logical name."""
-        found = [made for made in self.all(kind) if made.name == name]
+        found = [made for made in self.resources if (made.type, made.name) == (kind, name)]
         assert len(found) == 1, f"{len(found)} of {kind} {name}; there are {self.names(kind)}"
         return found[0]
 
-    def all(self, kind: str) -> list[Resource]:
-        return [made for made in self.resources if made.type == kind]
+    def all(self, *kinds: str) -> list[Resource]:
+        """All of these types, of which there must be some: a loop over none checks nothing."""
+        return self._some([made for made in self.resources if made.type in kinds], kinds)
 
     def names(self, kind: str) -> list[str]:
-        """Logical names, sorted."""
-        return sorted(made.name for made in self.all(kind))
+        """Logical names, sorted; none where there is nothing of this type."""
+        return sorted(made.name for made in self.resources if made.type == kind)
 
     def of_package(self, *packages: str) -> list[Resource]:
         """`kubernetes`, `harbor`, `vault`; `sre` for components, `pulumi` for providers."""
-        return [made for made in self.resources if made.package in packages]
+        return self._some([made for made in self.resources if made.package in packages], packages)
 
     def with_pods(self) -> list[Resource]:
         """Everything that makes pods."""
-        return [made for made in self.resources if made.type in (DEPLOYMENT, CRON_JOB)]
+        return self.all(DEPLOYMENT, CRON_JOB)
+
+    def packages(self) -> set[str]:
+        """Those that something was made of."""
+        return {made.package for made in self.resources}
+
+    def _some(self, found: list[Resource], wanted: Sequence[str]) -> list[Resource]:
+        assert found, f"nothing was made of {', '.join(wanted)}"
+        return found
 
     def state(self) -> dict[str, dict[str, Any]]:
         """What the stack's state has once this is done: `type` and `outputs` by URN."""

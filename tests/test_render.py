@@ -103,7 +103,9 @@ def test_objects_are_filed_by_namespace_or_team_kind_and_name(shipped: Path) -> 
 
 
 def test_a_file_of_kubernetes_is_one_object_that_its_path_tells(shipped: Path) -> None:
-    for file in (shipped / "kubernetes").rglob("*.yaml"):
+    files = list((shipped / "kubernetes").rglob("*.yaml"))
+    assert files
+    for file in files:
         (document,) = yaml.safe_load_all(file.read_text())
         metadata = document["metadata"]
         assert file.stem == f"{document['kind']}-{metadata['name']}"
@@ -119,12 +121,16 @@ def test_keys_are_in_a_stable_order(shipped: Path) -> None:
             for each in value:
                 check(each)
 
-    for file in shipped.rglob("*.yaml"):
+    files = list(shipped.rglob("*.yaml"))
+    assert files
+    for file in files:
         check(yaml.safe_load(file.read_text()))
 
 
 def test_a_secret_shows_as_secret(shipped: Path) -> None:
-    for file in (shipped / "openbao").rglob("SecretV2-*.yaml"):
+    files = list((shipped / "openbao").rglob("SecretV2-*.yaml"))
+    assert files
+    for file in files:
         assert yaml.safe_load(file.read_text())["properties"]["dataJson"] == "[secret]"
 
 
