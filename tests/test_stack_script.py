@@ -90,7 +90,8 @@ def test_with_refresh_the_servers_are_looked_at_once_harbor_has_answered(
 
 
 def test_drift_looks_at_the_servers_and_writes_no_state(make: Make) -> None:
-    told = f"pulumi preview --refresh --run-program --expect-no-changes --diff --stack platform {SETTINGS}"
+    how = "--refresh --run-program --expect-no-changes --diff"
+    told = f"pulumi preview {how} --stack platform {SETTINGS}"
     assert make("stack-drift", STACK="platform") == (0, told)
 
 
