@@ -2,12 +2,14 @@
 
 import pulumi
 import pytest
+import yaml
 
 from components.providers import providers
 from sandbox.recording import SECRET
 from specs.settings import PREFIX, Settings
 from tests.conftest import Program
 from tests.program import Made, one_of_each, plain_strings, team_file
+from tests.written import ROOT
 
 KUBERNETES, HARBOR, OPENBAO = (
     "pulumi:providers:kubernetes",
@@ -41,6 +43,20 @@ def test_the_cluster_has_a_fixed_identity_and_applies_on_the_server(program: Pro
     assert provider.inputs["clusterIdentifier"] == "sre-production"
     assert provider.inputs["context"] == "admin@sre"
     assert provider.inputs["enableServerSideApply"] == "true"
+
+
+def test_what_a_file_declares_is_taken_from_other_field_managers(program: Program) -> None:
+    provider = program(team_file()).one(KUBERNETES, "kubernetes")
+    assert provider.inputs["enablePatchForce"] == "true"
+
+
+def test_the_child_token_of_openbao_lasts_as_long_as_a_deploy_may_take(program: Program) -> None:
+    deploy = yaml.safe_load((ROOT / ".github/workflows/stack.yaml").read_text(encoding="utf-8"))
+    longest = 60 * deploy["jobs"]["pulumi"]["timeout-minutes"]
+    provider = program(team_file(), environment={"TERRAFORM_VAULT_MAX_TTL": "60"}).one(
+        OPENBAO, "openbao"
+    )
+    assert int(provider.inputs["maxLeaseTtlSeconds"]) >= longest
 
 
 def test_the_stack_s_addresses_are_used(program: Program) -> None:

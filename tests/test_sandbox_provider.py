@@ -493,9 +493,21 @@ def test_an_object_that_is_not_ready_is_handed_over_for_the_state(real, operatio
             {"l": [{"a": 3, "b": 2}]},
             {"l": [{"a": 3}]},
         ),
-        ({"l": [1]}, {"l": [1]}, {"l": [1, 2]}, {"l": [1, 2]}),
+        ({"l": [1, 2]}, {"l": [1, 2]}, {"l": [1]}, {"l": [1]}),
+        ({"l": [1]}, {"l": [1]}, {"l": [1, 2]}, {"l": [1]}),
+        ({"l": [1]}, {"l": [1]}, {"l": [2, 1]}, {"l": [2]}),
     ],
-    ids=["other words", "changed", "default", "removed", "never shown", "in a list", "longer list"],
+    ids=[
+        "other words",
+        "changed",
+        "default",
+        "removed",
+        "never shown",
+        "in a list",
+        "shorter list",
+        "added after",
+        "added before",
+    ],
 )
 def test_only_what_differs_from_what_was_asked_for_is_drift(inputs, wanted, live, seen):
     assert drift(inputs, wanted, live) == seen
