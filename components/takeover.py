@@ -17,6 +17,8 @@ from components.differences import differences
 # Should a run be cut short, the provider takes over at its next update what it finds under this
 # name (pulumi-kubernetes, await.go: fixCSAFieldManagers).
 MANAGER = "kubectl"
+# Of the number of pods. Were it the provider's by its next update, that would set it to one.
+_SCALER = "sre-platform-adopt"
 _MERGE = "application/merge-patch+json"
 _LABEL = "app.kubernetes.io/part-of"
 # Its writers go on: Deployments' revisions, Namespaces' labels, ...
@@ -84,9 +86,9 @@ def made_beside(cluster: Cluster, wanted: Object, former: Object) -> tuple[str, 
 
 
 def scale(cluster: Cluster, wanted: Object, pods: int) -> None:
-    """Gives a Deployment so many pods, as `kubectl scale` does: the number is nobody's input."""
+    """Gives a Deployment so many pods, as an autoscaler does: the number is nobody's input."""
     path = f"{cluster.path_of(wanted)}/scale"
-    cluster.call("PATCH", path, {"spec": {"replicas": pods}}, {"fieldManager": MANAGER}, _MERGE)
+    cluster.call("PATCH", path, {"spec": {"replicas": pods}}, {"fieldManager": _SCALER}, _MERGE)
 
 
 def release(cluster: Cluster, wanted: Object) -> None:

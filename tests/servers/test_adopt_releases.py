@@ -295,6 +295,9 @@ def _moved(story: Story, team: Path) -> None:
     until(lambda: not story.available("my-api-my-api"))
     story.checkout.up()
     story.done("done")
+    team.write_text(FILE.replace("my-api, tag: v1.0.0", "my-api, tag: v1.0.1"))
+    story.checkout.up()
+    story.specs["next version"] = story.objects()
     _back_from_the_end(story, team)
 
 
@@ -387,8 +390,12 @@ def test_the_setting_cannot_be_taken_out_before_the_move_is_done(story: Story) -
 
 
 def test_new_pods_are_as_many_as_the_autoscaler_had_made_of_the_former(story: Story) -> None:
-    for step in ("beside", "routed", "done"):
+    for step in ("beside", "routed", "done", "next version"):
         assert story.specs[step]["Deployment my-api"]["replicas"] == PODS, step
+    (container,) = story.specs["next version"]["Deployment my-api"]["template"]["spec"][
+        "containers"
+    ]
+    assert container["image"].endswith(":v1.0.1")
 
 
 def test_pods_of_both_can_be_evicted(story: Story) -> None:
