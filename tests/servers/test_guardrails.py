@@ -33,6 +33,7 @@ from tests.servers.guarded import (
     virtual_service,
     workload,
 )
+from tests.written import dev_settings
 
 pytestmark = pytest.mark.servers
 
@@ -349,6 +350,7 @@ def shipped(admin: Cluster, program: Program) -> list[Object]:
     made = program(
         *(file.read_text() for file in files),
         **{**SETTINGS, "teams": "*", "externalSecrets": {**OPERATOR, "secretStore": "tenant"}},
+        namespace=dev_settings().namespace.model_dump(mode="json", by_alias=True),
     )
     objects = [resource.inputs for resource in made.of_package("kubernetes")]
     for object in objects:
