@@ -15,13 +15,13 @@ PATTERN_EXAMPLE = "grafana.sre.example.com"
 
 def check_host_pattern(text: str) -> None:
     """Raise ValueError unless `text` is a DNS name, or one with `*.` for all names below it."""
-    below = text.lower().removesuffix(".")
-    below = below.removeprefix(_WILDCARD)
+    host = text.lower().removesuffix(".")
+    below = host.removeprefix(_WILDCARD)
     try:
         check_dns_name(below)
     except ValueError as error:
         raise ValueError(f"is not a host: {error}") from None
-    if "." not in below and below == text:
+    if "." not in host:
         raise ValueError(f"'{text}' has no domain; write the full name, such as {PATTERN_EXAMPLE}")
 
 

@@ -95,6 +95,16 @@ URL = "is not a URL; write one such as https://openbao.sre.internal"
             "platformHosts[0]: 'grafana' has no domain; write the full name, such as "
             "grafana.sre.example.com",
         ),
+        "a host without a domain, in capitals": (
+            stack("  sre-platform:platformHosts: [«GRAFANA]\n"),
+            "platformHosts[0]: 'GRAFANA' has no domain; write the full name, such as "
+            "grafana.sre.example.com",
+        ),
+        "a host without a domain, with a dot at its end": (
+            stack("  sre-platform:platformHosts: [«grafana.]\n"),
+            "platformHosts[0]: 'grafana.' has no domain; write the full name, such as "
+            "grafana.sre.example.com",
+        ),
         "an address whose brackets do not match": (
             stack("  sre-platform:openbao: {address: «'https://[::1'}\n"),
             f"openbao.address: 'https://[::1' {URL}",
