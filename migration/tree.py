@@ -1,7 +1,8 @@
 """All files under the paths that an import is asked for, and what Flux makes of them."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -71,12 +72,19 @@ class _Reader:
 
     def __init__(self, found: Mapping[Path, str], findings: Findings) -> None:
         self._found, self._findings = found, findings
+        # Each folder of these files, with the first file in it or below.
+        self._folders: dict[Path, Path] = {}
+        for file in found:
+            for folder in file.parents:
+                self._folders.setdefault(folder, file)
         self._files = Files(findings)
         self._tree = Tree()
         # Files and folders that are read as part of something else: none is imported as it is.
         self._taken: set[Path] = set()
         self._kustomizations: dict[Path, Kustomization] = {}
         self._made: dict[tuple[str, ...], tuple[Manifest, Making]] = {}
+        # By file and path, what `_folder` has answered.
+        self._applied_folders: dict[tuple[Path, str], Path | None] = {}
 
     def read(self) -> Tree:
         """Builds what is to be built, and takes all other objects as they are."""
@@ -87,10 +95,13 @@ class _Reader:
         for top in carriers:
             self._build(top, None, applied)
         waiting = list(applied)
+        # How many of those are in or below a folder.
+        below: Counter[Path | None] = Counter(at for file, _, _ in waiting for at in file.parents)
         while waiting:
             # And of those, what applies others goes first, for the same reason.
-            key = max(waiting, key=lambda key: self._reach(applied[key], waiting))
+            key = max(waiting, key=lambda key: below[self._folder(applied[key])])
             waiting.remove(key)
+            below.subtract(key[0].parents)
             if folder := self._folder(applied[key]):
                 self._build(folder, applied[key], applied)
             else:
@@ -111,14 +122,12 @@ class _Reader:
 
     def _folder(self, applied: Applied) -> Path | None:
         """What the Kustomization applies, if it is among the files here."""
-        folder = applied.folder()
-        is_here = folder and any(file.is_relative_to(folder) for file in self._found)
-        return folder if is_here else None
-
-    def _reach(self, applied: Applied, keys: Iterable[_Key]) -> int:
-        """How many of these a Kustomization of Flux applies."""
-        folder = self._folder(applied)
-        return sum(1 for file, _, _ in keys if folder and file.is_relative_to(folder))
+        manifest = applied.manifest
+        at = manifest.source.file, str(manifest.get("spec", "path"))
+        if at not in self._applied_folders:
+            folder = applied.folder()
+            self._applied_folders[at] = folder if folder in self._folders else None
+        return self._applied_folders[at]
 
     def _tops(self, applied: Sequence[Path]) -> Iterator[Path]:
         """Folders with a kustomization that no other one names, and Flux' own do not apply."""
@@ -147,11 +156,10 @@ class _Reader:
 
     def _shown(self, folder: Path) -> str:
         """How messages name a folder: as they name a file of it."""
-        for file, shown in self._found.items():
-            if file.is_relative_to(folder):
-                above = os.path.relpath(folder, file)
-                return os.path.normpath(f"{shown}/{above}")
-        return str(folder)
+        file = self._folders.get(folder)
+        if file is None:
+            return str(folder)
+        return os.path.normpath(f"{self._found[file]}/{os.path.relpath(folder, file)}")
 
     def _build(self, folder: Path, applied: Applied | None, others: dict[_Key, Applied]) -> None:
         checker = Checker(self._files.read, repository_of(folder), self._findings)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from migration import building
+from migration.flux import Applied
 from specs.app import WebApp
 from tests.flux_tree import VALUES, Trees, manifest, place_in, release
 from tests.written import ROOT
@@ -435,6 +436,28 @@ def test_what_flux_applies_may_be_changed_by_what_it_applies_itself(trees: Trees
     run = trees.run_on("repo")
     assert (run.code, run.lost) == (0, [])
     assert trees.team().quota.pods == 33
+
+
+def test_each_folder_that_flux_applies_is_looked_for_once(
+    trees: Trees, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is done per pair of Kustomizations takes minutes in a tree of some hundreds."""
+    asked: list[str] = []
+    folder = Applied.folder
+
+    def counted(applied: Applied) -> Path | None:
+        asked.append(applied.manifest.name)
+        return folder(applied)
+
+    monkeypatch.setattr(Applied, "folder", counted)
+    names = [f"x{number}" for number in range(5)]
+    trees.write({f"repo/tenants/{name}/q.yaml": QUOTA for name in names})
+    for name in names:
+        text = FLUX.replace("name: tenants", f"name: {name}")
+        text = text.replace("tenants/alpha", f"gone/{name}")
+        trees.write({f"repo/clusters/prod/{name}.yaml": text})
+    trees.run_on("repo")
+    assert sorted(asked) == names
 
 
 def test_a_kustomization_whose_folder_is_not_named_is_noted(trees: Trees) -> None:
