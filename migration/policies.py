@@ -13,6 +13,9 @@ _PEERS = {INGRESS: "from", EGRESS: "to"}
 _KEYS = {"podSelector", "policyTypes", "ingress", "egress"}
 _EVERY_IPV4 = "0.0.0.0/0"
 
+# What reading a policy raises that the API server would refuse.
+_MALFORMED = (AttributeError, TypeError, ValueError)
+
 # A peer and a port; None stands for everybody, and for all ports.
 _Pair = tuple[Any, Any]
 
@@ -24,7 +27,7 @@ def same(one: Mapping[str, Any], other: Mapping[str, Any], *, is_ipv4: bool = Fa
     """
     try:
         return _policy(one, is_ipv4) == _policy(other, is_ipv4)
-    except (AttributeError, TypeError):  # what the API server would refuse
+    except _MALFORMED:
         return False
 
 
@@ -33,25 +36,25 @@ def is_covered(policy: Mapping[str, Any], made: Iterable[Mapping[str, Any]]) -> 
     try:
         _, rules, others = _policy(policy, is_ipv4=True)
         known = [_policy(each, is_ipv4=True) for each in made]
-    except (AttributeError, TypeError):
-        return False
-    return not others and all(
-        any(
-            _covers(wide, pair)
-            for every, ours, _ in known
-            if not every
-            for wide in ours.get(kind, ())
+        return not others and all(
+            any(
+                _covers(wide, pair)
+                for every, ours, _ in known
+                if not every
+                for wide in ours.get(kind, ())
+            )
+            for kind, pairs in rules.items()
+            for pair in pairs
         )
-        for kind, pairs in rules.items()
-        for pair in pairs
-    )
+    except _MALFORMED:
+        return False
 
 
 def denies_all(policy: Mapping[str, Any]) -> bool:
     """Whether it lets nothing through, and so only closes what no other policy opens."""
     try:
         _, rules, others = _policy(policy, is_ipv4=False)
-    except (AttributeError, TypeError):
+    except _MALFORMED:
         return False
     return not others and not any(rules.values())
 
@@ -62,7 +65,7 @@ def closed(policies: Iterable[Mapping[str, Any]]) -> set[str]:
     for policy in policies:
         try:
             selector, rules, _ = _policy(policy, is_ipv4=False)
-        except (AttributeError, TypeError):
+        except _MALFORMED:
             continue
         if not selector:
             found |= rules.keys()

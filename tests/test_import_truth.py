@@ -272,6 +272,20 @@ def test_a_wider_policy_needs_rules_of_apps(text: str, trees: Trees) -> None:
     assert "write its rules under `networkPolicy` of the apps that need them" in line
 
 
+@pytest.mark.parametrize(
+    "peers", ["[x]", "[{ipBlock: x}]", "[{ipBlock: [x]}]", "[5]", "[{podSelector: x}]", "x"]
+)
+def test_a_policy_that_no_api_server_takes_is_one_line(peers: str, trees: Trees) -> None:
+    policies = "".join(
+        f"---\n{manifest('NetworkPolicy', spec, name=name, api=POLICY)}"
+        for name in ("own", "allow-monitoring")
+        for spec in [f"spec: {{podSelector: {{}}, ingress: [{{from: {peers}}}]}}\n"]
+    )
+    run = trees.run(NAMESPACE + policies)
+    assert len(run.lost) == 2
+    assert all(line.startswith("apps/a.yaml:") for line in run.lost)
+
+
 def test_a_policy_that_only_denies_is_no_loss(trees: Trees) -> None:
     text = policy("{podSelector: {}, policyTypes: [Egress]}", "no-egress")
     run = trees.run({"apps/a.yaml": release(), "apps/p.yaml": text})
