@@ -87,6 +87,12 @@ def _next(former: Former) -> Iterator[str]:
         yield "back:"
         yield from (f"  {back}" for _, back in moves)
         return
+    if nowhere := [r["metadata"]["name"] for r in former.routes if not former.leads_here(r)]:
+        yield (
+            f"next: VirtualService {' and '.join(nowhere)} sends to no Service, as a redirect or a "
+            f"delegate does; give it a route to Service {app}, or take the host out of it"
+        )
+        return
     kind = "CronJob" if isinstance(former.app, CronJob) else "VirtualService"
     if former.mine(kind) is None and (former.routes or kind == "CronJob"):
         yield f"next: `pulumi up`; it makes {kind} {app}"

@@ -209,6 +209,17 @@ def test_nothing_is_to_be_moved_before_the_new_pods_are_available(formers: Forme
     assert "kubectl patch virtualservice web-shop -n team-a" in said
 
 
+def test_a_route_without_a_destination_is_told_of_and_not_waited_for(formers: Formers) -> None:
+    route = a_route("to-https", "unused")
+    route["spec"]["http"] = [{"redirect": {"scheme": "https"}}]
+    live = [a_deployment("web-shop", "web"), route, a_deployment("shop", "shop")]
+    former = formers.of(a_team(web()), *live)["team-a/shop"]
+    assert "VirtualService" in former.held
+    said = told("team-a/shop", former, [])
+    assert "next: VirtualService to-https sends to no Service" in said
+    assert "`pulumi up`" not in said, "it would make no VirtualService"
+
+
 def test_other_hosts_of_a_former_route_are_told_of(formers: Formers) -> None:
     route = a_route("web-shop", "web-shop")
     route["spec"]["hosts"].append("old.example.com")
