@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 
 from migration.documents import Manifest
 from migration.value import Value
-from specs.labels import steered
 from specs.settings import AllowedKey, NamespaceSettings
 
 
@@ -32,6 +31,5 @@ def _chosen(
         for manifest in manifests
         for key, value in manifest.mapping("metadata", what).items()
         if any(each.covers(key) for each in allowed)
-        and not steered(key)
         and fixed.get(key) != value
     }

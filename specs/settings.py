@@ -8,7 +8,7 @@ from pydantic.alias_generators import to_camel
 
 from specs.base import ClusterRole, Cpu, Label, Memory, Spec, checked, cpu, matching, memory
 from specs.hosts import check_host_pattern, host_of, namespace_of, other_names
-from specs.labels import ChosenKey, KeyPattern, LabelValue
+from specs.labels import ChosenKey, KeyPattern, LabelValue, steered
 from specs.names import check_dns_label
 
 
@@ -93,8 +93,10 @@ class AllowedKey(Spec):
     )
 
     def covers(self, key: str) -> bool:
-        """Whether it is about `key`."""
-        return key == self.key or (self.key.endswith("*") and key.startswith(self.key[:-1]))
+        """Whether it is about `key`; a `*` stands for no key that steers something."""
+        if self.key.endswith("*"):
+            return key.startswith(self.key[:-1]) and not steered(key)
+        return key == self.key
 
 
 class NamespaceSettings(Spec):

@@ -254,6 +254,11 @@ def test_a_label_that_tells_no_team_from_another_lets_nobody_in(
     accepted(tmp_path, plain)  # where no team has such a label, it is for the platform's namespaces
 
 
+def test_a_star_lets_no_team_set_the_label_that_tells_whose_a_namespace_is(tmp_path: Path) -> None:
+    text = app(beside=SELECTING % "matchLabels: {sre.io/team: team-beta}")
+    assert told(tmp_path, text, namespace={"allowedLabels": ({"key": "sre.io/*"},)}) == []
+
+
 def test_a_label_by_which_another_team_lets_namespaces_in_is_refused(tmp_path: Path) -> None:
     text, where = place(team("namespace: {labels: {cost.example.com/center: «x}}\n"))
     (tmp_path / "team-alpha.yaml").write_text(text)
