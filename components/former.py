@@ -14,6 +14,7 @@ from clients.kubernetes import Cluster, Object
 from components.metadata import INSTANCE, NAME, app_selector
 from components.routing import address, gateway
 from specs.app import METRICS_SUFFIX, AnyApp, CronJob, WebApp
+from specs.names import chart_name
 from specs.settings import Settings
 from specs.team import Team
 
@@ -32,11 +33,6 @@ _VERSIONS = {
 _RELEASE = "meta.helm.sh/release-name"
 
 Live = Mapping[str, Sequence[Object]]  # of a namespace, by kind
-
-
-def chart_name(release: str, app: str) -> str:
-    """What the charts name an app's objects."""
-    return f"{release}-{app}"[:63].removesuffix("-")
 
 
 def release_of(object: Object) -> str | None:

@@ -6,18 +6,12 @@ from typing import Any
 
 from migration.documents import Manifest
 from migration.value import Value
+from specs.names import chart_name
 from specs.problem import Problem
-
-_LONGEST = 63
 
 # Helm's limit for a release, and how much of its digest Flux ends a longer name with.
 _LONGEST_RELEASE = 53
 _DIGEST = 12
-
-
-def live_name(release: Manifest, app: str) -> str:
-    """The charts' name for all objects of a release."""
-    return f"{release_name(release)}-{app}"[:_LONGEST].removesuffix("-")
 
 
 def release_name(release: Manifest) -> str:
@@ -35,7 +29,7 @@ def live_names(release: Manifest, team: str, archetype: str, entry: Value) -> It
     found, missing = entry.find(("app", "name"))
     if missing or not isinstance(found.data, str):
         return
-    app, live = found.data, live_name(release, found.data)
+    app, live = found.data, chart_name(release_name(release), found.data)
     kinds = ", ".join(_kinds(archetype, entry.plain))
     message = f"runs as '{live}' today ({kinds}), and as '{app}' once the program makes it"
     if archetype == "web-app":

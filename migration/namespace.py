@@ -30,6 +30,5 @@ def _chosen(
         key: manifest.value(("metadata", what, key), value)
         for manifest in manifests
         for key, value in manifest.mapping("metadata", what).items()
-        if any(each.covers(key) for each in allowed)
-        and fixed.get(key) != value
+        if any(each.covers(key) for each in allowed) and fixed.get(key) != value
     }

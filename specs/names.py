@@ -147,6 +147,11 @@ def check_tag(text: str) -> None:
         raise ValueError(f"{text!r} starts with {text[0]!r}; start with a letter, a digit or '_'")
 
 
+def chart_name(release: str, app: str) -> str:
+    """What the guide's charts name all objects of an app's release."""
+    return f"{release}-{app}"[:DNS_LABEL_MAX].removesuffix("-")
+
+
 def nearest(word: str, candidates: Iterable[str], cutoff: float = 0.6) -> str | None:
     """The candidate most like `word`, for a "did you mean" hint; None if none comes close.
 

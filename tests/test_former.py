@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from clients.kubernetes import Cluster, Object
-from components.former import Former, chart_name, find_formers
+from components.former import Former, find_formers
 from components.handover import lacking_room, taken_names, told
 from sandbox.servers.keys import ADMIN, Keys
+from specs.names import chart_name
 from specs.settings import Settings
 from specs.team import Team
 from tests.fake_server import FakeServer, serving
