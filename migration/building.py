@@ -41,9 +41,8 @@ class Checked:
 
     `resources` are files of objects, as messages name them; `refused` are files and folders that
     are named and not built; `cut` are the entries that are left out, for which there is a finding
-    each. One that is not `sound` cannot be built so that what
-    comes out is what runs. Without a kustomization in the folder, `generated` are the resources
-    of the one that Flux makes for it.
+    each. One that is not `is_sound` cannot be built so that what comes out is what runs. Without a
+    kustomization in the folder, `generated` are the resources of the one that Flux makes for it.
     """
 
     folder: Path
