@@ -248,4 +248,5 @@ def _claims(route: Object, app: AnyApp, gateway: str) -> bool:
     spec = route["spec"]
     namespace = route["metadata"]["namespace"]
     named = (each if "/" in each else f"{namespace}/{each}" for each in spec.get("gateways") or ())
-    return isinstance(app, WebApp) and gateway in named and app.ingress.host in spec["hosts"]
+    hosts = spec.get("hosts") or ()
+    return isinstance(app, WebApp) and gateway in named and app.ingress.host in hosts

@@ -210,6 +210,13 @@ def test_nothing_is_to_be_moved_before_the_new_pods_are_available(formers: Forme
     assert "kubectl patch virtualservice web-shop -n team-a" in said
 
 
+def test_a_route_without_hosts_is_none_of_the_app(formers: Formers) -> None:
+    """Istio refuses it, the API server does not."""
+    route = a_route("by-hand", "elsewhere")
+    del route["spec"]["hosts"]
+    assert formers.of(a_team(web()), route) == {}
+
+
 def test_a_route_without_a_destination_is_told_of_and_not_waited_for(formers: Formers) -> None:
     route = a_route("to-https", "unused")
     route["spec"]["http"] = [{"redirect": {"scheme": "https"}}]
