@@ -14,7 +14,7 @@ class App:
     """A release that becomes an app: `entry` is what its entry of `apps` is made of.
 
     `layers` are the mappings that its values were merged of; `whole` is one that says it all.
-    `notes` are told if the app is written.
+    `notes` are told if the app is written; `left_out` is where what was refused stood.
     """
 
     release: Manifest
@@ -24,13 +24,17 @@ class App:
     removed: list[Value] = field(default_factory=list)
     nulls: list[tuple[Loc, Value]] = field(default_factory=list)
     notes: list[Problem] = field(default_factory=list)
+    left_out: list[Loc] = field(default_factory=list)
 
-    def leave_out(self, locs: Iterable[Loc]) -> None:
-        """Takes out what stands at each place, or around it."""
-        cuts = sorted({self._cut(loc) for loc in locs} - {()}, reverse=True)
+    def leave_out(self, locs: Iterable[Loc]) -> bool:
+        """Takes out what stands at each place, or around it; False if that is the app itself."""
+        found = {self._cut(loc) for loc in locs}
+        cuts = sorted(found - {()}, reverse=True)
+        self.left_out += cuts
         for cut in cuts:  # from the end, as a list's entries move up
             if not any(cut[: len(other)] == other for other in cuts if other != cut):
                 self.removed.append(self.entry.remove(cut))
+        return () not in found
 
     def leave_out_nulls(self) -> None:
         """A null takes the chart's default away; what that means is known when the team is."""

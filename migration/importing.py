@@ -1,7 +1,7 @@
 """Makes teams' files of a tree of manifests, and finds what they would not carry."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,16 @@ class _TeamImport:
     tenant: Tenant
     objects: TeamObjects
     apps: list[App]
+    # What was left out of the tenant's part.
+    left_out: list[Loc] = field(default_factory=list)
+
+    def lacks(self, loc: Loc) -> bool:
+        """Whether something at `loc` of the team's file was left out, or around it."""
+        if loc[:1] == ("apps",) and len(loc) > 1 and isinstance(loc[1], int):
+            loc, left_out = loc[2:], self.apps[loc[1]].left_out
+        else:
+            left_out = self.left_out
+        return any(gone[: len(loc)] == loc[: len(gone)] for gone in left_out)
 
 
 def import_tree(
@@ -131,14 +141,20 @@ def _settle(
     What is left out is lost; so is a team that cannot be without it, which leaves `imports`.
     Problems at the end are with files that are there already.
     """
-    for attempt in range(_ROUNDS):
+    for _ in range(_ROUNDS):
         drafts = [_draft(each, folder) for each in imports]
         loaded = [check_source(draft, settings) for draft in drafts]
         fleet = validate_loaded(loaded, folder, settings)
-        if attempt == 0:
-            findings.lost += fleet.problems
         refused = set(fleet.problems)
         locs = [[draft.locs[p] for p in draft.locs if p in refused] for draft in drafts]
+        # Later rounds miss what earlier ones left out, which is told already.
+        follows = {
+            problem
+            for each, draft in zip(imports, drafts, strict=True)
+            for problem, loc in draft.locs.items()
+            if each.lacks(loc)
+        }
+        findings.lost += [problem for problem in fleet.problems if problem not in follows]
         if not any(locs):
             break
         for each, refusals in zip(tuple(imports), locs, strict=True):
@@ -162,10 +178,11 @@ def _leave_out(each: _TeamImport, locs: Sequence[Loc], findings: Findings) -> bo
             in_apps.setdefault(loc[1], []).append(loc[2:])
         elif not each.tenant.leave_out(loc):
             return False
+        else:
+            each.left_out.append(loc)
     for index, inner in sorted(in_apps.items(), reverse=True):
         app = each.apps[index]
-        app.leave_out(inner)
-        if "app" not in app.entry.data or () in inner:
+        if not app.leave_out(inner) or "app" not in app.entry.data:
             del each.apps[index]
             message = "the app is left out as a whole: it lacks what was refused"
             findings.note(app.release.problem(("metadata", "name"), message))
@@ -223,9 +240,9 @@ def _tell_comments(
 
 def _told(findings: Findings, texts: Mapping[str, str], refused: Sequence[Problem]) -> Import:
     # What was lost may be missed where it stood, too.
-    lost: dict[tuple[str, int, int], Problem] = {}
+    lost: dict[tuple[str, int, int, str], Problem] = {}
     for problem in findings.lost:
         if problem in refused:
             continue
-        lost.setdefault((problem.file, problem.line, problem.column), problem)
+        lost.setdefault((problem.file, problem.line, problem.column, problem.path), problem)
     return Import(texts, sorted(lost.values()), sorted(set(findings.notes)), sorted(set(refused)))

@@ -345,3 +345,31 @@ def test_nothing_that_is_said_asks_to_remove_what_runs(trees: Trees) -> None:
     run = trees.run(files, "--partial")
     assert len(run.lost) == 5
     assert not [line for line in run.lost if "remove" in line or "delete" in line]
+
+
+
+def test_what_only_a_later_check_refuses_is_told_too(trees: Trees) -> None:
+    binding = manifest(
+        "RoleBinding",
+        "roleRef: {kind: ClusterRole, name: edit}\n"
+        "subjects: [{kind: Group, name: 'system:authenticated'}, {kind: Group, name: devs}]\n",
+        api="rbac.authorization.k8s.io/v1",
+    )
+    quota = manifest("ResourceQuota", "spec: {hard: {services: '0', limits.cpu: 100m}}\n")
+    files = {"apps/a.yaml": release(), "apps/b.yaml": binding, "apps/q.yaml": quota}
+    run = trees.run(files, "--partial")
+    lost = " ".join(run.lost)
+    assert "'system:authenticated' is Kubernetes' own group" in lost
+    assert "over quota.services 0" in lost
+    assert "over quota.limits.cpu 100m" in lost
+    assert "apps:" not in run.files["team-alpha.yaml"]
+
+
+
+def test_an_app_without_a_block_that_it_needs_does_not_stop_the_others(trees: Trees) -> None:
+    values = VALUES.replace("my-api", "job") + 'schedule: "0 3 * * *"\n'
+    job = release(values, chart="sre-cronjob")
+    run = trees.run({"apps/a.yaml": release(), "apps/b.yaml": job}, "--partial")
+    assert run.code == 0
+    assert [app.name for app in trees.team().apps] == ["my-api"]
+    assert ["spec.values.schedule: holds no keys" in line for line in run.lost] == [True]
