@@ -36,6 +36,9 @@ _FILLED_IN = (("default", "max"), ("defaultRequest", "default"), ("defaultReques
 _QUOTA_DEFAULTS = Quota().model_dump(by_alias=True)
 _LIMIT_DEFAULTS = LimitRange().model_dump(by_alias=True)
 
+# Keys of a ResourceQuota that make it hold for some pods alone.
+_SCOPES = ("scopes", "scopeSelector")
+
 _NO_COUNTERPART = f"has no counterpart in a team's file; {ACCEPT}"
 
 # Values by their path in `quota` or `limitRange`.
@@ -46,20 +49,24 @@ def read_quota(team: str, manifests: Sequence[Manifest], findings: Findings) -> 
     """`quota`, where it differs from the defaults."""
     found: _Found = {}
     for manifest in manifests:
-        note_other_name(manifest, MADE[manifest.kind].format(team), findings)
-        _lose_others(manifest, ("spec",), manifest.mapping("spec"), {"hard"}, findings)
+        told = len(findings.lost)
+        spec = manifest.mapping("spec")
+        _lose_others(manifest, ("spec",), spec, {"hard"}, findings)
+        if any(spec.get(key) for key in _SCOPES):
+            continue  # it bounds some pods alone, and a team's file would bound all of them
         for key, amount in manifest.mapping("spec", "hard").items():
             loc: Loc = ("spec", "hard", key)
             path = _HARD.get(key)
             if path is None:
                 message = f"is no key of `quota`; {ACCEPT}"
                 findings.lost.append(manifest.problem(loc, message, at_key=True))
-            elif path in found:
-                message = f"another ResourceQuota says it too; {ACCEPT}"
-                findings.lost.append(manifest.problem(loc, message))
             else:
                 # Counts are numbers in a team's file, and mostly text in a ResourceQuota.
-                found[path] = manifest.value(loc, _count(amount) if len(path) == 1 else amount)
+                value = manifest.value(loc, _count(amount) if len(path) == 1 else amount)
+                if path not in found or _is_less(value.data, found[path].data):
+                    found[path] = value  # all hold in a namespace, so the lowest does
+        made, is_lossy = MADE[manifest.kind].format(team), len(findings.lost) > told
+        note_other_name(manifest, made, findings, is_lossy=is_lossy)
     paths = tuple(dict.fromkeys(_HARD.values()))
     if found:
         _leave_unlimited(
@@ -76,7 +83,7 @@ def read_limit_range(
     """`limitRange`, where it differs from the defaults."""
     found: _Found = {}
     for manifest in manifests:
-        note_other_name(manifest, MADE[manifest.kind].format(team), findings)
+        told = len(findings.lost)
         _lose_others(manifest, ("spec",), manifest.mapping("spec"), {"limits"}, findings)
         for index, item in enumerate(manifest.entries("spec", "limits")):
             loc: Loc = ("spec", "limits", index)
@@ -86,6 +93,8 @@ def read_limit_range(
                 continue
             _lose_others(manifest, loc, item, {"type", *_BOUNDS}, findings)
             _read_bounds(manifest, loc, item, found, findings)
+        made, is_lossy = MADE[manifest.kind].format(team), len(findings.lost) > told
+        note_other_name(manifest, made, findings, is_lossy=is_lossy)
     for bound, other in _FILLED_IN:
         for resource in _RESOURCES:
             if (other, resource) in found:
@@ -144,6 +153,13 @@ def _count(amount: Any) -> Any:
     except ValueError:
         return amount
     return int(count) if count.denominator == 1 else amount
+
+
+def _is_less(one: Any, other: Any) -> bool:
+    try:
+        return quantity.parse(str(one)) < quantity.parse(str(other))
+    except ValueError:
+        return True  # the checks refuse what is no amount
 
 
 def _lose_others(

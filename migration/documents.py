@@ -176,10 +176,20 @@ def inner_document(manifest: Manifest, loc: Loc, text: str) -> Source:
     return Source(source.file, source.shown, "app", text="\n" * (start.line - 1) + text)
 
 
-def note_other_name(manifest: Manifest, made: str, findings: Findings) -> None:
-    """Notes that the object stays behind if the program makes it under another name."""
+def note_other_name(
+    manifest: Manifest, made: str, findings: Findings, *, is_lossy: bool = False
+) -> None:
+    """Notes that the object stays behind if the program makes it under another name.
+
+    One that `is_lossy` says what the program does not make: it must not be advised away.
+    """
     if manifest.name != made:
         message = f"'{made}' takes its place; once that is there, this one can go from the cluster"
+        if is_lossy:
+            message = (
+                f"'{made}' takes its place, but for what is lost of it; keep this one in the "
+                "cluster until other means make that"
+            )
         findings.note(manifest.problem(("metadata", "name"), message))
 
 

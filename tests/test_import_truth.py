@@ -373,3 +373,32 @@ def test_an_app_without_a_block_that_it_needs_does_not_stop_the_others(trees: Tr
     assert run.code == 0
     assert [app.name for app in trees.team().apps] == ["my-api"]
     assert ["spec.values.schedule: holds no keys" in line for line in run.lost] == [True]
+
+
+
+SCOPES = {
+    "scopes": "scopes: [BestEffort]",
+    "scopeSelector": "scopeSelector: {matchExpressions: [{scopeName: PriorityClass, operator: "
+    "In, values: [high]}]}",
+}
+
+
+
+@pytest.mark.parametrize("scope", SCOPES.values(), ids=SCOPES)
+def test_a_quota_of_some_pods_bounds_no_others(scope: str, trees: Trees) -> None:
+    quota = manifest("ResourceQuota", f"spec: {{hard: {{pods: '2'}}, {scope}}}\n")
+    run = trees.run({"apps/a.yaml": release(), "apps/q.yaml": quota}, "--partial")
+    assert ["has no counterpart" in line for line in run.lost] == [True]
+    assert "quota:" not in run.files["team-alpha.yaml"]
+
+
+
+@pytest.mark.parametrize("amounts", [("30", "25"), ("25", "30")])
+def test_the_lowest_of_several_quotas_holds(amounts: tuple[str, str], trees: Trees) -> None:
+    quotas = [
+        manifest("ResourceQuota", f"spec: {{hard: {{pods: '{amount}'}}}}\n", name=f"q{amount}")
+        for amount in amounts
+    ]
+    run = trees.run({"apps/a.yaml": release(), "apps/q.yaml": "---\n".join(quotas)})
+    assert run.lost == []
+    assert trees.team().quota.pods == 25
