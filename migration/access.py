@@ -9,6 +9,8 @@ from migration.value import Value
 from specs.problem import Loc
 from specs.settings import KubernetesSettings
 
+_INTO_GROUP = "put the account into one"
+
 # The roles of developers and viewers.
 _ROLES = {"edit": "developers", "view": "viewers"}
 
@@ -41,12 +43,15 @@ def read_access(
         role = str(binding.get("roleRef", "name"))
         known = dict.fromkeys((*_ROLES, *cluster.group_roles))
         if binding.get("roleRef", "kind") != "ClusterRole" or role not in known:
-            message = (
-                f"gives another role than {' or '.join(known)}; put the group into `access`, which "
-                "may let it do less, or bind it by other means"
+            subjects = binding.entries("subjects")
+            is_of_group = any(
+                isinstance(each, dict) and each.get("kind") == "Group" for each in subjects
             )
+            into = "put the group into `access`, which may let it do less, or " * is_of_group
+            message = f"gives another role than {' or '.join(known)}; {into}bind it by other means"
             findings.lost.append(binding.problem(("roleRef", "name"), message))
             continue
+        told = len(findings.lost)
         groups = list(_groups(binding, cluster.group_prefix, findings))
         made = made_binding(team, binding)
         if who := next((who for who in found if made == f"{team}-{who}"), None):
@@ -55,7 +60,8 @@ def read_access(
         else:
             _add_role(binding, role, groups, roles, findings)
         if groups:
-            note_other_name(binding, made, findings)
+            is_lossy = len(findings.lost) > told
+            note_other_name(binding, made, findings, is_lossy=is_lossy)
     home = bindings[0] if bindings else home
     access: dict[str, Any] = {
         who: Value(home.source, home.at, groups)
@@ -85,7 +91,9 @@ def _groups(binding: Manifest, prefix: str, findings: Findings) -> Iterator[Valu
     for index, subject in enumerate(binding.entries("subjects")):
         loc: Loc = ("subjects", index)
         if not isinstance(subject, dict) or subject.get("kind") != "Group":
-            message = "only groups can be given access; put the account into one"
+            is_account = isinstance(subject, dict) and subject.get("kind") == "ServiceAccount"
+            way = "bind the service account by other means" if is_account else _INTO_GROUP
+            message = f"only groups can be given access; {way}"
             findings.lost.append(binding.problem(loc, message))
             continue
         name = str(subject.get("name"))

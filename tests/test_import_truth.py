@@ -402,3 +402,37 @@ def test_the_lowest_of_several_quotas_holds(amounts: tuple[str, str], trees: Tre
     run = trees.run({"apps/a.yaml": release(), "apps/q.yaml": "---\n".join(quotas)})
     assert run.lost == []
     assert trees.team().quota.pods == 25
+
+
+
+LOSSY = {
+    "a quota": manifest("ResourceQuota", "spec: {hard: {pods: '30', requests.storage: 1Gi}}\n"),
+    "bounds": manifest("LimitRange", "spec: {limits: [{type: Pod, max: {cpu: '4'}}]}\n"),
+    "a binding": manifest(
+        "RoleBinding",
+        "roleRef: {kind: ClusterRole, name: edit}\n"
+        "subjects: [{kind: User, name: alice}, {kind: Group, name: devs}]\n",
+        api="rbac.authorization.k8s.io/v1",
+    ),
+}
+
+
+
+@pytest.mark.parametrize("text", LOSSY.values(), ids=LOSSY)
+def test_what_holds_something_that_is_lost_is_not_advised_away(text: str, trees: Trees) -> None:
+    run = trees.run({"apps/a.yaml": release(), "apps/x.yaml": text}, "--partial")
+    assert not [note for note in run.notes if "this one can go" in note]
+    assert [note for note in run.notes if "keep this one in the cluster" in note]
+
+
+
+def test_a_service_account_is_not_sent_into_a_group(trees: Trees) -> None:
+    binding = manifest(
+        "RoleBinding",
+        "roleRef: {kind: ClusterRole, name: edit}\nsubjects: [{kind: ServiceAccount, name: ci}]\n",
+        api="rbac.authorization.k8s.io/v1",
+    )
+    other = binding.replace("name: edit", "name: admin").replace("name: x", "name: y")
+    run = trees.run({"apps/a.yaml": release(), "apps/b.yaml": binding, "apps/c.yaml": other})
+    assert len(run.lost) == 2
+    assert not any("into" in line for line in run.lost)
