@@ -25,7 +25,7 @@ _FLUX_CHART = {
     "chart", "version", "sourceRef", "interval", "reconcileStrategy", "verify",
     "ignoreMissingValuesFiles",
 }  # fmt: skip
-_HERE = {"values", "valuesFrom", "targetNamespace", "releaseName", "suspend"}
+_HERE = {"values", "valuesFrom", "targetNamespace", "releaseName", "suspend", "kubeConfig"}
 
 _UNSAID = "changes what runs, and no team's file says it; write what it makes into the values"
 
@@ -56,6 +56,9 @@ def read_release(
     chart = charts.of(release)
     archetype = ARCHETYPES.get(chart.name or "")
     f.lost += (release.problem(at, message, at_key=True) for at, message in _unsaid(release))
+    if elsewhere := list(_elsewhere(release)):
+        f.lost += (release.problem(at, message, at_key=True) for at, message in elsewhere)
+        return None
     if archetype is None:
         known = ", ".join(ARCHETYPES)
         message = chart.unknown or (
@@ -85,6 +88,19 @@ def read_release(
     return app
 
 
+def _elsewhere(release: Manifest) -> Iterator[Finding]:
+    """Why what it makes is not in the team's namespace here: it is no app of the team."""
+    target, home = release.get("spec", "targetNamespace"), release.get("metadata", "namespace")
+    if target and home and target != home and home != FLUX_NAMESPACE:
+        yield (
+            ("spec", "targetNamespace"),
+            f"is not the team's namespace; what it makes is in '{target}': import it from there",
+        )
+    if release.get("spec", "kubeConfig"):
+        message = "makes it in another cluster; import it for the stack of that one"
+        yield ("spec", "kubeConfig"), message
+
+
 def _unsaid(release: Manifest) -> Iterator[Finding]:
     """What changes what runs, and that a team's file cannot say."""
     spec = release.mapping("spec")
@@ -95,12 +111,6 @@ def _unsaid(release: Manifest) -> Iterator[Finding]:
         yield (
             ("spec", "suspend"),
             ("Flux does not apply it; look at what runs, then accept that (--partial)"),
-        )
-    target, home = spec.get("targetNamespace"), release.get("metadata", "namespace")
-    if target and home and target != home and home != FLUX_NAMESPACE:
-        yield (
-            ("spec", "targetNamespace"),
-            f"is not the team's namespace; what it makes is in '{target}': import it from there",
         )
     for key in release.mapping("spec", "chart", "spec"):
         loc: Loc = ("spec", "chart", "spec", key)

@@ -139,6 +139,8 @@ def _flux_object(manifest: Manifest) -> Iterator[Finding]:
                         "(--partial)"
                     ),
                 )
+        elif key == "kubeConfig":
+            yield loc, "applies it to another cluster; import it for the stack of that one"
         elif key not in KNOWN and value not in (None, (), {}, ""):
             yield loc, "changes what is applied; write into the objects what it makes of them"
 

@@ -436,3 +436,18 @@ def test_a_service_account_is_not_sent_into_a_group(trees: Trees) -> None:
     run = trees.run({"apps/a.yaml": release(), "apps/b.yaml": binding, "apps/c.yaml": other})
     assert len(run.lost) == 2
     assert not any("into" in line for line in run.lost)
+
+
+
+ELSEWHERE = {
+    "another cluster": ("kubeConfig: {secretRef: {name: far}}\n", "makes it in another cluster; "),
+    "another namespace": ("targetNamespace: far\n", "is not the team's namespace; "),
+}
+
+
+
+@pytest.mark.parametrize(("spec", "said"), ELSEWHERE.values(), ids=ELSEWHERE)
+def test_what_runs_elsewhere_becomes_no_app_here(spec: str, said: str, trees: Trees) -> None:
+    run = trees.run({"apps/a.yaml": release(spec=spec), "apps/n.yaml": NAMESPACE}, "--partial")
+    assert [said in line for line in run.lost] == [True]
+    assert "apps:" not in run.files["team-alpha.yaml"]
