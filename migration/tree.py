@@ -89,7 +89,7 @@ class _Reader:
     def read(self) -> Tree:
         """Builds what is to be built, and takes all other objects as they are."""
         applied = {each.key: each for each in self._applied()}
-        tops = [*self._tops([each for each in map(self._folder, applied.values()) if each])]
+        tops = [*self._tops(applied.values())]
         # What makes Kustomizations of Flux goes first: it may change them.
         carriers = [top for top in tops if {key[0] for key in applied} & self._check(top).files]
         for top in carriers:
@@ -129,8 +129,15 @@ class _Reader:
             self._applied_folders[at] = folder if folder in self._folders else None
         return self._applied_folders[at]
 
-    def _tops(self, applied: Sequence[Path]) -> Iterator[Path]:
+    def _tops(self, all_applied: Iterable[Applied]) -> Iterator[Path]:
         """Folders with a kustomization that no other one names, and Flux' own do not apply."""
+        applied: list[Path] = []
+        added: set[Path] = set()  # components that those of Flux name
+        for each in all_applied:
+            if at := self._folder(each):
+                applied.append(at)
+                names = [reference.named for reference in each.references()]
+                added |= {Path(os.path.normpath(at / name)) for name in names}
         folders = [file.parent for file in self._found if kustomization_of(file.parent) == file]
         checked = {folder: self._check(folder) for folder in folders}
         inner = {
@@ -141,7 +148,7 @@ class _Reader:
         }
         for folder in folders:
             top = checked[folder].top
-            if folder in inner or any(_applies(at, folder) for at in applied):
+            if folder in inner | added or any(_applies(at, folder) for at in applied):
                 continue
             if top and top.is_component:
                 message = "is a component that nothing here uses; it is left out"
@@ -261,14 +268,30 @@ class _Reader:
         elif not found:
             message = "is no object; give it apiVersion and kind"
             self._findings.lost.append(source.problem((), message))
-        elif above and all(_identity(manifest) in self._made for manifest in found):
-            message = f"{above} does not name this file, but makes the same object; it is left out"
-            self._findings.note(source.problem((), message))
         else:
-            self._tree.objects += found
-            if above:
+            others = [each for each in found if not (above and self._is_made(each))]
+            for each in found:
+                if each not in others:
+                    message = (
+                        f"{above} does not name this file, but makes the same object; it is left "
+                        "out"
+                    )
+                    self._findings.note(each.problem((), message))
+            self._tree.objects += others
+            if above and others:
                 message = f"{above} does not name this file; it is imported all the same"
                 self._findings.note(Problem(source.shown, 1, 1, WHOLE_FILE, message))
+
+    def _is_made(self, manifest: Manifest) -> bool:
+        """Whether it is built already; a patch that nothing names may not say its namespace."""
+        kind = manifest.group, manifest.kind
+        namespace = self._tree.namespace(manifest)
+        return any(
+            (made.group, made.kind) == kind
+            and manifest.name in (made.name, _name_before(made))
+            and namespace in (None, self._tree.namespace(made))
+            for made, _ in self._made.values()
+        )
 
     def _above(self, file: Path) -> Iterator[str]:
         """The kustomizations of the file's folder and those above, nearest first."""
@@ -281,6 +304,11 @@ class _Reader:
 def _identity(manifest: Manifest) -> tuple[str, ...]:
     namespace = str(manifest.get("metadata", "namespace"))
     return manifest.group, manifest.kind, namespace, manifest.name
+
+
+def _name_before(made: Manifest) -> str:
+    """The name in the object's own file, without a prefix."""
+    return Manifest(made.source, (), made.original).name if isinstance(made.original, dict) else ""
 
 
 def _applies(at: Path, folder: Path) -> bool:

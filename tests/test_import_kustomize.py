@@ -519,3 +519,40 @@ def test_a_team_of_that_tree_alone_lacks_what_flux_fills_in(platform: Trees) -> 
     team = platform.team("team-rose")
     assert [app.name for app in team.apps] == ["mailer", "shop"]
     assert team.quota.pods == 20
+
+
+
+def test_a_patch_that_is_not_named_and_has_no_namespace_changes_nothing(trees: Trees) -> None:
+    patch = "apiVersion: v1\nkind: ResourceQuota\nmetadata: {name: q}\nspec: {hard: {pods: '3'}}\n"
+    run = trees.run(
+        {
+            "apps/kustomization.yaml": "namespace: team-alpha\nnamePrefix: p-\n"
+            "resources: [q.yaml, n.yaml]\n",
+            "apps/n.yaml": NAMESPACE,
+            "apps/q.yaml": QUOTA,
+            "apps/former.yaml": patch,
+        }
+    )
+    assert run.lost == []
+    assert ["it is left out" in note for note in run.notes if "former.yaml" in note] == [True]
+    assert trees.team().quota.pods == 20
+
+
+
+def test_a_component_that_flux_adds_is_used(trees: Trees) -> None:
+    component = f'kind: Component\npatches: [{{patch: "{REPLACE}", {TARGET}}}]\n'
+    spec = "path: ./apps/alpha\ncomponents: [../../more]\n"
+    head = "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\n"
+    trees.write(
+        {
+            "repo/.git/HEAD": "",
+            "repo/k.yaml": f"{head}metadata: {{name: x}}\nspec:\n{indented(spec, 2)}",
+            "repo/more/kustomization.yaml": "apiVersion: kustomize.config.k8s.io/v1alpha1\n"
+            + component,
+            "repo/apps/alpha/n.yaml": NAMESPACE,
+            "repo/apps/alpha/q.yaml": QUOTA,
+        }
+    )
+    run = trees.run_on("repo")
+    assert not any("nothing here uses" in line for line in run.lines)
+    assert trees.team().quota.pods == 45
