@@ -102,7 +102,8 @@ class Applied:
         for what in ("labels", "annotations"):
             if common := self.manifest.mapping("spec", "commonMetadata", what):
                 metadata = data.setdefault("metadata", {})
-                metadata[what] = {**(metadata.get(what) or {}), **common}
+                there = metadata.get(what)
+                metadata[what] = {**(there if isinstance(there, dict) else {}), **common}
 
 
 def is_applied(manifest: Manifest) -> bool:

@@ -556,3 +556,17 @@ def test_a_component_that_flux_adds_is_used(trees: Trees) -> None:
     run = trees.run_on("repo")
     assert not any("nothing here uses" in line for line in run.lines)
     assert trees.team().quota.pods == 45
+
+
+
+def test_labels_that_are_none_are_no_crash_with_common_metadata(trees: Trees) -> None:
+    head = "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\n"
+    spec = "path: ./apps\ncommonMetadata: {labels: {team: x}}\n"
+    trees.write(
+        {
+            "repo/.git/HEAD": "",
+            "repo/k.yaml": f"{head}metadata: {{name: x}}\nspec:\n{indented(spec, 2)}",
+            "repo/apps/n.yaml": NAMESPACE.replace("{name: team-alpha}", "{name: a, labels: 1.5}"),
+        }
+    )
+    assert trees.run_on("repo").code == 1
