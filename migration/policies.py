@@ -72,6 +72,11 @@ def closed(policies: Iterable[Mapping[str, Any]]) -> set[str]:
     return found
 
 
+def directions(policy: Mapping[str, Any]) -> set[str]:
+    """The directions that a sound policy is about."""
+    return set(_policy(policy, is_ipv4=False)[1])
+
+
 def _policy(policy: Mapping[str, Any], is_ipv4: bool) -> tuple[Any, dict[str, Any], frozenset[str]]:
     spec = policy.get("spec")
     spec = spec if isinstance(spec, Mapping) else {}

@@ -1,6 +1,6 @@
 """What gets stricter for what runs: closed networks, a mesh that is joined, hardened containers."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
 
 from migration import policies
@@ -45,17 +45,40 @@ def note_tightened(
     )
     closed = policies.closed(each.data for each in objects if each.kind == "NetworkPolicy")
     closing = sorted(closed_now - closed)
+    opening = list(_opening(objects, made, closed))
     for manifest in objects:
         if manifest.kind == "Namespace" and not manifest.group:
             here = made["Namespace", manifest.name]
             for loc, message in _of_namespace(manifest, here, closing):
                 findings.note(manifest.problem(loc, message))
+            if opening:
+                message = (
+                    "no policy here lets through all that the program's do, which open wider: "
+                    f"{', '.join(opening)}; tell the platform team if that must stay closed"
+                )
+                findings.note(manifest.problem(("metadata", "name"), message))
     for app in apps:
         for note in app.notes:
             findings.note(note)
         enabled, missing = app.entry.find(("networkPolicy", "enabled"))
         if closing and not missing and enabled.data is False:
             findings.note(enabled.problem(_closing("the app", closing)))
+
+
+def _opening(
+    objects: Sequence[Manifest],
+    made: Mapping[tuple[str, str], Mapping[str, Any]],
+    closed: Set[str],
+) -> Iterator[str]:
+    """The made policies that let all pods do what the closed network of today does not."""
+    here = {each.name: each.data for each in objects if each.kind == "NetworkPolicy"}
+    for (kind, name), policy in made.items():
+        # One that is here under this name is held against it by itself.
+        if kind != "NetworkPolicy" or name in here or policy["spec"].get("podSelector"):
+            continue
+        is_closed = policies.directions(policy) <= closed
+        if is_closed and not policies.is_covered(policy, here.values()):
+            yield name
 
 
 def hardened(values: Value) -> Iterator[Problem]:

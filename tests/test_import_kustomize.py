@@ -521,7 +521,6 @@ def test_a_team_of_that_tree_alone_lacks_what_flux_fills_in(platform: Trees) -> 
     assert team.quota.pods == 20
 
 
-
 def test_a_patch_that_is_not_named_and_has_no_namespace_changes_nothing(trees: Trees) -> None:
     patch = "apiVersion: v1\nkind: ResourceQuota\nmetadata: {name: q}\nspec: {hard: {pods: '3'}}\n"
     run = trees.run(
@@ -536,7 +535,6 @@ def test_a_patch_that_is_not_named_and_has_no_namespace_changes_nothing(trees: T
     assert run.lost == []
     assert ["it is left out" in note for note in run.notes if "former.yaml" in note] == [True]
     assert trees.team().quota.pods == 20
-
 
 
 def test_a_component_that_flux_adds_is_used(trees: Trees) -> None:
@@ -556,7 +554,6 @@ def test_a_component_that_flux_adds_is_used(trees: Trees) -> None:
     run = trees.run_on("repo")
     assert not any("nothing here uses" in line for line in run.lines)
     assert trees.team().quota.pods == 45
-
 
 
 def test_labels_that_are_none_are_no_crash_with_common_metadata(trees: Trees) -> None:

@@ -22,6 +22,9 @@ DENY = manifest(
     api=POLICY,
 )
 
+# Notes on what such a small tree does not say.
+EXPECTED = ("comes with no", "open wider")
+
 
 @pytest.fixture
 def trees(
@@ -33,7 +36,15 @@ def trees(
 
 def test_what_is_as_strict_today_is_not_noted(trees: Trees) -> None:
     run = trees.run({"apps/a.yaml": release(), "apps/n.yaml": NAMESPACE, "apps/p.yaml": DENY})
-    assert [note for note in run.notes if "comes with no" not in note] == []
+    assert [note for note in run.notes if not any(each in note for each in EXPECTED)] == []
+
+
+def test_a_closed_network_that_opens_is_noted(trees: Trees) -> None:
+    run = trees.run({"apps/a.yaml": release(), "apps/n.yaml": NAMESPACE, "apps/p.yaml": DENY})
+    (note,) = [note for note in run.notes if "open wider" in note]
+    assert note.startswith("apps/n.yaml:4:9: metadata.name: ")
+    assert "allow-https-egress" in note
+    assert "my-api" not in note
 
 
 STRICTER = {
@@ -58,7 +69,7 @@ def test_what_gets_stricter_for_a_namespace_is_noted(
     namespace: str, said: str, trees: Trees
 ) -> None:
     run = trees.run({"apps/a.yaml": release(), "apps/n.yaml": namespace, "apps/p.yaml": DENY})
-    notes = [note for note in run.notes if "comes with no" not in note]
+    notes = [note for note in run.notes if not any(each in note for each in EXPECTED)]
     assert [note.startswith(said) for note in notes] == [True]
 
 
@@ -347,7 +358,6 @@ def test_nothing_that_is_said_asks_to_remove_what_runs(trees: Trees) -> None:
     assert not [line for line in run.lost if "remove" in line or "delete" in line]
 
 
-
 def test_what_only_a_later_check_refuses_is_told_too(trees: Trees) -> None:
     binding = manifest(
         "RoleBinding",
@@ -365,7 +375,6 @@ def test_what_only_a_later_check_refuses_is_told_too(trees: Trees) -> None:
     assert "apps:" not in run.files["team-alpha.yaml"]
 
 
-
 def test_an_app_without_a_block_that_it_needs_does_not_stop_the_others(trees: Trees) -> None:
     values = VALUES.replace("my-api", "job") + 'schedule: "0 3 * * *"\n'
     job = release(values, chart="sre-cronjob")
@@ -375,13 +384,11 @@ def test_an_app_without_a_block_that_it_needs_does_not_stop_the_others(trees: Tr
     assert ["spec.values.schedule: holds no keys" in line for line in run.lost] == [True]
 
 
-
 SCOPES = {
     "scopes": "scopes: [BestEffort]",
     "scopeSelector": "scopeSelector: {matchExpressions: [{scopeName: PriorityClass, operator: "
     "In, values: [high]}]}",
 }
-
 
 
 @pytest.mark.parametrize("scope", SCOPES.values(), ids=SCOPES)
@@ -390,7 +397,6 @@ def test_a_quota_of_some_pods_bounds_no_others(scope: str, trees: Trees) -> None
     run = trees.run({"apps/a.yaml": release(), "apps/q.yaml": quota}, "--partial")
     assert ["has no counterpart" in line for line in run.lost] == [True]
     assert "quota:" not in run.files["team-alpha.yaml"]
-
 
 
 @pytest.mark.parametrize("amounts", [("30", "25"), ("25", "30")])
@@ -402,7 +408,6 @@ def test_the_lowest_of_several_quotas_holds(amounts: tuple[str, str], trees: Tre
     run = trees.run({"apps/a.yaml": release(), "apps/q.yaml": "---\n".join(quotas)})
     assert run.lost == []
     assert trees.team().quota.pods == 25
-
 
 
 LOSSY = {
@@ -417,13 +422,11 @@ LOSSY = {
 }
 
 
-
 @pytest.mark.parametrize("text", LOSSY.values(), ids=LOSSY)
 def test_what_holds_something_that_is_lost_is_not_advised_away(text: str, trees: Trees) -> None:
     run = trees.run({"apps/a.yaml": release(), "apps/x.yaml": text}, "--partial")
     assert not [note for note in run.notes if "this one can go" in note]
     assert [note for note in run.notes if "keep this one in the cluster" in note]
-
 
 
 def test_a_service_account_is_not_sent_into_a_group(trees: Trees) -> None:
@@ -438,12 +441,10 @@ def test_a_service_account_is_not_sent_into_a_group(trees: Trees) -> None:
     assert not any("into" in line for line in run.lost)
 
 
-
 ELSEWHERE = {
     "another cluster": ("kubeConfig: {secretRef: {name: far}}\n", "makes it in another cluster; "),
     "another namespace": ("targetNamespace: far\n", "is not the team's namespace; "),
 }
-
 
 
 @pytest.mark.parametrize(("spec", "said"), ELSEWHERE.values(), ids=ELSEWHERE)
