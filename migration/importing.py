@@ -47,6 +47,8 @@ class _TeamImport:
     tenant: Tenant
     objects: TeamObjects
     apps: list[App]
+    # What is good to know of the tenant, if it is imported.
+    notes: list[Problem] = field(default_factory=list)
     # What was left out of the tenant's part.
     left_out: list[Loc] = field(default_factory=list)
 
@@ -71,6 +73,8 @@ def import_tree(
     if refused := list(_in_the_way(folder, imports)):
         return _told(findings, {}, refused)
     drafts, fleet = _settle(imports, folder, settings, findings)
+    for each in imports:
+        findings.notes += each.notes
     if not imports:
         return _told(findings, {}, [_nothing(paths, findings)])
     if fleet.problems:
@@ -110,8 +114,11 @@ def _read_teams(tree: Tree, settings: Settings, findings: Findings) -> list[_Tea
             for release, namespace in objects.releases
             if (app := read_release(release, namespace, team, maps, charts, findings))
         ]
+        start = len(findings.notes)
         tenant = read_tenant(team, objects.home, objects.others, settings, findings)
-        imports.append(_TeamImport(tenant, objects, apps))
+        notes = findings.notes[start:]
+        del findings.notes[start:]
+        imports.append(_TeamImport(tenant, objects, apps, notes))
     findings.lost += maps.unused()
     for kustomization in tree.kustomizations.values():
         for loc, key, value in kustomization.labels():

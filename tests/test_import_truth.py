@@ -452,3 +452,12 @@ def test_what_runs_elsewhere_becomes_no_app_here(spec: str, said: str, trees: Tr
     run = trees.run({"apps/a.yaml": release(spec=spec), "apps/n.yaml": NAMESPACE}, "--partial")
     assert [said in line for line in run.lost] == [True]
     assert "apps:" not in run.files["team-alpha.yaml"]
+
+
+def test_nothing_of_a_team_that_is_left_out_is_said_to_be_replaced(trees: Trees) -> None:
+    theirs = manifest("Namespace", name="kube-system").replace("  namespace: team-alpha\n", "")
+    quota = manifest("ResourceQuota", "spec: {hard: {pods: '4'}}\n")
+    quota = quota.replace("namespace: team-alpha", "namespace: kube-system")
+    run = trees.run({"apps/a.yaml": release(), "apps/k.yaml": f"{theirs}---\n{quota}"}, "--partial")
+    assert list(run.files) == ["team-alpha.yaml"]
+    assert not any("takes its place" in note or "is written" in note for note in run.notes)
