@@ -139,11 +139,16 @@ def _read_bounds(
             if resource not in _RESOURCES:
                 message = f"is no key of `limitRange`; {ACCEPT}"
                 findings.lost.append(manifest.problem(loc, message, at_key=True))
-            elif (bound, resource) in found:
+            elif (bound, resource) not in found:
+                found[bound, resource] = manifest.value(loc, amount)
+            elif bound in ("min", "max"):
+                # All of them hold: the highest minimum and the lowest maximum do.
+                low, high = amount, found[bound, resource].data
+                if _is_less(*((low, high) if bound == "max" else (high, low))):
+                    found[bound, resource] = manifest.value(loc, amount)
+            else:
                 message = f"another LimitRange says it too; {ACCEPT}"
                 findings.lost.append(manifest.problem(loc, message))
-            else:
-                found[bound, resource] = manifest.value(loc, amount)
 
 
 def _count(amount: Any) -> Any:

@@ -17,8 +17,28 @@ _WHOLE_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)")
 
 def read_layers(
     release: Manifest, namespace: str | None, maps: ConfigMaps, f: Findings
-) -> Iterator[Value]:
-    """The mappings of values, the one that goes last at the end."""
+) -> list[Value]:
+    """The mappings of values, the one that goes last at the end.
+
+    What a lost one may replace in those before it is not among them: nobody knows what runs.
+    """
+    layers: list[Value] = []
+    for layer in _layers(release, namespace, maps, f):
+        if isinstance(layer, Value):
+            layers.append(layer)
+        elif not layer:
+            layers = []
+        else:
+            for below in layers:
+                if not below.find(layer)[1]:
+                    below.remove(layer)
+    return layers
+
+
+def _layers(
+    release: Manifest, namespace: str | None, maps: ConfigMaps, f: Findings
+) -> Iterator[Value | Loc]:
+    """The same; for one that is lost, where it has its values: () is everywhere."""
     beside = maps.values_beside(release)
     references = release.entries("spec", "valuesFrom")
     own = release.mapping("spec", "values")
@@ -30,6 +50,7 @@ def read_layers(
                 "secretRef"
             )
             f.lost.append(release.problem(loc, message))
+            yield _target(reference)
             continue
         name = str(reference.get("name"))
         config_map = maps.find(name, namespace)
@@ -55,6 +76,7 @@ def read_layers(
         elif config_map is None:
             message = f"ConfigMap '{name}' is not among the files; import it with the release"
             f.lost.append(release.problem((*loc, "name"), message))
+            yield _target(reference)
         else:
             yield from _from_config_map(release, index, reference, config_map, f)
     if not own and not references and beside:
@@ -65,9 +87,15 @@ def read_layers(
         yield release.values(("spec", "values"))
 
 
+def _target(reference: Any) -> Loc:
+    """Where a reference puts its value; () where it has a whole mapping, or says it otherwise."""
+    target = reference.get("targetPath") if isinstance(reference, dict) else None
+    return tuple(str(target).split(".")) if target and _PATH.fullmatch(str(target)) else ()
+
+
 def _from_config_map(
     release: Manifest, index: int, reference: dict[str, Any], config_map: ConfigMap, f: Findings
-) -> Iterator[Value]:
+) -> Iterator[Value | Loc]:
     loc: Loc = ("spec", "valuesFrom", index)
     key = str(reference.get("valuesKey") or VALUES_KEY)
     config_map.used.add(key)
@@ -76,17 +104,18 @@ def _from_config_map(
         if not reference.get("optional"):
             message = f"the ConfigMap has no key '{key}'; write its values into the release"
             f.lost.append(release.problem(loc, message))
+            yield _target(reference)
         return
     if (target := reference.get("targetPath")) is None:
         source = entry.document()
         f.lost += source.problems
-        if not source.problems:
-            yield value_at(source, (), source.data)
+        yield () if source.problems else value_at(source, (), source.data)
         return
     text = entry.text
     if not _PATH.fullmatch(str(target)) or any(each in text for each in "{},\\\n"):
         message = "sets several values or one of a list; write them into the values"
         f.lost.append(release.problem((*loc, "targetPath"), message))
+        yield _target(reference)
         return
     value = release.value((*loc, "targetPath"), _typed(text))
     for step in reversed(str(target).split(".")):

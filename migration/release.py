@@ -67,9 +67,10 @@ def read_release(
         )
         f.lost.append(release.problem(chart.loc, message))
         return None
-    layers = list(read_layers(release, namespace, maps, f))
+    layers = read_layers(release, namespace, maps, f)
     if not layers:
-        f.lost.append(release.problem(("spec",), "has no values; give it `values`"))
+        message = "has no values that count whatever the others are; give it `values`"
+        f.lost.append(release.problem(("spec",), message))
         return None
     values = layers[0]
     for layer in layers[1:]:

@@ -126,6 +126,45 @@ def test_values_are_merged_in_fluxs_order(trees: Trees) -> None:
     assert [(each.name, each.value) for each in app.app.env] == [("C", "c")]
 
 
+@pytest.mark.parametrize(
+    "lost",
+    ["{kind: ConfigMap, name: gone}", "{kind: Secret, name: some}", "{kind: ConfigMap, name: bad}"],
+    ids=["a ConfigMap that is not here", "a Secret", "a key that is not there"],
+)
+def test_what_a_lost_layer_of_values_may_replace_is_not_written(lost: str, trees: Trees) -> None:
+    low = "app:\n  env: [{name: A, value: a}]\n  replicas: 4\n"
+    run = trees.run(
+        {
+            "apps/a.yaml": release(
+                VALUES, f"valuesFrom:\n- {{kind: ConfigMap, name: low}}\n- {lost}\n"
+            ),
+            "apps/b.yaml": values_map("low", low),
+            "apps/c.yaml": manifest("ConfigMap", "data: {other: x}\n", name="bad"),
+        },
+        "--partial",
+    )
+    assert run.lost
+    (app,) = trees.team().apps
+    assert isinstance(app, WebApp)
+    assert (app.app.env, app.app.replicas) == ((), 2)  # the defaults
+    assert app.app.image.tag == "v1.0.0"  # the release's own values go last
+
+
+def test_of_a_lost_value_at_a_path_the_others_are_written(trees: Trees) -> None:
+    low = "app:\n  env: [{name: A, value: a}]\n  replicas: 4\n"
+    references = (
+        "valuesFrom:\n- {kind: ConfigMap, name: low}\n"
+        "- {kind: Secret, name: some, targetPath: app.replicas}\n"
+    )
+    trees.run(
+        {"apps/a.yaml": release(VALUES, references), "apps/b.yaml": values_map("low", low)},
+        "--partial",
+    )
+    (app,) = trees.team().apps
+    assert isinstance(app, WebApp)
+    assert ([each.name for each in app.app.env], app.app.replicas) == (["A"], 2)
+
+
 # As Flux' guide has it: a release follows a ConfigMap to its name with a hash.
 NAME_REFERENCE = """\
 nameReference:
@@ -304,6 +343,22 @@ def test_a_limit_range_says_what_the_api_server_makes_of_it(trees: Trees) -> Non
     bounds = trees.team().limit_range
     assert (str(bounds.default.cpu), str(bounds.default_request.cpu)) == ("1", "1")
     assert str(bounds.default_request.memory) == "1Mi"
+
+
+def test_of_several_limit_ranges_the_tightest_bounds_hold(trees: Trees) -> None:
+    items = (
+        "[{type: Container, max: {memory: 8Gi}, min: {memory: 32Mi}}, "
+        "{type: Container, max: {memory: 2Gi}, min: {memory: 64Mi}}]"
+    )
+    trees.run(
+        {
+            "apps/a.yaml": release(),
+            "apps/l.yaml": manifest("LimitRange", f"spec: {{limits: {items}}}\n", name="l"),
+        },
+        "--partial",
+    )
+    limits = trees.team().limit_range
+    assert (limits.max.memory.text, str(limits.min.memory)) == ("2Gi", "64Mi")
 
 
 def test_a_limit_range_without_a_minimum_leaves_the_team_without_one(trees: Trees) -> None:
