@@ -26,6 +26,8 @@ _OPERATORS = {
 }
 
 _VERBS = ("create", "get", "patch", "delete")
+# What `sre-platform:adopt` does beside that: it looks for what a release has made, and replaces.
+_ADOPTING = ("list", "update")
 # What the provider follows until a Deployment is available (its await/deployment.go).
 _FOLLOWED = (
     ("apps", "deployments"),
@@ -169,7 +171,7 @@ class ClusterChecks:
         return [one["version"] for one in versions]
 
     def _permissions(self) -> Iterator[Finding]:
-        rights = list(self._rights())
+        rights = list(dict.fromkeys(self._rights()))
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             refused = list(pool.map(self._refused, rights))
         lacking: dict[tuple[str, str, tuple[str, ...]], list[str]] = defaultdict(list)
@@ -177,7 +179,8 @@ class ClusterChecks:
             if where is not None:
                 lacking[right.group, right.resource, where].append(right.verb)
         for (group, resource, namespaces), verbs in lacking.items():
-            name = f"{resource}.{group}" if group else resource
+            kind, slash, part = resource.partition("/")
+            name = f"{kind}.{group}{slash}{part}" if group else resource
             yield fail(
                 f"{self._user} may not {', '.join(verbs)} {name}{_in(namespaces)}",
                 "let it, by a ClusterRole that is bound to it",
@@ -197,9 +200,11 @@ class ClusterChecks:
                 continue
             group = version.rpartition("/")[0]
             where = tuple(sorted(namespaces)) if served.namespaced else ()
-            for verb in _VERBS:
+            for verb in (*_VERBS, *(_ADOPTING if self._settings.adopt else ())):
                 yield _Right(verb, group, served.plural, where)
             if kind == "Deployment":
+                if self._settings.adopt:
+                    yield _Right("patch", group, f"{served.plural}/scale", where)
                 for group, resource in _FOLLOWED:
                     yield _Right("list", group, resource, where)
                     yield _Right("watch", group, resource, where)

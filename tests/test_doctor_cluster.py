@@ -38,6 +38,9 @@ def user(name: str) -> tuple[int, Any]:
     return 201, {"status": {"userInfo": {"username": name}}}
 
 
+OTHERS = (201, {"status": {"allowed": True}})
+
+
 def refusing(
     verb: str = "", resource: str = "", namespace: str | None = None, name: str = ""
 ) -> Any:
@@ -242,6 +245,29 @@ def test_a_permission_that_holds_in_the_team_s_namespace_is_enough(
     namespaced = refusing("create", "deployments", namespace="team-beta")
     cluster.answers[REVIEW] = namespaced
     assert examined(team).statuses == {"ok"}
+
+
+@pytest.mark.parametrize(
+    ("verb", "what"),
+    [
+        ("update", "update deployments.apps in team-alpha"),
+        ("list", "list services in team-alpha"),
+        ("patch", "patch deployments.apps/scale in team-alpha"),
+    ],
+)
+def test_to_adopt_takes_more_rights(verb: str, what: str, cluster: FakeServer, team: Made) -> None:
+    resource = what.split()[1].partition(".")[0]
+    refused = refusing(verb, resource)
+
+    def answer(document: Any) -> tuple[int, Any]:
+        asked = document["spec"]["resourceAttributes"]
+        of_scale = asked["subresource"] == "scale"
+        return refused(document) if of_scale == what.endswith("/scale in team-alpha") else OTHERS
+
+    cluster.answers[REVIEW] = answer
+    assert examined(team).statuses == {"ok"}
+    failed = examined(team, adopt=True).failed()["Kubernetes: permissions"]
+    assert failed.found == f"ci may not {what}"
 
 
 def test_an_operator_of_another_version_is_told_with_the_setting_that_suits_it(

@@ -89,6 +89,14 @@ def test_with_refresh_the_servers_are_looked_at_once_harbor_has_answered(
     assert said == f"pulumi {how} --diff --refresh --run-program --stack team-alpha {SETTINGS}\n"
 
 
+@pytest.mark.parametrize("value", ["0", "false"])
+def test_refresh_takes_one_value_so_that_none_is_mistaken_for_no(
+    script: Script, value: str
+) -> None:
+    told = "REFRESH takes 1 alone; write REFRESH=1, or leave it out.\n"
+    assert script("exit 0", "up", REFRESH=value) == (1, told)
+
+
 def test_drift_looks_at_the_servers_and_writes_no_state(make: Make) -> None:
     how = "--refresh --run-program --expect-no-changes --diff"
     told = f"pulumi preview {how} --stack platform {SETTINGS}"
