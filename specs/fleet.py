@@ -13,6 +13,7 @@ from specs.settings import Settings
 from specs.team import Team
 
 SUFFIX = ".yaml"
+_SELECTOR = "namespaceselector"  # in any case
 
 
 @dataclass(frozen=True)
@@ -129,22 +130,22 @@ def _misnamed(file: Path, shown: str) -> Problem:
 def _rivals(
     loaded: Sequence[TeamFile], others: Iterable[Path], folder: TeamsFolder, settings: Settings
 ) -> list[TeamFile]:
-    """Those of the other files that may claim what a loaded one claims.
+    """Those of the other files that may claim what a loaded one claims, or select by its labels.
 
-    Only files that hold a claim's text, in any case, are parsed: the cost of one team's stack
-    does not grow with the number of teams.
+    Only files that hold a claim's text, in any case, are parsed, or a label's where they select
+    namespaces: the cost of one team's stack does not grow with the number of teams, though all
+    may set the same label.
     """
     claims = {value for file in loaded for _, value, _ in _claims(file, settings)}
-    claims |= {
-        label.lower() for file in loaded if file.team for label in file.team.namespace.labels
-    }
+    labels = {label.lower() for file in loaded if file.team for label in file.team.namespace.labels}
     rivals = []
     for file in others:
         try:
             content = file.read_bytes().decode(errors="replace").lower()
         except OSError:  # that team's own stack tells it
             continue
-        if any(claim in content for claim in claims):
+        selecting = labels if _SELECTOR in content else ()
+        if any(text in content for text in (*claims, *selecting)):
             rivals.append(load_team(file, folder.shown_as(file), settings))
     return rivals
 

@@ -1,9 +1,11 @@
 """What a team and a stack may put on a Namespace, and what neither may."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from specs import fleet
 from specs.fleet import TeamsFolder, load_stack, validate_folder
 from specs.stack import read_stack
 from tests.conftest import Program
@@ -276,6 +278,25 @@ def test_a_label_by_which_another_team_lets_namespaces_in_is_refused(tmp_path: P
     both = [str(each) for each in validate_folder(folder, settings(namespace=STACK)).problems]
     assert both[0] == said
     assert len(both) == 2
+
+
+def test_a_label_that_other_teams_set_too_does_not_have_their_files_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("team-alpha", "team-beta"):
+        text = team("namespace: {labels: {cost.example.com/center: x}}\n")
+        (tmp_path / f"{name}.yaml").write_text(text.replace("team-alpha", name))
+    read: list[str] = []
+    loaded = fleet.load_team
+
+    def load(file: Path, *given: Any) -> Any:
+        read.append(file.stem)
+        return loaded(file, *given)
+
+    monkeypatch.setattr(fleet, "load_team", load)
+    own = settings(namespace=STACK, teams=("team-alpha",))
+    assert load_stack(TeamsFolder(tmp_path, "tenants"), own).problems == ()
+    assert read == ["team-alpha"]
 
 
 def stack_file(setting: str) -> str:
