@@ -91,7 +91,9 @@ def read_stack(
             explain(source, data, _StackFile, each)
             for each in error.errors(include_url=False)
             # `teams` is a list or "*": of a wrong list its entries are told, not that it is no "*".
-            if each["type"] != "literal_error" or isinstance(each["input"], str)
+            if each["type"] != "literal_error"
+            or isinstance(each["input"], str)
+            or each["loc"][:2] != ("config", f"{PREFIX}teams")
         ]
         return None, list(one_a_place([*problems, *found]))
     loc = ("config", f"{PREFIX}teams")

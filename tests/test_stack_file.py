@@ -51,6 +51,18 @@ URL = "is not a URL; write one such as https://openbao.sre.internal"
             stack("  sre-platform:platform: «'on'\n"),
             "platform: is neither true nor false; write one of the two, without quotes",
         ),
+        "a truth for a word": (
+            stack("  sre-platform:guardrails: «true\n"),
+            "guardrails: 'true' is not one of deny, audit; use deny or audit",
+        ),
+        "a number for a word, further down": (
+            stack("  sre-platform:externalSecrets: {apiVersion: «1}\n"),
+            "externalSecrets.apiVersion: '1' is not one of v1, v1beta1; did you mean v1?",
+        ),
+        "an empty setting that is one of some words": (
+            stack("  sre-platform:guardrails: «null\n"),
+            "guardrails: is empty; give it a value or remove it",
+        ),
         "keys in a text": (
             stack('  sre-platform:harbor: «\'{"hots": "x"}\'\n'),
             "harbor.hots: is an unknown key; did you mean 'host'?",
