@@ -18,10 +18,11 @@ def check_namespace(team: Team, stack: NamespaceSettings) -> Iterator[Finding]:
     yield from _check_keys(
         "annotations", own.annotations, stack.allowed_annotations, stack.annotations
     )
-    for key, value in own.annotations.items():
-        if looks_like_credential("", value):
-            loc = ("namespace", "annotations", key)
-            yield loc, "has the form of a credential, and viewers read it; store it in OpenBao"
+    for what, pairs in (("labels", own.labels), ("annotations", own.annotations)):
+        for key, value in pairs.items():
+            if looks_like_credential("", value):
+                loc = ("namespace", what, key)
+                yield loc, "has the form of a credential, and viewers read it; store it in OpenBao"
     annotations = {**stack.annotations, **own.annotations, "sre.io/hosts": ",".join(team.hosts)}
     size = sum(len(text.encode()) for pair in annotations.items() for text in pair)
     if size > ANNOTATIONS_MAX_BYTES:

@@ -162,6 +162,14 @@ def test_a_star_stands_for_the_rest_of_a_key_in_a_domain_only(tmp_path: Path, ke
             "namespace.annotations.example.com/on-call: has the form of a credential, and viewers "
             "read it; store it in OpenBao",
         ),
+        "a credential as a label": (
+            team(
+                "namespace: {labels: {cost.example.com/owner: "
+                "«ghp_16C7e42F292c6912E7710c838347Ae178B4a}}"
+            ),
+            "namespace.labels.cost.example.com/owner: has the form of a credential, and viewers "
+            "read it; store it in OpenBao",
+        ),
     }
 )
 def test_what_a_namespace_may_not_have_is_told_where_it_stands(
