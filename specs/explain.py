@@ -63,8 +63,6 @@ def document_loc(data: Any, loc: Loc, *, missing: bool = False) -> Loc:
 def _wrong_value(source: Source, model: type[BaseModel], loc: Loc, error: ErrorDetails) -> str:
     kind, context = error["type"], error.get("ctx", {})
     value = error["input"]
-    if kind == "value_error":
-        return str(context["error"])
     if kind == "union_tag_invalid":
         return _not_one_of(source.raw(loc), list(ARCHETYPES))
     field = _field_at(source, model, loc)
@@ -72,6 +70,8 @@ def _wrong_value(source: Source, model: type[BaseModel], loc: Loc, error: ErrorD
         return f"is empty; fill it in{_example(source, model, loc)}"
     if value is None:
         return "is empty; give it a value or remove it"
+    if kind == "value_error":
+        return str(context["error"])
     if kind == "literal_error":
         return _not_one_of(source.raw(loc), literals(error))
     if kind == "string_type":

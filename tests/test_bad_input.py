@@ -947,6 +947,10 @@ def test_a_wrong_quantity_is_refused(tmp_path: Path, text: str, said: str) -> No
             "limitRange.max.memory: 256Mi is under limitRange.default.memory 512Mi; "
             "raise it, or lower that",
         ),
+        "a most that is empty": (
+            team("limitRange: {max: {cpu: «null}}"),
+            "limitRange.max.cpu: is empty; give it a value or remove it",
+        ),
         "a quota that is no quantity": (
             team("quota: {limits: {memory: «plenty}}"),
             f"quota.limits.memory: 'plenty' {UNIT}",
