@@ -14,6 +14,7 @@ from specs.base import Spec
 from specs.elsewhere import instead
 from specs.names import meant_key, nearest
 from specs.problem import Loc, Problem
+from specs.settings import PREFIX
 from specs.source import Source
 
 # What a whole number with something behind it was meant to be: 8080.0, 50Gi, 30s.
@@ -156,7 +157,9 @@ def _unknown_key(source: Source, model: type[BaseModel], loc: Loc) -> str:
     if owner and (do := instead(owner, key)):
         return f"is not supported here; {do}"
     known = _aliases(owner) if owner else []
-    hint = meant_key(key, known)
+    # What a stack's keys begin with makes any two of them alike.
+    bare = {each.removeprefix(PREFIX): each for each in known}
+    hint = bare.get(meant_key(key.removeprefix(PREFIX), bare) or "")
     do = f"did you mean '{hint}'?" if hint else f"known here: {', '.join(known)}"
     return f"is an unknown key; {do}"
 

@@ -35,6 +35,14 @@ URL = "is not a URL; write one such as https://openbao.sre.internal"
             stack("  «sre-platform:harbour: {}\n"),
             "harbour: is an unknown key; did you mean 'sre-platform:harbor'?",
         ),
+        "an unknown key like no other but for its prefix": (
+            stack("  «sre-platform:nope: {}\n"),
+            "nope: is an unknown key; known here: sre-platform:teams, sre-platform:tenants, "
+            "sre-platform:platform, sre-platform:manage, sre-platform:kubernetes, "
+            "sre-platform:namespace, sre-platform:harbor, sre-platform:openbao, "
+            "sre-platform:externalSecrets, sre-platform:istio, sre-platform:platformHosts, "
+            "sre-platform:moved, sre-platform:guardrails, sre-platform:adopt",
+        ),
         "an unknown key inside": (
             stack("  sre-platform:harbor: {«hots: x}\n"),
             "harbor.hots: is an unknown key; did you mean 'host'?",
