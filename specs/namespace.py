@@ -77,7 +77,7 @@ def _check_keys(
             yield loc, f"the stack sets it to '{fixed[key]}' on every namespace; remove it"
         elif not covering:
             keys = [each.key for each in allowed]
-            hint = nearest(key, keys)
+            hint = nearest(key, (each for each in keys if not each.endswith("*")))
             do = f"did you mean {hint}?" if hint else "remove it, or ask the platform team"
             listed = ", ".join(keys) or "none"
             yield loc, f"is not among the {what} that this stack allows ({listed}); {do}"

@@ -110,6 +110,11 @@ def test_a_star_stands_for_the_rest_of_a_key_in_a_domain_only(tmp_path: Path, ke
             f"namespace.labels.color: is not among the labels that this stack allows ({ALLOWED}); "
             "remove it, or ask the platform team",
         ),
+        "a label like a pattern of the stack's": (
+            team("namespace: {labels: {costs.example.com/x: «a}}"),
+            "namespace.labels.costs.example.com/x: is not among the labels that this stack allows "
+            f"({ALLOWED}); remove it, or ask the platform team",
+        ),
         "a slip of the hand": (
             team("namespace: {labels: {sr.io/security-categorization: «low}}"),
             "namespace.labels.sr.io/security-categorization: is not among the labels that this "
