@@ -6,7 +6,7 @@ from pathlib import Path
 
 from migration import release as helm
 from migration.documents import Manifest
-from migration.findings import SUBSTITUTED, Findings, is_substituted, texts
+from migration.findings import ACCEPT, SUBSTITUTED, Findings, is_substituted, texts
 from migration.flux import KNOWN
 from migration.release import FLUX_NAMESPACE, is_release
 from migration.tree import Tree
@@ -64,8 +64,13 @@ def sort_objects(tree: Tree, findings: Findings) -> dict[str, TeamObjects]:
         if home in teams:
             teams[home].others.append(manifest)
         else:
-            where = f"is in namespace '{home}'" if home else "names no namespace"
-            message = f"{manifest.title} {where}, of which no team is here; import it with its team"
+            why = (
+                f"is in namespace '{home}', of which no team is here; import it with its team"
+                if home
+                else "names no namespace, so no team has it; give it one if its kind has "
+                f"namespaces, or {ACCEPT}"
+            )
+            message = f"{manifest.title} {why}"
             findings.lost.append(manifest.problem(("kind",), message))
     return {name: teams[name] for name in sorted(teams) if _is_named(teams[name], name, findings)}
 

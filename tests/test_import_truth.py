@@ -461,3 +461,16 @@ def test_nothing_of_a_team_that_is_left_out_is_said_to_be_replaced(trees: Trees)
     run = trees.run({"apps/a.yaml": release(), "apps/k.yaml": f"{theirs}---\n{quota}"}, "--partial")
     assert list(run.files) == ["team-alpha.yaml"]
     assert not any("takes its place" in note or "is written" in note for note in run.notes)
+
+
+def test_an_object_of_the_whole_cluster_is_no_teams(trees: Trees) -> None:
+    role = "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: logs}\n"
+    other = "apiVersion: v1\nkind: Namespace\nmetadata: {name: team-beta}\n"
+    run = trees.run(
+        {"apps/a.yaml": release(), "apps/b.yaml": other, "apps/c.yaml": role}, "--partial"
+    )
+    assert run.lost == [
+        "apps/c.yaml:2:7: kind: ClusterRole 'logs' names no namespace, so no team has it; give it "
+        "one if its kind has namespaces, or accept that it goes (--partial), or keep it by other "
+        "means"
+    ]
