@@ -24,7 +24,7 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--server",
         choices=["kubernetes", "openbao", "harbor"],
-        help="ask this server alone; fails unless it answers, or the stack does not manage it",
+        help="ask only this server; fails unless it answers or the stack does not manage it",
     )
     parser.set_defaults(run=run)
 

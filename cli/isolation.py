@@ -18,11 +18,11 @@ def add(commands: Commands) -> None:
         parents=[options()],
         help="show on the servers of `make servers` that teams are kept apart",
         description="Asks the servers of `make servers`, after `make up`, for what each may have "
-        "and what not, as a developer, a viewer, an app and a robot of each team and as anybody: "
-        "who, what, what is expected, what was seen. Teams that are not active are left out. What "
-        "is written to the API server is a dry run; but while it runs each team's namespace has a "
-        "Secret isolation-check, and ServiceAccounts get real tokens and logins to OpenBao, which "
-        "soon expire. The exit code is 1 if anything differs.",
+        "and what not, as a developer, a viewer, a member of a further group, an app and a robot "
+        "of each team and as anybody: who, what, what is expected, what was seen. Teams that are "
+        "not active are left out. What is written to the API server is a dry run; but while it "
+        "runs each team's namespace has a Secret isolation-check, and ServiceAccounts get real "
+        "tokens and logins to OpenBao, which soon expire. The exit code is 1 if anything differs.",
         epilog="example: ./sre isolation --format markdown",
     )
     parser.add_argument(

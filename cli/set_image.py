@@ -17,8 +17,8 @@ def add(commands: Commands) -> None:
         help="give an app another image tag",
         description="Writes another image tag for an app into tenants/TEAM.yaml: one value "
         "changes, all else stays as it is. What `validate` would refuse is refused, and nothing "
-        "is written then. A version older than the one before is warned of, as Harbor may have "
-        "deleted its image. With the tag that is there already nothing is written either, and "
+        "is written then. An older version than the current one is a warning, as Harbor may "
+        "have deleted its image. With the tag that is there already nothing is written either, and "
         "the exit code is 0.",
         epilog="example: ./sre set-image team-alpha my-api v1.1.0",
     )

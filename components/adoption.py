@@ -36,7 +36,7 @@ Find = Callable[[str], str | None]
 
 _ROBOT = "harbor:index/robotAccount:RobotAccount"
 _ON = "sre-platform:adopt is on: what runs under this stack's names is taken over."
-_OFF = "Take the setting out after one `pulumi up`."
+_OFF = "Remove the setting after one `pulumi up`."
 _NOT_YET = "Keep the setting while anything is held back: {}."
 
 
@@ -72,7 +72,7 @@ class Adoption:
             if self.unchanged:
                 objects = "1 object is" if self.unchanged == 1 else f"{self.unchanged} objects are"
                 former = f", from {', '.join(sorted(self.managers))}" if self.managers else ""
-                pulumi.log.info(f"{objects} taken over as they are{former}.")
+                pulumi.log.info(f"{objects} taken over unchanged{former}.")
 
         pulumi.Output.all(*(each.urn for each in self.resources.values())).apply(say)
 
@@ -128,7 +128,7 @@ def adopt(settings: Settings, teams: Sequence[Team]) -> Adoption:
 
 
 def _formers(cluster: Cluster, teams: Sequence[Team], settings: Settings) -> dict[str, Former]:
-    """Says of each what is to be done. Raises pulumi.RunError where one could do harm."""
+    """Logs what to do about each. Raises pulumi.RunError where one could do harm."""
     try:
         formers = find_formers(cluster, teams, settings)
         found = formers.values()
@@ -161,7 +161,7 @@ def _handover(cluster: Cluster, adoption: Adoption) -> pulumi.ResourceHookBindin
         wanted = known(args.new_inputs)
         said: Iterable[str] = ()
         if wanted is None:
-            said = ["taken over if it exists; what changes in it cannot be told before"]
+            said = ["taken over if it exists; what changes in it is not known before"]
         elif taken := take_over(cluster, wanted, pulumi.runtime.is_dry_run()):
             if taken.changes:
                 by = f" from {', '.join(taken.managers)}" if taken.managers else ""
@@ -171,7 +171,7 @@ def _handover(cluster: Cluster, adoption: Adoption) -> pulumi.ResourceHookBindin
                 adoption.managers.update(taken.managers)
         elif former := _counterpart(adoption, wanted):
             changes = made_beside(cluster, wanted, former)
-            said = ["what it has otherwise than the former one:", *changes] if changes else ()
+            said = ["how it differs from the former one:", *changes] if changes else ()
         if said:
             pulumi.log.info("\n  ".join(said), adoption.resources[f"{args.type} {args.name}"])
 

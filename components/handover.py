@@ -1,6 +1,6 @@
 """From what a Helm release runs to the app's own objects: what to do next, and the way back.
 
-Each command that is shown is one write, so that traffic is at no time between two places.
+Each command that is shown is one write, so that traffic always has one place to go.
 """
 
 import json
@@ -59,8 +59,8 @@ def _beyond(former: Former) -> Iterator[str]:
         others = sorted({*route["spec"]["hosts"]} - {former.app.ingress.host})
         if others:
             yield (
-                f"VirtualService {route['metadata']['name']} is for {', '.join(others)} too, which "
-                "nothing here serves: its commands move them along, and they go with it"
+                f"VirtualService {route['metadata']['name']} also serves {', '.join(others)}: "
+                "the commands move these too, and they stop working once it is deleted"
             )
 
 
@@ -90,14 +90,14 @@ def _next(former: Former) -> Iterator[str]:
     if nowhere := [r["metadata"]["name"] for r in former.routes if not former.leads_here(r)]:
         yield (
             f"next: VirtualService {' and '.join(nowhere)} sends to no Service, as a redirect or a "
-            f"delegate does; give it a route to Service {app}, or take the host out of it"
+            f"delegate does; give it a route to Service {app}, or remove the host from it"
         )
         return
     kind = "CronJob" if isinstance(former.app, CronJob) else "VirtualService"
     if former.mine(kind) is None and (former.routes or kind == "CronJob"):
         yield f"next: `pulumi up`; it makes {kind} {app}"
     else:
-        yield "next: save what is to go (`helm get manifest`), then delete it, Services last:"
+        yield "next: save what you delete (`helm get manifest`), then delete it, Services last:"
         yield from (f"  {command}" for command in _deletions(former))
     if back := list(_ways_back(former)):
         yield "back:"
@@ -181,7 +181,7 @@ def _callers(former: Former, teams: Sequence[Team]) -> Iterator[str]:
                     if variable.value and called.search(variable.value):
                         yield (
                             f"{team.name}/{app.name}: {variable.name} names Service {name}, which "
-                            f"is to go; write {former.app.name}"
+                            f"will be deleted; write {former.app.name}"
                         )
 
 
@@ -193,7 +193,7 @@ def taken_names(formers: Iterable[Former]) -> Iterator[str]:
             kind, name = each["kind"], each["metadata"]["name"]
             if other := others.get(name):
                 yield (
-                    f"{former.team.name}: {kind} {name} is a release's, for the app "
+                    f"{former.team.name}: {kind} {name} belongs to a release of the app "
                     f"{former.app.name}, and the app {other.name} would take it over; leave "
                     f"{other.name} out of the file until {former.app.name} has moved"
                 )
@@ -215,11 +215,11 @@ def lacking_room(cluster: Cluster, formers: Iterable[Former], settings: Settings
             hard, need = min(limits, default=None), needs[number]
             if need and used is not None and hard is not None and used + need > hard:
                 yield (
-                    f"{name}: {', '.join(f.app.name for f in moving)} come up beside what runs and "
-                    f"need {resource} {shown(resource, need)} more, of which "
+                    f"{name}: to run beside what is there, {', '.join(f.app.name for f in moving)} "
+                    f"need {shown(resource, need)} more of {resource}, but only "
                     f"{shown(resource, max(0, hard - used))} is free; raise quota.{resource} to "
-                    f"{shown(resource, used + need)} for the time, or leave apps out of the file "
-                    "and move them one after the other"
+                    f"{shown(resource, used + need)} during the move, or leave apps out of the "
+                    "file and move them one by one"
                 )
 
 

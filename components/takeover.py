@@ -68,9 +68,9 @@ def take_over(cluster: Cluster, wanted: Object, dry_run: bool) -> Taken | None:
 
 
 def made_beside(cluster: Cluster, wanted: Object, former: Object) -> tuple[str, ...]:
-    """What a new object has otherwise than the former one in whose place it comes, in lines.
+    """How a new object differs from the former one that it replaces, in lines.
 
-    None can be told where admission would not let it in yet, as a quota may not.
+    None are known where admission would not let it in yet, as a quota may not.
     """
     try:
         made = cluster.apply(wanted, MANAGER, dry_run=True)
@@ -86,7 +86,7 @@ def made_beside(cluster: Cluster, wanted: Object, former: Object) -> tuple[str, 
 
 
 def scale(cluster: Cluster, wanted: Object, pods: int) -> None:
-    """Gives a Deployment so many pods, as an autoscaler does: the number is nobody's input."""
+    """Scales a Deployment, as an autoscaler does: the number is nobody's input."""
     path = f"{cluster.path_of(wanted)}/scale"
     cluster.call("PATCH", path, {"spec": {"replicas": pods}}, {"fieldManager": _SCALER}, _MERGE)
 

@@ -239,7 +239,7 @@ class ClusterChecks:
             yield ok(", ".join(sorted(name for _, name in bindings)) or "none is granted")
 
     def _role(self, name: str) -> Iterator[Finding]:
-        """A binding to a role that is not there is accepted, and gives nothing."""
+        """A binding to a role that does not exist is accepted, and grants nothing."""
         try:
             role = self._cluster.get(f"{_RBAC}/v1", "ClusterRole", None, name)
         except RefusedError as refusal:
@@ -249,12 +249,12 @@ class ClusterChecks:
         if role is None:
             yield fail(
                 f"there is no ClusterRole {name}",
-                "make it, or take it out of the team's access.roles",
+                "create it, or remove it from the team's access.roles",
             )
         elif name in self._settings.kubernetes.group_roles and _changes_namespaces(role):
             yield warn(
-                f"the ClusterRole {name} may change namespaces, which passes all guardrails",
-                "take it out of sre-platform:kubernetes.groupRoles, or that right out of it",
+                f"the ClusterRole {name} may change namespaces, which bypasses all guardrails",
+                "remove it from sre-platform:kubernetes.groupRoles, or that right from the role",
             )
 
     def _may_bind(self, binding: Mapping[str, Any]) -> bool:

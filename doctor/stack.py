@@ -50,7 +50,7 @@ def doctor(
 ) -> tuple[Sequence[Problem], Report | None]:
     """Problems of the teams' files, or what the stack's servers answer.
 
-    Where `targets` names some of them, the others are not asked, and one that is named has to be.
+    Only the servers in `targets` are asked. If these are not all, each of them must answer.
     Raises ValueError for a wrong `SRE_PLATFORM_LEAVE_OUT`.
     """
     fleet = load_stack(folder, settings)
@@ -72,9 +72,7 @@ def doctor(
         if target in examinations:
             lines += examinations[target].lines()
         elif getattr(managed.manage, target) and len(targets) < len(SERVERS):
-            stood_in = fail(
-                "stood in for by the sandbox, so that nothing answers", "set HARBOR_URL"
-            )
+            stood_in = fail("the sandbox stands in for it, so nothing answers", "set HARBOR_URL")
             lines.append(Line(server, stood_in))
         elif getattr(managed.manage, target):
             lines.append(Line(server, skipped("stood in for by the sandbox")))

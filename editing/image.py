@@ -21,7 +21,7 @@ _PROPERTIES = re.compile(r"([&!]\S*\s+)*")
 
 @dataclass(frozen=True)
 class TagChange:
-    """What became of an app's tag: the one before, and what to look at before it is deployed."""
+    """A change of an app's tag: the one before, and what to check before it is deployed."""
 
     before: str
     warnings: tuple[Problem, ...]
@@ -66,8 +66,8 @@ def _warnings(changed: Source, settings: Settings, loc: Loc, before: str) -> Ite
         kept = loaded.team.registry.retention.most_recently_pushed
         yield changed.problem(
             loc,
-            f"'{tag}' is older than '{before}', and Harbor keeps the {kept} images last pushed to "
-            "a repository; see that it is still there before you deploy it",
+            f"'{tag}' is older than '{before}', and Harbor keeps only {kept} images of a "
+            "repository, those last pushed; check that it is still there before you deploy it",
         )
 
 

@@ -81,7 +81,9 @@ def _add_role(
     for group in groups:
         given = roles.setdefault(group.data, binding.value(("roleRef", "name"), role))
         if given.data != role:
-            message = f"the group has {given.data} too, and a team's file gives it one; keep one"
+            message = (
+                f"the group has {given.data} too, but a team's file gives it only one; remove one"
+            )
             findings.lost.append(group.problem(message))
 
 

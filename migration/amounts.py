@@ -113,7 +113,7 @@ def _leave_without_minimum(manifest: Manifest, found: _Found, findings: Findings
         found["min", resource] = manifest.value(("spec", "limits"), None)
     if missing:
         listed = ", ".join(f"limitRange.min.{resource}" for resource in missing)
-        message = f"sets no such minimum as the default is; null, for none, is written: {listed}"
+        message = f"does not set what has a default; written as null, no minimum: {listed}"
         findings.note(manifest.problem(("spec", "limits"), message, at_key=True))
 
 
@@ -125,7 +125,7 @@ def _leave_unlimited(
         found[path] = manifest.value(("spec", "hard"), None)
     if paths:
         listed = ", ".join(".".join(("quota", *path)) for path in paths)
-        message = f"limits less than the defaults would; null, for no limit, is written: {listed}"
+        message = f"does not limit what the defaults do; written as null, no limit: {listed}"
         findings.note(manifest.problem(("spec", "hard"), message, at_key=True))
 
 
@@ -137,7 +137,7 @@ def _read_bounds(
         for resource, amount in (amounts if isinstance(amounts, dict) else {}).items():
             loc: Loc = (*at, bound, resource)
             if resource not in _RESOURCES:
-                message = f"is no key of `limitRange`; {ACCEPT}"
+                message = f"is not a key of `limitRange`; {ACCEPT}"
                 findings.lost.append(manifest.problem(loc, message, at_key=True))
             elif (bound, resource) not in found:
                 found[bound, resource] = manifest.value(loc, amount)

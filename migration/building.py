@@ -142,11 +142,11 @@ class Checker:
         if not file.is_symlink():
             documents(file, shown, found)
         if file.is_symlink():
-            message = "is a symbolic link, which Flux does not follow; import a tree with the file"
+            message = "is a symbolic link, which Flux does not follow; replace it with the file"
         elif len(several) > 1:
-            message = f"the folder has {' and '.join(several)}, and kustomize takes neither"
+            message = f"the folder has {' and '.join(several)}, but kustomize takes one; keep one"
         else:
-            message = "is not one YAML document, and kustomize takes no other"
+            message = "must hold one YAML document; write it as one"
         self._findings.lost += found.lost or [Problem(shown, 1, 1, WHOLE_FILE, message)]
 
     def _follow(
@@ -177,7 +177,7 @@ class Checker:
         """Where the reference leads; None if it is lost, which is among the findings then."""
         named = reference.named
         if is_remote(named):
-            message = "is fetched from elsewhere, which is not done here; name a copy in the tree"
+            message = "would be fetched, which an import does not do; name a copy in the tree"
             self._lose(home, reference, message)
             return None
         path = Path(os.path.normpath(folder / named))

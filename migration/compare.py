@@ -38,7 +38,7 @@ def differences(manifest: Manifest, made: Mapping[str, Any]) -> Iterator[Finding
     if manifest.kind == "NetworkPolicy":
         if not policies.same(manifest.data, made):
             if policies.is_covered(manifest.data, [made]):
-                yield ("spec",), f"lets through less than the program's, {policies.WIDER}"
+                yield ("spec",), f"allows less than the program's, {policies.WIDER}"
             else:
                 yield ("spec",), f"is not what the program makes under this name; {policies.HINT}"
         return

@@ -184,11 +184,11 @@ def note_other_name(
     One that `is_lossy` says what the program does not make: it must not be advised away.
     """
     if manifest.name != made:
-        message = f"'{made}' takes its place; once that is there, this one can go from the cluster"
+        message = f"'{made}' replaces it; once that is there, this one can be deleted"
         if is_lossy:
             message = (
-                f"'{made}' takes its place, but for what is lost of it; keep this one in the "
-                "cluster until other means make that"
+                f"'{made}' replaces it, except for what is lost of it; keep this one in the "
+                "cluster until that is made by other means"
             )
         findings.note(manifest.problem(("metadata", "name"), message))
 

@@ -130,7 +130,7 @@ def _as_text(patch: Any) -> Any:
 
 
 def _merged_image(there: dict[str, Any], image: dict[str, Any]) -> dict[str, Any]:
-    """The new tag and digest go together: one of them alone takes the other away."""
+    """The new tag and digest go together: one of them alone removes the other."""
     merged = {**there, **{key: value for key, value in image.items() if value}}
     if image.get("newTag") or image.get("digest"):
         merged |= {key: image.get(key, "") for key in ("newTag", "digest")}

@@ -94,7 +94,7 @@ def import_tree(
 
 def _nothing(paths: Sequence[str], findings: Findings) -> Problem:
     message = (
-        "nothing of it can be imported, for what is said above; mend that"
+        "nothing here can be imported; fix what is reported above"
         if findings.lost
         else "holds no namespace and no app; name the folder of a team, or of all teams"
     )
@@ -167,7 +167,7 @@ def _settle(
         for each, refusals in zip(tuple(imports), locs, strict=True):
             if not _leave_out(each, refusals, findings):
                 imports.remove(each)
-                message = "the team is left out as a whole: it cannot be without what was refused"
+                message = "the team is left out as a whole: it needs what was refused"
                 findings.note(each.tenant.home.problem(("metadata", "name"), message))
     return drafts, fleet
 

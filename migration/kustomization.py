@@ -26,16 +26,14 @@ _REMOTE = re.compile(
 # What adds objects that are not made here: the others are what they are without it.
 _LEFT_OUT = {
     "secretGenerator": "makes Secrets; store their values in OpenBao and name them by secretRef",
-    "helmCharts": "renders charts, which is not done here; import what they make (`helm template`)",
-    "helmChartInflationGenerator": "renders charts, which is not done here; import what they make "
-    "(`helm template`)",
+    "helmCharts": "renders charts, which an import does not do; import `helm template`'s output",
+    "helmChartInflationGenerator": "renders charts, which an import does not do; "
+    "import `helm template`'s output",
     "helmGlobals": "",
-    "generators": "runs plugins, which is not done here; import what they make",
-    "validators": "runs plugins, which is not done here; accept that (--partial)",
+    "generators": "runs plugins, which an import does not do; import their output",
+    "validators": "runs plugins, which an import does not do; accept that (--partial)",
 }
-_RUNS_PLUGINS = (
-    "runs plugins, which is not done here; write into the objects what they make of them"
-)
+_RUNS_PLUGINS = "runs plugins, which an import does not do; write their output into the objects"
 
 
 @dataclass(frozen=True)

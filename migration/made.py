@@ -56,7 +56,7 @@ class Making:
             text = build(self.checked, self.applied.edit if self.applied else _unchanged)
         except BuildError as error:
             if len(findings.lost) == told:
-                message = f"kustomize cannot build it: {error}; mend it"
+                message = f"kustomize cannot build it: {error}; correct it"
                 findings.lost.append(self.problem(message))
             return []
         patches = self._patches()
@@ -74,7 +74,7 @@ class Making:
     def _object(self, text: str, patches: Sequence[Patch], findings: Findings) -> Manifest | None:
         made = Source(Path(), "", text=text)
         if not isinstance(made.data, dict):
-            findings.lost.append(self.problem("makes an object that cannot be read; mend it"))
+            findings.lost.append(self.problem("makes an object that cannot be read; correct it"))
             return None
         data, origin = _without_origin(made.data)
         if isinstance(data.get(SOPS), dict):
@@ -88,7 +88,7 @@ class Making:
                 findings.lost.append(_at_variable(manifest, str(error)))
                 return None
             if filled.problems:
-                message = "is no YAML after Flux fills in ${...}; write the values that run"
+                message = "is not YAML once Flux has filled in ${...}; write the values that run"
                 findings.lost.append(manifest.problem((), message))
                 return None
             data, _ = _without_origin(filled.data)

@@ -69,7 +69,7 @@ def read_release(
         return None
     layers = read_layers(release, namespace, maps, f)
     if not layers:
-        message = "has no values that count whatever the others are; give it `values`"
+        message = "has no values that the lost ones cannot change; give it `values`"
         f.lost.append(release.problem(("spec",), message))
         return None
     values = layers[0]
@@ -98,7 +98,7 @@ def _elsewhere(release: Manifest) -> Iterator[Finding]:
             f"is not the team's namespace; what it makes is in '{target}': import it from there",
         )
     if release.get("spec", "kubeConfig"):
-        message = "makes it in another cluster; import it for the stack of that one"
+        message = "targets another cluster; import it with that cluster's stack"
         yield ("spec", "kubeConfig"), message
 
 

@@ -70,7 +70,7 @@ def _held(
         manifest.data, counterpart, is_ipv4=True
     ):
         if not policies.same(manifest.data, counterpart):
-            findings.note(manifest.problem(("spec",), "the program lets through IPv6 too"))
+            findings.note(manifest.problem(("spec",), "the program allows IPv6 too"))
         yield from metadata_differences(manifest, counterpart)
     elif manifest.kind in (*MADE, "RoleBinding"):
         yield from metadata_differences(manifest, counterpart)
@@ -104,7 +104,7 @@ def _held_policy(
             note_other_name(manifest, name, findings)
             return
     if policies.is_covered(manifest.data, others.values()):
-        said = f"{manifest.title} lets through less than the program's together, {policies.WIDER}"
+        said = f"{manifest.title} allows less than the program's together, {policies.WIDER}"
     else:
         said = f"{manifest.title} is nothing that the program makes; {policies.HINT}"
     yield ("kind",), said

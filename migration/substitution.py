@@ -43,8 +43,8 @@ class Variables:
                 return "$"
             if match[1] is None:
                 raise SubstitutionError(
-                    "Flux fills in ${...} of a form that is not read here; write the value that "
-                    "runs"
+                    "Flux fills in a form of ${...} that an import does not read; write the value "
+                    "that runs"
                 )
             return self._value(match[1]) or match[2] or ""
 

@@ -145,7 +145,7 @@ def _flux_object(manifest: Manifest) -> Iterator[Finding]:
                     ),
                 )
         elif key == "kubeConfig":
-            yield loc, "applies it to another cluster; import it for the stack of that one"
+            yield loc, "targets another cluster; import it with that cluster's stack"
         elif key not in KNOWN and value not in (None, (), {}, ""):
             yield loc, "changes what is applied; write into the objects what it makes of them"
 

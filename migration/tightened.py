@@ -53,7 +53,7 @@ def note_tightened(
                 findings.note(manifest.problem(loc, message))
             if opening:
                 message = (
-                    "no policy here lets through all that the program's do, which open wider: "
+                    "no policy here allows all that these policies of the program do: "
                     f"{', '.join(opening)}; tell the platform team if that must stay closed"
                 )
                 findings.note(manifest.problem(("metadata", "name"), message))
@@ -98,8 +98,8 @@ def _of_namespace(
     if here.get(_INJECTION) == "enabled" and not any(label in labels for label in _MESH):
         yield (
             ("metadata", "name"),
-            f"is not in the mesh today, without the label {_INJECTION}: enabled; it joins: pods "
-            "get a sidecar when they restart, and talk mTLS",
+            f"is not in the mesh today (no label {_INJECTION}: enabled), and joins it: pods "
+            "get a sidecar when they restart, and use mTLS",
         )
     enforce = f"{POD_SECURITY}enforce"
     level, level_now = labels.get(enforce), here.get(enforce)
@@ -140,7 +140,7 @@ def _of_context(context: Mapping[str, Any]) -> Iterator[Finding]:
         yield ("runAsUser",), _NOT_ROOT
     for key in ("allowPrivilegeEscalation", "privileged"):
         if context.get(key) is True:
-            yield (key,), "no container gets privileges; the app must run without"
+            yield (key,), "no container is privileged; the app must run without"
     capabilities = context.get("capabilities")
     if isinstance(capabilities, Mapping) and capabilities.get("add"):
         yield ("capabilities", "add"), "all capabilities are dropped; the app must run without"

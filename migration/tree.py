@@ -200,7 +200,7 @@ class _Reader:
             if earlier and by and by.applied and not same(earlier.data, manifest.data):
                 message = (
                     f"no Kustomization of Flux here applies it, and {by.title} makes "
-                    f"{manifest.title} otherwise; it is left out"
+                    f"{manifest.title} differently; it is left out"
                 )
                 self._findings.note(making.problem(message))
                 return True
@@ -213,8 +213,8 @@ class _Reader:
         is_namespace = manifest.kind == "Namespace" and not manifest.group
         team = manifest.name if is_namespace else self._tree.namespace(manifest)
         message = (
-            f"{by.title} makes {manifest.title} of '{team}' otherwise; import one of the two at a "
-            "time"
+            f"{by.title} makes {manifest.title} of '{team}' differently; import one of the two "
+            "at a time"
         )
         self._tree.torn.setdefault(str(team), making.problem(message))
 

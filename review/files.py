@@ -92,8 +92,8 @@ def findings_beside(
 
 
 def unreadable_settings(stack: str) -> Finding:
-    """That this program cannot tell what the base's settings mean."""
-    return _finding(Rules.SETTING, f"Pulumi.{stack}.yaml of the base has others than today's")
+    """This program does not understand the base's settings."""
+    return _finding(Rules.SETTING, f"this program cannot read Pulumi.{stack}.yaml of the base")
 
 
 def code_findings(changed: Sequence[str], teams: Sequence[str]) -> Iterator[Finding]:

@@ -33,13 +33,13 @@ class Rules(Enum):
     ISOLATION = Rule("network-isolation-lost", ("SC-7",), "pods are no longer closed by default")
     HOST = Rule("host-new", ("SC-7",), "reachable from outside under a new host or gateway")
     PLATFORM_HOST = Rule(
-        "platform-host", ("SC-7", "SC-23"), "a host of the platform is left to teams, or taken"
+        "platform-host", ("SC-7", "SC-23"), "a host of the platform is given up, or taken by a team"
     )
     SERVICE = Rule("service-exposed", ("SC-7",), "a Service reaches beyond the cluster's network")
     MESH = Rule("mesh-left", ("SC-8",), "traffic is no longer encrypted by the mesh")
     TLS = Rule("tls-unverified", ("SC-8", "SC-23"), "a server's certificate is not verified")
     GROUP = Rule("group-let-in", ("AC-3", "AC-2"), "another group or account let in")
-    ROLE = Rule("role-granted", ("AC-3", "AC-6"), "another role than edit or view granted")
+    ROLE = Rule("role-granted", ("AC-3", "AC-6"), "a role other than edit or view granted")
     RIGHTS = Rule("rights-wider", ("AC-6",), "more rights")
     ACCOUNT = Rule("account-enabled", ("AC-2",), "an account works again")
     CREDENTIAL = Rule("credential-longer", ("IA-5",), "a credential or login lives longer")
@@ -57,7 +57,7 @@ class Rules(Enum):
     QUOTA = Rule("quota-raised", ("SC-6", "SC-5"), "quota or limit raised")
     NO_LIMIT = Rule("limit-removed", ("SC-6", "SC-5"), "no quota or limit on a resource")
     NAMESPACE = Rule(
-        "namespace-label", ("AC-16", "CM-6"), "a label or annotation that policies may go by"
+        "namespace-label", ("AC-16", "CM-6"), "a label or annotation that policies may use"
     )
     MONITORING = Rule("alert-removed", ("SI-4", "AU-6"), "an alert is removed")
     NEW_TEAM = Rule("team-new", ("AC-2", "CM-3"), "a new team")

@@ -264,7 +264,7 @@ class ExecAction(Spec):
     command: tuple[str, ...] = Field(
         min_length=1,
         description="Program and arguments; exit code 0 is healthy. A shell that runs `pgrep -f`, "
-        "or `ps` into `grep`, has the pattern on its own command line and would be found: put a "
+        "or `ps` into `grep`, has the pattern on its own command line and finds itself: put a "
         "letter of the pattern in brackets.",
         examples=["""["/bin/sh", "-c", "pgrep -f '[w]orker' || exit 1"]"""],
     )
@@ -373,8 +373,8 @@ class Autoscaling(Spec):
     target_cpu_utilization: Positive = Field(
         80,
         alias="targetCPUUtilization",
-        description="Per cent of the CPU request of the app's container, the sidecar aside. Pods "
-        "are added above 1.1 times as much, so its CPU limit must be higher.",
+        description="Per cent of the CPU request of the app's container; the sidecar does not "
+        "count. Pods are added above 1.1 times this, so the CPU limit must be higher still.",
     )
 
 
@@ -494,14 +494,14 @@ class Schedule(Spec):
         within(
             _CONTROLLER_LOOKS_EVERY,
             _INT32_MAX,
-            f"is below {_CONTROLLER_LOOKS_EVERY}, so that runs would be left out; "
+            f"is below {_CONTROLLER_LOOKS_EVERY}, so that runs would be skipped; "
             f"write {_CONTROLLER_LOOKS_EVERY} or more",
             _TOO_MANY,
         ),
     ] = Field(
         300,
-        description="Seconds after its time in which a run may still start; a run that could not, "
-        "as the last was still going or the cluster was down, is left out.",
+        description="Seconds after its time in which a run may still start. A run that could not, "
+        "because the last one was still going or the cluster was down, is skipped.",
     )
     active_deadline_seconds: Positive = Field(
         3600, description="Seconds after which a run is stopped."

@@ -14,7 +14,7 @@ _TENTHS = 11
 
 
 def check_target(app: AnyApp, limits: LimitRange, at: Loc) -> Iterator[Finding]:
-    """A target that the container's CPU limit keeps its use from."""
+    """A target that use can never pass, as the container's CPU limit is too low."""
     if isinstance(app, CronJob) or not app.autoscaling.enabled:
         return
     scaling = app.autoscaling
@@ -27,13 +27,13 @@ def check_target(app: AnyApp, limits: LimitRange, at: Loc) -> Iterator[Finding]:
     if 10 * most > _TENTHS * target:
         return
     enough = -(-(_TENTHS * target // 10 + 1) * request // 100)
-    fix = f"lower it to {(10 * most - 1) // _TENTHS}"
+    fix = f"lower the target to {(10 * most - 1) // _TENTHS}"
     if enough <= limits.max.cpu.units:
         fix += f", or raise resources.limits.cpu to {shown('limits.cpu', enough)}"
     yield (
         (*at, "autoscaling", "targetCPUUtilization"),
         f"the CPU limit {resources.limits.cpu} is {most} % of the request {resources.requests.cpu},"
-        f" and pods are added above {_percent(target)} % only, so none ever is; {fix}",
+        f" but pods are added only above {_percent(target)} %, so none ever are; {fix}",
     )
 
 

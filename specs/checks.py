@@ -65,8 +65,8 @@ def check_team(team: Team, settings: Settings, file_stem: str) -> Iterator[Findi
     yield from check_namespace(team, settings.namespace)
     yield from check_access(team, settings)
     if all(attrgetter(resource)(team.quota) is None for resource in RESOURCES):
-        # Kubernetes reports no status of such a quota, which `up` would wait for.
-        yield ("quota",), "limits nothing; keep a limit on one resource at least, such as pods"
+        # Kubernetes reports no status for such a quota, and `up` would wait for one.
+        yield ("quota",), "limits nothing; keep a limit on at least one resource, such as pods"
     yield from _check_limit_range(team.limit_range)
     yield from check_sidecar(team.limit_range, settings.istio.sidecar)
     if not team.registry.signatures.enforce and not team.registry.signatures.reason:
@@ -155,7 +155,7 @@ def _check_app(team: Team, app: AnyApp, at: Loc, settings: Settings) -> Iterator
 def _check_app_name(app: AnyApp, inner: Loc) -> Iterator[Finding]:
     loc, name = (*inner, "name"), app.name
     if name in _SIDECAR_CONTAINERS:
-        yield loc, f"'{name}' is a container that Istio adds to every pod; choose another name"
+        yield loc, f"'{name}' is the name of a container that Istio adds; choose another name"
         return
     if isinstance(app, CronJob) and len(name) > _CRONJOB_NAME_MAX:
         yield (
@@ -224,7 +224,7 @@ def _check_env(env: tuple[EnvVar, ...], at: Loc) -> Iterator[Finding]:
 
 
 def _check_words(container: Container, inner: Loc) -> Iterator[Finding]:
-    """Credentials in commands and arguments, which everybody sees who may look at a pod."""
+    """Credentials in commands and arguments, which anyone who may view a pod sees."""
     reference = "write $(NAME) here"
     words: list[tuple[Loc, tuple[str, ...], str]] = []
     if isinstance(container, WorkerContainer | CronJobContainer):
@@ -311,7 +311,7 @@ def _check_ingress(ingress: Ingress, at: Loc, settings: Settings) -> Iterator[Fi
 
 
 def _check_host(host: str, loc: Loc, settings: Settings) -> Iterator[Finding]:
-    """What leads to the platform would lead to the app: logins, pulls, secrets."""
+    """What was meant for the platform would reach the app: logins, pulls, secrets."""
     for own, setting in settings.platform_owned_hosts.items():
         if overlap(host, own):
             told = f"sre-platform:{setting}{f': {own}' if own != host else ''}"

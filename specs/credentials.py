@@ -132,7 +132,7 @@ _PATH = re.compile(r"(?:/[a-z0-9._-]+){2,}")
 
 
 def credential_form(value: str) -> str | None:
-    """What credential `value` is or holds, by its form alone; None if it is none that is known."""
+    """Which kind of credential `value` is or holds, by its form alone; None if no known one."""
     return next((form for form, pattern in _FORM_PATTERNS.items() if pattern.search(value)), None)
 
 

@@ -104,11 +104,11 @@ _NANOSECONDS = {
 }
 _LONGEST_DURATION = 2**63 - 1  # nanoseconds, in Go
 
-# A distance from UTC, as UTC+2, GMT-05:30, Etc/UTC+2 or +08:00.
+# An offset from UTC, as UTC+2, GMT-05:30, Etc/UTC+2 or +08:00.
 _OFFSET = re.compile(
     r"(?:(?:(?:Etc/)?(?:UTC|UT)|GMT|Z) ?)?([+-])([0-9]{1,2})(?::?([0-9]{2}))?", re.I
 )
-# A zone with its distance, and another one for the summer, as CET-1CEST; without: CET+1.
+# A zone with its offset, and another one for the summer, as CET-1CEST; without: CET+1.
 _POSIX = re.compile(r"[A-Z]{3,5}[+-]?[0-9]{1,2}(?::[0-9]{2})?(?:[A-Z]{3,5}.*)?")
 _WINDOWS = re.compile(r"(.+) (?:Standard|Daylight|Summer) Time")
 _NUMBERS = re.compile("[+-]?[0-9]+")
@@ -180,21 +180,21 @@ def check_timezone(name: str) -> None:
         return
     kind, instead = "", "write an IANA name such as 'Europe/Berlin'"
     if offset := _OFFSET.fullmatch(name):
-        kind, instead = "a distance from UTC, ", _fixed(*offset.groups())
+        kind, instead = "an offset from UTC, ", _fixed(*offset.groups())
     elif place := _ABBREVIATIONS.get(name):
         kind, instead = "an abbreviation, ", f"write the IANA name of the place, such as {place!r}"
     elif windows := _WINDOWS.fullmatch(name):
         place = _WINDOWS_PLACES.get(windows[1], "Europe/Berlin")
-        kind, instead = "a name of Windows, ", f"write the IANA name, such as {place!r}"
+        kind, instead = "a Windows name, ", f"write the IANA name, such as {place!r}"
     elif _POSIX.fullmatch(name):
-        kind = "a rule of POSIX, "
+        kind = "a POSIX rule, "
     elif meant := _meant(name):
         instead = f"did you mean {meant!r}?"
     raise ValueError(f"{name!r} is {kind}not a time zone; {instead}")
 
 
 def _fixed(sign: str, hours: str, minutes: str | None) -> str:
-    """The zone of a fixed distance from UTC, whose name has the sign the other way round."""
+    """The zone of a fixed offset from UTC, whose name has the opposite sign."""
     if int(minutes or 0):
         return "write the IANA name of the place, such as 'Asia/Kolkata'"
     if int(hours) == 0:
@@ -202,7 +202,7 @@ def _fixed(sign: str, hours: str, minutes: str | None) -> str:
     turned = f"Etc/GMT{'-' if sign == '+' else '+'}{int(hours)}"
     if turned not in _zones():
         return "write an IANA name such as 'Europe/Berlin'"
-    return f"write {turned!r}, where IANA turns the sign round, or a place such as 'Europe/Berlin'"
+    return f"write {turned!r}, where IANA inverts the sign, or a place such as 'Europe/Berlin'"
 
 
 def _meant(name: str) -> str | None:

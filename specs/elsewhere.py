@@ -1,6 +1,6 @@
 """Keys that Kubernetes, Istio, Prometheus or Helm charts have where a team's file has none.
 
-They are no typos of the file's own keys, however like them they look: `maxUnavailable` is not
+They are not typos of the file's own keys, however similar they look: `maxUnavailable` is not
 `minAvailable`. Tests hold the tables against the published schemas.
 """
 
@@ -14,12 +14,12 @@ _REMOVE = "remove it"
 
 
 def instead(owner: type[BaseModel], key: str) -> str | None:
-    """What to do about a key that is none of `owner`'s and another system has at such a place."""
+    """What to do about a key that `owner` lacks and another system has at such a place."""
     return next((_KEYS[each][key] for each in owner.__mro__ if key in _KEYS.get(each, ())), None)
 
 
 def _table(*groups: Mapping[str, str]) -> dict[str, str]:
-    """What to do by key, of groups of keys that are written as one text each."""
+    """What to do, by key, from groups of keys that are each written as one text."""
     return {key: do for group in groups for keys, do in group.items() for key in keys.split()}
 
 
@@ -31,7 +31,7 @@ _OBJECT = {
 _WORKLOAD = _table(
     _OBJECT,
     {
-        "values release releaseName chart": "paste what is below the HelmRelease's values alone",
+        "values release releaseName chart": "paste only what is under the HelmRelease's `values`",
         "global nameOverride fullnameOverride namespace namespaceOverride commonLabels": (
             "objects are named by `app.name`; remove it"
         ),
@@ -57,7 +57,7 @@ _WORKLOAD = _table(
         "imagePullSecrets": "the platform brings the pull secret; remove it",
         "pullPolicy imagePullPolicy": "use `app.image.pullPolicy`",
         "containers sidecars extraContainers ephemeralContainers": (
-            "an app has one container; make a further app of another"
+            "an app has one container; make another app of a second one"
         ),
         "initContainers init": "have the app's own command do it first",
         "volumes volumeMounts volumeDevices extraVolumes extraVolumeMounts persistence emptyDir "
@@ -76,7 +76,7 @@ _WORKLOAD = _table(
         "startupProbe": "use `app.probes.liveness.initialDelaySeconds`",
         "minReadySeconds paused progressDeadlineSeconds revisionHistoryLimit strategy "
         "updateStrategy deploymentStrategy rollingUpdate": (
-            "a rollout adds a quarter of the pods and takes none away first; remove it"
+            "a rollout adds a quarter of the pods and removes none first; remove it"
         ),
         "hpa horizontalPodAutoscaler": "use `autoscaling`",
         "pdb disruptionBudget": "use `podDisruptionBudget`",
@@ -101,22 +101,22 @@ _PROBES = _table(
 _PROBE = _table(
     {
         "failureThreshold successThreshold timeoutSeconds terminationGracePeriodSeconds": (
-            "Kubernetes' default holds; remove it"
+            "Kubernetes' default applies; remove it"
         ),
     }
 )
 _HTTP_PROBE = _PROBE | _table(
     {
         "httpGet": "write its `path` here",
-        "exec command grpc tcpSocket": "a web-app is asked by HTTP; use `path`",
+        "exec command grpc tcpSocket": "a web-app is probed over HTTP; use `path`",
         "enabled": "a web-app is always probed; remove it",
-        "port scheme host httpHeaders": "it is asked by HTTP on `app.port`; remove it",
+        "port scheme host httpHeaders": "it is probed over HTTP on `app.port`; remove it",
     }
 )
 _EXEC_PROBE = _PROBE | _table(
     {
-        "httpGet path port grpc tcpSocket": "a worker is asked by a command; use `exec`",
-        "command": "write it below `exec`",
+        "httpGet path port grpc tcpSocket": "a worker is probed by a command; use `exec`",
+        "command": "write it under `exec`",
         "enabled": "a worker without `probes` is not probed; remove the probe",
     }
 )
@@ -124,7 +124,7 @@ _EXEC_PROBE = _PROBE | _table(
 _RESOURCE_LIST = _table(
     {
         "ephemeral-storage storage hugepages-2Mi hugepages-1Gi gpu nvidia.com/gpu amd.com/gpu": (
-            "cpu and memory are counted; remove it"
+            "only cpu and memory are counted; remove it"
         )
     }
 )
@@ -147,12 +147,12 @@ _KEYS: dict[type, dict[str, str]] = {
     team.Access: _table({"roleRef subjects": "name the groups in `developers` and `viewers`"}),
     team.Quota: _table(
         {
-            "hard": "write its keys without it",
-            "scopes scopeSelector": "it counts all that the namespace has; remove it",
+            "hard": "write its keys here",
+            "scopes scopeSelector": "the quota counts everything in the namespace; remove it",
             "requests.cpu requests.memory limits.cpu limits.memory": (
-                "write it in two levels, as `requests: {cpu: ...}`"
+                "nest it, as in `requests: {cpu: ...}`"
             ),
-            "cpu memory": "write it below `requests` or `limits`",
+            "cpu memory": "write it under `requests` or `limits`",
             "configmaps secrets replicationcontrollers resourcequotas services.loadbalancers "
             "services.nodeports requests.storage requests.ephemeral-storage "
             "limits.ephemeral-storage": _REMOVE,
@@ -162,10 +162,10 @@ _KEYS: dict[type, dict[str, str]] = {
     team.QuotaLimits: _RESOURCE_LIST,
     team.LimitRange: _table(
         {
-            "limits": "write its keys without it",
-            "type": "it bounds containers; remove it",
+            "limits": "write its keys here",
+            "type": "it applies to containers; remove it",
             "maxLimitRequestRatio": _REMOVE,
-            "cpu memory": "write it below `default`, `defaultRequest`, `max` or `min`",
+            "cpu memory": "write it under `default`, `defaultRequest`, `max` or `min`",
         }
     ),
     team.ContainerDefault: _RESOURCE_LIST,
@@ -179,7 +179,7 @@ _KEYS: dict[type, dict[str, str]] = {
             "deploymentSecurity enableContentTrust enableContentTrustCosign": (
                 "use `signatures.enforce`"
             ),
-            "immutableTags immutableTagRules": "no tag can be pushed again; remove it",
+            "immutableTags immutableTagRules": "no tag can be overwritten; remove it",
         }
     ),
     team.Retention: _table(
@@ -196,9 +196,9 @@ _KEYS: dict[type, dict[str, str]] = {
     app.Image: _table(
         {
             "name": "use `repository`",
-            "registry": "write it in front of `repository`",
+            "registry": "begin `repository` with it",
             "version": "use `tag`",
-            "digest": "use `tag`; a tag cannot be pushed again",
+            "digest": "use `tag`; a tag cannot be overwritten",
             "pullSecrets imagePullSecrets pullSecret": (
                 "the platform brings the pull secret; remove it"
             ),
@@ -214,7 +214,7 @@ _KEYS: dict[type, dict[str, str]] = {
         }
     ),
     app.Resources: _table(
-        {"claims": _REMOVE, "cpu memory": "write it below `requests` or `limits`"}
+        {"claims": _REMOVE, "cpu memory": "write it under `requests` or `limits`"}
     ),
     app.ResourceRequests: _RESOURCE_LIST,
     app.ResourceLimits: _RESOURCE_LIST,
@@ -271,7 +271,7 @@ _KEYS: dict[type, dict[str, str]] = {
             "gateways": "an app has one; use `gateway`",
             "annotations className ingressClassName": "use `gateway`",
             "rules http tcp match route paths path pathType defaultBackend backend exportTo": (
-                "all of the host goes to the app; remove it"
+                "all requests to the host go to the app; remove it"
             ),
             "tls": "the gateway ends TLS; remove it",
             "corsPolicy delegate directResponse fault headers mirror mirrors mirrorPercent "
@@ -289,10 +289,10 @@ _KEYS: dict[type, dict[str, str]] = {
             "podTargetLabels attachMetadata annotations additionalLabels": (
                 "the platform's Prometheus finds the app; remove it"
             ),
-            "scrapeTimeout": "the platform's holds; remove it",
+            "scrapeTimeout": "the platform's applies; remove it",
             "scheme tlsConfig authorization basicAuth bearerTokenFile bearerTokenSecret oauth2 "
             "params proxyUrl noProxy proxyConnectHeader proxyFromEnvironment": (
-                "metrics are read by plain HTTP; remove it"
+                "metrics are read over plain HTTP; remove it"
             ),
             "honorLabels honorTimestamps trackTimestampsStaleness enableHttp2 filterRunning "
             "followRedirects relabelings metricRelabelings bodySizeLimit "

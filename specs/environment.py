@@ -59,7 +59,7 @@ def store_ca_cert(settings: Settings) -> str | None:
         raise ValueError(f"{file} cannot be read; name a file with the CA's certificate") from None
     certificates = _CERTIFICATE.findall(text)
     if not certificates:
-        raise ValueError(f"{file} holds no certificate in PEM; name a file with the CA's")
+        raise ValueError(f"{file} holds no PEM certificate; name a file with the CA's")
     # Nothing else that the file may hold goes into the cluster.
     return "".join(f"{certificate}\n" for certificate in certificates)
 

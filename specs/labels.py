@@ -26,8 +26,8 @@ LabelValue = Annotated[
 # Of all annotations of an object together, keys and values (Kubernetes: ValidateAnnotations).
 ANNOTATIONS_MAX_BYTES = 256 * 1024
 
-# Whoever chooses such a key on a namespace chooses what holds there. The list is a floor under the
-# stack's own, which says what may be set at all. Domains stand for their subdomains too.
+# Whoever sets such a key on a namespace decides what applies there. They are refused even where a
+# stack's own list allows them. A domain stands for its subdomains too.
 _STEERING: dict[str, tuple[str, ...]] = {
     "Kubernetes itself": ("kubernetes.io", "k8s.io", "x-k8s.io"),
     "the mesh": ("istio.io", "linkerd.io", "kuma.io", "openservicemesh.io", "dapr.io"),
@@ -52,7 +52,7 @@ _DOMAINS = {domain: what for what, domains in _STEERING.items() for domain in do
 _KEYS = {
     "sre.io/team": "the platform's policies",
     "sre.io/hosts": "the platform's policies",
-    # What selectors went by before Kubernetes had a label of its own for it.
+    # What selectors used before Kubernetes had a label of its own for it.
     "name": "network policies",
     "control-plane": "admission policies",
     "aadpodidbinding": "a cloud's identities",
@@ -65,7 +65,7 @@ _HARMLESS = {"app.kubernetes.io/component", "kubernetes.io/description"}
 def _check_choosable(key: str) -> None:
     """Raise ValueError for a key of a Namespace that steers something."""
     if what := steered(key):
-        raise ValueError(f"'{key}' steers {what} and cannot be chosen; remove it")
+        raise ValueError(f"'{key}' controls {what} and cannot be set here; remove it")
 
 
 def steered(key: str) -> str | None:

@@ -15,7 +15,7 @@ GUIDE = "docs/lifecycle.md"
 ADOPT_GUIDE = "docs/migration.md"
 
 
-# As many are named of what a team still has.
+# How many of the things that a team still has a message names.
 _NAMED = 3
 
 
@@ -43,8 +43,8 @@ def cut_short(
     for name in sorted(before.keys() & {team.name for team in teams}):
         if before[name].held and not settings.adopt:
             message = (
-                f"held back are {'; '.join(before[name].held)}; put `{PREFIX}adopt: true` back and "
-                f"finish the move ({ADOPT_GUIDE})"
+                f"still held back: {'; '.join(before[name].held)}; put `{PREFIX}adopt: true` back "
+                f"and finish the move ({ADOPT_GUIDE})"
             )
             yield Problem(f"Pulumi.{stack}.yaml", 1, 1, f"{PREFIX}adopt", message)
 

@@ -48,11 +48,11 @@ def check_dns_label(text: str, max_length: int = DNS_LABEL_MAX) -> None:
 
 
 def check_team_name(text: str) -> None:
-    """Raise ValueError unless `text` can name a namespace and a Harbor project, and is one to both.
+    """Raise ValueError unless `text` can name both a namespace and a Harbor project.
 
-    That is a DNS-1123 label without a double hyphen. Refused although both would take it: what is
-    not text to everybody. Harbor's API looks up `123` as a project's number, and `no` in a manifest
-    is a truth value to Kubernetes.
+    That is a DNS-1123 label without a double hyphen. What some reader takes for something other
+    than text is refused as well, although both would take it: Harbor's API looks up `123` as a
+    project's number, and `no` in a manifest is a truth value to Kubernetes.
     """
     check_dns_label(text)
     if "--" in text:

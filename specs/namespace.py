@@ -34,7 +34,7 @@ def check_namespace(team: Team, stack: NamespaceSettings) -> Iterator[Finding]:
 
 
 def check_selectors(policy: NetworkPolicy, at: Loc, stack: NamespaceSettings) -> Iterator[Finding]:
-    """Namespaces that are selected by what any team may have; `at` is where the policy stands."""
+    """Namespaces that are selected by what any team may have; `at` is the policy's place."""
     for loc, key in selected_labels(policy):
         if any(allowed.covers(key) for allowed in stack.allowed_labels):
             whose = "a team may set it on its namespace"
@@ -44,7 +44,7 @@ def check_selectors(policy: NetworkPolicy, at: Loc, stack: NamespaceSettings) ->
             continue
         yield (
             (*at, *loc),
-            f"the label '{key}' does not tell whose a namespace is: {whose}; select by "
+            f"the label '{key}' does not identify a team: {whose}; select by "
             "kubernetes.io/metadata.name",
         )
 

@@ -20,10 +20,10 @@ _CLOSING = {"(": ")", "[": "]", "{": "}"}
 _MOST_STEPS = 300
 _STEP = re.compile(r"[(\[{]|[-+*/%^<>=!~]|\b(?:and|or|unless|atan2)\b", re.IGNORECASE)
 
-# What the parser says, where its words would not help.
+# What to say instead of the parser's own words where these would not help.
 _SAID = {
-    "invalid promql query": "an operator, a value or a comma is missing or one too many",
-    "no expression found in input": "there is none",
+    "invalid promql query": "an operator, a value or a comma is missing or extra",
+    "no expression found in input": "it is empty",
 }
 
 # Where Go's regular expressions are not the parser's: what Go alone reads, and what it refuses.
@@ -40,7 +40,7 @@ def check_expression(text: str) -> None:
     _check_brackets(text)
     if len(_STEP.findall(_LITERAL.sub("", text))) > _MOST_STEPS:
         raise ValueError(
-            f"has more than {_MOST_STEPS} brackets and operators; make several alerts of it"
+            f"has more than {_MOST_STEPS} brackets and operators; split it into several alerts"
         )
     expression = _parse(text)
     if expression is None:
@@ -48,16 +48,18 @@ def check_expression(text: str) -> None:
     while isinstance(expression, promql.ParenExpr):
         expression = expression.expr
     if isinstance(expression, _RANGES):
-        raise ValueError("is a range of values; take one of them, as by max_over_time(...)")
+        raise ValueError(
+            "must not be a range of values; reduce it, for example with max_over_time(...)"
+        )
     if isinstance(expression, promql.StringLiteral):
-        raise ValueError("is a text; write an expression such as up == 0")
+        raise ValueError("must not be a string; write an expression such as up == 0")
     for node in _nodes(expression):
         if isinstance(node, promql.VectorSelector):
             _check_matchers(node.matchers)
 
 
 def experimental(text: str) -> list[str]:
-    """Functions in a sound expression that Prometheus refuses unless it is told to have them."""
+    """Functions in a sound expression that Prometheus refuses unless a feature flag is on."""
     expression = _parse(text)
     used = [_function(node) for node in _nodes(expression)] if expression else []
     return sorted({name for name in used if name})
@@ -81,7 +83,7 @@ def _parse(text: str) -> promql.Expr | None:
         said = str(error)
     if said.startswith("illegal regex for ") and _GO_ALONE.search(said):
         return None
-    raise ValueError(f"is not PromQL: {_SAID.get(said, said)}; mend it") from None
+    raise ValueError(f"is not PromQL: {_SAID.get(said, said)}; correct it") from None
 
 
 def _plainer(match: re.Match[str]) -> str:
@@ -104,7 +106,7 @@ def _check_brackets(text: str) -> None:
             if not opened:
                 raise ValueError(f"{_at(text, place)} was never opened; remove it")
             if character != (closing := _CLOSING[text[opened.pop()]]):
-                raise ValueError(f"{_at(text, place)} stands where {closing!r} must; mend it")
+                raise ValueError(f"{_at(text, place)} is where {closing!r} must be; correct it")
     if opened:
         raise ValueError(f"{_at(text, opened[-1])} is never closed; close it")
 
@@ -124,12 +126,12 @@ def _nodes(expression: promql.Expr) -> Iterator[promql.Expr]:
 def _check_matchers(matchers: promql.Matchers) -> None:
     """Raise ValueError for what Prometheus refuses and the parser does not."""
     if matchers.or_matchers:
-        raise ValueError("has `or` within braces; write one selector or another: a or b")
+        raise ValueError("has `or` within braces; write two selectors: a or b")
     for matcher in matchers.matchers:
         if matcher.op in (promql.MatchOp.Re, promql.MatchOp.NotRe):
             again = _REPEATED_TWICE.search(_IN_CLASS.sub("x", matcher.value))
             if again:
                 raise ValueError(
                     f"has {again[0]!r} in the regular expression of {matcher.name}, "
-                    "which repeats a repetition; mend it"
+                    "which repeats a repetition; correct it"
                 )

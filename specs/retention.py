@@ -1,6 +1,6 @@
-"""Whether Harbor's retention leaves the images that a team runs.
+"""Whether Harbor's retention keeps the images that a team runs.
 
-In each repository it keeps the images that were pushed last, whatever runs, and deletes the others
+In each repository it keeps the images pushed last, in use or not, and deletes the others
 (goharbor/harbor: src/pkg/retention/policy/rule/latestps).
 """
 
@@ -14,7 +14,7 @@ KEPT: Loc = ("registry", "retention", "mostRecentlyPushed")
 
 _VERSION = re.compile(r"v?([0-9]+(?:\.[0-9]+)*)(?:-([0-9A-Za-z.-]+))?")
 
-# As many versions are named.
+# How many versions a message names.
 _FEW = 5
 
 
@@ -25,21 +25,21 @@ def check_retention(team: Team) -> Iterator[Finding]:
         repository, versions = running
         yield (
             KEPT,
-            f"keeps {kept} in each repository, and the apps run {len(versions)} versions of "
+            f"keeps {kept} in each repository, but the apps run {len(versions)} versions of "
             f"{repository} ({_listed(versions)}), so Harbor deletes images in use; "
             f"keep at least {len(versions)}",
         )
 
 
 def warn_of_retention(team: Team) -> Iterator[Finding]:
-    """Just as many kept: the next push drops one before the file stops naming it."""
+    """Just as many kept: the next push deletes one before the file stops naming it."""
     kept, running = team.registry.retention.most_recently_pushed, _most_versions(team)
     if running and len(running[1]) == kept:
         repository, versions = running
         yield (
             KEPT,
-            f"keeps {kept} in each repository, as many as run of {repository} "
-            f"({_listed(versions)}): the next image pushed there drops one that is in use; "
+            f"keeps {kept} in each repository, just as many as run from {repository} "
+            f"({_listed(versions)}), so the next push there deletes one that is in use; "
             f"keep at least {kept + 1}",
         )
 

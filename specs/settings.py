@@ -76,7 +76,7 @@ class KubernetesSettings(Spec):
     group_roles: tuple[ClusterRole, ...] = Field(
         ("view",),
         description="ClusterRoles that teams' files may give to further groups (`access.roles`). "
-        "One that may change namespaces passes all guardrails.",
+        "One that may change namespaces bypasses all guardrails.",
         examples=["[view, view-logs]"],
     )
 
@@ -85,11 +85,12 @@ class AllowedKey(Spec):
     """A label or annotation that teams may set on their namespaces."""
 
     key: KeyPattern = Field(
-        description="Its key, or the beginning of several after a domain, with a `*`.",
+        description="Its key, or the beginning of all keys of a domain that it is about, with a "
+        "`*` at the end.",
         examples=["example.com/cost-center"],
     )
     values: tuple[str, ...] = Field(
-        (), description="Its possible values; any, if none is listed.", examples=["[low, high]"]
+        (), description="Allowed values; any, if none is listed.", examples=["[low, high]"]
     )
 
     def covers(self, key: str) -> bool:
@@ -104,13 +105,14 @@ class NamespaceSettings(Spec):
 
     labels: dict[ChosenKey, LabelValue] = Field(
         default_factory=dict,
-        description="Labels of every team's namespace. What `allowedLabels` covers too, a team may "
-        "set otherwise.",
+        description="Labels of every team's namespace. A team may replace the value of one that "
+        "`allowedLabels` covers.",
         examples=['{sre.io/network-policy-configured: "true"}'],
     )
     annotations: dict[ChosenKey, str] = Field(
         default_factory=dict,
-        description="Annotations of every team's namespace; as with labels.",
+        description="Annotations of every team's namespace. A team may replace the value of one "
+        "that `allowedAnnotations` covers.",
         examples=['{example.com/contact: "platform@example.com"}'],
     )
     allowed_labels: tuple[AllowedKey, ...] = Field(
@@ -140,7 +142,7 @@ class HarborSettings(Spec):
         True, description="Make Keycloak groups members; Harbor must run in OIDC mode."
     )
     group_prefix: GroupPrefix = Field(
-        "", description="What Harbor knows before a Keycloak group's name.", examples=['"oidc:"']
+        "", description="What Harbor has before a Keycloak group's name.", examples=['"oidc:"']
     )
     image_pull_secret: bool = Field(
         True, description="Bring the pull robot's credential to the namespace as a pull secret."
@@ -162,7 +164,7 @@ class OpenBaoSettings(Spec):
         examples=["auth_oidc_1a2b3c4d"],
     )
     group_prefix: GroupPrefix = Field(
-        "", description="What OpenBao knows before a Keycloak group's name.", examples=['"oidc:"']
+        "", description="What OpenBao has before a Keycloak group's name.", examples=['"oidc:"']
     )
     cluster_address: Url | None = Field(
         None,
@@ -325,7 +327,7 @@ class Settings(Spec):
         "names: full names, or `*.` and a domain for all below it.",
         examples=['[grafana.sre.example.com, "*.sre.internal"]'],
     )
-    moved: tuple[str, ...] = Field((), description="Ignored, as it is no longer needed; remove it.")
+    moved: tuple[str, ...] = Field((), description="Ignored; no longer needed. Remove it.")
     guardrails: Literal["deny", "audit"] = Field(
         "deny",
         description="What becomes of objects in teams' namespaces that the platform's policies are "
@@ -334,7 +336,7 @@ class Settings(Spec):
     adopt: bool = Field(
         False,
         description="Take over what already runs under this stack's names, instead of failing that "
-        "it exists, and let apps come up beside what a chart named otherwise; keep it until "
+        "it exists, and bring apps up beside what a chart named differently; keep it until "
         "nothing is held back (docs/migration.md).",
     )
 
@@ -371,7 +373,7 @@ class Settings(Spec):
 
     @property
     def group_prefixes(self) -> tuple[str, ...]:
-        """What any of the servers knows before a Keycloak group's name."""
+        """What any of the servers has before a Keycloak group's name."""
         prefixes = (self.kubernetes, self.harbor, self.openbao)
         return tuple(dict.fromkeys(each.group_prefix for each in prefixes if each.group_prefix))
 

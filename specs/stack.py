@@ -54,7 +54,7 @@ def decoded(value: Any) -> Any:
 
 
 def outdated(root: Path, stack: str, settings: Settings) -> Iterator[Problem]:
-    """A warning for each setting that has lost its use."""
+    """A warning for each setting that is no longer used."""
     if settings.moved:
         source = _source(root, stack)
         message = "is no longer needed, as the stack's state says which teams it has; remove it"

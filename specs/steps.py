@@ -1,4 +1,4 @@
-"""Steps of a schedule that read like an interval and do not run so, as each field begins anew."""
+"""Steps of a schedule that read like an interval but start over with each field."""
 
 from collections.abc import Iterable, Iterator
 
@@ -11,7 +11,7 @@ _MONTHS = (
     "October", "November", "December",
 )  # fmt: skip
 
-# As many times of a day are named.
+# How many times of a day a message names.
 _FEW = 4
 
 # What a step of the field means as a duration, where it means one.
@@ -69,7 +69,7 @@ def _said(field: Field, item: str, comes: str, *, alone: bool) -> str | None:
         return None
     meant = ",".join(map(str, numbers))
     why = f"means {_listed(numbers)}{' only' if single else ''}"
-    fix = f"write {meant} if that is meant"
+    fix = f"write {meant} if you mean that"
     if parsed.open and alone and field.title in _EVERY:
         hours, unit = _EVERY[field.title]
         fix += f", or '@every {parsed.step * hours}{unit}' for the whole schedule"

@@ -22,8 +22,7 @@ def _check_group(value: str) -> None:
         )
     if len(value) > _LONGEST_GROUP:
         raise ValueError(
-            f"has {len(value)} characters, a group's name in Harbor at most {_LONGEST_GROUP}; "
-            "shorten it"
+            f"has {len(value)} characters, but Harbor allows at most {_LONGEST_GROUP}; shorten it"
         )
     if value.startswith("system:"):
         raise ValueError(f"'{value}' is Kubernetes' own group; name a Keycloak group")
@@ -178,8 +177,8 @@ class Retention(Spec):
     )
     most_recently_pushed: Kept = Field(
         20,
-        description="Images kept in each repository, counted from the last pushed, whatever runs: "
-        "more than versions of one repository run at a time.",
+        description="Images kept in each repository: those pushed last, in use or not. Keep more "
+        "than the versions of one repository that run at a time.",
     )
 
 
@@ -216,7 +215,8 @@ class Team(Spec):
 
     team: TeamName = Field(
         description="Name of the team: file name, namespace, Harbor project and OpenBao prefix. "
-        "Single hyphens between lower-case letters and digits; not a number or another value.",
+        "Single hyphens between lower-case letters and digits; no number, and no word such as "
+        "`no` or `null` that YAML reads as something else.",
         examples=["team-alpha"],
     )
     lifecycle: Literal["active", "suspended", "offboarding"] = Field(

@@ -1,4 +1,4 @@
-"""What is allowed in a team's file and seldom what its author means."""
+"""What is allowed in a team's file but seldom what its author means."""
 
 import re
 from collections.abc import Collection, Iterator, Sequence
@@ -62,8 +62,8 @@ def _check_own_process(app: Worker, at: Loc) -> Iterator[Finding]:
             word, pattern, better = found
             yield (
                 (*at, key, "exec", "command", word),
-                f"'{pattern}' is on the probe's own command line too, so that the probe finds "
-                f"itself when the process is gone; write '{better}'",
+                f"'{pattern}' is on the probe's own command line too, so the probe finds itself "
+                f"when the process is gone; write '{better}'",
             )
 
 
@@ -75,15 +75,15 @@ def _check_quota(quota: Quota) -> Iterator[Finding]:
             continue
         own = resource in quota.requests.model_fields_set
         if own:
-            said = f"{request} is over quota.limits.{resource} {limit}, so it is never used up"
-            yield ("quota", "requests", resource), f"{said}; lower it, or raise that"
+            said = f"{request} is more than quota.limits.{resource} {limit}, so it is never used up"
+            yield ("quota", "requests", resource), f"{said}; lower it, or raise the limit"
         else:
-            said = f"{limit} is under quota.requests.{resource} {request}"
-            yield ("quota", "limits", resource), f"{said}; raise it, or lower that"
+            said = f"{limit} is less than quota.requests.{resource} {request}"
+            yield ("quota", "limits", resource), f"{said}; raise it, or lower the requests"
 
 
 def _check_references(container: Container, inner: Loc) -> Iterator[Finding]:
-    """`$(NAME)` that Kubernetes leaves as it stands, or makes nothing of."""
+    """`$(NAME)` that Kubernetes leaves as it is."""
     known: set[str] = set()
     names = [variable.name for variable in container.env]
     for index, variable in enumerate(container.env):
@@ -146,22 +146,22 @@ def _is_missing(name: str, known: Collection[str], shell: bool) -> bool:
 def _unexpanded(name: str, later: Sequence[str] = (), own: str = "") -> str:
     if not _NAME.fullmatch(name):  # not shown: it may be anything
         return (
-            "holds a $(...) without a variable's name, which Kubernetes leaves as it stands; "
-            "write $$(...) if that is meant"
+            "holds a $(...) without a variable's name, which Kubernetes leaves as it is; "
+            "write $$(...) if you mean that"
         )
     if name == own:
         return (
-            f"$({name}) names the variable itself, which Kubernetes leaves as it stands; "
+            f"$({name}) names the variable itself, which Kubernetes leaves as it is; "
             "write the whole value"
         )
     if name in later:
         return (
-            f"$({name}) is defined further down, so Kubernetes leaves it as it stands; "
+            f"$({name}) is defined further down, so Kubernetes leaves it as it is; "
             f"move {name} above {own}"
         )
     return (
-        f"$({name}) is defined nowhere above, so Kubernetes leaves it as it stands; "
-        f"define {name} in `env`, or write $$({name}) if that is meant"
+        f"$({name}) is not defined above, so Kubernetes leaves it as it is; "
+        f"define {name} in `env`, or write $$({name}) if you mean that"
     )
 
 
@@ -183,7 +183,7 @@ def _check_functions(expression: str, loc: Loc) -> Iterator[Finding]:
         yield (
             loc,
             f"{', '.join(used)} is experimental, and Prometheus refuses the rule unless its "
-            "feature promql-experimental-functions is on; use another function, or ask the "
+            "feature flag promql-experimental-functions is on; use another function, or ask the "
             "platform team",
         )
 

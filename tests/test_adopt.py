@@ -161,7 +161,7 @@ def test_to_end_a_takeover_while_an_object_is_held_back_is_refused(program: Prog
     with pytest.raises(pulumi.RunError) as refused:
         program(TEAM, before=STATE)
     assert str(refused.value) == (
-        "Pulumi.test.yaml:1:1: sre-platform:adopt: held back are VirtualService of team-a/shop; "
+        "Pulumi.test.yaml:1:1: sre-platform:adopt: still held back: VirtualService of team-a/shop; "
         "put `sre-platform:adopt: true` back and finish the move (docs/migration.md)"
     )
 

@@ -21,29 +21,29 @@ def scaled(request: str, limit: str, target: str, replicas: str = "maxReplicas: 
             "100m",
             "100m",
             "«91",
-            "the CPU limit 100m is 100 % of the request 100m, and pods are added above 100.1 % "
-            "only, so none ever is; lower it to 90, or raise resources.limits.cpu to 101m",
+            "the CPU limit 100m is 100 % of the request 100m, but pods are added only above 100.1 %"
+            ", so none ever are; lower the target to 90, or raise resources.limits.cpu to 101m",
         ),
         (
             "100m",
             "110m",
             "«100",
-            "the CPU limit 110m is 110 % of the request 100m, and pods are added above 110 % "
-            "only, so none ever is; lower it to 99, or raise resources.limits.cpu to 111m",
+            "the CPU limit 110m is 110 % of the request 100m, but pods are added only above 110 %"
+            ", so none ever are; lower the target to 99, or raise resources.limits.cpu to 111m",
         ),
         (
             "300m",
             "400m",
             "«200",
-            "the CPU limit 400m is 133 % of the request 300m, and pods are added above 220 % "
-            "only, so none ever is; lower it to 120, or raise resources.limits.cpu to 663m",
+            "the CPU limit 400m is 133 % of the request 300m, but pods are added only above 220 %"
+            ", so none ever are; lower the target to 120, or raise resources.limits.cpu to 663m",
         ),
         (
             "500m",
             "1",
             "«500",
-            "the CPU limit 1 is 200 % of the request 500m, and pods are added above 550 % "
-            "only, so none ever is; lower it to 181",
+            "the CPU limit 1 is 200 % of the request 500m, but pods are added only above 550 %"
+            ", so none ever are; lower the target to 181",
         ),
     ],
 )
@@ -87,7 +87,7 @@ def test_what_the_app_leaves_out_comes_from_the_limit_range(tmp_path: Path) -> N
     text, where = place(text + "limitRange: {default: {cpu: 100m}}\n")
     (warning,) = warned(tmp_path, text)
     assert warning.startswith(f"tenants/team-alpha.yaml:{where}: apps[0].autoscaling.targetCPU")
-    assert warning.endswith("lower it to 90, or raise resources.limits.cpu to 105m")
+    assert warning.endswith("lower the target to 90, or raise resources.limits.cpu to 105m")
 
 
 def test_a_worker_s_autoscaler_is_looked_at_too(tmp_path: Path) -> None:

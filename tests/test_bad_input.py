@@ -43,7 +43,7 @@ BESIDE = (
         ),
         "of the quota's requests": (
             team("quota: {requests: {«gpu: 1}}"),
-            "quota.requests.gpu: is not supported here; cpu and memory are counted; remove it",
+            "quota.requests.gpu: is not supported here; only cpu and memory are counted; remove it",
         ),
         "of the access": (
             team("access: {«admins: [x]}"),
@@ -73,7 +73,7 @@ BESIDE = (
         "of a resource that is not managed": (
             app("resources: {requests: {«ephemeral-storage: 1Gi}}"),
             "apps[0].app.resources.requests.ephemeral-storage: is not supported here; "
-            "cpu and memory are counted; remove it",
+            "only cpu and memory are counted; remove it",
         ),
         "of Kubernetes, not of the guide": (
             app(beside="podDisruptionBudget: {«maxUnavailable: 1}"),
@@ -347,8 +347,7 @@ DIGITS = "is no whole number; write digits alone, such as"
         ),
         "a group that Harbor refuses": (
             team(f"access: {{developers: [«{'d' * 256}]}}"),
-            "access.developers[0]: has 256 characters, a group's name in Harbor at most 255; "
-            "shorten it",
+            "access.developers[0]: has 256 characters, but Harbor allows at most 255; shorten it",
         ),
         "a lifetime that Harbor refuses": (
             team("registry: {robots: {duration: «2147483647}}"),
@@ -645,7 +644,7 @@ def test_an_app_named_like_a_container_of_istio_s_is_refused(
     refused(
         tmp_path,
         app(name=f"«{name}", archetype=archetype, image=image),
-        f"apps[0].app.name: '{name}' is a container that Istio adds to every pod; "
+        f"apps[0].app.name: '{name}' is the name of a container that Istio adds; "
         "choose another name",
     )
 
@@ -1065,7 +1064,7 @@ FIELDS = "write minute, hour, day of month, month and day of week"
         ),
         "a deadline that is over before it is noticed": (
             "{cron: 0 2 * * *, startingDeadlineSeconds: «9}",
-            "startingDeadlineSeconds: 9 is below 10, so that runs would be left out; "
+            "startingDeadlineSeconds: 9 is below 10, so that runs would be skipped; "
             "write 10 or more",
         ),
         "a restart policy that jobs do not have": (

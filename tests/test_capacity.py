@@ -504,7 +504,7 @@ def test_a_quota_that_limits_nothing_is_refused(tmp_path: Path) -> None:
     counts = "pods: null, services: null, persistentvolumeclaims: null"
     text, where = place(team(f"quota: «{{{limits}, {counts}}}"))
     assert told(tmp_path, text) == [
-        f"tenants/team-alpha.yaml:{where}: quota: limits nothing; keep a limit on one resource at "
-        "least, such as pods"
+        f"tenants/team-alpha.yaml:{where}: quota: limits nothing; keep a limit on at least one "
+        "resource, such as pods"
     ]
     accepted(tmp_path, team(f"quota: {{{limits}, pods: null, services: null}}"))

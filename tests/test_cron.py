@@ -193,33 +193,32 @@ def test_a_zone_of_the_iana_database_is_accepted(name: str) -> None:
         ),
         (
             "GMT+8",
-            "'GMT+8' is a distance from UTC, not a time zone; write 'Etc/GMT-8', where IANA turns "
-            "the sign round, or a place such as 'Europe/Berlin'",
+            "'GMT+8' is an offset from UTC, not a time zone; write 'Etc/GMT-8', where IANA "
+            "inverts the sign, or a place such as 'Europe/Berlin'",
         ),
         (
             "-05:00",
-            "'-05:00' is a distance from UTC, not a time zone; write 'Etc/GMT+5', where IANA turns "
-            "the sign round, or a place such as 'Europe/Berlin'",
+            "'-05:00' is an offset from UTC, not a time zone; write 'Etc/GMT+5', where IANA "
+            "inverts the sign, or a place such as 'Europe/Berlin'",
         ),
         (
             "UTC+5:30",
-            "'UTC+5:30' is a distance from UTC, not a time zone; write the IANA name of the place, "
+            "'UTC+5:30' is an offset from UTC, not a time zone; write the IANA name of the place, "
             "such as 'Asia/Kolkata'",
         ),
-        ("UTC+0", "'UTC+0' is a distance from UTC, not a time zone; write 'Etc/UTC'"),
+        ("UTC+0", "'UTC+0' is an offset from UTC, not a time zone; write 'Etc/UTC'"),
         (
             "GMT+15",
-            "'GMT+15' is a distance from UTC, not a time zone; write an IANA name such as "
+            "'GMT+15' is an offset from UTC, not a time zone; write an IANA name such as "
             "'Europe/Berlin'",
         ),
         (
             "CET+1",
-            "'CET+1' is a rule of POSIX, not a time zone; write an IANA name such as "
-            "'Europe/Berlin'",
+            "'CET+1' is a POSIX rule, not a time zone; write an IANA name such as 'Europe/Berlin'",
         ),
         (
             "Eastern Standard Time",
-            "'Eastern Standard Time' is a name of Windows, not a time zone; write the IANA name, "
+            "'Eastern Standard Time' is a Windows name, not a time zone; write the IANA name, "
             "such as 'America/New_York'",
         ),
         ("Berlin", "'Berlin' is not a time zone; did you mean 'Europe/Berlin'?"),

@@ -334,7 +334,7 @@ def test_a_role_of_groups_that_would_pass_all_guardrails_is_warned_of(
     told = examined(program(file, kubernetes=config), kubernetes=config)
     assert told.failed() == {}
     found = [line.finding.found for line in told.warned]
-    expected = "the ClusterRole view-logs may change namespaces, which passes all guardrails"
+    expected = "the ClusterRole view-logs may change namespaces, which bypasses all guardrails"
     assert found == ([expected] if warned else [])
 
 

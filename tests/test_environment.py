@@ -64,7 +64,7 @@ def test_it_is_not_that_of_another_address_and_not_before_the_stack_s(
     [
         (None, "cannot be read; name a file with the CA's certificate"),
         (b"\xff\xfe", "cannot be read; name a file with the CA's certificate"),
-        (b"no certificate", "holds no certificate in PEM; name a file with the CA's"),
+        (b"no certificate", "holds no PEM certificate; name a file with the CA's"),
     ],
 )
 def test_a_file_that_is_no_ca_is_told_before_anything_is_made(

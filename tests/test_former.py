@@ -232,7 +232,7 @@ def test_other_hosts_of_a_former_route_are_told_of(formers: Formers) -> None:
     route = a_route("web-shop", "web-shop")
     route["spec"]["hosts"].append("old.example.com")
     said = told("team-a/shop", formers.of(a_team(web()), route)["team-a/shop"], [])
-    assert "VirtualService web-shop is for old.example.com too" in said
+    assert "VirtualService web-shop also serves old.example.com" in said
 
 
 def test_an_object_that_another_app_would_take_over_is_refused(formers: Formers) -> None:
@@ -241,7 +241,7 @@ def test_an_object_that_another_app_would_take_over_is_refused(formers: Formers)
     other["ingress"] = {"enabled": False}
     found = formers.of(a_team(web(), other), a_deployment("web-shop", "web"))
     (line,) = taken_names(found.values())
-    assert line.startswith("team-a: Deployment web-shop is a release's, for the app shop")
+    assert line.startswith("team-a: Deployment web-shop belongs to a release of the app shop")
     assert "leave web-shop out of the file until shop has moved" in line
 
 
@@ -253,9 +253,8 @@ def test_a_quota_that_cannot_hold_both_is_told_with_what_is_needed(formers: Form
     found = formers.of(team, *live)
     (line,) = lacking_room(formers.cluster, found.values(), formers.settings)
     assert line == (
-        "team-a: shop come up beside what runs and need pods 3 more, of which 2 is free; raise "
-        "quota.pods to 21 for the time, or leave apps out of the file and move them one after the "
-        "other"
+        "team-a: to run beside what is there, shop need 3 more of pods, but only 2 is free; raise "
+        "quota.pods to 21 during the move, or leave apps out of the file and move them one by one"
     )
     found = formers.of(team, *live, a_deployment("shop", "shop", 1))
     assert not list(lacking_room(formers.cluster, found.values(), formers.settings))

@@ -324,8 +324,8 @@ def test_a_quota_is_written_where_it_differs_and_as_it_was_written(trees: Trees)
         "  services: null\n  persistentvolumeclaims: null\n"
     ) in run.files["team-alpha.yaml"]
     assert (
-        "apps/q.yaml:6:8: spec.hard: limits less than the defaults would; null, for no limit, is "
-        "written: quota.limits.memory, quota.services, quota.persistentvolumeclaims"
+        "apps/q.yaml:6:8: spec.hard: does not limit what the defaults do; written as null, no "
+        "limit: quota.limits.memory, quota.services, quota.persistentvolumeclaims"
     ) in run.notes
 
 
@@ -368,8 +368,7 @@ def test_a_limit_range_without_a_minimum_leaves_the_team_without_one(trees: Tree
     assert "  min: {cpu: null, memory: 1Mi}\n" in run.files["team-alpha.yaml"]
     assert trees.team().limit_range.min.cpu is None
     assert any(
-        "sets no such minimum as the default is; null, for none, is written: limitRange.min.cpu"
-        in note
+        "does not set what has a default; written as null, no minimum: limitRange.min.cpu" in note
         for note in run.notes
     )
 
@@ -405,7 +404,7 @@ def test_who_has_no_binding_gets_no_access(trees: Trees) -> None:
     )
     run = trees.run({"apps/a.yaml": release(), "apps/b.yaml": binding})
     assert (trees.team().developers, trees.team().viewers) == (("devs",), ())
-    assert any("'team-alpha-developers' takes its place" in note for note in run.notes)
+    assert any("'team-alpha-developers' replaces it" in note for note in run.notes)
 
 
 def test_an_account_that_cannot_be_carried_is_not_said_to_be_replaced(trees: Trees) -> None:
@@ -417,7 +416,7 @@ def test_an_account_that_cannot_be_carried_is_not_said_to_be_replaced(trees: Tre
     )
     run = trees.run({"apps/a.yaml": release(), "apps/b.yaml": binding})
     assert ["only groups can be given access" in line for line in run.lost] == [True]
-    assert not [note for note in run.notes if "takes its place" in note]
+    assert not [note for note in run.notes if "replaces it" in note]
 
 
 def test_a_tenant_without_manifests_of_a_kind_is_told_that_defaults_hold(trees: Trees) -> None:

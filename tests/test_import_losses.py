@@ -171,7 +171,7 @@ LOSSES: dict[str, tuple[Mapping[str, str], str]] = {
                 "spec: {limits: [{type: Container, max: {«ephemeral-storage: 1Gi}}]}\n",
             )
         ),
-        "spec.limits[0].max.ephemeral-storage: is no key of `limitRange`; ",
+        "spec.limits[0].max.ephemeral-storage: is not a key of `limitRange`; ",
     ),
     "another role": (
         beside(manifest("RoleBinding", "roleRef: {kind: ClusterRole, name: «admin}\n", api=RBAC)),

@@ -68,8 +68,8 @@ def test_a_key_that_steers_something_is_chosen_by_no_team(
     text, where = place(team(f"namespace: {{{what}: {{{key}: «x}}}}\n"))
     allowed = {f"allowed{what.capitalize()}": ({"key": "sre.io/*"},)}
     assert told(tmp_path, text, namespace=allowed) == [
-        f"tenants/team-alpha.yaml:{where}: namespace.{what}.{key}: '{key}' steers {STEERING[key]} "
-        "and cannot be chosen; remove it"
+        f"tenants/team-alpha.yaml:{where}: namespace.{what}.{key}: '{key}' controls "
+        f"{STEERING[key]} and cannot be set here; remove it"
     ]
 
 
@@ -89,7 +89,7 @@ def test_a_key_that_steers_something_is_chosen_by_no_stack(tmp_path: Path, setti
     text, where = place(stack_file(setting))
     (problem,) = problems_of_stack(tmp_path, text)
     assert problem.startswith(f"Pulumi.test.yaml:{where}: config.sre-platform:namespace.")
-    assert " steers " in problem
+    assert " controls " in problem
 
 
 @pytest.mark.parametrize("key", ["'*'", "'i*'", "'*.example.com/x'", "example.com/a*b", "a b"])
@@ -262,7 +262,7 @@ def test_a_label_that_tells_no_team_from_another_lets_nobody_in(
     (problem,) = told(tmp_path, text, namespace=stack)
     assert problem.startswith(f"tenants/team-alpha.yaml:{where}: apps[0].networkPolicy.")
     assert problem.endswith(
-        f"the label '{key}' does not tell whose a namespace is: {whose}; select by "
+        f"the label '{key}' does not identify a team: {whose}; select by "
         "kubernetes.io/metadata.name"
     )
     plain = text.replace("«", "")

@@ -123,7 +123,7 @@ def test_validate_warns_of_a_probe_that_cannot_fail(
     assert main(["validate", "--tenants", str(tmp_path)]) == 0
     lines = capsys.readouterr().err.splitlines()
     said = (
-        "warning: 'worker' is on the probe's own command line too, so that the probe finds itself "
+        "warning: 'worker' is on the probe's own command line too, so the probe finds itself "
         "when the process is gone; write '[w]orker'"
     )
     assert [line.partition(": ")[2] for line in lines] == [

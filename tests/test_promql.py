@@ -51,35 +51,37 @@ SOUND = [
 
 BROKEN = {
     "rate(http_errors_total[5m] > 0.05": "'(' at character 5 is never closed; close it",
-    "rate(a[5m)) > 1": "')' at character 10 stands where ']' must; mend it",
+    "rate(a[5m)) > 1": "')' at character 10 is where ']' must be; correct it",
     "sum(rate(a[5m]))) > 1": "')' at character 17 was never opened; remove it",
     "a{b='c} > 1": '"\'" at character 5 is never closed; close it',
     "a\n  > sum(b": "'(' at line 2, character 8 is never closed; close it",
-    "a >": "is not PromQL: an operator, a value or a comma is missing or one too many; mend it",
-    "a > > 1": "is not PromQL: an operator, a value or a comma is missing or one too many; mend it",
+    "a >": "is not PromQL: an operator, a value or a comma is missing or extra; correct it",
+    "a > > 1": "is not PromQL: an operator, a value or a comma is missing or extra; correct it",
     "sum(a) by (b) c": (
-        "is not PromQL: an operator, a value or a comma is missing or one too many; mend it"
+        "is not PromQL: an operator, a value or a comma is missing or extra; correct it"
     ),
-    " ": "is not PromQL: there is none; mend it",
-    "# all is well": "is not PromQL: there is none; mend it",
+    " ": "is not PromQL: it is empty; correct it",
+    "# all is well": "is not PromQL: it is empty; correct it",
     "rate(a)": (
-        "is not PromQL: expected type matrix in call to function 'rate', got vector; mend it"
+        "is not PromQL: expected type matrix in call to function 'rate', got vector; correct it"
     ),
-    "ratee(a[5m])": "is not PromQL: unknown function with name 'ratee'; mend it",
-    "a{}b": "is not PromQL: an operator, a value or a comma is missing or one too many; mend it",
-    "{}": ("is not PromQL: vector selector must contain at least one non-empty matcher; mend it"),
-    'a{b=~"("}': "is not PromQL: illegal regex for (; mend it",
+    "ratee(a[5m])": "is not PromQL: unknown function with name 'ratee'; correct it",
+    "a{}b": "is not PromQL: an operator, a value or a comma is missing or extra; correct it",
+    "{}": (
+        "is not PromQL: vector selector must contain at least one non-empty matcher; correct it"
+    ),
+    'a{b=~"("}': "is not PromQL: illegal regex for (; correct it",
     'a{b=~".**"} > 0': (
-        "has '**' in the regular expression of b, which repeats a repetition; mend it"
+        "has '**' in the regular expression of b, which repeats a repetition; correct it"
     ),
-    'a{b="1" or b="2"}': "has `or` within braces; write one selector or another: a or b",
-    "1 > 2": "is not PromQL: comparisons between scalars must use BOOL modifier; mend it",
-    "a[5m30h]": "is not PromQL: not a valid duration string: 5m30h; mend it",
+    'a{b="1" or b="2"}': "has `or` within braces; write two selectors: a or b",
+    "1 > 2": "is not PromQL: comparisons between scalars must use BOOL modifier; correct it",
+    "a[5m30h]": "is not PromQL: not a valid duration string: 5m30h; correct it",
 }
 NO_SAMPLE = {
-    "a[5m]": "is a range of values; take one of them, as by max_over_time(...)",
-    "((a[5m:1m]))": "is a range of values; take one of them, as by max_over_time(...)",
-    '"a > 1"': "is a text; write an expression such as up == 0",
+    "a[5m]": "must not be a range of values; reduce it, for example with max_over_time(...)",
+    "((a[5m:1m]))": "must not be a range of values; reduce it, for example with max_over_time(...)",
+    '"a > 1"': "must not be a string; write an expression such as up == 0",
 }
 
 
@@ -227,7 +229,7 @@ def test_an_experimental_function_is_warned_of(tmp_path: Path) -> None:
     assert warned(tmp_path, text) == [
         f"tenants/team-alpha.yaml:{where}: apps[0].alerts[0].expr: warning: mad_over_time is "
         "experimental, and Prometheus refuses the rule unless its feature "
-        "promql-experimental-functions is on; use another function, or ask the platform team"
+        "flag promql-experimental-functions is on; use another function, or ask the platform team"
     ]
 
 

@@ -27,7 +27,7 @@ def test_fewer_kept_than_versions_in_use_is_an_error_that_names_them(tmp_path: P
     text, where = place(running("«1", "v1.0.0", "v2.0.0"))
     assert told(tmp_path, text) == [
         f"tenants/team-alpha.yaml:{where}: registry.retention.mostRecentlyPushed: keeps 1 in each "
-        f"repository, and the apps run 2 versions of {REPOSITORY} (v1.0.0, v2.0.0), so Harbor "
+        f"repository, but the apps run 2 versions of {REPOSITORY} (v1.0.0, v2.0.0), so Harbor "
         "deletes images in use; keep at least 2"
     ]
 
@@ -46,8 +46,8 @@ def test_as_many_kept_as_are_in_use_is_warned_of_for_the_next_push_drops_one(
     text, where = place(running("«2", "v1.0.0", "v2.0.0"))
     assert warned(tmp_path, text) == [
         f"tenants/team-alpha.yaml:{where}: registry.retention.mostRecentlyPushed: warning: keeps 2 "
-        f"in each repository, as many as run of {REPOSITORY} (v1.0.0, v2.0.0): the next image "
-        "pushed there drops one that is in use; keep at least 3"
+        f"in each repository, just as many as run from {REPOSITORY} (v1.0.0, v2.0.0), so the next "
+        "push there deletes one that is in use; keep at least 3"
     ]
 
 

@@ -317,8 +317,8 @@ def test_an_older_version_is_written_with_a_warning_that_its_image_may_be_gone(
     file.write_text(FILE.replace("v1.0.0", before))
     assert set_image("team-alpha", "my-api", after) == 0
     assert capsys.readouterr().err == (
-        f"{PLACE}: warning: '{after}' is older than '{before}', and Harbor keeps the 20 images "
-        "last pushed to a repository; see that it is still there before you deploy it\n"
+        f"{PLACE}: warning: '{after}' is older than '{before}', and Harbor keeps only 20 images "
+        "of a repository, those last pushed; check that it is still there before you deploy it\n"
     )
     assert f"tag: {after}" in file.read_text()
 
@@ -342,4 +342,4 @@ def test_a_version_too_many_for_the_retention_is_refused(
     before = file.read_bytes()
     assert set_image("team-alpha", "other", "v1.1.0") == 1
     assert file.read_bytes() == before
-    assert "keeps 1 in each repository, and the apps run 2 versions" in capsys.readouterr().err
+    assert "keeps 1 in each repository, but the apps run 2 versions" in capsys.readouterr().err

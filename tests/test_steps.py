@@ -15,70 +15,70 @@ from tests.written import app, place, warned
         (
             "*/90 * * * *",
             "minute '*/90' means 0 only, so it runs every hour at minute 0; "
-            "write 0 if that is meant, or '@every 90m' for the whole schedule",
+            "write 0 if you mean that, or '@every 90m' for the whole schedule",
         ),
         (
             "0 */36 * * *",
             "hour '*/36' means 0 only, so it runs daily at 00:00; "
-            "write 0 if that is meant, or '@every 36h' for the whole schedule",
+            "write 0 if you mean that, or '@every 36h' for the whole schedule",
         ),
         (
             "30 2 */40 * *",
             "day of month '*/40' means 1 only, so it runs on day 1 of the month at 02:30; "
-            "write 1 if that is meant, or '@every 960h' for the whole schedule",
+            "write 1 if you mean that, or '@every 960h' for the whole schedule",
         ),
         (
             "0 0 1 */12 *",
             "month '*/12' means 1 only, so it runs in January on day 1 of the month at 00:00; "
-            "write 1 if that is meant",
+            "write 1 if you mean that",
         ),
         (
             "0 0 * * */7",
             "day of week '*/7' means 0 only, so it runs on Sunday at 00:00; "
-            "write 0 if that is meant",
+            "write 0 if you mean that",
         ),
         (
             "0 0 * * FRI/3",
             "day of week 'FRI/3' means 5 only, so it runs on Friday at 00:00; "
-            "write 5 if that is meant",
+            "write 5 if you mean that",
         ),
         (
             "*/60 2 * * *",
-            "minute '*/60' means 0 only, so it runs daily at 02:00; write 0 if that is meant",
+            "minute '*/60' means 0 only, so it runs daily at 02:00; write 0 if you mean that",
         ),
         (
             "*/5 */24 * * *",
-            "hour '*/24' means 0 only, so it runs 12 times a day; write 0 if that is meant",
+            "hour '*/24' means 0 only, so it runs 12 times a day; write 0 if you mean that",
         ),
         (
             "10-20/15 * * * *",
             "minute '10-20/15' means 10 only, so it runs every hour at minute 10; "
-            "write 10 if that is meant",
+            "write 10 if you mean that",
         ),
         (
             "15/90 * * * *",
             "minute '15/90' means 15 only, so it runs every hour at minute 15; "
-            "write 15 if that is meant, or '@every 90m' for the whole schedule",
+            "write 15 if you mean that, or '@every 90m' for the whole schedule",
         ),
         (
             "*/45 * * * *",
             "minute '*/45' means 0 and 45, so it runs every hour at minute 0 and 45; "
-            "write 0,45 if that is meant, or '@every 45m' for the whole schedule",
+            "write 0,45 if you mean that, or '@every 45m' for the whole schedule",
         ),
         (
             "0 */18 * * *",
             "hour '*/18' means 0 and 18, so it runs daily at 00:00 and 18:00; "
-            "write 0,18 if that is meant, or '@every 18h' for the whole schedule",
+            "write 0,18 if you mean that, or '@every 18h' for the whole schedule",
         ),
         (
             "30,*/90 8 * * 1-5",
             "minute '*/90' means 0 only, so it runs on Monday, Tuesday, Wednesday, Thursday and "
-            "Friday at 08:00 and 08:30; write 0 if that is meant",
+            "Friday at 08:00 and 08:30; write 0 if you mean that",
         ),
         (
             "0 0 */40 * 1",
             "day of month '*/40' means 1 only, so it runs on day 1 of the month and on Monday at "
-            "00:00; write 1 if that is meant",
+            "00:00; write 1 if you mean that",
         ),
     ],
 )

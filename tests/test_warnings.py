@@ -7,7 +7,7 @@ import pytest
 from tests.written import app, place, rows, team, warned
 
 IN = "apps[0].app"
-STAYS = "so Kubernetes leaves it as it stands"
+STAYS = "so Kubernetes leaves it as it is"
 
 
 def worker(in_app: str = "", beside: str = "") -> str:
@@ -23,8 +23,8 @@ def ingress(ports: str) -> str:
     return f"networkPolicy: {{additionalIngress: [{{{peer}, ports: [{ports}]}}]}}"
 
 
-NOWHERE = f"is defined nowhere above, {STAYS}; define"
-IF_MEANT = "in `env`, or write $$({0}) if that is meant"
+NOWHERE = f"is not defined above, {STAYS}; define"
+IF_MEANT = "in `env`, or write $$({0}) if you mean that"
 LOW = (
     "is below 1024, where a process that is not root may listen only if the node's runtime lets it "
     "(containerd does since 2.0, CRI-O does not); use a higher port such as"
@@ -48,7 +48,7 @@ LOW = (
         "the variable itself": (
             app("env: [{name: PATH, value: «'$(PATH):/opt/bin'}]"),
             f"{IN}.env[0].value: $(PATH) names the variable itself, which Kubernetes leaves as it "
-            "stands; write the whole value",
+            "is; write the whole value",
         ),
         "a name in other letters": (
             app("env: [{name: HOST, value: db}, {name: URL, value: «$(host)}]"),
@@ -65,7 +65,7 @@ LOW = (
         "what is no variable's name, and is not repeated": (
             app("env: [{name: NOW, value: «$(date +%s)}]"),
             f"{IN}.env[0].value: holds a $(...) without a variable's name, which Kubernetes leaves "
-            "as it stands; write $$(...) if that is meant",
+            "as it is; write $$(...) if you mean that",
         ),
         "in a command": (
             worker("command: [/bin/run, «'--to=$(TARGET)']"),
@@ -204,17 +204,17 @@ def test_a_rule_on_a_port_that_is_there_brings_no_warning(tmp_path: Path, text: 
     {
         "cpu": (
             team("quota: {requests: {cpu: «'9'}}"),
-            "quota.requests.cpu: 9 is over quota.limits.cpu 8, so it is never used up; "
-            "lower it, or raise that",
+            "quota.requests.cpu: 9 is more than quota.limits.cpu 8, so it is never used up; "
+            "lower it, or raise the limit",
         ),
         "memory": (
             team("quota: {requests: {memory: «3Gi}, limits: {memory: 2Gi}}"),
-            "quota.requests.memory: 3Gi is over quota.limits.memory 2Gi, so it is never used up; "
-            "lower it, or raise that",
+            "quota.requests.memory: 3Gi is more than quota.limits.memory 2Gi, so it is never used up; "
+            "lower it, or raise the limit",
         ),
         "the default": (
             team("quota: {limits: {cpu: «'2'}}"),
-            "quota.limits.cpu: 2 is under quota.requests.cpu 4; raise it, or lower that",
+            "quota.limits.cpu: 2 is less than quota.requests.cpu 4; raise it, or lower the requests",
         ),
     }
 )

@@ -1,4 +1,4 @@
-"""The platform's own hosts: which are left to teams, and which a team has (NIST 800-53 SC-7)."""
+"""The platform's own hosts: which are given up, and which a team has (NIST 800-53 SC-7)."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from specs.settings import Settings
 
 
 def platform_hosts(stack: str, before: Settings, after: Settings, head: Side) -> Iterator[Finding]:
-    """What was the platform's in the base and is so no more, and who has it."""
+    """Hosts that were the platform's in the base and no longer are, and who has them."""
     kept, former = after.platform_owned_hosts, before.platform_owned_hosts
     left = [own for own in sorted(former) if not any(covers(each, own) for each in kept)]
     for own in left:

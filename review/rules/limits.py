@@ -15,7 +15,7 @@ def resource_quota(pair: Pair) -> Iterator[Hit]:
     if pair.before is None:
         for resource in RESOURCES:
             if resource not in after:
-                yield Hit(Rules.NO_LIMIT, f"{resource}: no bound")
+                yield Hit(Rules.NO_LIMIT, f"{resource}: no limit")
     yield from _raised(before, after, "")
 
 
@@ -48,7 +48,7 @@ def disruption_budget(pair: Pair) -> Iterator[Hit]:
 def _raised(before: Mapping[str, Any], after: Mapping[str, Any], of: str) -> Iterator[Hit]:
     for resource, bound in sorted(before.items()):
         if resource not in after:
-            yield Hit(Rules.NO_LIMIT, f"{of}{resource} {bound} -> no bound")
+            yield Hit(Rules.NO_LIMIT, f"{of}{resource} {bound} -> no limit")
         elif parse(str(after[resource])) > parse(str(bound)):
             yield Hit(Rules.QUOTA, f"{of}{resource} {bound} -> {after[resource]}")
 

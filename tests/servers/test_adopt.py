@@ -145,7 +145,7 @@ def test_objects_in_which_nothing_changes_are_one_line(story: Story, run: str) -
         f"RoleBinding ({TEAM}/{TEAM}-viewers)",
     ]
     summed = re.search(
-        r"^ +(\d+) objects are taken over as they are, from (.*)\.$", output, re.MULTILINE
+        r"^ +(\d+) objects are taken over unchanged, from (.*)\.$", output, re.MULTILINE
     )
     assert summed, output
     assert int(summed[1]) == len(story.inherited()) - len(noted)
