@@ -1,11 +1,13 @@
 """Reads one team's file: its model where it is sound, and every problem in it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
+from specs.base import Spec
 from specs.capacity import Capacity, capacity
 from specs.checks import check_team
 from specs.explain import ARCHETYPES, explain, meant_archetype, unknown_archetype
@@ -68,6 +70,9 @@ def check_source(source: Source, settings: Settings) -> TeamFile:
         if maybe is None:
             return TeamFile(source, None, one_a_place(problems))
         team = maybe
+    for loc in _left_empty(source, team, ()):
+        problems.append(source.problem(loc, "is empty; write null for no limit, or an amount"))
+        mended.locs.add(loc)
     # Of a file that had to be mended the sums would be wrong.
     as_written = not problems
     loaded = TeamFile(source, team, (), indices)
@@ -86,6 +91,17 @@ def check_source(source: Source, settings: Settings) -> TeamFile:
     if not problems:
         source.forget_places()
     return TeamFile(source, team, one_a_place(problems), indices, warnings, amounts)
+
+
+def _left_empty(source: Source, spec: Spec, at: Loc) -> Iterator[Loc]:
+    """Keys whose null lifts a limit and where none is typed: YAML reads no value as null too."""
+    for name in spec.model_fields_set:
+        field, value = type(spec).model_fields[name], getattr(spec, name)
+        loc = (*at, field.alias or name)
+        if isinstance(value, Spec):
+            yield from _left_empty(source, value, loc)
+        elif value is None and field.default is not None and not source.raw(loc):
+            yield loc
 
 
 def _with_meant_archetypes(source: Source) -> tuple[dict[str, Any], list[Problem]]:

@@ -8,7 +8,18 @@ import pytest
 
 from specs.load import load_team
 from specs.problem import Problem
-from tests.written import ROOT, app, dev_settings, entry, place, rows, settings, team, told
+from tests.written import (
+    ROOT,
+    accepted,
+    app,
+    dev_settings,
+    entry,
+    place,
+    rows,
+    settings,
+    team,
+    told,
+)
 
 # Put together here, so that no scanner takes a line of this file for a leak.
 GITHUB = "ghp_" + "16C7e42F292c6912E7710c838347Ae178B4a"
@@ -958,6 +969,46 @@ def test_a_wrong_quantity_is_refused(tmp_path: Path, text: str, said: str) -> No
 )
 def test_a_limit_range_that_fits_nothing_is_refused(tmp_path: Path, text: str, said: str) -> None:
     refused(tmp_path, text, said)
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        "quota: {requests: {cpu: «}}",
+        "quota:\n  limits:\n    memory:« # to do\n",
+        "quota:\n  pods:«\n",
+        "quota: {services: «, pods: 20}",
+        "quota: {persistentvolumeclaims: !!null «}",
+        "limitRange: {min: {cpu: «}}",
+        "limitRange: {min: {memory: «, cpu: null}}",
+    ],
+)
+def test_a_limit_is_lifted_by_a_typed_null_alone(tmp_path: Path, keys: str) -> None:
+    key = re.findall(r"\w+", keys.partition("«")[0].removesuffix(" !!null "))[-1]
+    text, _ = place(team(keys))
+    (line,) = told(tmp_path, text)
+    assert line.endswith(f"{key}: is empty; write null for no limit, or an amount")
+    for null in ("null", "~", "Null"):
+        accepted(tmp_path, team(keys.replace("«", f" {null}")))
+
+
+def test_a_limit_left_empty_is_told_where_it_stands_beside_other_problems(tmp_path: Path) -> None:
+    keys = "quota:\n  pods:\n  services: «many\n  requests:\n    cpu:\nlimitRange: {}\n"
+    text, _ = place(team(keys + "apps:\n" + entry("port: 99999")))
+    empty = "is empty; write null for no limit, or an amount"
+    assert told(tmp_path, text) == [
+        f"tenants/team-alpha.yaml:3:8: quota.pods: {empty}",
+        f"tenants/team-alpha.yaml:4:13: quota.services: {DIGITS} 10",
+        f"tenants/team-alpha.yaml:6:9: quota.requests.cpu: {empty}",
+        "tenants/team-alpha.yaml:13:13: apps[0].app.port: 99999 is not a port; use 1 to 65535",
+    ]
+
+
+def test_a_quota_of_which_all_is_left_empty_is_told_once_a_key(tmp_path: Path) -> None:
+    keys = "requests: {cpu: , memory: }, limits: {cpu: , memory: }, pods: , services: "
+    lines = told(tmp_path, team(f"quota: {{{keys}, persistentvolumeclaims: }}"))
+    assert len(lines) == 7
+    assert all("is empty; write null" in line for line in lines)
 
 
 DRAIN = "must stay, so no node can be drained; keep minAvailable below"

@@ -261,6 +261,8 @@ WEAKENING: list[tuple[str, Edit, Rules]] = [
     (QUOTA, lambda fields: fields["spec"]["hard"].pop("pods"), Rules.NO_LIMIT),
     (LIMITS, _set("spec.limits.0.max.memory", "5Gi"), Rules.QUOTA),
     (LIMITS, _drop("spec.limits.0.max"), Rules.NO_LIMIT),
+    (LIMITS, _drop("spec.limits.0.min.cpu"), Rules.NO_LIMIT),
+    (LIMITS, _drop("spec.limits.0.min"), Rules.NO_LIMIT),
     # The platform
     (NAMESPACE, _label("metadata.labels", "sre.io/team", None), Rules.GUARDRAIL),
     (BINDING, _set("spec.validationActions", ["Audit", "Warn"]), Rules.GUARDRAIL),

@@ -20,7 +20,7 @@ def resource_quota(pair: Pair) -> Iterator[Hit]:
 
 
 def limit_range(pair: Pair) -> Iterator[Hit]:
-    """What a container may use."""
+    """What a container may use, and the least that it must request."""
     if pair.before is None:
         return
     before, after = (
@@ -29,6 +29,10 @@ def limit_range(pair: Pair) -> Iterator[Hit]:
     for kind in before:
         most, former = after.get(kind, {}).get("max") or {}, before[kind].get("max") or {}
         yield from _raised(former, most, f"{kind} ")
+        least, former = after.get(kind, {}).get("min") or {}, before[kind].get("min") or {}
+        for resource, bound in sorted(former.items()):
+            if resource not in least:
+                yield Hit(Rules.NO_LIMIT, f"{kind} {resource} at least {bound} -> no minimum")
 
 
 def autoscaler(pair: Pair) -> Iterator[Hit]:
