@@ -1,6 +1,6 @@
 """Labels and annotations of a team's namespace, held against what the stack allows."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from specs.credentials import looks_like_credential
 from specs.labels import ANNOTATIONS_MAX_BYTES
@@ -72,7 +72,7 @@ def _check_keys(
 ) -> Iterator[Finding]:
     for key, value in own.items():
         loc: Loc = ("namespace", what, key)
-        covering = [each for each in allowed if each.covers(key)]
+        covering = _closest(each for each in allowed if each.covers(key))
         if not covering and key in fixed:
             yield loc, f"the stack sets it to '{fixed[key]}' on every namespace; remove it"
         elif not covering:
@@ -86,3 +86,10 @@ def _check_keys(
             hint = nearest(value, values)
             do = f"did you mean {hint}?" if hint else "use one of them"
             yield loc, f"'{value}' is not one of {', '.join(values)}; {do}"
+
+
+def _closest(covering: Iterable[AllowedKey]) -> list[AllowedKey]:
+    """What counts of the entries that cover a key; several where one key is listed repeatedly."""
+    entries = list(covering)
+    closest = max((each.closeness for each in entries), default=None)
+    return [each for each in entries if each.closeness == closest]

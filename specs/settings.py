@@ -85,8 +85,9 @@ class AllowedKey(Spec):
     """A label or annotation that teams may set on their namespaces."""
 
     key: KeyPattern = Field(
-        description="Its key, or the beginning of all keys of a domain that it is about, with a "
-        "`*` at the end.",
+        description="The key, or the beginning of all keys of a domain with a `*` at the end. Of the "
+        "entries that cover a key, only the closest counts: the key itself, then the longest "
+        "beginning.",
         examples=["example.com/cost-center"],
     )
     values: tuple[str, ...] = Field(
@@ -98,6 +99,11 @@ class AllowedKey(Spec):
         if self.key.endswith("*"):
             return key.startswith(self.key[:-1]) and not steered(key)
         return key == self.key
+
+    @property
+    def closeness(self) -> tuple[bool, int]:
+        """How close it is to the keys that it covers: the greater, the closer."""
+        return not self.key.endswith("*"), len(self.key)
 
 
 class NamespaceSettings(Spec):

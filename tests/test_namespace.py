@@ -193,6 +193,39 @@ def test_a_value_that_the_stack_does_not_list_is_refused(tmp_path: Path) -> None
     ]
 
 
+EXACT = {"key": "example.com/tier", "values": ("a", "b")}
+NARROW = {"key": "example.com/tier*", "values": ("c",)}
+WIDE = {"key": "example.com/*"}
+
+
+@pytest.mark.parametrize("what", ["Labels", "Annotations"])
+@pytest.mark.parametrize(
+    ("listed", "key", "values"),
+    [
+        ((WIDE, EXACT), "tier", "a, b"),
+        ((EXACT, WIDE), "tier", "a, b"),
+        ((EXACT, NARROW), "tier", "a, b"),
+        ((NARROW, WIDE), "tiers", "c"),
+        ((WIDE, NARROW, EXACT), "tier2", "c"),
+        (({**EXACT, "values": ("a",)}, WIDE, {**EXACT, "values": ("b",)}), "tier", "a, b"),
+    ],
+)
+def test_of_several_entries_that_cover_a_key_the_closest_counts(
+    tmp_path: Path, listed: tuple[Any, ...], key: str, values: str, what: str
+) -> None:
+    text = team(f"namespace: {{{what.lower()}: {{example.com/{key}: %s}}}}")
+    stack = {f"allowed{what}": listed}
+    (line,) = told(tmp_path, text % "z", namespace=stack)
+    assert line.endswith(f": 'z' is not one of {values}; use one of them")
+    for value in values.split(", "):
+        accepted(tmp_path, text % value, namespace=stack)
+
+
+def test_a_closer_entry_without_values_takes_any(tmp_path: Path) -> None:
+    stack = {"allowedLabels": ({**WIDE, "values": ("a",)}, {"key": "example.com/tier"})}
+    accepted(tmp_path, team("namespace: {labels: {example.com/tier: z}}"), namespace=stack)
+
+
 def test_annotations_hold_what_kubernetes_lets_them_hold_and_no_more(tmp_path: Path) -> None:
     # Those of the stack and the hosts that the program lists count along.
     stack = {"annotations": {"example.com/a": "é"}, "allowedAnnotations": ({"key": "b.com/x"},)}
