@@ -20,6 +20,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import CoreSchema, core_schema
 
 from specs import names, quantity
+from specs.readers import OddNumber
 
 
 class Spec(BaseModel):
@@ -136,6 +137,11 @@ def memory(text: str) -> Quantity:
 
 def _parsed(parse: Callable[[str], Quantity]) -> BeforeValidator:
     def validate(value: Any) -> Any:
+        if isinstance(value, OddNumber):
+            raise ValueError(
+                f"'{value.typed}' must be a decimal number; write one with a unit such as 500m "
+                "or 128Mi"
+            )
         if isinstance(value, str | int | float) and not isinstance(value, bool):
             return parse(str(value))
         if isinstance(value, Quantity):
@@ -156,14 +162,21 @@ Cpu = Annotated[
     Quantity,
     _parsed(cpu),
     _AS_TEXT,
-    _quantity_schema(quantity.CPU, {"type": "number", "exclusiveMinimum": 0}),
+    _quantity_schema(
+        quantity.CPU, {"type": "number", "exclusiveMinimum": 0, "maximum": quantity.MOST}
+    ),
 ]
 Memory = Annotated[
     Quantity,
     _parsed(memory),
     _AS_TEXT,
     _quantity_schema(
-        quantity.MEMORY, {"type": "integer", "minimum": quantity.LEAST_BYTES_WITHOUT_UNIT}
+        quantity.MEMORY,
+        {
+            "type": "integer",
+            "minimum": quantity.LEAST_BYTES_WITHOUT_UNIT,
+            "maximum": quantity.MOST,
+        },
     ),
 ]
 

@@ -29,7 +29,7 @@ _MOST_CHARACTERS = 64
 _ABOVE_ZERO = rf"(?=.{{1,{_MOST_CHARACTERS}}}$)(?=[+0.]*[1-9])\+?{_NUMBER}"
 CPU = rf"{_ABOVE_ZERO}([numkMGTPE]|[KMGTPE]i|[eE]{_EXPONENT})?"
 MEMORY = rf"{_ABOVE_ZERO}([kMGTPE]|[KMGTPE]i|[eE]{_EXPONENT})?"
-_MOST = 2**63 - 1  # resource.Quantity's bound; it silently caps what is above
+MOST = 2**63 - 1  # resource.Quantity's bound; it silently caps what is above
 LEAST_BYTES_WITHOUT_UNIT = 2**20
 _MILLI = Fraction(1, 1000)
 
@@ -100,7 +100,7 @@ def _split(text: str) -> tuple[str, str, Fraction]:
         )
     number, unit, exponent = match["number"], match["unit"] or "", int(match["exponent"] or 0)
     value = Fraction(number) * _SCALES[unit] * Fraction(10) ** exponent
-    if abs(value) > _MOST:
+    if abs(value) > MOST:
         raise ValueError(f"{text!r} is more than Kubernetes can count; write less than 8Ei")
     return number, unit, value
 

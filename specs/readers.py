@@ -31,6 +31,18 @@ def style(text: str, quote: str) -> str | None:
     return quote if AMBIGUOUS.fullmatch(text) else None
 
 
+class OddNumber(float):
+    """A number whose digits are not what they say at a glance: 010 is 8 in YAML 1.1, 1:30 is 90."""
+
+    typed: str
+
+    def __new__(cls, value: float, typed: str = "") -> "OddNumber":
+        """`typed` is what the file has."""
+        number = super().__new__(cls, value)
+        number.typed = typed
+        return number
+
+
 # libyaml, as PyYAML's wheels bring it; the pure-Python dumper is the same but ten times slower.
 _SafeDumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 

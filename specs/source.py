@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from specs.problem import WHOLE_FILE, Loc, Problem, key_path
+from specs.readers import OddNumber
 
 # Far above any real team file, far below what hurts.
 _MAX_BYTES = 1024 * 1024
@@ -22,7 +23,10 @@ _KNOWN_TAGS = {
     f"{_TAG}{name}"
     for name in ("map", "seq", "str", "int", "float", "bool", "null", "timestamp", "value")
 }
-_DECIMAL = re.compile(r"[+-]?(0|[1-9][0-9]*)")
+_DECIMAL = {
+    int: re.compile(r"[+-]?(0|[1-9][0-9]*)"),
+    float: re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"),
+}
 
 _TOO_DEEP = "is nested too deep; keep to the levels of the documented keys"
 
@@ -290,8 +294,8 @@ def _scalar(tag: str, text: str) -> Any:
     except (ValueError, KeyError, AttributeError):  # it is none of what its tag says
         return text
     # YAML 1.1 reads 010 as 8 and 1:30 as 90. As a float it is refused as a count of things.
-    odd = isinstance(value, int) and not _DECIMAL.fullmatch(text)
-    return float(value) if odd and not isinstance(value, bool) else value
+    decimal = _DECIMAL.get(type(value))
+    return OddNumber(value, text) if decimal and not decimal.fullmatch(text) else value
 
 
 def _too_deep(text: str) -> tuple[int, int] | None:

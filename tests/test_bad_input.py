@@ -904,6 +904,27 @@ UNIT = "is not a quantity; write a number with a unit such as 128Mi or 500m"
             "{requests: {memory: «99Ei}}",
             "requests.memory: '99Ei' is more than Kubernetes can count; write less than 8Ei",
         ),
+        **{
+            f"that is {what}": (
+                f"{{requests: {{{resource}: «{typed}}}}}",
+                f"requests.{resource}: '{typed}' must be a decimal number; write one with a unit "
+                "such as 500m or 128Mi",
+            )
+            for what, resource, typed in (
+                ("octal", "cpu", "010"),
+                ("hexadecimal", "cpu", "0x10"),
+                ("binary", "cpu", "0b11"),
+                ("in groups of digits", "cpu", "1_000"),
+                ("a fraction in groups of digits", "cpu", "1_0.5"),
+                ("in base 60", "cpu", "1:30"),
+                ("a fraction in base 60", "cpu", "1:30.5"),
+                ("infinite", "cpu", ".inf"),
+                ("no number", "cpu", ".nan"),
+                ("bytes in groups of digits", "memory", "134_217_728"),
+                ("octal bytes", "memory", "01000000000"),
+                ("infinite bytes", "memory", "-.Inf"),
+            )
+        },
         "over its limit": (
             "{requests: {cpu: «2}, limits: {cpu: 1}}",
             "requests.cpu: 2 is over the limit 1; lower it or raise the limit",

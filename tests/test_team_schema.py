@@ -197,6 +197,8 @@ def test_what_only_validate_can_tell_is_listed(name: str) -> None:
             f"{ENTRY}.app.probes.liveness.exec.command",
         ),
         "nothing below a key": (team("quota:"), "$.quota"),
+        "infinite CPUs": (team("quota: {requests: {cpu: .inf}}"), "$.quota.requests.cpu"),
+        "infinite bytes": (team("quota: {limits: {memory: .inf}}"), "$.quota.limits.memory"),
     }
 )  # fmt: skip
 def test_an_editor_marks(tmp_path: Path, text: str, said: str) -> None:
