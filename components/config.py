@@ -21,7 +21,7 @@ def stack_settings(root: Path) -> Settings:
         key = str(field.alias)
         value = config.get(key.removeprefix(PREFIX))
         if value is not None:
-            given[key] = decoded(value)
+            given[key] = decoded(key, value)
     settings, problems = read_stack(root, pulumi.get_stack(), given)
     if problems or settings is None:
         raise pulumi.RunError("\n".join(map(str, problems)))

@@ -64,10 +64,11 @@ def _warnings(changed: Source, settings: Settings, loc: Loc, before: str) -> Ite
     tag = changed.raw(loc)
     if loaded.team and is_older(tag, before):
         kept = loaded.team.registry.retention.most_recently_pushed
+        images = "image" if kept == 1 else f"{kept} images"
         yield changed.problem(
             loc,
-            f"'{tag}' is older than '{before}', and Harbor keeps only {kept} images of a "
-            "repository, those last pushed; check that it is still there before you deploy it",
+            f"'{tag}' is older than '{before}', and Harbor keeps only the {images} last pushed to "
+            "a repository; check that it is still there before you deploy it",
         )
 
 

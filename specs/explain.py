@@ -1,5 +1,6 @@
 """Turns pydantic's errors into lines that the author of a file understands."""
 
+import json
 import re
 import types
 from datetime import date
@@ -74,7 +75,7 @@ def _wrong_value(source: Source, model: type[BaseModel], loc: Loc, error: ErrorD
     if kind == "value_error":
         return str(context["error"])
     if kind == "literal_error":
-        return _not_one_of(source.raw(loc), literals(error))
+        return _not_one_of(_typed(source, loc, value), literals(error))
     if kind == "string_type":
         return _not_text(source, model, loc, value)
     if kind == "int_type":
@@ -102,7 +103,8 @@ def _not_text(source: Source, model: type[BaseModel], loc: Loc, value: object) -
         return "holds keys; write a single text"
     if isinstance(value, tuple):
         return "is a list; write a single text"
-    if wrong := _wrong_even_quoted(source, model, loc):
+    typed = _typed(source, loc, value)
+    if wrong := _wrong_even_quoted(source, model, loc, typed):
         return wrong
     what = (
         "true or false"
@@ -113,16 +115,27 @@ def _not_text(source: Source, model: type[BaseModel], loc: Loc, value: object) -
     )
     # What a variable gets may be secret, so it is not repeated.
     secret = loc[-1] in ("value", "secretRef") or "env" in loc
-    quoted = "" if secret else f': "{source.raw(loc)}"'
-    return f"YAML reads this as {what}; put it in quotes{quoted}"
+    quoted = "" if secret else f': "{typed}"'
+    reader = "YAML" if source.node(loc) else "JSON"
+    return f"{reader} reads this as {what}; put it in quotes{quoted}"
 
 
-def _wrong_even_quoted(source: Source, model: type[BaseModel], loc: Loc) -> str | None:
-    """What is wrong with the text typed at `loc` beside its missing quotes."""
+def _typed(source: Source, loc: Loc, value: object) -> str:
+    """The scalar `value` at `loc` as it was typed, without quotes.
+
+    Inside a text of JSON, as Pulumi's CLI writes settings, no place of its own is known.
+    """
+    if source.node(loc) or isinstance(value, (dict, tuple)):
+        return source.raw(loc)
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _wrong_even_quoted(source: Source, model: type[BaseModel], loc: Loc, typed: str) -> str | None:
+    """What is wrong with the text `typed` at `loc` beside its missing quotes."""
     owner = _model_at(source, model, loc[:-1])
     try:
         if owner and isinstance(loc[-1], str):
-            owner.model_validate({loc[-1]: source.raw(loc)})
+            owner.model_validate({loc[-1]: typed})
     except ValidationError as error:
         for each in error.errors(include_url=False):
             if each["type"] == "value_error" and each["loc"][0] == loc[-1]:

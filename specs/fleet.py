@@ -115,6 +115,8 @@ def wrong_teams(folder: TeamsFolder, settings: Settings) -> Iterator[tuple[int, 
     for index, name in enumerate(settings.teams):
         if name in settings.teams[:index]:
             yield index, f"'{name}' stands here twice; keep one"
+        elif name == "*":
+            yield index, "'*' is not a team's name; write \"*\" without the list"
         elif name not in known:
             hint = nearest(name, known)
             add = f"add {folder.shown}/{name}{SUFFIX}, or take an offboarded team out here"

@@ -7,11 +7,12 @@ from specs.base import checked, matching
 _NAME = r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?"
 _DOMAIN_PART = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"
 _DOMAIN = rf"(?=[^/]{{1,253}}/){_DOMAIN_PART}(\.{_DOMAIN_PART})*/"
+_KEY = rf"({_DOMAIN})?{_NAME}"
 
 LabelKey = Annotated[
     str,
     matching(
-        rf"({_DOMAIN})?{_NAME}",
+        _KEY,
         "is not a label key; write one such as kubernetes.io/metadata.name",
     ),
 ]
@@ -80,8 +81,13 @@ def steered(key: str) -> str | None:
     return _KEYS.get(key) or next((_DOMAINS[each] for each in owners if each in _DOMAINS), None)
 
 
-# The key of a label or annotation on a Namespace.
-ChosenKey = Annotated[LabelKey, checked(_check_choosable)]
+# The key of a label on a Namespace, and of an annotation.
+ChosenLabel = Annotated[LabelKey, checked(_check_choosable)]
+ChosenAnnotation = Annotated[
+    str,
+    matching(_KEY, "is not the key of an annotation; write one such as example.com/on-call"),
+    checked(_check_choosable),
+]
 
 # The same, or all keys of a domain that begin so.
 KeyPattern = Annotated[

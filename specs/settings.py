@@ -8,7 +8,7 @@ from pydantic.alias_generators import to_camel
 
 from specs.base import ClusterRole, Cpu, Label, Memory, Spec, checked, cpu, matching, memory
 from specs.hosts import check_host_pattern, host_of, namespace_of, other_names
-from specs.labels import ChosenKey, KeyPattern, LabelValue, steered
+from specs.labels import ChosenAnnotation, ChosenLabel, KeyPattern, LabelValue, steered
 from specs.names import check_dns_label
 
 
@@ -106,22 +106,30 @@ class AllowedKey(Spec):
         return not self.key.endswith("*"), len(self.key)
 
 
+class AllowedLabel(AllowedKey):
+    """A label that teams may set on their namespaces."""
+
+    values: tuple[LabelValue, ...] = Field(
+        (), description="Its possible values; any, if none is listed.", examples=["[low, high]"]
+    )
+
+
 class NamespaceSettings(Spec):
     """Labels and annotations of teams' namespaces, beside those that the program sets."""
 
-    labels: dict[ChosenKey, LabelValue] = Field(
+    labels: dict[ChosenLabel, LabelValue] = Field(
         default_factory=dict,
         description="Labels of every team's namespace. A team may replace the value of one that "
         "`allowedLabels` covers.",
         examples=['{sre.io/network-policy-configured: "true"}'],
     )
-    annotations: dict[ChosenKey, str] = Field(
+    annotations: dict[ChosenAnnotation, str] = Field(
         default_factory=dict,
         description="Annotations of every team's namespace. A team may replace the value of one "
         "that `allowedAnnotations` covers.",
         examples=['{example.com/contact: "platform@example.com"}'],
     )
-    allowed_labels: tuple[AllowedKey, ...] = Field(
+    allowed_labels: tuple[AllowedLabel, ...] = Field(
         (), description="Labels that a team's file may set (`namespace.labels`)."
     )
     allowed_annotations: tuple[AllowedKey, ...] = Field(

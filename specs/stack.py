@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_origin
 
 from pydantic import ConfigDict, Field, ValidationError
 
@@ -25,6 +25,14 @@ class _StackFile(Spec):
     )
 
 
+# Settings that are text: `"2027"` is none of JSON's numbers there.
+_TEXTS = frozenset(
+    field.alias
+    for field in Settings.model_fields.values()
+    if field.annotation is str or get_origin(field.annotation) is Literal
+)
+
+
 def stack_names(root: Path) -> list[str]:
     """Stacks of the project, by their files."""
     files = (file.name for file in root.glob("Pulumi.*.yaml"))
@@ -38,14 +46,14 @@ def config_in(data: Any) -> dict[str, Any]:
     """
     config = data.get("config") if isinstance(data, dict) else None
     return {
-        key: frozen(decoded(value)) if str(key).startswith(PREFIX) else value
+        key: frozen(decoded(key, value)) if str(key).startswith(PREFIX) else value
         for key, value in (config.items() if isinstance(config, dict) else ())
     }
 
 
-def decoded(value: Any) -> Any:
+def decoded(key: str, value: Any) -> Any:
     """A setting of its text: the engine has mappings, lists and booleans as JSON, strings bare."""
-    if not isinstance(value, str):
+    if not isinstance(value, str) or key in _TEXTS:
         return value
     try:
         return json.loads(value)

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, WithJsonSchema
 from specs import names
 from specs.app import AnyApp, Count, WebApp
 from specs.base import ClusterRole, Cpu, Memory, Spec, checked, cpu, memory, within
-from specs.labels import ChosenKey, LabelValue
+from specs.labels import ChosenAnnotation, ChosenLabel, LabelValue
 
 _MOST_GIB = 2**33 - 1  # Harbor counts bytes in an int64
 _LONGEST_GROUP = 255  # goharbor/harbor: make/migrations/postgresql, user_group.group_name
@@ -66,13 +66,13 @@ Days = Annotated[
 class Namespace(Spec):
     """Labels and annotations of the Namespace `<team>`, within what the stack allows."""
 
-    labels: dict[ChosenKey, LabelValue] = Field(
+    labels: dict[ChosenLabel, LabelValue] = Field(
         default_factory=dict,
         description="Labels that the platform's policies ask for; the stack says which may be set "
         "(`namespace.allowedLabels`).",
         examples=["{sre.io/security-categorization: moderate}"],
     )
-    annotations: dict[ChosenKey, str] = Field(
+    annotations: dict[ChosenAnnotation, str] = Field(
         default_factory=dict,
         description="Annotations; the stack says which may be set "
         "(`namespace.allowedAnnotations`). Nothing secret: viewers read them.",

@@ -150,6 +150,11 @@ def test_a_star_stands_for_the_rest_of_a_key_in_a_domain_only(tmp_path: Path, ke
             "namespace.labels.cost..example.com/owner: 'cost..example.com/owner' is not a label "
             "key; write one such as kubernetes.io/metadata.name",
         ),
+        "an annotation's key that Kubernetes refuses": (
+            team("namespace: {annotations: {cost..example.com/owner: «x}}"),
+            "namespace.annotations.cost..example.com/owner: 'cost..example.com/owner' is not the "
+            "key of an annotation; write one such as example.com/on-call",
+        ),
         "a key whose name is too long": (
             team(f"namespace: {{labels: {{cost.example.com/{'a' * 64}: «x}}}}"),
             f"namespace.labels.cost.example.com/{'a' * 64}: 'cost.example.com/{'a' * 64}' is not a "

@@ -323,6 +323,15 @@ def test_an_older_version_is_written_with_a_warning_that_its_image_may_be_gone(
     assert f"tag: {after}" in file.read_text()
 
 
+def test_of_a_single_image_kept_it_is_said_so(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keys = "registry: {retention: {mostRecentlyPushed: 1}}\napps:\n"
+    file.write_text(team(keys) + entry(archetype="cronjob"))
+    assert set_image("team-alpha", "my-api", "v0.9.0") == 0
+    assert "Harbor keeps the image last pushed to a repository" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("tag", ["v1.0.1", "main-4f2a"])
 def test_a_newer_version_or_one_that_cannot_be_told_is_not_warned_of(
     file: Path, capsys: pytest.CaptureFixture[str], tag: str

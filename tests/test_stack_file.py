@@ -75,6 +75,43 @@ URL = "is not a URL; write one such as https://openbao.sre.internal"
             stack('  sre-platform:harbor: «\'{"hots": "x"}\'\n'),
             "harbor.hots: is an unknown key; did you mean 'host'?",
         ),
+        "a number in a text": (
+            stack("  sre-platform:harbor: «'{\"sharedProjects\": [1]}'\n"),
+            'harbor.sharedProjects[0]: JSON reads this as a number; put it in quotes: "1"',
+        ),
+        "a truth in a text": (
+            stack("  sre-platform:kubernetes: «'{\"clusterIdentifier\": true}'\n").replace(
+                CLUSTER, ""
+            ),
+            "kubernetes.clusterIdentifier: JSON reads this as true or false; put it in quotes: "
+            '"true"',
+        ),
+        "a number in a text that is no value with quotes either": (
+            stack("  sre-platform:openbao: «'{\"address\": 1}'\n"),
+            f"openbao.address: '1' {URL}",
+        ),
+        "another word in a text": (
+            stack('  sre-platform:externalSecrets: «\'{"apiVersion": "v2"}\'\n'),
+            "externalSecrets.apiVersion: 'v2' is not one of v1, v1beta1; use v1 or v1beta1",
+        ),
+        "a list in a text for a word": (
+            stack('  sre-platform:externalSecrets: «\'{"apiVersion": ["v2"]}\'\n'),
+            "externalSecrets.apiVersion: is not one of v1, v1beta1; use v1 or v1beta1",
+        ),
+        "a folder that is a number": (
+            stack("  sre-platform:tenants: «2027\n"),
+            'tenants: YAML reads this as a number; put it in quotes: "2027"',
+        ),
+        "a label's value that no label can have": (
+            stack("  sre-platform:namespace: {allowedLabels: [{key: tier, values: [a, «x y]}]}\n"),
+            "namespace.allowedLabels[0].values[1]: 'x y' is not a label value; use up to 63 "
+            "letters, digits, '-', '_' and '.'",
+        ),
+        "an annotation's key": (
+            stack("  sre-platform:namespace: {annotations: {a b: «x}}\n"),
+            "namespace.annotations.a b: 'a b' is not the key of an annotation; write one such as "
+            "example.com/on-call",
+        ),
         "a truth in quotes below a key": (
             stack("  sre-platform:manage: {harbor: «'true'}\n"),
             "manage.harbor: is neither true nor false; write one of the two, without quotes",
@@ -184,6 +221,10 @@ URL = "is not a URL; write one such as https://openbao.sre.internal"
             "teams[0]: 'shop' has no file in tenants; "
             "add tenants/shop.yaml, or take an offboarded team out here",
         ),
+        "all teams, in a list": (
+            "config:\n  sre-platform:teams: [«'*']\n" + CLUSTER,
+            "teams[0]: '*' is not a team's name; write \"*\" without the list",
+        ),
         "a team twice": (
             "config:\n  sre-platform:teams: [team-alpha, «team-alpha]\n" + CLUSTER,
             "teams[1]: 'team-alpha' stands here twice; keep one",
@@ -248,6 +289,21 @@ def test_settings_as_pulumi_writes_them_mean_the_same(tmp_path: Path) -> None:
         found.append(read_stack(tmp_path, name))
     assert found[0] == found[1]
     assert found[0][0]
+
+
+@pytest.mark.parametrize("folder", ["2027", "true", "null", '[""]'])
+def test_a_text_is_not_read_as_json(tmp_path: Path, folder: str) -> None:
+    text = stack(f"  sre-platform:tenants: '{folder}'\n")
+    (tmp_path / "Pulumi.test.yaml").write_text(text)
+    settings, problems = read_stack(tmp_path, "test")
+    assert problems == []
+    assert settings
+    assert settings.tenants == folder
+
+
+def test_an_annotation_s_allowed_value_may_be_any_text(tmp_path: Path) -> None:
+    allowed = "{allowedAnnotations: [{key: example.com/on-call, values: [x y]}]}"
+    assert told(tmp_path, stack(f"  sre-platform:namespace: {allowed}\n")) == []
 
 
 def test_what_only_the_engine_knows_is_checked_too(tmp_path: Path) -> None:

@@ -78,6 +78,7 @@ def test_a_setting_that_the_cli_sets_means_what_the_program_gets(cli: Cli) -> No
         ("--plaintext", "sre-platform:externalSecrets", '{"secretStore": "tenant"}'),
         ("sre-platform:teams", '["team-alpha"]'),
         ("sre-platform:guardrails", "audit"),
+        ("sre-platform:tenants", "2027"),
     ):
         cli.run("config", "set", *arguments)
     told = json.loads(cli.run("config", "--json"))
@@ -85,5 +86,5 @@ def test_a_setting_that_the_cli_sets_means_what_the_program_gets(cli: Cli) -> No
     assert problems == []
     assert settings
     assert (settings.adopt, settings.platform, settings.teams) == (True, False, ("team-alpha",))
-    given = {key: decoded(entry["value"]) for key, entry in told.items()}
+    given = {key: decoded(key, entry["value"]) for key, entry in told.items()}
     assert read_stack(cli.folder, "dev", given) == (settings, [])
