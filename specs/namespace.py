@@ -8,7 +8,7 @@ from specs.names import nearest
 from specs.network import NetworkPolicy
 from specs.problem import Finding, Loc
 from specs.settings import AllowedKey, NamespaceSettings
-from specs.team import Team
+from specs.team import Namespace, Team
 
 
 def check_namespace(team: Team, stack: NamespaceSettings) -> Iterator[Finding]:
@@ -18,11 +18,7 @@ def check_namespace(team: Team, stack: NamespaceSettings) -> Iterator[Finding]:
     yield from _check_keys(
         "annotations", own.annotations, stack.allowed_annotations, stack.annotations
     )
-    for what, pairs in (("labels", own.labels), ("annotations", own.annotations)):
-        for key, value in pairs.items():
-            if looks_like_credential("", value):
-                loc = ("namespace", what, key)
-                yield loc, "has the form of a credential, and viewers read it; store it in OpenBao"
+    yield from check_credentials(own, ("namespace",))
     annotations = {**stack.annotations, **own.annotations, "sre.io/hosts": ",".join(team.hosts)}
     size = sum(len(text.encode()) for pair in annotations.items() for text in pair)
     if size > ANNOTATIONS_MAX_BYTES:
@@ -31,6 +27,15 @@ def check_namespace(team: Team, stack: NamespaceSettings) -> Iterator[Finding]:
             f"the namespace's annotations take {size} bytes, Kubernetes allows "
             f"{ANNOTATIONS_MAX_BYTES}; shorten them",
         )
+
+
+def check_credentials(pairs: Namespace | NamespaceSettings, at: Loc) -> Iterator[Finding]:
+    """Labels and annotations, a team's or a stack's, whose value is a credential."""
+    for what, values in (("labels", pairs.labels), ("annotations", pairs.annotations)):
+        for key, value in values.items():
+            if looks_like_credential("", value):
+                message = "has the form of a credential, and viewers read it; store it in OpenBao"
+                yield (*at, what, key), message
 
 
 def check_selectors(policy: NetworkPolicy, at: Loc, stack: NamespaceSettings) -> Iterator[Finding]:

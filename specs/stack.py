@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field, ValidationError
 from specs.base import Spec
 from specs.explain import explain
 from specs.fleet import TeamsFolder, wrong_teams
+from specs.namespace import check_credentials
 from specs.problem import Loc, Problem, one_a_place
 from specs.settings import PREFIX, Settings
 from specs.source import Source, frozen
@@ -107,7 +108,9 @@ def read_stack(
     loc = ("config", f"{PREFIX}teams")
     wrong = wrong_teams(TeamsFolder(root / settings.tenants, settings.tenants), settings)
     found = [source.problem((*loc, index), message) for index, message in wrong]
-    return settings, [*problems, *found]
+    secret = check_credentials(settings.namespace, ("config", f"{PREFIX}namespace"))
+    found += [source.problem(*finding) for finding in secret]
+    return settings, [*problems, *sorted(found)]
 
 
 def _encrypted(value: Any, loc: Loc) -> Iterator[Loc]:

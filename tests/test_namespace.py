@@ -231,6 +231,16 @@ def test_a_closer_entry_without_values_takes_any(tmp_path: Path) -> None:
     accepted(tmp_path, team("namespace: {labels: {example.com/tier: z}}"), namespace=stack)
 
 
+@pytest.mark.parametrize("what", ["labels", "annotations"])
+def test_a_credential_that_a_stack_gives_every_namespace_is_told(tmp_path: Path, what: str) -> None:
+    value = "ghp_16C7e42F292c6912E7710c838347Ae178B4a"
+    text, where = place(stack_file(f"{{{what}: {{example.com/a: b, example.com/x: «{value}}}}}"))
+    assert problems_of_stack(tmp_path, text) == [
+        f"Pulumi.test.yaml:{where}: config.sre-platform:namespace.{what}.example.com/x: has the "
+        "form of a credential, and viewers read it; store it in OpenBao"
+    ]
+
+
 def test_annotations_hold_what_kubernetes_lets_them_hold_and_no_more(tmp_path: Path) -> None:
     # Those of the stack and the hosts that the program lists count along.
     stack = {"annotations": {"example.com/a": "é"}, "allowedAnnotations": ({"key": "b.com/x"},)}
