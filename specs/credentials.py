@@ -11,7 +11,7 @@ _KEYS = (
 # What a name says, and how. Matched against upper-case words joined by '_', one or more whole
 # words each; a leading [A-Z]* also finds what is glued to another word, as in DBPASSWORD.
 _NAMES = {
-    "password": r"[A-Z]*(?:PASSWORDS?|PASSWD|PWD)|PASS",
+    "password": r"[A-Z]*(?:PASSWORDS?|PASSWD|PWD)|PASS(?!_(?:THROUGH|THRU)(?:_|$))",
     "passphrase": r"[A-Z]*PASSPHRASES?",
     **{f"{kind} key": rf"[A-Z]*{kind.upper()}_?KEYS?" for kind in _KEYS},
     "secret": r"[A-Z]*SECRETS?",
@@ -30,10 +30,20 @@ _ABOUT = re.compile(
     r"|LIFETIME|DURATION|TIMEOUT|INTERVAL|AGE|MS|SECS?|SECONDS|MINUTES|HOURS|DAYS|PERIOD|ROTATION"
     r"|REFRESH|LENGTH|SIZE|MIN|MAX|LIMITS?|COUNT|BUDGET|QUOTA|PER|BUCKET|TYPE|NAME|PREFIX|SUFFIX"
     r"|PATTERN|REGEX|FORMAT|ENCODING|ENCODER|ALG|ALGORITHM|VERSION|ENABLED|DISABLED|REQUIRED"
-    r"|POLICY|MODE|FIELD|COLUMN|TABLE|SCOPES?|CLASS|LEEWAY|ATTEMPTS|RETRIES)(?=_|$)"
+    r"|POLICY|MODE|FIELD|COLUMN|TABLE|SCOPES?|CLASS|LEEWAY|ATTEMPTS|RETRIES|HASHERS?|VALIDITY"
+    r"|LIFESPAN|ARN|REF|(?<=KEY_)(?<!ACCESS_KEY_)(?<!SECRET_KEY_)IDS?)(?=_|$)"
 )
-# A number of them, as of what a language model reads.
-_COUNTED = re.compile(r"(?:^|_)(?:MAX|MIN|NUM|NUMBER|TOTAL)_(?:[A-Z]+_)*TOKENS")
+# A number of them, as of what a language model reads; one that such a model knows by heart.
+_COUNTED = re.compile(
+    r"(?:^|_)(?:MAX|MIN|NUM|NUMBER|TOTAL)_(?:[A-Z]+_)*TOKENS"
+    r"|(?:^|_)(?:BOS|EOS|EOT|PAD|UNK|SEP|CLS|MASK|STOP)_TOKENS?(?:_IDS?)?$"
+)
+# A name that asks yes or no, to which 0 and 1 are answers too.
+_ASKS = re.compile(
+    r"(?:^|_)(?:ALLOWS?|REQUIRES?|ENABLES?|DISABLES?|USES?|HAS|IS|CHECKS?|VERIFY|VALIDATE|SKIP|SHOW"
+    r"|HIDE|MASK|SEND|WITH)_"
+)
+_COUNT = re.compile(r"[0-9]{1,7}")
 
 # What names a password in an URL or a connection string without being one: $(NAME) of Kubernetes,
 # what a shell or the app itself fills in.
@@ -65,7 +75,10 @@ _FORMS = {
     "an Azure client secret": r"(?:^|[^\w~.-])[\w~.-]{3}[0-9]Q~[\w~.-]{31}",
     "an Azure signature (SAS)": r"[?&]sig=[\w%+/-]{20}",
     "an Alibaba Cloud access key": r"\bLTAI[A-Za-z0-9]{12}",
-    "an OpenAI or Anthropic key": r"\bsk-(?=[\w-]*[0-9])(?=[\w-]*[A-Z])[\w-]{20}",
+    "an OpenAI or Anthropic key": (
+        r"\bsk-(?:(?:proj|svcacct|admin|None|ant-[a-z]+[0-9]+|or-v[0-9])-[\w-]{20}"
+        r"|(?=[a-zA-Z]*[0-9])(?=[a-z0-9]*[A-Z])[A-Za-z0-9]{20})"
+    ),
     "a Hugging Face token": r"\bhf_[A-Za-z0-9]{30}",
     "a Stripe key": (r"\b[sr]k_(?:live|test|prod)_[A-Za-z0-9]{10}|\bwhsec_[A-Za-z0-9]{20}"),
     "a SendGrid key": r"\bSG\.[\w-]{16,}\.[\w-]{16}",
@@ -97,7 +110,10 @@ _FORMS = {
     "a Linear key": r"\blin_(?:api|oauth)_[A-Za-z0-9]{30}",
     "a Notion token": r"\bntn_[A-Za-z0-9]{30}|^secret_[A-Za-z0-9]{43}$",
     "an Airtable token": r"\bpat[A-Za-z0-9]{14}\.[0-9a-f]{20}",
-    "a Vault or OpenBao token": r"\bhv[sbr]\.[\w-]{20}|^(?:[sr]\.[A-Za-z0-9]{24}|b\.[\w-]{24,})$",
+    "a Vault or OpenBao token": (
+        r"\bhv[sbr]\.[\w-]{20}"
+        r"|^(?:[sr]\.[A-Za-z0-9]{24}|b\.(?=[a-zA-Z_-]*[0-9])(?=[a-z0-9_-]*[A-Z])[\w-]{24,})$"
+    ),
     "a password's hash": r"(?:^|:)\$(?:2[abxy]|5|6|y|apr1|argon2[a-z]*)\$[\w./$,=+-]{20}",
     "an HTTP Authorization header": (
         r"(?i)^(?:authorization:\s*)?(?:bearer|basic)\s+[\w.~+/=-]{8,}$"
@@ -145,13 +161,24 @@ def looks_like_credential(name: str, value: str) -> str | None:
     value = value.strip()
     if _REFERENCE.fullmatch(value):
         return None
-    if value.lower() not in _SWITCHES and not _PATH.fullmatch(value):
-        words = "_".join(_WORDS.findall(name)).upper()
+    words = "_".join(_WORDS.findall(name)).upper()
+    if not _is_harmless(words, value):
         for said, pattern in _NAME_PATTERNS.items():
             if _says(pattern, words) and not (said in _COMPOSED and _holds_reference(value)):
                 return f"its name says {said}"
     form = credential_form(value)
     return f"its value has the form of {form}" if form else None
+
+
+def _is_harmless(words: str, value: str) -> bool:
+    """Whether a value is no credential, whatever a name of these words says."""
+    return (
+        value.lower() in _SWITCHES
+        or (value in ("0", "1") and bool(_ASKS.search(words)))
+        or (words.endswith("TOKENS") and bool(_COUNT.fullmatch(value)))
+        or (words in ("PWD", "OLDPWD") and value.startswith("/"))  # a shell's working directory
+        or bool(_PATH.fullmatch(value))
+    )
 
 
 def _says(pattern: re.Pattern[str], words: str) -> bool:

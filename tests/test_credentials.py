@@ -57,6 +57,10 @@ HEX = "0a1b" * 16
         ("URL_TOKEN", "token"),
         ("TOKEN_URL_SECRET", "secret"),
         ("MAX_DB_PASSWORD", "password"),
+        ("APP_ACCESS_KEY_ID", "access key"),
+        ("VAULT_SECRET_ID", "secret"),
+        ("PWD", "password"),
+        ("COMPLETION_TOKENS", "token"),
     ],
 )
 def test_a_variable_named_like_a_credential_is_one(name: str, said: str) -> None:
@@ -84,7 +88,9 @@ def test_a_variable_whose_name_only_contains_such_letters_is_none(name: str) -> 
         "TOKEN_EXPIRES_IN", "SECRET_REFRESH_INTERVAL", "ACCESS_TOKEN_LIFETIME", "API_KEY_PREFIX",
         "SESSION_KEY_PREFIX", "PASSWORD_MIN_LENGTH", "PASSWORD_RESET_URL", "SECRET_NAME",
         "AWS_SECRETS_MANAGER_REGION", "JWT_ISSUER", "JWT_ALGORITHM", "TOKEN_TYPE",
-        "CREDENTIALS_PROVIDER", "CLIENT_SECRET_VERSION",
+        "CREDENTIALS_PROVIDER", "CLIENT_SECRET_VERSION", "STOP_TOKEN", "EOS_TOKEN", "PAD_TOKEN_ID",
+        "PASSWORD_HASHER", "TOKEN_VALIDITY", "TOKEN_LIFESPAN", "AWS_SECRET_ARN", "SIGNING_KEY_ID",
+        "TOKEN_SECRET_REF", "PASS_THROUGH",
     ],
 )  # fmt: skip
 def test_a_variable_about_a_credential_is_none(name: str) -> None:
@@ -106,7 +112,28 @@ def test_a_switch_is_no_credential_whatever_its_name(value: str) -> None:
     assert looks_like_credential("REQUIRE_PASSWORD", value) is None
 
 
-@pytest.mark.parametrize("value", ["0", "3600", "none"])
+@pytest.mark.parametrize("name", ["CORS_ALLOW_CREDENTIALS", "REQUIRE_PASSWORD", "USE_TOKEN"])
+@pytest.mark.parametrize("value", ["0", "1"])
+def test_0_and_1_are_switches_where_the_name_asks_yes_or_no(name: str, value: str) -> None:
+    assert looks_like_credential(name, value) is None
+
+
+def test_0_and_1_are_no_switches_elsewhere() -> None:
+    assert looks_like_credential("DB_PASSWORD", "1") == "its name says password"
+
+
+@pytest.mark.parametrize("name", ["COMPLETION_TOKENS", "CONTEXT_TOKENS", "RATE_LIMIT_TOKENS"])
+def test_a_small_number_of_tokens_is_a_count(name: str) -> None:
+    assert looks_like_credential(name, "128000") is None
+    assert looks_like_credential(name, "4815162342") == "its name says token"
+
+
+def test_the_working_directory_is_no_password() -> None:
+    assert looks_like_credential("PWD", "/app") is None
+    assert looks_like_credential("MYSQL_PWD", "/app") == "its name says password"
+
+
+@pytest.mark.parametrize("value", ["10", "3600", "none"])
 def test_any_other_value_is_one_if_its_name_says_so(value: str) -> None:
     assert looks_like_credential("REQUIRE_PASSWORD", value) == "its name says password"
 
@@ -233,6 +260,8 @@ def test_a_value_in_the_form_of_a_credential_is_one(value: str, form: str) -> No
         "eyJ.eyJ.eyJ",
         "sk_live",
         "sk-learn-model-serving-in-production",
+        "sk-learn-pipeline-Version-2-abcdef",
+        "b.example-bucket-name-for-all-users",
         "da39a3ee5e6b4b0d3255bfef95601890afd80709",
         "monkey-" + "0a1b" * 8,
         "sha256:" + "0a1b" * 16,
