@@ -143,6 +143,12 @@ def _check_app(team: Team, app: AnyApp, at: Loc, settings: Settings) -> Iterator
         if alert.name in seen:
             yield (*at, "alerts", index, "name"), f"'{alert.name}' stands here twice; rename one"
         seen.add(alert.name)
+        for key, text in (("expr", alert.expr), ("summary", alert.summary)):
+            if form := credential_form(text):
+                yield (
+                    (*at, "alerts", index, key),
+                    f"holds {form}, and everybody who sees the alert reads it; remove it",
+                )
     if isinstance(app, WebApp):
         yield from _check_port(app.app.port, (*inner, "port"))
         yield from _check_ingress(app.ingress, (*at, "ingress"), settings)

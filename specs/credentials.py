@@ -5,19 +5,21 @@ import re
 _KEYS = (
     "API", "access", "secret", "private", "signing", "encryption", "decryption", "master",
     "auth", "HMAC", "SSH", "license", "account", "storage", "session", "deploy", "shared",
-    "subscription", "application", "JWT", "cookie",
+    "subscription", "application", "app", "JWT", "cookie",
 )  # fmt: skip
 
 # What a name says, and how. Matched against upper-case words joined by '_', one or more whole
 # words each; a leading [A-Z]* also finds what is glued to another word, as in DBPASSWORD.
 _NAMES = {
-    "password": r"[A-Z]*(?:PASSWORDS?|PASSWD|PWD)|PASS(?!_(?:THROUGH|THRU)(?:_|$))",
+    "password": r"[A-Z]*(?:PASSWORDS?|PASSWD|PWD)|PW|PASS(?!_(?:THROUGH|THRU)(?:_|$))",
     "passphrase": r"[A-Z]*PASSPHRASES?",
     **{f"{kind} key": rf"[A-Z]*{kind.upper()}_?KEYS?" for kind in _KEYS},
     "secret": r"[A-Z]*SECRETS?",
     "token": r"[A-Z]*TOKENS?",
     "credential": r"[A-Z]*CREDENTIALS?|CREDS?",
     "JSON Web Token": r"JWTS?$",
+    "bearer token": r"BEARER$",
+    "authorization": r"AUTHORIZATION$",
     "connection string": r"DSN$|CONN(?:ECTION)?_?STR(?:ING)?$",
     "personal access token": r"PAT$",
 }
@@ -121,6 +123,15 @@ _FORMS = {
     "a URL with a password": (
         rf"\b(?i:[a-z][a-z0-9+.-]{{0,30}})://[^\s/?#:@]*:{_FILLED_IN}[^\s/?#@]+@"
     ),
+    "a URL with a credential": (
+        r"(?i)[?&](?:(?:access|auth|id|refresh|api|private|session|bearer)?[_-]?token|api[_-]?key"
+        r"|access[_-]?key|subscription-key|client[_-]?secret|secret|sig|signature|x-(?:amz|goog)"
+        r"-signature)=[\w%+/~-]{4}"
+    ),
+    "an Oracle URL with a password": (
+        rf"\bjdbc:oracle:[a-z0-9]{{1,9}}:[^\s/:@]+/{_FILLED_IN}[^\s@]+@"
+    ),
+    "a Laravel key": r"^base64:[A-Za-z0-9+/]{43}=$",
     "a MySQL DSN with a password": rf"^[^\s:@/]+:{_FILLED_IN}[^\s@]+@(?:tcp|unix)\(",
     "a connection string with a password": (
         r"(?<![\w-])(?:--)?(?i:password|passwd|pwd)\s*=\s*[\"']?"

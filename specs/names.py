@@ -4,6 +4,8 @@ import difflib
 import re
 from collections.abc import Iterable
 
+from specs.credentials import credential_form
+
 DNS_LABEL_MAX = 63  # RFC 1123; also the limit of a label's value in Kubernetes
 DNS_NAME_MAX = 253  # RFC 1123; the limit of most object names in Kubernetes
 TAG_MAX = 128  # OCI distribution specification
@@ -133,8 +135,11 @@ def check_env_name(text: str) -> None:
 def check_tag(text: str) -> None:
     """Raise ValueError unless `text` is an OCI image tag that names a version.
 
-    Refused beyond the grammar: `latest` in any case, and a digest, which is no part of a tag.
+    Refused beyond the grammar: `latest` in any case, a digest, which is no part of a tag, and a
+    credential, which is not shown.
     """
+    if form := credential_form(text):
+        raise ValueError(f'holds {form}; pin a version such as "v1.0.0"')
     if not text:
         raise ValueError('the tag is empty; pin a version such as "v1.0.0"')
     if text.lower() == "latest":

@@ -873,6 +873,32 @@ def test_a_credential_in_a_command_is_refused_and_not_repeated(
     assert not any(secret in said for secret in SECRETS)
 
 
+READ = "and everybody who sees the alert reads it; remove it"
+
+
+@rows(
+    {
+        "an image's tag": (
+            app(image=f"{{repository: harbor.sre.internal/team-alpha/my-api, tag: «{GITHUB}}}"),
+            'app.image.tag: holds a GitHub token; pin a version such as "v1.0.0"',
+        ),
+        "an alert's summary": (
+            app(beside=f"alerts: [{{name: A, expr: up, summary: «see {GITHUB}}}]"),
+            f"alerts[0].summary: holds a GitHub token, {READ}",
+        ),
+        "an alert's expression": (
+            app(beside="alerts: [{name: A, expr: «'up{to=\"https://a:hunter2@b\"} == 0'}]"),
+            f"alerts[0].expr: holds a URL with a password, {READ}",
+        ),
+    }
+)
+def test_a_credential_that_others_would_see_is_refused_and_not_repeated(
+    tmp_path: Path, text: str, said: str
+) -> None:
+    refused(tmp_path, text, f"apps[0].{said}")
+    assert not any(secret in said for secret in SECRETS)
+
+
 UNIT = "is not a quantity; write a number with a unit such as 128Mi or 500m"
 
 
