@@ -7,6 +7,7 @@ from cli import Commands
 from cli.stack import options, stack_files
 from editing.image import set_tag
 from editing.team_file import alone
+from specs.credentials import without_credentials
 
 
 def add(commands: Commands) -> None:
@@ -38,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     if change is None:
         print(f"{shown}: is at {tag} already.")
         return 0
-    print(f"{shown}: {change.before or 'no tag'} is now {tag}.")
+    print(f"{shown}: {without_credentials(change.before) or 'no tag'} is now {tag}.")
     for warning in change.warnings:
         print(warning.as_warning(), file=sys.stderr)
     return 0

@@ -143,7 +143,8 @@ def _check_app(team: Team, app: AnyApp, at: Loc, settings: Settings) -> Iterator
         if alert.name in seen:
             yield (*at, "alerts", index, "name"), f"'{alert.name}' stands here twice; rename one"
         seen.add(alert.name)
-        for key, text in (("expr", alert.expr), ("summary", alert.summary)):
+        texts = {"name": alert.name, "expr": alert.expr, "summary": alert.summary}
+        for key, text in texts.items():
             if form := credential_form(text):
                 yield (
                     (*at, "alerts", index, key),

@@ -149,6 +149,14 @@ _NAME_PATTERNS = {
 }
 _FORM_PATTERNS = {form: re.compile(pattern) for form, pattern in _FORMS.items()}
 
+HIDDEN = "[secret]"
+# In a message: what it quotes, and how far what it does not quote may reach.
+_QUOTED = re.compile(r"(?<!\w)(['\"])(.*?)\1(?!\w)", re.DOTALL)
+_REST_OF_WORD = re.compile(r"\A(?:[^\s;,:)\]'\"`]|[;,:)\]'\"`](?=\S))*")
+_REST = re.compile(r"\A.*", re.DOTALL)
+_MULTILINE = ("a private key (PEM)", "a private key (PuTTY)")
+_TELLING = 8  # the fewest characters of a credential that tell something of it
+
 # What may be put together of plain text and a reference to a secret.
 _COMPOSED = ("connection string",)
 
@@ -163,6 +171,30 @@ def credential_form(value: str) -> str | None:
     return next((form for form, pattern in _FORM_PATTERNS.items() if pattern.search(value)), None)
 
 
+def without_credentials(text: str, typed: str = "") -> str:
+    """A message with `[secret]` in place of each credential of a known form that it repeats.
+
+    What is quoted is hidden as a whole, and so is what it quotes of `typed`, the value that it is
+    about, if that is one. Elsewhere a credential reaches up to a blank, a private key to the end.
+    """
+    secret = typed if credential_form(typed) else ""
+
+    def hide(quoted: re.Match[str]) -> str:
+        quote, words = quoted[1], quoted[2]
+        part = len(words) >= _TELLING and words in secret
+        return f"{quote}{HIDDEN}{quote}" if part or credential_form(words) else quoted[0]
+
+    text = _QUOTED.sub(hide, text)
+    for form, pattern in _FORM_PATTERNS.items():
+        rest = _REST if form in _MULTILINE else _REST_OF_WORD
+        place = 0
+        while found := pattern.search(text, place):
+            after = rest.sub("", text[found.end() :], count=1)
+            place = found.start() + len(HIDDEN)
+            text = text[: found.start()] + HIDDEN + after
+    return text
+
+
 def looks_like_credential(name: str, value: str) -> str | None:
     """Why `value` should be a secretRef instead, without showing it; None if nothing says so.
 
@@ -170,10 +202,8 @@ def looks_like_credential(name: str, value: str) -> str | None:
     `$(DB_PASSWORD)`, alone or as the password in a URL or connection string.
     """
     value = value.strip()
-    if _REFERENCE.fullmatch(value):
-        return None
     words = "_".join(_WORDS.findall(name)).upper()
-    if not _is_harmless(words, value):
+    if not _REFERENCE.fullmatch(value) and not _is_harmless(words, value):
         for said, pattern in _NAME_PATTERNS.items():
             if _says(pattern, words) and not (said in _COMPOSED and _holds_reference(value)):
                 return f"its name says {said}"

@@ -3,6 +3,9 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from specs.credentials import HIDDEN, credential_form, without_credentials
 
 # A place in a document: mapping keys and list indices from the root down.
 Loc = tuple[str | int, ...]
@@ -20,7 +23,8 @@ _LONG_WORD = re.compile(r"([^\s:]{200})[^\s:]{100,}")
 class Problem:
     """One line for the author of a file.
 
-    `line` and `column` count from 1; `message` reads "what is wrong; what to do".
+    `line` and `column` count from 1; `message` reads "what is wrong; what to do". As a line it
+    repeats no credential whose form is known: lines end up in the logs of pipelines.
     """
 
     file: str
@@ -30,7 +34,8 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        text = f"{self.file}:{self.line}:{self.column}: {self.path}: {self.message}"
+        message = without_credentials(self.message)
+        text = f"{self.file}:{self.line}:{self.column}: {self.path}: {message}"
         # Keys and values may hold line breaks and escape sequences, or be of any length.
         plain = "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
         return _LONG_WORD.sub(r"\1...", plain)
@@ -57,8 +62,16 @@ def one_a_place(problems: Iterable[Problem]) -> tuple[Problem, ...]:
 
 
 def key_path(loc: Loc) -> str:
-    """`("apps", 0, "app")` as people write it: `apps[0].app`."""
+    """`("apps", 0, "app")` as people write it: `apps[0].app`; a credential as `[secret]`."""
     text = ""
     for part in loc:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            text += f".{_shown(part)}" if text else _shown(part)
     return text or WHOLE_FILE
+
+
+@lru_cache(maxsize=1024)
+def _shown(key: str) -> str:
+    return HIDDEN if credential_form(key) else key

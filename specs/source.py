@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from specs.credentials import without_credentials
 from specs.problem import WHOLE_FILE, Loc, Problem, key_path
 from specs.readers import OddNumber
 
@@ -87,7 +88,9 @@ class Source:
         """A problem at the value of `loc`, or its key; where there is none, at the parent."""
         node = self._nearest(loc, at_key=at_key)
         line, column = (node.start_mark.line + 1, node.start_mark.column + 1) if node else (1, 1)
-        return Problem(self.shown, line, column, key_path(loc), message)
+        typed = str(node.value) if isinstance(node, yaml.ScalarNode) else ""
+        said = without_credentials(message, typed) if typed else message
+        return Problem(self.shown, line, column, key_path(loc), said)
 
     def raw(self, loc: Loc) -> str:
         """The scalar at `loc` as it was typed, without quotes."""

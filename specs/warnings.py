@@ -25,6 +25,8 @@ from specs.team import Quota, Team
 # What a kubelet expands: `$(NAME)`; of `$$` it makes `$`, so that `$$(NAME)` stays text.
 _REFERENCE = re.compile(r"\$(?:\(([^)]*)\)|.)", re.DOTALL)
 _NAME = re.compile(ENV_NAME)
+# What is surely a name, and no password that somebody took for one.
+_VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]*)*")
 
 # Variables that Kubernetes itself adds, for each Service of the namespace (Kubernetes: Service,
 # "Environment variables").
@@ -99,7 +101,7 @@ def _check_references(container: Container, inner: Loc) -> Iterator[Finding]:
         for index, word in enumerate(words):
             for name in _references(word):
                 if _is_missing(name, known, shell):
-                    yield (*inner, key, index), _unexpanded(name)
+                    yield (*inner, key, index), _unexpanded(name, names)
     if isinstance(container, WorkerContainer):
         yield from _check_probes(container, known, (*inner, "probes"))
 
@@ -120,7 +122,7 @@ def _check_probes(container: WorkerContainer, known: Collection[str], at: Loc) -
                         f'command; let a shell read it: ["/bin/sh", "-c", "... ${name}"]',
                     )
                 elif _is_missing(name, known, _is_shell(words)):
-                    yield loc, _unexpanded(name)
+                    yield loc, _unexpanded(name, tuple(known))
 
 
 def _references(text: str) -> Iterator[str]:
@@ -143,7 +145,8 @@ def _is_missing(name: str, known: Collection[str], shell: bool) -> bool:
     return meant and name not in known and not _OF_A_SERVICE.fullmatch(name)
 
 
-def _unexpanded(name: str, later: Sequence[str] = (), own: str = "") -> str:
+def _unexpanded(name: str, names: Sequence[str], own: str = "") -> str:
+    """What to say of `$(name)`, for a container whose variables have these names."""
     if not _NAME.fullmatch(name):  # not shown: it may be anything
         return (
             "holds a $(...) without a variable's name, which Kubernetes leaves as it is; "
@@ -154,7 +157,12 @@ def _unexpanded(name: str, later: Sequence[str] = (), own: str = "") -> str:
             f"$({name}) names the variable itself, which Kubernetes leaves as it is; "
             "write the whole value"
         )
-    if name in later:
+    if not _VARIABLE.fullmatch(name) and name.upper() not in (each.upper() for each in names):
+        return (
+            "holds a $(...) whose name `env` does not define, so Kubernetes leaves it as it is; "
+            "define it in `env`, or write $$(...) if you mean that"
+        )
+    if name in names:
         return (
             f"$({name}) is defined further down, so Kubernetes leaves it as it is; "
             f"move {name} above {own}"

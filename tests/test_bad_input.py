@@ -23,6 +23,7 @@ from tests.written import (
 
 # Put together here, so that no scanner takes a line of this file for a leak.
 GITHUB = "ghp_" + "16C7e42F292c6912E7710c838347Ae178B4a"
+JWT = ".".join(["eyJ" + "hbGciOiJIUzI1NiJ9", "eyJ" + "zdWIiOiIxMjM0In0", "c2lnbmF0dXJl"])
 SECRETS = ("hunter2", GITHUB, "48151623")
 
 
@@ -897,6 +898,52 @@ def test_a_credential_that_others_would_see_is_refused_and_not_repeated(
 ) -> None:
     refused(tmp_path, text, f"apps[0].{said}")
     assert not any(secret in said for secret in SECRETS)
+
+
+@pytest.mark.parametrize("secret", [GITHUB, "postgres://app:hunter2@db/orders", JWT])
+@pytest.mark.parametrize(
+    "text",
+    [
+        team("quota: {'{}': 5}"),
+        team("lifecycle: '{}'"),
+        team("apps: [{archetype: '{}'}]"),
+        team("namespace: {labels: {'{}': x}}"),
+        team("namespace: {annotations: {'example.com/x': '{}'}}"),
+        team("limitRange: {max: {cpu: '{}'}}"),
+        team("registry: {retention: {'{}': 1, '{}': 2}}"),
+        app("'{}': x"),
+        app("image: {repository: '{}', tag: v1}"),
+        app(image="{repository: 'harbor.sre.internal/x/{}', tag: v1}"),
+        app(image="{repository: harbor.sre.internal/team-alpha/x, tag: '{}'}"),
+        app("writablePaths: [{path: '{}'}]"),
+        app("writablePaths: [{path: '/{}'}, {path: '/{}'}]"),
+        app("team: '{}'"),
+        app("probes: {liveness: {path: '{}'}}"),
+        app("env: [{name: '{}', value: x}]"),
+        app("env: [{name: A, value: '$({})'}]"),
+        app(beside="ingress: {enabled: true, host: '{}'}"),
+        app(beside="ingress: {enabled: true, host: a.example.com, gateway: '{}'}"),
+        app(beside="alerts: [{name: '{}', expr: up}]"),
+        app(beside="alerts: [{name: A, expr: 'up{a=~\"{}(\"}'}]"),
+        app(beside="alerts: [{name: A, expr: 'up{a=\"{}\"} >'}]"),
+        app(beside="alerts: [{name: A, expr: up, for: '{}'}]"),
+        app(beside="serviceMonitor: {interval: '{}'}"),
+        app(beside="schedule: {cron: '{}'}", archetype="cronjob"),
+        app(beside="schedule: {cron: '0 2 * * *', timezone: '{}'}", archetype="cronjob"),
+        app(name="'{}'"),
+    ],
+)
+def test_no_problem_repeats_a_credential_of_a_known_form(
+    tmp_path: Path, text: str, secret: str
+) -> None:
+    said = told(tmp_path, text.replace("{}", secret))
+    assert said
+    assert not any(part in line for line in said for part in ("hunter2", GITHUB[:12], JWT[:20]))
+
+
+def test_what_a_message_says_beside_a_credential_stays() -> None:
+    problem = Problem("a.yaml", 1, 2, "x", f"'{GITHUB}' is not a host, but {GITHUB}; write a name")
+    assert str(problem) == "a.yaml:1:2: x: '[secret]' is not a host, but [secret]; write a name"
 
 
 UNIT = "is not a quantity; write a number with a unit such as 128Mi or 500m"

@@ -318,8 +318,8 @@ def test_an_older_version_is_written_with_a_warning_that_its_image_may_be_gone(
     file.write_text(FILE.replace("v1.0.0", before))
     assert set_image("team-alpha", "my-api", after) == 0
     assert capsys.readouterr().err == (
-        f"{PLACE}: warning: '{after}' is older than '{before}', and Harbor keeps only 20 images "
-        "of a repository, those last pushed; check that it is still there before you deploy it\n"
+        f"{PLACE}: warning: '{after}' is older than '{before}', and Harbor keeps only the 20 images "
+        "last pushed to a repository; check that it is still there before you deploy it\n"
     )
     assert f"tag: {after}" in file.read_text()
 
@@ -330,7 +330,7 @@ def test_of_a_single_image_kept_it_is_said_so(
     keys = "registry: {retention: {mostRecentlyPushed: 1}}\napps:\n"
     file.write_text(team(keys) + entry(archetype="cronjob"))
     assert set_image("team-alpha", "my-api", "v0.9.0") == 0
-    assert "Harbor keeps the image last pushed to a repository" in capsys.readouterr().err
+    assert "Harbor keeps only the image last pushed to a repository" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("tag", ["v1.0.1", "main-4f2a"])
@@ -353,3 +353,11 @@ def test_a_version_too_many_for_the_retention_is_refused(
     assert set_image("team-alpha", "other", "v1.1.0") == 1
     assert file.read_bytes() == before
     assert "keeps 1 in each repository, but the apps run 2 versions" in capsys.readouterr().err
+
+
+def test_a_credential_that_was_the_tag_is_not_repeated(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file.write_text(tag_line("ghp_" + "a1B2" * 9))
+    assert set_image("team-alpha", "my-api", "v1.1.0") == 0
+    assert capsys.readouterr().out == "./team-alpha.yaml: my-api: [secret] is now v1.1.0.\n"

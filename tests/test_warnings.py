@@ -25,6 +25,13 @@ def ingress(ports: str) -> str:
 
 NOWHERE = f"is not defined above, {STAYS}; define"
 IF_MEANT = "in `env`, or write $$({0}) if you mean that"
+UNSHOWN = (
+    "holds a $(...) whose name `env` does not define, so Kubernetes leaves it as it is; "
+    "define it in `env`, or write $$(...) if you mean that"
+)
+# Put together here, so that no scanner takes a line of this file for a leak.
+GITHUB = "ghp_" + "a1B2" * 9
+KEY_ID = "AKIA" + "Q3EGZ7EXAMPLE234"
 LOW = (
     "is below 1024, where a process that is not root may listen only if the node's runtime lets it "
     "(containerd does since 2.0, CRI-O does not); use a higher port such as"
@@ -66,6 +73,18 @@ LOW = (
             app("env: [{name: NOW, value: «$(date +%s)}]"),
             f"{IN}.env[0].value: holds a $(...) without a variable's name, which Kubernetes leaves "
             "as it is; write $$(...) if you mean that",
+        ),
+        "a password that is taken for a name, and is not repeated": (
+            app("env: [{name: URL, value: «$(hunter2)}]"),
+            f"{IN}.env[0].value: {UNSHOWN}",
+        ),
+        "a token that is taken for a name, and is not repeated": (
+            app(f"env: [{{name: URL, value: «$({GITHUB}), plain: true}}]"),
+            f"{IN}.env[0].value: {UNSHOWN}",
+        ),
+        "a key's id that is taken for a name, and is not repeated": (
+            app(f"env: [{{name: URL, value: «$({KEY_ID}), plain: true}}]"),
+            f"{IN}.env[0].value: $([secret]) {NOWHERE} [secret] {IF_MEANT.format('[secret]')}",
         ),
         "in a command": (
             worker("command: [/bin/run, «'--to=$(TARGET)']"),
