@@ -98,8 +98,8 @@ def _of_namespace(
     if here.get(_INJECTION) == "enabled" and not any(label in labels for label in _MESH):
         yield (
             ("metadata", "name"),
-            f"is not in the mesh today (no label {_INJECTION}: enabled), and joins it: pods "
-            "get a sidecar when they restart, and use mTLS",
+            f"is not in the mesh today (no label {_INJECTION}: enabled), but will join it: "
+            "pods get a sidecar when they restart, and use mTLS",
         )
     enforce = f"{POD_SECURITY}enforce"
     level, level_now = labels.get(enforce), here.get(enforce)

@@ -85,8 +85,8 @@ class AllowedKey(Spec):
     """A label or annotation that teams may set on their namespaces."""
 
     key: KeyPattern = Field(
-        description="The key, or the beginning of all keys of a domain with a `*` at the end. Of the "
-        "entries that cover a key, only the closest counts: the key itself, then the longest "
+        description="The key, or the beginning of all keys of a domain with a `*` at the end. Of "
+        "the entries that cover a key, only the closest counts: the key itself, then the longest "
         "beginning.",
         examples=["example.com/cost-center"],
     )

@@ -318,8 +318,8 @@ def test_an_older_version_is_written_with_a_warning_that_its_image_may_be_gone(
     file.write_text(FILE.replace("v1.0.0", before))
     assert set_image("team-alpha", "my-api", after) == 0
     assert capsys.readouterr().err == (
-        f"{PLACE}: warning: '{after}' is older than '{before}', and Harbor keeps only the 20 images "
-        "last pushed to a repository; check that it is still there before you deploy it\n"
+        f"{PLACE}: warning: '{after}' is older than '{before}', and Harbor keeps only the 20 "
+        "images last pushed to a repository; check that it is still there before you deploy it\n"
     )
     assert f"tag: {after}" in file.read_text()
 

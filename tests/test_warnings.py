@@ -223,17 +223,18 @@ def test_a_rule_on_a_port_that_is_there_brings_no_warning(tmp_path: Path, text: 
     {
         "cpu": (
             team("quota: {requests: {cpu: «'9'}}"),
-            "quota.requests.cpu: 9 is more than quota.limits.cpu 8, so it is never used up; "
-            "lower it, or raise the limit",
+            "quota.requests.cpu: 9 is more than quota.limits.cpu 8, so it is never used "
+            "up; lower it, or raise the limit",
         ),
         "memory": (
             team("quota: {requests: {memory: «3Gi}, limits: {memory: 2Gi}}"),
-            "quota.requests.memory: 3Gi is more than quota.limits.memory 2Gi, so it is never used up; "
-            "lower it, or raise the limit",
+            "quota.requests.memory: 3Gi is more than quota.limits.memory 2Gi, so it is never used "
+            "up; lower it, or raise the limit",
         ),
         "the default": (
             team("quota: {limits: {cpu: «'2'}}"),
-            "quota.limits.cpu: 2 is less than quota.requests.cpu 4; raise it, or lower the requests",
+            "quota.limits.cpu: 2 is less than quota.requests.cpu 4; raise it, or lower the "
+            "requests",
         ),
     }
 )

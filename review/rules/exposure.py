@@ -12,7 +12,7 @@ _LEVEL = "pod-security.kubernetes.io/enforce"
 _LEVELS = (None, "privileged", "baseline", "restricted")
 _TEAM = "sre.io/team"
 _INJECTION = "istio-injection"
-_JUDGED = {HOSTS, _LEVEL, _TEAM, _INJECTION, "app.kubernetes.io/version"}
+_JUDGED = {HOSTS, _LEVEL, _TEAM, _INJECTION}
 
 
 def virtual_service(pair: Pair) -> Iterator[Hit]:
