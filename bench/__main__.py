@@ -10,10 +10,10 @@ from pathlib import Path
 
 from bench import checkouts, helm, rows, shares
 from bench.measure import FailedError, interleaved
+from bench.measured_row import MeasuredRow, comparison
 from bench.page import page
 from bench.previews import preview
-from bench.report import Row, comparison
-from sandbox.console import INTERRUPTED, UserError
+from binaries.console import INTERRUPTED, UserError
 
 RESULTS = Path(__file__).parent / "results.md"
 
@@ -54,7 +54,7 @@ def main() -> int:
     return verdict(found, NOISE if quick else 1)
 
 
-def verdict(found: Iterable[Row], noise: float) -> int:
+def verdict(found: Iterable[MeasuredRow], noise: float) -> int:
     """The exit code: 1 if a row is not met, for each of which it prints a line on stderr."""
     missed = [row.missed(noise) for row in found if not row.met(noise)]
     for line in missed:
@@ -62,13 +62,13 @@ def verdict(found: Iterable[Row], noise: float) -> int:
     return 1 if missed else 0
 
 
-def _tell(row: Row) -> Row:
+def _tell(row: MeasuredRow) -> MeasuredRow:
     """The row, which is named on stderr as a sign of life."""
     print(f"{row.what}: {row.reached:.3g} {row.unit}", file=sys.stderr, flush=True)
     return row
 
 
-def measured_quickly(work: Path) -> Iterator[Row]:
+def measured_quickly(work: Path) -> Iterator[MeasuredRow]:
     """The ratios that matter, at sizes that take two minutes."""
     yield rows.validate(work, teams=200, times=3, figure=_CPU)
     yield rows.start(times=5)
@@ -80,7 +80,7 @@ def measured_quickly(work: Path) -> Iterator[Row]:
     yield rows.change(work, teams=10)
 
 
-def measured(work: Path) -> tuple[list[Row], str]:
+def measured(work: Path) -> tuple[list[MeasuredRow], str]:
     """Every row, and the page that shows them."""
     load = os.getloadavg()[0]
     found = [

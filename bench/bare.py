@@ -16,7 +16,7 @@ import pulumi_kubernetes
 import pulumi_vault
 import pulumiverse_harbor
 
-from sandbox.recording import SECRET, record_stack
+from dryrun.recording import SECRET, record_stack
 
 RECORDING = "registrations.jsonl"
 

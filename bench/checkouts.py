@@ -5,8 +5,8 @@ from pathlib import Path
 
 import yaml
 
+from bench.generated_teams import write_teams
 from bench.measure import PYTHON, ROOT, run
-from bench.teams import write_teams
 from specs.readers import Dumper
 
 _FILES = ("__main__.py", "Pulumi.yaml", "Pulumi.dev.yaml")

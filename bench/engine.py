@@ -19,10 +19,10 @@ from bench import bare
 from bench.measure import cpu, peak
 from bench.previews import Preview
 from bench.stand_in import stand_in
-from sandbox import pulumi_cli
+from binaries import pulumi_cli
+from dryrun.recording import record_stack
 from sandbox.checkout import STACK, Checkout
 from sandbox.cli_process import CliProcess, Signals
-from sandbox.recording import record_stack
 
 
 def ours(folder: Path) -> None:

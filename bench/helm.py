@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from bench.measure import FailedError, run
-from sandbox import binaries
+from binaries import pinned
 from specs.readers import Dumper
 
 CHARTS = Path(__file__).parent / "charts"
@@ -23,7 +23,7 @@ def seconds_an_app(work: Path, tenants: Path, rendered: Path, apps: int) -> floa
     `rendered` is what `./sre render` wrote for these teams. Raises FailedError if Helm makes other
     objects of an app than are there.
     """
-    helm = binaries.find(binaries.HELM, binaries.HELM_PUBLISHED)["helm"]
+    helm = pinned.find(pinned.HELM, pinned.HELM_PUBLISHED)["helm"]
     charts = _charts(work / "charts")
     values = work / "values.yaml"
     took = 0.0

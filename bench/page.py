@@ -6,14 +6,21 @@ import platform
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from bench.measured_row import (
+    MeasuredRow,
+    comparison,
+    mebibytes,
+    reasons,
+    seconds,
+    table,
+)
 from bench.previews import Preview
-from bench.report import Row, comparison, mebibytes, reasons, seconds, table
 
 CPU_INFO = Path("/proc/cpuinfo")
 
 
 def page(
-    found: Sequence[Row],
+    found: Sequence[MeasuredRow],
     fleets: Mapping[int, tuple[Preview, Preview]],
     shares: str,
     load: float,

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench import checkouts
+from bench.generated_teams import generate, write_team, write_teams
 from bench.measure import PYTHON, ROOT, Cost, cost, interleaved, run
+from bench.measured_row import MeasuredRow, mebibytes, seconds
 from bench.previews import Preview, preview
-from bench.report import Row, mebibytes, seconds
-from bench.teams import generate, write_team, write_teams
 
 # What a program spends on YAML at the least: libyaml reads each file, and nothing else is done.
 PARSE = """
@@ -21,7 +21,7 @@ for file in sorted(pathlib.Path(sys.argv[1]).glob("*.yaml")):
 """
 
 
-def validate(work: Path, teams: int, times: int, figure: Callable[[Cost], float]) -> Row:
+def validate(work: Path, teams: int, times: int, figure: Callable[[Cost], float]) -> MeasuredRow:
     """`./sre validate` against parsing the same files."""
     folder = work / f"validate-{teams}"
     write_teams(folder, teams)
@@ -30,7 +30,7 @@ def validate(work: Path, teams: int, times: int, figure: Callable[[Cost], float]
         cost(ROOT / "sre", "validate", "--tenants", folder),
         cost(PYTHON, "-c", PARSE, folder),
     )
-    return Row(
+    return MeasuredRow(
         f"`./sre validate`, {teams:,} teams of 3 apps",
         "parsing the same YAML with libyaml",
         _times(ours),
@@ -40,14 +40,14 @@ def validate(work: Path, teams: int, times: int, figure: Callable[[Cost], float]
     )
 
 
-def start(times: int) -> Row:
+def start(times: int) -> MeasuredRow:
     """`./sre validate` of one file against Python that does nothing."""
     ours, theirs = interleaved(
         times,
         cost(ROOT / "sre", "validate", ROOT / "tenants" / "team-alpha.yaml"),
         cost(PYTHON, "-c", "pass"),
     )
-    return Row(
+    return MeasuredRow(
         "start: `./sre validate` of one file",
         "`python -c pass`",
         _times(ours),
@@ -58,7 +58,7 @@ def start(times: int) -> Row:
     )
 
 
-def diff(work: Path, times: int) -> Row:
+def diff(work: Path, times: int) -> MeasuredRow:
     """`./sre diff` of the shipped teams, which makes the objects of two sides, against one render.
 
     Whether the working tree differs from the commit does not matter.
@@ -68,7 +68,7 @@ def diff(work: Path, times: int) -> Row:
         cost(ROOT / "sre", "diff", "--base", "HEAD", codes=(0, 2, 3)),
         cost(ROOT / "sre", "render", "--out", work / "rendered-once"),
     )
-    return Row(
+    return MeasuredRow(
         "`./sre diff` of the shipped teams",
         "`./sre render` of the same",
         _times(ours),
@@ -78,9 +78,11 @@ def diff(work: Path, times: int) -> Row:
     )
 
 
-def previews(teams: int, ours: Preview, bare: Preview, figure: Callable[[Preview], float]) -> Row:
+def previews(
+    teams: int, ours: Preview, bare: Preview, figure: Callable[[Preview], float]
+) -> MeasuredRow:
     """A preview of all teams against one of the bare program."""
-    return Row(
+    return MeasuredRow(
         f"preview of all teams, {teams:,}",
         f"a bare program, {bare.resources:,.0f} resources",
         _times(ours),
@@ -92,11 +94,11 @@ def previews(teams: int, ours: Preview, bare: Preview, figure: Callable[[Preview
     )
 
 
-def linear(what: str, few: Preview, many: Preview) -> Row:
+def linear(what: str, few: Preview, many: Preview) -> MeasuredRow:
     """Whether a resource costs the same among many as among few: among ten times as many, a quarter
     more at most, which is less than n log n would take.
     """
-    return Row(
+    return MeasuredRow(
         f"time a resource of {what}, {many.resources:,.0f} resources",
         f"{few.resources:,.0f} resources",
         seconds(many.each),
@@ -108,9 +110,9 @@ def linear(what: str, few: Preview, many: Preview) -> Row:
     )
 
 
-def peak(what: str, ours: float, bare: Preview) -> Row:
+def peak(what: str, ours: float, bare: Preview) -> MeasuredRow:
     """Peak memory, in MiB, against that of the bare program."""
-    return Row(
+    return MeasuredRow(
         f"peak memory: {what}",
         f"the bare program's preview, {bare.resources:,.0f} resources",
         mebibytes(ours),
@@ -125,14 +127,16 @@ def render(folder: Path, out: Path) -> Cost:
     return run(ROOT / "sre", "render", "--tenants", folder / "tenants", "--out", out)[0]
 
 
-def against_helm(teams: int, rendered: Cost, an_app: float, apps: int, resources: float) -> Row:
+def against_helm(
+    teams: int, rendered: Cost, an_app: float, apps: int, resources: float
+) -> MeasuredRow:
     """`./sre render`, of so many resources, against Helm, which took `an_app` seconds for an app.
 
     `apps` is of how many that is the mean.
     """
     all_apps = 3 * teams * an_app
     left = all_apps / 20 / resources * 1000
-    return Row(
+    return MeasuredRow(
         f"`./sre render`, {teams:,} teams of 3 apps",
         f"`helm template` of a chart an app, {apps} scaled up",
         _times(rendered),
@@ -149,11 +153,11 @@ def against_helm(teams: int, rendered: Cost, an_app: float, apps: int, resources
 
 def one_team(
     work: Path, few: int, many: int, times: int, figure: Callable[[Preview], float]
-) -> Row:
+) -> MeasuredRow:
     """A preview of one team's stack where few and where many teams exist."""
     folders = [checkouts.one_team(work / f"one-{teams}", teams) for teams in (many, few)]
     ours, theirs = interleaved(times, *map(preview, folders))
-    return Row(
+    return MeasuredRow(
         f"preview of one team's stack where {many:,} teams exist",
         f"where {few:,} exist",
         _times(ours),
@@ -163,7 +167,7 @@ def one_team(
     )
 
 
-def change(work: Path, teams: int) -> Row:
+def change(work: Path, teams: int) -> MeasuredRow:
     """What a preview touches when one team's first image has a new version."""
     folder = checkouts.all_teams(work / f"change-{teams}", teams)
     team = generate(0)
@@ -171,7 +175,7 @@ def change(work: Path, teams: int) -> Row:
     file = write_team(work, team)
     _, printed = run(PYTHON, "-m", "bench.engine", folder, "--changed", file)
     counts = json.loads(printed.splitlines()[-1])
-    return Row(
+    return MeasuredRow(
         f"one key changed in one of {teams:,} teams",
         "resources whose inputs change",
         f"{counts['touched']} touched",

@@ -8,8 +8,8 @@ from pathlib import Path
 from types import FrameType
 
 from bench.measure import PYTHON, ROOT, run
+from bench.measured_row import seconds, table
 from bench.previews import Preview
-from bench.report import seconds, table
 
 _EVERY = 0.002  # seconds
 
@@ -45,8 +45,8 @@ def table_of(folder: Path, ours: Preview) -> str:
 def _looks(folder: Path) -> Counter[str]:
     """How often the program was seen at what, while it ran without an engine."""
     import components  # noqa: F401 (loading it is no part of a run)
+    from dryrun.recording import record_stack
     from sandbox.checkout import STACK
-    from sandbox.recording import record_stack
 
     seen: Counter[str] = Counter()
     ended, program = threading.Event(), threading.get_ident()

@@ -5,7 +5,7 @@ import json
 import sys
 
 from cli import Commands
-from cli.stack import ROOT
+from cli.stack_options import ROOT
 
 
 def add(commands: Commands) -> None:
@@ -44,8 +44,12 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Prints the stacks; 1 if Git cannot tell them."""
-    from review.affected import Affected, affected, stacks  # no other command needs to load it
-    from review.git import GitError
+    from tools.review.affected import (  # no other command needs to load it
+        Affected,
+        affected,
+        stacks,
+    )
+    from tools.review.git import GitError
 
     try:
         found = Affected(stacks(ROOT), ()) if arguments.all else affected(ROOT, arguments.base)

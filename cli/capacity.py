@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from cli import Commands
-from cli.stack import options, stack_files
+from cli.stack_options import options, stack_files
 from specs.capacity import RESOURCES, Bounds, Capacity, shown
 from specs.fleet import SUFFIX
 from specs.load import TeamFile, load_team

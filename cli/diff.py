@@ -5,7 +5,7 @@ import os
 import sys
 
 from cli import Commands
-from cli.stack import ROOT, stack_files, stack_option
+from cli.stack_options import ROOT, stack_files, stack_option
 from specs.fleet import load_stack
 from specs.problem import ProblemsError
 
@@ -42,12 +42,12 @@ def run(arguments: argparse.Namespace) -> int:
     if problems := load_stack(stack.folder, stack.settings).problems:
         raise ProblemsError(*problems)
     # With the SDKs, which take a second to load
-    from review.as_json import json_report
-    from review.git import GitError
-    from review.markdown import markdown_report
-    from review.review import review
-    from review.sides import SideError
-    from review.text import text_report
+    from tools.review.as_json import json_report
+    from tools.review.git import GitError
+    from tools.review.markdown import markdown_report
+    from tools.review.review import review
+    from tools.review.sides import SideError
+    from tools.review.terminal import text_report
 
     try:
         found = review(ROOT, arguments.base, stack.name, stack.settings, stack.folder)

@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from cli import Commands
-from cli.stack import ROOT, options, stack_files
+from cli.stack_options import ROOT, options, stack_files
 from specs.problem import ProblemsError
 from specs.settings import LEAVE_OUT
 
@@ -31,7 +31,10 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Prints the report; 1 if a check fails. Raises ProblemsError."""
-    from doctor.stack import SERVERS, doctor  # with the clients, which take two seconds to load
+    from tools.doctor.examine import (  # with the clients, which take two seconds to load
+        SERVERS,
+        doctor,
+    )
 
     stack = stack_files(arguments)
     targets = [arguments.server] if arguments.server else list(SERVERS)

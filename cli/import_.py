@@ -5,12 +5,12 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from binaries.console import UserError
 from cli import Commands
-from cli.stack import ROOT, options, stack_files
-from editing.write import replace
-from sandbox.console import UserError
+from cli.stack_options import ROOT, options, stack_files
 from specs.fleet import SUFFIX, TeamsFolder
 from specs.problem import WHOLE_FILE, Problem, ProblemsError
+from tools.editing.write import replace
 
 
 def add(commands: Commands) -> None:
@@ -35,7 +35,7 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Imports the paths that the command line names. Raises ProblemsError."""
-    from migration.importing import import_tree  # with the SDKs, which take a second to load
+    from tools.migration.importing import import_tree  # with the SDKs, which take a second to load
 
     stack = stack_files(arguments)
     try:

@@ -5,7 +5,7 @@ import os
 import sys
 
 from cli import Commands
-from cli.stack import ROOT, options, stack_files
+from cli.stack_options import ROOT, options, stack_files
 from specs.fleet import load_stack
 from specs.problem import ProblemsError
 from specs.settings import LEAVE_OUT
@@ -41,7 +41,9 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Prints the matrix; 1 if a row is not as expected. Raises ProblemsError."""
-    from isolation.report import isolation  # with the clients, which take two seconds to load
+    from tools.isolation.matrix_page import (
+        isolation,  # with the clients, which take two seconds to load
+    )
 
     stack = stack_files(arguments)
     try:

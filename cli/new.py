@@ -5,10 +5,10 @@ import os
 
 from cli import Commands
 from cli.schema import SCHEMA
-from cli.stack import ROOT, options, stack_files
-from editing.new import ARCHETYPES, new_app, new_team
-from editing.team_file import alone
+from cli.stack_options import ROOT, options, stack_files
 from specs.fleet import SUFFIX
+from tools.editing.new import ARCHETYPES, new_app, new_team
+from tools.editing.team_file import alone
 
 
 def add(commands: Commands) -> None:

@@ -57,7 +57,7 @@ Under `config` in `Pulumi.<stack>.yaml`; keys with other prefixes are not looked
 
 
 @dataclass(frozen=True)
-class Key:
+class ReferenceKey:
     """A key as the page shows it.
 
     `path` starts at the root of the file, or at the title of a shared block. `entry` is the path of
@@ -81,7 +81,7 @@ class Key:
         return large + block if dot else large.removesuffix(".")
 
 
-def team_keys() -> list[Key]:
+def team_keys() -> list[ReferenceKey]:
     """Every key of a team's file once, in the order of the file; then the shared blocks' keys."""
     return _merged([*_keys(Team, ""), *_shared_keys()])
 
@@ -99,7 +99,9 @@ def main() -> int:
     return 0
 
 
-def _keys(model: type[BaseModel], base: str, archetypes: tuple[str, ...] = ()) -> Iterator[Key]:
+def _keys(
+    model: type[BaseModel], base: str, archetypes: tuple[str, ...] = ()
+) -> Iterator[ReferenceKey]:
     """The keys of a model and of all models within it."""
     types = get_type_hints(model, include_extras=True)
     if "archetype" in model.model_fields:
@@ -109,7 +111,7 @@ def _keys(model: type[BaseModel], base: str, archetypes: tuple[str, ...] = ()) -
         models = list(_models(types[name]))
         entry = f"{path}[]" if _is_list(types[name]) else path
         shared = next((_SHARED[each] for each in models if each in _SHARED), None)
-        yield Key(
+        yield ReferenceKey(
             path,
             entry,
             "one of the three above" if name == "archetype" else _type(types[name], shared),
@@ -123,21 +125,21 @@ def _keys(model: type[BaseModel], base: str, archetypes: tuple[str, ...] = ()) -
                 yield from _keys(each, f"{entry}.", archetypes)
 
 
-def _shared_keys() -> Iterator[Key]:
+def _shared_keys() -> Iterator[ReferenceKey]:
     for model, title in _SHARED.items():
         yield from _keys(model, f"{title}.")
 
 
-def _merged(keys: Iterable[Key]) -> list[Key]:
+def _merged(keys: Iterable[ReferenceKey]) -> list[ReferenceKey]:
     """Archetypes' keys that are the same become one; each stands below the key that holds it."""
-    archetypes: dict[Key, tuple[str, ...]] = {}
+    archetypes: dict[ReferenceKey, tuple[str, ...]] = {}
     order: dict[str, int] = {}
     for key in keys:
         plain = replace(key, archetypes=())
         archetypes[plain] = archetypes.get(plain, ()) + key.archetypes
         order.setdefault(key.path, len(order))
 
-    def place(key: Key) -> list[int]:
+    def place(key: ReferenceKey) -> list[int]:
         steps = accumulate(key.path.split("."), "{}.{}".format)
         return [order.get(step.removesuffix("[]"), len(order)) for step in steps]
 
@@ -199,7 +201,7 @@ def _meaning(field: FieldInfo) -> str:
     return f"{field.description}{example}"
 
 
-def _part(keys: Sequence[Key]) -> Iterator[str]:
+def _part(keys: Sequence[ReferenceKey]) -> Iterator[str]:
     """The keys of one kind of file: those of its top level, then a section for each block."""
     yield from _table(keys, "")
     for section in dict.fromkeys(key.section for key in keys if key.section):
@@ -208,7 +210,7 @@ def _part(keys: Sequence[Key]) -> Iterator[str]:
         yield from _table(keys, section)
 
 
-def _about(keys: Sequence[Key], section: str) -> str:
+def _about(keys: Sequence[ReferenceKey], section: str) -> str:
     """What a section is about, and for which archetypes if it is not for all."""
     if section == "apps[]":
         kinds = (
@@ -230,11 +232,11 @@ def _is_some(archetypes: tuple[str, ...]) -> bool:
     return 0 < len(archetypes) < len(_ARCHETYPES)
 
 
-def _table(keys: Iterable[Key], section: str) -> Iterator[str]:
+def _table(keys: Iterable[ReferenceKey], section: str) -> Iterator[str]:
     """The section's keys; the archetypes have a column where they differ within the section."""
     rows = [key for key in keys if key.section == section]
     differ = len({key.archetypes for key in rows}) > 1
-    heads = ["Key", "Type", "Default", *(["Archetypes"] if differ else []), "Meaning"]
+    heads = ["ReferenceKey", "Type", "Default", *(["Archetypes"] if differ else []), "Meaning"]
     yield _row(heads)
     yield _row(["---"] * len(heads))
     blocks = {key.section for key in keys}

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from cli import Commands
-from cli.stack import ROOT, options, stack_files
+from cli.stack_options import ROOT, options, stack_files
 from specs.problem import ProblemsError
 
 
@@ -30,7 +30,7 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Renders the stack. Raises ProblemsError; then nothing is written."""
-    from rendering.render import render  # with the SDKs, which take a second to load
+    from tools.rendering.render import render  # with the SDKs, which take a second to load
 
     stack = stack_files(arguments)
     outcome = render(ROOT, stack.name, stack.settings, stack.folder, Path(arguments.out))

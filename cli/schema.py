@@ -4,8 +4,8 @@ import argparse
 import sys
 
 from cli import Commands
-from cli.stack import ROOT
-from editing.write import replace
+from cli.stack_options import ROOT
+from tools.editing.write import replace
 
 SCHEMA = ROOT / "schemas" / "team.schema.json"
 

@@ -4,10 +4,10 @@ import argparse
 import sys
 
 from cli import Commands
-from cli.stack import options, stack_files
-from editing.image import set_tag
-from editing.team_file import alone
+from cli.stack_options import options, stack_files
 from specs.credentials import without_credentials
+from tools.editing.image import set_tag
+from tools.editing.team_file import alone
 
 
 def add(commands: Commands) -> None:

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from cli import Commands
-from cli.stack import options, stack_files
+from cli.stack_options import options, stack_files
 from specs.fleet import validate_files, validate_folder
 from specs.problem import ProblemsError
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pulumi
 
 from specs.settings import LEAVE_OUT, PREFIX, Settings
-from specs.stack import decoded, outdated, read_stack
+from specs.stack_file import decoded, outdated, read_stack
 
 
 def stack_settings(root: Path) -> Settings:

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pulumi
 import pulumi_vault as vault
 
+from components.api_server import ApiServer, api_server
 from components.external_secrets import cluster_secret_store
 from components.guardrails import guardrails
-from components.kubeconfig import ApiServer, api_server
 from components.shared import Shared
 from components.token_reviewer import token_reviewer
 from specs.settings import STORE_ROLE, Settings

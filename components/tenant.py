@@ -5,7 +5,14 @@ from dataclasses import replace
 
 import pulumi
 
-from components import external_secrets, network, openbao, quota, rbac, registry
+from components import (
+    external_secrets,
+    network,
+    openbao_access,
+    quota,
+    rbac,
+    registry,
+)
 from components.metadata import Place, team_labels
 from components.namespace import namespace
 from components.shared import Shared
@@ -39,9 +46,9 @@ class Tenant(pulumi.ComponentResource):
         if settings.manage.harbor:
             robots = registry.harbor_project(team, settings, self)
             if settings.manage.openbao:
-                stored += openbao.store_credentials(team, robots, settings, shared, self)
+                stored += openbao_access.store_credentials(team, robots, settings, shared, self)
         if settings.manage.openbao and not team.offboarding:
-            openbao.team_access(team, settings, shared, self)
+            openbao_access.team_access(team, settings, shared, self)
         if settings.manage.kubernetes:
             self.place = self._objects(settings, stored)
         self.register_outputs({})

@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from sandbox.console import INTERRUPTED
+from binaries.console import INTERRUPTED
 
 ON_ENGINE = ("up", "preview", "down")
 ON_SERVERS = ("servers", "servers-down")

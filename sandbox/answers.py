@@ -4,14 +4,14 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 from clients.http import RefusedError, UnreachableError
+from clients.local_servers import FOLDER
 from sandbox.package import Existing, ServerError, UnfinishedError
-from sandbox.servers import record
 
 # What was asked for may have been done all the same.
 OUTCOME_UNKNOWN = (500, 502, 503, 504)
 # Nothing is wrong with what was asked for: the same may succeed another time.
 NO_VERDICT = (409, 429, *OUTCOME_UNKNOWN)
-_ADVICE = f"run this again; where it stays so, its log is in {record.FOLDER / 'logs'}"
+_ADVICE = f"run this again; where it stays so, its log is in {FOLDER / 'logs'}"
 
 
 @contextmanager

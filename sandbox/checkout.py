@@ -13,10 +13,10 @@ from typing import IO
 
 import yaml
 
-from sandbox.console import UserError
-from sandbox.kubeconfig import placeholder
-from sandbox.servers import record
-from specs.stack import config_in
+from binaries.console import UserError
+from clients.local_servers import running
+from dryrun.placeholder_kubeconfig import placeholder
+from specs.stack_file import config_in
 
 STACK = "dev"
 ORPHAN_ENDS_WITHIN = 30  # seconds
@@ -39,7 +39,7 @@ class Checkout:
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
         self.folder = self.root / ".sandbox"
-        self.servers = record.running(root)
+        self.servers = running(root)
         place = self.servers.folder if self.servers else self.folder
         self.work = place / "work"
         self.state = place / "state"

@@ -11,7 +11,7 @@ from typing import IO, Self
 from pulumi.automation import CommandResult, OnOutput, PulumiCommand, StackNotFoundError
 from pulumi.automation.errors import create_command_error
 
-from sandbox.console import complain
+from binaries.console import complain
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 

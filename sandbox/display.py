@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from sandbox.console import complain, say
+from binaries.console import complain, say
 
 Writer = Callable[[str], None]
 

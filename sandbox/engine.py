@@ -13,10 +13,16 @@ from typing import Any
 
 from pulumi.automation import CommandError, LocalWorkspace, Stack
 
-from sandbox import display, provider, pulumi_cli, summary
+from binaries import pulumi_cli
+from binaries.console import (
+    INTERRUPTED,
+    UserError,
+    complain,
+    say,
+)
+from sandbox import display, provider, summary
 from sandbox.checkout import STACK, Checkout
 from sandbox.cli_process import CliProcess, Signals
-from sandbox.console import INTERRUPTED, UserError, complain, say
 from sandbox.package import RealServer, ServerError
 
 ROOT = Path(__file__).parents[1]

@@ -7,14 +7,14 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from pulumi.runtime.rpc import UNKNOWN
 
-from sandbox.world import Key, World
+from sandbox.world import World, WorldKey
 
 type_token = re.compile(r'"([a-z]+:[^":]+:[A-Za-z0-9]+)": "')
 
 Properties = dict[str, Any]
 
 
-class Problem(NamedTuple):
+class InputProblem(NamedTuple):
     """Why inputs are refused: the property's path and what is wrong.
 
     The engine shows that property's value: for a secret's problem the path must be empty.
@@ -32,13 +32,13 @@ class Package(Protocol):
 
     def knows(self, kind: str) -> bool: ...
 
-    def problems(self, kind: str, inputs: Properties) -> list[Problem]:
+    def problems(self, kind: str, inputs: Properties) -> list[InputProblem]:
         """What is plainly wrong with the inputs; values unknown in a preview are not judged."""
 
-    def key(self, kind: str, inputs: Properties) -> Key | None:
+    def key(self, kind: str, inputs: Properties) -> WorldKey | None:
         """The name that must be free, or None if the kind has none or it is not yet known."""
 
-    def container(self, kind: str, inputs: Properties, world: World) -> Key | None:
+    def container(self, kind: str, inputs: Properties, world: World) -> WorldKey | None:
         """The object that must exist first and takes this one with it when it goes."""
 
     def replaced_by(self, kind: str) -> tuple[str, ...]:

@@ -16,21 +16,21 @@ from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, st
 from semver import VersionInfo
 
 from sandbox.diff import differences, within
-from sandbox.harbor import Harbor
 from sandbox.in_memory import InMemory, Simulation
-from sandbox.kubernetes import Kubernetes
-from sandbox.openbao import OpenBao
 from sandbox.package import (
     Configurable,
     Existing,
+    InputProblem,
     Package,
-    Problem,
     Properties,
     Server,
     ServerError,
     UnfinishedError,
 )
-from sandbox.world import Item, Key, World
+from sandbox.simulated_harbor import SimulatedHarbor
+from sandbox.simulated_kubernetes import SimulatedKubernetes
+from sandbox.simulated_openbao import SimulatedOpenBao
+from sandbox.world import World, WorldItem, WorldKey
 
 PACKAGES = ("kubernetes", "harbor", "vault")
 SDKS = ("pulumi-kubernetes", "pulumiverse-harbor", "pulumi-vault")
@@ -48,9 +48,9 @@ class Providers(provider_pb2_grpc.ResourceProviderServicer):
     def __init__(self, real: Mapping[str, Server], cancelled: threading.Event) -> None:
         self._cancelled = cancelled
         simulations: Mapping[str, Simulation] = {
-            "kubernetes": Kubernetes(),
-            "harbor": Harbor(),
-            "vault": OpenBao(),
+            "kubernetes": SimulatedKubernetes(),
+            "harbor": SimulatedHarbor(),
+            "vault": SimulatedOpenBao(),
         }
         self._world = World()
         self._packages: Mapping[str, Package] = simulations
@@ -60,7 +60,9 @@ class Providers(provider_pb2_grpc.ResourceProviderServicer):
         }
         # The engine warns where a provider is older than its SDK: the newest SDK's suits all three.
         self._version = str(max(VersionInfo.parse(metadata.version(sdk)) for sdk in SDKS))
-        self._claims: dict[Key, str] = {}  # names that this run's program has used, and for what
+        self._claims: dict[
+            WorldKey, str
+        ] = {}  # names that this run's program has used, and for what
         self._lock = threading.Lock()  # the engine checks several objects at a time
 
     def seed(self, resources: Iterable[Mapping[str, Any]]) -> None:
@@ -194,12 +196,12 @@ class Providers(provider_pb2_grpc.ResourceProviderServicer):
     def _add(self, urn: str, id: str, inputs: Properties) -> None:
         package, _, kind = self._asked(urn)
         if key := package.key(kind, inputs):
-            self._world.put(key, Item(urn, id, package.container(kind, inputs, self._world)))
+            self._world.put(key, WorldItem(urn, id, package.container(kind, inputs, self._world)))
 
-    def _problems(self, urn: str, inputs: Properties, new: bool) -> list[Problem]:
+    def _problems(self, urn: str, inputs: Properties, new: bool) -> list[InputProblem]:
         package, _, kind = self._asked(urn)
         if not package.knows(kind):
-            return [Problem("", f"the sandbox's servers know no type {_type(urn)!r}")]
+            return [InputProblem("", f"the sandbox's servers know no type {_type(urn)!r}")]
         problems = package.problems(kind, inputs)
         key = package.key(kind, inputs)
         if key is None:
@@ -211,7 +213,7 @@ class Providers(provider_pb2_grpc.ResourceProviderServicer):
         if holder == urn:
             self._claims[key] = urn
         else:
-            problems.append(Problem("", f"{key} already exists, made by {_name(holder)!r}"))
+            problems.append(InputProblem("", f"{key} already exists, made by {_name(holder)!r}"))
         return problems
 
 

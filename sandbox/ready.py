@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sandbox.kubernetes import SERVICE_ACCOUNT_TOKEN
+from sandbox.simulated_kubernetes import SERVICE_ACCOUNT_TOKEN
 
 SKIP = "pulumi.com/skipAwait"
 

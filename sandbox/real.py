@@ -2,16 +2,16 @@
 
 import threading
 
+from binaries.console import UserError
+from clients import administrator
 from clients.http import RefusedError, UnreachableError
 from clients.kubernetes import Cluster, KubeconfigError
+from clients.local_servers import Servers
 from clients.openbao import OpenBao
 from sandbox.answers import unanswered
-from sandbox.console import UserError
 from sandbox.package import RealServer
 from sandbox.real_kubernetes import RealKubernetes
 from sandbox.real_openbao import RealOpenBao
-from sandbox.servers import admin
-from sandbox.servers.record import Servers
 
 
 def connect(servers: Servers, cancelled: threading.Event) -> dict[str, RealServer]:
@@ -20,13 +20,13 @@ def connect(servers: Servers, cancelled: threading.Event) -> dict[str, RealServe
     Raises UserError, at once, where one of them does not answer.
     """
     try:
-        _ask(admin.cluster(servers, retries=0), admin.openbao(servers, retries=0))
-        cluster = admin.cluster(servers)
+        _ask(administrator.cluster(servers, retries=0), administrator.openbao(servers, retries=0))
+        cluster = administrator.cluster(servers)
     except KubeconfigError as error:
         raise UserError(f"{servers.kubeconfig}: {error}; `make servers` writes it again.") from None
     return {
         "kubernetes": RealKubernetes(cluster, cancelled),
-        "vault": RealOpenBao(admin.openbao(servers), cancelled),
+        "vault": RealOpenBao(administrator.openbao(servers), cancelled),
     }
 
 

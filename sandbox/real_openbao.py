@@ -11,7 +11,8 @@ from pulumi.runtime.rpc import UNKNOWN
 from clients.http import RefusedError
 from clients.openbao import OpenBao
 from sandbox.answers import told
-from sandbox.openbao import (
+from sandbox.package import Existing, Properties, ServerError
+from sandbox.simulated_openbao import (
     AUTH,
     AUTH_CONFIG,
     GROUP,
@@ -24,7 +25,6 @@ from sandbox.openbao import (
     placed_at,
     word,
 )
-from sandbox.package import Existing, Properties, ServerError
 
 MOVED_WITHIN = 30  # seconds
 _SERVER = "OpenBao"

@@ -6,7 +6,7 @@ from typing import Any
 
 from pulumi.automation import OutputMap
 
-from sandbox.servers.record import Servers
+from clients.local_servers import Servers
 
 PACKAGES = {"kubernetes": "Kubernetes", "harbor": "Harbor", "vault": "OpenBao"}
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Key:
+class WorldKey:
     """How a server knows an object: a kind in its own words, and a name unique among that kind."""
 
     kind: str
@@ -18,46 +18,46 @@ class Key:
 
 
 @dataclass
-class Item:
+class WorldItem:
     """An object that exists: who manages it, its provider id, and the object that holds it."""
 
     urn: str
     id: str
-    container: Key | None = None
+    container: WorldKey | None = None
 
 
 class World:
     """Every object that exists, by the name its server knows it by; safe for several threads."""
 
     def __init__(self) -> None:
-        self._items: dict[Key, Item] = {}
+        self._items: dict[WorldKey, WorldItem] = {}
         self._last_number: Counter[str] = Counter()
         self._lock = threading.RLock()
 
-    def get(self, key: Key) -> Item | None:
+    def get(self, key: WorldKey) -> WorldItem | None:
         return self._items.get(key)
 
-    def find(self, kind: str, id: str) -> Key:
+    def find(self, kind: str, id: str) -> WorldKey:
         """The key of the object of this kind with this id, or a key that does not exist."""
         with self._lock:
             for key, item in self._items.items():
                 if key.kind == kind and item.id == id:
                     return key
-        return Key(kind, id)
+        return WorldKey(kind, id)
 
-    def put(self, key: Key, item: Item) -> None:
+    def put(self, key: WorldKey, item: WorldItem) -> None:
         with self._lock:
             self._items[key] = item
             if match := re.fullmatch(r"(.*/)(\d+)", item.id):
                 prefix, number = match[1], int(match[2])
                 self._last_number[prefix] = max(self._last_number[prefix], number)
 
-    def move(self, old: Key, new: Key) -> None:
+    def move(self, old: WorldKey, new: WorldKey) -> None:
         """Give an object another name; it keeps what it holds."""
         with self._lock:
             self._items[new] = self._items.pop(old)
 
-    def remove(self, key: Key) -> None:
+    def remove(self, key: WorldKey) -> None:
         """Remove the object and all that it holds, as deleting a Namespace does."""
         with self._lock:
             self._items.pop(key, None)

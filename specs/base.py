@@ -41,7 +41,7 @@ LENIENT = {"lenient": True}
 
 
 @dataclass(frozen=True, eq=False)
-class Rule:
+class ValueRule:
     """A check on a value, and as much of it as JSON Schema can say; stands in an `Annotated`."""
 
     validate: Callable[[Any, ValidationInfo], Any]
@@ -60,7 +60,7 @@ class Rule:
         return {**handler(schema), **self.schema}
 
 
-def checked(check: Callable[[str], None], pattern: str | None = None, **schema: Any) -> Rule:
+def checked(check: Callable[[str], None], pattern: str | None = None, **schema: Any) -> ValueRule:
     """Applies `check` (raises ValueError "what is wrong; what to do") to a string.
 
     `pattern`, for JSON Schema, matches as a whole what passes, and may match more; it must mean the
@@ -72,10 +72,10 @@ def checked(check: Callable[[str], None], pattern: str | None = None, **schema: 
             check(value)
         return value
 
-    return Rule(validate, ({"pattern": f"^({pattern})$"} if pattern else {}) | schema)
+    return ValueRule(validate, ({"pattern": f"^({pattern})$"} if pattern else {}) | schema)
 
 
-def matching(pattern: str, wrong: str) -> Rule:
+def matching(pattern: str, wrong: str) -> ValueRule:
     """A string that matches `pattern` as a whole; `wrong` is the message after the quoted value."""
     compiled = re.compile(pattern)
 
@@ -86,7 +86,7 @@ def matching(pattern: str, wrong: str) -> Rule:
     return checked(check, pattern)
 
 
-def within(least: int, most: int, below: str, above: str) -> Rule:
+def within(least: int, most: int, below: str, above: str) -> ValueRule:
     """A whole number from `least` to `most`; what is said after one `below` and one `above`."""
 
     def validate(value: int, _: ValidationInfo) -> int:
@@ -94,7 +94,7 @@ def within(least: int, most: int, below: str, above: str) -> Rule:
             raise ValueError(f"{value} {below if value < least else above}")
         return value
 
-    return Rule(validate, {"minimum": least, "maximum": most})
+    return ValueRule(validate, {"minimum": least, "maximum": most})
 
 
 def _absent_if_empty(value: Any) -> Any:

@@ -19,7 +19,7 @@ class Field(NamedTuple):
     hint: str = "write a number in that range, or '*' for any"
 
 
-class Item(NamedTuple):
+class CronItem(NamedTuple):
     """One item of a field's list: every `step`-th number from `low` to `high`.
 
     `open`: it names no end, and so goes on to the field's.
@@ -297,12 +297,12 @@ def _parse_field(field: Field, text: str) -> _Values:
     return _Values(frozenset(numbers), every)
 
 
-def parse_item(field: Field, item: str) -> Item:
+def parse_item(field: Field, item: str) -> CronItem:
     """Raise ValueError unless the item is one of the field's."""
     span, slash, step_text = item.partition("/")
     step = _parse_step(field, item, step_text) if slash else 1
     if span in ("*", "?"):
-        return Item(field.lowest, field.highest, step, open=True)
+        return CronItem(field.lowest, field.highest, step, open=True)
     low_text, dash, high_text = span.partition("-")
     low = high = _parse_number(field, span, low_text)
     if dash:
@@ -314,7 +314,7 @@ def parse_item(field: Field, item: str) -> Item:
             f"{field.title} {span!r} runs backwards; "
             f"split it in two: {_span(low, field.highest)},{_span(field.lowest, high)}"
         )
-    return Item(low, high, step, open=bool(slash) and not dash)
+    return CronItem(low, high, step, open=bool(slash) and not dash)
 
 
 def _parse_number(field: Field, span: str, text: str) -> int:

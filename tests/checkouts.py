@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sandbox.servers import record
+from clients.local_servers import FOLDER, running
 
 ROOT = Path(__file__).parents[1]
 LEFT_OUT = shutil.ignore_patterns(".venv", ".sandbox", ".git", "__pycache__", ".*_cache", "tests")
@@ -153,5 +153,5 @@ class Checkout:
         }
 
     def _state_file(self) -> Path:
-        place = self.folder / (record.FOLDER if record.running(self.folder) else ".sandbox")
+        place = self.folder / (FOLDER if running(self.folder) else ".sandbox")
         return place / "state/.pulumi/stacks/sre-platform/dev.json"

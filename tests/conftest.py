@@ -11,7 +11,7 @@ from unittest import mock
 import pytest
 import yaml
 
-from sandbox.recording import record
+from dryrun.recording import record
 from sandbox.servers.keys import Keys
 from specs.settings import PREFIX
 from tests.program import ROOT, TEAMS, Made

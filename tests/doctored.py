@@ -4,8 +4,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from doctor.checks import Check, Examination, Finding, Line, Status
-from doctor.table import table
+from tools.doctor.examination import (
+    Check,
+    Examination,
+    Line,
+    Outcome,
+    Status,
+)
+from tools.doctor.health_table import table
 
 
 class Checks(Protocol):
@@ -34,7 +40,7 @@ class Told:
     def warned(self) -> list[Line]:
         return [line for line in self.lines if line.finding.status is Status.WARN]
 
-    def failed(self) -> dict[str, Finding]:
+    def failed(self) -> dict[str, Outcome]:
         return {
             line.what: line.finding for line in self.lines if line.finding.status is Status.FAIL
         }

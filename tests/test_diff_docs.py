@@ -2,8 +2,8 @@
 
 import re
 
-from review.findings import Rules
 from tests.written import ROOT
+from tools.review.review_findings import Rules
 
 PAGE = (ROOT / "docs" / "review.md").read_text(encoding="utf-8")
 

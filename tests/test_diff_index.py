@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from cli.__main__ import main
-from rendering.index import index as render_index
-from review.compare import compare
-from review.findings import Rules
-from review.objects import OPTIONS, Side, read_side
-from sandbox.recording import Registration
+from dryrun.recording import Registration
+from tools.rendering.index import index as render_index
+from tools.review.comparison import compare
+from tools.review.rendered_objects import OPTIONS, Side, read_side
+from tools.review.review_findings import Rules
 
 
 @pytest.fixture(scope="module")

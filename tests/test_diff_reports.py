@@ -6,21 +6,34 @@ from typing import Any
 
 import pytest
 
-from review.as_json import json_report
-from review.changes import ABSENT, Change, differences, shown, within
-from review.compare import compare
-from review.layout import lines_of
-from review.markdown import markdown_report
-from review.objects import Object, Side
-from review.review import CHANGES, NONE, SECOND_REVIEWER, Review
-from review.text import text_report
+from tools.review.as_json import json_report
+from tools.review.comparison import compare
+from tools.review.layout import lines_of
+from tools.review.markdown import markdown_report
+from tools.review.object_changes import (
+    ABSENT,
+    FieldChange,
+    differences,
+    shown,
+    within,
+)
+from tools.review.rendered_objects import RenderedObject, Side
+from tools.review.review import (
+    CHANGES,
+    NONE,
+    SECOND_REVIEWER,
+    Review,
+)
+from tools.review.terminal import text_report
 
 
-def _object(fields: Mapping[str, Any], kind: str = "ResourceQuota", name: str = "x") -> Object:
-    return Object(f"kubernetes/team-alpha/{kind}-{name}", kind, name, fields, "team-alpha")
+def _object(
+    fields: Mapping[str, Any], kind: str = "ResourceQuota", name: str = "x"
+) -> RenderedObject:
+    return RenderedObject(f"kubernetes/team-alpha/{kind}-{name}", kind, name, fields, "team-alpha")
 
 
-def _side(*objects: Object) -> Side:
+def _side(*objects: RenderedObject) -> Side:
     return Side({each.key: each for each in objects})
 
 
@@ -118,23 +131,23 @@ def test_a_secret_that_changes_is_told_without_its_values() -> None:
     other = {"env": [{"name": "API_TOKEN", "value": "other-value"}]}
     (entry,) = _of(variable, other, "Pod").entries
     (change,) = entry.changes
-    assert change == Change("env[API_TOKEN].value", "[hidden]", "[hidden]")
+    assert change == FieldChange("env[API_TOKEN].value", "[hidden]", "[hidden]")
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        Change("spec.hard.pods", "20", "21"),
-        Change("env[API_KEY].valueFrom.secretKeyRef.name", "one-secret", "other-secret"),
+        FieldChange("spec.hard.pods", "20", "21"),
+        FieldChange("env[API_KEY].valueFrom.secretKeyRef.name", "one-secret", "other-secret"),
     ],
 )
-def test_what_is_no_secret_is_shown(change: Change) -> None:
+def test_what_is_no_secret_is_shown(change: FieldChange) -> None:
     assert shown(change, "Deployment") == change
 
 
 def test_what_differs_at_the_end_of_a_long_value_is_shown() -> None:
     padding = "x" * 400
-    (line,) = lines_of(Change("args", [padding, "-a"], [padding, "-b"]))
+    (line,) = lines_of(FieldChange("args", [padding, "-a"], [padding, "-b"]))
     before, after = line.split(" -> ")
     assert before == f'...{"x" * 70}", "-a"]'
     assert after == before.replace("-a", "-b")

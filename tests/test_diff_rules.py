@@ -8,9 +8,14 @@ from typing import Any
 import pytest
 
 from cli.__main__ import main
-from review.compare import Comparison, compare
-from review.findings import Rules
-from review.objects import OPTIONS, Object, Side, read_side
+from tools.review.comparison import Comparison, compare
+from tools.review.rendered_objects import (
+    OPTIONS,
+    RenderedObject,
+    Side,
+    read_side,
+)
+from tools.review.review_findings import Rules
 
 Edit = Callable[[dict[str, Any]], object]
 
@@ -63,7 +68,7 @@ def _with(side: Side, key: str, edit: Edit) -> Side:
     return _and(side, replace(side.objects[key], fields=fields))
 
 
-def _and(side: Side, *objects: Object) -> Side:
+def _and(side: Side, *objects: RenderedObject) -> Side:
     return replace(side, objects={**side.objects, **{each.key: each for each in objects}})
 
 
@@ -438,7 +443,9 @@ def test_a_policy_that_goes_while_another_closes_the_same_pods_opens_nothing(shi
 
 
 def test_an_object_of_a_kind_that_no_rule_knows_needs_a_second_reviewer(shipped: Side) -> None:
-    stranger = Object("kubernetes/team-alpha/Job-x", "Job", "x", {"kind": "Job"}, "team-alpha")
+    stranger = RenderedObject(
+        "kubernetes/team-alpha/Job-x", "Job", "x", {"kind": "Job"}, "team-alpha"
+    )
     comparison = compare(shipped, _and(shipped, stranger))
     assert _found(comparison) == {Rules.UNKNOWN}
 
@@ -450,7 +457,9 @@ def test_an_object_of_a_kind_that_no_rule_knows_needs_a_second_reviewer(shipped:
 def test_a_secret_that_the_program_comes_to_write_itself_is_told(
     shipped: Side, kind: str, rule: Rules
 ) -> None:
-    written = Object("kubernetes/team-alpha/Secret-x", "Secret", "x", {"type": kind}, "team-alpha")
+    written = RenderedObject(
+        "kubernetes/team-alpha/Secret-x", "Secret", "x", {"type": kind}, "team-alpha"
+    )
     assert _found(compare(shipped, _and(shipped, written))) == {rule}
 
 
@@ -466,7 +475,7 @@ def test_what_a_new_app_runs_is_told_without_what_is_secret(shipped: Side) -> No
 
 
 def test_a_provider_beside_the_others_is_told(shipped: Side) -> None:
-    other = Object("providers/other", "Provider", "other", {"context": "elsewhere"})
+    other = RenderedObject("providers/other", "Provider", "other", {"context": "elsewhere"})
     assert _found(compare(shipped, _and(shipped, other))) == {Rules.UNKNOWN}
 
 
@@ -511,7 +520,7 @@ def test_a_namespaces_host_is_told_unless_a_route_of_its_own_tells_it(shipped: S
     mine = _with(head, ROUTE, _add("spec.hosts", "new.example.com"))
     assert _details(compare(shipped, mine)) == ["new.example.com through istio-system/sre-gateway"]
     fields = {"spec": {"hosts": ["new.example.com"]}}
-    theirs = Object("kubernetes/team-beta/VirtualService-x", "VirtualService", "x", fields)
+    theirs = RenderedObject("kubernetes/team-beta/VirtualService-x", "VirtualService", "x", fields)
     assert "Namespace team-alpha may use new.example.com" in _details(
         compare(_and(shipped, theirs), _and(head, theirs))
     )
@@ -519,8 +528,10 @@ def test_a_namespaces_host_is_told_unless_a_route_of_its_own_tells_it(shipped: S
 
 def test_a_group_of_openbao_is_let_in_and_gets_policies(shipped: Side) -> None:
     fields = {"name": "team-alpha.devs", "policies": ["team-alpha"]}
-    group = Object("openbao/team-alpha/Group-devs", "Group", "devs", fields, "team-alpha")
-    alias = Object("openbao/team-alpha/GroupAlias-devs", "GroupAlias", "devs", {"name": "devs"})
+    group = RenderedObject("openbao/team-alpha/Group-devs", "Group", "devs", fields, "team-alpha")
+    alias = RenderedObject(
+        "openbao/team-alpha/GroupAlias-devs", "GroupAlias", "devs", {"name": "devs"}
+    )
     assert _found(compare(shipped, _and(shipped, group))) == {Rules.GROUP}
     assert _found(compare(shipped, _and(shipped, alias))) == {Rules.GROUP}
     base = _and(shipped, group, alias)
@@ -565,7 +576,7 @@ def test_a_team_that_is_new_is_told_with_the_groups_it_lets_in(shipped: Side) ->
     ]
 
 
-def _renamed(each: Object, old: str, new: str) -> Object:
+def _renamed(each: RenderedObject, old: str, new: str) -> RenderedObject:
     def anew(value: Any) -> Any:
         if isinstance(value, Mapping):
             return {key: anew(item) for key, item in value.items()}
@@ -573,7 +584,7 @@ def _renamed(each: Object, old: str, new: str) -> Object:
             return [anew(item) for item in value]
         return value.replace(old, new) if isinstance(value, str) else value
 
-    return Object(
+    return RenderedObject(
         each.key.replace(old, new), each.kind, each.name.replace(old, new), anew(each.fields),
         each.team.replace(old, new), each.app.replace(old, new),
     )  # fmt: skip
@@ -604,7 +615,7 @@ def test_a_team_that_is_alike_in_its_quota_only_is_no_rename(shipped: Side) -> N
     others = [
         _renamed(each, "team-beta", "team-delta") for each in of_team.values() if not each.app
     ]
-    app = Object("kubernetes/team-delta/Service-x", "Service", "x", {}, "team-delta", "x")
+    app = RenderedObject("kubernetes/team-delta/Service-x", "Service", "x", {}, "team-delta", "x")
     comparison = compare(shipped, _and(_without(shipped, *of_team), *others, app))
     assert Rules.RENAMED not in _found(comparison)
 

@@ -16,8 +16,8 @@ import yaml
 from pulumi.automation import OutputValue
 
 from cli import reference
+from dryrun.recording import Recording, record_stack
 from sandbox import summary
-from sandbox.recording import Recording, record_stack
 from tests.program import ROOT
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -12,16 +12,26 @@ from unittest import mock
 import pytest
 
 from cli.__main__ import main
-from doctor import stack
-from doctor.checks import Check, Examination, Finding, Line, Status, fail, ok, skipped, warn
-from doctor.table import WIDTH, table
-from sandbox.recording import Registration
-from sandbox.servers import record
+from clients.local_servers import Servers
+from dryrun.recording import Registration
 from sandbox.servers.keys import ADMIN, Keys
 from specs.settings import LEAVE_OUT
 from tests.doctored import Told
 from tests.fake_server import serving
 from tests.program import ROOT
+from tools.doctor import examine
+from tools.doctor.examination import (
+    Check,
+    Examination,
+    Line,
+    Outcome,
+    Status,
+    fail,
+    ok,
+    skipped,
+    warn,
+)
+from tools.doctor.health_table import WIDTH, table
 
 ADDRESSES = ("KUBECONFIG", "VAULT_ADDR", "HARBOR_URL")
 FOREIGN = ("HARBOR_", "VAULT_", "SRE_", "KUBECONFIG", "MAKE", "MFLAGS")
@@ -38,12 +48,12 @@ def _bare(tmp_path: Path) -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _no_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever runs in this checkout."""
-    monkeypatch.setattr(stack, "running", lambda root: None)
+    monkeypatch.setattr(examine, "running", lambda root: None)
 
 
 @pytest.fixture(autouse=True)
 def _once_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stack, "_registrations", _recorded)
+    monkeypatch.setattr(examine, "_registrations", _recorded)
 
 
 def _recorded(*given: Any) -> Sequence[Registration]:
@@ -55,7 +65,7 @@ def _recorded(*given: Any) -> Sequence[Registration]:
 
 
 _RECORDED: dict[str, Sequence[Registration]] = {}
-_RECORD = stack._registrations
+_RECORD = examine._registrations
 
 
 def doctor(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -127,7 +137,7 @@ def test_a_server_that_is_down_is_told_and_the_others_are_asked(keys: Keys, tmp_
 def test_a_server_that_never_answers_does_not_keep_the_command(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stack, "PATIENCE", 0.2)
+    monkeypatch.setattr(examine, "PATIENCE", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         os.environ["VAULT_ADDR"] = f"https://127.0.0.1:{silent.getsockname()[1]}"
         code, output, _ = doctor(capsys)
@@ -145,8 +155,8 @@ def test_the_sandbox_s_servers_are_asked_where_the_environment_names_none(
     with serving(keys) as bao:
         bao.answers["GET /v1/sys/health"] = (200, {"initialized": True, "sealed": True})
         environment = {"VAULT_ADDR": bao.address, "VAULT_CACERT": str(keys.ca_cert)}
-        servers = record.Servers(tmp_path, tmp_path / "k", keys.ca_cert, environment)
-        monkeypatch.setattr(stack, "running", lambda root: servers if root == ROOT else None)
+        servers = Servers(tmp_path, tmp_path / "k", keys.ca_cert, environment)
+        monkeypatch.setattr(examine, "running", lambda root: servers if root == ROOT else None)
         _, output, _ = doctor(capsys)
         assert output.startswith("Stack dev, on the servers that `make servers` started.\n")
         assert f"OpenBao: reachable {bao.address} is sealed" in rows(output, "FAIL")
@@ -160,9 +170,9 @@ def test_servers_that_the_environment_names_come_before_the_sandbox_s(
     def running(root: Path) -> None:
         raise AssertionError("asked for")
 
-    monkeypatch.setattr(stack, "running", running)
-    monkeypatch.setattr(stack, "_registrations", lambda *given: [])
-    monkeypatch.setattr(stack, "PATIENCE", 0)
+    monkeypatch.setattr(examine, "running", running)
+    monkeypatch.setattr(examine, "_registrations", lambda *given: [])
+    monkeypatch.setattr(examine, "PATIENCE", 0)
     os.environ[address] = "https://127.0.0.1:1"
     assert main(["doctor"]) == 1
 
@@ -170,7 +180,7 @@ def test_servers_that_the_environment_names_come_before_the_sandbox_s(
 def test_a_stack_of_its_own_is_never_asked_of_the_sandbox_s_servers(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stack, "PATIENCE", 0)
+    monkeypatch.setattr(examine, "PATIENCE", 0)
     _, output, _ = doctor(capsys, "--stack", "platform")
     assert output.startswith(
         "Stack platform, on the servers that its settings and the environment name.\n"
@@ -214,8 +224,8 @@ def test_one_server_that_is_asked_alone_and_stood_in_for_is_no_answer(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    servers = record.Servers(tmp_path, tmp_path / "k", keys.ca_cert, {})
-    monkeypatch.setattr(stack, "running", lambda root: servers)
+    servers = Servers(tmp_path, tmp_path / "k", keys.ca_cert, {})
+    monkeypatch.setattr(examine, "running", lambda root: servers)
     code, output, _ = doctor(capsys, "--server", "harbor")
     assert code == 1
     (row,) = rows(output, "FAIL")
@@ -282,12 +292,12 @@ def test_the_table_counts_what_it_shows() -> None:
 
 def test_only_a_failure_fails() -> None:
     told = [Line("a", ok("")), Line("b", warn("", "")), Line("c", skipped(""))]
-    assert not stack.Report("", told).failed
-    assert stack.Report("", [*told, Line("d", fail("", ""))]).failed
+    assert not examine.Report("", told).failed
+    assert examine.Report("", [*told, Line("d", fail("", ""))]).failed
 
 
 def test_a_check_with_a_defect_is_told_by_its_kind_and_the_next_is_asked() -> None:
-    def defective() -> Iterator[Finding]:
+    def defective() -> Iterator[Outcome]:
         yield ok("so far")
         raise RuntimeError("hunter2")
 
@@ -302,7 +312,7 @@ def test_a_check_with_a_defect_is_told_by_its_kind_and_the_next_is_asked() -> No
 def test_after_a_check_that_hangs_the_others_are_skipped() -> None:
     release = threading.Event()
 
-    def hangs() -> Iterator[Finding]:
+    def hangs() -> Iterator[Outcome]:
         release.wait(30)
         yield from ()
 

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 import yaml
 
-from doctor.cluster import ClusterChecks
 from sandbox.servers.keys import ADMIN, Keys
 from specs.settings import PREFIX, Settings
 from tests.conftest import Program
 from tests.doctored import Told, ask
 from tests.fake_server import FakeServer, serving
 from tests.program import Made, web_app
+from tools.doctor.cluster_checks import ClusterChecks
 
 VERSION = "GET /version"
 WHOAMI = "POST /apis/authentication.k8s.io/v1/selfsubjectreviews"

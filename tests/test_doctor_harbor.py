@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from doctor.harbor import HarborChecks
 from sandbox.servers.keys import Keys
 from specs.settings import PREFIX, Settings
 from specs.team import Registry, Team
 from tests.doctored import Told, ask
 from tests.fake_server import FakeServer, serving
+from tools.doctor.harbor_checks import HarborChecks
 
 PASSWORD = "hunter2-harbor"
 SENT = b64encode(f"admin:{PASSWORD}".encode()).decode()

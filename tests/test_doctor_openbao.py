@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from doctor.openbao import PATHS, OpenBaoChecks
 from sandbox.servers.keys import Keys
 from specs.settings import PREFIX, Settings
 from tests.conftest import Program
 from tests.doctored import Told, ask
 from tests.fake_server import FakeServer, serving
 from tests.program import Made, web_app
+from tools.doctor.openbao_checks import PATHS, OpenBaoChecks
 
 TOKEN = "s.hunter2-openbao"
 LOOKUP = "GET /v1/auth/token/lookup-self"

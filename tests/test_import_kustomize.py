@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from migration import building
-from migration.flux import Applied
 from specs.app import WebApp
 from tests.flux_tree import VALUES, Trees, manifest, place_in, release
 from tests.written import ROOT
+from tools.migration import building
+from tools.migration.flux import Applied
 
 NAMESPACE = "apiVersion: v1\nkind: Namespace\nmetadata: {name: team-alpha}\n"
 RBAC = "rbac.authorization.k8s.io/v1"

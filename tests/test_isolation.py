@@ -8,21 +8,29 @@ from typing import Any
 import pytest
 
 from clients.http import RefusedError
-from isolation import matrix, verdict
-from isolation import report as command
-from isolation.callers import Subject, subjects
-from isolation.checks import Caller, checks
-from isolation.kinds import OWN, POD
-from isolation.matrix import Row
-from isolation.objects import pod
-from isolation.requests import Admin, Check, Scene, creates, lists, logs_in, vault_reads
-from isolation.table import markdown, summary, text
+from clients.local_servers import Servers
 from sandbox.servers.keys import ADMIN, Keys
-from sandbox.servers.record import Servers
 from specs.fleet import TeamsFolder, load_stack
-from specs.stack import read_stack
+from specs.stack_file import read_stack
 from tests.fake_server import Answer, FakeServer, serving
 from tests.program import ADMISSION_POLICY, ROOT, Made
+from tools.isolation import matrix, verdict
+from tools.isolation import matrix_page as command
+from tools.isolation.attempts import Caller, checks
+from tools.isolation.callers import Subject, subjects
+from tools.isolation.matrix import MatrixRow
+from tools.isolation.matrix_table import markdown, summary, text
+from tools.isolation.requests import (
+    Admin,
+    Attempt,
+    Scene,
+    creates,
+    lists,
+    logs_in,
+    vault_reads,
+)
+from tools.isolation.samples import pod
+from tools.isolation.target_kinds import OWN, POD
 
 SETTINGS, _ = read_stack(ROOT, "dev")
 assert SETTINGS
@@ -77,7 +85,7 @@ def refused(reason: str, status: int = 403) -> RefusedError:
     return RefusedError(Server.address, status, reason)
 
 
-def seen(check: Check, caller: Any, admin: Any, **names: str) -> str | None:
+def seen(check: Attempt, caller: Any, admin: Any, **names: str) -> str | None:
     """What a check comes to; None if it is not for this team."""
     scene = Scene(Admin(admin, admin, Path()), caller, caller, {"own": "team-alpha", **names})
     row = matrix.outcome(Subject(Caller.VIEWER, "somebody", lambda: scene), scene, check)
@@ -88,7 +96,7 @@ def not_entered() -> Scene:
     raise AssertionError("it has been tried")
 
 
-LIST_PODS = Check("list pods", verdict.BY_RBAC, lists(POD, OWN))
+LIST_PODS = Attempt("list pods", verdict.BY_RBAC, lists(POD, OWN))
 SOME = [{"metadata": {"name": "one"}}]
 
 
@@ -153,7 +161,9 @@ def test_what_is_refused_is_seen_with_its_holder() -> None:
 
 
 def test_a_refusal_by_another_holder_than_expected_fails() -> None:
-    row = Row(Caller.VIEWER, "somebody", "list pods", verdict.BY_RBAC, verdict.BY_POD_SECURITY)
+    row = MatrixRow(
+        Caller.VIEWER, "somebody", "list pods", verdict.BY_RBAC, verdict.BY_POD_SECURITY
+    )
     assert not row.passed
 
 
@@ -166,21 +176,21 @@ def test_a_check_that_reaches_for_nothing_fails_though_it_is_refused() -> None:
     "check",
     [
         LIST_PODS,
-        Check("read a secret", verdict.BY_OPENBAO, vault_reads("sre/data/{own}/x")),
-        Check("log in", verdict.BY_OPENBAO, logs_in("{own}")),
+        Attempt("read a secret", verdict.BY_OPENBAO, vault_reads("sre/data/{own}/x")),
+        Attempt("log in", verdict.BY_OPENBAO, logs_in("{own}")),
     ],
     ids=lambda check: check.what,
 )
 @pytest.mark.parametrize("reason", [DENIED, "permission denied"])
 def test_what_the_administrator_is_refused_is_no_refusal_of_the_caller(
-    check: Check, reason: str
+    check: Attempt, reason: str
 ) -> None:
     outcome = seen(check, Server(refused(reason)), Server(refused(reason)))
     assert outcome == f"selects nothing: {Server.address} answered 403: {reason}"
 
 
 def test_a_secret_that_openbao_does_not_have_is_nothing_to_reach_for() -> None:
-    check = Check("read a secret", verdict.BY_OPENBAO, vault_reads("sre/data/{own}/x"))
+    check = Attempt("read a secret", verdict.BY_OPENBAO, vault_reads("sre/data/{own}/x"))
     nothing = Server(refused("Not Found", 404))
     assert str(seen(check, Server(refused("permission denied")), nothing)).startswith(
         "selects nothing: "
@@ -209,7 +219,7 @@ def test_a_pod_beyond_the_quota_is_asked_of_teams_only_whose_quota_bounds_pods_s
 
 @pytest.mark.parametrize("path", ["sre/data/{own}/harbor-pull", "sre/metadata/{own}"])
 def test_what_no_robot_has_stored_is_not_asked_for(path: str) -> None:
-    check = Check("read a secret", verdict.BY_OPENBAO, vault_reads(path))
+    check = Attempt("read a secret", verdict.BY_OPENBAO, vault_reads(path))
     caller = Server(refused("permission denied"))
     assert seen(check, caller, Server(refused("Not Found", 404))) == verdict.NOT_ASKED
     assert caller.calls == []
@@ -226,19 +236,21 @@ def test_every_check_of_a_caller_that_is_not_there_fails() -> None:
 
 def test_writes_to_the_api_server_are_dry_runs() -> None:
     server = Server({})
-    seen(Check("create a pod", "allowed", creates(pod())), server, Server(SOME), harbor="", app="")
+    seen(
+        Attempt("create a pod", "allowed", creates(pod())), server, Server(SOME), harbor="", app=""
+    )
     [(method, path, body, query)] = server.calls
     assert (method, path, query["dryRun"]) == ("POST", "v1/Pod/team-alpha", "All")
     assert body["metadata"]["namespace"] == "team-alpha"
 
 
 def test_a_check_is_passed_over_for_a_team_that_has_not_what_it_is_about() -> None:
-    check = Check("take a host", verdict.by("sre-hosts"), vault_reads("{host}"))
+    check = Attempt("take a host", verdict.by("sre-hosts"), vault_reads("{host}"))
     assert seen(check, Server({}), Server({})) is None
 
 
 def test_a_check_that_is_for_no_team_fails() -> None:
-    table: dict[Caller, tuple[Check, ...]] = {Caller.VIEWER: (LIST_PODS,)}
+    table: dict[Caller, tuple[Attempt, ...]] = {Caller.VIEWER: (LIST_PODS,)}
     [row] = matrix.untried(table, [])
     assert row.seen == "selects nothing: no team has what it takes"
     assert not row.passed
@@ -276,8 +288,8 @@ def test_every_policy_of_the_platform_is_expected_to_refuse_something(everything
 
 def test_the_text_has_a_line_a_row_in_columns() -> None:
     rows = [
-        Row(Caller.APP, "team-alpha app", "list pods", "refused by RBAC", "refused by RBAC"),
-        Row(Caller.ANONYMOUS, "anonymous", "read a secret", "refused by OpenBao", "allowed"),
+        MatrixRow(Caller.APP, "team-alpha app", "list pods", "refused by RBAC", "refused by RBAC"),
+        MatrixRow(Caller.ANONYMOUS, "anonymous", "read a secret", "refused by OpenBao", "allowed"),
     ]
     assert text(rows).splitlines() == [
         "WHO             WHAT           EXPECTED            SEEN",
@@ -287,20 +299,20 @@ def test_the_text_has_a_line_a_row_in_columns() -> None:
 
 
 def test_the_last_line_says_that_all_is_as_expected() -> None:
-    row = Row(Caller.APP, "app", "list pods", "refused by RBAC", "refused by RBAC")
+    row = MatrixRow(Caller.APP, "app", "list pods", "refused by RBAC", "refused by RBAC")
     assert summary([row, row]) == "2 checks, all as expected."
 
 
 def test_rows_that_are_not_as_expected_are_told_again_at_the_end() -> None:
-    good = Row(Caller.APP, "app", "list pods", "refused by RBAC", "refused by RBAC")
-    bad = Row(Caller.APP, "app", "list secrets", "refused by RBAC", "allowed")
+    good = MatrixRow(Caller.APP, "app", "list pods", "refused by RBAC", "refused by RBAC")
+    bad = MatrixRow(Caller.APP, "app", "list secrets", "refused by RBAC", "allowed")
     lines = summary([good, bad]).splitlines()
     assert lines[1] == "app  list secrets  refused by RBAC  allowed"
     assert lines[-1] == "2 checks, 1 not as expected."
 
 
-NOT_ASKED_ROW = Row(Caller.ROBOT, "robot", "list pods", "refused by RBAC", verdict.NOT_ASKED)
-GOOD = Row(Caller.APP, "app", "list pods", "refused by RBAC", "refused by RBAC")
+NOT_ASKED_ROW = MatrixRow(Caller.ROBOT, "robot", "list pods", "refused by RBAC", verdict.NOT_ASKED)
+GOOD = MatrixRow(Caller.APP, "app", "list pods", "refused by RBAC", "refused by RBAC")
 
 
 def test_what_is_not_asked_is_counted_with_its_reason_in_one_line() -> None:
@@ -321,7 +333,7 @@ def test_what_is_not_asked_fails_where_the_stack_has_a_harbor(
 
 def test_the_page_has_each_check_once_and_every_outcome_it_had() -> None:
     rows = [
-        Row(Caller.APP, who, "list pods", "refused by RBAC", seen)
+        MatrixRow(Caller.APP, who, "list pods", "refused by RBAC", seen)
         for who, seen in {"a": "refused by RBAC", "b": "allowed", "c": "allowed"}.items()
     ]
     assert "| list pods | refused by RBAC | refused by RBAC; allowed |" in markdown(rows)
@@ -329,7 +341,7 @@ def test_the_page_has_each_check_once_and_every_outcome_it_had() -> None:
 
 def test_the_committed_tables_have_every_check() -> None:
     rows = [
-        Row(caller, caller, check.what, check.expected, check.expected)
+        MatrixRow(caller, caller, check.what, check.expected, check.expected)
         for caller, listed in checks(True).items()
         for check in listed
     ]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pulumi
 import pytest
 
-from components.kubeconfig import ApiServer, api_server
+from components.api_server import ApiServer, api_server
 
 PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 KUBECONFIG = f"""

@@ -7,7 +7,7 @@ import pytest
 
 from specs import fleet
 from specs.fleet import TeamsFolder, load_stack, validate_folder
-from specs.stack import read_stack
+from specs.stack_file import read_stack
 from tests.conftest import Program
 from tests.program import NAMESPACE, team_file
 from tests.written import accepted, app, place, rows, settings, team, told

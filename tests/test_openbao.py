@@ -84,7 +84,7 @@ def test_a_robot_without_a_secret_stops_the_run_instead_of_breaking_every_pull(
     program: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # As after an import: Harbor tells a robot's secret only when it makes it.
-    monkeypatch.setattr("sandbox.recording.SECRET", "")
+    monkeypatch.setattr("dryrun.recording.SECRET", "")
     told = r"^the state has no secret for robot\$team-imported\+pu(sh|ll); delete the robot in "
     with pytest.raises(pulumi.RunError, match=told):
         program(team_file(team="team-imported"))

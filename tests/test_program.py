@@ -10,7 +10,7 @@ import pytest
 from pulumi.runtime import mocks
 from pulumi.runtime.proto import resource_pb2
 
-from specs.stack import read_stack
+from specs.stack_file import read_stack
 from tests.conftest import Program
 from tests.program import ROOT, one_of_each, team_file
 
@@ -101,7 +101,7 @@ def test_the_language_host_ends_the_program_without_a_traceback(
 def test_what_is_nowhere_to_be_found_is_told_all_at_once_and_nothing_is_registered(
     program: Program, registered: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sandbox.recording._PLACEHOLDERS", {})
+    monkeypatch.setattr("dryrun.recording._PLACEHOLDERS", {})
     with pytest.raises(pulumi.RunError) as error:
         program(team_file(team="team-nowhere"))
     assert str(error.value).splitlines() == [

@@ -11,8 +11,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sandbox import binaries
-from sandbox.console import UserError
+from binaries import pinned
+from binaries.console import UserError
 from specs.promql import _MOST_STEPS, check_expression, experimental
 from tests.written import ROOT, accepted, app, place, rows, told, warned
 
@@ -97,7 +97,7 @@ def prometheus(request: pytest.FixtureRequest) -> Iterator[Prometheus]:
     capture: Any = request.config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():
         try:
-            folder = binaries.cached(binaries.PROMQL, None)
+            folder = pinned.cached(pinned.PROMQL, None)
         except UserError as error:
             pytest.skip(str(error))
     command = [str(folder / "bin" / "promql")]

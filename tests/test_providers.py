@@ -5,7 +5,7 @@ import pytest
 import yaml
 
 from components.providers import providers
-from sandbox.recording import SECRET
+from dryrun.recording import SECRET
 from specs.settings import PREFIX, Settings
 from tests.conftest import Program
 from tests.program import Made, one_of_each, plain_strings, team_file
@@ -134,7 +134,7 @@ def test_a_target_that_the_stack_does_not_manage_is_left_alone(
 def test_a_cluster_alone_needs_no_other_address(
     program: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sandbox.recording._PLACEHOLDERS", {})
+    monkeypatch.setattr("dryrun.recording._PLACEHOLDERS", {})
     made = program(team_file(team="team-alone"), manage={"harbor": False, "openbao": False})
     assert [one.type for one in made.of_package("pulumi")] == [KUBERNETES]
 

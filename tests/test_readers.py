@@ -12,14 +12,14 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from binaries import pinned
+from binaries.console import UserError
 from cli.__main__ import main
-from editing.scalar import written
-from migration import text as migration_text
-from sandbox import binaries
-from sandbox.console import UserError
-from sandbox.kubeconfig import placeholder
+from dryrun.placeholder_kubeconfig import placeholder
 from specs.readers import Dumper
 from tests.program import web_app
+from tools.editing.scalar import written
+from tools.migration import team_text as migration_text
 
 # Numbers of YAML 1.1 and 1.2, dates, times, truths, nothing, merges: to some reader or other.
 NOT_TEXT = [
@@ -59,7 +59,7 @@ def go(request: pytest.FixtureRequest) -> Iterator[Readers]:
     capture: Any = request.config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():
         try:
-            folder = binaries.cached(binaries.YAML_READER, None)
+            folder = pinned.cached(pinned.YAML_READER, None)
         except UserError as error:
             pytest.skip(str(error))
     command = [str(folder / "bin" / "yaml-reader")]

@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from cli.__main__ import main
-from rendering import render as render_module
 from tests.program import ROOT, cronjob, merged, web_app
+from tools.rendering import render as render_module
 
 GOLDEN = ROOT / "tests" / "golden"
 

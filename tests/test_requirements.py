@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import pulumi_cli
-from specs.stack import stack_names
+from binaries import pulumi_cli
+from specs.stack_file import stack_names
 from tests.written import ROOT
 
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
@@ -20,7 +20,7 @@ _NAME = re.compile(r"[A-Za-z0-9._-]+")
 RUNS = """
 import sys
 from pathlib import Path
-from sandbox.recording import record_stack
+from dryrun.recording import record_stack
 root = Path(sys.argv[1])
 for stack in sys.argv[2:]:
     assert record_stack(root, stack, root / "tenants").registrations, stack

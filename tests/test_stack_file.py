@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from specs.stack import outdated, read_stack, stack_names
+from specs.stack_file import outdated, read_stack, stack_names
 from tests.written import ROOT, place, rows
 
 TEAMS = '  sre-platform:teams: "*"\n'

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
+from binaries import pinned, pulumi_cli
 from cli.__main__ import COMMANDS
-from sandbox import binaries, pulumi_cli
 from tests.written import ROOT
 
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*"))
@@ -68,7 +68,7 @@ def actionlint(request: pytest.FixtureRequest) -> Path:
     # The first time it is built, which is worth a line.
     capture: Any = request.config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():
-        return binaries.find(binaries.ACTIONLINT, binaries.ACTIONLINT_PUBLISHED)["actionlint"]
+        return pinned.find(pinned.ACTIONLINT, pinned.ACTIONLINT_PUBLISHED)["actionlint"]
 
 
 @every

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from editing.write import replace
+from tools.editing.write import replace
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from jsonschema.exceptions import best_match
 
 from specs.load import TeamFile, load_team
 from specs.settings import PREFIX, Settings
-from specs.stack import read_stack
+from specs.stack_file import read_stack
 from specs.team import Team
 
 ROOT = Path(__file__).parent.parent

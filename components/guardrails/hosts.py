@@ -1,6 +1,11 @@
 """Which hosts a team has, and where their traffic goes."""
 
-from components.guardrails.policy import SPEC_CHANGES, Policy, Rule, literal
+from components.guardrails.policy import (
+    SPEC_CHANGES,
+    Policy,
+    PolicyRule,
+    literal,
+)
 from components.metadata import HOSTS_ANNOTATION
 from specs.hosts import split_patterns
 from specs.settings import Settings
@@ -65,23 +70,23 @@ def policy(settings: Settings) -> Policy:
             "routes": _ROUTES,
         },
         rules=[
-            Rule(
+            PolicyRule(
                 _HOSTS,
                 "hosts are those of the team's file, and none of the platform's; write it there: "
                 "apps[].ingress.host",
             ),
-            Rule(
+            PolicyRule(
                 f"object.spec.?gateways.orValue([]).all(gateway,\n"
                 f"  gateway in {literal(['mesh', *settings.istio.gateways])}\n)",
                 "gateways are those of the platform; write it in the team's file: "
                 "apps[].ingress.gateway",
             ),
-            Rule(
+            PolicyRule(
                 _MATCHES,
                 "routes match the team's own hosts; remove destinationSubnets and the sniHosts of "
                 "others",
             ),
-            Rule(
+            PolicyRule(
                 _DESTINATIONS,
                 "traffic goes to Services of the team's own namespace; name one without its "
                 "namespace, or as <service>.<team>.svc.cluster.local",

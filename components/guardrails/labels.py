@@ -1,7 +1,7 @@
 """The team that objects and pods say they are of."""
 
 from components.guardrails.pods import MAKE_PODS
-from components.guardrails.policy import Policy, Rule, literal
+from components.guardrails.policy import Policy, PolicyRule, literal
 from components.metadata import TEAM_LABEL
 
 
@@ -28,7 +28,7 @@ def policy() -> Policy:
             f"{_teams('object')} != {_teams('oldObject')}"
         },
         rules=[
-            Rule(
+            PolicyRule(
                 f"{_teams('object')}.all(team, team == request.namespace)",
                 f"the label {TEAM_LABEL} is the namespace's own team's; correct it or leave it out",
             )

@@ -1,6 +1,6 @@
 """Kinds that the platform alone makes."""
 
-from components.guardrails.policy import Policy, Rule
+from components.guardrails.policy import Policy, PolicyRule
 from specs.settings import Settings
 
 _KINDS = {
@@ -79,7 +79,9 @@ def policy(settings: Settings) -> Policy:
         resources={group: resources for group, (resources, _) in _KINDS.items()},
         # One a group and false for it, so that each has a message of its own.
         rules=[
-            Rule(f"request.resource.group != '{group}'", f"made by the platform only: {instead}")
+            PolicyRule(
+                f"request.resource.group != '{group}'", f"made by the platform only: {instead}"
+            )
             for group, (_, instead) in _KINDS.items()
         ],
         operations=("CREATE", "UPDATE", "DELETE"),

@@ -2,7 +2,7 @@
 
 import re
 
-from components.guardrails.policy import Policy, Rule
+from components.guardrails.policy import Policy, PolicyRule
 from specs.settings import Settings
 
 
@@ -63,7 +63,7 @@ def images(settings: Settings) -> Policy:
             "allowed": f"r'^{re.escape(host)}/(' + request.namespace + r'{others}){_REFERENCE}'",
         },
         rules=[
-            Rule(
+            PolicyRule(
                 f"""\
 variables.images.all(image,
   image.matches(variables.allowed)
@@ -72,7 +72,7 @@ variables.images.all(image,
                 f"images come from {projects}; push it there and write it in the team's file: "
                 "apps[].app.image.repository",
             ),
-            Rule(
+            PolicyRule(
                 _VERSIONS,
                 "images are pinned to a version other than latest, or to a digest; write it in the "
                 "team's file: apps[].app.image.tag",
@@ -100,12 +100,12 @@ def scheduling() -> Policy:
         conditions=_PODS_CHANGE,
         variables={"pod": _pod("object")},
         rules=[
-            Rule(
+            PolicyRule(
                 "!variables.pod.?priorityClassName.orValue('').startsWith('system-')",
                 "the priority classes system-* are the cluster's own; remove priorityClassName",
             ),
-            Rule(_UNBOUND, "the scheduler chooses the node; remove nodeName"),
-            Rule(
+            PolicyRule(_UNBOUND, "the scheduler chooses the node; remove nodeName"),
+            PolicyRule(
                 _TOLERATIONS,
                 "nodes with a taint are for others; remove tolerations but those of "
                 "node.kubernetes.io/, or ask the platform team",

@@ -45,7 +45,7 @@ SPEC_CHANGES = {"spec-changes": "request.operation == 'CREATE' || object.?spec !
 
 
 @dataclass(frozen=True)
-class Rule:
+class PolicyRule:
     """`holds` (CEL) is true of what is admitted; `message` says what to do where it is not."""
 
     holds: str
@@ -62,7 +62,7 @@ class Policy:
 
     name: str
     resources: Mapping[str, Sequence[str]]
-    rules: Sequence[Rule]
+    rules: Sequence[PolicyRule]
     operations: Sequence[str] = ("CREATE", "UPDATE")
     conditions: Mapping[str, str] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)

@@ -1,6 +1,6 @@
 """ExternalSecrets of a team."""
 
-from components.guardrails.policy import SPEC_CHANGES, Policy, Rule
+from components.guardrails.policy import SPEC_CHANGES, Policy, PolicyRule
 from specs.settings import SECRET_STORE
 
 _STORE = f"object.spec.?secretStoreRef.?name.orValue('') == '{SECRET_STORE}'"
@@ -30,17 +30,17 @@ def policy() -> Policy:
         resources={"external-secrets.io": ["externalsecrets"]},
         conditions=SPEC_CHANGES,
         rules=[
-            Rule(_STORE, f"secretStoreRef must name the platform's store, {SECRET_STORE}"),
-            Rule(
+            PolicyRule(_STORE, f"secretStoreRef must name the platform's store, {SECRET_STORE}"),
+            PolicyRule(
                 _ONE_BY_ONE,
                 "name each secret by data[].remoteRef or dataFrom[].extract; find and sourceRef "
                 "are not allowed",
             ),
-            Rule(
+            PolicyRule(
                 _KEYS,
                 "a team's secrets are at sre/<team>/<name>; store it there and name it by "
                 "apps[].app.env[].secretRef in the team's file",
             ),
-            Rule(_TARGET, "an ExternalSecret makes a Secret; remove target.manifest"),
+            PolicyRule(_TARGET, "an ExternalSecret makes a Secret; remove target.manifest"),
         ],
     )

@@ -1,6 +1,6 @@
 """How traffic reaches a team."""
 
-from components.guardrails.policy import SPEC_CHANGES, Policy, Rule
+from components.guardrails.policy import SPEC_CHANGES, Policy, PolicyRule
 
 
 def policy() -> Policy:
@@ -10,13 +10,13 @@ def policy() -> Policy:
         resources={"": ["services"]},
         conditions=SPEC_CHANGES,
         rules=[
-            Rule(
+            PolicyRule(
                 # An ExternalName would be a way through the gateway to another team's Service.
                 "object.spec.type == 'ClusterIP'",
                 "Services are of type ClusterIP; an app is reached from outside by apps[].ingress "
                 "in the team's file",
             ),
-            Rule(
+            PolicyRule(
                 # Traffic for that address, whoever's it is, would come here (CVE-2020-8554).
                 "object.spec.?externalIPs.orValue([]).size() == 0",
                 "externalIPs are not allowed; an app is reached from outside by apps[].ingress in "

@@ -9,12 +9,23 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from binaries.console import (
+    INTERRUPTED,
+    UserError,
+    complain,
+    say,
+)
+from binaries.pinned import server_binaries
 from clients.http import Http, RefusedError, UnreachableError
 from clients.kubernetes import Cluster
+from clients.local_servers import FOLDER, environment_file
 from clients.openbao import OpenBao
-from sandbox.binaries import server_binaries
-from sandbox.console import INTERRUPTED, UserError, complain, say
-from sandbox.servers import openbao, parts, platform, record
+from sandbox.servers import (
+    cluster_setup,
+    openbao_start,
+    parts,
+    record,
+)
 from sandbox.servers.parts import Parts
 from sandbox.servers.processes import Interrupts, Process, stop
 
@@ -36,7 +47,7 @@ class StartError(Exception):
 
 def run(command: str, root: Path = ROOT) -> int:
     """Run "servers" or "servers-down" in a checkout; the exit code. Why it failed has been said."""
-    folder = root.resolve() / record.FOLDER
+    folder = root.resolve() / FOLDER
     if command == "servers-down" and not folder.exists():
         say(NOTHING)
         return 0
@@ -86,10 +97,10 @@ class LocalServers:
             token = self._await(parts.OPENBAO, self._unseal)
             self._await(parts.API_SERVER, self._says_ok(parts.API_SERVER, "readyz"))
             self._launch(parts.CONTROLLERS, commands)
-            self._await(parts.API_SERVER, lambda: platform.furnish(self._cluster()))
+            self._await(parts.API_SERVER, lambda: cluster_setup.furnish(self._cluster()))
             for name in (parts.CONTROLLER_MANAGER, parts.SCHEDULER):
                 self._await(name, self._says_ok(name, "healthz"))
-            self._await(parts.KWOK, lambda: platform.check(self._cluster()))
+            self._await(parts.KWOK, lambda: cluster_setup.check(self._cluster()))
             record.write(self.folder, self.parts.address(parts.OPENBAO), token)
         except BaseException:
             self.stop()
@@ -98,7 +109,7 @@ class LocalServers:
     def stop(self) -> None:
         """Those that use others go first: so all end at once."""
         with self._interrupts.held():
-            record.environment_file(self.folder).unlink(missing_ok=True)
+            environment_file(self.folder).unlink(missing_ok=True)
             for names in ((*parts.CONTROLLERS, parts.OPENBAO), (parts.API_SERVER,), (parts.ETCD,)):
                 stop(self._processes[name] for name in names)
 
@@ -124,7 +135,7 @@ class LocalServers:
                     raise StartError(self._processes[expected], "has ended")
             try:
                 return ask()
-            except (RefusedError, UnreachableError, platform.UnsettledError) as error:
+            except (RefusedError, UnreachableError, cluster_setup.UnsettledError) as error:
                 why = error
             if time.monotonic() > deadline:
                 raise StartError(self._processes[name], f"is not ready: {why}")
@@ -140,7 +151,7 @@ class LocalServers:
         address = self.parts.address(parts.OPENBAO)
         server = OpenBao(address, None, self.parts.keys.ca_cert, retries=0)
         file = self.folder / "keys" / "openbao-root.json"
-        return openbao.unseal(server, file, self._interrupts)
+        return openbao_start.unseal(server, file, self._interrupts)
 
     def _cluster(self) -> Cluster:
         """Afresh: one remembers which kinds are served."""
@@ -161,7 +172,7 @@ def up(servers: LocalServers) -> None:
         say(f"Started {again}{', '.join(started)} in {time.monotonic() - began:.0f} s.")
     say(f"  KUBECONFIG={servers.parts.kubeconfig}")
     say(f"  BAO_ADDR={servers.parts.address(parts.OPENBAO)}")
-    file = shlex.quote(str(record.environment_file(servers.folder)))
+    file = shlex.quote(str(environment_file(servers.folder)))
     say(f"For kubectl, bao and pulumi in this shell: . {file}")
 
 

@@ -7,7 +7,7 @@ import sysconfig
 from collections.abc import Sequence
 from pathlib import Path
 
-from sandbox.binaries import ServerBinaries
+from binaries.pinned import ServerBinaries
 from sandbox.servers import keys
 from sandbox.servers.record import write_private
 

@@ -1,12 +1,11 @@
-"""What `make servers` leaves for others to find: where its servers are and how to reach them."""
+"""What `make servers` writes: for others to find its servers, and for nobody else to read."""
 
 import os
 import secrets
 import shlex
-from dataclasses import dataclass
 from pathlib import Path
 
-FOLDER = Path(".sandbox", "servers")  # in the checkout
+from clients.local_servers import environment_file
 
 _HEADER = """\
 # Written by `make servers`, for `. FILE` in a shell: kubectl, bao and pulumi then go to them.
@@ -15,36 +14,6 @@ _HEADER = """\
 
 # A Harbor that the environment names is provisioned; without one the program leaves its part out.
 _WITHOUT_HARBOR = '[ -n "${HARBOR_URL:-}" ] || export SRE_PLATFORM_LEAVE_OUT=harbor\n'
-
-
-@dataclass(frozen=True)
-class Servers:
-    """The servers of a checkout.
-
-    `kubeconfig` is an administrator's, its current context `sandbox`; `ca_cert` is the CA of all
-    their certificates; `environment` is what kubectl, bao and the providers read: KUBECONFIG, and
-    ADDR, TOKEN and CACERT both as `VAULT_...` and as `BAO_...`.
-    """
-
-    folder: Path
-    kubeconfig: Path
-    ca_cert: Path
-    environment: dict[str, str]
-
-
-def running(root: Path) -> Servers | None:
-    """What `make servers` started in the checkout; None if it has not, or has stopped them."""
-    folder = root.resolve() / FOLDER
-    try:
-        lines = environment_file(folder).read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        return None
-    words = [shlex.split(line) for line in lines if line.startswith("export ")]
-    pairs = (word.partition("=") for _, word in words)
-    environment = {name: text for name, _, text in pairs if not name.startswith("PULUMI_")}
-    if "VAULT_ADDR" not in environment:  # not what we wrote
-        return None
-    return Servers(folder, folder / "kubeconfig", folder / "ca.crt", environment)
 
 
 def write(folder: Path, openbao: str, token: str) -> None:
@@ -64,11 +33,6 @@ def write(folder: Path, openbao: str, token: str) -> None:
     exports["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(passphrase)
     lines = (f"export {name}={shlex.quote(text)}\n" for name, text in exports.items())
     write_private(environment_file(folder), _HEADER + "".join(lines) + _WITHOUT_HARBOR)
-
-
-def environment_file(folder: Path) -> Path:
-    """It is there while the servers are meant to run."""
-    return folder / "environment"
 
 
 def write_private(file: Path, content: str | bytes) -> None:

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from binaries import pulumi_cli
 from clients.harbor import harbor_of
 from clients.kubernetes import Cluster
 from clients.openbao import OpenBao
-from sandbox import pulumi_cli
 from specs.settings import Settings
 from tests.checkouts import ROOT, Checkout, finished
 from tests.servers.conftest import cluster_of, openbao_of, sourced, started

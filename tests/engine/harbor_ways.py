@@ -26,12 +26,12 @@ from pulumi.runtime.proto import provider_pb2
 
 from sandbox import display, engine, provider
 from sandbox.engine import Engine
-from sandbox.harbor import PROJECT, RETENTION, ROBOT
-from sandbox.harbor import Harbor as Rules
 from sandbox.in_memory import InMemory
-from sandbox.openbao import SECRET, OpenBao, path_of
 from sandbox.package import Existing, Properties, Server, ServerError
-from sandbox.world import Item, Key, World
+from sandbox.simulated_harbor import PROJECT, RETENTION, ROBOT
+from sandbox.simulated_harbor import SimulatedHarbor as Rules
+from sandbox.simulated_openbao import SECRET, SimulatedOpenBao, path_of
+from sandbox.world import World, WorldItem, WorldKey
 
 FILE = Path(".sandbox/harbor.json")
 
@@ -58,7 +58,7 @@ class Contents:
 class LenientRules(Rules):
     """As Harbor: nobody objects to a second retention policy of a project."""
 
-    def key(self, kind: str, inputs: Properties) -> Key | None:
+    def key(self, kind: str, inputs: Properties) -> WorldKey | None:
         return None if kind.endswith(RETENTION) else super().key(kind, inputs)
 
 
@@ -125,7 +125,7 @@ class WatchedOpenBao(InMemory):
     """The sandbox's OpenBao; what is stored in it can be looked at."""
 
     def __init__(self, world: World, contents: Contents) -> None:
-        super().__init__(OpenBao(), world)
+        super().__init__(SimulatedOpenBao(), world)
         self._contents = contents
 
     def create(self, kind: str, inputs: Properties) -> tuple[str, Properties]:
@@ -196,7 +196,7 @@ def _numbers(objects: dict[str, Any]) -> World:
     """A world that goes on from the ids in use."""
     world = World()
     for name, found in objects.items():
-        world.put(Key("", name), Item("", found["id"]))
+        world.put(WorldKey("", name), WorldItem("", found["id"]))
     return world
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from review.affected import stacks
-from sandbox import pulumi_cli
-from specs.stack import decoded, read_stack, stack_names
+from binaries import pulumi_cli
+from specs.stack_file import decoded, read_stack, stack_names
 from tests.written import ROOT
+from tools.review.affected import stacks
 
 pytestmark = pytest.mark.engine
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from clients import administrator
 from clients.kubernetes import Cluster
+from clients.local_servers import Servers, environment_file, running
 from clients.openbao import OpenBao
-from sandbox.servers import admin
-from sandbox.servers.record import Servers, environment_file, running
 from tests.checkouts import Checkout
 
 BUILT_WITHIN = 40 * 60  # seconds; where the programs are cached, a start takes ten
@@ -34,11 +34,11 @@ def record_of(checkout: Checkout) -> Servers:
 
 
 def cluster_of(checkout: Checkout) -> Cluster:
-    return admin.cluster(record_of(checkout))
+    return administrator.cluster(record_of(checkout))
 
 
 def openbao_of(checkout: Checkout) -> OpenBao:
-    return admin.openbao(record_of(checkout))
+    return administrator.openbao(record_of(checkout))
 
 
 def sourced(checkout: Checkout, **environment: str) -> dict[str, str]:

@@ -6,7 +6,7 @@ import re
 from clients.http import RefusedError
 from clients.kubernetes import Cluster, Object
 from clients.openbao import OpenBao
-from sandbox.recording import record_stack
+from dryrun.recording import record_stack
 from tests.checkouts import Checkout
 from tests.servers.conftest import until
 

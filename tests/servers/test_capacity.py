@@ -18,7 +18,7 @@ from sandbox.ready import missing
 from specs.capacity import RESOURCES, Amounts, Bounds, Capacity, capacity, total
 from specs.load import TeamFile, load_team
 from specs.settings import Settings
-from specs.stack import read_stack
+from specs.stack_file import read_stack
 from tests.checkouts import Checkout
 from tests.servers.conftest import cluster_of, until
 

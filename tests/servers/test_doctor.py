@@ -16,8 +16,6 @@ import yaml
 
 from clients.kubernetes import Cluster
 from clients.openbao import OpenBao
-from doctor.cluster import ClusterChecks
-from doctor.openbao import OpenBaoChecks
 from sandbox.servers.keys import Keys
 from specs.settings import PREFIX, Settings
 from tests.checkouts import Checkout
@@ -25,6 +23,8 @@ from tests.conftest import Program
 from tests.doctored import Told, ask
 from tests.program import Made, web_app
 from tests.servers.conftest import record_of
+from tools.doctor.cluster_checks import ClusterChecks
+from tools.doctor.openbao_checks import OpenBaoChecks
 
 pytestmark = pytest.mark.servers
 

@@ -12,10 +12,17 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from sandbox.console import INTERRUPTED
-from sandbox.openbao import AUTH, MOUNT, POLICY, ROLE, SECRET
+from binaries.console import INTERRUPTED
+from clients.local_servers import environment_file
 from sandbox.servers import parts, record
 from sandbox.servers.keys import Keys
+from sandbox.simulated_openbao import (
+    AUTH,
+    MOUNT,
+    POLICY,
+    ROLE,
+    SECRET,
+)
 from tests.checkouts import Checkout, Run
 from tests.fault_proxy import (
     Answer,
@@ -87,7 +94,7 @@ class Stack:
         run = self.checkout.run("servers")
         assert run.code == 0, run.output
         servers = record_of(self.checkout)
-        for file in (servers.kubeconfig, record.environment_file(servers.folder)):
+        for file in (servers.kubeconfig, environment_file(servers.folder)):
             text = file.read_text(encoding="utf-8")
             for server, proxy in self._addresses.items():
                 text = text.replace(server, proxy)

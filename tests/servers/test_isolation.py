@@ -9,16 +9,16 @@ import pytest
 from clients.http import RefusedError
 from clients.kubernetes import Cluster
 from clients.openbao import OpenBao
-from isolation.checks import Caller
-from isolation.matrix import Row, run
-from isolation.objects import NAME
-from isolation.requests import Admin
-from isolation.verdict import NOT_ASKED
 from specs.fleet import TeamsFolder, load_stack
 from specs.settings import Settings
-from specs.stack import read_stack
+from specs.stack_file import read_stack
 from tests.checkouts import ROOT, Checkout, Run, finished
 from tests.servers.conftest import cluster_of, openbao_of, record_of, until
+from tools.isolation.attempts import Caller
+from tools.isolation.matrix import MatrixRow, run
+from tools.isolation.requests import Admin
+from tools.isolation.samples import NAME
+from tools.isolation.verdict import NOT_ASKED
 
 pytestmark = pytest.mark.servers
 
@@ -54,7 +54,7 @@ def openbao(provisioned: Checkout) -> OpenBao:
 
 
 @pytest.fixture
-def failed(provisioned: Checkout) -> Callable[[], list[Row]]:
+def failed(provisioned: Checkout) -> Callable[[], list[MatrixRow]]:
     """The rows of the matrix that are not as expected now."""
     root = provisioned.folder
     settings, _ = read_stack(root, "dev")
@@ -62,7 +62,7 @@ def failed(provisioned: Checkout) -> Callable[[], list[Row]]:
     teams = load_stack(TeamsFolder(root / "tenants", "tenants"), settings).teams
     admin = partial(Admin, ca_cert=record_of(provisioned).ca_cert)
 
-    def rows(settings: Settings = settings) -> list[Row]:
+    def rows(settings: Settings = settings) -> list[MatrixRow]:
         asked = admin(cluster_of(provisioned), openbao_of(provisioned))
         return [row for row in run(teams, settings, asked) if not row.passed]
 
@@ -152,7 +152,7 @@ def without_server_fields(made: dict) -> dict:
 
 
 def test_a_guardrail_that_is_gone_shows_in_its_rows(
-    failed: Callable[[], list[Row]], without_a_guardrail: str
+    failed: Callable[[], list[MatrixRow]], without_a_guardrail: str
 ) -> None:
     rows = failed()
     assert {row.expected for row in rows} == {f"refused by {without_a_guardrail}"}
@@ -161,7 +161,7 @@ def test_a_guardrail_that_is_gone_shows_in_its_rows(
 
 
 def test_a_group_that_is_bound_nowhere_fails_all_its_checks(
-    failed: Callable[[], list[Row]], cluster: Cluster
+    failed: Callable[[], list[MatrixRow]], cluster: Cluster
 ) -> None:
     binding = cluster.get(RBAC, "RoleBinding", "team-alpha", "team-alpha-viewers")
     assert binding
@@ -175,7 +175,7 @@ def test_a_group_that_is_bound_nowhere_fails_all_its_checks(
 
 
 def test_a_robot_without_a_credential_fails_all_its_checks(
-    failed: Callable[[], list[Row]], openbao: OpenBao
+    failed: Callable[[], list[MatrixRow]], openbao: OpenBao
 ) -> None:
     path = "sre/data/team-beta/harbor-push"
     stored = openbao.read(path)

@@ -12,10 +12,10 @@ import pytest
 
 from clients.http import RefusedError
 from clients.kubernetes import Cluster
+from clients.local_servers import running
 from clients.openbao import OpenBao
 from sandbox.servers import parts
 from sandbox.servers.processes import Process
-from sandbox.servers.record import running
 from tests.checkouts import Checkout, finished
 from tests.servers.conftest import (
     WITHIN,

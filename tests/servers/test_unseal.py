@@ -7,9 +7,9 @@ from unittest import mock
 
 import pytest
 
+from binaries.console import UserError
 from clients.openbao import OpenBao
-from sandbox.console import UserError
-from sandbox.servers.openbao import unseal
+from sandbox.servers.openbao_start import unseal
 from sandbox.servers.processes import Interrupts
 
 

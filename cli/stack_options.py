@@ -1,0 +1,73 @@
+"""What commands share that look at team files as a stack has them: its options, what they name."""
+
+import argparse
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from specs.fleet import TeamsFolder
+from specs.problem import ProblemsError
+from specs.settings import Settings
+from specs.stack_file import outdated, read_stack, stack_names
+
+ROOT = Path(__file__).parent.parent
+
+
+@dataclass(frozen=True)
+class StackFiles:
+    """A stack's name, its settings and the folder of its teams' files."""
+
+    name: str
+    settings: Settings
+    folder: TeamsFolder
+
+
+def options() -> argparse.ArgumentParser:
+    """`--stack` and `--tenants`, as a parent of a command's parser."""
+    parser = argparse.ArgumentParser(add_help=False, parents=[stack_option()])
+    parser.add_argument(
+        "--tenants",
+        metavar="DIR",
+        help="folder of the teams' files (default: the stack's, tenants/)",
+    )
+    return parser
+
+
+def stack_option() -> argparse.ArgumentParser:
+    """`--stack`, as a parent of a command's parser."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument(
+        "--stack",
+        metavar="NAME",
+        type=_stack,
+        default="dev",
+        help="stack whose settings apply (default: dev)",
+    )
+    return parser
+
+
+def stack_files(arguments: argparse.Namespace) -> StackFiles:
+    """What the options name. Raises ProblemsError where the stack's file is wrong."""
+    settings, problems = read_stack(ROOT, arguments.stack)
+    if settings is None or problems:
+        raise ProblemsError(*problems)
+    for warning in outdated(ROOT, arguments.stack, settings):
+        print(warning.as_warning(), file=sys.stderr)
+    folder = _folder(arguments.tenants or str(ROOT / settings.tenants))
+    return StackFiles(arguments.stack, settings, folder)
+
+
+def _stack(name: str) -> str:
+    if name not in (names := stack_names(ROOT)):
+        raise argparse.ArgumentTypeError(
+            f"there is no stack '{name}'; use one of: {', '.join(names)}"
+        )
+    return name
+
+
+def _folder(tenants: str) -> TeamsFolder:
+    """Messages name files as the user would from where they stand."""
+    path = Path(tenants)
+    shown = os.path.relpath(path) if path.is_absolute() and path.is_relative_to(ROOT) else tenants
+    return TeamsFolder(path, shown.rstrip("/"))

@@ -1,0 +1,1 @@
+"""Runs the program without an engine, and without a server: what `./sre` and the tests look at."""

@@ -1,0 +1,201 @@
+"""Runs the program without an engine and records what it registers: for `render`, and for tests."""
+
+import asyncio
+import base64
+import contextvars
+import json
+import logging
+import os
+import runpy
+import tempfile
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+from google.protobuf.json_format import MessageToDict
+from pulumi.runtime import get_root_resource, mocks, set_all_config
+from pulumi.runtime.rpc import is_rpc_secret
+from pulumi.runtime.settings import SETTINGS
+from pulumi.runtime.stack import Stack, run_pulumi_func
+
+from dryrun.placeholder_kubeconfig import placeholder
+from specs.settings import LEAVE_OUT, PREFIX
+from specs.source import Source
+from specs.stack_file import config_in
+
+PROJECT = "sre-platform"
+SECRET = "[secret]"
+
+# What the program warns of is for who runs it on the engine.
+_ERRORS = logging.getLogger(__name__)
+_ERRORS.setLevel(logging.ERROR)
+
+# The program wants to know its servers; nothing here talks to any.
+_PLACEHOLDERS = {
+    "HARBOR_URL": "https://harbor.invalid",
+    "HARBOR_USERNAME": "nobody",
+    "HARBOR_PASSWORD": SECRET,
+    "VAULT_ADDR": "https://openbao.invalid",
+}
+
+
+@dataclass(frozen=True)
+class Registration:
+    """A resource as the program registered it.
+
+    `inputs` is plain data with `SECRET` for each secret value; `request` is the message to the
+    engine (pulumirpc.RegisterResourceRequest), which has every resource option.
+    """
+
+    type: str
+    name: str
+    inputs: dict[str, Any]
+    request: Any
+
+    @property
+    def package(self) -> str:
+        """`kubernetes`, `harbor`, `vault`; `sre` for components, `pulumi` for providers."""
+        return self.type.partition(":")[0]
+
+
+@dataclass
+class Recording:
+    """What one run of the program registered, in the order of registration, and its outputs."""
+
+    registrations: list[Registration] = field(default_factory=list)
+    outputs: dict[str, Any] = field(default_factory=dict)
+
+
+def record(
+    root: Path, stack: str, config: Mapping[str, Any], before: Mapping[str, Any] | None = None
+) -> Recording:
+    """Runs `root/__main__.py` as `stack` with `config` (keys with their prefix, values as in YAML).
+
+    `before` is what the stack's state has: `type` and `outputs` of each resource by its URN; none
+    before the first `up`. Raises what the program raises: pulumi.RunError for a user's mistake.
+    """
+    recording = Recording()
+    answers = _Answers(before or {})
+    # The SDK keeps its state in context variables: a context of its own makes each run the first.
+    contextvars.Context().run(_run, root, stack, config, recording, answers)
+    return recording
+
+
+def record_stack(
+    root: Path, stack: str, tenants: Path, changes: Mapping[str, Any] | None = None
+) -> Recording:
+    """As `record`, with the config of `Pulumi.<stack>.yaml`, those team files and `changes`."""
+    config = config_in(Source(root / f"Pulumi.{stack}.yaml", "").data)
+    own = {
+        f"{PREFIX}tenants": str(tenants.resolve()),
+        f"{PREFIX}adopt": False,  # it would ask the stack's servers
+    }
+    return record(root, stack, {**config, **own, **(changes or {})})
+
+
+def _run(
+    root: Path, stack: str, config: Mapping[str, Any], recording: Recording, answers: "_Answers"
+) -> None:
+    def program() -> None:
+        runpy.run_path(str(root / "__main__.py"), run_name="__main__")
+
+    loops: list[asyncio.AbstractEventLoop] = []
+
+    def own_loop() -> None:
+        loops.append(asyncio.new_event_loop())
+        asyncio.set_event_loop(loops[-1])
+
+    own_loop()
+    (loop,) = loops
+    # The mocks would give each of these threads a loop that nobody closes.
+    threads = ThreadPoolExecutor(initializer=own_loop)
+    loop.set_default_executor(threads)
+    try:
+        with _environment(config):
+            monitor = _Recorder(recording, answers)
+            mocks.set_mocks(answers, PROJECT, stack, preview=False, logger=_ERRORS, monitor=monitor)
+            # Mocks leave this one as it was: with the unfinished tasks of a run that failed.
+            SETTINGS.outputs = set()  # type: ignore[assignment,method-assign]
+            set_all_config({key: _as_engine_says(value) for key, value in config.items()})
+            loop.run_until_complete(run_pulumi_func(program))
+            recording.outputs = cast(Stack, get_root_resource()).outputs
+    finally:
+        threads.shutdown()
+        asyncio.set_event_loop(None)
+        for each in loops:
+            each.close()
+
+
+def _as_engine_says(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+@contextmanager
+def _environment(config: Mapping[str, Any]) -> Iterator[None]:
+    """Within it, the servers that the program wants to know are placeholders, whatever is set."""
+    kubernetes = config.get(f"{PREFIX}kubernetes")
+    context = kubernetes.get("context") if isinstance(kubernetes, Mapping) else None
+    before = dict(os.environ)
+    with tempfile.TemporaryDirectory() as folder:
+        kubeconfig = Path(folder) / "kubeconfig"
+        kubeconfig.write_text(placeholder(context), encoding="utf-8")
+        for variable in ("VAULT_SKIP_VERIFY", "VAULT_CACERT", LEAVE_OUT):
+            os.environ.pop(variable, None)
+        os.environ.update({**_PLACEHOLDERS, "KUBECONFIG": str(kubeconfig)})
+        try:
+            yield
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+
+
+class _Recorder(mocks.MockMonitor):
+    """A stand-in for the engine's resource monitor."""
+
+    def __init__(self, recording: Recording, answers: "_Answers") -> None:
+        super().__init__(answers)
+        self._recording = recording
+
+    def RegisterResource(self, request: Any) -> Any:  # noqa: N802 (the protocol's name)
+        if request.type != "pulumi:pulumi:Stack":
+            inputs = _plain(MessageToDict(request.object))
+            made = Registration(request.type, request.name, inputs, request)
+            self._recording.registrations.append(made)
+        return super().RegisterResource(request)
+
+
+class _Answers(mocks.Mocks):
+    """What engine and providers would say: placeholders that tell what they stand for."""
+
+    def __init__(self, before: Mapping[str, Any]) -> None:
+        self._before = before
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
+        outputs = dict(args.inputs)
+        kind = args.typ.rpartition(":")[2]
+        if kind == "RobotAccount":
+            outputs["fullName"] = f"robot${args.name.replace('/', '+')}"
+            outputs["secret"] = SECRET
+        if args.inputs.get("type") == "kubernetes.io/service-account-token":
+            outputs["data"] = {"token": base64.b64encode(SECRET.encode()).decode()}
+        return f"[id of {kind} {args.name}]", outputs
+
+    def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+        if args.token == "pulumi:pulumi:readStackResourceOutputs":
+            return {"outputs": self._before}, []
+        raise NotImplementedError(f"the program calls no provider functions, but {args.token}")
+
+
+def _plain(value: Any) -> Any:
+    """JSON-like data of a message, with secrets hidden."""
+    if is_rpc_secret(value):
+        return SECRET
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    # Numbers travel as doubles, and Kubernetes and Harbor know no fractions.
+    return int(value) if isinstance(value, float) else value

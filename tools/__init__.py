@@ -1,0 +1,1 @@
+"""What the commands of `./sre` do, a room each."""

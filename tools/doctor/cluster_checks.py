@@ -1,0 +1,420 @@
+"""What the stack needs of its cluster."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
+from typing import Any, NamedTuple, get_args
+
+import pulumi
+
+from clients.http import RefusedError
+from clients.kubernetes import Cluster, KubeconfigError
+from components.api_server import api_server
+from specs.settings import ExternalSecretsSettings, Settings
+from tools.doctor.examination import (
+    Check,
+    Outcome,
+    fail,
+    ok,
+    tls,
+    warn,
+)
+
+OLDEST = (1, 30)  # serves ValidatingAdmissionPolicies, the guardrails, as v1
+_RBAC = "rbac.authorization.k8s.io"
+_ADMISSION = "admissionregistration.k8s.io/v1"
+_ISTIO = "networking.istio.io"
+_OPERATORS = {
+    "external-secrets.io": "the External Secrets Operator",
+    _ISTIO: "Istio",
+    "monitoring.coreos.com": "the Prometheus Operator",
+}
+
+_VERBS = ("create", "get", "patch", "delete")
+# What `sre-platform:adopt` does beside that: it looks for what a release has made, and replaces.
+_ADOPTING = ("list", "update")
+# What the provider follows until a Deployment is available (its await/deployment.go).
+_FOLLOWED = (
+    ("apps", "deployments"),
+    ("apps", "replicasets"),
+    ("", "pods"),
+    ("", "persistentvolumeclaims"),
+)
+_AT_ONCE = 8  # questions to the API server
+_NAMED = 3  # namespaces named in a line
+
+
+class _Right(NamedTuple):
+    """A verb on a resource; `namespaces` is empty for what is cluster-scoped."""
+
+    verb: str
+    group: str
+    resource: str
+    namespaces: tuple[str, ...]
+
+
+class ClusterChecks:
+    """`objects` are what the stack makes in the cluster, as the program registers them."""
+
+    trust = "the kubeconfig's certificate-authority"
+
+    def __init__(self, settings: Settings, objects: Sequence[Mapping[str, Any]]) -> None:
+        self._settings = settings
+        self._objects = objects
+        self._user = "this identity"
+        self._cluster: Cluster
+
+    def checks(self) -> Iterator[Check]:
+        """In the order in which they are to be asked."""
+        yield Check("kubeconfig", self._kubeconfig, gate=True)
+        yield Check("version", self._version, gate=True)
+        yield Check("TLS", self._tls)
+        yield Check("identity", self._identity, gate=True)
+        yield Check("served kinds", self._served)
+        yield Check("permissions", self._permissions)
+        yield Check("granting roles", self._roles)
+        if self._of_kind("VirtualService") or self._settings.platform:
+            yield Check("gateways", self._gateways)
+        if self._shared_stores():
+            yield Check("secret store", self._secret_stores)
+        if self._of_kind("ExternalSecret") or self._settings.platform:
+            yield Check("External Secrets", self._operator)
+        yield Check("guardrails", self._guardrails)
+        if self._of_kind("Namespace"):
+            yield Check("Pod Security", self._pod_security)
+        if self._hands_over_its_ca():
+            yield Check("CA for OpenBao", self._ca_cert)
+
+    def _of_kind(self, kind: str) -> list[Mapping[str, Any]]:
+        return [made for made in self._objects if made["kind"] == kind]
+
+    def _kubeconfig(self) -> Iterator[Outcome]:
+        context = self._settings.kubernetes.context
+        try:
+            self._cluster = Cluster(context, retries=1)
+        except KubeconfigError as error:
+            yield fail(
+                str(error),
+                "set KUBECONFIG to a file that `kubectl"
+                f"{f' --context {context}' if context else ''} version` works with",
+            )
+            return
+        yield ok(f"context {context}" if context else "its current context")
+
+    def _version(self) -> Iterator[Outcome]:
+        try:
+            version = self._cluster.call("GET", "version")["gitVersion"]
+        except RefusedError as refusal:
+            if refusal.status != 401:
+                raise
+            yield _unknown()
+            return
+        found = f"{version} at {self._cluster.address}"
+        numbers = re.match(r"v(\d+)\.(\d+)", version)
+        if numbers and (int(numbers[1]), int(numbers[2])) >= OLDEST:
+            yield ok(found)
+        else:
+            yield fail(found, f"upgrade to Kubernetes {OLDEST[0]}.{OLDEST[1]} or newer")
+
+    def _tls(self) -> Iterator[Outcome]:
+        unverified = warn(
+            "not verified: the kubeconfig has insecure-skip-tls-verify",
+            "put the CA there instead (certificate-authority-data)",
+        )
+        off = None if self._cluster.verified else unverified
+        yield tls(self._cluster.address, "credentials travel", off)
+
+    def _identity(self) -> Iterator[Outcome]:
+        review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+        try:
+            known = self._cluster.call(
+                "POST", "apis/authentication.k8s.io/v1/selfsubjectreviews", review
+            )
+        except RefusedError as refusal:
+            if refusal.status not in (401, 403):
+                raise
+            yield _unknown()
+            return
+        self._user = known["status"]["userInfo"]["username"]
+        yield _unknown() if self._user == "system:anonymous" else ok(self._user)
+
+    def _served(self) -> Iterator[Outcome]:
+        wanted = sorted({(made["apiVersion"], made["kind"]) for made in self._objects})
+        own = 0
+        for version, pairs in groupby(wanted, key=lambda pair: pair[0]):
+            kinds = [kind for _, kind in pairs]
+            lacking = sorted(set(kinds) - set(self._cluster.served(version)))
+            group = version.partition("/")[0]
+            if lacking:
+                yield self._not_served(version, lacking)
+            elif group in _OPERATORS:
+                yield ok(f"{version}: {', '.join(kinds)}")
+            else:
+                own += len(kinds)
+        yield ok(f"{own} of Kubernetes' own")
+
+    def _not_served(self, version: str, kinds: Sequence[str]) -> Outcome:
+        group, _, _ = version.partition("/")
+        served = self._versions(group)
+        found = f"{version} without {', '.join(kinds)}"
+        if served:
+            found += f"; {group} is served as {', '.join(served)}"
+        operator = _OPERATORS.get(group)
+        if operator is None:
+            return fail(found, "upgrade the cluster")
+        known = get_args(ExternalSecretsSettings.model_fields["api_version"].annotation)
+        other = [one for one in served if one in known and f"{group}/{one}" != version]
+        if group == "external-secrets.io" and other:
+            return fail(found, f"set sre-platform:externalSecrets.apiVersion to {other[0]}")
+        return fail(found, f"{'upgrade' if served else 'install'} {operator}")
+
+    def _versions(self, group: str) -> list[str]:
+        try:
+            versions = self._cluster.call("GET", f"apis/{group}")["versions"]
+        except RefusedError:
+            return []
+        return [one["version"] for one in versions]
+
+    def _permissions(self) -> Iterator[Outcome]:
+        rights = list(dict.fromkeys(self._rights()))
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            refused = list(pool.map(self._refused, rights))
+        lacking: dict[tuple[str, str, tuple[str, ...]], list[str]] = defaultdict(list)
+        for right, where in zip(rights, refused, strict=True):
+            if where is not None:
+                lacking[right.group, right.resource, where].append(right.verb)
+        for (group, resource, namespaces), verbs in lacking.items():
+            kind, slash, part = resource.partition("/")
+            name = f"{kind}.{group}{slash}{part}" if group else resource
+            yield fail(
+                f"{self._user} may not {', '.join(verbs)} {name}{_in(namespaces)}",
+                "let it, by a ClusterRole that is bound to it",
+            )
+        if not lacking:
+            resources = {(right.group, right.resource) for right in rights}
+            yield ok(f"what the program does with {len(resources)} kinds of objects")
+
+    def _rights(self) -> Iterator[_Right]:
+        """What the provider does with each kind; kinds that are not served are told elsewhere."""
+        places: dict[tuple[str, str], set[str]] = defaultdict(set)
+        for made in self._objects:
+            places[made["apiVersion"], made["kind"]].add(made["metadata"].get("namespace", ""))
+        for (version, kind), namespaces in sorted(places.items()):
+            served = self._cluster.served(version).get(kind)
+            if served is None:
+                continue
+            group = version.rpartition("/")[0]
+            where = tuple(sorted(namespaces)) if served.namespaced else ()
+            for verb in (*_VERBS, *(_ADOPTING if self._settings.adopt else ())):
+                yield _Right(verb, group, served.plural, where)
+            if kind == "Deployment":
+                if self._settings.adopt:
+                    yield _Right("patch", group, f"{served.plural}/scale", where)
+                for group, resource in _FOLLOWED:
+                    yield _Right("list", group, resource, where)
+                    yield _Right("watch", group, resource, where)
+
+    def _refused(self, right: _Right) -> tuple[str, ...] | None:
+        """The namespaces where we have it not; None if we have it wherever it is needed."""
+        if self._cluster.may(right.verb, right.group, right.resource):
+            return None
+        refused = [
+            namespace
+            for namespace in right.namespaces
+            if not self._cluster.may(right.verb, right.group, right.resource, namespace)
+        ]
+        return tuple(refused) if refused or not right.namespaces else None
+
+    def _roles(self) -> Iterator[Outcome]:
+        """Kubernetes lets nobody grant what he lacks, unless he may `bind` the role."""
+        bindings = {
+            (made["roleRef"]["kind"], made["roleRef"]["name"]): made
+            for made in self._objects
+            if made["kind"] in ("RoleBinding", "ClusterRoleBinding")
+        }
+        for _, name in sorted(bindings):
+            yield from self._role(name)
+        lacking = [name for (_, name), made in sorted(bindings.items()) if not self._may_bind(made)]
+        for name in lacking:
+            yield fail(
+                f"{self._user} may not bind the ClusterRole {name}",
+                f"let it `bind` clusterroles.{_RBAC} of that name, or give it that role's rights",
+            )
+        if not lacking:
+            yield ok(", ".join(sorted(name for _, name in bindings)) or "none is granted")
+
+    def _role(self, name: str) -> Iterator[Outcome]:
+        """A binding to a role that does not exist is accepted, and grants nothing."""
+        try:
+            role = self._cluster.get(f"{_RBAC}/v1", "ClusterRole", None, name)
+        except RefusedError as refusal:
+            if refusal.status != 403:
+                raise
+            return
+        if role is None:
+            yield fail(
+                f"there is no ClusterRole {name}",
+                "create it, or remove it from the team's access.roles",
+            )
+        elif name in self._settings.kubernetes.group_roles and _changes_namespaces(role):
+            yield warn(
+                f"the ClusterRole {name} may change namespaces, which bypasses all guardrails",
+                "remove it from sre-platform:kubernetes.groupRoles, or that right from the role",
+            )
+
+    def _may_bind(self, binding: Mapping[str, Any]) -> bool:
+        role = binding["roleRef"]["name"]
+        if self._cluster.may("bind", _RBAC, "clusterroles", name=role):
+            return True
+        metadata: dict[str, str] = {"name": "sre-doctor"}
+        if team := binding["metadata"].get("namespace"):
+            # The team's own may not be there yet.
+            there = self._cluster.get("v1", "Namespace", None, team) is not None
+            metadata["namespace"] = team if there else "default"
+        try:
+            self._cluster.create({**binding, "metadata": metadata}, dry_run=True)
+        except RefusedError as refusal:
+            if refusal.status != 403:
+                raise
+            return False
+        return True
+
+    def _gateways(self) -> Iterator[Outcome]:
+        used = {
+            name for made in self._of_kind("VirtualService") for name in made["spec"]["gateways"]
+        }
+        served = self._versions(_ISTIO)
+        for gateway in sorted(used | set(self._settings.istio.gateways)):
+            namespace, _, name = gateway.partition("/")
+            version = f"{_ISTIO}/{served[0]}" if served else _ISTIO
+            if self._cluster.get(version, "Gateway", namespace, name) is None:
+                finding = fail if gateway in used else warn
+                yield finding(
+                    f"there is no Gateway {gateway}",
+                    "make it, or name others in sre-platform:istio.gateways",
+                )
+            else:
+                yield ok(gateway)
+
+    def _shared_stores(self) -> set[str]:
+        """ClusterSecretStores that secrets come through."""
+        refs = [made["spec"]["secretStoreRef"] for made in self._of_kind("ExternalSecret")]
+        used = {ref["name"] for ref in refs if ref["kind"] == "ClusterSecretStore"}
+        return used | self._made_stores()
+
+    def _made_stores(self) -> set[str]:
+        return {made["metadata"]["name"] for made in self._of_kind("ClusterSecretStore")}
+
+    def _secret_stores(self) -> Iterator[Outcome]:
+        version = f"external-secrets.io/{self._settings.external_secrets.api_version}"
+        for name in sorted(self._shared_stores()):
+            store = self._cluster.get(version, "ClusterSecretStore", None, name)
+            if store is None and name in self._made_stores():
+                yield ok(f"{name} will be made by this stack")
+            elif store is None:
+                yield fail(
+                    f"there is no ClusterSecretStore {name}",
+                    "run the stack that has sre-platform:platform, or set "
+                    "sre-platform:externalSecrets.secretStore to tenant",
+                )
+            else:
+                yield _readiness(name, store)
+
+    def _operator(self) -> Iterator[Outcome]:
+        operator = self._settings.external_secrets
+        namespace, name = operator.namespace, operator.service_account
+        if self._cluster.get("v1", "ServiceAccount", namespace, name) is None:
+            yield fail(
+                f"there is no ServiceAccount {namespace}/{name}",
+                "install the operator, or name its own in sre-platform:externalSecrets "
+                "(namespace, serviceAccount)",
+            )
+        else:
+            yield ok(f"ServiceAccount {namespace}/{name}")
+
+    def _guardrails(self) -> Iterator[Outcome]:
+        """A policy does nothing without its binding."""
+        listed = self._cluster.list(_ADMISSION, "ValidatingAdmissionPolicy")
+        bindings = self._cluster.list(_ADMISSION, "ValidatingAdmissionPolicyBinding")
+        names = [one["metadata"]["name"] for one in listed]
+        ours = sorted(name for name in names if name.startswith("sre-"))
+        bound = {one["spec"]["policyName"]: one["spec"]["validationActions"] for one in bindings}
+        loose = [name for name in ours if name not in bound]
+        audited = [name for name in ours if name in bound and "Deny" not in bound[name]]
+        if not ours and self._settings.platform:
+            yield ok("will be made by this stack")
+        elif not ours:
+            yield warn(
+                "there is no ValidatingAdmissionPolicy sre-*",
+                "run the stack that has sre-platform:platform",
+            )
+        elif loose:
+            yield fail(
+                f"{', '.join(loose)} without a binding: held by nothing",
+                "`pulumi up --refresh` of the stack that has sre-platform:platform",
+            )
+        elif audited and self._settings.guardrails == "deny":
+            yield warn(
+                f"{', '.join(audited)} only audited",
+                "set sre-platform:guardrails to deny in the platform's stack",
+            )
+        else:
+            yield ok(f"{len(ours)} ValidatingAdmissionPolicies sre-*")
+
+    def _pod_security(self) -> Iterator[Outcome]:
+        level = self._settings.kubernetes.pod_security
+        if level in (None, "privileged"):
+            yield warn(
+                "namespaces enforce no level: `edit` is root on the nodes, unless others hold it",
+                "set sre-platform:kubernetes.podSecurity; with Istio that needs istio-cni",
+            )
+        else:
+            yield ok(level)
+
+    def _hands_over_its_ca(self) -> bool:
+        settings = self._settings
+        return settings.platform and settings.manage.openbao and not settings.openbao.in_cluster
+
+    def _ca_cert(self) -> Iterator[Outcome]:
+        try:
+            server = api_server(self._settings.kubernetes.context)
+            yield ok(f"in the kubeconfig, for {server.host}")
+        except pulumi.RunError as error:
+            found, _, do = str(error).partition("; ")
+            yield fail(found, do)
+
+
+def _unknown() -> Outcome:
+    return fail(
+        "the API server knows no such user: the credentials are wrong or have expired",
+        "log in again; `kubectl auth whoami` tells whether it worked",
+    )
+
+
+def _readiness(name: str, store: Mapping[str, Any]) -> Outcome:
+    conditions = store.get("status", {}).get("conditions") or ()
+    ready = next((one for one in conditions if one["type"] == "Ready"), None)
+    if ready is None or ready["status"] == "True":
+        return ok(name)
+    return fail(
+        f"{name} is not ready", f"see `kubectl describe clustersecretstore {name}` for the reason"
+    )
+
+
+def _changes_namespaces(role: Mapping[str, Any]) -> bool:
+    return any(
+        {"", "*"} & set(rule.get("apiGroups") or ())
+        and {"namespaces", "*"} & set(rule.get("resources") or ())
+        and {"update", "patch", "delete", "*"} & set(rule.get("verbs") or ())
+        for rule in role.get("rules") or ()
+    )
+
+
+def _in(namespaces: Iterable[str]) -> str:
+    names = list(namespaces)
+    if not names:
+        return ""
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f" in {', '.join(names[:_NAMED])}{more}"

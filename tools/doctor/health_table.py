@@ -1,0 +1,39 @@
+"""What was found, as a table that fits in a terminal."""
+
+import textwrap
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from tools.doctor.examination import Line, Status
+
+WIDTH = 110  # columns
+
+
+def table(lines: Sequence[Line]) -> str:
+    """A line a check, below it what to do; at the end how many ended how."""
+    width = max(len(line.what) for line in lines)
+    rows = [row for line in lines for row in _rows(line, width)]
+    counts = Counter(line.finding.status for line in lines)
+    total = ", ".join(f"{counts[status]} {status}" for status in Status if counts[status])
+    return "\n".join([f"{'STATUS':<8} {'CHECK':<{width}}  FOUND", *rows, "", f"{total}."])
+
+
+def _rows(line: Line, width: int) -> Iterator[str]:
+    finding = line.finding
+    first = f"{finding.status:<8} {line.what:<{width}}  "
+    beside = " " * len(first)
+    yield _wrapped(finding.found, first, beside)
+    if finding.do:
+        yield _wrapped(finding.do, f"{beside}-> ", f"{beside}   ")
+
+
+def _wrapped(text: str, first: str, beside: str) -> str:
+    # Names and addresses are not cut: they are there to be copied.
+    return textwrap.fill(
+        text,
+        WIDTH,
+        initial_indent=first,
+        subsequent_indent=beside,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

@@ -1,0 +1,128 @@
+"""A new team's file, and a new entry for an app in one."""
+
+from dataclasses import replace
+
+import yaml
+
+from specs.fleet import SUFFIX, TeamsFolder
+from specs.names import check_dns_label, check_team_name
+from specs.problem import WHOLE_FILE, Loc, Problem, ProblemsError
+from specs.settings import Settings
+from specs.source import Source, frozen
+from specs.team import Quota
+from tools.editing.apps import with_entry
+from tools.editing.scalar import written
+from tools.editing.team_file import (
+    open_team,
+    problems,
+    refuse,
+    save,
+)
+
+FIRST_TAG = "v0.1.0"
+
+_TEAM = """\
+# yaml-language-server: $schema={schema}
+# Every key: docs/reference.md. What is left out has its default.
+team: {name}
+
+# Keycloak groups: who may change what the team runs, and who may look.
+access:
+  developers: [{team}-developers]
+  viewers: [{team}-viewers]
+
+# What all apps together may use; these are the defaults.
+quota:
+  requests: {{cpu: "{quota.requests.cpu}", memory: {quota.requests.memory}}}
+  limits: {{cpu: "{quota.limits.cpu}", memory: {quota.limits.memory}}}
+
+# ./sre new app {team} NAME --archetype web-app
+apps: []
+"""
+
+_APP = """\
+archetype: {archetype}
+app:
+  name: {name}
+  image:
+    repository: {repository}
+    tag: "{tag}" # a release writes it: ./sre set-image
+"""
+
+# What follows of an entry, by archetype.
+_REST = {
+    "web-app": """\
+  port: 8080 # answers /healthz and /readyz too; see `probes` if not
+# ingress: {enabled: true, host: HOST} # to be reached from outside the cluster
+""",
+    "worker": """\
+  # command: [/bin/worker] # where the image's own is not the one
+  replicas: 2
+""",
+    "cronjob": """\
+  # command: [/bin/job] # where the image's own is not the one
+schedule:
+  cron: "0 2 * * *" # minute, hour, day of month, month, day of week
+  timezone: Etc/UTC
+""",
+}
+
+ARCHETYPES = tuple(_REST)
+
+
+def new_team(folder: TeamsFolder, settings: Settings, team: str, schema: str) -> str:
+    """Writes the file of a new team and returns how messages name it.
+
+    `schema` is the JSON Schema as seen from the folder. Raises ProblemsError: nothing is written.
+    """
+    if not folder.path.is_dir():
+        refuse(folder.problems())
+    file = folder.path / f"{team}{SUFFIX}"
+    try:
+        check_team_name(team)
+    except ValueError as error:
+        shown = f"{folder.shown}/{team}{SUFFIX}"
+        raise ProblemsError(Problem(shown, 1, 1, "team", str(error))) from None
+    message = "is there already; choose another name, or edit it"
+    refuse(
+        Problem(folder.shown_as(other), 1, 1, WHOLE_FILE, message)
+        for other in folder.in_the_way(team)
+    )
+    text = _TEAM.format(schema=schema, name=written(team), team=team, quota=Quota())
+    source = Source(file, folder.shown_as(file), text=text)
+    refuse(problems(source, folder, settings))
+    save(source)
+    return source.shown
+
+
+def new_app(
+    folder: TeamsFolder, settings: Settings, team: str, app: str, archetype: str
+) -> tuple[str, str]:
+    """Adds an app to a team's file; returns where it stands there, and its image.
+
+    Raises ProblemsError: then the file is as it was.
+    """
+    source = open_team(folder, team)
+    apps = source.data.get("apps")
+    before = apps if isinstance(apps, tuple) else ()
+    at: Loc = ("apps", len(before))
+    try:
+        check_dns_label(app)
+    except ValueError as error:
+        raise ProblemsError(source.problem((*at, "app", "name"), str(error))) from None
+    # An `apps` that holds nothing is what gets filled in.
+    refuse(each for each in problems(source, folder, settings) if each.path != "apps")
+
+    repository = f"{settings.harbor.host}/{team}/{app}"
+    head = _APP.format(archetype=archetype, name=written(app), repository=repository, tag=FIRST_TAG)
+    entry = head + _REST[archetype]
+    changed = Source(source.file, source.shown, text=with_entry(source, entry.splitlines()))
+    if changed.data != {**source.data, "apps": (*before, frozen(yaml.safe_load(entry)))}:
+        message = "is written in a form that nothing can be added to; add the app by hand"
+        raise ProblemsError(source.problem(("apps",), message))
+    # Told at `apps`: the lines of the entry are not in the file.
+    here = source.problem(("apps",), "", at_key=True)
+    found = problems(changed, folder, settings)
+    refuse(replace(problem, line=here.line, column=here.column) for problem in found)
+    save(changed)
+    return f"{source.shown}:{changed.problem(at, '').line}", f"{repository}:{FIRST_TAG}"

@@ -1,0 +1,65 @@
+"""A team's file that is to be changed: found, held against what `validate` says, written."""
+
+import codecs
+import fcntl
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+
+from specs.fleet import SUFFIX, TeamsFolder, validate_loaded
+from specs.load import check_source
+from specs.names import nearest
+from specs.problem import WHOLE_FILE, Problem, ProblemsError
+from specs.settings import Settings
+from specs.source import Source
+from tools.editing.write import replace
+
+
+@contextmanager
+def alone(folder: TeamsFolder) -> Iterator[None]:
+    """Until its end no other command changes a file of the folder: none undoes another's change."""
+    handle = -1
+    with suppress(OSError):  # a folder that cannot be read is told by who looks for the file
+        handle = os.open(folder.path, os.O_RDONLY)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        if handle >= 0:
+            os.close(handle)
+
+
+def open_team(folder: TeamsFolder, team: str) -> Source:
+    """The file of a team. Raises ProblemsError where there is none, or it is not YAML."""
+    files = {file.stem: file for file in folder.files()}
+    if team in files:
+        source = Source(files[team], folder.shown_as(files[team]))
+        if source.data is None:
+            refuse(source.problems)
+        return source
+    refuse(folder.problems())
+    hint = nearest(team, files)
+    do = f"did you mean {hint}?" if hint else f"there are: {', '.join(files)}"
+    shown = f"{folder.shown}/{team}{SUFFIX}"
+    raise ProblemsError(Problem(shown, 1, 1, WHOLE_FILE, f"there is no such file; {do}"))
+
+
+def problems(source: Source, folder: TeamsFolder, settings: Settings) -> tuple[Problem, ...]:
+    """What `validate` would say of the folder if the team's file there held `source.text`."""
+    return validate_loaded([check_source(source, settings)], folder, settings).problems
+
+
+def refuse(found: Iterable[Problem]) -> None:
+    """Raises ProblemsError if there are problems."""
+    if told := tuple(found):
+        raise ProblemsError(*told)
+
+
+def save(source: Source) -> None:
+    """Writes `source.text`; a byte order mark that the file has stays. Raises ProblemsError."""
+    try:
+        marked = source.file.exists() and source.file.read_bytes().startswith(codecs.BOM_UTF8)
+        replace(source.file, codecs.BOM_UTF8.decode() + source.text if marked else source.text)
+    except OSError as error:
+        message = f"cannot be written: {error.strerror}; check the file and its folder"
+        raise ProblemsError(Problem(source.shown, 1, 1, WHOLE_FILE, message)) from None

@@ -1,0 +1,87 @@
+"""The matrix: for each kind of caller, what it asks for and who is to refuse it.
+
+The checks of the Kubernetes multi-tenancy benchmark are among them.
+"""
+
+from enum import StrEnum
+
+from tools.isolation.namespace_attempts import everything, more_than_views, views
+from tools.isolation.openbao_attempts import STRANGER_CHECKS, app_checks
+from tools.isolation.outside_attempts import outside_checks
+from tools.isolation.own_attempts import OWN_CHECKS
+from tools.isolation.requests import (
+    Attempt,
+    Request,
+    acts_as,
+    all_of,
+    asks_who_it_is,
+    may,
+    reads_path,
+)
+from tools.isolation.stores import SHARED_STORE_CHECKS, TEAM_STORE_CHECKS
+from tools.isolation.target_kinds import OWN
+from tools.isolation.verdict import ALLOWED, BY_AUTHENTICATION, BY_RBAC
+
+
+class Caller(StrEnum):
+    """Who asks: a kind of caller, of which each team has one or more."""
+
+    DEVELOPER = "developer"
+    VIEWER = "viewer"
+    ROLE = "group with a role"
+    APP = "app"
+    ROBOT = "robot"
+    ANONYMOUS = "anonymous"
+    STORE = "secret store"
+
+
+_KNOWN: dict[str, Request] = {"be known to the API server": asks_who_it_is()}
+_EVERYTHING = everything(OWN)
+_REVIEWED: dict[str, Request] = {
+    "the cluster's: impersonate a user": may("impersonate", "users"),
+    "the cluster's: impersonate a group": may("impersonate", "groups"),
+}
+
+
+def checks(shared_store: bool) -> dict[Caller, tuple[Attempt, ...]]:
+    """The whole matrix.
+
+    `shared_store`: whether teams have their secrets through the ClusterSecretStore, or each through
+    a SecretStore of its own.
+    """
+    return {
+        Caller.DEVELOPER: (*OWN_CHECKS, *outside_checks(BY_RBAC), *all_of(_REVIEWED, BY_RBAC)),
+        Caller.VIEWER: (
+            *all_of({**_KNOWN, **views(OWN)}, ALLOWED),
+            *all_of(more_than_views(OWN), BY_RBAC),
+            *outside_checks(BY_RBAC),
+            *all_of(_REVIEWED, BY_RBAC),
+        ),
+        # What the role itself gives is its author's to say.
+        Caller.ROLE: (
+            *all_of(_KNOWN, ALLOWED),
+            *outside_checks(BY_RBAC),
+            *all_of(_REVIEWED, BY_RBAC),
+        ),
+        Caller.APP: (
+            *all_of(_KNOWN, ALLOWED),
+            *all_of(_EVERYTHING, BY_RBAC),
+            *outside_checks(BY_RBAC),
+            Attempt(
+                "the cluster's: impersonate an admin", BY_RBAC, acts_as("root", "system:masters")
+            ),
+            *app_checks(shared_store),
+        ),
+        Caller.ROBOT: (
+            *all_of({**_KNOWN, **_EVERYTHING}, BY_AUTHENTICATION),
+            *outside_checks(BY_AUTHENTICATION),
+            *STRANGER_CHECKS,
+        ),
+        Caller.ANONYMOUS: (
+            Attempt("read the API server's version", ALLOWED, reads_path("version")),
+            *all_of({**_KNOWN, **_EVERYTHING}, BY_RBAC),
+            *outside_checks(BY_RBAC),
+            *STRANGER_CHECKS,
+        ),
+        Caller.STORE: SHARED_STORE_CHECKS if shared_store else TEAM_STORE_CHECKS,
+    }

@@ -1,0 +1,115 @@
+"""Makes all requests of all callers, and says what was seen."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from clients.http import RefusedError
+from specs.settings import Settings
+from specs.team import Team
+from tools.isolation.attempts import Caller, checks
+from tools.isolation.callers import Subject, subjects
+from tools.isolation.requests import Admin, Attempt, Scene
+from tools.isolation.samples import NAME, thing
+from tools.isolation.verdict import (
+    ALLOWED,
+    NOT_ASKED,
+    NotThisOneError,
+    SelectsNothingError,
+    refusal,
+    selects_nothing,
+)
+
+_AT_A_TIME = 8
+
+
+@dataclass(frozen=True)
+class MatrixRow:
+    """A line of the matrix: `who`, one of the kind `caller`, asked for `what`."""
+
+    caller: Caller
+    who: str
+    what: str
+    expected: str
+    seen: str
+
+    @property
+    def passed(self) -> bool:
+        """Whether the outcome is the expected one, by the word of the expected holder."""
+        return self.seen == self.expected
+
+    @property
+    def asked(self) -> bool:
+        """Whether there was something to ask with, or for."""
+        return self.seen != NOT_ASKED
+
+
+def run(teams: Sequence[Team], settings: Settings, admin: Admin) -> list[MatrixRow]:
+    """The matrix, in the order of callers and checks; it takes two teams or more.
+
+    Raises UnreachableError, and RefusedError for what is refused to `admin`.
+    """
+    table = checks(settings.external_secrets.secret_store == "cluster")
+    if not any(team.access.roles for team in teams):
+        del table[Caller.ROLE]
+    with _secrets(teams, admin), ThreadPoolExecutor(_AT_A_TIME) as pool:
+        callers = list(subjects(teams, settings, admin))
+        scenes = list(pool.map(_enter, callers))
+        asked = [
+            pool.submit(outcome, caller, scene, check)
+            for caller, scene in zip(callers, scenes, strict=True)
+            for check in table[caller.caller]
+        ]
+        rows = [row for row in (future.result() for future in asked) if row]
+    return [*rows, *untried(table, rows)]
+
+
+@contextmanager
+def _secrets(teams: Sequence[Team], admin: Admin) -> Iterator[None]:
+    """Meanwhile each namespace has a Secret, as External Secrets would make where it runs."""
+    with ExitStack() as removals:
+        for team in teams:
+            removals.callback(admin.cluster.delete, "v1", "Secret", team.name, NAME)
+            secret = thing("v1", "Secret", team.name, stringData={"value": "check"})
+            admin.cluster.apply(secret, NAME)
+        yield
+
+
+def _enter(caller: Subject) -> Scene | SelectsNothingError:
+    try:
+        return caller.enter()
+    except SelectsNothingError as error:
+        return error
+
+
+def outcome(
+    caller: Subject, scene: Scene | SelectsNothingError, check: Attempt
+) -> MatrixRow | None:
+    """What a check came to; None where it is not for this team."""
+    try:
+        if isinstance(scene, SelectsNothingError):
+            raise scene
+        check.request(scene)
+        seen = ALLOWED
+    except NotThisOneError:
+        return None
+    except SelectsNothingError as error:
+        seen = selects_nothing(error)
+    except RefusedError as error:
+        seen = refusal(error)
+    return MatrixRow(caller.caller, caller.name, check.what, check.expected, seen)
+
+
+def untried(
+    table: dict[Caller, tuple[Attempt, ...]], rows: Sequence[MatrixRow]
+) -> Iterator[MatrixRow]:
+    """A row for each check that was for no team."""
+    tried = {(row.caller, row.what) for row in rows}
+    for caller, lines in table.items():
+        for check in lines:
+            if (caller, check.what) not in tried:
+                error = SelectsNothingError("no team has what it takes")
+                yield MatrixRow(
+                    caller, f"any {caller}", check.what, check.expected, selects_nothing(error)
+                )

@@ -1,0 +1,70 @@
+"""The matrix as text for a terminal, and as the tables of docs/isolation.md."""
+
+from collections.abc import Iterator, Sequence
+
+from specs.settings import LEAVE_OUT
+from tools.isolation.attempts import Caller, checks
+from tools.isolation.matrix import MatrixRow
+from tools.isolation.verdict import NOT_ASKED
+
+_HEADS = ("WHO", "WHAT", "EXPECTED", "SEEN")
+
+_WITHOUT_HARBOR = (
+    "a stack makes none where it does not manage Harbor, or where `up` ran with "
+    f"{LEAVE_OUT}=harbor; set the same here if that is meant"
+)
+
+_CALLERS = {
+    Caller.DEVELOPER: "A user of the team's developers' group in Keycloak, with the role `edit`.",
+    Caller.VIEWER: "A user of the team's viewers' group in Keycloak, with the role `view`.",
+    Caller.ROLE: "A user of a further group, with a ClusterRole that the stack lets teams give.",
+    Caller.APP: "The ServiceAccount of one of the team's apps, with a token of its own.",
+    Caller.ROBOT: "The team's robot in Harbor, whose password is tried elsewhere.",
+    Caller.ANONYMOUS: "Anybody who reaches the servers.",
+    Caller.STORE: "What External Secrets can read for a team, by the login that its store names.",
+}
+
+
+def text(rows: Sequence[MatrixRow]) -> str:
+    """A line each, in columns."""
+    lines = [_HEADS, *((row.who, row.what, row.expected, row.seen) for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(3)]
+    return "\n".join(
+        "  ".join(
+            [*(cell.ljust(width) for cell, width in zip(line, widths, strict=False)), line[3]]
+        )
+        for line in lines
+    )
+
+
+def summary(rows: Sequence[MatrixRow]) -> str:
+    """The last line, below the rows that are not as expected."""
+    asked = [row for row in rows if row.asked]
+    failed = [row for row in asked if not row.passed]
+    lines = [text(failed), ""] if failed else []
+    if asked != rows:
+        lines.append(f"{len(rows) - len(asked)} checks {NOT_ASKED}: {_WITHOUT_HARBOR}.")
+    how = f"{len(failed)} not as expected" if failed else "all as expected"
+    return "\n".join([*lines, f"{len(asked)} checks, {how}."])
+
+
+def markdown(rows: Sequence[MatrixRow]) -> str:
+    """A table for each kind of caller, with what is the same for all teams in one line."""
+    return "\n".join(
+        line for caller, about in _CALLERS.items() for line in _part(caller, about, rows)
+    )
+
+
+def _part(caller: Caller, about: str, rows: Sequence[MatrixRow]) -> Iterator[str]:
+    yield f"### {caller.capitalize()}\n\n{about}\n"
+    yield f"| {caller.capitalize()} asks to | Expected | Seen |\n|---|---|---|"
+    outcomes: dict[str, list[MatrixRow]] = {}
+    for row in rows:
+        if row.caller is caller:
+            outcomes.setdefault(row.what, []).append(row)
+    # A stack without a shared store has none but these.
+    for what in [check.what for check in checks(shared_store=True)[caller]]:
+        if same := outcomes.get(what):
+            seen = "; ".join(dict.fromkeys(row.seen for row in same))
+            yield f"| {what} | {same[0].expected} | {seen} |"
+    yield ""

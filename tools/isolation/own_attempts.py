@@ -1,0 +1,263 @@
+"""A developer in the namespace of the team.
+
+The first block is what the role `edit` is for. All else is held back: by RBAC, by quota, by Pod
+Security, or by the platform's policies where `edit` would allow it.
+"""
+
+from collections.abc import Mapping
+
+from tools.isolation.requests import (
+    Attempt,
+    all_of,
+    asks_who_it_is,
+    changes,
+    creates,
+    deletes,
+    gets_token,
+    lists,
+    reads,
+)
+from tools.isolation.samples import (
+    NAME,
+    OTHERS_SECRET,
+    Object,
+    binding,
+    containers,
+    cron_job,
+    deployment,
+    endpoint_slice,
+    external_secret,
+    gateway,
+    ingress,
+    network_policy,
+    pod,
+    push_secret,
+    role,
+    secret_store,
+    service,
+    service_monitor,
+    thing,
+    virtual_service,
+)
+from tools.isolation.target_kinds import (
+    ALL,
+    DEPLOYMENT,
+    EXTERNAL_SECRET,
+    LIMIT_RANGE,
+    NETWORK_POLICY,
+    OWN,
+    OWN_NAMESPACE,
+    POD,
+    QUOTA,
+    ROLE_BINDING,
+    SECRET,
+    SERVICE_MONITOR,
+)
+from tools.isolation.verdict import (
+    ALLOWED,
+    BY_LIMIT_RANGE,
+    BY_POD_SECURITY,
+    BY_QUOTA,
+    BY_RBAC,
+    by,
+)
+
+
+def _creations(before: str, expected: str, objects: Mapping[str, Object]) -> list[Attempt]:
+    """A check of creating each; what they are about starts with `before`."""
+    return all_of({how: creates(made) for how, made in objects.items()}, expected, before)
+
+
+_ALLOWED = [
+    Attempt("be known to the API server", ALLOWED, asks_who_it_is()),
+    Attempt("create a hardened pod", ALLOWED, creates(pod())),
+    Attempt("create a Deployment of it", ALLOWED, creates(deployment())),
+    Attempt("change a Deployment", ALLOWED, changes(DEPLOYMENT, OWN, {"spec": {"replicas": 1}})),
+    Attempt("delete a pod", ALLOWED, deletes(POD, OWN)),
+    Attempt("create a Service", ALLOWED, creates(service())),
+    Attempt("list secrets", ALLOWED, lists(SECRET, OWN)),
+    Attempt("read the quota", ALLOWED, reads(QUOTA, OWN)),
+    Attempt("get a token of a ServiceAccount", ALLOWED, gets_token(OWN)),
+    Attempt("create an ExternalSecret of the team's path", ALLOWED, creates(external_secret())),
+    Attempt("delete an ExternalSecret", ALLOWED, deletes(EXTERNAL_SECRET, OWN)),
+    Attempt("create a VirtualService of a Service", ALLOWED, creates(virtual_service())),
+    Attempt(
+        "create a VirtualService of the team's host", ALLOWED, creates(virtual_service("{host}"))
+    ),
+]
+
+_BEYOND = pod(containers(400), labels={"sre.io/team": "{summed}"})
+_MORE = {"hard": {"pods": "999"}}
+_WIDER = {"limits": [{"type": "Container", "max": {"cpu": "1000"}}]}
+_HUGE = {"resources": {"limits": {"cpu": "1000", "memory": "1Ti"}}}
+_LAX = {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "privileged"}}}
+
+_BOUNDS = [
+    Attempt("create a pod beyond the quota", BY_QUOTA, creates(_BEYOND)),
+    Attempt("create a pod beyond the limits", BY_LIMIT_RANGE, creates(pod(container=_HUGE))),
+    Attempt("change the quota", BY_RBAC, changes(QUOTA, OWN, {"spec": _MORE})),
+    Attempt("delete the quota", BY_RBAC, deletes(QUOTA, OWN)),
+    Attempt("create a quota", BY_RBAC, creates(thing("v1", "ResourceQuota", spec=_MORE))),
+    Attempt("change the limits", BY_RBAC, changes(LIMIT_RANGE, OWN, {"spec": _WIDER})),
+    Attempt("delete the limits", BY_RBAC, deletes(LIMIT_RANGE, OWN)),
+    Attempt("create limits", BY_RBAC, creates(thing("v1", "LimitRange", spec=_WIDER))),
+    Attempt("label the namespace", BY_RBAC, changes(OWN_NAMESPACE, ALL, _LAX)),
+    Attempt("delete the namespace", BY_RBAC, deletes(OWN_NAMESPACE)),
+    Attempt("create a Role of all rights (escalate)", BY_RBAC, creates(role())),
+    Attempt("bind the role cluster-admin (bind)", BY_RBAC, creates(binding())),
+    Attempt("change a RoleBinding", BY_RBAC, changes(ROLE_BINDING, OWN, {"subjects": []})),
+    Attempt("delete a RoleBinding", BY_RBAC, deletes(ROLE_BINDING, OWN)),
+    Attempt("create an EndpointSlice", BY_RBAC, creates(endpoint_slice())),
+]
+
+_CAPABILITY = {"capabilities": {"drop": ["ALL"], "add": ["NET_ADMIN"]}}
+_PRIVILEGED = {"privileged": True, "allowPrivilegeEscalation": True}
+_HOST_PATH = {"volumes": [{"name": "node", "hostPath": {"path": "/"}}]}
+_HOST_PORT = {"ports": [{"containerPort": 8080, "hostPort": 8080}]}
+
+_POD_SECURITY = _creations(
+    "create a pod ",
+    BY_POD_SECURITY,
+    {
+        "that is privileged": pod(security=_PRIVILEGED),
+        "that runs as root": pod(security={"runAsUser": 0}),
+        "that may run as root": pod(security={"runAsNonRoot": False}),
+        "with an added capability": pod(security=_CAPABILITY),
+        "that keeps its capabilities": pod(security={"capabilities": {}}),
+        "that may escalate its privileges": pod(security={"allowPrivilegeEscalation": True}),
+        "without seccomp": pod(security={"seccompProfile": {"type": "Unconfined"}}),
+        "with a hostPath": pod(_HOST_PATH),
+        "with a hostPort": pod(container=_HOST_PORT),
+        "with hostNetwork": pod({"hostNetwork": True}),
+        "with hostPID": pod({"hostPID": True}),
+        "with hostIPC": pod({"hostIPC": True}),
+    },
+)
+
+_FOREIGN = {"image": "docker.io/library/busybox:1.37.0"}
+_OTHERS = {"image": "{harbor}/{other}/{app}:v1.0.0"}
+_DETOUR = {"image": "{harbor}/{own}/../{other}/{app}:v1.0.0"}
+_LATEST = {"image": "{harbor}/{own}/{app}:latest"}
+_INIT = {"initContainers": [{**containers(1)["containers"][0], "name": "init", **_OTHERS}]}
+_VOLUME = {"volumes": [{"name": "files", "image": {"reference": _OTHERS["image"]}}]}
+
+_IMAGES = _creations(
+    "create ",
+    by("sre-images"),
+    {
+        "a pod of a foreign registry's image": pod(container=_FOREIGN),
+        "a pod of another's image": pod(container=_OTHERS),
+        "a pod of another's image by `..`": pod(container=_DETOUR),
+        "a Deployment of a foreign registry's image": deployment(_FOREIGN),
+        "a Deployment of another's image": deployment(_OTHERS),
+        "a CronJob of another's image": cron_job(_OTHERS),
+        "an init container of another's image": pod(_INIT),
+        "a volume of another's image": pod(_VOLUME),
+        "a pod of the image `latest`": pod(container=_LATEST),
+    },
+)
+
+_SCHEDULING = _creations(
+    "create a pod ",
+    by("sre-scheduling"),
+    {
+        "of the cluster's own priority": pod({"priorityClassName": "system-node-critical"}),
+        "on a node of its choice": pod({"nodeName": "sandbox"}),
+        "that tolerates every taint": pod({"tolerations": [{"operator": "Exists"}]}),
+    },
+)
+
+_LABEL = {"sre.io/team": "{other}"}
+
+_LABELS = [
+    Attempt(f"{what} with another's label", by("sre-labels"), request)
+    for what, request in {
+        "create a pod": creates(pod(labels=_LABEL)),
+        "create a Deployment": creates(deployment(labels=_LABEL)),
+        "mark a pod": changes(POD, OWN, {"metadata": {"labels": _LABEL}}),
+        "mark a secret": changes(SECRET, OWN, {"metadata": {"labels": _LABEL}}),
+    }.items()
+]
+
+_SERVICES = _creations(
+    "create a Service ",
+    by("sre-services"),
+    {
+        "of type NodePort": service(type="NodePort"),
+        "of type LoadBalancer": service(type="LoadBalancer"),
+        "of type ExternalName": service(type="ExternalName", externalName="{app}.{other}.svc"),
+        "with externalIPs": service(externalIPs=["192.0.2.1"]),
+    },
+)
+
+_FIND = {"dataFrom": [{"find": {"path": "sre/{own}", "name": {"regexp": ".*"}}}]}
+_EXTRACT = {"dataFrom": [{"extract": {"key": OTHERS_SECRET}}]}
+_GENERATOR = {"apiVersion": "generators.external-secrets.io/v1alpha1", "kind": "VaultDynamicSecret"}
+_DRAW = {"dataFrom": [{"sourceRef": {"generatorRef": {**_GENERATOR, "name": NAME}}}]}
+_MANIFEST = {"target": {"name": NAME, "manifest": {"apiVersion": "v1", "kind": "ConfigMap"}}}
+_OTHER_STORE = {"secretStoreRef": {"name": "another", "kind": "ClusterSecretStore"}}
+_TURNED = {"spec": {"data": [{"secretKey": "value", "remoteRef": {"key": OTHERS_SECRET}}]}}
+_DOTS = "sre/{own}/../{other}/harbor-pull"
+_CODED_DOTS = "sre/{own}/%2e%2e/{other}/harbor-pull"
+
+_SECRETS = all_of(
+    {
+        "create an ExternalSecret of another's path": creates(external_secret(OTHERS_SECRET)),
+        "create an ExternalSecret of a path with `..`": creates(external_secret(_DOTS)),
+        "create an ExternalSecret of a path with `%2e`": creates(external_secret(_CODED_DOTS)),
+        "extract another's path by an ExternalSecret": creates(external_secret(**_EXTRACT)),
+        "change an ExternalSecret to another's path": changes(EXTERNAL_SECRET, OWN, _TURNED),
+        "find secrets by an ExternalSecret": creates(external_secret(**_FIND)),
+        "draw on a generator by an ExternalSecret": creates(external_secret(**_DRAW)),
+        "make another kind by an ExternalSecret": creates(external_secret(**_MANIFEST)),
+        "create an ExternalSecret of another store": creates(external_secret(**_OTHER_STORE)),
+    },
+    by("sre-secrets"),
+)
+
+_PLATFORM_ONLY = all_of(
+    {
+        "create a NetworkPolicy": creates(network_policy()),
+        "change a NetworkPolicy": changes(NETWORK_POLICY, OWN, {"spec": {"egress": [{}]}}),
+        "delete a NetworkPolicy": deletes(NETWORK_POLICY, OWN),
+        "create an Ingress": creates(ingress()),
+        "create a SecretStore with the operator's login": creates(secret_store()),
+        "create a PushSecret to another's path": creates(push_secret()),
+        "create a Gateway": creates(gateway()),
+        "create a ServiceMonitor": creates(service_monitor()),
+        "delete a ServiceMonitor": deletes(SERVICE_MONITOR, OWN),
+    },
+    by("sre-platform-only"),
+)
+
+_OUT = [{"route": [{"destination": {"host": "example.com"}}]}]
+_DELEGATE = [{"delegate": {"name": NAME, "namespace": "{other}"}}]
+_TO_OTHERS = [{"route": [{"destination": {"host": "{app}.{other}.svc.cluster.local"}}]}]
+
+_HOSTS = _creations(
+    "create a VirtualService ",
+    by("sre-hosts"),
+    {
+        "of another's host": virtual_service("{other_host}"),
+        "of nobody's host": virtual_service("nobody.apps.sre.example.com"),
+        "of all hosts": virtual_service("*"),
+        "of another's Service": virtual_service("{app}.{other}.svc.cluster.local"),
+        "to another's Service": virtual_service(http=_TO_OTHERS),
+        "that delegates to another's": virtual_service(http=_DELEGATE),
+        "out of the cluster": virtual_service(http=_OUT),
+        "at a gateway of its own": virtual_service(gateways=["{own}/own"]),
+    },
+)
+
+OWN_CHECKS = (
+    *_ALLOWED,
+    *_BOUNDS,
+    *_POD_SECURITY,
+    *_PLATFORM_ONLY,
+    *_SECRETS,
+    *_IMAGES,
+    *_SCHEDULING,
+    *_LABELS,
+    *_SERVICES,
+    *_HOSTS,
+)

@@ -1,0 +1,241 @@
+"""What a check does: one request of a caller, which the servers grant or refuse.
+
+Writes of objects to the API server are dry runs: they pass authorization and all of admission, and
+change nothing. Tokens and logins that are granted are real, and short-lived.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from clients.http import RefusedError
+from clients.kubernetes import Cluster
+from clients.openbao import OpenBao
+from tools.isolation.samples import Object
+from tools.isolation.target_kinds import ALL, TargetKind
+from tools.isolation.verdict import NoRobotError, NotThisOneError, SelectsNothingError
+
+# Where the program itself stores secrets: its only ones are the robots'.
+_OF_ROBOTS = re.compile(r"sre/(metadata(/[^/]+)?|data/[^/]+/harbor-(pull|push))")
+
+_DRY_RUN = {"dryRun": "All", "fieldValidation": "Strict"}
+
+
+class Admin:
+    """Who sees everything: tells whether there is what a check is about.
+
+    Its methods raise SelectsNothingError. `ca_cert` verifies OpenBao.
+    """
+
+    def __init__(self, cluster: Cluster, openbao: OpenBao, ca_cert: Path) -> None:
+        self.cluster = cluster
+        self.openbao = openbao
+        self.ca_cert = ca_cert
+        self._listed: dict[tuple[str, str, str], list[Object]] = {}
+
+    def objects(self, api_version: str, kind: str, namespace: str) -> list[Object]:
+        """The kind's objects as they were first seen; "" is all namespaces."""
+        place = (api_version, kind, namespace)
+        if place not in self._listed:
+            with nobody_else_is_refused():
+                self._listed[place] = self.cluster.list(api_version, kind, namespace or None)
+        return self._listed[place]
+
+    def path(self, api_version: str, kind: str, namespace: str | None, name: str = "") -> str:
+        """The URL path of an object, or of the kind."""
+        with nobody_else_is_refused():
+            return self.cluster.path(api_version, kind, namespace or None, name or None)
+
+    def must_know(self, path: str, method: str) -> None:
+        """Asks OpenBao whether there is something at that path."""
+        with nobody_else_is_refused():
+            try:
+                self.openbao.call(method, path)
+            except RefusedError as refusal:
+                if refusal.status == 404 and _OF_ROBOTS.fullmatch(path):
+                    raise NoRobotError(path) from None
+                raise
+
+
+@contextmanager
+def nobody_else_is_refused() -> Iterator[None]:
+    """What we are refused ourselves must not pass for a refusal of the caller."""
+    try:
+        yield
+    except RefusedError as refusal:
+        raise SelectsNothingError(str(refusal)) from None
+
+
+class _Names(dict[str, str]):
+    def __missing__(self, name: str) -> str:
+        raise NotThisOneError(name)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A caller as the two servers see it, and what the names in checks stand for."""
+
+    admin: Admin
+    cluster: Cluster
+    openbao: OpenBao
+    names: Mapping[str, str]
+    token: str = ""  # a ServiceAccount's
+
+    def filled(self, value: Any) -> Any:
+        """`value` with the names in its texts replaced."""
+        if isinstance(value, str):
+            return value.format_map(_Names(self.names))
+        if isinstance(value, Mapping):
+            return {self.filled(key): self.filled(inner) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [self.filled(inner) for inner in value]
+        return value
+
+    def found(self, kind: TargetKind, namespace: str) -> Object:
+        """An object of the kind that is there.
+
+        Raises SelectsNothingError if there is none.
+        """
+        word, place = self.filled(kind.kind), self.filled(namespace)
+        objects = self.admin.objects(self.filled(kind.api_version), word, place)
+        name = self.filled(kind.name)
+        for object in objects:
+            if name in ("", object["metadata"]["name"]):
+                return object
+        where = f" in {place}" if place else ""
+        raise SelectsNothingError(" ".join(f"there is no {word} {name}".split()) + where)
+
+    def path(self, kind: TargetKind, namespace: str) -> str:
+        """The URL path of that object."""
+        name = self.found(kind, namespace)["metadata"]["name"]
+        version, place = self.filled(kind.api_version), self.filled(namespace)
+        return self.admin.path(version, self.filled(kind.kind), place, name)
+
+
+Request = Callable[[Scene], object]
+
+
+class Attempt(NamedTuple):
+    """`what` a caller asks for, and the outcome that is `expected`."""
+
+    what: str
+    expected: str
+    request: Request
+
+
+def all_of(requests: Mapping[str, Request], expected: str, before: str = "") -> list[Attempt]:
+    """A check of each; what they are about starts with `before`."""
+    return [Attempt(before + what, expected, request) for what, request in requests.items()]
+
+
+def creates(wanted: Object) -> Request:
+    """A POST of the object."""
+
+    def request(scene: Scene) -> object:
+        made = scene.filled(wanted)
+        namespace = made["metadata"].get("namespace")
+        path = scene.admin.path(made["apiVersion"], made["kind"], namespace)
+        return scene.cluster.call("POST", path, made, _DRY_RUN)
+
+    return request
+
+
+def lists(kind: TargetKind, namespace: str = ALL) -> Request:
+    """A GET of the kind's objects, there being some."""
+    return lambda scene: scene.cluster.call("GET", scene.path(kind, namespace).rpartition("/")[0])
+
+
+def reads(kind: TargetKind, namespace: str = ALL, below: str = "") -> Request:
+    """A GET of an object; `below` names a part of it, such as `/log`."""
+    return lambda scene: scene.cluster.call("GET", scene.path(kind, namespace) + below)
+
+
+def changes(kind: TargetKind, namespace: str, change: Object) -> Request:
+    """A merge PATCH of an object."""
+    return lambda scene: scene.cluster.call(
+        "PATCH",
+        scene.path(kind, namespace),
+        scene.filled(change),
+        _DRY_RUN,
+        "application/merge-patch+json",
+    )
+
+
+def deletes(kind: TargetKind, namespace: str = ALL) -> Request:
+    """A DELETE of an object."""
+    return lambda scene: scene.cluster.call(
+        "DELETE", scene.path(kind, namespace), query={"dryRun": "All"}
+    )
+
+
+def connects(kind: TargetKind, namespace: str, below: str) -> Request:
+    """A POST to a part of an object, such as `/exec`."""
+    return lambda scene: scene.cluster.call("POST", scene.path(kind, namespace) + below)
+
+
+def gets_token(namespace: str, account: str = "default") -> Request:
+    """A TokenRequest for a ServiceAccount."""
+    body: Object = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
+    kind = TargetKind("v1", "ServiceAccount", account)
+    return lambda scene: scene.cluster.call("POST", scene.path(kind, namespace) + "/token", body)
+
+
+def asks_who_it_is() -> Request:
+    """A SelfSubjectReview, which everybody may have whom the API server knows."""
+    body = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+    path = "apis/authentication.k8s.io/v1/selfsubjectreviews"
+    return lambda scene: scene.cluster.call("POST", path, body)
+
+
+def reads_path(path: str) -> Request:
+    """A GET of a path that is no object."""
+    return lambda scene: scene.cluster.call("GET", path)
+
+
+def may(verb: str, resource: str) -> Request:
+    """Where no request can show it: what the API server's authorizers say of the caller."""
+
+    def request(scene: Scene) -> None:
+        if not scene.cluster.may(verb, "", resource):
+            reason = f'User "" cannot {verb} resource "{resource}"'  # in the authorizers' words
+            raise RefusedError(scene.cluster.address, 403, reason)
+
+    return request
+
+
+def acts_as(user: str, group: str) -> Request:
+    """A request with the headers of impersonation; for a caller who bears a token."""
+    return lambda scene: scene.cluster.impersonating(user, group).call("GET", "api/v1/namespaces")
+
+
+def vault_reads(path: str, of: str = "", method: str = "GET") -> Request:
+    """A read (or LIST) in OpenBao of what is there; `of` is its path where `path` is a detour."""
+
+    def request(scene: Scene) -> object:
+        scene.admin.must_know(scene.filled(of or path), method)
+        return scene.openbao.call(method, scene.filled(path))
+
+    return request
+
+
+def vault_writes(path: str, body: Object) -> Request:
+    """A write in OpenBao, which knows no dry run: for what must be refused."""
+    return lambda scene: scene.openbao.call("POST", scene.filled(path), scene.filled(body))
+
+
+def vault_answers() -> Request:
+    """A read of what OpenBao tells everybody."""
+    return lambda scene: scene.openbao.call("GET", "sys/health")
+
+
+def logs_in(role: str) -> Request:
+    """A login by the ServiceAccount's token, with a role that there is."""
+
+    def request(scene: Scene) -> object:
+        scene.admin.must_know(scene.filled(f"auth/kubernetes/role/{role}"), "GET")
+        return scene.openbao.login(scene.filled(role), scene.token)
+
+    return request

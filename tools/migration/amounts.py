@@ -1,0 +1,225 @@
+"""ResourceQuotas and LimitRanges as `quota` and `limitRange` of a team's file."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from specs import quantity
+from specs.problem import Loc
+from specs.team import LimitRange, Quota
+from tools.migration.documents import Manifest, note_other_name
+from tools.migration.import_findings import ACCEPT, Findings
+from tools.migration.value import Value
+
+# Names of what the program makes of these.
+MADE = {"ResourceQuota": "{}-quota", "LimitRange": "{}-limits"}
+
+# Keys of a ResourceQuota, and where a team's file has them; `cpu` is Kubernetes' other name for
+# `requests.cpu`.
+_HARD: dict[str, tuple[str, ...]] = {
+    "requests.cpu": ("requests", "cpu"),
+    "cpu": ("requests", "cpu"),
+    "requests.memory": ("requests", "memory"),
+    "memory": ("requests", "memory"),
+    "limits.cpu": ("limits", "cpu"),
+    "limits.memory": ("limits", "memory"),
+    "pods": ("pods",),
+    "services": ("services",),
+    "persistentvolumeclaims": ("persistentvolumeclaims",),
+}
+
+_BOUNDS = ("default", "defaultRequest", "max", "min")
+_RESOURCES = ("cpu", "memory")
+
+# Bounds that the API server fills in where a LimitRange leaves them out, and from which others.
+_FILLED_IN = (("default", "max"), ("defaultRequest", "default"), ("defaultRequest", "min"))
+
+_QUOTA_DEFAULTS = Quota().model_dump(by_alias=True)
+_LIMIT_DEFAULTS = LimitRange().model_dump(by_alias=True)
+
+# Keys of a ResourceQuota that make it hold for some pods alone.
+_SCOPES = ("scopes", "scopeSelector")
+
+_NO_COUNTERPART = f"has no counterpart in a team's file; {ACCEPT}"
+
+# Values by their path in `quota` or `limitRange`.
+_Found = dict[tuple[str, ...], Value]
+
+
+def read_quota(team: str, manifests: Sequence[Manifest], findings: Findings) -> dict[str, Any]:
+    """`quota`, where it differs from the defaults."""
+    found: _Found = {}
+    for manifest in manifests:
+        told = len(findings.lost)
+        spec = manifest.mapping("spec")
+        _lose_others(manifest, ("spec",), spec, {"hard"}, findings)
+        if any(spec.get(key) for key in _SCOPES):
+            continue  # it bounds some pods alone, and a team's file would bound all of them
+        for key, amount in manifest.mapping("spec", "hard").items():
+            loc: Loc = ("spec", "hard", key)
+            path = _HARD.get(key)
+            if path is None:
+                message = f"is no key of `quota`; {ACCEPT}"
+                findings.lost.append(manifest.problem(loc, message, at_key=True))
+            else:
+                # Counts are numbers in a team's file, and mostly text in a ResourceQuota.
+                value = manifest.value(loc, _count(amount) if len(path) == 1 else amount)
+                if path not in found or _is_less(value.data, found[path].data):
+                    found[path] = value  # all hold in a namespace, so the lowest does
+        made, is_lossy = MADE[manifest.kind].format(team), len(findings.lost) > told
+        note_other_name(manifest, made, findings, is_lossy=is_lossy)
+    paths = tuple(dict.fromkeys(_HARD.values()))
+    if found:
+        _leave_unlimited(
+            manifests[0], [path for path in paths if path not in found], found, findings
+        )
+    else:
+        _note_defaults("quota", manifests, ("spec", "hard"), found, _QUOTA_DEFAULTS, findings)
+    return _nested(found, paths, _QUOTA_DEFAULTS)
+
+
+def read_limit_range(
+    team: str, manifests: Sequence[Manifest], findings: Findings
+) -> dict[str, Any]:
+    """`limitRange`, where it differs from the defaults."""
+    found: _Found = {}
+    for manifest in manifests:
+        told = len(findings.lost)
+        _lose_others(manifest, ("spec",), manifest.mapping("spec"), {"limits"}, findings)
+        for index, item in enumerate(manifest.entries("spec", "limits")):
+            loc: Loc = ("spec", "limits", index)
+            if not isinstance(item, dict) or item.get("type") != "Container":
+                message = f"bounds of containers alone can be carried; {ACCEPT}"
+                findings.lost.append(manifest.problem(loc, message))
+                continue
+            _lose_others(manifest, loc, item, {"type", *_BOUNDS}, findings)
+            _read_bounds(manifest, loc, item, found, findings)
+        made, is_lossy = MADE[manifest.kind].format(team), len(findings.lost) > told
+        note_other_name(manifest, made, findings, is_lossy=is_lossy)
+    for bound, other in _FILLED_IN:
+        for resource in _RESOURCES:
+            if (other, resource) in found:
+                found.setdefault((bound, resource), found[other, resource])
+    if found:
+        _leave_without_minimum(manifests[0], found, findings)
+    _note_defaults("limitRange", manifests, ("spec", "limits"), found, _LIMIT_DEFAULTS, findings)
+    paths = [(bound, resource) for bound in _BOUNDS for resource in _RESOURCES]
+    return _nested(found, paths, _LIMIT_DEFAULTS)
+
+
+def _leave_without_minimum(manifest: Manifest, found: _Found, findings: Findings) -> None:
+    """What no LimitRange sets a minimum of has none in the team's file, where null says so."""
+    missing = [resource for resource in _RESOURCES if ("min", resource) not in found]
+    for resource in missing:
+        found["min", resource] = manifest.value(("spec", "limits"), None)
+    if missing:
+        listed = ", ".join(f"limitRange.min.{resource}" for resource in missing)
+        message = f"does not set what has a default; written as null, no minimum: {listed}"
+        findings.note(manifest.problem(("spec", "limits"), message, at_key=True))
+
+
+def _leave_unlimited(
+    manifest: Manifest, paths: Sequence[tuple[str, ...]], found: _Found, findings: Findings
+) -> None:
+    """What no ResourceQuota limits has no limit in the team's file either, where null says so."""
+    for path in paths:
+        found[path] = manifest.value(("spec", "hard"), None)
+    if paths:
+        listed = ", ".join(".".join(("quota", *path)) for path in paths)
+        message = f"does not limit what the defaults do; written as null, no limit: {listed}"
+        findings.note(manifest.problem(("spec", "hard"), message, at_key=True))
+
+
+def _read_bounds(
+    manifest: Manifest, at: Loc, item: Mapping[str, Any], found: _Found, findings: Findings
+) -> None:
+    for bound in _BOUNDS:
+        amounts = item.get(bound)
+        for resource, amount in (amounts if isinstance(amounts, dict) else {}).items():
+            loc: Loc = (*at, bound, resource)
+            if resource not in _RESOURCES:
+                message = f"is not a key of `limitRange`; {ACCEPT}"
+                findings.lost.append(manifest.problem(loc, message, at_key=True))
+            elif (bound, resource) not in found:
+                found[bound, resource] = manifest.value(loc, amount)
+            elif bound in ("min", "max"):
+                # All of them hold: the highest minimum and the lowest maximum do.
+                low, high = amount, found[bound, resource].data
+                if _is_less(*((low, high) if bound == "max" else (high, low))):
+                    found[bound, resource] = manifest.value(loc, amount)
+            else:
+                message = f"another LimitRange says it too; {ACCEPT}"
+                findings.lost.append(manifest.problem(loc, message))
+
+
+def _count(amount: Any) -> Any:
+    """A quantity that is a whole number, as that; others are left for the checks to refuse."""
+    try:
+        count = quantity.parse(str(amount))
+    except ValueError:
+        return amount
+    return int(count) if count.denominator == 1 else amount
+
+
+def _is_less(one: Any, other: Any) -> bool:
+    try:
+        return quantity.parse(str(one)) < quantity.parse(str(other))
+    except ValueError:
+        return True  # the checks refuse what is no amount
+
+
+def _lose_others(
+    manifest: Manifest, at: Loc, there: Mapping[str, Any], known: set[str], findings: Findings
+) -> None:
+    findings.lost += (
+        manifest.problem((*at, key), _NO_COUNTERPART, at_key=True)
+        for key in there
+        if key not in known
+    )
+
+
+def _note_defaults(
+    key: str,
+    manifests: Sequence[Manifest],
+    at: Loc,
+    found: _Found,
+    defaults: Mapping[str, Any],
+    findings: Findings,
+) -> None:
+    """What the manifests do not say has the default's value now, not none."""
+    missing = {
+        path: value for path, value in _flat(defaults).items() if value and path not in found
+    }
+    if manifests and missing:
+        listed = ", ".join(f"{'.'.join((key, *path))} {value}" for path, value in missing.items())
+        message = f"does not say all that a team has; defaults now hold: {listed}"
+        findings.note(manifests[0].problem(at, message, at_key=True))
+
+
+def _flat(defaults: Mapping[str, Any]) -> dict[tuple[str, ...], Any]:
+    flat: dict[tuple[str, ...], Any] = {}
+    for key, value in defaults.items():
+        inner = _flat(value) if isinstance(value, Mapping) else {(): value}
+        for path, amount in inner.items():
+            flat[key, *path] = amount
+    return flat
+
+
+def _nested(
+    found: _Found, paths: Sequence[tuple[str, ...]], defaults: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What is not as the default is, in the order of `paths`."""
+    flat, nested = _flat(defaults), dict[str, Any]()
+    for path in paths:
+        if path in found and not _is_same(found[path].data, flat.get(path)):
+            inside = nested
+            for step in path[:-1]:
+                inside = inside.setdefault(step, {})
+            inside[path[-1]] = found[path]
+    return nested
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    try:
+        return other is not None and quantity.parse(str(one)) == quantity.parse(str(other))
+    except ValueError:
+        return False

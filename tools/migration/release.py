@@ -1,0 +1,127 @@
+"""A HelmRelease as an app: its archetype and its values, merged as Flux and Helm merge them."""
+
+from collections.abc import Iterator
+
+from specs.problem import Finding, Loc
+from tools.migration.app_draft import AppDraft
+from tools.migration.charts import ARCHETYPES, Charts
+from tools.migration.config_maps import VALUES_KEY, ConfigMaps
+from tools.migration.documents import Manifest
+from tools.migration.import_findings import ACCEPT, Findings
+from tools.migration.layers import check_beside, read_layers
+from tools.migration.live import live_names
+from tools.migration.tightened import hardened
+from tools.migration.value import Value, merged
+
+GROUP = "helm.toolkit.fluxcd.io"
+
+# What is Flux' own: when, how often and by whom a release is applied, and where charts come from.
+_FLUX = {
+    "chart", "chartRef", "interval", "timeout", "maxHistory", "dependsOn", "serviceAccountName",
+    "storageNamespace", "persistentClient", "driftDetection", "install", "upgrade", "test",
+    "rollback", "uninstall",
+}  # fmt: skip
+_FLUX_CHART = {
+    "chart", "version", "sourceRef", "interval", "reconcileStrategy", "verify",
+    "ignoreMissingValuesFiles",
+}  # fmt: skip
+_HERE = {"values", "valuesFrom", "targetNamespace", "releaseName", "suspend", "kubeConfig"}
+
+_UNSAID = "changes what runs, and no team's file says it; write what it makes into the values"
+
+FLUX_NAMESPACE = "flux-system"
+
+
+def is_release(manifest: Manifest) -> bool:
+    """Whether it is a HelmRelease."""
+    return manifest.group == GROUP and manifest.kind == "HelmRelease"
+
+
+def team_of(release: Manifest, namespace: str | None) -> str | None:
+    """The team whose app it is: a release in Flux' own namespace says where it goes."""
+    target = release.get("spec", "targetNamespace")
+    at_home = namespace in (None, FLUX_NAMESPACE)
+    return target if at_home and isinstance(target, str) else namespace
+
+
+def read_release(
+    release: Manifest,
+    namespace: str | None,
+    team: str,
+    maps: ConfigMaps,
+    charts: Charts,
+    f: Findings,
+) -> AppDraft | None:
+    """The app; None if the release is of another chart."""
+    chart = charts.of(release)
+    archetype = ARCHETYPES.get(chart.name or "")
+    f.lost += (release.problem(at, message, at_key=True) for at, message in _unsaid(release))
+    if elsewhere := list(_elsewhere(release)):
+        f.lost += (release.problem(at, message, at_key=True) for at, message in elsewhere)
+        return None
+    if archetype is None:
+        known = ", ".join(ARCHETYPES)
+        message = chart.unknown or (
+            f"is not one of the charts {known}; keep the release with Flux, or make it by other "
+            "means"
+        )
+        f.lost.append(release.problem(chart.loc, message))
+        return None
+    layers = read_layers(release, namespace, maps, f)
+    if not layers:
+        message = "has no values that the lost ones cannot change; give it `values`"
+        f.lost.append(release.problem(("spec",), message))
+        return None
+    values = layers[0]
+    for layer in layers[1:]:
+        values = merged(values, layer)
+    if beside := maps.values_beside(release):
+        del maps.loose[beside.file.resolve()]
+        check_beside(beside, values, f)
+    entry = Value(values.source, values.loc, dict(values.data))
+    whole = next((layer for layer in reversed(layers) if layer.plain == values.plain), None)
+    app = AppDraft(release, entry, layers, whole)
+    app.leave_out_nulls()
+    app.leave_out_substituted(f)
+    entry.data = {"archetype": release.value(chart.loc, archetype), **entry.data}
+    app.notes += hardened(values)
+    app.notes += live_names(release, team, archetype, entry)
+    return app
+
+
+def _elsewhere(release: Manifest) -> Iterator[Finding]:
+    """Why what it makes is not in the team's namespace here: it is no app of the team."""
+    target, home = release.get("spec", "targetNamespace"), release.get("metadata", "namespace")
+    if target and home and target != home and home != FLUX_NAMESPACE:
+        yield (
+            ("spec", "targetNamespace"),
+            f"is not the team's namespace; what it makes is in '{target}': import it from there",
+        )
+    if release.get("spec", "kubeConfig"):
+        message = "targets another cluster; import it with that cluster's stack"
+        yield ("spec", "kubeConfig"), message
+
+
+def _unsaid(release: Manifest) -> Iterator[Finding]:
+    """What changes what runs, and that a team's file cannot say."""
+    spec = release.mapping("spec")
+    for key in spec:
+        if key not in _FLUX | _HERE:
+            yield ("spec", key), _UNSAID
+    if spec.get("suspend"):
+        yield (
+            ("spec", "suspend"),
+            ("Flux does not apply it; look at what runs, then accept that (--partial)"),
+        )
+    for key in release.mapping("spec", "chart", "spec"):
+        loc: Loc = ("spec", "chart", "spec", key)
+        if key in ("valuesFiles", "valuesFile"):
+            if release.get(*map(str, loc)) not in (VALUES_KEY, (VALUES_KEY,)):
+                yield loc, "takes other values of the chart; write them into the values"
+        elif key not in _FLUX_CHART:
+            yield loc, f"is an unknown key; {ACCEPT}"
+    if release.get("spec", "upgrade", "preserveValues"):
+        yield (
+            ("spec", "upgrade", "preserveValues"),
+            "keeps values that are not here; write them into the values (`helm get values`)",
+        )

@@ -1,0 +1,122 @@
+"""Holds the objects of a tree against those that the program makes of the imported files."""
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from dryrun.recording import record_stack
+from specs.fleet import SUFFIX
+from specs.settings import PREFIX
+from tools.migration import policies
+from tools.migration.access_draft import made_binding
+from tools.migration.amounts import MADE
+from tools.migration.documents import Manifest, note_other_name
+from tools.migration.import_findings import Findings
+from tools.migration.live_losses import differences, metadata_differences
+
+# By kind and name.
+Objects = Mapping[tuple[str, str], Mapping[str, Any]]
+
+_POLICIES = "networking.k8s.io"
+_STORE = "store its values in OpenBao and name it by secretRef"
+_HINTS = {
+    "Secret": _STORE,
+    "SealedSecret": _STORE,
+}
+_OTHERWISE = "make it by other means"
+
+
+def made_objects(root: Path, stack: str, texts: Mapping[str, str]) -> dict[str, Objects]:
+    """The Kubernetes objects that the program makes for each team, of the texts of their files."""
+    changes = {"teams": sorted(texts), "platform": False, "manage": {"kubernetes": True}}
+    with tempfile.TemporaryDirectory() as folder:
+        for team, text in texts.items():
+            (Path(folder) / f"{team}{SUFFIX}").write_text(text, encoding="utf-8")
+        changed = {f"{PREFIX}{key}": value for key, value in changes.items()}
+        recording = record_stack(root, stack, Path(folder), changed)
+    found: dict[str, dict[tuple[str, str], Mapping[str, Any]]] = {team: {} for team in texts}
+    for made in recording.registrations:
+        if made.package == "kubernetes" and "metadata" in made.inputs:
+            metadata = made.inputs["metadata"]
+            team = metadata.get("namespace", metadata["name"])
+            if team in found:
+                found[team][made.inputs["kind"], metadata["name"]] = made.inputs
+    return dict(found)
+
+
+def hold_against(team: str, manifests: list[Manifest], made: Objects, findings: Findings) -> None:
+    """What the team's objects say and the made ones do not."""
+    for manifest in manifests:
+        findings.lost += (
+            manifest.problem(loc, message, at_key=loc[:1] == ("metadata",))
+            for loc, message in _held(team, manifest, made, findings)
+        )
+
+
+def _held(
+    team: str, manifest: Manifest, made: Objects, findings: Findings
+) -> Iterator[tuple[Any, str]]:
+    counterpart = made.get((manifest.kind, _made_name(team, manifest)))
+    if counterpart is None or not _same_group(manifest, counterpart):
+        if manifest.kind == "RoleBinding":
+            return  # told where access is read
+        if manifest.kind == "NetworkPolicy" and manifest.group == _POLICIES:
+            yield from _held_policy(manifest, made, findings)
+            return
+        hint = _HINTS.get(manifest.kind, _OTHERWISE)
+        yield ("kind",), f"{manifest.title} is nothing that the program makes; {hint}"
+    elif manifest.kind == "NetworkPolicy" and policies.same(
+        manifest.data, counterpart, is_ipv4=True
+    ):
+        if not policies.same(manifest.data, counterpart):
+            findings.note(manifest.problem(("spec",), "the program allows IPv6 too"))
+        yield from metadata_differences(manifest, counterpart)
+    elif manifest.kind in (*MADE, "RoleBinding"):
+        yield from metadata_differences(manifest, counterpart)
+    else:
+        if manifest.kind == "HorizontalPodAutoscaler":
+            _note_metrics(manifest, findings)
+        yield from differences(manifest, counterpart)
+
+
+def _note_metrics(manifest: Manifest, findings: Findings) -> None:
+    """Use of a pod, which is averaged with its sidecar's, or of the app's container alone."""
+    for index, metric in enumerate(manifest.entries("spec", "metrics")):
+        if isinstance(metric, dict) and metric.get("type") == "Resource":
+            message = (
+                "averages over a pod's containers, its sidecar among them; the program's "
+                "autoscaler looks at the app's container alone, and may keep more pods"
+            )
+            findings.note(manifest.problem(("spec", "metrics", index, "type"), message))
+
+
+def _held_policy(
+    manifest: Manifest, made: Objects, findings: Findings
+) -> Iterator[tuple[Any, str]]:
+    """A policy under a name of its own: it is another's equal, or the others are wider, or not."""
+    others = {name: each for (kind, name), each in made.items() if kind == "NetworkPolicy"}
+    if policies.denies_all(manifest.data):
+        note_other_name(manifest, "default-deny-all", findings)
+        return
+    for name, other in others.items():
+        if policies.same(manifest.data, other):
+            note_other_name(manifest, name, findings)
+            return
+    if policies.is_covered(manifest.data, others.values()):
+        said = f"{manifest.title} allows less than the program's together, {policies.WIDER}"
+    else:
+        said = f"{manifest.title} is nothing that the program makes; {policies.HINT}"
+    yield ("kind",), said
+
+
+def _same_group(manifest: Manifest, made: Mapping[str, Any]) -> bool:
+    """Whether the kind is of one API group: there are others with a Service of their own."""
+    return manifest.group == made["apiVersion"].rpartition("/")[0]
+
+
+def _made_name(team: str, manifest: Manifest) -> str:
+    """The name under which the program makes what the object is."""
+    if manifest.kind == "RoleBinding":
+        return made_binding(team, manifest)
+    return MADE[manifest.kind].format(team) if manifest.kind in MADE else manifest.name

@@ -1,0 +1,85 @@
+"""What a team's file says beside its apps, as the tenant's manifests tell it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from specs.problem import Loc
+from specs.settings import Settings
+from tools.migration.access_draft import read_access
+from tools.migration.amounts import read_limit_range, read_quota
+from tools.migration.documents import Manifest
+from tools.migration.import_findings import Findings
+from tools.migration.namespace_draft import read_namespace
+from tools.migration.value import Value
+
+# Kinds of a tenant's manifests, and the blocks of a team's file that they become.
+_KEYS = {"RoleBinding": "access", "ResourceQuota": "quota", "LimitRange": "limitRange"}
+
+
+@dataclass(frozen=True)
+class TenantDraft:
+    """A team; `home` is the object that tells its name, `keys` are Values in dicts."""
+
+    team: str
+    home: Manifest
+    keys: dict[str, dict[str, Any]]
+
+    def leave_out(self, loc: Loc) -> bool:
+        """Takes the value at `loc` of the team's file out; False if none of these keys has it."""
+        if len(loc) < 2:
+            return False
+        holder: Any = self.keys
+        try:
+            for step in loc[:-1]:
+                holder = holder[step]
+                holder = holder.data if isinstance(holder, Value) else holder
+            del holder[loc[-1]]
+        except (LookupError, TypeError):
+            return False
+        for key in [key for key, block in self.keys.items() if not _prune(block)]:
+            del self.keys[key]
+        return True
+
+
+def _prune(block: dict[str, Any]) -> dict[str, Any]:
+    """The block without mappings that have nothing in them any more."""
+    for key in [key for key, inner in block.items() if isinstance(inner, dict)]:
+        if not _prune(block[key]):
+            del block[key]
+    return block
+
+
+def read_tenant(
+    team: str,
+    home: Manifest,
+    manifests: Sequence[Manifest],
+    settings: Settings,
+    findings: Findings,
+) -> TenantDraft:
+    """The team of these objects."""
+
+    def of_kind(kind: str) -> list[Manifest]:
+        return [manifest for manifest in manifests if manifest.kind == kind]
+
+    keys = {
+        "namespace": read_namespace(of_kind("Namespace"), settings.namespace),
+        "access": read_access(team, home, of_kind("RoleBinding"), settings.kubernetes, findings),
+        "quota": read_quota(team, of_kind("ResourceQuota"), findings),
+        "limitRange": read_limit_range(team, of_kind("LimitRange"), findings),
+    }
+    # Releases alone say nothing of the team's place.
+    if of_kind("Namespace"):
+        _note_missing(home, [kind for kind in _KEYS if not of_kind(kind)], findings)
+    return TenantDraft(team, home, {key: found for key, found in keys.items() if found})
+
+
+def _note_missing(home: Manifest, missing: Sequence[str], findings: Findings) -> None:
+    """What is without bounds today, or without anybody who has access."""
+    if "RoleBinding" in missing:
+        message = "comes with no RoleBinding; nobody gets access to the team"
+        findings.note(home.problem(("metadata", "name"), message))
+    if kinds := [kind for kind in missing if kind != "RoleBinding"]:
+        blocks = ", ".join(f"`{_KEYS[kind]}`" for kind in kinds)
+        message = f"comes with no {', '.join(kinds)}; the team is bound by the defaults of {blocks}"
+        findings.note(home.problem(("metadata", "name"), message))

@@ -1,0 +1,55 @@
+"""A team's file that is yet to be written: its text, and where each value of it came from."""
+
+from pathlib import Path
+from typing import Any
+
+from specs.problem import Loc, Problem
+from specs.source import Source
+from tools.migration.app_draft import AppDraft
+from tools.migration.team_text import AppText, app_entry, team_text
+from tools.migration.tenant_draft import TenantDraft
+from tools.migration.value import Value
+
+
+class Draft(Source):
+    """The file as it would read; problems are told where its values came from.
+
+    `locs` has, for each problem told, where in the team's file it is.
+    """
+
+    def __init__(self, file: Path, shown: str, tenant: TenantDraft, apps: list[AppDraft]) -> None:
+        self.entries: list[AppText] = [app_entry(app) for app in apps]
+        text = team_text(tenant.team, tenant.keys, self.entries)
+        super().__init__(file, shown, text=text)
+        self.locs: dict[Problem, Loc] = {}
+        self._origin: dict[str, Any] = {**tenant.keys, "apps": [app.entry for app in apps]}
+        self._home = tenant.home
+
+    def problem(self, loc: Loc, message: str, *, at_key: bool = False) -> Problem:
+        """As a Source tells it, but in the file that the value is from."""
+        value, missing = self._find(loc)
+        if value is None:
+            key = "name" if self._home.kind == "Namespace" else "namespace"
+            told = self._home.problem(("metadata", key), message)
+        else:
+            told = value.problem(message, missing, at_key=at_key)
+        self.locs[told] = loc
+        return told
+
+    def raw(self, loc: Loc) -> str:
+        """The scalar as it was typed where it came from."""
+        value, missing = self._find(loc)
+        if value is None or missing or loc[-1] == "archetype":  # there, it is the chart's name
+            return super().raw(loc)
+        return value.source.raw(value.loc) or super().raw(loc)
+
+    def _find(self, loc: Loc) -> tuple[Value | None, Loc]:
+        found: Any = self._origin
+        for depth, step in enumerate(loc):
+            if isinstance(found, Value):
+                return found.find(loc[depth:])
+            try:
+                found = found[step]
+            except (KeyError, IndexError):
+                return None, ()
+        return (found, ()) if isinstance(found, Value) else (None, ())

@@ -1,0 +1,138 @@
+"""Writes every object the program would create, a YAML document a file."""
+
+import os
+import shutil
+import signal
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import yaml
+
+from dryrun.recording import Registration, record_stack
+from specs.fleet import TeamsFolder, load_stack
+from specs.problem import WHOLE_FILE, Problem
+from specs.readers import Dumper
+from specs.settings import PREFIX, Settings
+from tools.rendering.index import Index, index, owner
+
+# Marks a folder that render made, and so may replace; says what the documents in it do not.
+MARKER = ".sre-render"
+
+_FOLDERS = {"kubernetes": "kubernetes", "harbor": "harbor", "vault": "openbao"}
+
+
+# One run of the program makes so many teams at most: while it runs, the SDK keeps ten times an
+# object's document in memory. Runs are spread over the machine's processors.
+_TEAMS_A_RUN = 25
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a render: with `problems` nothing is written, else so many objects."""
+
+    problems: Sequence[Problem]
+    warnings: Sequence[Problem] = ()
+    written: int = 0
+
+
+@dataclass
+class _Tree:
+    """Documents by their path, and what the index says of them."""
+
+    documents: dict[str, str] = field(default_factory=dict)
+    index: Index = field(default_factory=Index)
+
+    def add(self, part: "_Tree") -> None:
+        """Takes in what another run has made; of the platform, each makes the same."""
+        self.documents |= part.documents
+        self.index.add(part.index)
+
+
+def render(root: Path, stack: str, settings: Settings, folder: TeamsFolder, out: Path) -> Outcome:
+    """Renders the stack's teams to `out`, or tells what hinders it."""
+    fleet = load_stack(folder, settings)
+    if fleet.problems:
+        return Outcome(fleet.problems)
+    if out.exists() and not _is_ours(out):
+        message = "holds files that render did not write; name a new or an empty folder"
+        return Outcome([Problem(str(out), 1, 1, WHOLE_FILE, message)])
+    tree = _tree(root, stack, folder.path, [team.name for team in fleet.teams])
+    try:
+        _write(tree.documents, out)
+        # Written last: what it says is there, is.
+        (out / MARKER).write_text(tree.index.text(), encoding="utf-8")
+    except OSError as error:
+        message = f"cannot be written to: {error.strerror}; name another folder"
+        return Outcome([Problem(str(out), 1, 1, WHOLE_FILE, message)])
+    return Outcome((), fleet.warnings, len(tree.documents))
+
+
+def _tree(root: Path, stack: str, tenants: Path, teams: Sequence[str]) -> _Tree:
+    runs = max(1, -(-len(teams) // _TEAMS_A_RUN))
+    run = partial(_run, root, stack, tenants)
+    shares = [teams[first::runs] for first in range(runs)]
+    if runs == 1:
+        return run(*shares)
+    tree = _Tree()
+    workers = min(runs, os.cpu_count() or 1)
+    # Ctrl-C reaches all processes of the terminal: this one ends the others.
+    ignored = (signal.SIGINT, signal.SIG_IGN)
+    with ProcessPoolExecutor(
+        workers, mp_context=get_context("spawn"), initializer=signal.signal, initargs=ignored
+    ) as pool:
+        for part in pool.map(run, shares):
+            tree.add(part)
+    return tree
+
+
+def _run(root: Path, stack: str, tenants: Path, teams: Sequence[str]) -> _Tree:
+    """What one run of the program makes of some teams, which have been found sound."""
+    made = record_stack(root, stack, tenants, {f"{PREFIX}teams": list(teams)}).registrations
+    objects = {_path(one): one for one in made if _has_document(one)}
+    others = [one for one in made if one.package != "sre" and not _has_document(one)]
+    return _Tree({path: _text(one) for path, one in objects.items()}, index(objects, others))
+
+
+def _has_document(made: Registration) -> bool:
+    is_object = made.package != "kubernetes" or "metadata" in made.inputs
+    return made.package in _FOLDERS and is_object
+
+
+def _path(made: Registration) -> str:
+    kind = made.type.rpartition(":")[2]
+    if made.package == "kubernetes":
+        metadata = made.inputs["metadata"]
+        place, name = metadata.get("namespace", "_cluster"), metadata["name"]
+    else:
+        place = owner(made)[0] or "_platform"
+        name = made.name.removeprefix(f"{place}/")
+    return f"{_FOLDERS[made.package]}/{place}/{kind}-{quote(name, safe='')}.yaml"
+
+
+def _text(made: Registration) -> str:
+    document: Mapping[str, Any] = made.inputs
+    if made.package != "kubernetes":
+        document = {"type": made.type, "properties": made.inputs}
+    return yaml.dump(document, Dumper=Dumper, sort_keys=True, allow_unicode=True, width=100)
+
+
+def _is_ours(out: Path) -> bool:
+    return out.is_dir() and ((out / MARKER).exists() or not any(out.iterdir()))
+
+
+def _write(documents: Mapping[str, str], out: Path) -> None:
+    """Replaces what an earlier render wrote: an object that is gone leaves no file behind."""
+    out.mkdir(parents=True, exist_ok=True)
+    (out / MARKER).write_text("", encoding="utf-8")
+    for folder in _FOLDERS.values():
+        shutil.rmtree(out / folder, ignore_errors=True)
+    for path, text in documents.items():
+        file = out / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")

@@ -1,0 +1,117 @@
+"""Which stacks a change touches: those that `pulumi up` has to run for it."""
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from specs.fleet import SUFFIX
+from specs.settings import PREFIX
+from specs.source import Source
+from specs.stack_file import config_in, stack_names
+from tools.review.git import changed_files, copy_of, merge_base
+
+# What the program consists of: a change to any of it may change every stack. Folders end with a
+# slash. A test holds this against the modules that are loaded when the program runs.
+PROGRAM = (
+    "__main__.py",
+    "Pulumi.yaml",
+    "clients/",  # with `adopt`
+    "components/",
+    "requirements.lock",
+    "specs/",
+)
+
+# Pulumi's own rule. What is no such name could be read as something else by a shell or by make.
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+
+
+@dataclass(frozen=True)
+class Stack:
+    """What a stack's file says of the files that it reads; a wrong file says nothing."""
+
+    name: str
+    platform: bool
+    teams: tuple[str, ...] | str
+    folder: str
+
+    def holds(self, path: str) -> bool:
+        """Whether the file of a team, a path below the root, is one of the stack's."""
+        file = PurePosixPath(path)
+        if file.suffix != SUFFIX or str(file.parent) != self.folder:
+            return False
+        return self.teams == "*" or file.stem in self.teams
+
+
+@dataclass(frozen=True)
+class Affected:
+    """The stacks that are to be run, in that order, and those that no longer can be.
+
+    Of `gone` the change removes the stack's file, though it held something.
+    """
+
+    stacks: tuple[Stack, ...]
+    gone: tuple[str, ...]
+
+
+def stacks(root: Path) -> tuple[Stack, ...]:
+    """All stacks of the project, the platform's first, as others lean on what they make.
+
+    Raises ValueError, "what is wrong; what to do", for a file whose name is no stack's.
+    """
+    names = stack_names(root)
+    for name in names:
+        if not _NAME.fullmatch(name):
+            raise ValueError(
+                f"'{_file(name)}' names no stack; use letters, digits, '-', '_' and '.', "
+                "100 at most"
+            )
+    found = (_stack(root, name) for name in names)
+    return tuple(sorted(found, key=lambda stack: (not stack.platform, stack.name)))
+
+
+def affected(root: Path, ref: str) -> Affected:
+    """What the working tree changes since HEAD and `ref` parted. Raises GitError, ValueError.
+
+    Which teams a stack held at the base does not matter: where that changed, its file did.
+    """
+    commit = merge_base(root, ref)
+    changed = changed_files(root, commit)
+    touched = [s for s in stacks(root) if any(_touches(path, s) for path in changed)]
+    removed = {path for path in changed if not (root / path).exists()}
+    gone: list[Stack] = []
+    if any(path.startswith("Pulumi.") for path in removed):
+        with copy_of(root, commit) as base:
+            gone += (_stack(base, name) for name in stack_names(base) if _file(name) in removed)
+    held = tuple(stack.name for stack in gone if stack.teams or stack.platform)
+    return Affected(tuple(touched), held)
+
+
+def _touches(path: str, stack: Stack) -> bool:
+    return path == _file(stack.name) or _is_program(path) or stack.holds(path)
+
+
+def _is_program(path: str) -> bool:
+    if "/" not in path and path.endswith(".py"):
+        return True  # it would be found before an installed module of that name
+    return any(path == part or (part.endswith("/") and path.startswith(part)) for part in PROGRAM)
+
+
+def _file(stack: str) -> str:
+    return f"Pulumi.{stack}.yaml"
+
+
+def _stack(root: Path, name: str) -> Stack:
+    said = config_in(Source(root / _file(name), _file(name), first_key="config").data)
+    teams = said.get(f"{PREFIX}teams", ())
+    return Stack(
+        name,
+        platform=said.get(f"{PREFIX}platform") is True,
+        teams=teams if isinstance(teams, tuple) or teams == "*" else (),
+        folder=_below(root, str(said.get(f"{PREFIX}tenants", "tenants"))),
+    )
+
+
+def _below(root: Path, folder: str) -> str:
+    """`folder`, which may be absolute, as a path from the root."""
+    return Path(os.path.relpath(root / folder, root)).as_posix()

@@ -1,0 +1,138 @@
+"""A review as a comment on a pull request.
+
+What a team wrote stands in code spans that nothing in them can end: there GitHub reads no Markdown,
+no HTML, no mention and no link. No tables, as a `|` would end their cells even there.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from html import escape
+
+from tools.review.comparison import ComparedObject
+from tools.review.layout import (
+    NO_PROTECTION,
+    by_team,
+    counted,
+    lines_of,
+    place_name,
+    printable,
+    told,
+)
+from tools.review.object_changes import FieldChange
+from tools.review.review import NONE, SECOND_REVIEWER, Review
+
+# GitHub takes no longer comment; what is around it needs room too.
+_MOST = 65_536 - 1_536
+
+_WORDS = {"added": "added", "changed": "changed", "removed": "**destroyed**"}
+
+
+@dataclass(frozen=True)
+class _Section:
+    """Lines that may be cut, between those that may not."""
+
+    before: tuple[str, ...]
+    lines: tuple[str, ...]
+    after: tuple[str, ...] = ()
+
+
+def markdown_report(review: Review) -> str:
+    """The review, at most as long as a comment may be."""
+    sections = [_top(review), _shared(review)]
+    sections += [_team(team, entries) for team, entries in by_team(review.entries)]
+    return "\n".join(_fitting(sections)) + "\n"
+
+
+def marker(stack: str) -> str:
+    """The first line of a stack's comment, by which it is found again."""
+    return f"<!-- sre diff {stack} -->"
+
+
+def _top(review: Review) -> _Section:
+    verdict = {
+        NONE: "nothing differs",
+        SECOND_REVIEWER: "**changes that need a second reviewer**",
+    }.get(review.exit_code, "changes")
+    since = f"since {_code(review.base)} ({_code(review.commit[:12])})"
+    before = [
+        marker(review.stack),
+        f"Stack {_code(review.stack)}, {since}: {verdict}. Objects: {counted(review.entries)}.",
+        "",
+    ]
+    findings = told(review.findings)
+    if findings:
+        before += ["**What a reviewer must not miss**", ""]
+    lines = list[str]()
+    for each in findings:
+        sign = ":warning:" if each.rule.value.second else ":information_source:"
+        controls = ", ".join(each.controls)
+        lines.append(f"- {sign} {_code(each.place)}: {each.rule.value.says} ({controls})")
+        lines += [f"  - {_code(detail)}" for detail in each.details]
+    return _Section(tuple(before), tuple(lines), ("",) if lines else ())
+
+
+def _shared(review: Review) -> _Section:
+    lines: list[str] = []
+    for each in review.settings:
+        lines += _change(each.change, f"{_code(f'Pulumi.{each.stack}.yaml')}: ", "")
+    if not review.protection:
+        lines.append(f"- {NO_PROTECTION}")
+    return _Section((), tuple(lines), ("",) if lines else ())
+
+
+def _team(team: str, entries: Sequence[ComparedObject]) -> _Section:
+    title = f"<b>{escape(place_name(team))}</b>: {counted(entries)}"
+    before = ("<details>", f"<summary>{title}</summary>", "")
+    return _Section(before, tuple(_objects(entries)), ("", "</details>"))
+
+
+def _objects(entries: Sequence[ComparedObject]) -> Iterator[str]:
+    for entry in entries:
+        app = f" of {_code(entry.object.app)}" if entry.object.app else ""
+        yield f"- {_WORDS[entry.action]} {_code(entry.object.shown)}{app}"
+        for change in entry.changes:
+            yield from _change(change, "", "  ")
+
+
+def _change(change: FieldChange, before: str, indent: str) -> Iterator[str]:
+    values = lines_of(change)
+    yield f"{indent}- {before}{_code(change.path)}: {'<br>'.join(map(_code, values))}"
+
+
+def _code(text: str) -> str:
+    """`text` as a code span, between more backticks than there are in it."""
+    plain = printable(text)
+    fence = "`" * (1 + max(map(len, re.findall("`+", plain)), default=0))
+    # Spaces that Markdown takes off again: a backtick of the text's own may not touch the fence.
+    space = " " if "`" in plain or plain != plain.strip() or not plain else ""
+    return f"{fence}{space}{plain}{space}{fence}"
+
+
+def _fitting(sections: Sequence[_Section]) -> Iterator[str]:
+    """The sections' lines in turn, as many as there is room for, and a note of what is cut."""
+    room = _MOST - 200  # for the note itself
+    cut = 0
+    for section in sections:
+        fixed = (*section.before, *section.after)
+        room -= _length(fixed)
+        kept = list[str]()
+        if room < 0:
+            cut += len(section.lines)
+            continue
+        for line in section.lines:
+            if cut or _length([line]) > room:
+                cut += 1
+                continue
+            room -= _length([line])
+            kept.append(line)
+        if kept or not section.lines:
+            yield from (*section.before, *kept, *section.after)
+        else:
+            room += _length(fixed)
+    if cut:
+        yield f"**{cut} lines do not fit into a comment**; `./sre diff` shows them all."
+
+
+def _length(lines: Sequence[str]) -> int:
+    return sum(len(line.encode()) + 1 for line in lines)

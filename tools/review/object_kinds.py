@@ -1,0 +1,205 @@
+"""Every kind of object that the program makes, and how a review looks at it.
+
+A change that is neither judged by the kind's rule nor ordinary needs a second reviewer, as does an
+object of a kind that is not here: what nobody has thought about does not pass for harmless.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tools.review.pair import Hit, ObjectRule, Pair
+from tools.review.rendered_objects import PROVIDER
+from tools.review.rules import (
+    access,
+    exposure,
+    limits,
+    monitoring,
+    platform,
+    registry,
+    secrets,
+    workload,
+)
+from tools.review.rules.accounts import service_account
+
+
+def _nothing(_: Pair) -> Iterator[Hit]:
+    return iter(())
+
+
+@dataclass(frozen=True)
+class ObjectKind:
+    """How one kind is looked at; paths are as `tools.review.object_changes.within` takes them.
+
+    `judged`: what the rule has an answer for, be it that nothing is wrong. `ordinary`: what may
+    change without a word. `fixed`: what cannot change in place, so that the object is destroyed and
+    made anew. `controls`: what is touched when one is destroyed. `data`: whether data goes with it.
+    """
+
+    rule: ObjectRule = _nothing
+    judged: tuple[str, ...] = ()
+    ordinary: tuple[str, ...] = ()
+    fixed: tuple[str, ...] = ()
+    controls: tuple[str, ...] = ()
+    data: bool = False
+
+
+# A release changes it on the Deployment or CronJob and its pods.
+ORDINARY = ('metadata.labels["app.kubernetes.io/version"]',)
+
+
+_IN_POD = tuple(
+    f"spec.{group}[*].{field}"
+    for group in ("containers", "initContainers")
+    for field in ("resources", "imagePullPolicy")
+)
+
+
+def _pods(template: str, *ordinary: str, fixed: tuple[str, ...] = ()) -> ObjectKind:
+    return ObjectKind(
+        workload.workload,
+        judged=("spec.replicas", *(f"{template}.{path}" for path in workload.JUDGED)),
+        ordinary=(
+            *ordinary,
+            *(f"{template}.{path}" for path in (*ORDINARY, *_IN_POD, "spec.restartPolicy")),
+            f"{template}.spec.terminationGracePeriodSeconds",
+        ),
+        fixed=fixed,
+        controls=("CP-10",),
+    )
+
+
+# Whatever changes there is told.
+_LOGIN = ObjectKind(access.login, judged=("*",), fixed=("type",), controls=("IA-2",))
+
+KINDS = {
+    # What holds a team
+    "Namespace": ObjectKind(
+        exposure.namespace,
+        judged=("metadata.labels", "metadata.annotations"),
+        data=True,
+    ),
+    "ResourceQuota": ObjectKind(limits.resource_quota, judged=("spec.hard",), controls=("SC-6",)),
+    "LimitRange": ObjectKind(limits.limit_range, judged=("spec.limits",), controls=("SC-6",)),
+    # Judged for a namespace as a whole
+    "NetworkPolicy": ObjectKind(judged=("spec",), controls=("SC-7",)),
+    "RoleBinding": ObjectKind(
+        access.role_binding, judged=("subjects", "roleRef"), fixed=("roleRef",), controls=("AC-2",)
+    ),
+    "ClusterRoleBinding": ObjectKind(
+        access.role_binding, judged=("subjects", "roleRef"), fixed=("roleRef",), controls=("AC-2",)
+    ),
+    # The registry
+    "Project": ObjectKind(
+        registry.project,
+        judged=(
+            "enableContentTrustCosign", "vulnerabilityScanning", "public", "forceDestroy",
+            "storageQuota",
+        ),
+        fixed=("name",),
+        data=True,
+    ),
+    "RetentionPolicy": ObjectKind(
+        registry.retention, judged=("rules", "schedule"), fixed=("scope",), data=True
+    ),
+    "ProjectMemberGroup": ObjectKind(
+        access.member,
+        judged=("groupName", "role"),
+        fixed=("groupName", "projectId", "type"),
+        controls=("AC-2",),
+    ),
+    "RobotAccount": ObjectKind(
+        access.robot,
+        judged=("permissions", "disable", "duration"),
+        ordinary=("description",),
+        fixed=("name", "level"),
+        controls=("AC-2",),
+    ),
+    # The vault
+    "Mount": ObjectKind(fixed=("type",), ordinary=("description",), data=True),
+    "SecretV2": ObjectKind(fixed=("mount", "name"), data=True),
+    "Policy": ObjectKind(
+        access.openbao_policy, judged=("policy",), fixed=("name",), controls=("AC-2",)
+    ),
+    "AuthBackend": _LOGIN,
+    "AuthBackendConfig": _LOGIN,
+    "AuthBackendRole": ObjectKind(
+        access.login_role,
+        judged=(
+            "boundServiceAccountNames", "boundServiceAccountNamespaces", "tokenPolicies",
+            "tokenTtl", "tokenMaxTtl", "tokenPeriod",
+        ),
+        fixed=("backend", "roleName"),
+        controls=("AC-2",),
+    ),
+    "Group": ObjectKind(access.identity_group, judged=("name", "policies"), controls=("AC-2",)),
+    "GroupAlias": ObjectKind(access.identity_group, judged=("name",), controls=("AC-2",)),
+    "ClusterSecretStore": _LOGIN,
+    "SecretStore": _LOGIN,
+    "ExternalSecret": ObjectKind(
+        secrets.external_secret,
+        judged=("spec.data", "spec.dataFrom", "spec.secretStoreRef"),
+        ordinary=("spec.refreshInterval",),
+        controls=("IA-5",),
+    ),
+    "Secret": ObjectKind(secrets.secret, fixed=("type",), controls=("IA-5",)),
+    # What runs
+    "Deployment": _pods(
+        "spec.template",
+        *(f"spec.{field}" for field in ("strategy", "minReadySeconds", "revisionHistoryLimit")),
+        "spec.progressDeadlineSeconds",
+        fixed=("spec.selector",),
+    ),
+    "CronJob": _pods(
+        "spec.jobTemplate.spec.template",
+        *(
+            f"spec.{field}"
+            for field in (
+                "schedule", "timeZone", "concurrencyPolicy", "suspend", "startingDeadlineSeconds",
+                "successfulJobsHistoryLimit", "failedJobsHistoryLimit",
+                "jobTemplate.spec.activeDeadlineSeconds", "jobTemplate.spec.backoffLimit",
+                "jobTemplate.spec.ttlSecondsAfterFinished",
+            )
+        ),
+    ),
+    "ServiceAccount": ObjectKind(
+        service_account, judged=("automountServiceAccountToken",), controls=("AC-2",)
+    ),
+    "Service": ObjectKind(
+        exposure.service,
+        judged=("spec.type", "spec.externalIPs"),
+        ordinary=("spec.ports",),
+        fixed=("spec.clusterIP",),
+    ),
+    "VirtualService": ObjectKind(
+        exposure.virtual_service,
+        judged=("spec.hosts", "spec.gateways", "spec.http[].route[].destination"),
+    ),
+    "HorizontalPodAutoscaler": ObjectKind(
+        limits.autoscaler,
+        judged=("spec.minReplicas",),
+        ordinary=("spec.maxReplicas", "spec.metrics", "spec.behavior"),
+        controls=("CP-10",),
+    ),
+    "PodDisruptionBudget": ObjectKind(
+        limits.disruption_budget, judged=("spec.minAvailable",), controls=("CP-10",)
+    ),
+    # What is watched
+    "PrometheusRule": ObjectKind(
+        monitoring.prometheus_rule, judged=("spec.groups",), controls=("SI-4", "AU-6")
+    ),
+    "ServiceMonitor": ObjectKind(
+        monitoring.service_monitor, judged=("spec.endpoints",), controls=("SI-4",)
+    ),
+    # What all teams lean on
+    "ValidatingAdmissionPolicy": ObjectKind(
+        platform.admission_policy, judged=("spec",), controls=("CM-6", "AC-3")
+    ),
+    "ValidatingAdmissionPolicyBinding": ObjectKind(
+        platform.admission_binding, judged=("spec",), controls=("CM-6", "AC-3")
+    ),
+    PROVIDER: ObjectKind(
+        platform.provider,
+        judged=("insecure", "skipTlsVerify", "clusterIdentifier"),
+        ordinary=("maxRetries",),
+    ),
+}  # fmt: skip

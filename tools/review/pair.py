@@ -1,0 +1,52 @@
+"""One object on both sides of a change, as rules look at it."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from tools.review.rendered_objects import RenderedObject, Side
+from tools.review.review_findings import Rules
+
+
+@dataclass(frozen=True)
+class Hit:
+    """What a rule found: `detail` says it in particular, `controls` come beside the rule's own."""
+
+    rule: Rules
+    detail: str
+    controls: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Pair:
+    """An object before and after: None where a side has none. `base` and `head` are the sides."""
+
+    before: RenderedObject | None
+    after: RenderedObject | None
+    base: Side
+    head: Side
+
+    @property
+    def object(self) -> RenderedObject:
+        """The object as it will be, or as it was where it goes."""
+        either = self.after or self.before
+        assert either is not None
+        return either
+
+    def was(self, path: str, otherwise: Any = None) -> Any:
+        """The value at a path before."""
+        return self.before.get(path, otherwise) if self.before else otherwise
+
+    def now(self, path: str, otherwise: Any = None) -> Any:
+        """The value at a path after."""
+        return self.after.get(path, otherwise) if self.after else otherwise
+
+
+# Looks at an object that is new or changed; what goes is told for all kinds alike.
+ObjectRule = Callable[[Pair], Iterator[Hit]]
+
+
+def listed(items: Iterable[object]) -> str:
+    """`a, b and c`, in their order."""
+    texts = [str(item) for item in items]
+    return " and ".join(filter(None, (", ".join(texts[:-1]), *texts[-1:])))

@@ -1,0 +1,125 @@
+"""Rendered objects as read back: what each is, whose it is, and what it says."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+# libyaml's parser: two sides of a fleet are thousands of documents.
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+_INDEX = ".sre-render"
+_INSTANCE = "app.kubernetes.io/instance"
+_TEAM = "sre.io/team"
+
+# Where Pulumi's options for a resource stand among its fields.
+OPTIONS = "options"
+
+PROVIDER = "Provider"
+
+
+@dataclass(frozen=True)
+class RenderedObject:
+    """One object. `team` and `app` are "" for the platform's and for what is no app's.
+
+    `key` is its identity on both sides; `fields` are its document, or its properties where it is
+    Harbor's or OpenBao's, with Pulumi's options where they are known. `type`, `logical_name` and
+    `aliases` are what Pulumi's state knows it by: "" and () where that is not known.
+    """
+
+    key: str
+    kind: str
+    name: str
+    fields: Mapping[str, Any]
+    team: str = ""
+    app: str = ""
+    type: str = ""
+    logical_name: str = ""
+    aliases: tuple[str, ...] = ()
+
+    def get(self, path: str, otherwise: Any = None) -> Any:
+        """The value at a path of plain keys, such as `spec.hard`."""
+        value: Any = self.fields
+        for step in path.split("."):
+            if not isinstance(value, Mapping) or step not in value:
+                return otherwise
+            value = value[step]
+        return value
+
+    @property
+    def shown(self) -> str:
+        """Kind and name."""
+        return f"{self.kind} {self.name}"
+
+    @property
+    def place(self) -> str:
+        """The namespace, or team, that the object is in."""
+        return self.key.split("/")[1]
+
+
+@dataclass(frozen=True)
+class Side:
+    """All objects of one side of a change, by key.
+
+    `indexed`: whether the side says what Pulumi's options are; an older revision's render does not.
+    """
+
+    objects: Mapping[str, RenderedObject] = field(default_factory=dict)
+    indexed: bool = True
+
+    def of(self, *kinds: str) -> list[RenderedObject]:
+        """Those of some kinds."""
+        return [each for each in self.objects.values() if each.kind in kinds]
+
+    @property
+    def teams(self) -> set[str]:
+        """Names of the teams that have objects."""
+        return {each.team for each in self.objects.values()} - {""}
+
+
+def read_side(folder: Path) -> Side:
+    """What `./sre render` wrote to `folder`."""
+    text = (folder / _INDEX).read_text(encoding="utf-8")
+    known = json.loads(text) if text.strip() else {"objects": {}, "providers": {}}
+    files = sorted(folder.rglob("*.yaml"))
+    objects = [_object(folder, file, known["objects"]) for file in files]
+    objects += [
+        RenderedObject(f"providers/{name}", PROVIDER, name, inputs)
+        for name, inputs in known["providers"].items()
+    ]
+    for name, inputs in known.get("others", {}).items():
+        kind, _, logical = name.partition(" ")
+        objects.append(RenderedObject(f"others/{name}", kind, logical, inputs))
+    return Side({each.key: each for each in objects}, indexed=bool(text.strip()))
+
+
+def _object(folder: Path, file: Path, known: Mapping[str, Any]) -> RenderedObject:
+    path = file.relative_to(folder).as_posix()
+    document = yaml.load(file.read_text(encoding="utf-8"), Loader=_LOADER)
+    about = known.get(path, {})
+    kind = file.name.partition("-")[0]
+    if path.startswith("kubernetes/"):
+        metadata = document["metadata"]
+        labels = metadata.get("labels") or {}
+        name, fields = metadata["name"], document
+        team, app = labels.get(_TEAM, ""), labels.get(_INSTANCE, "")
+    else:
+        name, fields = file.stem.partition("-")[2], document["properties"]
+        place = path.split("/")[1]
+        team, app = "" if place == "_platform" else place, ""
+    if OPTIONS in about:
+        fields = {**fields, OPTIONS: about[OPTIONS]}
+    return RenderedObject(
+        path.removesuffix(".yaml"),
+        kind,
+        name,
+        fields,
+        about.get("team", team),
+        about.get("app", app),
+        about.get("type", ""),
+        about.get("logicalName", ""),
+        tuple(about.get("aliases", ())),
+    )

@@ -1,0 +1,115 @@
+"""A review: what a change means for one stack, and whether it takes a second reviewer."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from specs.fleet import TeamsFolder
+from specs.settings import Settings
+from specs.stack_file import read_stack, stack_names
+from tools.review.comparison import (
+    ComparedObject,
+    Comparison,
+    compare,
+    in_order,
+)
+from tools.review.file_changes import (
+    SettingChange,
+    code_findings,
+    findings_beside,
+    lifecycle_findings,
+    link_findings,
+    own_settings,
+    platform_code,
+    setting_changes,
+    unreadable_settings,
+)
+from tools.review.git import changed_files, copy_of, merge_base
+from tools.review.rendered_objects import Side
+from tools.review.review_findings import ReviewFinding
+from tools.review.rules.hosts import platform_hosts
+from tools.review.sides import two_sides
+
+# Exit codes of `./sre diff`.
+NONE, CHANGES, SECOND_REVIEWER = 0, 2, 3
+
+
+@dataclass(frozen=True)
+class Review:
+    """What a change since `commit`, where HEAD and `base` parted, means for `stack`.
+
+    `code`: files of the program that differ. `reached`: teams that they, or the stack's settings,
+    reach. `protection`: whether both sides say what is protected, which a base that is older than
+    that does not.
+    """
+
+    base: str
+    commit: str
+    stack: str
+    comparison: Comparison
+    settings: tuple[SettingChange, ...]
+    code: tuple[str, ...]
+    reached: tuple[str, ...]
+    protection: bool
+
+    @property
+    def findings(self) -> tuple[ReviewFinding, ...]:
+        """In the order in which they are told."""
+        return self.comparison.findings
+
+    @property
+    def entries(self) -> tuple[ComparedObject, ...]:
+        """Objects that differ."""
+        return self.comparison.entries
+
+    @property
+    def exit_code(self) -> int:
+        """NONE, CHANGES or SECOND_REVIEWER."""
+        if any(finding.needs_second for finding in self.findings):
+            return SECOND_REVIEWER
+        return CHANGES if self.entries or self.findings or self.settings else NONE
+
+
+def review(root: Path, ref: str, stack: str, settings: Settings, folder: TeamsFolder) -> Review:
+    """What differs between the working tree and where HEAD and `ref` parted, for `stack`.
+
+    Raises GitError and SideError, a line for who asked.
+    """
+    commit = merge_base(root, ref)
+    files = changed_files(root, commit)
+    code = platform_code(files)
+    same_code = not code and not any(file.endswith(".py") for file in files)
+    with copy_of(root, commit) as tree:
+        base, head = two_sides(tree, root, stack, settings, folder, same_code=same_code)
+        comparison = compare(base, head)
+        changes = setting_changes(tree, root)
+        shared = [*code, *own_settings(stack, changes)]
+        reached = comparison.teams if shared else []
+        gone = sorted(set(stack_names(tree)) - set(stack_names(root)))
+        findings = [
+            *comparison.findings,
+            *code_findings(shared, reached),
+            *findings_beside(stack, files, changes, gone),
+            *link_findings(root, files),
+            *_host_findings(tree, stack, settings, head),
+            *lifecycle_findings(tree / settings.tenants, folder.path, comparison.all_teams),
+        ]
+    return Review(
+        base=ref,
+        commit=commit,
+        stack=stack,
+        comparison=replace(comparison, findings=in_order(findings)),
+        settings=tuple(changes),
+        code=tuple(code),
+        reached=tuple(reached),
+        protection=base.indexed and head.indexed,
+    )
+
+
+def _host_findings(tree: Path, stack: str, settings: Settings, head: Side) -> list[ReviewFinding]:
+    """What becomes of the platform's hosts; a stack that is new had none."""
+    if stack not in stack_names(tree):
+        return []
+    before, _ = read_stack(tree, stack)
+    if before is None:
+        return [unreadable_settings(stack)]
+    return list(platform_hosts(stack, before, settings, head))

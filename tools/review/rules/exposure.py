@@ -1,0 +1,97 @@
+"""How apps are reached, and how traffic is carried (NIST 800-53 SC-7, SC-8)."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from tools.review.pair import Hit, Pair, listed
+from tools.review.rendered_objects import Side
+from tools.review.review_findings import Rules
+
+HOSTS = "sre.io/hosts"
+_LEVEL = "pod-security.kubernetes.io/enforce"
+_LEVELS = (None, "privileged", "baseline", "restricted")
+_TEAM = "sre.io/team"
+_INJECTION = "istio-injection"
+_JUDGED = {HOSTS, _LEVEL, _TEAM, _INJECTION}
+
+
+def virtual_service(pair: Pair) -> Iterator[Hit]:
+    """Hosts and gateways that lead to an app, and where they lead."""
+    gateways, former = _set(pair.now("spec.gateways")), _set(pair.was("spec.gateways"))
+    for host in sorted(_set(pair.now("spec.hosts")) - _set(pair.was("spec.hosts"))):
+        yield Hit(Rules.HOST, f"{host} through {listed(sorted(gateways)) or 'the mesh'}")
+    if pair.before and (new := sorted(gateways - former)):
+        yield Hit(Rules.HOST, f"{pair.object.shown} through {listed(new)}")
+    if pair.before and (new := sorted(_targets(pair.now("spec")) - _targets(pair.was("spec")))):
+        yield Hit(Rules.HOST, f"{pair.object.shown} leads to {listed(new)}")
+
+
+def service(pair: Pair) -> Iterator[Hit]:
+    """Whether a Service is reached from outside the cluster."""
+    kind, former = (get("spec.type", "ClusterIP") for get in (pair.now, pair.was))
+    if kind != former and kind != "ClusterIP":
+        yield Hit(Rules.SERVICE, f"{pair.object.shown} is of type {kind}")
+    if new := _set(pair.now("spec.externalIPs")) - _set(pair.was("spec.externalIPs")):
+        yield Hit(Rules.SERVICE, f"{pair.object.shown} answers at {listed(sorted(new))}")
+
+
+def namespace(pair: Pair) -> Iterator[Hit]:
+    """What holds for all pods of a namespace."""
+    labels, former = (get("metadata.labels") or {} for get in (pair.now, pair.was))
+    level, had = labels.get(_LEVEL), former.get(_LEVEL)
+    if pair.before and _rank(level) < _rank(had):
+        yield Hit(Rules.POD_SECURITY, f"{pair.object.shown}: {level or 'none'} instead of {had}")
+    if labels.get(_INJECTION) != "enabled" and (
+        pair.before is None or former.get(_INJECTION) == "enabled"
+    ):
+        yield Hit(Rules.MESH, f"{pair.object.shown}: no sidecars are injected")
+    if pair.before and former.get(_TEAM) and labels.get(_TEAM) != former[_TEAM]:
+        yield Hit(Rules.GUARDRAIL, f"{pair.object.shown} is no longer marked as {former[_TEAM]}'s")
+    if pair.before:
+        yield from _other_labels(pair)
+    # A host that a VirtualService takes is told there.
+    for host in sorted(_annotated(pair, pair.now) - _annotated(pair, pair.was)):
+        if host not in _routed(pair.head, pair.object.name):
+            yield Hit(Rules.HOST, f"{pair.object.shown} may use {host}")
+
+
+def _other_labels(pair: Pair) -> Iterator[Hit]:
+    """Labels and annotations that have no rule of their own."""
+    for path in ("metadata.labels", "metadata.annotations"):
+        now, was = pair.now(path) or {}, pair.was(path) or {}
+        for key in sorted((now.keys() | was.keys()) - _JUDGED):
+            if now.get(key) != was.get(key):
+                change = f"{was.get(key, 'none')} -> {now.get(key, 'none')}"
+                yield Hit(Rules.NAMESPACE, f"{pair.object.shown}: {key} {change}")
+
+
+def _set(values: Any) -> set[str]:
+    return set(values or ())
+
+
+def _targets(spec: Any) -> set[str]:
+    """Hosts that any route, mirror or redirect of a VirtualService names."""
+    if isinstance(spec, dict):
+        own = {
+            value
+            for key, value in spec.items()
+            if key in ("host", "authority") and isinstance(value, str)
+        }
+        return own.union(*map(_targets, spec.values()))
+    if isinstance(spec, list):
+        return set().union(*map(_targets, spec))
+    return set()
+
+
+def _rank(level: Any) -> int:
+    return _LEVELS.index(level) if level in _LEVELS else 0
+
+
+def _annotated(pair: Pair, get: Any) -> set[str]:
+    annotations = get("metadata.annotations") or {}
+    return set(filter(None, annotations.get(HOSTS, "").split(",")))
+
+
+def _routed(side: Side, namespace: str) -> set[str]:
+    services = [each for each in side.of("VirtualService") if each.place == namespace]
+    return {host for each in services for host in each.get("spec.hosts") or ()}

@@ -1,0 +1,37 @@
+"""The platform's own hosts: which are given up, and which a team has (NIST 800-53 SC-7)."""
+
+from collections.abc import Iterator
+
+from specs.hosts import covers, overlap
+from specs.settings import Settings
+from tools.review.rendered_objects import Side
+from tools.review.review_findings import ReviewFinding, Rules
+from tools.review.rules.exposure import HOSTS
+
+
+def platform_hosts(
+    stack: str, before: Settings, after: Settings, head: Side
+) -> Iterator[ReviewFinding]:
+    """Hosts that were the platform's in the base and no longer are, and who has them."""
+    kept, former = after.platform_owned_hosts, before.platform_owned_hosts
+    left = [own for own in sorted(former) if not any(covers(each, own) for each in kept)]
+    for own in left:
+        yield _finding(f"{own}, by sre-platform:{former[own]} of Pulumi.{stack}.yaml until now")
+    for host, team in sorted(_taken(head)):
+        if any(overlap(host, own) for own in left):
+            yield _finding(f"{host} leads to {team} now", team)
+
+
+def _taken(head: Side) -> set[tuple[str, str]]:
+    """Hosts, each with the team that has it."""
+    return {
+        (host, each.team)
+        for each in head.of("Namespace")
+        for host in (each.get("metadata.annotations") or {}).get(HOSTS, "").split(",")
+        if host
+    }
+
+
+def _finding(detail: str, team: str = "") -> ReviewFinding:
+    rule = Rules.PLATFORM_HOST
+    return ReviewFinding(rule, team, "", "", detail, rule.value.controls)

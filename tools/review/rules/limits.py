@@ -1,0 +1,66 @@
+"""How much may be used, and how much must stay (NIST 800-53 SC-5, SC-6, CP-10)."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from specs.capacity import RESOURCES
+from specs.quantity import parse
+from tools.review.pair import Hit, Pair
+from tools.review.review_findings import Rules
+
+
+def resource_quota(pair: Pair) -> Iterator[Hit]:
+    """What a namespace may use."""
+    before, after = pair.was("spec.hard") or {}, pair.now("spec.hard") or {}
+    if pair.before is None:
+        for resource in RESOURCES:
+            if resource not in after:
+                yield Hit(Rules.NO_LIMIT, f"{resource}: no limit")
+    yield from _raised(before, after, "")
+
+
+def limit_range(pair: Pair) -> Iterator[Hit]:
+    """What a container may use, and the least that it must request."""
+    if pair.before is None:
+        return
+    before, after = (
+        _by_type(limits) for limits in (pair.was("spec.limits"), pair.now("spec.limits"))
+    )
+    for kind in before:
+        most, former = after.get(kind, {}).get("max") or {}, before[kind].get("max") or {}
+        yield from _raised(former, most, f"{kind} ")
+        least, former = after.get(kind, {}).get("min") or {}, before[kind].get("min") or {}
+        for resource, bound in sorted(former.items()):
+            if resource not in least:
+                yield Hit(Rules.NO_LIMIT, f"{kind} {resource} at least {bound} -> no minimum")
+
+
+def autoscaler(pair: Pair) -> Iterator[Hit]:
+    """How many pods an autoscaler keeps."""
+    least, former = pair.now("spec.minReplicas", 1), pair.was("spec.minReplicas", 1)
+    if pair.before and least < former:
+        yield Hit(Rules.LESS_SPARE, f"{pair.object.name}: minReplicas {former} -> {least}")
+
+
+def disruption_budget(pair: Pair) -> Iterator[Hit]:
+    """How many pods stay while nodes are emptied."""
+    least, former = pair.now("spec.minAvailable"), pair.was("spec.minAvailable")
+    if pair.before and former != least and _number(least) <= _number(former):
+        yield Hit(Rules.LESS_SPARE, f"{pair.object.name}: minAvailable {former} -> {least}")
+
+
+def _raised(before: Mapping[str, Any], after: Mapping[str, Any], of: str) -> Iterator[Hit]:
+    for resource, bound in sorted(before.items()):
+        if resource not in after:
+            yield Hit(Rules.NO_LIMIT, f"{of}{resource} {bound} -> no limit")
+        elif parse(str(after[resource])) > parse(str(bound)):
+            yield Hit(Rules.QUOTA, f"{of}{resource} {bound} -> {after[resource]}")
+
+
+def _by_type(limits: Any) -> dict[str, Mapping[str, Any]]:
+    return {each.get("type", ""): each for each in limits or ()}
+
+
+def _number(value: Any) -> float:
+    text = str(value).removesuffix("%")
+    return float(text) if text.isdigit() else 0

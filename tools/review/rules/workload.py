@@ -1,0 +1,236 @@
+"""What runs, as whom and how hardened (NIST 800-53 AC-6, CM-7, SI-7)."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from specs.retention import is_older
+from tools.review.masking import conceal
+from tools.review.pair import Hit, Pair, listed
+from tools.review.rendered_objects import RenderedObject, Side
+from tools.review.review_findings import Rules
+
+_KINDS = ("Deployment", "CronJob")
+_CONTAINERS = ("containers", "initContainers")
+_Spec = Mapping[str, Any]
+
+# What hardens a pod and a container: the field, and whether its value is the strong one.
+_Check = tuple[str, Callable[[Any], bool]]
+_ON: Callable[[Any], bool] = lambda value: value is True  # noqa: E731
+_OFF: Callable[[Any], bool] = lambda value: value is False  # noqa: E731
+_NOT_ON: Callable[[Any], bool] = lambda value: value is not True  # noqa: E731
+_POD_CHECKS: tuple[_Check, ...] = (
+    ("securityContext.runAsNonRoot", _ON),
+    (
+        "securityContext.seccompProfile.type",
+        lambda value: value in ("RuntimeDefault", "Localhost"),
+    ),
+    ("securityContext.runAsUser", lambda value: value != 0),
+    ("hostNetwork", _NOT_ON),
+    ("hostPID", _NOT_ON),
+    ("hostIPC", _NOT_ON),
+    ("shareProcessNamespace", _NOT_ON),
+)
+_CONTAINER_CHECKS: tuple[_Check, ...] = (
+    ("securityContext.runAsNonRoot", _ON),
+    ("securityContext.readOnlyRootFilesystem", _ON),
+    ("securityContext.allowPrivilegeEscalation", _OFF),
+    ("securityContext.privileged", _NOT_ON),
+    ("securityContext.runAsUser", lambda value: value != 0),
+    ("securityContext.capabilities.drop", lambda value: "ALL" in (value or ())),
+    ("securityContext.capabilities.add", lambda value: not value),
+    ("securityContext.procMount", lambda value: value in (None, "Default")),
+    # None is the pod's own.
+    (
+        "securityContext.seccompProfile.type",
+        lambda value: value in (None, "RuntimeDefault", "Localhost"),
+    ),
+)
+
+# Fields that the rules here judge, below the pod's spec; `TEMPLATE` is where that stands.
+JUDGED = (
+    *(f"spec.{field}" for field, _ in _POD_CHECKS),
+    *(f"spec.{group}[*].{field}" for group in _CONTAINERS for field, _ in _CONTAINER_CHECKS),
+    *(
+        f"spec.{group}[*].{field}"
+        for group in _CONTAINERS
+        for field in (
+            "image", "env", "envFrom", "volumeMounts", "command", "args", "ports",
+            "livenessProbe", "readinessProbe", "startupProbe",
+        )
+    ),
+    "spec.automountServiceAccountToken",
+    "spec.serviceAccountName",
+    "spec.volumes",
+)  # fmt: skip
+
+# Where a pod's template stands in what makes pods.
+TEMPLATES = {"Deployment": "spec.template", "CronJob": "spec.jobTemplate.spec.template"}
+
+_INJECT = "sidecar.istio.io/inject"
+
+
+def workload(pair: Pair) -> Iterator[Hit]:
+    """A Deployment or a CronJob."""
+    before, after = (_template(each) for each in (pair.before, pair.after))
+    pod, former = after.get("spec") or {}, before.get("spec") or {}
+    known = pair.before is not None
+    yield from _weaker(_POD_CHECKS, former, pod, known, "the pod")
+    yield from _identity(former, pod, known)
+    yield from _volumes(former, pod)
+    if _injected(before) and not _injected(after):
+        yield Hit(Rules.MESH, "the pod gets no sidecar")
+    had = _containers(former)
+    for name, container in _containers(pod).items():
+        yield from _image(container, had.get(name), pair)
+        yield from _container(name, container, had.get(name))
+    replicas, had_replicas = pair.now("spec.replicas"), pair.was("spec.replicas")
+    numbers = isinstance(replicas, int) and isinstance(had_replicas, int)
+    if numbers and replicas < had_replicas:
+        yield Hit(Rules.LESS_SPARE, f"{pair.object.shown}: {had_replicas} -> {replicas} pods")
+
+
+def repositories(side: Side, team: str) -> set[str]:
+    """Those of all images that a team's workloads run."""
+    return {
+        _repository(container)
+        for each in side.of(*_KINDS)
+        if each.team == team
+        for container in _containers(_template(each).get("spec") or {}).values()
+    }
+
+
+def _template(workload: RenderedObject | None) -> _Spec:
+    return (workload.get(TEMPLATES[workload.kind]) if workload else None) or {}
+
+
+def _containers(pod: _Spec) -> dict[str, _Spec]:
+    return {each["name"]: each for group in _CONTAINERS for each in pod.get(group) or ()}
+
+
+def _value(spec: _Spec, path: str) -> Any:
+    value: Any = spec
+    for step in path.split("."):
+        value = value.get(step) if isinstance(value, Mapping) else None
+    return value
+
+
+def _weaker(
+    checks: tuple[_Check, ...], before: _Spec, after: _Spec, known: bool, what: str
+) -> Iterator[Hit]:
+    for field, strong in checks:
+        if not strong(_value(after, field)) and (not known or strong(_value(before, field))):
+            yield Hit(Rules.POD, f"{field} of {what}")
+
+
+def _identity(before: _Spec, after: _Spec, known: bool) -> Iterator[Hit]:
+    field = "automountServiceAccountToken"
+    if after.get(field) is not False and (not known or before.get(field) is False):
+        yield Hit(Rules.TOKEN, "a token of the ServiceAccount is mounted")
+    account, former = after.get("serviceAccountName"), before.get("serviceAccountName")
+    if known and account != former:
+        yield Hit(Rules.TOKEN, f"ServiceAccount {account} instead of {former}")
+
+
+def _volumes(before: _Spec, after: _Spec) -> Iterator[Hit]:
+    had = [*(before.get("volumes") or ())]
+    for volume in after.get("volumes") or ():
+        kinds = sorted(volume.keys() - {"name", "emptyDir"})
+        if kinds and volume not in had:
+            yield Hit(Rules.POD, f"a volume of the kind {listed(kinds)}")
+            if {"secret", "projected", "csi"} & set(kinds):
+                yield Hit(Rules.SECRET_READ, f"as volume {volume.get('name')}")
+
+
+def _injected(template: _Spec) -> bool:
+    metadata = template.get("metadata") or {}
+    return all(
+        (metadata.get(where) or {}).get(_INJECT, "true") == "true"
+        for where in ("labels", "annotations")
+    )
+
+
+def _image(container: _Spec, before: _Spec | None, pair: Pair) -> Iterator[Hit]:
+    repository = _repository(container)
+    known = {_repository(before)} if before else repositories(pair.base, pair.object.team)
+    if repository not in known:
+        yield Hit(Rules.IMAGE, repository)
+    if before and "@" in str(before.get("image")) and "@" not in str(container.get("image")):
+        yield Hit(Rules.IMAGE, f"{repository} is no longer pinned by its digest", ("SI-7",))
+    tag, former = _tag(container), _tag(before or {})
+    if repository in known and is_older(tag, former):
+        yield Hit(Rules.OLDER, f"{repository}: {former} -> {tag}")
+
+
+def _tag(container: _Spec) -> str:
+    image = str(container.get("image", "")).partition("@")[0]
+    return image.rpartition("/")[2].partition(":")[2]
+
+
+def _repository(container: _Spec) -> str:
+    image = str(container.get("image", "")).partition("@")[0]
+    path, slash, name = image.rpartition("/")
+    return path + slash + name.partition(":")[0]
+
+
+def _container(name: str, after: _Spec, before: _Spec | None) -> Iterator[Hit]:
+    former = before or {}
+    yield from _weaker(_CONTAINER_CHECKS, former, after, before is not None, f"container {name}")
+    yield from _added_capabilities(name, former, after)
+    yield from _variables(former, after, before is not None)
+    had = {each.get("mountPath"): each for each in former.get("volumeMounts") or ()}
+    for mount in after.get("volumeMounts") or ():
+        if mount != had.get(path := mount.get("mountPath")):
+            yield Hit(Rules.WRITABLE, f"{path} of container {name}")
+    for port in after.get("ports") or ():
+        if port.get("hostPort") and port not in (former.get("ports") or ()):
+            yield Hit(Rules.POD, f"port {port['hostPort']} of the node leads to container {name}")
+    if before is None:
+        command = [*(after.get("command") or ()), *(after.get("args") or ())]
+        runs = " ".join([str(after.get("image")), *conceal(command, "args", "")])
+        yield Hit(Rules.BEHAVIOUR, f"container {name} is new and runs {runs}")
+    else:
+        fields = ("command", "args", "livenessProbe", "readinessProbe", "startupProbe", "lifecycle")
+        changed = [field for field in fields if after.get(field) != before.get(field)]
+        if changed:
+            yield Hit(Rules.BEHAVIOUR, f"{listed(changed)} of container {name}")
+
+
+def _added_capabilities(name: str, before: _Spec, after: _Spec) -> Iterator[Hit]:
+    path = "securityContext.capabilities.add"
+    had = _value(before, path)
+    # The first of them is told as a check that no longer holds.
+    if had and (new := sorted(set(_value(after, path) or ()) - set(had))):
+        yield Hit(Rules.POD, f"capability {listed(new)} of container {name}")
+
+
+def _variables(before: _Spec, after: _Spec, known: bool) -> Iterator[Hit]:
+    had = {each.get("name"): each for each in before.get("env") or ()}
+    secrets, plain = _secrets(before), list[str]()
+    for variable in after.get("env") or ():
+        name, source = variable.get("name"), variable.get("valueFrom") or {}
+        if variable == had.get(name):
+            continue
+        secret = source.get("secretKeyRef")
+        if secret and _secret(secret) not in secrets:
+            yield Hit(Rules.SECRET_READ, f"{name} from {_secret(secret)}")
+        elif source and not secret:
+            yield Hit(Rules.UNKNOWN, f"{name} from {listed(sorted(source))}")
+        elif not source and "valueFrom" in had.get(name, {}):
+            yield Hit(Rules.SECRET_PLAIN, f"the variable {name} was read from a secret")
+        elif not source and known:
+            plain.append(name)
+    if plain:
+        yield Hit(Rules.BEHAVIOUR, f"plain value of {listed(plain)}")
+    for source in after.get("envFrom") or ():
+        if source not in (before.get("envFrom") or ()):
+            reads = Rules.SECRET_READ if "secretRef" in source else Rules.UNKNOWN
+            yield Hit(reads, f"all variables of {listed(sorted(source))}")
+
+
+def _secrets(container: _Spec) -> set[str]:
+    sources = (each.get("valueFrom") or {} for each in container.get("env") or ())
+    return {_secret(source["secretKeyRef"]) for source in sources if "secretKeyRef" in source}
+
+
+def _secret(reference: Mapping[str, Any]) -> str:
+    return f"Secret {reference.get('name')}"

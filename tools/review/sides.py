@@ -1,0 +1,86 @@
+"""Renders both sides of a change, each by its own program from its own files."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from specs.fleet import TeamsFolder
+from specs.settings import Settings
+from specs.stack_file import read_stack, stack_names
+from tools.rendering.render import render
+from tools.review.rendered_objects import Side, read_side
+
+_BASE = "the base does not render"
+
+
+class SideError(Exception):
+    """A side cannot be rendered; the message is a line for who asked."""
+
+
+def two_sides(
+    tree: Path, root: Path, stack: str, settings: Settings, folder: TeamsFolder, *, same_code: bool
+) -> tuple[Side, Side]:
+    """The base, which `tree` is a copy of, and the working tree `root`.
+
+    `same_code`: whether they differ in no Python file. Then one process renders both, which is half
+    the work, as most of it is to load the SDKs; otherwise two do, at the same time. A stack that
+    the base does not have is an empty side. Raises SideError.
+    """
+    with tempfile.TemporaryDirectory(prefix="sre-diff-") as outs:
+        base, head, errors = (Path(outs) / name for name in ("base", "head", "errors"))
+        if stack not in stack_names(tree):
+            _render(root, stack, settings, folder, head)
+            return Side(), read_side(head)
+        if same_code:
+            _render_base(tree, stack, base)
+            _render(root, stack, settings, folder, head)
+            return read_side(base), read_side(head)
+        rendering = _start(tree, stack, base, errors)
+        try:
+            _render(root, stack, settings, folder, head)
+            if rendering.wait():
+                raise SideError(_complaint(errors))
+        finally:
+            rendering.kill()
+            rendering.wait()
+        return read_side(base), read_side(head)
+
+
+def _render(root: Path, stack: str, settings: Settings, folder: TeamsFolder, out: Path) -> None:
+    if problems := render(root, stack, settings, folder, out).problems:
+        raise SideError(str(problems[0]))
+
+
+def _render_base(tree: Path, stack: str, out: Path) -> None:
+    settings, problems = read_stack(tree, stack)
+    if settings is not None and not problems:
+        folder = TeamsFolder(tree / settings.tenants, settings.tenants)
+        problems = list(render(tree, stack, settings, folder, out).problems)
+    if problems:
+        raise SideError(f"{_BASE}: {problems[0]}")
+
+
+def _start(tree: Path, stack: str, out: Path, errors: Path) -> subprocess.Popen[bytes]:
+    """The render of the base, in a process of its own: its modules have the same names."""
+    if not (tree / "cli" / "render.py").exists():
+        raise SideError("the base has no program that renders; name a later revision")
+    # The packages are this environment's; the program and the files are the base's.
+    environment = {**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
+    with errors.open("wb") as stderr:
+        return subprocess.Popen(
+            [sys.executable, "-P", "-m", "cli", "render", "--stack", stack, "--out", str(out)],
+            cwd=tree,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=stderr,
+        )
+
+
+def _complaint(errors: Path) -> str:
+    lines = errors.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    # Problems are a line each; of a traceback, the last line says what happened.
+    said = (lines[-1] if lines[0].startswith("Traceback") else lines[0]) if lines else "it ended"
+    return f"{_BASE}: {said}"

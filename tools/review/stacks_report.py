@@ -1,0 +1,97 @@
+"""What CI found out about stacks, as one Markdown text that GitHub takes as a comment or an issue.
+
+`python -m tools.review.stacks_report TITLE FOLDER` reads what `scripts/stack` left there:
+`<stack>.diff.md`, and `<stack>.preview.txt` or `<stack>.drift.txt`; and `notes.md`, which comes
+first.
+"""
+
+import argparse
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+LIMIT = 65_000  # characters; GitHub refuses a comment of more than 65,536
+
+_DIFF = ".diff.md"
+_FAILED = "FAILED: "  # how scripts/stack begins the last line of what failed
+_TOO_LONG = "_Too long to be shown here: it is among this run's artifacts._"
+
+
+def report(title: str, folder: Path, limit: int = LIMIT) -> str:
+    """A section a stack: its diff, and folded the output of Pulumi and of what failed.
+
+    Diffs are left out whole where they do not fit, Pulumi's outputs share what remains.
+    """
+    files = sorted(path for path in folder.glob("*.*.*") if path.suffix in (".md", ".txt"))
+    lines = [f"<!-- sre-platform: {title} -->", f"## {title}", ""]
+    notes = folder / "notes.md"
+    if notes.exists():
+        lines += [notes.read_text(encoding="utf-8"), ""]
+    if not files:
+        lines.append("No stack is touched.")
+    texts = {path: path.read_text(encoding="utf-8", errors="replace").strip() for path in files}
+    frames = {path: _frame(path, texts[path]) for path in files}
+    left = limit - sum(len(line) + 1 for line in lines)
+    left -= sum(len(before) + len(_TOO_LONG) + len(after) + 6 for before, after in frames.values())
+    shown: dict[Path, str] = {}
+    for path in files:
+        if path.name.endswith(_DIFF):
+            fits = len(texts[path]) <= left
+            shown[path] = texts[path] if fits else _TOO_LONG
+            left -= len(texts[path]) if fits else 0
+    outputs = [path for path in files if path not in shown]
+    for path, share in zip(outputs, _shares([len(texts[p]) for p in outputs], left), strict=True):
+        shown[path] = texts[path] if len(texts[path]) <= share else _ends(texts[path], share)
+    for path in files:
+        before, after = frames[path]
+        lines += [before, shown[path], after, ""]
+    return "\n".join(lines)[:limit]
+
+
+def _frame(path: Path, text: str) -> tuple[str, str]:
+    """What stands before and after a file's text."""
+    stack, _, what = path.name.removesuffix(path.suffix).rpartition(".")
+    failed = text.rpartition("\n")[2].startswith(_FAILED)
+    said = f"{stack}: {what}{' failed' if failed else ''}"
+    # Of a diff that failed it is what was said on stderr: anybody's text, and no Markdown of ours.
+    if path.name.endswith(_DIFF) and not failed:
+        return f"### {said}\n", ""
+    # A fence longer than any in the text, so that nothing in it can end it.
+    fence = "`" * max(3, *(len(ticks) + 1 for ticks in re.findall("`+", text)), 3)
+    opening = f"<details{' open' if failed else ''}><summary>{said}</summary>\n\n{fence}text"
+    return opening, f"{fence}\n</details>"
+
+
+def _shares(lengths: Sequence[int], total: int) -> list[int]:
+    """How much of `total` each may have: what the short ones do not need, the long ones share."""
+    shares = [0] * len(lengths)
+    left = max(total, 0)
+    by_length = sorted(range(len(lengths)), key=lengths.__getitem__)
+    for done, index in enumerate(by_length):
+        shares[index] = min(lengths[index], left // (len(lengths) - done))
+        left -= shares[index]
+    return shares
+
+
+def _ends(text: str, size: int) -> str:
+    """The first and the last lines of `text`, in `size` characters: what failed comes last."""
+    mark = "\n... (the whole is among this run's artifacts)\n"
+    half = (size - len(mark)) // 2
+    if half <= 0:
+        return ""
+    first = text[:half].rpartition("\n")[0]
+    last = text[-half:].partition("\n")[2]
+    return f"{first}{mark}{last}"
+
+
+def main() -> None:
+    """Prints the report."""
+    parser = argparse.ArgumentParser(prog="python -m tools.review.stacks_report")
+    parser.add_argument("title")
+    parser.add_argument("folder", type=Path)
+    arguments = parser.parse_args()
+    print(report(arguments.title, arguments.folder))
+
+
+if __name__ == "__main__":
+    main()
