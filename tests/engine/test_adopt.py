@@ -12,7 +12,7 @@ def test_with_nothing_to_take_over_everything_is_made(fresh: Checkout) -> None:
     without = settings.read_text()
     settings.write_text(without + "  sre-platform:adopt: true\n")
     run = fresh.up()
-    assert "Take the setting out" in run.output
+    assert "Remove the setting" in run.output
     assert run.count("created") == len(fresh.resources())
 
     settings.write_text(without)

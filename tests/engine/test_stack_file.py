@@ -81,6 +81,7 @@ def test_a_setting_that_the_cli_sets_means_what_the_program_gets(cli: Cli) -> No
         ("sre-platform:tenants", "2027"),
     ):
         cli.run("config", "set", *arguments)
+    (cli.folder / "tenants").rename(cli.folder / "2027")
     told = json.loads(cli.run("config", "--json"))
     settings, problems = read_stack(cli.folder, "dev")
     assert problems == []

@@ -222,7 +222,7 @@ def test_the_setting_left_on_does_nothing_more_but_ask_to_be_taken_out(story: St
     run = story.runs["again"]
     assert run.code == 0, run.output
     assert re.search(r"Resources:\n +\d+ unchanged\n", run.output), run.output
-    assert "Take the setting out" in run.output
+    assert "Remove the setting" in run.output
 
 
 def test_without_the_setting_every_object_is_unchanged(story: Story) -> None:

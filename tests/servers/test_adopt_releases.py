@@ -360,7 +360,7 @@ def test_a_file_that_calls_a_service_that_goes_is_told_of(story: Story) -> None:
 
 def test_what_a_new_object_has_otherwise_is_told_and_no_secret(story: Story) -> None:
     said = story.said["before"]
-    assert len(re.findall("^ +what it has otherwise", said, re.MULTILINE)) == 1, said
+    assert len(re.findall("^ +how it differs from the former one", said, re.MULTILINE)) == 1, said
     assert "spec.template.spec.containers[mailer].env: removed (not shown)" in said
     assert "hunter2" not in said
 
