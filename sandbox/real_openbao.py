@@ -27,6 +27,7 @@ from sandbox.simulated_openbao import (
 )
 
 MOVED_WITHIN = 30  # seconds
+READY_WITHIN = 60  # seconds
 _SERVER = "OpenBao"
 capital = re.compile("[A-Z]")
 
@@ -183,7 +184,23 @@ class RealOpenBao:
             # Sent again, as the answer got lost, it is refused: our own mount is in the way.
             if kind not in (MOUNT, AUTH) or self._existing(kind, inputs) is None:
                 raise
+        if kind == MOUNT and inputs.get("type") == "kv-v2":
+            self._await_versions(path)
         return path
+
+    def _await_versions(self, mount: str) -> None:
+        """A new kv-v2 mount is readied beside the answer, and refuses all until that is done."""
+        deadline = time.monotonic() + READY_WITHIN
+        while True:
+            try:
+                self._openbao.call("GET", f"{mount}/config")
+            except RefusedError as refusal:
+                if refusal.status != 400 or time.monotonic() > deadline:
+                    raise
+            else:
+                return
+            if self._cancelled.wait(0.1):
+                raise ServerError(f"Mount {mount} is not ready yet")
 
     def _write(self, kind: str, url: str, body: Properties) -> None:
         if kind == SECRET and (self._openbao.read(url) or {}).get("data") == body["data"]:

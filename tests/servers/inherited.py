@@ -91,6 +91,7 @@ def edit(cluster: Cluster, kind: str, name: str, manager: str, change: Object) -
 def fill(openbao: OpenBao) -> None:
     """A mount with a secret, a login, a role that lets more in, and a policy that allows more."""
     openbao.call("PUT", "sys/mounts/sre", {"type": "kv-v2", "description": "by hand"})
+    until(lambda: _is_ready(openbao, "sre"))
     openbao.call("PUT", f"sre/data/{TEAM}/db", {"data": {"value": "s3cret"}})
     openbao.call("PUT", "sys/auth/kubernetes", {"type": "kubernetes"})
     policy = 'path "sre/*" {\n  capabilities = ["read", "list"]\n}\n'
@@ -101,6 +102,15 @@ def fill(openbao: OpenBao) -> None:
         "token_policies": TEAM,
     }
     openbao.call("PUT", f"auth/kubernetes/role/{TEAM}", role)
+
+
+def _is_ready(openbao: OpenBao, mount: str) -> bool:
+    """A new kv-v2 mount refuses all for a moment."""
+    try:
+        openbao.call("GET", f"{mount}/config")
+    except RefusedError:
+        return False
+    return True
 
 
 def writers(object: Object) -> set[str]:
