@@ -7,7 +7,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -78,6 +78,8 @@ class Checkout:
     def _prepare(self) -> None:
         """Write what a run needs: settings copied from the checkout, passphrase."""
         shutil.rmtree(self.folder / "home" / "logs", ignore_errors=True)  # half a MB a run
+        if self.servers:
+            self._share_plugins()
         for unfinished in self.state.rglob("*.tmp"):  # of a run that was killed while it wrote
             unfinished.unlink()
         passphrase = self.folder / "passphrase"
@@ -93,6 +95,16 @@ class Checkout:
             kubeconfig = placeholder(_context(settings))
             (self.folder / "kubeconfig").write_text(kubeconfig, encoding="utf-8")
         copy.write_text(settings + (f"{salt[0]}\n" if salt else ""), encoding="utf-8")
+
+    def _share_plugins(self) -> None:
+        """Plugins take hundreds of MB: those of the user's own Pulumi do, and new ones go there."""
+        link = self.folder / "home" / "plugins"
+        own = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi") / "plugins"
+        with suppress(OSError):  # what the engine has put there stays
+            link.rmdir()
+        if not link.is_symlink():
+            own.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(own)
 
     @contextmanager
     def environment(self) -> Generator[None]:

@@ -20,7 +20,7 @@ from binaries.console import (
     complain,
     say,
 )
-from sandbox import display, provider, summary
+from sandbox import display, official, provider, summary
 from sandbox.checkout import STACK, Checkout
 from sandbox.cli_process import CliProcess, Signals
 from sandbox.package import RealServer, ServerError
@@ -135,16 +135,18 @@ def _engine(checkout: Checkout, command: str, refresh: bool) -> Generator[Engine
     with checkout.locked(command) as lock, checkout.environment(), Signals() as signals:
         cancelled = threading.Event()
         servers = _connected(checkout, cancelled)
+        cli = CliProcess(pulumi_cli.find(), lock, signals)
         workspace = LocalWorkspace(
             work_dir=str(checkout.work),
             program=lambda: _program(checkout.root),
-            pulumi_command=CliProcess(pulumi_cli.find(), lock, signals),
+            pulumi_command=cli,
         )
         colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
         stack = Stack.create_or_select(STACK, workspace)
         engine = Engine(stack, checkout, colour, refresh)
         state = _recovered(engine, servers)
-        with provider.serve(_resources(state), servers, cancelled) as providers:
+        found = official.plugins(checkout, not _resources(state), cli)
+        with provider.serve(_resources(state), servers, cancelled, found) as providers:
             os.environ["PULUMI_DEBUG_PROVIDERS"] = providers
             if checkout.unfinished.exists():
                 _look(engine)

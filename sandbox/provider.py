@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Container, Generator, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib import metadata
@@ -222,11 +222,12 @@ def serve(
     resources: Iterable[Mapping[str, Any]],
     real: Mapping[str, Server] | None = None,
     cancelled: threading.Event | None = None,
+    but: Container[str] = (),
 ) -> Generator[str]:
     """Run the providers, seeded with a state's resources; gives PULUMI_DEBUG_PROVIDERS' value.
 
     `real` are servers by package name; a package without one is stood in for. `cancelled` is set
-    when the engine wants nothing to be waited for.
+    when the engine wants nothing to be waited for. The engine finds packages in `but` by itself.
     """
     providers = Providers(real or {}, cancelled or threading.Event())
     providers.seed(resources)
@@ -235,7 +236,7 @@ def serve(
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     try:
-        yield ",".join(f"{package}:{port}" for package in PACKAGES)
+        yield ",".join(f"{package}:{port}" for package in PACKAGES if package not in but)
     finally:
         server.stop(grace=None).wait()
 

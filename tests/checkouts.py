@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from clients.local_servers import FOLDER, running
+from sandbox.official import CHOICE, STAND_IN
 
 ROOT = Path(__file__).parents[1]
 LEFT_OUT = shutil.ignore_patterns(".venv", ".sandbox", ".git", "__pycache__", ".*_cache", "tests")
@@ -74,9 +75,13 @@ class Checkout:
         }
 
     def start(self, command: str, **environment: str) -> subprocess.Popen[str]:
-        """A run in a process group of its own, as a terminal would start it."""
+        """A run in a process group of its own, as a terminal would start it.
+
+        The providers are the sandbox's own, whichever plugins this machine has.
+        """
         arguments = [sys.executable, "-m", self.module, *command.split()]
-        return self.start_program(arguments, {**os.environ, "NO_COLOR": "1", **environment})
+        own = {"NO_COLOR": "1", CHOICE: STAND_IN}
+        return self.start_program(arguments, {**os.environ, **own, **environment})
 
     def start_program(
         self, arguments: Sequence[str], environment: Mapping[str, str]

@@ -7,7 +7,7 @@ HARBOR_PASSWORD); without one the environment file of `make servers` leaves it o
 import pytest
 
 from clients.kubernetes import Object
-from tests.e2e.conftest import Official
+from tests.e2e.conftest import WITHIN, Official
 from tests.inventory import cluster_objects, openbao_objects
 from tests.servers.conftest import until
 from tests.servers.inherited import TEAM, deploy, edit, fill, is_scaled, live, wanted, writers
@@ -116,6 +116,19 @@ def _suspended_and_offboarded(official: Official) -> None:
     official.pulumi("up", "--yes")
     assert "v1 Namespace /team-beta" not in cluster_objects(official.cluster)
     official.checkout.restore(BETA)
+
+
+def test_make_up_runs_the_plugins_too(official: Official) -> None:
+    """Not the language host; Harbor is stood in for."""
+    own = {"SANDBOX_PROVIDERS": ""}
+    up = official.checkout.run("up", within=WITHIN, **own)
+    assert up.code == 0, up.output
+    assert "Providers: pulumi-resource-kubernetes v" in up.output
+    assert "; pulumi-resource-vault v" in up.output
+    again = official.checkout.run("preview --refresh", within=WITHIN, **own)
+    assert again.count("unchanged") == up.count("created"), again.output
+    down = official.checkout.run("down", within=WITHIN, **own)
+    assert down.code == 0, down.output
 
 
 def test_what_ran_before_is_taken_over(official: Official) -> None:

@@ -1,0 +1,122 @@
+"""Which provider plugins `make up` runs on real servers."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from pulumi.automation import CommandError
+from pulumi.automation._cmd import CommandResult
+
+from binaries.console import UserError
+from sandbox.official import CHOICE, STAND_IN, plugin, plugins, version
+
+KUBERNETES = f"pulumi-resource-kubernetes v{version('kubernetes')}"
+
+
+class Cli:
+    """Downloads the packages in `published`, as `pulumi plugin install` does."""
+
+    def __init__(self, home: Path, published: tuple[str, ...] = ()) -> None:
+        self._home = home
+        self._published = published
+
+    def run(self, args: list[str], cwd: str, env: dict[str, str]) -> CommandResult:
+        assert args[:3] == ["plugin", "install", "resource"]
+        package, asked = args[3:]
+        if package not in self._published:
+            raise CommandError(CommandResult(stdout="", stderr="not found", code=1))
+        folder = self._home / "plugins" / f"resource-{package}-v{asked}"
+        folder.mkdir(parents=True)
+        (folder / plugin(package)).touch()
+        return CommandResult(stdout="", stderr="", code=0)
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that alone is on PATH; nothing can be downloaded."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.setenv("PULUMI_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv(CHOICE, raising=False)
+    monkeypatch.setattr("binaries.pulumi_cli.downloadable", lambda: False)
+    return folder
+
+
+def install(folder: Path, package: str) -> None:
+    program = folder / plugin(package)
+    program.touch()
+    program.chmod(0o755)
+
+
+def run(work: Path, is_new: bool, cli: Cli | None = None, servers: object = "some") -> Any:
+    checkout: Any = SimpleNamespace(servers=servers, work=work)
+    given: Any = cli or Cli(work)
+    return list(plugins(checkout, is_new, given))
+
+
+def test_a_plugin_on_path_is_run_and_the_rest_stood_in_for(
+    path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    install(path, "kubernetes")
+    assert run(tmp_path, is_new=True) == ["kubernetes"]
+    said = f"Providers: {KUBERNETES}; the sandbox's stand-in for vault, harbor.\n"
+    assert capsys.readouterr().out == said
+
+
+def test_what_can_be_downloaded_is(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("binaries.pulumi_cli.downloadable", lambda: True)
+    cli = Cli(tmp_path / "home", published=("vault",))
+    assert run(tmp_path, is_new=True, cli=cli) == ["vault"]
+    monkeypatch.setattr("binaries.pulumi_cli.downloadable", lambda: False)
+    assert run(tmp_path, is_new=True) == ["vault"]
+
+
+def test_without_any_all_are_stood_in_for(
+    path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(tmp_path, is_new=True) == []
+    said = "Providers: the sandbox's stand-in for kubernetes, vault, harbor.\n"
+    assert capsys.readouterr().out == said
+
+
+def test_without_servers_there_is_nothing_to_choose(
+    path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    install(path, "kubernetes")
+    assert run(tmp_path, is_new=True, servers=None) == []
+    assert capsys.readouterr().out == ""
+
+
+def test_the_stand_in_can_be_chosen(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(path, "kubernetes")
+    monkeypatch.setenv(CHOICE, STAND_IN)
+    assert run(tmp_path, is_new=True) == []
+
+
+def test_a_stack_keeps_the_plugins_that_made_it(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(path, "kubernetes")
+    run(tmp_path, is_new=True)
+    install(path, "vault")
+    monkeypatch.setenv(CHOICE, STAND_IN)
+    assert run(tmp_path, is_new=False) == ["kubernetes"]
+
+
+def test_a_stack_whose_plugin_is_gone_is_refused(path: Path, tmp_path: Path) -> None:
+    install(path, "kubernetes")
+    run(tmp_path, is_new=True)
+    (path / plugin("kubernetes")).unlink()
+    with pytest.raises(UserError, match="was made with pulumi-resource-kubernetes, which is gone"):
+        run(tmp_path, is_new=False)
+
+
+def test_a_stack_that_the_stand_in_made_stays_with_it(path: Path, tmp_path: Path) -> None:
+    install(path, "kubernetes")
+    assert run(tmp_path, is_new=False) == []
