@@ -19,6 +19,7 @@ from components.providers import providers
 from components.shared import Shared
 from specs.fleet import TeamsFolder, load_stack
 from specs.lifecycle import cut_short, maybe_renamed, missing_steps
+from specs.version import version
 
 ROOT = Path(__file__).parent
 
@@ -55,3 +56,4 @@ if adoption:
     adoption.sum_up()
 
 pulumi.export("teams", {team.name: describe(team, settings) for team in fleet.teams})
+pulumi.export("version", version())

@@ -3,6 +3,7 @@
 import argparse
 import gc
 import sys
+from typing import Any, NoReturn
 
 from cli import (
     affected,
@@ -34,6 +35,16 @@ COMMANDS = (
 )
 
 
+class _Version(argparse.Action):
+    """`--version`: every other command runs without reading pyproject.toml."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
+        from specs.version import version
+
+        print(f"sre-platform {version()}")
+        parser.exit()
+
+
 def main(argv: list[str] | None = None) -> int:
     """Runs a command; 0 is success, 1 a problem in a file, 2 a wrong command line.
 
@@ -43,6 +54,7 @@ def main(argv: list[str] | None = None) -> int:
         prog="./sre",
         description="Writes, checks, renders and reviews team files; looks after a stack.",
     )
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in COMMANDS:
         command.add(commands)

@@ -70,6 +70,7 @@ def lines(*names: str) -> Answer:
         ("__main__.py", ["dev", "platform", "alpha", "beta"]),
         ("components/tenant.py", ["dev", "platform", "alpha", "beta"]),
         ("yaml.py", ["dev", "platform", "alpha", "beta"]),
+        ("pyproject.toml", ["dev", "platform", "alpha", "beta"]),
         ("requirements.lock", ["dev", "platform", "alpha", "beta"]),
         ("README.md", []),
         ("cli/__main__.py", []),

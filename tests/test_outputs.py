@@ -1,20 +1,19 @@
 """What a stack tells of its teams."""
 
+from specs.version import version
 from tests.conftest import Program
 from tests.program import merged, one_of_each, team_file, web_app
 
 
 def test_the_outputs_tell_where_a_team_s_things_are(program: Program) -> None:
     made = program(team_file(), harbor={"host": "registry.example.com"})
-    assert made.outputs == {
-        "teams": {
-            "team-alpha": {
-                "lifecycle": "active",
-                "namespace": "team-alpha",
-                "registry": "registry.example.com/team-alpha",
-                "openbao": "sre/team-alpha",
-                "apps": {},
-            }
+    assert made.outputs["teams"] == {
+        "team-alpha": {
+            "lifecycle": "active",
+            "namespace": "team-alpha",
+            "registry": "registry.example.com/team-alpha",
+            "openbao": "sre/team-alpha",
+            "apps": {},
         }
     }
 
@@ -43,4 +42,10 @@ def test_the_outputs_tell_of_the_stack_s_teams_only(program: Program) -> None:
 
 
 def test_a_stack_without_teams_has_outputs_too(program: Program) -> None:
-    assert program(teams=[], platform=True).outputs == {"teams": {}}
+    assert program(teams=[], platform=True).outputs["teams"] == {}
+
+
+def test_the_outputs_tell_the_version_and_nothing_else(program: Program) -> None:
+    made = program(team_file())
+    assert made.outputs.keys() == {"teams", "version"}
+    assert made.outputs["version"] == version()

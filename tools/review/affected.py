@@ -18,6 +18,7 @@ PROGRAM = (
     "Pulumi.yaml",
     "clients/",  # with `adopt`
     "components/",
+    "pyproject.toml",  # the version, which every stack exports
     "requirements.lock",
     "specs/",
 )
