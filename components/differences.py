@@ -1,18 +1,19 @@
 """What differs in a live Kubernetes object, in lines for the user, without what may be secret."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 from clients.kubernetes import Object
 from components.metadata import TEAM_LABEL
+from plain import trees
+from plain.trees import ABSENT, Difference, Entry, Path
 from specs.idle_labels import is_idle_label
 
 # Not what anybody asked for.
 _SERVER_SET = frozenset(
     {"managedFields", "resourceVersion", "generation", "uid", "creationTimestamp", "selfLink"}
 )
-_MARKS = (("metadata", "labels"), ("metadata", "annotations"))
+_MARKS = ("labels", "annotations")
 # Where somebody may have written a password.
 _HIDDEN = frozenset({"env", "command", "args"})
 _SHOWN = 60  # characters of a value
@@ -27,17 +28,31 @@ def differences(live: Object, settled: Object, idle: bool = False) -> list[str]:
     """
     marks: list[str] = []
     lines: list[str] = []
-    for path, change in _differing(live, settled, live["kind"] == "Secret"):
-        if path[:2] in _MARKS:
-            if not _is_idle(path[2], change, live["kind"]):
-                marks.append(f"{path[2]} {change}")
-        elif not (
-            idle and path[-2:-1] in (("labels",), ("annotations",)) and is_idle_label(path[-1])
-        ):
-            lines.append(f"{_joined(path)}: {change}")
+    for each in trees.differences(_asked_for(live), _asked_for(settled)):
+        was, now = (None if value is ABSENT else value for value in (each.before, each.after))
+        if was == now:
+            continue  # null is no value to an API server
+        *above, name = map(str, each.path)
+        change = _change(was, now, _is_secret(each, live["kind"]))
+        if above in (["metadata", mark] for mark in _MARKS):
+            if not _is_idle(name, change, live["kind"]):
+                marks.append(f"{name} {change}")
+        elif not (idle and above[-1:] in ([mark] for mark in _MARKS) and is_idle_label(name)):
+            lines.append(f"{_written(each.path)}: {change}")
     if marks:
         lines.insert(0, f"labels and annotations: {'; '.join(marks)}")
     return lines
+
+
+def _asked_for(object: Object) -> Object:
+    """The object without what servers set, and with its labels and annotations, be there none."""
+    metadata = {k: v for k, v in object["metadata"].items() if k not in _SERVER_SET}
+    metadata |= {mark: metadata.get(mark) or {} for mark in _MARKS}
+    return {**{k: v for k, v in object.items() if k != "status"}, "metadata": metadata}
+
+
+def _is_secret(each: Difference, kind: str) -> bool:
+    return kind == "Secret" or not _HIDDEN.isdisjoint(each.path)
 
 
 def _is_idle(key: str, change: str, kind: str) -> bool:
@@ -46,42 +61,21 @@ def _is_idle(key: str, change: str, kind: str) -> bool:
     return ours or is_idle_label(key)
 
 
-def _differing(
-    old: Any, new: Any, secret: bool, path: tuple[str, ...] = ()
-) -> Iterator[tuple[tuple[str, ...], str]]:
-    old, new = _by_name(old, new)
-    inside = isinstance(old, dict) and isinstance(new, dict)
-    if path in _MARKS and not inside:
-        old, new, inside = old or {}, new or {}, True
-    if inside:
-        for key in sorted(old.keys() | new.keys()):
-            if (path == ("metadata",) and key in _SERVER_SET) or (*path, key) == ("status",):
-                continue
-            hidden = secret or key in _HIDDEN
-            yield from _differing(old.get(key), new.get(key), hidden, (*path, key))
-    elif old != new:
-        change = f"{_shown(old, secret)} -> {_shown(new, secret)}"
-        if old is None:
-            change = f"added {_shown(new, secret)}"
-        elif new is None:
-            change = f"removed {_shown(old, secret)}"
-        yield path, change
+def _change(was: Any, now: Any, secret: bool) -> str:
+    if was is None:
+        return f"added {_shown(now, secret)}"
+    if now is None:
+        return f"removed {_shown(was, secret)}"
+    return f"{_shown(was, secret)} -> {_shown(now, secret)}"
 
 
-def _by_name(old: Any, new: Any) -> tuple[Any, Any]:
-    """Lists as dicts, by the names of their items where all have one, else by position."""
-    if not (isinstance(old, list) and isinstance(new, list)):
-        return old, new
-    items = [*old, *new]
-    if all(isinstance(item, dict) and isinstance(item.get("name"), str) for item in items):
-        return {f"[{i['name']}]": i for i in old}, {f"[{i['name']}]": i for i in new}
-    return {f"[{n}]": i for n, i in enumerate(old)}, {f"[{n}]": i for n, i in enumerate(new)}
-
-
-def _joined(path: tuple[str, ...]) -> str:
+def _written(path: Path) -> str:
     """`spec.ports[http].port`, `spec.hard[limits.cpu]`."""
-    steps = (step if step.startswith("[") or step.isalnum() else f"[{step}]" for step in path)
-    return "".join(step if step.startswith("[") else f".{step}" for step in steps).lstrip(".")
+    steps = (
+        str(step) if isinstance(step, Entry) else f".{step}" if step.isalnum() else f"[{step}]"
+        for step in path
+    )
+    return "".join(steps).lstrip(".")
 
 
 def _shown(value: Any, secret: bool) -> str:

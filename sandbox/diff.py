@@ -1,29 +1,18 @@
-"""The difference between old and new inputs, by property path, as Pulumi's display wants it."""
+"""What differs between inputs, as Pulumi's display wants it, and between inputs and a server."""
 
-import re
 from typing import Any, Literal
+
+from plain.trees import ABSENT, differences, written
 
 Change = Literal["ADD", "DELETE", "UPDATE"]
 
 
-def differences(old: Any, new: Any, path: str = "") -> dict[str, Change]:
+def changes(old: Any, new: Any) -> dict[str, Change]:
     """Each leaf that differs, as `spec.containers[0].image` or `labels["sre.io/team"]`."""
-    if isinstance(old, dict) and isinstance(new, dict):
-        pairs = [(_step(path, key), old, new, key) for key in sorted(old.keys() | new.keys())]
-    elif isinstance(old, list) and isinstance(new, list):
-        old, new = dict(enumerate(old)), dict(enumerate(new))
-        pairs = [(f"{path}[{index}]", old, new, index) for index in sorted(old.keys() | new.keys())]
-    else:
-        return {} if old == new else {path: "UPDATE"}
-    found: dict[str, Change] = {}
-    for step, before, after, key in pairs:
-        if key not in before:
-            found[step] = "ADD"
-        elif key not in after:
-            found[step] = "DELETE"
-        else:
-            found |= differences(before[key], after[key], step)
-    return found
+    return {
+        written(each.path): _change(each.before, each.after)
+        for each in differences(old, new, by_position=True)
+    }
 
 
 def drift(inputs: Any, wanted: Any, live: Any) -> Any:
@@ -46,12 +35,7 @@ def drift(inputs: Any, wanted: Any, live: Any) -> Any:
     return live
 
 
-def within(path: str, ancestor: str) -> bool:
-    """Whether `path` is `ancestor` or lies below it."""
-    return path == ancestor or path.startswith((f"{ancestor}.", f"{ancestor}["))
-
-
-def _step(path: str, key: str) -> str:
-    if not re.fullmatch(r"[A-Za-z_$][\w$]*", key):
-        return f'{path}["{key}"]'
-    return f"{path}.{key}" if path else key
+def _change(before: Any, after: Any) -> Change:
+    if before is ABSENT:
+        return "ADD"
+    return "DELETE" if after is ABSENT else "UPDATE"

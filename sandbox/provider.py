@@ -15,7 +15,8 @@ from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
 from semver import VersionInfo
 
-from sandbox.diff import differences, within
+from plain.trees import within
+from sandbox.diff import changes
 from sandbox.in_memory import InMemory, Simulation
 from sandbox.package import (
     Configurable,
@@ -270,16 +271,16 @@ def _record_unfinished(context: grpc.ServicerContext, reason: str, left: Existin
 def _diff(
     request: provider_pb2.DiffRequest, replaced_by: tuple[str, ...]
 ) -> provider_pb2.DiffResponse:
-    changes = differences(_plain(request.old_inputs), _plain(request.news))
+    found = changes(_plain(request.old_inputs), _plain(request.news))
     response = provider_pb2.DiffResponse(
         changes=provider_pb2.DiffResponse.DIFF_SOME
-        if changes
+        if found
         else provider_pb2.DiffResponse.DIFF_NONE,
-        diffs=sorted({_top(path) for path in changes}),
+        diffs=sorted({_top(path) for path in found}),
         deleteBeforeReplace=True,  # every name is explicit, so the old must make room first
         hasDetailedDiff=True,
     )
-    for path, change in changes.items():
+    for path, change in found.items():
         replace = any(within(path, property) for property in replaced_by)
         kind = provider_pb2.PropertyDiff.Kind.Value(f"{change}_REPLACE" if replace else change)
         response.detailedDiff[path].CopyFrom(provider_pb2.PropertyDiff(kind=kind, inputDiff=True))

@@ -308,3 +308,14 @@ def test_values_that_may_be_secret_are_not_told() -> None:
     assert "hunter2" not in " ".join(told)
     secret = {"kind": "Secret", "metadata": {}, "data": {"key": "aHVudGVyMg=="}}
     assert differences(secret, {**secret, "data": {}}) == ["data.key: removed (not shown)"]
+
+
+def test_an_entry_at_the_front_of_a_list_without_names_is_the_only_one_told() -> None:
+    live: Object = {"kind": "NetworkPolicy", "metadata": {}, "spec": {"egress": [{"to": ["b"]}]}}
+    settled = {**live, "spec": {"egress": [{"to": ["a"]}, {"to": ["b"]}]}}
+    assert differences(live, settled) == ['spec.egress[]: added {"to": ["a"]}']
+
+
+def test_what_is_null_on_one_side_and_missing_on_the_other_is_no_difference() -> None:
+    live: Object = {"kind": "Service", "metadata": {"labels": None}, "spec": {"a": None}}
+    assert differences(live, {"kind": "Service", "metadata": {}, "spec": {}}) == []

@@ -10,13 +10,7 @@ from tools.review.as_json import json_report
 from tools.review.comparison import compare
 from tools.review.layout import lines_of
 from tools.review.markdown import markdown_report
-from tools.review.object_changes import (
-    ABSENT,
-    FieldChange,
-    differences,
-    shown,
-    within,
-)
+from tools.review.object_changes import FieldChange, shown
 from tools.review.rendered_objects import RenderedObject, Side
 from tools.review.review import (
     CHANGES,
@@ -43,54 +37,6 @@ def _review(base: Side, head: Side) -> Review:
 
 def _of(before: Mapping[str, Any], after: Mapping[str, Any], kind: str = "ConfigMap") -> Review:
     return _review(_side(_object(before, kind)), _side(_object(after, kind)))
-
-
-def _paths(before: Any, after: Any) -> list[tuple[str, Any, Any]]:
-    return [(each.path, each.before, each.after) for each in differences(before, after)]
-
-
-# Field by field
-
-
-def test_a_field_is_told_by_its_path() -> None:
-    assert _paths({"a": {"b.c": 1}}, {"a": {"b.c": 2}}) == [('a["b.c"]', 1, 2)]
-
-
-def test_what_one_side_lacks_is_absent() -> None:
-    assert _paths({"a": 1}, {"b": None}) == [("a", 1, ABSENT), ("b", ABSENT, None)]
-
-
-def test_entries_of_a_list_are_held_against_each_other_by_name() -> None:
-    before = [{"name": "one", "value": 1}, {"name": "two", "value": 2}]
-    after = [{"name": "zero", "value": 0}, {"name": "one", "value": 9}]
-    assert _paths({"env": before}, {"env": after}) == [
-        ("env[one].value", 1, 9),
-        ("env[two]", {"name": "two", "value": 2}, ABSENT),
-        ("env[zero]", ABSENT, {"name": "zero", "value": 0}),
-    ]
-
-
-def test_of_a_list_without_names_those_that_differ_are_told() -> None:
-    assert _paths({"to": ["a", "b"]}, {"to": ["b", "c", "c"]}) == [
-        ("to[]", "a", ABSENT),
-        ("to[]", ABSENT, "c"),
-        ("to[]", ABSENT, "c"),
-    ]
-
-
-def test_another_order_is_a_difference() -> None:
-    assert _paths({"to": ["a", "b"]}, {"to": ["b", "a"]}) == [("to", ["a", "b"], ["b", "a"])]
-    named = [{"name": "a"}, {"name": "b"}]
-    assert _paths({"env": named}, {"env": named[::-1]}) == [("env", ["a", "b"], ["b", "a"])]
-
-
-def test_a_truth_is_not_the_number_that_python_takes_it_for() -> None:
-    assert _paths({"a": {"on": True}}, {"a": {"on": 1}}) == [("a.on", True, 1)]
-
-
-def test_a_place_holds_what_is_below_it_and_no_longer_name() -> None:
-    assert within("spec.containers[api].env[X].value", "spec.containers[*].env")
-    assert not within("spec.containers[api].envFrom", "spec.containers[*].env")
 
 
 # Nothing secret

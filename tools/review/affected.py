@@ -18,6 +18,7 @@ PROGRAM = (
     "Pulumi.yaml",
     "clients/",  # with `adopt`
     "components/",
+    "plain/",  # with `adopt`
     "pyproject.toml",  # the version, which every stack exports
     "requirements.lock",
     "specs/",

@@ -3,7 +3,8 @@
 import json
 from typing import Any
 
-from tools.review.object_changes import ABSENT, FieldChange
+from plain.trees import ABSENT
+from tools.review.object_changes import FieldChange
 from tools.review.review import (
     CHANGES,
     NONE,

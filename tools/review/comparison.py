@@ -6,14 +6,9 @@ from functools import cached_property
 from typing import Literal
 
 from dryrun.recording import SECRET
+from plain.trees import within
 from tools.review.masking import conceal_text
-from tools.review.object_changes import (
-    FieldChange,
-    differences,
-    leaves,
-    shown,
-    within,
-)
+from tools.review.object_changes import FieldChange, field_changes, leaves, shown
 from tools.review.object_kinds import KINDS, ORDINARY, ObjectKind
 from tools.review.pair import Hit, Pair
 from tools.review.renames import renames
@@ -95,7 +90,7 @@ def _changes(pair: Pair) -> list[FieldChange]:
     """What differs, as it is: not to be shown."""
     if pair.before is None or pair.after is None:
         return []
-    return list(differences(pair.before.fields, pair.after.fields))
+    return list(field_changes(pair.before.fields, pair.after.fields))
 
 
 def _entry(pair: Pair, changes: Sequence[FieldChange]) -> ComparedObject:

@@ -6,18 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from plain.trees import ABSENT
 from specs.fleet import SUFFIX
 from specs.settings import PREFIX
 from specs.source import Source
 from specs.stack_file import config_in, stack_names
 from tools.review.affected import PROGRAM
 from tools.review.masking import HIDDEN
-from tools.review.object_changes import (
-    ABSENT,
-    FieldChange,
-    differences,
-    shown,
-)
+from tools.review.object_changes import FieldChange, field_changes, shown
 from tools.review.review_findings import ReviewFinding, Rules
 
 # What no rendered object shows: packages, what runs the program, and what tells of its changes.
@@ -165,10 +161,7 @@ def _differing(
 ) -> Iterator[tuple[str, FieldChange]]:
     for key in sorted(before.keys() | after.keys()):
         was, now = before.get(key, ABSENT), after.get(key, ABSENT)
-        changes = (
-            [FieldChange(key, was, now)] if ABSENT in (was, now) else differences(was, now, key)
-        )
-        yield from ((key, _shown(key, change)) for change in changes)
+        yield from ((key, _shown(key, change)) for change in field_changes(was, now, key))
 
 
 def _shown(key: str, change: FieldChange) -> FieldChange:

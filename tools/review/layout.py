@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from itertools import groupby, takewhile
 from typing import Any
 
+from plain.trees import ABSENT
 from tools.review.comparison import ComparedObject
-from tools.review.object_changes import ABSENT, FieldChange
+from tools.review.object_changes import FieldChange
 from tools.review.review import Review
 from tools.review.review_findings import ReviewFinding, Rules
 

@@ -28,7 +28,7 @@ def _nothing(_: Pair) -> Iterator[Hit]:
 
 @dataclass(frozen=True)
 class ObjectKind:
-    """How one kind is looked at; paths are as `tools.review.object_changes.within` takes them.
+    """How one kind is looked at; paths are as `plain.trees.within` takes them.
 
     `judged`: what the rule has an answer for, be it that nothing is wrong. `ordinary`: what may
     change without a word. `fixed`: what cannot change in place, so that the object is destroyed and
