@@ -46,14 +46,17 @@ if settings.adopt:
     adoption = adopt(settings, fleet.teams)
 shared = Platform(settings, opts).shared if settings.platform else Shared()
 
+teams = {}
 for team in fleet.teams:
     tenant = Tenant(team, settings, shared, opts)
+    apps = []
     for app in team.deployed:
         held = adoption.held(team, app) if adoption else frozenset[str]()
-        App(app, tenant, settings, opts, held)
+        apps.append(App(app, tenant, settings, opts, held))
+    teams[team.name] = describe(tenant, apps)
 
 if adoption:
     adoption.sum_up()
 
-pulumi.export("teams", {team.name: describe(team, settings) for team in fleet.teams})
+pulumi.export("teams", teams)
 pulumi.export("version", version())

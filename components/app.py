@@ -20,6 +20,9 @@ class App(pulumi.ComponentResource):
     """`sre:platform:App`: what the guide lists for the app's archetype (guide: App Templates).
 
     `held`: kinds that are not to be made yet, as the app still runs under other names.
+
+    `service_account`: name of the one that its pods run as. `address`: a web-app's Service in the
+    cluster, `<host>:<port>`. `url`: where a web-app with ingress is reached from outside.
     """
 
     def __init__(
@@ -31,10 +34,23 @@ class App(pulumi.ComponentResource):
         held: frozenset[str] = frozenset(),
     ) -> None:
         super().__init__("sre:platform:App", f"{tenant.team.name}/{app.name}", {}, opts)
+        self.app = app
+        self.service_account = pulumi.Output.from_input(workload.account_name(app))
+        self.address: pulumi.Output[str] | None = None
+        self.url: str | None = None
+        if isinstance(app, WebApp):
+            self.address = pulumi.Output.from_input(routing.address(tenant.team, app))
+            self.url = f"https://{app.ingress.host}" if app.ingress.enabled else None
         self._held = held
         if tenant.place is not None:
             self._objects(app, tenant, tenant.place.under(self), settings)
-        self.register_outputs({HELD: sorted(held)} if held else {})
+        outputs = {
+            "serviceAccount": self.service_account,
+            "address": self.address,
+            "url": self.url,
+            HELD: sorted(held) or None,
+        }
+        self.register_outputs({key: value for key, value in outputs.items() if value is not None})
 
     def _objects(self, app: AnyApp, tenant: Tenant, place: Place, settings: Settings) -> None:
         team = tenant.team
@@ -42,6 +58,7 @@ class App(pulumi.ComponentResource):
         account = None
         if app.service_account.create:
             account = workload.service_account(team, app, place, settings)
+            self.service_account = account.metadata["name"]
         guards = [*tenant.guardrails, *tenant.secrets_of(app)]
         if app.network_policy.enabled:
             guards.append(network.app_policy(team, app, place, gateway))
@@ -62,6 +79,8 @@ class App(pulumi.ComponentResource):
 
         if isinstance(app, WebApp):
             service = routing.web_service(team, app, place)
+            address = routing.address(team, app)
+            self.address = service.urn.apply(lambda _: address)
             if gateway and "VirtualService" not in self._held:
                 routing.virtual_service(team, app, place, gateway, [service])
         elif app.metrics_port:

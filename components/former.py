@@ -12,7 +12,7 @@ from typing import Any
 
 from clients.kubernetes import Cluster, Object
 from components.metadata import INSTANCE, NAME, app_selector
-from components.routing import address, gateway
+from components.routing import gateway, host
 from specs.app import METRICS_SUFFIX, AnyApp, CronJob, WebApp
 from specs.names import chart_name
 from specs.settings import Settings
@@ -127,7 +127,7 @@ class Former:
 
     def is_here(self, destination: Mapping[str, Any]) -> bool:
         """Whether a VirtualService's destination is the app's own Service."""
-        labels = address(self.team, self.app).split(".")
+        labels = host(self.team, self.app).split(".")
         names = {".".join(labels[:length]) for length in (1, 2, 3, 5)}
         here = self.destination
         port = (destination.get("port") or here["port"]).get("number")
@@ -137,7 +137,7 @@ class Former:
     def destination(self) -> dict[str, Any]:
         """The app's own Service, as a VirtualService names it."""
         assert isinstance(self.app, WebApp)
-        return {"host": address(self.team, self.app), "port": {"number": self.app.app.port}}
+        return {"host": host(self.team, self.app), "port": {"number": self.app.app.port}}
 
     def counterpart(self, wanted: Object) -> Object | None:
         """The former object in whose place `wanted` comes, under the names of `wanted`."""

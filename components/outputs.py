@@ -1,29 +1,28 @@
-"""What a stack tells of its teams: where things are, for people and for other programs."""
+"""The stack's output `teams`: where each team's things are, for people and for other programs."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from components.routing import address
-from specs.app import AnyApp, WebApp
-from specs.settings import Settings
-from specs.team import Team
+from components.app import App
+from components.tenant import Tenant
 
 
-def describe(team: Team, settings: Settings) -> dict[str, Any]:
+def describe(tenant: Tenant, apps: Sequence[App]) -> dict[str, Any]:
     """`lifecycle`, `namespace`, `registry`, `openbao` (where images and secrets are), `apps`."""
     return {
-        "lifecycle": team.lifecycle,
-        "namespace": team.name,
-        "registry": f"{settings.harbor.host}/{team.name}",
-        "openbao": f"sre/{team.name}",
-        "apps": {app.name: _describe_app(app, team) for app in team.deployed},
+        "lifecycle": tenant.team.lifecycle,
+        "namespace": tenant.namespace,
+        "registry": tenant.registry,
+        "openbao": tenant.openbao,
+        "apps": {app.app.name: _describe_app(app) for app in apps},
     }
 
 
-def _describe_app(app: AnyApp, team: Team) -> dict[str, str]:
+def _describe_app(app: App) -> dict[str, Any]:
     """`archetype`; for a web-app its `address` in the cluster and, with ingress, its `url`."""
-    about: dict[str, str] = {"archetype": app.archetype}
-    if isinstance(app, WebApp):
-        about["address"] = f"{address(team, app)}:{app.app.port}"
-        if app.ingress.enabled:
-            about["url"] = f"https://{app.ingress.host}"
+    about: dict[str, Any] = {"archetype": app.app.archetype}
+    if app.address is not None:
+        about["address"] = app.address
+    if app.url is not None:
+        about["url"] = app.url
     return about

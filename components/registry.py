@@ -27,10 +27,10 @@ _CLUSTER_ACCESS = (("repository", "pull"),)
 
 def harbor_project(
     team: Team, settings: Settings, parent: pulumi.Resource
-) -> dict[str, harbor.RobotAccount]:
+) -> tuple[harbor.Project, dict[str, harbor.RobotAccount]]:
     """Project `<team>` with robots `push` (CI) and `pull` (the cluster).
 
-    Gives the robots by the name under which their credentials are stored.
+    The robots are by the name under which their credentials are stored.
 
     Until a team is offboarded everything here is kept from deletion: Harbor refuses to delete a
     project that holds images, but only after its robots, members and retention are gone.
@@ -65,10 +65,11 @@ def harbor_project(
             protected, pulumi.ResourceOptions(depends_on=_members(team, project, settings, parent))
         ),
     )
-    return {
+    robots = {
         PUSH_SECRET: _robot(team, "push", "CI of", _CI_ACCESS, project, protected),
         PULL_SECRET: _robot(team, "pull", "the cluster, for", _CLUSTER_ACCESS, project, protected),
     }
+    return project, robots
 
 
 def _members(

@@ -83,7 +83,7 @@ def virtual_service(
                     "route": [
                         {
                             "destination": {
-                                "host": address(team, app),
+                                "host": host(team, app),
                                 "port": {"number": app.app.port},
                             }
                         }
@@ -102,6 +102,11 @@ def gateway(app: BaseApp, settings: Settings) -> str | None:
     return app.ingress.gateway or settings.istio.gateways[0]
 
 
-def address(team: Team, app: BaseApp) -> str:
+def host(team: Team, app: BaseApp) -> str:
     """Name of the app's Service in the cluster."""
     return f"{app.name}.{team.name}.svc.cluster.local"
+
+
+def address(team: Team, app: WebApp) -> str:
+    """Name and port of the app's Service in the cluster."""
+    return f"{host(team, app)}:{app.app.port}"

@@ -26,6 +26,8 @@ class Tenant(pulumi.ComponentResource):
 
     `place`: where its namespaced objects go; None where the stack manages no cluster.
     `guardrails`: what must stand before a workload starts: quota, limits and network policies.
+
+    `namespace`, `registry` (where its images are) and `openbao` (where its secrets are).
     """
 
     def __init__(
@@ -38,20 +40,27 @@ class Tenant(pulumi.ComponentResource):
         super().__init__("sre:platform:Tenant", team.name, {}, opts)
         self.team = team
         self.shared = shared
+        self.namespace = pulumi.Output.from_input(team.name)
+        self.registry = pulumi.Output.concat(settings.harbor.host, "/", team.name)
+        self.openbao = pulumi.Output.concat(shared.kv_mount, "/", team.name)
         self.place: Place | None = None
         self.guardrails: list[pulumi.Resource] = []
         self._pull_secrets: list[pulumi.Resource] = []
         self._secrets: dict[str, pulumi.Resource] = {}
         stored: list[pulumi.Resource] = []
         if settings.manage.harbor:
-            robots = registry.harbor_project(team, settings, self)
+            project, robots = registry.harbor_project(team, settings, self)
+            self.registry = pulumi.Output.concat(settings.harbor.host, "/", project.name)
             if settings.manage.openbao:
                 stored += openbao_access.store_credentials(team, robots, settings, shared, self)
         if settings.manage.openbao and not team.offboarding:
             openbao_access.team_access(team, settings, shared, self)
         if settings.manage.kubernetes:
             self.place = self._objects(settings, stored)
-        self.register_outputs({})
+            self.namespace = self.place.namespace
+        self.register_outputs(
+            {"namespace": self.namespace, "registry": self.registry, "openbao": self.openbao}
+        )
 
     def _objects(self, settings: Settings, credentials: Sequence[pulumi.Resource]) -> Place:
         made = namespace(self.team, settings, self)

@@ -48,6 +48,11 @@ from specs.settings import Settings
 from specs.team import Team
 
 
+def account_name(app: BaseApp) -> str:
+    """Name of the ServiceAccount that the app's pods run as."""
+    return app.name if app.service_account.create else "default"
+
+
 def service_account(team: Team, app: BaseApp, place: Place, settings: Settings) -> ServiceAccount:
     """`<app.name>`: an identity of the app's own, with the team's image pull secret."""
     return ServiceAccount(
@@ -137,7 +142,7 @@ def pod_template(
             annotations={**(annotations or {}), **_sidecar(settings)} or None,
         ),
         spec=PodSpecArgs(
-            service_account_name=account.metadata["name"] if account else "default",
+            service_account_name=account.metadata["name"] if account else account_name(app),
             automount_service_account_token=False,
             # An account of one's own brings the pull secret; the namespace's default has none.
             image_pull_secrets=None if account else _pull_secrets(settings),

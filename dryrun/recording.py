@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
+import pulumi
 from google.protobuf.json_format import MessageToDict
 from pulumi.runtime import get_root_resource, mocks, set_all_config
 from pulumi.runtime.rpc import is_rpc_secret
@@ -63,10 +64,14 @@ class Registration:
 
 @dataclass
 class Recording:
-    """What one run of the program registered, in the order of registration, and its outputs."""
+    """What one run of the program registered, in the order of registration, and its outputs.
+
+    `given` is what each component gives out, by its type and name.
+    """
 
     registrations: list[Registration] = field(default_factory=list)
     outputs: dict[str, Any] = field(default_factory=dict)
+    given: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
 
 
 def record(
@@ -121,7 +126,8 @@ def _run(
             SETTINGS.outputs = set()  # type: ignore[assignment,method-assign]
             set_all_config({key: _as_engine_says(value) for key, value in config.items()})
             loop.run_until_complete(run_pulumi_func(program))
-            recording.outputs = cast(Stack, get_root_resource()).outputs
+            outputs = pulumi.Output.from_input(cast(Stack, get_root_resource()).outputs)
+            recording.outputs = loop.run_until_complete(outputs.future()) or {}
     finally:
         threads.shutdown()
         asyncio.set_event_loop(None)
@@ -165,6 +171,12 @@ class _Recorder(mocks.MockMonitor):
             made = Registration(request.type, request.name, inputs, request)
             self._recording.registrations.append(made)
         return super().RegisterResource(request)
+
+    def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802 (the protocol's name)
+        _, _, types, name = request.urn.split("::", 3)
+        type = types.rpartition("$")[2]
+        self._recording.given[type, name] = _plain(MessageToDict(request.outputs))
+        return super().RegisterResourceOutputs(request)
 
 
 class _Answers(mocks.Mocks):
