@@ -204,15 +204,16 @@ _MILLISECONDS = {
     "s": 1_000,
     "ms": 1,
 }
-_LONGEST_DURATION = 2**63 // 10**6  # Go counts nanoseconds in an int64
+LONGEST_DURATION = 2**63 // 10**6  # Go counts nanoseconds in an int64
 
 
-def _check_duration(value: str) -> None:
+def check_duration(value: str) -> None:
+    """Raise ValueError unless Prometheus can read and count it."""
     if not re.fullmatch(_DURATION, value):
         raise ValueError(f"'{value}' is not a duration; write one such as 30s, 10m or 1h")
     parts = re.findall("([0-9]+)([a-z]+)", value)
-    if sum(int(number) * _MILLISECONDS[unit] for number, unit in parts) > _LONGEST_DURATION:
+    if sum(int(number) * _MILLISECONDS[unit] for number, unit in parts) > LONGEST_DURATION:
         raise ValueError(f"'{value}' is longer than Prometheus can count; shorten it")
 
 
-Duration = Annotated[str, checked(_check_duration, _DURATION)]
+Duration = Annotated[str, checked(check_duration, _DURATION)]

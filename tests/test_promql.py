@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import promql_parser
 import pytest
 import yaml
 from hypothesis import given, settings
@@ -47,9 +48,55 @@ SOUND = [
     'a{b=~"\\\\Qa.b\\\\E"} > 0',
     "vector(0) or a",
     "a > 1_000_000",
+    "a > 0x_1f + 0X1_F - 1.5_0e1_0 * .5 / 5. % 017",
+    "a < Inf and a > -inf and a != NAN",
+    "a @ 0s > 0s",
+    "rate(a[5m+5m]) > 1",
+    "max_over_time(a[(1h - 5m) / 2 : step() * 2]) > 1",
+    "rate(a[max_of(5m, step())]) > -rate(b[-(-1h) ^ 2 % range()])",
+    "rate(a[1_000]) > rate(b[.5])",
+    "a offset (5m) > a offset -step() or a offset (5m + 1h) * 2 > 1",
+    "sum_over_time(a[5m:] offset --5m) > 1",
+    "rate(a[5m] smoothed) > increase(b[5m] offset 1h Anchored @ end())",
+    "a smoothed > smoothed anchored + anchored{smoothed='1'}",
+    "sum by (smoothed, step) (step + range) > fill",
+    "a and on (b) smoothed > ignoring (c) group_left (b) offset",
+    "by smoothed > by offset 5m",
+    "histogram_count(a </ 5) > 1",
+    'a{b=~"x{1000}|[[:alpha:]]|\\\\pL|\\\\x{41}|(?i-s:c)|[\\\\d-z]"} > 0',
+    'a{b=~"(?P<x>a)|(?<y>b)|\\\\p{^Greek}|\\\\012"} > 0',
+    '{b!~"|c"} or {b=~".+"} > 0',
 ]  # fmt: skip
 
+NO_MATCHER = (
+    "is not PromQL: vector selector must contain at least one non-empty matcher; correct it"
+)
+# In a string, where a backslash is written twice.
+UNREADABLE = {
+    "(": "missing ): (",
+    ".**": "bad repetition operator: **",
+    "a++": "bad repetition operator: ++",
+    "a{1001}": "invalid repetition size: {1001}",
+    "(a{500}){3}": "invalid repetition size: {3}",
+    "a{1000000000}": "Go has no {1000000000",
+    "(?x)a": "invalid perl operator: (?x",
+    "(?=a)": "invalid perl operator: (?=",
+    "(?<!a)": "invalid perl operator: (?<!",
+    "(?>a)": "invalid perl operator: (?>",
+    "(a)\\\\1": "invalid escape sequence: \\1",
+    "\\\\C": "Go has no \\C",
+    "\\\\u0041": "invalid escape sequence: \\u",
+    "\\\\p{Letter}": "invalid character class range: \\p{Letter}",
+    "[[:x:]]": "invalid character class range: [:x:]",
+    "[a--b]": "invalid character class range: a--",
+    "(?<é>a)": "Go has no (?<é>",
+}
 BROKEN = {
+    f"a{{b=~'{expression}'}} > 0": (
+        f"has a regular expression that Prometheus cannot read ({said}); correct it"
+    )
+    for expression, said in UNREADABLE.items()
+} | {
     "rate(http_errors_total[5m] > 0.05": "'(' at character 5 is never closed; close it",
     "rate(a[5m)) > 1": "')' at character 10 is where ']' must be; correct it",
     "sum(rate(a[5m]))) > 1": "')' at character 17 was never opened; remove it",
@@ -67,16 +114,55 @@ BROKEN = {
     ),
     "ratee(a[5m])": "is not PromQL: unknown function with name 'ratee'; correct it",
     "a{}b": "is not PromQL: an operator, a value or a comma is missing or extra; correct it",
-    "{}": (
-        "is not PromQL: vector selector must contain at least one non-empty matcher; correct it"
-    ),
-    'a{b=~"("}': "is not PromQL: illegal regex for (; correct it",
-    'a{b=~".**"} > 0': (
-        "has '**' in the regular expression of b, which repeats a repetition; correct it"
-    ),
+    '=~ "a"': "is not PromQL: unexpected character after '=': '~'; correct it",
+    "{}": NO_MATCHER,
+    "{b=~'.*'}": NO_MATCHER,
+    "{b!~'.+', c=''}": NO_MATCHER,
     'a{b="1" or b="2"}': "has `or` within braces; write two selectors: a or b",
     "1 > 2": "is not PromQL: comparisons between scalars must use BOOL modifier; correct it",
-    "a[5m30h]": "is not PromQL: not a valid duration string: 5m30h; correct it",
+    "a > 5m30h": "'5m30h' is not a duration; write one such as 30s, 10m or 1h",
+    "a > 300y": "'300y' is longer than Prometheus can count; shorten it",
+    "a > 1_0m": "is not PromQL: 1_0m is not a number or a duration; correct it",
+    "a > 1__0": "is not PromQL: 1__0 is not a number or a duration; correct it",
+    "a > 0x1e": "is not PromQL: 0x1e is not a number or a duration; correct it",
+    "a > 0b1": "is not PromQL: 0b1 is not a number or a duration; correct it",
+    "a > 1e400": "is not PromQL: 1e400 is too large for a number; correct it",
+    "a > 0xffffffffffffffff": (
+        "is not PromQL: 0xffffffffffffffff is too large for a number; correct it"
+    ),
+    "a @ 1e19": "is not PromQL: timestamp out of bounds for @ modifier: inf; correct it",
+    "rate(a[0])": "is not PromQL: the duration 0 is not longer than 0; correct it",
+    "rate(a[-5m])": "is not PromQL: the duration -5m is not longer than 0; correct it",
+    "rate(a[1h:0s])": "is not PromQL: the duration 0s is not longer than 0; correct it",
+    "rate(a[1e10])": "has a duration that Prometheus cannot count; shorten it",
+    "a offset 1e10": "has a duration that Prometheus cannot count; shorten it",
+    "rate(a[5m/0])": "is not PromQL: the duration 5m/0 is divided by zero; correct it",
+    "rate(a[:5m])": "is not PromQL: a duration such as 5m is missing; correct it",
+    "a offset": "is not PromQL: a duration such as 5m is missing; correct it",
+    "rate(a[b])": "is not PromQL: b is not a duration such as 5m; correct it",
+    "rate(a[time()])": "is not PromQL: time() is not a duration such as 5m; correct it",
+    "rate(a['5m'])": "is not PromQL: brackets hold a duration only, such as [5m]; correct it",
+    "a offset (5m) * b": ("is not PromQL: ( 5m ) * b is not a duration such as 5m; correct it"),
+    "rate(a[5m] smoothed anchored)": (
+        "has anchored and smoothed on one selector; remove one of them"
+    ),
+    "sum(a) smoothed": (
+        "has smoothed after something other than a selector; write it right after one, "
+        "as in rate(a[5m] smoothed)"
+    ),
+    "max_over_time(a[5m:] anchored)": (
+        "has anchored after something other than a selector; write it right after one, "
+        "as in rate(a[5m] anchored)"
+    ),
+    "a + on (b) fill (0) c": (
+        "has the modifier fill, which needs Prometheus' feature flag "
+        "promql-binop-fill-modifiers; fill in with `or`, as in (a or b * 0) + b"
+    ),
+    "a.b > 1": (
+        "has the name a.b without quotes, which needs Prometheus' feature flag "
+        'promql-unquoted-utf8-names; write "a.b", and a metric\'s name within braces'
+    ),
+    "ln(Inf)": "is not PromQL: ln needs a vector, not a number; correct it",
 }
 NO_SAMPLE = {
     "a[5m]": "must not be a range of values; reduce it, for example with max_over_time(...)",
@@ -148,7 +234,12 @@ def test_an_expression_of_too_many_steps_is_not_given_to_the_parser(
     step: str, steps: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given: list[str] = []
-    monkeypatch.setattr("specs.promql._parse", given.append)
+
+    def parsed(text: str) -> promql_parser.Expr:
+        given.append(text)
+        return promql_parser.parse("a")
+
+    monkeypatch.setattr("specs.promql.parse", parsed)
     assert bool(refusal("a" + step * steps)) == (steps > _MOST_STEPS)
     assert bool(given) == (steps <= _MOST_STEPS)
 
@@ -158,9 +249,35 @@ def test_steps_in_strings_do_not_count() -> None:
 
 
 # Tokens, most of them in places where they fit: what they make is sound as often as not.
-_METRICS = st.sampled_from(["a", "b:c", 'a{b="c"}', "a{b!~'c|d'}", "{__name__='a'}", "sum", "on"])
-_RANGES = st.sampled_from(["[5m]", "[1h30m]", "[5m:]", "[5m:1m]", "[0s]", "[5x]", "[1m30h]", "[5]"])
-_NUMBERS = st.sampled_from(["1", "0.5", ".5", "1e3", "0x1f", "Inf", "NaN", "5m", "1_0"])
+_METRICS = st.sampled_from(
+    ["a", "b:c", 'a{b="c"}', "a{b!~'c|d'}", "{__name__='a'}", "sum", "on", "smoothed", "step"]
+)
+_DURATIONS = st.recursive(
+    st.sampled_from(["5m", "1h30m", "5", "0", "0s", ".5", "1_0", "step()", "range()", "5x", "b"]),
+    lambda inner: st.one_of(
+        st.tuples(inner, st.sampled_from("+-*/%^>"), inner).map("".join),
+        st.tuples(st.sampled_from("+-"), inner).map("".join),
+        inner.map(lambda text: f"({text})"),
+        st.tuples(inner, inner).map(lambda pair: f"max_of({pair[0]}, {pair[1]})"),
+    ),
+    max_leaves=4,
+)
+_RANGES = st.one_of(
+    _DURATIONS.map(lambda text: f"[{text}]"),
+    _DURATIONS.map(lambda text: f"[{text}:]"),
+    st.tuples(_DURATIONS, _DURATIONS).map(lambda pair: f"[{pair[0]}:{pair[1]}]"),
+    st.sampled_from(["[1m30h]", "[]", "[:5m]", "[5m:5m:5m]"]),
+)
+_MODIFIERS = st.one_of(
+    _DURATIONS.map(lambda text: f"offset {text}"),
+    st.sampled_from(["@ 3", "@ end()", "@ -Inf", "smoothed", "anchored", "fill(0)"]),
+)
+_NUMBERS = st.sampled_from(
+    [
+        "1", "0.5", ".5", "5.", "1e3", "1e1_0", "0x1f", "0x_1f", "Inf", "NaN", "5m", "0s", "1_0",
+        "1_0.5", "1__0", "1_0m", "1e400",
+    ]
+)  # fmt: skip
 _OPERATORS = st.sampled_from(
     [
         "+", "-", "*", "/", "%", "^", "==", "!=", ">", "<=", "and", "or", "unless", "atan2", "=",
@@ -180,7 +297,7 @@ def _larger(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
         st.tuples(_AGGREGATIONS, _NUMBERS, inner).map(lambda p: f"{p[0]} ({p[1]}, {p[2]})"),
         inner.map(lambda text: f"({text})"),
         inner.map(lambda text: f"-{text}"),
-        st.tuples(inner, st.sampled_from(["offset 5m", "@ 3", "@ end()"])).map(" ".join),
+        st.tuples(inner, _MODIFIERS).map(" ".join),
     )
 
 
@@ -205,6 +322,27 @@ def test_what_is_drawn_is_refused_where_prometheus_refuses_it(
     if ours in NO_SAMPLE.values():  # which Prometheus refuses later, when it has the result
         return
     assert bool(ours or experimental(expression)) == bool(theirs), (expression, ours, theirs)
+
+
+_PIECES = st.sampled_from(
+    [
+        "a", "é", ".", "*", "+", "?", "{2}", "{2,1}", "{0,3}", "{600}", "{1001}", "{", "}", "(",
+        ")", "(?:", "(?i)", "(?x)", "(?i:", "(?P<x>", "(?<x>", "(?=", "(?<!", "(?>", "|", "^",
+        "$", "[", "]", "[^", "[a-z]", "[[:alpha:]]", "-", "&&", r"\d", r"\b", r"\z", r"\Z", r"\1",
+        r"\07", r"\x41", r"\x{41}", r"\u0041", r"\pL", r"\p{Greek}", r"\p{Letter}", r"\Q", r"\E",
+        r"\.", r"\C", r"\h", "#", " ",
+    ]
+)  # fmt: skip
+
+
+@settings(max_examples=500, deadline=None)
+@given(text=st.lists(_PIECES, max_size=6).map("".join))
+def test_a_regular_expression_is_refused_where_prometheus_refuses_it(
+    prometheus: Prometheus, text: str
+) -> None:
+    expression = f"a{{b=~`{text}`}}"
+    ours, theirs = refusal(expression), prometheus(rule(expression))
+    assert bool(ours) == bool(theirs), (text, ours, theirs)
 
 
 EXPERIMENTAL = [
