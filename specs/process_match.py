@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-_SHELLS = ("sh", "ash", "bash", "dash", "ksh", "zsh")
+_SHELLS = ("sh", "ash", "bash", "dash", "ksh", "mksh", "zsh")
 _OPERATORS = "();<>|&\n"
 
 # Options of pgrep and pkill that a value follows, and those that may leave the shell out: by its
@@ -27,6 +27,11 @@ _FILLED_IN = re.compile(r"`|\$[\w{($]")
 
 # A pattern within these bounds is matched in no time, whatever the line.
 _MOST_CHARACTERS, _MOST_REPEATED, _MOST_GROUPS = 500, 2, 2
+
+
+def runs_shell(command: Sequence[str]) -> bool:
+    """Whether a shell, which expands `$(...)` itself, is among a command's words."""
+    return any(_name(word) in _SHELLS for word in command)
 
 
 def finds_itself(command: Sequence[str]) -> tuple[int, str, str] | None:

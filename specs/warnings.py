@@ -16,7 +16,7 @@ from specs.autoscaling import check_target
 from specs.names import ENV_NAME
 from specs.network import NetworkPolicyPort
 from specs.problem import Finding, Loc
-from specs.process_match import finds_itself
+from specs.process_match import finds_itself, runs_shell
 from specs.promql import experimental
 from specs.retention import warn_of_retention
 from specs.steps import odd_steps
@@ -31,9 +31,6 @@ _VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]*)*")
 # Variables that Kubernetes itself adds, for each Service of the namespace (Kubernetes: Service,
 # "Environment variables").
 _OF_A_SERVICE = re.compile(r".*_SERVICE_(HOST|PORT(_.+)?)|.*_PORT_[0-9]+_(TCP|UDP|SCTP)(_.+)?")
-
-# Programs that expand `$(...)` themselves.
-_SHELL = re.compile(r"(?:.*/)?(?:ba|da|a|z|k)?sh")
 
 _FIRST_UNPRIVILEGED_PORT = 1024
 
@@ -96,7 +93,7 @@ def _check_references(container: Container, inner: Loc) -> Iterator[Finding]:
         known.add(variable.name)
     if not isinstance(container, WorkerContainer | CronJobContainer):
         return
-    shell = _is_shell(container.command)
+    shell = runs_shell([*container.command, *container.args])
     for key, words in (("command", container.command), ("args", container.args)):
         for index, word in enumerate(words):
             for name in _references(word):
@@ -121,7 +118,7 @@ def _check_probes(container: WorkerContainer, known: Collection[str], at: Loc) -
                         f"$({name}) is empty here, as Kubernetes puts no secret into a probe's "
                         f'command; let a shell read it: ["/bin/sh", "-c", "... ${name}"]',
                     )
-                elif _is_missing(name, known, _is_shell(words)):
+                elif _is_missing(name, known, runs_shell(words)):
                     yield loc, _unexpanded(name, tuple(known))
 
 
@@ -130,10 +127,6 @@ def _references(text: str) -> Iterator[str]:
     yield from dict.fromkeys(
         match[1] for match in _REFERENCE.finditer(text) if match[1] is not None
     )
-
-
-def _is_shell(words: Sequence[str]) -> bool:
-    return any(_SHELL.fullmatch(word) for word in words)
 
 
 def _is_missing(name: str, known: Collection[str], shell: bool) -> bool:

@@ -98,6 +98,14 @@ LOW = (
             cronjob("command: [sh, -c]\nargs: [«'run $(TARGET) $(hostname)']"),
             f"{IN}.args[0]: $(TARGET) {NOWHERE} TARGET {IF_MEANT.format('TARGET')}",
         ),
+        "in what a shell among the arguments runs": (
+            worker("args: [/bin/sh, -ec, «'run $(TARGET) $(hostname)']"),
+            f"{IN}.args[2]: $(TARGET) {NOWHERE} TARGET {IF_MEANT.format('TARGET')}",
+        ),
+        "in small letters, where no shell runs": (
+            cronjob("args: [finish, «$(hostname)]"),
+            f"{IN}.args[1]: {UNSHOWN}",
+        ),
         "in a probe": (
             worker("probes: {liveness: {exec: {command: [test, «$(MARK)]}}}"),
             f"{IN}.probes.liveness.exec.command[1]: $(MARK) {NOWHERE} MARK "
@@ -131,6 +139,16 @@ def test_a_reference_to_no_variable_is_warned_of(tmp_path: Path, text: str, said
         worker("args: ['$(B)']\nenv: [{name: B, value: b}]"),
         worker("command: [run, '$(KEY)']\nenv: [{name: KEY, secretRef: k}]"),
         worker("command: [/bin/bash, -c, 'echo $(hostname) $(date +%s) $(cat /etc/x)']"),
+        *(
+            worker(f"{keys}\nenv: [{{name: KEY, value: k}}]")
+            for keys in (
+                "args: [sh, -c, 'echo $(date) $(KEY)']",
+                "args: [/bin/bash, -ec, 'echo $(hostname)']",
+                "args: [env, A=b, /usr/bin/mksh, -c, 'echo $(date)']",
+                "command: [tini, --]\nargs: [busybox, ash, -c, 'echo $(date)']",
+                "command: [/usr/bin/env, dash]\nargs: [-c, 'echo $(date)']",
+            )
+        ),
         worker("args: ['--password=$(KEY)']\nenv: [{name: KEY, secretRef: k}]"),
         worker("command: [sh, -c, 'run password=$KEY']\nenv: [{name: KEY, secretRef: k}]"),
         worker("args: ['$$(B)']"),
