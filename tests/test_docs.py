@@ -20,7 +20,9 @@ from dryrun.recording import Recording, record_stack
 from sandbox import summary
 from tests.program import ROOT
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+README = ROOT / "README.md"
+SANDBOX = ROOT / "docs" / "sandbox.md"
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 
 # A fenced block, and the comment above it that says what the block is to this test:
 # `<!-- file: PATH -->`: a file that the page tells to write; `<!-- not run: WHY -->`: commands to
@@ -141,22 +143,49 @@ def test_the_shipped_teams_use_every_documented_key() -> None:
     assert not unused, f"no file in tenants/ uses {', '.join(unused)}"
 
 
-def test_the_readme_shows_the_table_that_make_up_ends_with() -> None:
+@pytest.mark.parametrize("page", [README, SANDBOX], ids=lambda page: page.name)
+def test_a_page_shows_the_table_that_make_up_ends_with(page: Path) -> None:
     recording = _shipped()
     # The engine gives a mapping's keys in their order.
     teams = json.loads(json.dumps(recording.outputs["teams"], sort_keys=True))
     resources = [{"type": made.type} for made in recording.registrations]
     table = "\n".join(summary.table({"teams": OutputValue(teams, False)}, resources, None))
-    assert table in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert table in page.read_text(encoding="utf-8")
 
 
-def test_the_readme_counts_the_resources_that_make_up_makes() -> None:
+def test_the_pages_count_the_resources_that_make_up_makes() -> None:
     count = len(_shipped().registrations) + 1  # the engine counts the stack itself
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    shown = re.findall(r"(\d+) (created|unchanged|deleted)$", readme, re.MULTILINE)
-    # Made; all there already; all but one there as a quota is edited; taken away.
-    wanted = [(count, "created"), (count, "unchanged"), (count - 1, "unchanged")]
+    shown = [
+        found
+        for page in (README, SANDBOX)
+        for found in re.findall(
+            r"(\d+) (created|unchanged|deleted)$", page.read_text(encoding="utf-8"), re.MULTILINE
+        )
+    ]
+    # Created, on both pages; all there already; all but one as a quota is edited; removed.
+    wanted = [
+        (count, "created"),
+        (count, "created"),
+        (count, "unchanged"),
+        (count - 1, "unchanged"),
+    ]
     assert shown == [(str(number), done) for number, done in [*wanted, (count, "deleted")]]
+
+
+def test_the_first_page_is_short_and_shows_both_commands_on_its_first_screen() -> None:
+    lines = README.read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= 150
+    screen = "\n".join(lines[:24])
+    assert re.findall(r"^(make \w+)  ", screen, re.MULTILINE) == ["make up", "make test"]
+
+
+def test_every_page_has_a_line_in_the_list_of_pages() -> None:
+    index = ROOT / "docs" / "README.md"
+    listed = {
+        (index.parent / match["file"]).resolve()
+        for match in _LINK.finditer(index.read_text(encoding="utf-8"))
+    }
+    assert [page.name for page in PAGES if page != index and page not in listed] == []
 
 
 def _files_before(block: Block) -> list[Block]:
