@@ -73,10 +73,21 @@ def broken(said: str) -> ValueError:
 
 
 def nodes(expression: promql.Expr) -> Iterator[promql.Expr]:
-    """The expression and all that are in it."""
-    found: list[promql.Expr] = []
-    promql.walk(expression, found.append)
-    yield from found
+    """The expression and all that are in it; promql.walk takes seconds for a few hundred."""
+    todo = [expression]
+    while todo:
+        node = todo.pop()
+        yield node
+        if isinstance(node, promql.BinaryExpr):
+            todo += [node.lhs, node.rhs]
+        elif isinstance(node, promql.Call):
+            todo += node.args
+        elif isinstance(node, promql.MatrixSelector):
+            todo.append(node.vector_selector)
+        elif isinstance(node, promql.AggregateExpr):
+            todo += [node.expr] if node.param is None else [node.expr, node.param]
+        elif isinstance(node, (promql.UnaryExpr, promql.ParenExpr, promql.SubqueryExpr)):
+            todo.append(node.expr)
 
 
 def without_literals(text: str) -> str:
