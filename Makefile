@@ -66,11 +66,11 @@ golden: setup ## Renew the golden files of `./sre render`
 docs: setup ## Renew docs/reference.md from the models
 	@$(PYTHON) -m cli.reference
 
-lock: setup ## Renew requirements.lock from requirements.txt and requirements-dev.txt
+lock: setup ## Renew requirements.lock from requirements.txt and the groups in pyproject.toml
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check uv==0.13.9
 	@$(PYTHON) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	  --upgrade --custom-compile-command "make lock" --output-file requirements.lock \
-	  requirements.txt requirements-dev.txt
+	  --group dev requirements.txt
 
 clean: ## Stop the servers; remove .venv, the sandbox's state and caches
 	@if [ -n "$$(ls .sandbox/servers/pids 2>/dev/null)" ]; then \

@@ -58,7 +58,10 @@ def test_versions_are_looked_for_wherever_some_are_pinned() -> None:
         if not any(fnmatchcase(str(module), pattern) for pattern in patterns)
     ] == []
     assert updates("pip") == ["/"]
-    assert {file.parent for file in _pinned("requirements*.txt")} == {ROOT}
+    assert {*_pinned("requirements*.txt"), *_pinned("pyproject.toml")} == {
+        ROOT / "requirements.txt",
+        ROOT / "pyproject.toml",
+    }
     assert updates("github-actions") == ["/"]
 
 

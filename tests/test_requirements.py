@@ -4,8 +4,10 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 import venv
 from importlib.metadata import packages_distributions, requires, version
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -87,6 +89,17 @@ def test_all_that_the_program_imports_is_required() -> None:
         if not {_normal(each) for each in distributions[module]} & (listed | brought)
     }
     assert missing == {}
+
+
+def test_what_is_pinned_is_what_is_locked() -> None:
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["dependency-groups"]
+    development = groups.pop("dev")
+    assert [each["include-group"] for each in development] == [*groups]
+    program = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    pinned = {*chain.from_iterable(groups.values())}
+    pinned.update(line for line in program if not line.startswith("#"))
+    locked = re.findall(r"^(\S+==\S+)", (ROOT / "requirements.lock").read_text("utf-8"), re.M)
+    assert {pin.lower() for pin in pinned} - {*locked} == set(), "run `make lock`"
 
 
 @pytest.mark.engine  # takes a minute, most of it to install
