@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup up preview down servers servers-down stack-diff stack-preview stack-up \
-  stack-drift test bench bench-quick e2e golden docs lock clean
+  stack-drift check test nightly bench bench-quick e2e golden docs lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9 -]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -42,14 +42,14 @@ stack-up: setup ## Run `pulumi up` for stack STACK without asking; makes a stack
 stack-drift: setup ## Compare STACK's servers with what it says, change nothing; fails if they differ
 	@scripts/stack drift "$(STACK)"
 
-test: setup ## Run everything CI runs: lint, format, types, tests of units, engine, servers
-	$(PYTHON) -m ruff check
-	$(PYTHON) -m ruff format --check
-	$(PYTHON) -m pyrefly check
-	$(PYTHON) -m pytest -q -rs -m "not engine and not servers and not e2e"
-	$(PYTHON) -m bench --quick
-	$(PYTHON) -m pytest -q -rs -m engine
-	$(PYTHON) -m pytest -q -rs -m "servers or e2e"
+check: setup ## Run what takes neither engine nor servers: lint, format, types, unit tests
+	@$(PYTHON) -m tests.stages lint types unit
+
+test: setup ## Run everything CI runs, or STAGES of: lint types unit bench engine servers
+	@$(PYTHON) -m tests.stages $(STAGES)
+
+nightly: setup ## Run the tests that draw their values with many others than in `make test`
+	@$(PYTHON) -m tests.stages nightly
 
 bench: setup ## Measure what the platform costs up to 1,000 teams; writes bench/results.md
 	@$(PYTHON) -m bench

@@ -3,13 +3,16 @@
 import gc
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import hypothesis
 import pytest
 import yaml
+from pulumi.runtime import resource
+from pulumi.runtime.proto import source_pb2
 
 from dryrun.recording import record
 from sandbox.servers.keys import Keys
@@ -17,10 +20,26 @@ from specs.settings import PREFIX
 from tests.program import ROOT, TEAMS, Made
 from tests.written import ISTIO, dev_settings
 
+# Of what hypothesis draws: the same few in every run, and `--hypothesis-profile=nightly` others and
+# many more.
+_DRAWN = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}
+hypothesis.settings.register_profile(
+    "few", **_DRAWN, max_examples=20, derandomize=True, database=None
+)
+hypothesis.settings.register_profile("nightly", **_DRAWN, max_examples=1000, print_blob=True)
+hypothesis.settings.load_profile("few")
+
 # What on a developer's machine would change what the SDKs send.
 _FOREIGN = ("KUBECONFIG", "HARBOR_", "VAULT_", "PULUMI_")
 
 Program = Callable[..., Made]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nowhere_in_the_source() -> Iterator[None]:
+    """No test asks which lines register a resource; beneath pytest, to look that up takes long."""
+    with mock.patch.object(resource, "_get_stack_trace", source_pb2.StackTrace):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -23,14 +23,6 @@ Proxy = dict[str, Any] | None
 
 _MEBIBYTE = 2**20
 
-# The same teams in every run.
-drawn = hypothesis.settings(
-    derandomize=True,
-    database=None,
-    deadline=None,
-    max_examples=100,
-    suppress_health_check=[hypothesis.HealthCheck.too_slow],
-)
 a_team = hypothesis.given(proxies().flatmap(lambda proxy: st.tuples(teams(proxy), st.just(proxy))))
 
 
@@ -54,7 +46,6 @@ def short(loaded: TeamFile) -> dict[str, Any]:
     }
 
 
-@drawn
 @a_team
 def test_sums_are_those_of_pods_counted_one_by_one(folder: Path, team: tuple[File, Proxy]) -> None:
     file, proxy = team
@@ -68,7 +59,6 @@ def test_sums_are_those_of_pods_counted_one_by_one(folder: Path, team: tuple[Fil
             assert amount * unit == counted[resource], (moment, resource)
 
 
-@drawn
 @a_team
 def test_what_cannot_run_or_roll_out_is_told_and_nothing_else(
     folder: Path, team: tuple[File, Proxy]
@@ -88,7 +78,6 @@ FIGURES = re.compile(
 )
 
 
-@drawn
 @a_team
 def test_each_figure_that_is_told_is_right(folder: Path, team: tuple[File, Proxy]) -> None:
     file, proxy = team
@@ -158,7 +147,6 @@ def written(amount: str | Fraction) -> str:
     return amount if isinstance(amount, str) else f"{amount * 1000}m" if amount % 1 else str(amount)
 
 
-@drawn
 @a_team
 def test_each_change_that_is_told_is_the_smallest_that_suffices(
     folder: Path, team: tuple[File, Proxy]
@@ -177,7 +165,6 @@ def test_each_change_that_is_told_is_the_smallest_that_suffices(
             ), (path, amount)
 
 
-@drawn
 @a_team
 def test_once_all_that_is_told_is_done_nothing_is_wrong(
     folder: Path, team: tuple[File, Proxy]
@@ -193,7 +180,6 @@ def test_once_all_that_is_told_is_done_nothing_is_wrong(
         assert load(folder, mended, proxy).problems == ()
 
 
-@drawn
 @a_team
 def test_a_raise_alone_is_told_only_where_nothing_less_would_do(
     folder: Path, team: tuple[File, Proxy]
@@ -248,7 +234,6 @@ def warned(loaded: TeamFile) -> dict[int, dict[str, Any]]:
     return told
 
 
-@drawn
 @a_team
 def test_of_full_scale_as_many_pods_fit_as_are_told_and_one_more_does_not(
     folder: Path, team: tuple[File, Proxy]
@@ -270,7 +255,6 @@ def test_of_full_scale_as_many_pods_fit_as_are_told_and_one_more_does_not(
         assert int(said["all"] or 1) == ledger.apps[index].full
 
 
-@drawn
 @a_team
 def test_once_all_apps_are_scaled_down_as_told_full_scale_fits(
     folder: Path, team: tuple[File, Proxy]

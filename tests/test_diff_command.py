@@ -1,11 +1,12 @@
 """`./sre diff` in clones of the checkout: what it tells of a change, and how it ends."""
 
+import hashlib
 import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,14 @@ import pytest
 from cli.__main__ import main
 from tests.repository import Repository
 from tests.written import ROOT
+from tools.review.sides import _render_base
 
 ALPHA, BETA = "tenants/team-alpha.yaml", "tenants/team-beta.yaml"
 DEV = "Pulumi.dev.yaml"
 
 _LEFT_OUT = shutil.ignore_patterns(
-    ".git", ".venv", ".sandbox", "__pycache__", ".*_cache", "tests", "docs"
+    *(".git", ".venv", ".sandbox", "__pycache__", ".*_cache"),
+    *("tests", "docs", "bench", "crds", "findings", "schemas"),
 )
 
 
@@ -53,6 +56,28 @@ class Clone:
         return code, {finding["id"] for finding in said["findings"]}
 
 
+RenderBase = Callable[[Path, str, Path], None]
+
+
+@pytest.fixture(scope="module")
+def render_once(tmp_path_factory: pytest.TempPathFactory) -> RenderBase:
+    """Renders a base as the command does; equal ones once, as most tests have the same."""
+    done: dict[str, Path] = {}
+
+    def render(tree: Path, stack: str, out: Path) -> None:
+        digest = hashlib.sha256(stack.encode())
+        for file in sorted(each for each in tree.rglob("*") if each.is_file()):
+            digest.update(f"\0{file.relative_to(tree)}\0".encode() + file.read_bytes())
+        key = digest.hexdigest()
+        if key not in done:
+            made = tmp_path_factory.mktemp("base") / "out"
+            _render_base(tree, stack, made)
+            done[key] = made
+        shutil.copytree(done[key], out)
+
+    return render
+
+
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
     made = Repository(tmp_path_factory.mktemp("repository") / "clone")
@@ -65,8 +90,12 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
 
 @pytest.fixture
 def clone(
-    repository: Repository, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    repository: Repository,
+    render_once: RenderBase,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> Iterator[Clone]:
+    monkeypatch.setattr("tools.review.sides._render_base", render_once)
     for module in ("stack_options", "diff"):
         monkeypatch.setattr(f"cli.{module}.ROOT", repository.root)
     first = repository.git("rev-parse", "base")

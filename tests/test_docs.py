@@ -72,7 +72,8 @@ def checkout(tmp_path: Path) -> Path:
     shutil.copytree(
         ROOT,
         copy,
-        ignore=shutil.ignore_patterns(".git", ".venv", ".sandbox", "__pycache__", ".*_cache"),
+        # With what Python has compiled: else each command would do that again.
+        ignore=shutil.ignore_patterns(".git", ".venv", ".sandbox", ".*_cache"),
     )
     (copy / ".venv").symlink_to(ROOT / ".venv")
     return copy

@@ -20,8 +20,6 @@ _FIRST = date(2001, 1, 1)
 # A field as written, the numbers it means, and whether it is a '*' alone.
 Field = tuple[str, frozenset[int], bool]
 
-drawn = hypothesis.settings(derandomize=True, database=None, deadline=None, max_examples=60)
-
 
 def fields(least: int, most: int, few: int) -> st.SearchStrategy[Field]:
     """At most `few` numbers, unless it is a '*' where all are few enough."""
@@ -56,7 +54,6 @@ def most_under_way(starts: Iterable[int], seconds: int) -> int:
     return most
 
 
-@drawn
 @hypothesis.given(
     minute=fields(0, 59, 2),
     hour=fields(0, 23, 2),
@@ -91,7 +88,6 @@ def comes_on(one: date, day: Field, month: Field, weekday: Field) -> bool:
     return one.month in month[1] and wanted
 
 
-@drawn
 @hypothesis.given(
     minute=fields(0, 59, 60), hour=fields(0, 23, 24), seconds=st.integers(1, 3 * _DAY)
 )
@@ -101,7 +97,6 @@ def test_as_many_runs_as_overlap_in_a_few_days(minute: Field, hour: Field, secon
     assert most_at_once(f"{minute[0]} {hour[0]} * * *", seconds) == most_under_way(starts, seconds)
 
 
-@drawn
 @hypothesis.given(period=st.integers(1, 5000), seconds=st.integers(1, 20_000))
 def test_as_many_runs_as_overlap_of_an_interval(period: int, seconds: int) -> None:
     starts = islice(range(0, 10**9, period), seconds // period + 2)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cli.__main__ import main
@@ -105,7 +105,6 @@ def test_a_real_pgrep_finds_what_is_said(pattern: str, itself: bool) -> None:
     assert bool(finds_itself(command)) == itself == found
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.sampled_from(["pgrep", "-f", "|", "grep", "ps", "'", "(", "[[:a:]]", "*", "$("]))
 )

@@ -9,7 +9,7 @@ from typing import Any
 import promql_parser
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from binaries import pinned
@@ -313,7 +313,6 @@ def _damaged(draw: st.DrawFn) -> str:
     return text[:start] + text[start:end] * draw(st.sampled_from([0, 2])) + text[end:]
 
 
-@settings(max_examples=500, deadline=None)
 @given(expression=expressions | _damaged())
 def test_what_is_drawn_is_refused_where_prometheus_refuses_it(
     prometheus: Prometheus, expression: str
@@ -335,7 +334,6 @@ _PIECES = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=500, deadline=None)
 @given(text=st.lists(_PIECES, max_size=6).map("".join))
 def test_a_regular_expression_is_refused_where_prometheus_refuses_it(
     prometheus: Prometheus, text: str

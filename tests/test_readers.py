@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from binaries import pinned
@@ -101,7 +101,6 @@ def test_a_word_that_some_reader_takes_for_something_else_is_quoted(
 
 
 @each_writer
-@settings(max_examples=200, deadline=None)
 @given(key=texts, value=texts)
 def test_every_reader_in_python_gets_the_text_that_was_written(
     write: Callable[[Any], str], key: str, value: str
@@ -111,7 +110,6 @@ def test_every_reader_in_python_gets_the_text_that_was_written(
 
 
 @each_writer
-@settings(max_examples=200, deadline=None)
 @given(key=texts, value=texts)
 def test_every_reader_in_go_gets_the_text_that_was_written(
     go: Readers, write: Callable[[Any], str], key: str, value: str
@@ -120,7 +118,6 @@ def test_every_reader_in_go_gets_the_text_that_was_written(
     assert go(write(data)) == {"sigs.k8s.io/yaml": data, "go.yaml.in/yaml/v3": data}
 
 
-@settings(max_examples=200, deadline=None)
 @given(st.text("0123456789abcdefinoxyABEFINOTXYZ-._", min_size=1, max_size=12))
 def test_a_tag_or_name_that_is_put_into_a_file_is_text_to_every_reader(
     go: Readers, word: str
