@@ -14,6 +14,7 @@ import yaml
 
 from binaries import pinned, pulumi_cli
 from cli.__main__ import COMMANDS
+from tests.stages import STAGES
 from tests.written import ROOT
 
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*"))
@@ -132,7 +133,7 @@ def test_no_checkout_leaves_a_token_behind(file: Path) -> None:
 
 
 def test_a_fork_gets_no_credentials_and_may_only_read() -> None:
-    assert {job.name for job in for_forks()} == {"validate", "diff", "test"}
+    assert {job.name for job in for_forks()} == {"validate", "diff", "stage", "test"}
     for job in for_forks():
         text = yaml.safe_dump(job.says)
         assert job.says["permissions"] == {"contents": "read"}, job.name
@@ -146,9 +147,30 @@ def test_nothing_runs_a_forks_code_with_the_rights_of_main(file: Path) -> None:
     assert not {"pull_request_target", "workflow_run", "issue_comment"} & set(read(file)["on"])
 
 
-@every
-def test_no_cache_carries_files_from_one_run_to_another(file: Path) -> None:
-    assert "cache" not in file.read_text(encoding="utf-8")
+def test_no_cache_carries_files_into_a_run_that_has_credentials() -> None:
+    caching = {file.name for file in ALL if "cache" in file.read_text(encoding="utf-8")}
+    assert caching == {"test.yaml"}
+    assert {job.name for job in for_forks() if job.file.name == "test.yaml"} == {"stage", "test"}
+
+
+def test_what_is_cached_is_taken_only_where_what_it_is_built_from_is_the_same() -> None:
+    (step,) = (
+        step
+        for job in jobs(ROOT / ".github/workflows/test.yaml")
+        for step in job.steps
+        if "cache@" in step.get("uses", "")
+    )
+    assert step["with"].keys() == {"path", "key"}  # no `restore-keys`, which take what is similar
+    assert step["with"]["path"] == "~/.cache/sre-platform"
+    assert step["with"]["key"].endswith("-${{ hashFiles('binaries/**') }}")
+    built_from = (pinned.GO_MODULES, Path(pinned.__file__), Path(pulumi_cli.__file__))
+    assert [each for each in built_from if not each.is_relative_to(ROOT / "binaries")] == []
+
+
+def test_every_stage_of_the_tests_runs_in_a_job() -> None:
+    (job,) = (job for job in jobs(ROOT / ".github/workflows/test.yaml") if job.name == "stage")
+    named = [one["stages"].split() for one in job.says["strategy"]["matrix"]["include"]]
+    assert sorted(stage for stages in named for stage in stages) == sorted(STAGES)
 
 
 def test_the_token_that_comments_runs_mains_scripts() -> None:
