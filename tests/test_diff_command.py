@@ -168,11 +168,11 @@ def test_a_new_version_is_an_ordinary_change(clone: Clone) -> None:
     assert "my-api:v1.0.0 -> harbor.sre.internal/team-alpha/my-api:v1.0.1\n" in said
 
 
+# By what is found of each; edits of one group do not hide each other.
 WEAKENING = {
     "network-wider": (ALPHA, "port: 5432\n", "port: 5432\n            - port: 22\n"),
     "group-let-in": (BETA, "[team-beta-developers]", "[team-beta-developers, others]"),
     "quota-raised": (BETA, "pods: 30", "pods: 31"),
-    "scan-off": None,
     "signatures-off": (
         ALPHA,
         "\napps:",
@@ -184,8 +184,9 @@ WEAKENING = {
     "host-new": (ALPHA, "host: my-api.apps", "host: our-api.apps"),
     "fewer-kept": (BETA, "mostRecentlyPushed: 30", "mostRecentlyPushed: 3"),
     "credential-longer": (BETA, "duration: 365", "duration: -1"),
+}
+WEAKENING_A_STACK = {
     "lifecycle": (ALPHA, "\napps:", "lifecycle: suspended\napps:"),
-    "renamed": (ALPHA, "name: frontend\n", "name: front\n"),
     "guardrail": (DEV, "guardrails: deny", "guardrails: audit"),
     "pod-security-lower": (DEV, "podSecurity: restricted", "podSecurity: baseline"),
     "tls-unverified": (DEV, "inCluster: false", "inCluster: false, skipTlsVerify: true"),
@@ -198,28 +199,38 @@ WEAKENING = {
     "stack-not-shown": ("Pulumi.platform.yaml", "guardrails: deny", "guardrails: audit"),
     "supply-chain": ("requirements.lock", "\n", "\n# x\n"),
 }
-del WEAKENING["scan-off"]  # no setting turns it off
-
-
-@pytest.mark.parametrize("found", WEAKENING)
-def test_a_weakening_change_ends_with_3(clone: Clone, found: str) -> None:
-    edit = WEAKENING[found]
-    assert edit
-    clone.edit(*edit)
-    code, findings = clone.found()
-    assert code == 3
-    assert found in findings
+RENAMING = {"renamed": (ALPHA, "name: frontend\n", "name: front\n")}
 
 
 @pytest.mark.parametrize(
-    "file",
-    ["yaml.py", "yaml/__init__.py", "tenants/.gitattributes", "docs/CODEOWNERS", ".venv/x.pth"],
+    ("edits", "beside"),
+    [
+        (WEAKENING, {"behaviour"}),
+        (WEAKENING_A_STACK, {"platform-code"}),
+        (RENAMING, {"behaviour", "destroyed", "host-new", "network-wider"}),
+    ],
+    ids=["team", "stack", "name"],
 )
-def test_a_file_that_changes_how_the_program_is_run_or_reviewed_ends_with_3(
-    clone: Clone, file: str
+def test_each_weakening_change_is_found_and_all_end_with_3(
+    clone: Clone, edits: dict[str, tuple[str, str, str]], beside: set[str]
 ) -> None:
-    clone.repository.write(file, "")
-    assert clone.found() == (3, {"supply-chain"})
+    for edit in edits.values():
+        clone.edit(*edit)
+    assert clone.found() == (3, edits.keys() | beside)
+
+
+def test_files_that_change_how_the_program_is_run_or_reviewed_end_with_3(clone: Clone) -> None:
+    files = {
+        *(".venv/x.pth", "docs/CODEOWNERS", "tenants/.gitattributes"),
+        *("yaml.py", "yaml/__init__.py"),
+    }
+    for file in files:
+        clone.repository.write(file, "")
+    code, said = clone.json()
+    assert code == 3
+    assert {(each["id"], each["detail"]) for each in said["findings"]} == {
+        ("supply-chain", file) for file in files
+    }
 
 
 def test_a_file_that_becomes_a_link_ends_with_3(clone: Clone) -> None:
@@ -261,7 +272,7 @@ def test_code_that_changes_no_object_is_told(clone: Clone) -> None:
 
 
 def test_a_change_of_what_all_lean_on_reaches_all(clone: Clone) -> None:
-    clone.edit(*WEAKENING["guardrail"])
+    clone.edit(*WEAKENING_A_STACK["guardrail"])
     _, said = clone.json()
     assert said["platformCode"]["teams"] == ["team-alpha", "team-beta"]
 
@@ -319,7 +330,7 @@ def test_what_others_merged_since_is_no_part_of_the_change(clone: Clone) -> None
 
 
 def test_committed_or_not_the_same_change_gives_the_same_bytes(clone: Clone) -> None:
-    clone.edit(*WEAKENING["destroyed"] or ("", "", ""))
+    clone.edit(*WEAKENING["destroyed"])
     first = [clone.diff("--format", form) for form in ("text", "markdown", "json")]
     clone.repository.commit()
     second = [clone.diff("--format", form) for form in ("text", "markdown", "json")]
