@@ -67,7 +67,6 @@ docs: setup ## Renew docs/reference.md from the models
 	@$(PYTHON) -m cli.reference
 
 lock: setup ## Renew requirements.lock from requirements.txt and the groups in pyproject.toml
-	@$(PYTHON) -m pip install --quiet --disable-pip-version-check uv==0.13.9
 	@$(PYTHON) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	  --upgrade --custom-compile-command "make lock" --output-file requirements.lock \
 	  --group dev requirements.txt
