@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from plain.table import markdown
+
 
 @dataclass(frozen=True)
 class MeasuredRow:
@@ -56,23 +58,12 @@ HEADER = ("What", "Against", "Ours", "Theirs", "Reached", "Must reach", "Met")
 
 def comparison(rows: Sequence[MeasuredRow]) -> str:
     """The rows as a table."""
-    return table(HEADER, [row.cells() for row in rows])
+    return "\n".join(markdown([HEADER, *(row.cells() for row in rows)], aligned=True))
 
 
 def reasons(rows: Sequence[MeasuredRow]) -> str:
     """Why rows are not met, a line each."""
     return "\n".join(f"Not met: {row.what}. {row.why}" for row in rows if row.why and not row.met())
-
-
-def table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    """A Markdown table that is as readable where nothing renders it."""
-    widths = [max(map(len, column)) for column in zip(header, *lines, strict=True)]
-    rule = ["-" * width for width in widths]
-    padded = [
-        [cell.ljust(width) for cell, width in zip(line, widths, strict=True)]
-        for line in (header, rule, *lines)
-    ]
-    return "\n".join(f"| {' | '.join(line)} |" for line in padded)
 
 
 def seconds(value: float) -> str:

@@ -12,9 +12,9 @@ from bench.measured_row import (
     mebibytes,
     reasons,
     seconds,
-    table,
 )
 from bench.previews import Preview
+from plain.table import markdown
 
 CPU_INFO = Path("/proc/cpuinfo")
 
@@ -78,7 +78,8 @@ def _previews(fleets: Mapping[int, tuple[Preview, Preview]]) -> str:
         for teams, pair in fleets.items()
         for name, one in zip(("ours", "bare"), pair, strict=True)
     ]
-    return table(list(lines[0]), [list(line.values()) for line in lines])
+    rows = [list(lines[0]), *(list(line.values()) for line in lines)]
+    return "\n".join(markdown(rows, aligned=True))
 
 
 def _machine() -> str:

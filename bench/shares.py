@@ -8,8 +8,9 @@ from pathlib import Path
 from types import FrameType
 
 from bench.measure import PYTHON, ROOT, run
-from bench.measured_row import seconds, table
+from bench.measured_row import seconds
 from bench.previews import Preview
+from plain.table import markdown
 
 _EVERY = 0.002  # seconds
 
@@ -36,10 +37,8 @@ def table_of(folder: Path, ours: Preview) -> str:
     looks = json.loads(printed)
     found = {part: ours.program_cpu * count / sum(looks.values()) for part, count in looks.items()}
     found["Pulumi's engine"] = ours.engine_cpu
-    return table(
-        ("Part", "CPU", "Share"),
-        [(part, seconds(cpu), f"{100 * cpu / ours.cpu:.0f} %") for part, cpu in found.items()],
-    )
+    rows = [(part, seconds(cpu), f"{100 * cpu / ours.cpu:.0f} %") for part, cpu in found.items()]
+    return "\n".join(markdown([("Part", "CPU", "Share"), *rows], aligned=True))
 
 
 def _looks(folder: Path) -> Counter[str]:

@@ -9,7 +9,8 @@ from typing import Any
 
 from cli import Commands
 from cli.stack_options import options, stack_files
-from specs.capacity import RESOURCES, Bounds, Capacity, shown
+from plain.table import columns
+from specs.capacity import RESOURCES, AppDemand, Bounds, Capacity, shown
 from specs.fleet import SUFFIX
 from specs.load import TeamFile, load_team
 from specs.problem import ProblemsError
@@ -116,35 +117,22 @@ def _as_text(capacity: Capacity) -> Iterator[str]:
         for resource in RESOURCES
     ]
     ends = ["", *(_end(capacity, number) for number in range(len(RESOURCES)))]
-    for line, end in zip(_columns(rows), ends, strict=True):
+    for line, end in zip(columns(rows, numbers=True), ends, strict=True):
         yield f"{line}  {end}".rstrip()
     if capacity.apps:
         yield ""
-        yield from _columns(
-            [_APP + _POD]
-            + [
-                (
-                    demand.app.name,
-                    str(demand.rest),
-                    f"+{demand.surge}" if demand.surge else "-",
-                    f"+{demand.run}" if demand.run else "-",
-                    str(demand.full),
-                    *(
-                        shown(*each)
-                        for each in zip(RESOURCES[: len(_POD)], demand.pod, strict=False)
-                    ),
-                )
-                for demand in capacity.apps
-            ]
-        )
+        yield from columns([_APP + _POD, *map(_app_cells, capacity.apps)], numbers=True)
 
 
-def _columns(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
-    """The first column to the left, numbers to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for first, *others in rows:
-        cells = [cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True)]
-        yield "  ".join([first.ljust(widths[0]), *cells]).rstrip()
+def _app_cells(demand: AppDemand) -> tuple[str, ...]:
+    return (
+        demand.app.name,
+        str(demand.rest),
+        f"+{demand.surge}" if demand.surge else "-",
+        f"+{demand.run}" if demand.run else "-",
+        str(demand.full),
+        *(shown(*each) for each in zip(RESOURCES[: len(_POD)], demand.pod, strict=False)),
+    )
 
 
 def _end(capacity: Capacity, number: int) -> str:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from plain.table import markdown
 from specs.app import CronJob, WebApp, Worker
 from specs.base import Duration, Quantity
 from specs.network import LabelSelector, NetworkPolicyPeer, NetworkPolicyPort
@@ -236,15 +237,15 @@ def _table(keys: Iterable[ReferenceKey], section: str) -> Iterator[str]:
     """The section's keys; the archetypes have a column where they differ within the section."""
     rows = [key for key in keys if key.section == section]
     differ = len({key.archetypes for key in rows}) > 1
-    heads = ["ReferenceKey", "Type", "Default", *(["Archetypes"] if differ else []), "Meaning"]
-    yield _row(heads)
-    yield _row(["---"] * len(heads))
+    heads = ["Key", "Type", "Default", *(["Archetypes"] if differ else []), "Meaning"]
+    lines = [heads]
     blocks = {key.section for key in keys}
     for key in rows:
         below = key.entry in blocks
         kind = key.type.replace("keys", f"[keys](#{_anchor(key.entry)})") if below else key.type
         who = ", ".join(key.archetypes) if _is_some(key.archetypes) else "all"
-        yield _row([_code(key.path), kind, key.default, *([who] if differ else []), key.meaning])
+        lines.append([_code(key.path), kind, key.default, *([who] if differ else []), key.meaning])
+    yield from markdown(lines)
     yield ""
 
 
@@ -255,11 +256,6 @@ def _anchor(heading: str) -> str:
 
 def _code(text: str) -> str:
     return f"`{text}`"
-
-
-def _row(cells: Iterable[str]) -> str:
-    # A pipe ends a cell even within code.
-    return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 import copy
 import logging
-import os
 import re
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from kubernetes.client import Configuration
 from kubernetes.config import ConfigException, load_kube_config
 
 from clients.http import Http, RefusedError
+from clients.kubeconfig import KubeconfigError, current_context, listed
 
 Object = dict[str, Any]
 Entry = Mapping[str, Any]  # of an object's managedFields
@@ -22,10 +22,6 @@ CONFLICTS = 5
 mistaken = re.compile(
     r"failed to (?:create typed patch|convert new) object \(.*?\).*?: (.*?)(?:, got .*)?$"
 )
-
-
-class KubeconfigError(Exception):
-    """There is no kubeconfig, or it has no such context."""
 
 
 class FieldConflictError(RefusedError):
@@ -241,10 +237,11 @@ class Cluster:
 
 
 def _load(kubeconfig: Path | None, context: str | None, configuration: Configuration) -> None:
-    # The package reads KUBECONFIG once, as it is imported.
-    listed = str(kubeconfig or os.environ.get("KUBECONFIG") or "~/.kube/config")
+    # The package reads KUBECONFIG once, as it is imported, and takes the last current context.
+    files = str(kubeconfig or listed())
     try:
-        load_kube_config(listed, context, client_configuration=configuration)
+        context = context or current_context(files)
+        load_kube_config(files, context, client_configuration=configuration)
     except (ConfigException, OSError) as error:
         raise KubeconfigError(" ".join(str(error).split())) from None
     except (yaml.YAMLError, ValueError, TypeError, AttributeError, LookupError):

@@ -14,7 +14,8 @@ from pulumi import ResourceHookArgs, ResourceTransformationArgs, ResourceTransfo
 
 from clients.harbor import Harbor, harbor_of
 from clients.http import RefusedError, UnreachableError
-from clients.kubernetes import Cluster, KubeconfigError, Object
+from clients.kubeconfig import KubeconfigError
+from clients.kubernetes import Cluster, Object
 from clients.openbao import OpenBao, openbao_of
 from components.former import Former, find_formers
 from components.handover import lacking_room, taken_names, told

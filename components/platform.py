@@ -5,7 +5,7 @@ from dataclasses import replace
 import pulumi
 import pulumi_vault as vault
 
-from components.api_server import ApiServer, api_server
+from clients.kubeconfig import ApiServer, KubeconfigError, api_server
 from components.external_secrets import cluster_secret_store
 from components.guardrails import guardrails
 from components.shared import Shared
@@ -16,13 +16,14 @@ from specs.settings import STORE_ROLE, Settings
 class Platform(pulumi.ComponentResource):
     """`sre:platform:Platform`: one stack of a cluster has it, the others name what it makes.
 
-    `shared`: the names, to hand to each Tenant.
+    `shared`: the names, to hand to each Tenant. Raises pulumi.RunError where an OpenBao outside the
+    cluster needs what the kubeconfig does not say.
     """
 
     def __init__(self, settings: Settings, opts: pulumi.ResourceOptions | None = None) -> None:
         # Within the cluster OpenBao takes the CA and the token it checks logins with from its pod.
         outside = settings.manage.openbao and not settings.openbao.in_cluster
-        server = api_server(settings.kubernetes.context) if outside else None
+        server = _api_server(settings) if outside else None
         shared_store = settings.external_secrets.secret_store == "cluster"
         super().__init__("sre:platform:Platform", "platform", {}, opts)
         shared = Shared()
@@ -38,6 +39,13 @@ class Platform(pulumi.ComponentResource):
             shared = replace(shared, secret_store=cluster_secret_store(settings, shared, self))
         self.shared = shared
         self.register_outputs({})
+
+
+def _api_server(settings: Settings) -> ApiServer:
+    try:
+        return api_server(settings.kubernetes.context)
+    except KubeconfigError as error:
+        raise pulumi.RunError(str(error)) from None
 
 
 def _kv_mount(parent: pulumi.Resource) -> vault.Mount:

@@ -5,7 +5,8 @@ import threading
 from binaries.console import UserError
 from clients import administrator
 from clients.http import RefusedError, UnreachableError
-from clients.kubernetes import Cluster, KubeconfigError
+from clients.kubeconfig import KubeconfigError
+from clients.kubernetes import Cluster
 from clients.local_servers import Servers
 from clients.openbao import OpenBao
 from sandbox.answers import unanswered

@@ -7,6 +7,7 @@ from typing import Any
 from pulumi.automation import OutputMap
 
 from clients.local_servers import Servers
+from plain.table import columns
 
 PACKAGES = {"kubernetes": "Kubernetes", "harbor": "Harbor", "vault": "OpenBao"}
 
@@ -20,7 +21,7 @@ def table(
     `apps` is {app: {archetype, address?, url?}}.
     """
     teams: Mapping[str, Any] = outputs["teams"].value if "teams" in outputs else {}
-    yield from _columns(
+    yield from columns(
         [("TEAM", "LIFECYCLE", "NAMESPACE", "REGISTRY", "OPENBAO")]
         + [
             (name, t["lifecycle"], t["namespace"], t["registry"], t["openbao"])
@@ -28,7 +29,7 @@ def table(
         ]
     )
     yield ""
-    yield from _columns(
+    yield from columns(
         [("TEAM", "APP", "ARCHETYPE", "ADDRESS", "URL")]
         + [
             (name, app, a["archetype"], a.get("address") or "-", a.get("url") or "-")
@@ -43,9 +44,3 @@ def table(
         yield "Kubernetes and OpenBao are the servers of `make servers`; Harbor is stood in for."
         for team in list(teams.values())[:1]:
             yield f"Look: kubectl --kubeconfig {servers.kubeconfig} get all -n {team['namespace']}"
-
-
-def _columns(rows: list[tuple[str, ...]]) -> Iterator[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        yield "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()

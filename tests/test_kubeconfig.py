@@ -3,10 +3,10 @@
 from base64 import b64encode
 from pathlib import Path
 
-import pulumi
 import pytest
 
-from components.api_server import ApiServer, api_server
+from clients.kubeconfig import ApiServer, KubeconfigError, api_server
+from clients.kubernetes import Cluster
 
 PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 KUBECONFIG = f"""
@@ -48,6 +48,7 @@ def test_all_files_of_a_list_are_read_and_missing_ones_passed_over(
     (kubeconfig.parent / "ca.pem").write_text("far's CA")
     monkeypatch.setenv("KUBECONFIG", f"{first}:{kubeconfig.parent / 'missing'}:{kubeconfig}")
     assert api_server(None).host == "https://far:6443"
+    assert Cluster().address == "https://far:6443"
 
 
 def test_the_users_own_kubeconfig_is_read_where_none_is_named(
@@ -77,7 +78,7 @@ def test_a_kubeconfig_that_does_not_tell_is_refused_in_a_line(
 ) -> None:
     assert what in KUBECONFIG
     kubeconfig.write_text(KUBECONFIG.replace(what, instead))
-    with pytest.raises(pulumi.RunError) as error:
+    with pytest.raises(KubeconfigError) as error:
         api_server(None)
     message = str(error.value)
     assert message.startswith(f"{kubeconfig} does not tell the API server and its CA")
@@ -87,5 +88,5 @@ def test_a_kubeconfig_that_does_not_tell_is_refused_in_a_line(
 
 def test_a_missing_kubeconfig_is_refused_in_a_line(kubeconfig: Path) -> None:
     kubeconfig.unlink()
-    with pytest.raises(pulumi.RunError, match="does not tell the API server"):
+    with pytest.raises(KubeconfigError, match="does not tell the API server"):
         api_server(None)

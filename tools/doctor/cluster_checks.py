@@ -7,11 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from typing import Any, NamedTuple, get_args
 
-import pulumi
-
 from clients.http import RefusedError
-from clients.kubernetes import Cluster, KubeconfigError
-from components.api_server import api_server
+from clients.kubeconfig import KubeconfigError, api_server
+from clients.kubernetes import Cluster
 from specs.settings import ExternalSecretsSettings, Settings
 from tools.doctor.examination import (
     Check,
@@ -381,7 +379,7 @@ class ClusterChecks:
         try:
             server = api_server(self._settings.kubernetes.context)
             yield ok(f"in the kubeconfig, for {server.host}")
-        except pulumi.RunError as error:
+        except KubeconfigError as error:
             found, _, do = str(error).partition("; ")
             yield fail(found, do)
 

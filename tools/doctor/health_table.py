@@ -4,6 +4,7 @@ import textwrap
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from plain.table import padded
 from tools.doctor.examination import Line, Status
 
 WIDTH = 110  # columns
@@ -11,16 +12,16 @@ WIDTH = 110  # columns
 
 def table(lines: Sequence[Line]) -> str:
     """A line a check, below it what to do; at the end how many ended how."""
-    width = max(len(line.what) for line in lines)
-    rows = [row for line in lines for row in _rows(line, width)]
+    named = [(f"{line.finding.status:<7}", line.what) for line in lines]
+    head, *firsts = ("  ".join(cells) + "  " for cells in padded([("STATUS", "CHECK"), *named]))
+    rows = [row for line, first in zip(lines, firsts, strict=True) for row in _rows(line, first)]
     counts = Counter(line.finding.status for line in lines)
     total = ", ".join(f"{counts[status]} {status}" for status in Status if counts[status])
-    return "\n".join([f"{'STATUS':<8} {'CHECK':<{width}}  FOUND", *rows, "", f"{total}."])
+    return "\n".join([f"{head}FOUND", *rows, "", f"{total}."])
 
 
-def _rows(line: Line, width: int) -> Iterator[str]:
+def _rows(line: Line, first: str) -> Iterator[str]:
     finding = line.finding
-    first = f"{finding.status:<8} {line.what:<{width}}  "
     beside = " " * len(first)
     yield _wrapped(finding.found, first, beside)
     if finding.do:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from clients import administrator
 from clients.http import RefusedError, UnreachableError
-from clients.kubernetes import KubeconfigError
+from clients.kubeconfig import KubeconfigError
 from clients.local_servers import running
 from specs.settings import Settings
 from specs.team import Team

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from plain import table
 from specs.settings import LEAVE_OUT
 from tools.isolation.attempts import Caller, checks
 from tools.isolation.matrix import MatrixRow
@@ -27,14 +28,8 @@ _CALLERS = {
 
 def text(rows: Sequence[MatrixRow]) -> str:
     """A line each, in columns."""
-    lines = [_HEADS, *((row.who, row.what, row.expected, row.seen) for row in rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(3)]
-    return "\n".join(
-        "  ".join(
-            [*(cell.ljust(width) for cell, width in zip(line, widths, strict=False)), line[3]]
-        )
-        for line in lines
-    )
+    lines = [(row.who, row.what, row.expected, row.seen) for row in rows]
+    return "\n".join(table.columns([_HEADS, *lines]))
 
 
 def summary(rows: Sequence[MatrixRow]) -> str:
@@ -57,14 +52,15 @@ def markdown(rows: Sequence[MatrixRow]) -> str:
 
 def _part(caller: Caller, about: str, rows: Sequence[MatrixRow]) -> Iterator[str]:
     yield f"### {caller.capitalize()}\n\n{about}\n"
-    yield f"| {caller.capitalize()} asks to | Expected | Seen |\n|---|---|---|"
     outcomes: dict[str, list[MatrixRow]] = {}
     for row in rows:
         if row.caller is caller:
             outcomes.setdefault(row.what, []).append(row)
+    lines = [(f"{caller.capitalize()} asks to", "Expected", "Seen")]
     # A stack without a shared store has none but these.
     for what in [check.what for check in checks(shared_store=True)[caller]]:
         if same := outcomes.get(what):
             seen = "; ".join(dict.fromkeys(row.seen for row in same))
-            yield f"| {what} | {same[0].expected} | {seen} |"
+            lines.append((what, same[0].expected, seen))
+    yield from table.markdown(lines)
     yield ""

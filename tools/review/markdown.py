@@ -4,11 +4,11 @@ What a team wrote stands in code spans that nothing in them can end: there GitHu
 no HTML, no mention and no link. No tables, as a `|` would end their cells even there.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from tools.review.comment import LIMIT, fence
 from tools.review.comparison import ComparedObject
 from tools.review.layout import (
     NO_PROTECTION,
@@ -22,8 +22,8 @@ from tools.review.layout import (
 from tools.review.object_changes import FieldChange
 from tools.review.review import NONE, SECOND_REVIEWER, Review
 
-# GitHub takes no longer comment; what is around it needs room too.
-_MOST = 65_536 - 1_536
+# What is around it in a comment needs room too.
+_MOST = LIMIT - 1_536
 
 _WORDS = {"added": "added", "changed": "changed", "removed": "**destroyed**"}
 
@@ -103,10 +103,10 @@ def _change(change: FieldChange, before: str, indent: str) -> Iterator[str]:
 def _code(text: str) -> str:
     """`text` as a code span, between more backticks than there are in it."""
     plain = printable(text)
-    fence = "`" * (1 + max(map(len, re.findall("`+", plain)), default=0))
-    # Spaces that Markdown takes off again: a backtick of the text's own may not touch the fence.
+    ticks = fence(plain)
+    # Spaces that Markdown takes off again: a backtick of the text's own may not touch the others.
     space = " " if "`" in plain or plain != plain.strip() or not plain else ""
-    return f"{fence}{space}{plain}{space}{fence}"
+    return f"{ticks}{space}{plain}{space}{ticks}"
 
 
 def _fitting(sections: Sequence[_Section]) -> Iterator[str]:

@@ -6,11 +6,12 @@ first.
 """
 
 import argparse
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
-LIMIT = 65_000  # characters; GitHub refuses a comment of more than 65,536
+from tools.review import comment
+
+LIMIT = comment.LIMIT - 536  # characters
 
 _DIFF = ".diff.md"
 _FAILED = "FAILED: "  # how scripts/stack begins the last line of what failed
@@ -56,8 +57,7 @@ def _frame(path: Path, text: str) -> tuple[str, str]:
     # Of a diff that failed it is what was said on stderr: anybody's text, and no Markdown of ours.
     if path.name.endswith(_DIFF) and not failed:
         return f"### {said}\n", ""
-    # A fence longer than any in the text, so that nothing in it can end it.
-    fence = "`" * max(3, *(len(ticks) + 1 for ticks in re.findall("`+", text)), 3)
+    fence = comment.fence(text, least=3)
     opening = f"<details{' open' if failed else ''}><summary>{said}</summary>\n\n{fence}text"
     return opening, f"{fence}\n</details>"
 

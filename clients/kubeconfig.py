@@ -1,0 +1,85 @@
+"""The kubeconfig, as kubectl reads it: all files that `KUBECONFIG` lists are one."""
+
+import base64
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+
+class KubeconfigError(Exception):
+    """There is no kubeconfig, or it does not say what is wanted of it."""
+
+
+@dataclass(frozen=True)
+class ApiServer:
+    """Address of the API server, and the PEM of the CA that signed its certificate."""
+
+    host: str
+    ca_cert: str
+
+
+def listed() -> str:
+    """The files, as `KUBECONFIG` lists them: in an entry of several, the first one counts."""
+    return os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
+
+
+def current_context(files: str) -> str | None:
+    """The current context of a list of files, if they have one.
+
+    Raises what reading and parsing them does: OSError, yaml.YAMLError and others.
+    """
+    contexts = (config.get("current-context") for _, config in _read(files))
+    return next(filter(None, contexts), None)
+
+
+def api_server(context: str | None) -> ApiServer:
+    """That of `context`, or of the current one, for an OpenBao outside the cluster.
+
+    Raises KubeconfigError where the files do not tell both.
+    """
+    files = listed()
+    try:
+        name = context or current_context(files)
+        _, entry = _named(files, "contexts", name)
+        file, entry = _named(files, "clusters", entry["context"]["cluster"])
+        return ApiServer(entry["cluster"]["server"], _ca_cert(entry["cluster"], file.parent))
+    except (
+        OSError,
+        LookupError,
+        StopIteration,
+        TypeError,
+        AttributeError,
+        ValueError,
+        yaml.YAMLError,
+    ):
+        raise KubeconfigError(
+            f"{files} does not tell the API server and its CA, which OpenBao needs outside the "
+            "cluster; mend it, or set sre-platform:openbao.inCluster to true"
+        ) from None
+
+
+def _read(files: str) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Each file that exists, and what it says."""
+    for file in map(Path, files.split(os.pathsep)):
+        if file.is_file():
+            yield file, yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+
+
+def _named(files: str, kind: str, name: str | None) -> tuple[Path, dict[str, Any]]:
+    """The first entry of that kind and name, and the file that has it."""
+    return next(
+        (file, entry)
+        for file, config in _read(files)
+        for entry in config.get(kind) or ()
+        if entry["name"] == name
+    )
+
+
+def _ca_cert(cluster: dict[str, Any], folder: Path) -> str:
+    if data := cluster.get("certificate-authority-data"):
+        return base64.b64decode(data).decode("ascii")
+    return (folder / cluster["certificate-authority"]).read_text(encoding="ascii")
