@@ -12,8 +12,8 @@ from specs.base import Port, Spec, checked
 from specs.labels import LabelKey, LabelValue
 from specs.problem import Finding, Loc
 
-_NAMESPACE_NAME = "kubernetes.io/metadata.name"
-_LAST_PORT = 65535
+NAMESPACE_NAME = "kubernetes.io/metadata.name"
+LAST_PORT = 65535
 # An `except` of this prefix length or a longer one leaves a block as good as whole.
 _SIZEABLE = 16
 
@@ -47,7 +47,7 @@ PortOrName = Annotated[
     WithJsonSchema(
         {
             "anyOf": [
-                {"type": "integer", "minimum": 1, "maximum": _LAST_PORT},
+                {"type": "integer", "minimum": 1, "maximum": LAST_PORT},
                 {"type": "string", "pattern": f"^({_PORT_NAME})$"},
             ]
         }
@@ -85,7 +85,7 @@ class LabelSelector(Spec):
         """
         return not self.match_labels and all(
             expression.operator in ("NotIn", "DoesNotExist")
-            or (expression.operator == "Exists" and expression.key == _NAMESPACE_NAME)
+            or (expression.operator == "Exists" and expression.key == NAMESPACE_NAME)
             for expression in self.match_expressions
         )
 
@@ -130,7 +130,7 @@ class NetworkPolicyPort(Spec):
     def numbers(self) -> range:
         """The ports that it means; of a named one, none."""
         if self.port is None:
-            return range(1, _LAST_PORT + 1)
+            return range(1, LAST_PORT + 1)
         first = self.port if isinstance(self.port, int) else 0
         return range(first, (self.end_port or first) + 1) if first else range(0)
 
@@ -229,7 +229,7 @@ def _all_ports(ports: Sequence[NetworkPolicyPort]) -> bool:
         for numbers in sorted(ranges, key=lambda numbers: numbers.start):
             if numbers.start <= next_port:
                 next_port = max(next_port, numbers.stop)
-        if next_port > _LAST_PORT:
+        if next_port > LAST_PORT:
             return True
     return False
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
 
+from specs.openings import EGRESS, INGRESS, directions
 from specs.problem import Finding, Loc, Problem
 from tools.migration import policies
 from tools.migration.app_draft import AppDraft
@@ -16,12 +17,12 @@ _INJECTION = "istio-injection"
 _MESH = (_INJECTION, "istio.io/rev", "istio.io/dataplane-mode")
 
 _LETS = {
-    policies.INGRESS: "lets in Istio's gateway, Prometheus and the namespace alone",
-    policies.EGRESS: "lets out DNS, the namespace and port 443 alone",
+    INGRESS: "lets in Istio's gateway, Prometheus and the namespace alone",
+    EGRESS: "lets out DNS, the namespace and port 443 alone",
 }
 _RULES = {
-    policies.INGRESS: "`networkPolicy.additionalIngress`",
-    policies.EGRESS: "`networkPolicy.additionalEgress`",
+    INGRESS: "`networkPolicy.additionalIngress`",
+    EGRESS: "`networkPolicy.additionalEgress`",
 }
 
 # Where values may say how hardened a container is; the charts' defaults are what the program does.
@@ -76,7 +77,7 @@ def _opening(
         # One that is here under this name is held against it by itself.
         if kind != "NetworkPolicy" or name in here or policy["spec"].get("podSelector"):
             continue
-        is_closed = policies.directions(policy) <= closed
+        is_closed = closed >= set(directions(policy))
         if is_closed and not policies.is_covered(policy, here.values()):
             yield name
 
