@@ -1,9 +1,9 @@
-"""The program that every stack runs: its teams' files become tenants and their apps."""
+"""The program that every stack runs: it creates tenants and apps from the teams' files."""
 
 import gc
 
-# A run makes objects by the million, modules included, and hardly any cycles: to look for those
-# seldom saves a fifth of its time.
+# A run creates millions of objects, modules included, and hardly any cycles: collecting garbage
+# less often saves a fifth of its time.
 gc.set_threshold(1_000_000)
 
 from pathlib import Path
@@ -41,7 +41,7 @@ for line in (*map(str, fleet.warnings), *maybe_renamed(before, fleet.teams)):
 opts = pulumi.ResourceOptions(providers=providers(settings))
 adoption = None
 if settings.adopt:
-    from components.adoption import adopt  # its clients of the servers take a second to load
+    from components.adoption import adopt  # importing the clients takes a second
 
     adoption = adopt(settings, fleet.teams)
 shared = Platform(settings, opts).shared if settings.platform else Shared()

@@ -1,1 +1,1 @@
-"""Programs of others, pinned: taken from PATH, downloaded or built, and kept in a cache."""
+"""Pinned outside programs: found on PATH, downloaded or built, and kept in a cache."""

@@ -1,4 +1,4 @@
-"""What the sandbox itself says, beside Pulumi's own display."""
+"""The sandbox's own messages, beside Pulumi's display."""
 
 import os
 import sys
@@ -7,11 +7,11 @@ INTERRUPTED = 130  # the shell's exit code for "ended by Ctrl-C"
 
 
 class UserError(Exception):
-    """Something the user can put right; the message is the one line they see."""
+    """A mistake that the user can fix; the message is the one line they see."""
 
 
 def say(line: str, passing: bool = False) -> None:
-    """Print a line; on a terminal, a passing one is overwritten by the next."""
+    """Print a line; on a terminal, the next line overwrites a passing one."""
     terminal = sys.stdout.isatty()
     try:
         print(
@@ -19,12 +19,12 @@ def say(line: str, passing: bool = False) -> None:
             end="\r" if terminal and passing else "\n",
             flush=True,
         )
-    except BrokenPipeError:  # as in `make up | head`: nobody reads on, but the work is to be done
+    except BrokenPipeError:  # as in `make up | head`: nobody reads on, but the work must be done
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def passing_every() -> int:
-    """Seconds from one passing line of a long job to the next."""
+    """Seconds between passing lines of a long job."""
     return 1 if sys.stdout.isatty() else 15
 
 

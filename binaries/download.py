@@ -1,4 +1,4 @@
-"""Downloads of published programs, each held against the SHA-256 that its publisher tells."""
+"""Downloads published programs and verifies each against its publisher's SHA-256."""
 
 import hashlib
 import json
@@ -20,13 +20,13 @@ CHUNK = 1 << 20  # bytes
 
 
 class DownloadError(Exception):
-    """There is no good download; the message says why, without a full stop."""
+    """No usable download; the message gives the reason, without a full stop."""
 
 
 def read(url: str) -> str:
-    """A small page; raises DownloadError if it does not come soon.
+    """Return a small page; raise DownloadError if it does not arrive soon.
 
-    In a thread, as looking up a name has no time limit.
+    Runs in a thread, because looking up a name has no time limit.
     """
     answers: queue.SimpleQueue[str | Exception] = queue.SimpleQueue()
 
@@ -48,7 +48,7 @@ def read(url: str) -> str:
 
 
 def fetch(url: str, sha256: str, file: Path) -> None:
-    """Download a file; raises DownloadError if it does not come whole or is not the one meant."""
+    """Download a file; raise DownloadError if it is incomplete or has another checksum."""
     digest = hashlib.sha256()
     started = time.monotonic()
     said = started
@@ -70,8 +70,8 @@ def fetch(url: str, sha256: str, file: Path) -> None:
 
 
 def checksum(page: str, file: str) -> str:
-    """A file's SHA-256 in what its publisher says: the sum alone, a list as `sha256sum` writes
-    it, or what GitHub's API tells of a release. Raises DownloadError if it is not there.
+    """Return a file's SHA-256 from its publisher's text: the sum alone, a list in the form of
+    `sha256sum`, or a release in GitHub's API. Raises DownloadError if it is missing.
     """
     if page.startswith("{"):
         assets = json.loads(page).get("assets", [])

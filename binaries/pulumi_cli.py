@@ -1,4 +1,4 @@
-"""Finds the Pulumi CLI, or gets one: official download, else built from its Go sources."""
+"""Finds the Pulumi CLI, or gets it: from the official download, otherwise from its Go sources."""
 
 import shutil
 import subprocess
@@ -12,7 +12,7 @@ from binaries import download, pinned
 from binaries.console import say
 
 VERSION = VersionInfo(3, 259, 0)
-# The SDK that this CLI is tested with; docs/decisions.md says why it is the newer of the two.
+# The SDK that this CLI is tested with; docs/decisions.md explains why it is the newer of the two.
 SDK_VERSION = VersionInfo(3, 272, 0)
 RELEASE = pinned.Release(
     folder="pulumi",
@@ -23,12 +23,13 @@ RELEASE = pinned.Release(
     install_page="https://www.pulumi.com/docs/install/",
     ldflags=f"-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v{VERSION}",
 )
-# Older engines do not tell a provider all that the stand-in needs (a deleted object's inputs).
+# Older engines do not send a provider everything that the stand-in needs (a deleted object's
+# inputs).
 OLDEST_ON_PATH = VersionInfo(3, 200, 0)
 INSTALL_SCRIPT = "https://get.pulumi.com/install.sh"
 DOWNLOADED_WITHIN = 300  # seconds
 
-# PulumiCommand.install waits for ever on a stalled connection; a process of its own can be stopped.
+# PulumiCommand.install hangs on a stalled connection; a separate process can be stopped.
 install_script = """
 import sys
 from pulumi.automation import PulumiCommand
@@ -38,9 +39,9 @@ PulumiCommand.install(root=sys.argv[1], version=VersionInfo.parse(sys.argv[2]))
 
 
 def find() -> PulumiCommand:
-    """The CLI on PATH, else the cached one, else a new one for the cache.
+    """Return the CLI from PATH, or the cached one, or a new one for the cache.
 
-    Raises UserError if there is none and no way to get one.
+    Raises UserError if none is available.
     """
     if on_path := shutil.which("pulumi"):
         try:
@@ -51,7 +52,7 @@ def find() -> PulumiCommand:
 
 
 def downloadable() -> bool:
-    """Whether the official download answers, which shows within seconds."""
+    """Whether the official download answers, which is clear within seconds."""
     try:
         download.read(INSTALL_SCRIPT)
     except download.DownloadError:
@@ -60,7 +61,7 @@ def downloadable() -> bool:
 
 
 def _download(root: Path) -> None:
-    """Put the official CLI into `root/bin`; raises DownloadError if it cannot be had."""
+    """Put the official CLI into `root/bin`; raise DownloadError if it is not available."""
     if not downloadable():
         raise download.DownloadError("get.pulumi.com does not answer")
     say(f"Downloading the Pulumi CLI v{VERSION} from get.pulumi.com ...")

@@ -1,3 +1,5 @@
-"""Clients of the servers that a stack talks to: what the doctor, the isolation matrix and the
-sandbox ask them. The program itself asks them only what it is to take over (`sre-platform:adopt`);
-all else is the engine's providers' to do."""
+"""Clients of a stack's servers, for the doctor, the isolation matrix and the sandbox.
+
+The program itself uses them only to read what it takes over (`sre-platform:adopt`); everything else
+goes through the engine's providers.
+"""

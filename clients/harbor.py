@@ -11,7 +11,7 @@ from specs.settings import HarborSettings
 
 
 class Harbor:
-    """Harbor as one user or robot sees it."""
+    """Harbor, as one user or robot sees it."""
 
     def __init__(
         self,
@@ -23,7 +23,7 @@ class Harbor:
     ) -> None:
         self._http = Http(address, verify, retries=retries)
         login = b64encode(f"{username}:{password}".encode()).decode("ascii")
-        # A project is named, not numbered, in paths.
+        # Paths contain a project's name, not its number.
         self._headers = {"Authorization": f"Basic {login}", "X-Is-Resource-Name": "true"}
 
     @property
@@ -33,14 +33,14 @@ class Harbor:
     def get(self, path: str, query: Mapping[str, str] | None = None) -> Any:
         """`path` is without `api/v2.0/`. Raises RefusedError and UnreachableError.
 
-        To a wrong password Harbor answers as to anonymous, not with an error, but for
-        `users/current`.
+        With a wrong password, Harbor treats the caller as anonymous and returns no error, except
+        for `users/current`.
         """
         return self._http.call("GET", f"api/v2.0/{path}", self._headers, query=query)
 
 
 def harbor_of(settings: HarborSettings, retries: int = 4) -> Harbor:
-    """The stack's, with address and login from where the provider takes them."""
+    """The stack's Harbor, with address and login from where the provider takes them."""
     return Harbor(
         settings.url or os.environ["HARBOR_URL"],
         os.environ["HARBOR_USERNAME"],

@@ -1,4 +1,4 @@
-"""JSON over HTTP, TLS verified unless told otherwise, with errors that fit in a line."""
+"""JSON over HTTP, with TLS verified unless switched off, and with one-line errors."""
 
 import ssl
 from collections.abc import Mapping
@@ -11,15 +11,15 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
-# Answers after which the same question may be asked again: too many requests, or a passing fault.
+# Answers after which a retry makes sense: too many requests, or a passing fault.
 PASSING = (429, 500, 502, 503, 504)
 REPEATABLE = frozenset({"GET", "LIST", "PUT", "PATCH", "DELETE"})
 TIMEOUT = (5, 30)  # seconds to connect, and to wait for an answer
-PATIENCE = 10  # seconds to wait at most where an answer says when to ask again
+PATIENCE = 10  # seconds to wait at most if an answer says when to retry
 
 
 class RefusedError(Exception):
-    """The server answered, and said no. `status` is HTTP's, `reason` the server's own words."""
+    """The server refused the request. `status` is HTTP's, `reason` the server's own words."""
 
     def __init__(self, server: str, status: int, reason: str) -> None:
         super().__init__(f"{server} answered {status}: {reason}")
@@ -28,10 +28,10 @@ class RefusedError(Exception):
 
 
 class UnreachableError(Exception):
-    """No answer at all: nobody there, or a broken connection.
+    """No answer: nothing listens there, or the connection broke.
 
-    `untrusted`: somebody is there, with a certificate that cannot be verified, or the file with the
-    CA to verify it with cannot be read.
+    `untrusted`: something listens there, but its certificate cannot be verified, or the file with
+    the CA to verify it with cannot be read.
     """
 
     def __init__(self, server: str, why: str, untrusted: bool = False) -> None:
@@ -40,14 +40,14 @@ class UnreachableError(Exception):
 
 
 class CredentialError(UnreachableError):
-    """The server cannot be asked: our own credential is not one that can be sent."""
+    """The request cannot be sent, because the caller's own credential cannot be used."""
 
 
 class Http:
     """One server; safe to use from several threads.
 
-    `verify`: a file with the CA's certificates, True for the machine's own (or `SSL_CERT_FILE`, as
-    the providers have it), False for no check.
+    `verify`: a file with the CA's certificates, True for the machine's own (or `SSL_CERT_FILE`,
+    which the providers also use), False for no check.
     """
 
     def __init__(
@@ -58,14 +58,14 @@ class Http:
         retries: int = 4,
     ) -> None:
         self.address = address.rstrip("/")
-        if verify is False:  # the caller's choice, and to be told in the caller's words
+        if verify is False:  # the caller's choice, which it reports in its own words
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         self._session = requests.Session()
         self._verify = str(verify) if isinstance(verify, Path) else verify and _machine_cas()
         self._session.cert = self._client_cert = client_cert
-        # Without it a machine's .netrc would replace our Authorization header.
+        # Otherwise a machine's .netrc would replace the Authorization header.
         self._session.auth = lambda request: request
-        # No proxy reaches this machine's own servers; the Go clients leave it out by themselves.
+        # No proxy reaches this machine's own servers; the Go clients bypass it by default.
         self._session.trust_env = urlsplit(address).hostname not in ("127.0.0.1", "localhost")
         retry = Retry(
             retries,
@@ -89,9 +89,10 @@ class Http:
         query: Mapping[str, str] | None = None,
         content_type: str = "application/json",
     ) -> Any:
-        """The decoded answer; None for an empty one, text where it is no JSON (`ok` of `/readyz`).
+        """Return the decoded answer; None for an empty one, text if it is not JSON (`ok` of
+        `/readyz`).
 
-        Raises RefusedError for a status of 300 and above, UnreachableError where there is none.
+        Raises RefusedError for a status of 300 and above, UnreachableError if there is no answer.
         """
         try:
             response = self._session.request(
@@ -102,7 +103,7 @@ class Http:
                 headers={**headers, **({"Content-Type": content_type} if body is not None else {})},
                 timeout=TIMEOUT,
                 allow_redirects=False,
-                # Not the session's: that one gives way to REQUESTS_CA_BUNDLE.
+                # Not the session's `verify`: REQUESTS_CA_BUNDLE would override it.
                 verify=self._verify,
             )
         except (requests.exceptions.InvalidHeader, UnicodeError):
@@ -114,7 +115,7 @@ class Http:
             raise UnreachableError(self.address, why, untrusted=True) from None
         except requests.exceptions.RequestException as error:
             raise UnreachableError(self.address, "does not answer" + _detail(error)) from None
-        except OSError as error:  # of a file that `verify` or `client_cert` names
+        except OSError as error:  # about a file that `verify` or `client_cert` names
             self._check_client_cert()
             why = f"cannot be verified: {error}"
             raise UnreachableError(self.address, why, untrusted=True) from None
@@ -126,10 +127,11 @@ class Http:
             return response.text
 
     def _check_client_cert(self) -> None:
-        """Raises CredentialError if TLS cannot use it; its errors do not say whose file it is."""
+        """Raise CredentialError if TLS cannot use it; TLS's errors do not say whose file it is."""
         if self._client_cert:
             try:
-                # A password, for else OpenSSL asks the terminal for that of an encrypted key.
+                # A password, because otherwise OpenSSL prompts on the terminal for that of an
+                # encrypted key.
                 ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(
                     *self._client_cert, password=""
                 )
@@ -139,7 +141,7 @@ class Http:
 
 
 def _machine_cas() -> str | bool:
-    """The CAs that this machine trusts; those that Python's packages bring, where it has none."""
+    """The CAs that this machine trusts, or those in Python's packages if it has none."""
     paths = ssl.get_default_verify_paths()
     return paths.cafile or paths.capath or True
 
@@ -159,7 +161,7 @@ def _detail(error: Exception) -> str:
 
 
 def _reason(response: requests.Response) -> str:
-    """What Kubernetes (`message`), OpenBao or Harbor (`errors`) say, in a line."""
+    """The message of Kubernetes (`message`), OpenBao or Harbor (`errors`), in one line."""
     try:
         document = response.json()
     except ValueError:

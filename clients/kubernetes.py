@@ -17,7 +17,7 @@ from clients.http import Http, RefusedError
 from clients.kubeconfig import KubeconfigError, current_context, listed
 
 Object = dict[str, Any]
-Entry = Mapping[str, Any]  # of an object's managedFields
+Entry = Mapping[str, Any]  # in an object's managedFields
 CONFLICTS = 5
 mistaken = re.compile(
     r"failed to (?:create typed patch|convert new) object \(.*?\).*?: (.*?)(?:, got .*)?$"
@@ -25,23 +25,23 @@ mistaken = re.compile(
 
 
 class FieldConflictError(RefusedError):
-    """Other field managers own what was to be applied without force; `reason` names both."""
+    """Other field managers own fields that were to be applied without force; `reason` names both."""
 
 
 class Resource(NamedTuple):
-    """How the API server serves a kind: its plural, and whether in namespaces."""
+    """How the API server serves a kind: its plural, and whether it is namespaced."""
 
     plural: str
     namespaced: bool
 
 
 class Cluster:
-    """The API server as one identity sees it; safe to use from several threads."""
+    """The API server, as one identity sees it; safe to use from several threads."""
 
     def __init__(
         self, context: str | None = None, kubeconfig: Path | None = None, retries: int = 4
     ) -> None:
-        """`context` of `kubeconfig`, by default the current one of what `KUBECONFIG` lists.
+        """Use `context` of `kubeconfig`; by default the current context of what `KUBECONFIG` lists.
 
         Raises KubeconfigError.
         """
@@ -69,7 +69,9 @@ class Cluster:
         return self._http.address
 
     def impersonating(self, user: str, group: str | None = None) -> Self:
-        """As the API server sees that user of that group; we must be allowed to impersonate."""
+        """The cluster as that user of that group sees it; the caller must be allowed to
+        impersonate.
+        """
         other = copy.copy(self)
         other._headers = {**self._headers, "Impersonate-User": user}
         if group:
@@ -77,7 +79,7 @@ class Cluster:
         return other
 
     def with_token(self, token: str | None) -> Self:
-        """As whoever bears that token, or as anonymous."""
+        """The cluster as the bearer of that token sees it, or as anonymous."""
         other = copy.copy(self)
         other._http = Http(self.address, self._verify, retries=self._retries)
         other._headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -91,11 +93,11 @@ class Cluster:
         query: Mapping[str, str] | None = None,
         content_type: str = "application/json",
     ) -> Any:
-        """Raises RefusedError and UnreachableError, as all methods here do."""
+        """Raises RefusedError and UnreachableError, like all methods here."""
         return self._http.call(method, path, self._headers, body, query, content_type)
 
     def served(self, api_version: str) -> Mapping[str, Resource]:
-        """The kinds of `group/version` (or `v1`) that the server serves; empty if it knows none."""
+        """The kinds of `group/version` (or `v1`) that the server serves; empty if it serves none."""
         if api_version not in self._resources:
             prefix = "apis" if "/" in api_version else "api"
             try:
@@ -114,7 +116,7 @@ class Cluster:
     def path(
         self, api_version: str, kind: str, namespace: str | None = None, name: str | None = None
     ) -> str:
-        """The URL path of an object, or of a kind; RefusedError (404) for one not served."""
+        """The URL path of an object, or of a kind; RefusedError (404) if the kind is not served."""
         resource = self.served(api_version).get(kind)
         if resource is None:
             raise RefusedError(self.address, 404, f"{api_version} {kind} is not served here")
@@ -132,7 +134,7 @@ class Cluster:
         return self.path(object["apiVersion"], object["kind"], namespace, metadata["name"])
 
     def get(self, api_version: str, kind: str, namespace: str | None, name: str) -> Object | None:
-        """The object, or None if there is none or its kind is not served."""
+        """Return the object, or None if it does not exist or its kind is not served."""
         try:
             return self.call("GET", self.path(api_version, kind, namespace, name))
         except RefusedError as refusal:
@@ -145,7 +147,7 @@ class Cluster:
         return items
 
     def create(self, object: Object, dry_run: bool = False, manager: str | None = None) -> Object:
-        """A POST with strict field validation; a dry run passes all of admission."""
+        """POST with strict field validation; a dry run passes through all of admission."""
         metadata = object["metadata"]
         path = self.path(object["apiVersion"], object["kind"], metadata.get("namespace"))
         query = {**_query(dry_run), **({"fieldManager": manager} if manager else {})}
@@ -155,9 +157,9 @@ class Cluster:
     def apply(
         self, object: Object, manager: str, dry_run: bool = False, force: bool = True
     ) -> Object:
-        """Server-side apply as field manager `manager`, who takes over contested fields.
+        """Server-side apply as field manager `manager`, which takes over contested fields.
 
-        Without `force` they are FieldConflictError.
+        Without `force`, contested fields raise FieldConflictError.
         """
         query = {**_query(dry_run), "fieldManager": manager, "force": str(force).lower()}
         path = self.path_of(object)
@@ -174,9 +176,9 @@ class Cluster:
         return applied
 
     def set_managed_fields(self, live: Object, entries: Sequence[Entry]) -> Object:
-        """Changes who owns the fields of `live`, and nothing else; the object after that.
+        """Change who owns the fields of `live`, and nothing else; return the new object.
 
-        RefusedError (409) where somebody has changed it meanwhile.
+        RefusedError (409) if the object has changed in the meantime.
         """
         version = live["metadata"]["resourceVersion"]
         patch = {"metadata": {"managedFields": entries, "resourceVersion": version}}
@@ -186,7 +188,9 @@ class Cluster:
         return changed
 
     def delete(self, api_version: str, kind: str, namespace: str | None, name: str) -> None:
-        """Starts it; what is already gone, or of a kind that is not served, is no error."""
+        """Start the deletion; an object that is already gone, or whose kind is not served, is not
+        an error.
+        """
         try:
             path = self.path(api_version, kind, namespace, name)
             self._past_conflicts("DELETE", path, {"propagationPolicy": "Foreground"})
@@ -195,7 +199,7 @@ class Cluster:
                 raise
 
     def _past_conflicts(self, *request: Any) -> Any:
-        """As `call`; asked again where somebody else has changed the object meanwhile."""
+        """Like `call`, but retries if somebody else has changed the object in the meantime."""
         for _ in range(CONFLICTS):
             try:
                 return self.call(*request)
@@ -205,7 +209,7 @@ class Cluster:
         return self.call(*request)
 
     def token(self, namespace: str, service_account: str) -> str:
-        """A new token of a ServiceAccount (TokenRequest), good for ten minutes."""
+        """Create a token of a ServiceAccount (TokenRequest), valid for ten minutes."""
         path = self.path("v1", "ServiceAccount", namespace, service_account) + "/token"
         request = {
             "apiVersion": "authentication.k8s.io/v1",
@@ -217,7 +221,7 @@ class Cluster:
     def may(
         self, verb: str, group: str, resource: str, namespace: str | None = None, name: str = ""
     ) -> bool:
-        """What the server's authorizers say of us (SelfSubjectAccessReview)."""
+        """What the server's authorizers allow the caller (SelfSubjectAccessReview)."""
         resource, _, subresource = resource.partition("/")
         attributes = {
             "verb": verb,
@@ -237,7 +241,7 @@ class Cluster:
 
 
 def _load(kubeconfig: Path | None, context: str | None, configuration: Configuration) -> None:
-    # The package reads KUBECONFIG once, as it is imported, and takes the last current context.
+    # The package reads KUBECONFIG once, when it is imported, and takes the last current context.
     files = str(kubeconfig or listed())
     try:
         context = context or current_context(files)
@@ -245,15 +249,15 @@ def _load(kubeconfig: Path | None, context: str | None, configuration: Configura
     except (ConfigException, OSError) as error:
         raise KubeconfigError(" ".join(str(error).split())) from None
     except (yaml.YAMLError, ValueError, TypeError, AttributeError, LookupError):
-        # Their words may quote the file, credentials and all.
+        # Its message may quote the file, including credentials.
         raise KubeconfigError("the kubeconfig is not one: wrong YAML or a wrong value") from None
 
 
 @contextmanager
 def _complaints() -> Generator[list[logging.LogRecord]]:
-    """What is logged as an error meanwhile, and not shown: a plugin's words may hold a secret.
+    """Collect logged errors without showing them: a plugin's message may contain a secret.
 
-    The kubernetes package logs that a credential plugin failed, and goes on as anonymous.
+    If a credential plugin fails, the kubernetes package logs that and continues as anonymous.
     """
     records: list[logging.LogRecord] = []
     handler = logging.Handler(logging.ERROR)
@@ -266,9 +270,9 @@ def _complaints() -> Generator[list[logging.LogRecord]]:
 
 
 def _mistake(refusal: RefusedError) -> str | None:
-    """What is wrong with an applied object where the server speaks of an internal error.
+    """What is wrong with an applied object if the server reports an internal error.
 
-    That is how it answers to a misspelt field or a value of another type; the value is left out.
+    That is its answer to a misspelt field or a value of another type; the value is left out.
     """
     match = mistaken.match(refusal.reason) if refusal.status == 500 else None
     return match[1] if match else None

@@ -10,7 +10,7 @@ from specs.settings import OpenBaoSettings
 
 
 class OpenBao:
-    """OpenBao as the bearer of one token sees it; None is a caller without one."""
+    """OpenBao, as the bearer of one token sees it; None is a caller without a token."""
 
     def __init__(
         self,
@@ -32,7 +32,7 @@ class OpenBao:
         return self._http.address
 
     def with_token(self, token: str | None) -> Self:
-        """The same server, as the bearer of another token, or of none, sees it."""
+        """The same server as the bearer of another token, or of none, sees it."""
         other = copy.copy(self)
         other._headers = {k: v for k, v in self._headers.items() if k != "X-Vault-Token"}
         if token:
@@ -40,13 +40,13 @@ class OpenBao:
         return other
 
     def in_root(self) -> Self:
-        """The same, in the root namespace, which alone knows of the server as a whole."""
+        """The same, in the root namespace; only that one knows about the server as a whole."""
         other = copy.copy(self)
         other._headers = {k: v for k, v in self._headers.items() if k != "X-Vault-Namespace"}
         return other
 
     def call(self, method: str, path: str, body: object = None) -> Any:
-        """`path` is without `v1/`. Raises RefusedError and UnreachableError, as all methods do."""
+        """`path` is without `v1/`. Raises RefusedError and UnreachableError, like all methods."""
         return self._http.call(method, f"v1/{path}", self._headers, body)
 
     def read(self, path: str) -> dict[str, Any] | None:
@@ -61,15 +61,15 @@ class OpenBao:
         return data
 
     def login(self, role: str, jwt: str, mount: str = "kubernetes") -> Self:
-        """As a ServiceAccount logs in with its token."""
+        """Log in as a ServiceAccount does, with its token."""
         answer = self.call("POST", f"auth/{mount}/login", {"role": role, "jwt": jwt})
         return self.with_token(answer["auth"]["client_token"])
 
 
 def openbao_of(settings: OpenBaoSettings, retries: int = 4) -> OpenBao | None:
-    """The stack's, with address, token and CA from where the provider takes them.
+    """The stack's OpenBao, with address, token and CA from where the provider takes them.
 
-    None if no address is to be found.
+    None if there is no address.
     """
     address = settings.address or os.environ.get("VAULT_ADDR")
     if not address:
@@ -82,7 +82,7 @@ def openbao_of(settings: OpenBaoSettings, retries: int = 4) -> OpenBao | None:
 
 
 def _token() -> str | None:
-    """`VAULT_TOKEN`, else what `bao login` left in the home folder."""
+    """`VAULT_TOKEN`, otherwise the token that `bao login` left in the home folder."""
     if token := os.environ.get("VAULT_TOKEN"):
         return token
     file = Path.home() / ".vault-token"

@@ -1,1 +1,1 @@
-"""Runs the program without an engine, and without a server: what `./sre` and the tests look at."""
+"""Runs the program without an engine and without servers, for `./sre` and the tests."""

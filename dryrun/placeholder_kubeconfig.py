@@ -1,4 +1,4 @@
-"""A kubeconfig without a cluster behind it, for programs that must find one."""
+"""A kubeconfig without a cluster behind it, for programs that require one."""
 
 import base64
 
@@ -10,7 +10,7 @@ CA = base64.b64encode(b"placeholder: nothing connects to this server\n").decode(
 
 
 def placeholder(context: str | None) -> str:
-    """Its text; its one context has the name that the stack's config asks for, if it does."""
+    """Its text; its one context has the name that the stack's config asks for, if any."""
     name = context or "sandbox"
     server = {
         "server": "https://kubernetes.sandbox.invalid",

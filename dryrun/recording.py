@@ -1,4 +1,4 @@
-"""Runs the program without an engine and records what it registers: for `render`, and for tests."""
+"""Runs the program without an engine and records what it registers, for `render` and for tests."""
 
 import asyncio
 import base64
@@ -30,11 +30,11 @@ from specs.stack_file import config_in
 PROJECT = "sre-platform"
 SECRET = "[secret]"
 
-# What the program warns of is for who runs it on the engine.
+# The program's warnings are for those who run it on the engine.
 _ERRORS = logging.getLogger(__name__)
 _ERRORS.setLevel(logging.ERROR)
 
-# The program wants to know its servers; nothing here talks to any.
+# The program needs its servers' addresses; nothing here connects to any.
 _PLACEHOLDERS = {
     "HARBOR_URL": "https://harbor.invalid",
     "HARBOR_USERNAME": "nobody",
@@ -48,7 +48,7 @@ class Registration:
     """A resource as the program registered it.
 
     `inputs` is plain data with `SECRET` for each secret value; `request` is the message to the
-    engine (pulumirpc.RegisterResourceRequest), which has every resource option.
+    engine (pulumirpc.RegisterResourceRequest), which contains every resource option.
     """
 
     type: str
@@ -66,7 +66,7 @@ class Registration:
 class Recording:
     """What one run of the program registered, in the order of registration, and its outputs.
 
-    `given` is what each component gives out, by its type and name.
+    `given` has the outputs of each component, by its type and name.
     """
 
     registrations: list[Registration] = field(default_factory=list)
@@ -77,14 +77,15 @@ class Recording:
 def record(
     root: Path, stack: str, config: Mapping[str, Any], before: Mapping[str, Any] | None = None
 ) -> Recording:
-    """Runs `root/__main__.py` as `stack` with `config` (keys with their prefix, values as in YAML).
+    """Run `root/__main__.py` as `stack` with `config` (keys with their prefix, values as in YAML).
 
-    `before` is what the stack's state has: `type` and `outputs` of each resource by its URN; none
-    before the first `up`. Raises what the program raises: pulumi.RunError for a user's mistake.
+    `before` is the content of the stack's state: `type` and `outputs` of each resource by its URN;
+    empty before the first `up`. Raises what the program raises: pulumi.RunError for a user's
+    mistake.
     """
     recording = Recording()
     answers = _Answers(before or {})
-    # The SDK keeps its state in context variables: a context of its own makes each run the first.
+    # The SDK keeps its state in context variables: in a new context, each run is the first.
     contextvars.Context().run(_run, root, stack, config, recording, answers)
     return recording
 
@@ -92,11 +93,11 @@ def record(
 def record_stack(
     root: Path, stack: str, tenants: Path, changes: Mapping[str, Any] | None = None
 ) -> Recording:
-    """As `record`, with the config of `Pulumi.<stack>.yaml`, those team files and `changes`."""
+    """Like `record`, with the config of `Pulumi.<stack>.yaml`, those team files and `changes`."""
     config = config_in(Source(root / f"Pulumi.{stack}.yaml", "").data)
     own = {
         f"{PREFIX}tenants": str(tenants.resolve()),
-        f"{PREFIX}adopt": False,  # it would ask the stack's servers
+        f"{PREFIX}adopt": False,  # it would contact the stack's servers
     }
     return record(root, stack, {**config, **own, **(changes or {})})
 
@@ -115,14 +116,14 @@ def _run(
 
     own_loop()
     (loop,) = loops
-    # The mocks would give each of these threads a loop that nobody closes.
+    # The mocks would give each of these threads an event loop that nobody closes.
     threads = ThreadPoolExecutor(initializer=own_loop)
     loop.set_default_executor(threads)
     try:
         with _environment(config):
             monitor = _Recorder(recording, answers)
             mocks.set_mocks(answers, PROJECT, stack, preview=False, logger=_ERRORS, monitor=monitor)
-            # Mocks leave this one as it was: with the unfinished tasks of a run that failed.
+            # Mocks leave this one unchanged, with the unfinished tasks of a failed run.
             SETTINGS.outputs = set()  # type: ignore[assignment,method-assign]
             set_all_config({key: _as_engine_says(value) for key, value in config.items()})
             loop.run_until_complete(run_pulumi_func(program))
@@ -141,7 +142,7 @@ def _as_engine_says(value: Any) -> str:
 
 @contextmanager
 def _environment(config: Mapping[str, Any]) -> Iterator[None]:
-    """Within it, the servers that the program wants to know are placeholders, whatever is set."""
+    """While it is active, the servers that the program needs are placeholders, whatever is set."""
     kubernetes = config.get(f"{PREFIX}kubernetes")
     context = kubernetes.get("context") if isinstance(kubernetes, Mapping) else None
     before = dict(os.environ)
@@ -180,7 +181,7 @@ class _Recorder(mocks.MockMonitor):
 
 
 class _Answers(mocks.Mocks):
-    """What engine and providers would say: placeholders that tell what they stand for."""
+    """Stands in for engine and providers: answers with placeholders that name what they stand for."""
 
     def __init__(self, before: Mapping[str, Any]) -> None:
         self._before = before
@@ -209,5 +210,5 @@ def _plain(value: Any) -> Any:
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_plain(item) for item in value]
-    # Numbers travel as doubles, and Kubernetes and Harbor know no fractions.
+    # Numbers travel as doubles, and Kubernetes and Harbor have no fractions.
     return int(value) if isinstance(value, float) else value

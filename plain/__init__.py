@@ -1,1 +1,1 @@
-"""Plain data and text, whatever they are about: two trees compared, a table printed."""
+"""Plain data and text, whatever they are about: comparing two trees, printing a table."""

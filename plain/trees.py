@@ -11,7 +11,7 @@ class _Absent:
         return "ABSENT"
 
 
-# Stands for a value where a side has none: None is a value of YAML's.
+# Stands for a value that a side does not have: None is a YAML value.
 ABSENT = _Absent()
 
 _PLAIN_KEY = re.compile(r"[A-Za-z_][\w-]*")
@@ -45,15 +45,15 @@ def differences(
 ) -> Iterator[Difference]:
     """Every place where two trees differ, in the order of keys.
 
-    Entries of a list are paired by `name` where each has one of its own. Otherwise those are given
-    that only one side has; if that is one mapping on each side, the two are a pair. A list whose
-    order alone differs is given as a whole, as is a command line. With `by_position`, entries are
-    paired by position and by nothing else.
+    Entries of a list are paired by `name` if each has a unique one. Otherwise, entries that only
+    one side has are reported; if that is one mapping on each side, the two are paired. A list that
+    differs only in order is reported as a whole, and so is a command line. With `by_position`,
+    entries are paired by position only.
     """
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         yield from _members(before, after, path, by_position)
     elif not (isinstance(before, list) and isinstance(after, list)):
-        if before != after or type(before) is not type(after):  # 1 is no true
+        if before != after or type(before) is not type(after):  # 1 does not equal True
             yield Difference(path, before, after)
     elif by_position:
         yield from _members(_numbered(before), _numbered(after), path, by_position)
@@ -74,7 +74,7 @@ def written(path: Path, start: str = "") -> str:
 
 
 def within(path: str, ancestor: str) -> bool:
-    """Whether `path` is `ancestor` or lies below it; a `*` in `ancestor` stands for a name."""
+    """Whether `path` is `ancestor` or lies below it; a `*` in `ancestor` matches any name."""
     pattern = re.escape(ancestor).replace(r"\*", r"[^\]]*")
     return re.match(rf"{pattern}(?:$|[.\[])", path) is not None
 
@@ -90,18 +90,18 @@ def _members(
 
 def _lists(before: list[Any], after: list[Any], path: Path) -> Iterator[Difference]:
     if _is_command_line(before) or _is_command_line(after):
-        yield Difference(path, before, after)  # an argument says little without the one before it
+        yield Difference(path, before, after)  # an argument means little without the one before it
         return
     named_before, named_after = _by_name(before), _by_name(after)
     if named_before is not None and named_after is not None:
         yield from _members(named_before, named_after, path)
         if named_before == named_after:
-            yield Difference(path, _names(named_before), _names(named_after))  # the order alone
+            yield Difference(path, _names(named_before), _names(named_after))  # only the order
         return
     gone, new = _without(before, after), _without(after, before)
     each = (*path, Entry())
     if not gone and not new:
-        yield Difference(path, before, after)  # the order alone
+        yield Difference(path, before, after)  # only the order
     elif len(gone) == len(new) == 1 and isinstance(gone[0], Mapping):
         yield from differences(gone[0], new[0], each)
     else:
@@ -114,7 +114,7 @@ def _is_command_line(items: Sequence[Any]) -> bool:
 
 
 def _by_name(items: Sequence[Any]) -> dict[Entry, Any] | None:
-    """The entries of a list by their names, where each has one of its own."""
+    """The entries of a list by name, if each has a unique name."""
     named = {
         Entry(item["name"]): item
         for item in items
@@ -132,7 +132,7 @@ def _numbered(items: Sequence[Any]) -> dict[Entry, Any]:
 
 
 def _without(items: Sequence[Any], others: Sequence[Any]) -> list[Any]:
-    """`items` less as many of each as there are in `others`."""
+    """`items` without as many of each as there are in `others`."""
     left = list(others)
     kept = []
     for item in items:
