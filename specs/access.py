@@ -1,4 +1,4 @@
-"""The groups of a team's file, held against each other and against the stack."""
+"""The groups of a team's file, checked against each other and against the stack."""
 
 from collections.abc import Iterator
 
@@ -9,14 +9,14 @@ from specs.team import Team
 
 
 def check_access(team: Team, settings: Settings) -> Iterator[Finding]:
-    """Groups that stand twice or under a name of one server, and roles that nobody may give."""
+    """Report groups listed twice or named in one server's form, and roles that nobody may grant."""
     for key, groups in (("developers", team.developers), ("viewers", team.viewers)):
         for index, group in enumerate(groups):
             if group in groups[:index]:
                 yield ("access", key, index), f"'{group}' stands here twice; keep one"
     for index, group in enumerate(team.viewers):
         if group in team.developers:
-            # Harbor knows one role a group.
+            # Harbor has one role per group.
             yield (
                 ("access", "viewers", index),
                 f"'{group}' is among the developers too; keep it in one of the two",

@@ -33,7 +33,7 @@ PUSH_SECRET = "harbor-push"
 
 _INT32_MAX = 2**31 - 1  # replicas, seconds and limits are int32 in Kubernetes' API
 
-# Seconds: with a shorter deadline a run may be over before it is noticed (Kubernetes: CronJob,
+# In seconds: with a shorter deadline a run may end before it is noticed (Kubernetes: CronJob,
 # "Deadline for delayed Job start").
 _CONTROLLER_LOOKS_EVERY = 10
 
@@ -42,7 +42,8 @@ METRICS_SUFFIX = "-metrics"
 # Names of container ports: Services, probes, ServiceMonitors and network rules refer to them.
 HTTP, METRICS = "http", "metrics"
 
-# What an alert's summary may say of the alert (Prometheus: template reference), between other text.
+# Fields of the alert that its summary may contain (Prometheus: template reference), between other
+# text.
 _HUMANIZE = "humanize(1024|Duration|Percentage|Timestamp)?"
 _TEMPLATE_VALUE = rf"\{{\{{ *\$(labels\.[A-Za-z_][A-Za-z0-9_]*|value)( *\| *{_HUMANIZE})? *\}}\}}"
 _SUMMARY = rf"({_TEMPLATE_VALUE}|\{{(?!\{{)|[^{{])*"
@@ -58,7 +59,7 @@ _PERCENTAGE = r"([0-9]{1,2}|0[0-9]{2}|100)%"
 
 
 def _check_secret_ref(value: str) -> None:
-    # The value is not shown unless it is surely a name: it may be the secret itself.
+    # Shown only if it is clearly a name: it may be the secret itself.
     if credential_form(value):
         raise ValueError("holds a secret itself; store it in OpenBao and write its name here")
     if "/" in value or ".." in value:
@@ -87,7 +88,7 @@ def _check_repository(value: str) -> None:
 
 
 def _check_summary(value: str) -> None:
-    # Prometheus runs it as a template, which can query what is not the team's.
+    # Prometheus runs it as a template, which can query other teams' metrics.
     if not re.fullmatch(_SUMMARY, value):
         raise ValueError("holds a template; write only {{ $labels.NAME }} and {{ $value }}")
 
@@ -146,12 +147,12 @@ class Image(Spec):
         return f"{self.repository}:{self.tag}"
 
 
-# A wrong name is shown if it is surely a name: it may be the secret itself.
+# A wrong name is shown only if it is clearly a name: it may be the secret itself.
 _PLAIN_ENV_NAME = re.compile(r"(?=.*[A-Z])[A-Z0-9_. -]+")
 
 
 def _check_env_name(value: str) -> None:
-    if "=" in value:  # not shown: a secret may stand behind it
+    if "=" in value:  # not shown: a secret may follow it
         raise ValueError("holds a '='; write the name alone, and what it is set to under `value`")
     if credential_form(value):
         raise ValueError("holds a secret itself; write a name here, and use secretRef")
@@ -343,7 +344,7 @@ class CronJobContainer(Container):
     args: tuple[str, ...] = Field((), description="Arguments of the command.")
 
 
-# An empty one is none: see OrEmpty.
+# An empty string means none: see OrEmpty.
 Host = Annotated[str, checked(names.check_host, f"({names.HOST})?", maxLength=names.DNS_NAME_MAX)]
 
 
@@ -429,7 +430,7 @@ class PodDisruptionBudget(Spec):
     ] = Field(1, description="Pods that must keep running: a number, or a percentage such as 50%.")
 
     def lets_go(self, replicas: int) -> bool:
-        """Whether one of so many pods may be taken away, so that nodes can be drained."""
+        """Whether one of this many pods may be evicted, so that nodes can be drained."""
         least = self.min_available
         if isinstance(least, str):  # Kubernetes rounds up to whole pods
             least = -(-int(least.removesuffix("%")) * replicas // 100)
@@ -528,12 +529,12 @@ class BaseApp(Spec):
 
     @property
     def name(self) -> str:
-        """Name of the app and of every object made for it."""
+        """Name of the app and of every object created for it."""
         return self.app.name
 
     @property
     def metrics_port(self) -> int | None:
-        """The port of its own that a worker or cronjob has its metrics on, if any."""
+        """The separate port on which a worker or cronjob serves its metrics, if any."""
         monitor = self.service_monitor
         if not isinstance(monitor, WorkerServiceMonitor) or not monitor.enabled:
             return None
@@ -546,12 +547,12 @@ class BaseApp(Spec):
 
     @property
     def metrics_service(self) -> str | None:
-        """Name of the Service that Prometheus finds a worker's or cronjob's metrics by, if any."""
+        """Name of the Service by which Prometheus finds a worker's or cronjob's metrics, if any."""
         return self.name + METRICS_SUFFIX if self.metrics_port else None
 
     @property
     def secret_refs(self) -> tuple[str, ...]:
-        """Names of the secrets its variables come from, each once."""
+        """Names of the secrets that its variables use, each once."""
         return tuple(sorted({env.secret_ref for env in self.app.env if env.secret_ref}))
 
 

@@ -8,13 +8,13 @@ from specs.problem import Finding, Loc
 from specs.resources import resolve
 from specs.team import LimitRange
 
-# The autoscaler leaves the number of pods alone while use is at most 1.1 times the target
+# The autoscaler does not change the number of pods while use is at most 1.1 times the target
 # (Kubernetes: --horizontal-pod-autoscaler-tolerance), in whole per cent of the request.
 _TENTHS = 11
 
 
 def check_target(app: AnyApp, limits: LimitRange, at: Loc) -> Iterator[Finding]:
-    """A target that use can never pass, as the container's CPU limit is too low."""
+    """Report a target that use can never exceed, because the container's CPU limit is too low."""
     if isinstance(app, CronJob) or not app.autoscaling.enabled:
         return
     scaling = app.autoscaling

@@ -1,4 +1,4 @@
-"""What all models share: strict, immutable, camelCase in YAML; and value types of Kubernetes."""
+"""Shared by all models: strict, immutable, camelCase in YAML; and value types of Kubernetes."""
 
 import re
 from collections.abc import Callable
@@ -36,13 +36,13 @@ class Spec(BaseModel):
 
 
 # Validation context that keeps a value whose form is wrong but whose type is right, so that the
-# checks across keys can still run and a file's problems are all told at once.
+# checks across keys still run and all of a file's problems are reported at once.
 LENIENT = {"lenient": True}
 
 
 @dataclass(frozen=True, eq=False)
 class ValueRule:
-    """A check on a value, and as much of it as JSON Schema can say; stands in an `Annotated`."""
+    """A check on a value, and as much of it as JSON Schema can express; used in an `Annotated`."""
 
     validate: Callable[[Any, ValidationInfo], Any]
     schema: dict[str, Any]
@@ -56,15 +56,15 @@ class ValueRule:
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        """What editors are told."""
+        """What editors get."""
         return {**handler(schema), **self.schema}
 
 
 def checked(check: Callable[[str], None], pattern: str | None = None, **schema: Any) -> ValueRule:
-    """Applies `check` (raises ValueError "what is wrong; what to do") to a string.
+    """Apply `check` (raises ValueError "what is wrong; what to do") to a string.
 
-    `pattern`, for JSON Schema, matches as a whole what passes, and may match more; it must mean the
-    same in Python and in ECMAScript. `schema` holds further keywords.
+    `pattern`, for JSON Schema, matches every valid string as a whole, and may match more; it must
+    mean the same in Python and in ECMAScript. `schema` has further keywords.
     """
 
     def validate(value: str, info: ValidationInfo) -> str:
@@ -87,7 +87,7 @@ def matching(pattern: str, wrong: str) -> ValueRule:
 
 
 def within(least: int, most: int, below: str, above: str) -> ValueRule:
-    """A whole number from `least` to `most`; what is said after one `below` and one `above`."""
+    """A whole number from `least` to `most`; `below` and `above` are messages for values outside."""
 
     def validate(value: int, _: ValidationInfo) -> int:
         if not least <= value <= most:
@@ -98,7 +98,7 @@ def within(least: int, most: int, below: str, above: str) -> ValueRule:
 
 
 def _absent_if_empty(value: Any) -> Any:
-    """The charts' defaults wrote `host: ""` for "none"; a pasted values block may hold that."""
+    """In the charts' defaults, `host: ""` means none; a pasted values block may contain it."""
     return None if value == "" else value
 
 
@@ -109,8 +109,8 @@ OrEmpty = BeforeValidator(_absent_if_empty)
 class Quantity:
     """A Kubernetes resource quantity: exact, in cores or bytes.
 
-    `written` is what the file says; `text` is the same as the API server would write it, so that
-    what is asked for and what is read back never differ in form. `units` are thousandths of a core
+    `written` is the text in the file; `text` is the same as the API server would write it, so that
+    values sent and values read back never differ in form. `units` are thousandths of a core
     ("millicores"), or bytes.
     """
 
@@ -182,7 +182,8 @@ Memory = Annotated[
 
 
 def _check_role(value: str) -> None:
-    # As the API server checks the name; spaces, which it takes, are a slip of the hand.
+    # The API server checks the name in the same way; spaces, which it accepts, are a typing
+    # mistake.
     if not value or value in (".", "..") or re.search(r"[\s/%]", value):
         raise ValueError(f"'{value}' is not a ClusterRole's name; write one such as view")
 
@@ -193,7 +194,7 @@ Label = Annotated[str, checked(names.check_dns_label, names.DNS_LABEL)]
 _NO_PORT = "is not a port; use 1 to 65535"
 Port = Annotated[int, within(1, 65535, _NO_PORT, _NO_PORT)]
 
-# A duration of Prometheus; every part is optional, and 0 needs no unit.
+# A Prometheus duration; every part is optional, and 0 needs no unit.
 _DURATION = r"(?=.)([0-9]+y)?([0-9]+w)?([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?|0"
 _MILLISECONDS = {
     "y": 365 * 86_400_000,
@@ -208,7 +209,7 @@ LONGEST_DURATION = 2**63 // 10**6  # Go counts nanoseconds in an int64
 
 
 def check_duration(value: str) -> None:
-    """Raise ValueError unless Prometheus can read and count it."""
+    """Raise ValueError unless Prometheus can parse and represent it."""
     if not re.fullmatch(_DURATION, value):
         raise ValueError(f"'{value}' is not a duration; write one such as 30s, 10m or 1h")
     parts = re.findall("([0-9]+)([a-z]+)", value)

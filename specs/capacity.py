@@ -1,7 +1,7 @@
-"""What a team's apps take of its quota: at rest, while one rolls out, at full scale.
+"""How much of its quota a team's apps use: at rest, while one rolls out, at full scale.
 
-Counted as Kubernetes' quota controller counts: over all pods that have not ended, the sum of what
-their containers name, Istio's sidecar included. NIST 800-53 SC-5, SC-6; guide: app.resources.
+Counted like Kubernetes' quota controller: over all pods that have not ended, the sum of their
+containers' amounts, including Istio's sidecar. NIST 800-53 SC-5, SC-6; guide: app.resources.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,7 +16,8 @@ from specs.resources import resolve
 from specs.settings import Proxy, Settings
 from specs.team import Team
 
-# What a team's ResourceQuota bounds, by Kubernetes' names; under `quota` the file has the same.
+# Resources that a team's ResourceQuota limits, by Kubernetes' names; `quota` in the file uses the
+# same.
 RESOURCES = (
     "requests.cpu",
     "requests.memory",
@@ -30,7 +31,7 @@ RESOURCES = (
 # An amount of each of RESOURCES: thousandths of a core, bytes, or a number of objects.
 Amounts = tuple[int, ...]
 
-# A bound on each of RESOURCES; None where there is none, on purpose.
+# A limit on each of RESOURCES; None if there is deliberately none.
 Bounds = tuple[int | None, ...]
 
 _NOTHING: Amounts = (0,) * len(RESOURCES)
@@ -38,11 +39,11 @@ _NOTHING: Amounts = (0,) * len(RESOURCES)
 
 @dataclass(frozen=True)
 class AppDemand:
-    """What an app takes.
+    """What an app uses.
 
-    `pod` is what one of its pods takes, `always` what it takes even without pods. `rest` is the
+    `pod` is what one of its pods uses, `always` what the app uses even without pods. `rest` is the
     number of its pods at rest (0 for a cronjob), `surge` how many a rollout adds, `full` their
-    number at full scale (for a cronjob, the runs that may be under way at once).
+    number at full scale (for a cronjob, the runs that may be active at once).
     """
 
     index: int
@@ -60,20 +61,20 @@ class AppDemand:
 
     @property
     def extra(self) -> int:
-        """Pods it must be able to start beside all that rest: a rollout's, or a run's."""
+        """Pods that must be able to start beside all pods at rest: a rollout's, or a run's."""
         return self.surge + self.run
 
     def with_pods(self, pods: int) -> Amounts:
-        """What it takes while so many of its pods run."""
+        """What it uses while this many of its pods run."""
         return tuple(always + pods * pod for always, pod in zip(self.always, self.pod, strict=True))
 
 
 @dataclass(frozen=True)
 class Capacity:
-    """What a team may take and what its apps do.
+    """A team's quota and the use of its apps.
 
-    `rollout` is the most that any one app's rollout takes while the others rest, `run` the same of
-    one run of a cronjob. A suspended team has no pods, and one that is offboarded no apps.
+    `rollout` is the most that the rollout of any one app uses while the others are at rest, `run`
+    the same for one run of a cronjob. A suspended team has no pods, and an offboarded team no apps.
     """
 
     team: Team
@@ -85,14 +86,14 @@ class Capacity:
     full: Amounts
 
     def over(self, amounts: Amounts) -> Iterator[int]:
-        """The places in RESOURCES of what the quota does not hold of these amounts."""
+        """The indices in RESOURCES of these amounts that exceed the quota."""
         for number, (amount, bound) in enumerate(zip(amounts, self.quota, strict=True)):
             if bound is not None and amount > bound:
                 yield number
 
     @property
     def needed(self) -> Amounts:
-        """What the quota must suffice for: that each app can roll out, or run."""
+        """What the quota must cover: each app can roll out, or run."""
         return tuple(map(max, self.rollout, self.run))
 
 
@@ -109,7 +110,7 @@ def capacity(team: Team, settings: Settings) -> Capacity:
 
 
 def total(takes: Iterable[Amounts]) -> Amounts:
-    """The sums, resource by resource."""
+    """The sums, by resource."""
     return tuple(map(sum, zip(_NOTHING, *takes, strict=True)))
 
 
@@ -123,7 +124,7 @@ def shown(resource: str, amount: int) -> str:
 
 
 def _most_beside(rest: Amounts, added: Sequence[tuple[int, Amounts]]) -> Amounts:
-    """What is taken at most if so many pods of one app come to what rests."""
+    """The most that is used if this many pods of one app run beside those at rest."""
     takes = [tuple(pods * amount for amount in pod) for pods, pod in added]
     return tuple(
         resting + max(amounts) for resting, *amounts in zip(rest, _NOTHING, *takes, strict=True)

@@ -1,4 +1,4 @@
-"""Checks across the keys of one team's file: what no single value can tell by itself."""
+"""Checks across the keys of one team's file: rules that involve more than one value."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -40,7 +40,7 @@ TENANT_POLICIES = (
     "allow-https-egress",
 )
 
-# Kubernetes' own, and that of the namespace's own SecretStore.
+# Kubernetes' own, and that of the namespace's SecretStore.
 _ACCOUNTS = ("default", SECRET_STORE)
 
 _NAMESPACE = "the namespace itself"
@@ -49,8 +49,9 @@ _NAMESPACE = "the namespace itself"
 _CRONJOB_NAME_MAX = 52
 _SERVICE_NAME_MAX = 63
 
-# Containers that Istio's injection adds to pods, and into which it merges one that has the name
-# (istio/istio: pkg/kube/inject/inject.go, files/injection-template.yaml). An app's has the app's.
+# Containers that Istio's injection adds to pods. It merges its own into one with the same name
+# (istio/istio: pkg/kube/inject/inject.go, files/injection-template.yaml). An app's container has
+# the app's name.
 _SIDECAR_CONTAINERS = frozenset(
     {"istio-proxy", "istio-init", "istio-validation", "enable-core-dump"}
 )
@@ -60,12 +61,12 @@ _SIDECAR_PORTS = frozenset({15000, 15001, 15002, 15004, 15006, 15008, 15020, 150
 
 
 def check_team(team: Team, settings: Settings, file_stem: str) -> Iterator[Finding]:
-    """Everything that is wrong with a team whose values are sound one by one."""
+    """Everything that is wrong with a team whose individual values are valid."""
     yield from _check_name(team, settings, file_stem)
     yield from check_namespace(team, settings.namespace)
     yield from check_access(team, settings)
     if all(attrgetter(resource)(team.quota) is None for resource in RESOURCES):
-        # Kubernetes reports no status for such a quota, and `up` would wait for one.
+        # Kubernetes reports no status for such a quota, and `up` would wait for it.
         yield ("quota",), "limits nothing; keep a limit on at least one resource, such as pods"
     yield from _check_limit_range(team.limit_range)
     yield from check_sidecar(team.limit_range, settings.istio.sidecar)
@@ -91,7 +92,7 @@ def _check_name(team: Team, settings: Settings, file_stem: str) -> Iterator[Find
 
 
 def _is_platform_namespace(name: str, settings: Settings) -> bool:
-    """Whether a namespace of the name is, or may become, the platform's."""
+    """Whether a namespace with this name belongs, or may come to belong, to the platform."""
     return name in settings.platform_namespaces or name.startswith("kube-")
 
 
@@ -108,7 +109,7 @@ def _check_limit_range(limits: LimitRange) -> Iterator[Finding]:
             least, most = getattr(low, resource), getattr(high, resource)
             if least.units <= most.units:
                 continue
-            # Told at the one that the file holds: the other may be a default.
+            # Reported at the one that the file sets: the other may be a default.
             if resource in low.model_fields_set:
                 yield (
                     ("limitRange", low_name, resource),
@@ -178,7 +179,7 @@ def _check_app_name(app: AnyApp, inner: Loc) -> Iterator[Finding]:
             f"has {len(name)} characters, its Service <name>-metrics leaves {most}; shorten it",
         )
     elif (metrics or isinstance(app, WebApp)) and name[:1].isdigit():
-        # A Service is named by an RFC 1035 label.
+        # A Service's name is an RFC 1035 label.
         yield loc, f"'{name}' begins with a digit, which its Service cannot; begin with a letter"
 
 
@@ -231,7 +232,7 @@ def _check_env(env: tuple[EnvVar, ...], at: Loc) -> Iterator[Finding]:
 
 
 def _check_words(container: Container, inner: Loc) -> Iterator[Finding]:
-    """Credentials in commands and arguments, which anyone who may view a pod sees."""
+    """Report credentials in commands and arguments, which anyone who may view a pod can see."""
     reference = "write $(NAME) here"
     words: list[tuple[Loc, tuple[str, ...], str]] = []
     if isinstance(container, WorkerContainer | CronJobContainer):
@@ -318,7 +319,7 @@ def _check_ingress(ingress: Ingress, at: Loc, settings: Settings) -> Iterator[Fi
 
 
 def _check_host(host: str, loc: Loc, settings: Settings) -> Iterator[Finding]:
-    """What was meant for the platform would reach the app: logins, pulls, secrets."""
+    """Report hosts of the platform: its logins, image pulls and secrets would go to the app."""
     for own, setting in settings.platform_owned_hosts.items():
         if overlap(host, own):
             told = f"sre-platform:{setting}{f': {own}' if own != host else ''}"
@@ -366,7 +367,7 @@ def _check_scaling(app: WebApp | Worker, at: Loc) -> Iterator[Finding]:
 
 
 def _check_objects(team: Team) -> Iterator[Finding]:
-    """No two apps, and no app and the tenant itself, make an object of one kind and name."""
+    """No two apps, and no app and the tenant, create an object of the same kind and name."""
     makers = dict.fromkeys((("NetworkPolicy", name) for name in TENANT_POLICIES), _NAMESPACE)
     makers.update(dict.fromkeys((("ServiceAccount", name) for name in _ACCOUNTS), _NAMESPACE))
     names: set[str] = set()
@@ -383,7 +384,7 @@ def _check_objects(team: Team) -> Iterator[Finding]:
 
 
 def _objects(app: AnyApp) -> Iterator[tuple[str, str]]:
-    """Kind and name of what an app makes under names that others could have."""
+    """Kind and name of the objects that an app creates under names that others could use."""
     if isinstance(app, WebApp):
         yield "Service", app.name
     elif app.metrics_service:

@@ -1,4 +1,4 @@
-"""Whether a plain environment variable is a credential, by its name or by the form of its value."""
+"""Whether a plain environment variable is a credential, judged by its name or its value's form."""
 
 import re
 
@@ -8,8 +8,8 @@ _KEYS = (
     "subscription", "application", "app", "JWT", "cookie",
 )  # fmt: skip
 
-# What a name says, and how. Matched against upper-case words joined by '_', one or more whole
-# words each; a leading [A-Z]* also finds what is glued to another word, as in DBPASSWORD.
+# What a name indicates, and how. Matched against upper-case words joined by '_', one or more whole
+# words each; a leading [A-Z]* also finds words joined to another, as in DBPASSWORD.
 _NAMES = {
     "password": r"[A-Z]*(?:PASSWORDS?|PASSWD|PWD)|PW|PASS(?!_(?:THROUGH|THRU)(?:_|$))",
     "passphrase": r"[A-Z]*PASSPHRASES?",
@@ -24,8 +24,8 @@ _NAMES = {
     "personal access token": r"PAT$",
 }
 
-# Words behind those that make the name one of something about a credential: where it is, how long
-# it lasts, what it looks like.
+# Words after which the name describes something about a credential: its place, its lifetime, its
+# form.
 _ABOUT = re.compile(
     r"_(?:URLS?|URI|PATHS?|FILES?|FILENAME|DIR|DIRECTORY|FOLDER|ENDPOINT|HOST|PORT|REGION|ISSUER"
     r"|AUDIENCE|MANAGER|PROVIDER|STORE|BACKEND|ENGINE|MOUNT|ROLE|TTL|EXPIR[A-Z]*"
@@ -35,24 +35,25 @@ _ABOUT = re.compile(
     r"|POLICY|MODE|FIELD|COLUMN|TABLE|SCOPES?|CLASS|LEEWAY|ATTEMPTS|RETRIES|HASHERS?|VALIDITY"
     r"|LIFESPAN|ARN|REF|(?<=KEY_)(?<!ACCESS_KEY_)(?<!SECRET_KEY_)IDS?)(?=_|$)"
 )
-# A number of them, as of what a language model reads; one that such a model knows by heart.
+# A count of tokens, as for a language model, or one of such a model's special tokens.
 _COUNTED = re.compile(
     r"(?:^|_)(?:MAX|MIN|NUM|NUMBER|TOTAL)_(?:[A-Z]+_)*TOKENS"
     r"|(?:^|_)(?:BOS|EOS|EOT|PAD|UNK|SEP|CLS|MASK|STOP)_TOKENS?(?:_IDS?)?$"
 )
-# A name that asks yes or no, to which 0 and 1 are answers too.
+# A yes-or-no name, for which 0 and 1 are answers too.
 _ASKS = re.compile(
     r"(?:^|_)(?:ALLOWS?|REQUIRES?|ENABLES?|DISABLES?|USES?|HAS|IS|CHECKS?|VERIFY|VALIDATE|SKIP|SHOW"
     r"|HIDE|MASK|SEND|WITH)_"
 )
 _COUNT = re.compile(r"[0-9]{1,7}")
 
-# What names a password in an URL or a connection string without being one: $(NAME) of Kubernetes,
-# what a shell or the app itself fills in.
+# Stands for a password in a URL or a connection string without being one: $(NAME) of Kubernetes, or
+# something that a shell or the app itself fills in.
 _FILLED_IN = r"(?!\$(?:[({]|[A-Z_]+\b))"
 
-# What a value is, and the form that tells. A count is the fewest characters that tell: a token is
-# not followed to its end, nor is a scheme looked for without bound, so a long value stays quick.
+# Kinds of credentials and the forms that identify them. A count is the smallest number of
+# characters that identifies one: the patterns do not follow a token to its end, nor look for a
+# scheme without bound, so that a long value is checked quickly.
 _FORMS = {
     "a private key (PEM)": r"-----BEGIN (?:[A-Z0-9]+ ){0,3}PRIVATE KEY",
     "a private key (PuTTY)": r"\bPuTTY-User-Key-File-[0-9]",
@@ -150,32 +151,35 @@ _NAME_PATTERNS = {
 _FORM_PATTERNS = {form: re.compile(pattern) for form, pattern in _FORMS.items()}
 
 HIDDEN = "[secret]"
-# In a message: what it quotes, and how far what it does not quote may reach.
+# In a message: quoted text, and how far an unquoted credential may reach.
 _QUOTED = re.compile(r"(?<!\w)(['\"])(.*?)\1(?!\w)", re.DOTALL)
 _REST_OF_WORD = re.compile(r"\A(?:[^\s;,:)\]'\"`]|[;,:)\]'\"`](?=\S))*")
 _REST = re.compile(r"\A.*", re.DOTALL)
 _MULTILINE = ("a private key (PEM)", "a private key (PuTTY)")
-_TELLING = 8  # the fewest characters of a credential that tell something of it
+_TELLING = 8  # the smallest part of a credential that reveals something
 
-# What may be put together of plain text and a reference to a secret.
+# Text that may consist of plain text and a reference to a secret.
 _COMPOSED = ("connection string",)
 
 _SWITCHES = {"", "true", "false", "yes", "no", "on", "off"}
 _REFERENCE = re.compile(r"\$\([A-Za-z_][A-Za-z0-9_.-]*\)")
-# Where a credential is mounted, in letters that none would consist of.
+# A path at which a credential is mounted, in letters that no credential would consist of.
 _PATH = re.compile(r"(?:/[a-z0-9._-]+){2,}")
 
 
 def credential_form(value: str) -> str | None:
-    """Which kind of credential `value` is or holds, by its form alone; None if no known one."""
+    """The kind of credential that `value` is or contains, judged by its form; None if none is
+    known.
+    """
     return next((form for form, pattern in _FORM_PATTERNS.items() if pattern.search(value)), None)
 
 
 def without_credentials(text: str, typed: str = "") -> str:
     """A message with `[secret]` in place of each credential of a known form that it repeats.
 
-    What is quoted is hidden as a whole, and so is what it quotes of `typed`, the value that it is
-    about, if that is one. Elsewhere a credential reaches up to a blank, a private key to the end.
+    Quoted credentials are hidden as a whole, and so are quotes from `typed`, the value that the
+    message is about, if it is a credential. Elsewhere, a credential ends at a blank, and a private
+    key at the end of the message.
     """
     secret = typed if credential_form(typed) else ""
 
@@ -196,10 +200,10 @@ def without_credentials(text: str, typed: str = "") -> str:
 
 
 def looks_like_credential(name: str, value: str) -> str | None:
-    """Why `value` should be a secretRef instead, without showing it; None if nothing says so.
+    """Why `value` should be a secretRef instead, without showing it; None if nothing suggests so.
 
-    A switch such as `true` is none whatever its name, nor is a reference to another variable:
-    `$(DB_PASSWORD)`, alone or as the password in a URL or connection string.
+    A switch such as `true` is not a credential, whatever its name, nor is a reference to another
+    variable: `$(DB_PASSWORD)`, alone or as the password in a URL or connection string.
     """
     value = value.strip()
     words = "_".join(_WORDS.findall(name)).upper()
@@ -212,7 +216,7 @@ def looks_like_credential(name: str, value: str) -> str | None:
 
 
 def _is_harmless(words: str, value: str) -> bool:
-    """Whether a value is no credential, whatever a name of these words says."""
+    """Whether a value cannot be a credential, even if a name with these words suggests it."""
     return (
         value.lower() in _SWITCHES
         or (value in ("0", "1") and bool(_ASKS.search(words)))
@@ -223,7 +227,7 @@ def _is_harmless(words: str, value: str) -> bool:
 
 
 def _says(pattern: re.Pattern[str], words: str) -> bool:
-    """Whether a name is one of a credential, and not of something about one."""
+    """Whether a name is that of a credential, and not of something about one."""
     return not _COUNTED.search(words) and any(
         not _ABOUT.search(words, match.end() - match[0].endswith("_"))
         for match in pattern.finditer(words)

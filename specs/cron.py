@@ -1,4 +1,4 @@
-"""Whether a schedule and its time zone are ones that a Kubernetes CronJob can run."""
+"""Whether a Kubernetes CronJob can run with a schedule and its time zone."""
 
 import pkgutil
 import re
@@ -22,7 +22,7 @@ class Field(NamedTuple):
 class CronItem(NamedTuple):
     """One item of a field's list: every `step`-th number from `low` to `high`.
 
-    `open`: it names no end, and so goes on to the field's.
+    `open`: it has no end of its own, and so continues to the field's.
     """
 
     low: int
@@ -32,21 +32,21 @@ class CronItem(NamedTuple):
 
     @property
     def numbers(self) -> range:
-        """What it allows."""
+        """The numbers that it allows."""
         return range(self.low, self.high + 1, self.step)
 
 
 class _Values(NamedTuple):
-    """What a field allows. `every`: it holds a '*' or '?' without a step."""
+    """The numbers that a field allows. `every`: it contains a '*' or '?' without a step."""
 
     numbers: frozenset[int]
     every: bool
 
 
 class Days(NamedTuple):
-    """The days that a schedule comes on.
+    """The days on which a schedule runs.
 
-    Where both the day of month and the weekday (0 is Sunday) are restricted, either is enough.
+    If both the day of month and the weekday (0 is Sunday) are restricted, either is enough.
     """
 
     months: frozenset[int]
@@ -104,16 +104,16 @@ _NANOSECONDS = {
 }
 _LONGEST_DURATION = 2**63 - 1  # nanoseconds, in Go
 
-# An offset from UTC, as UTC+2, GMT-05:30, Etc/UTC+2 or +08:00.
+# An offset from UTC, such as UTC+2, GMT-05:30, Etc/UTC+2 or +08:00.
 _OFFSET = re.compile(
     r"(?:(?:(?:Etc/)?(?:UTC|UT)|GMT|Z) ?)?([+-])([0-9]{1,2})(?::?([0-9]{2}))?", re.I
 )
-# A zone with its offset, and another one for the summer, as CET-1CEST; without: CET+1.
+# A zone with its offset and a second one for the summer, such as CET-1CEST; or without: CET+1.
 _POSIX = re.compile(r"[A-Z]{3,5}[+-]?[0-9]{1,2}(?::[0-9]{2})?(?:[A-Z]{3,5}.*)?")
 _WINDOWS = re.compile(r"(.+) (?:Standard|Daylight|Summer) Time")
 _NUMBERS = re.compile("[+-]?[0-9]+")
 
-# What people call the time of a place. None of them is in the database: EST and CET are.
+# Common names for the time of a place. None is in the database; EST and CET are.
 _ABBREVIATIONS = {
     "PST": "America/Los_Angeles", "PDT": "America/Los_Angeles", "MDT": "America/Denver",
     "CST": "America/Chicago", "CDT": "America/Chicago", "EDT": "America/New_York",
@@ -127,7 +127,7 @@ _ABBREVIATIONS = {
     "NZST": "Pacific/Auckland", "NZDT": "Pacific/Auckland",
 }  # fmt: skip
 
-# The names of Windows that are most in use (Unicode CLDR: windowsZones).
+# The most common time zone names of Windows (Unicode CLDR: windowsZones).
 _WINDOWS_PLACES = {
     "Pacific": "America/Los_Angeles", "Mountain": "America/Denver", "Central": "America/Chicago",
     "Eastern": "America/New_York", "Atlantic": "America/Halifax",
@@ -141,7 +141,8 @@ _WINDOWS_PLACES = {
     "AUS Eastern": "Australia/Sydney", "New Zealand": "Pacific/Auckland",
 }  # fmt: skip
 
-# What the two checks accept, as far as a regular expression tells: the form, not the numbers.
+# What the two checks accept, as far as a regular expression can express it: the form, not the
+# numbers.
 _VALUES = r"[0-9A-Za-z*?,/-]+"
 SCHEDULE = (
     rf"{'|'.join(_DESCRIPTORS)}|{_EVERY}\+?({_DURATION_PART})+|\s*{_VALUES}(\s+{_VALUES}){{4}}\s*"
@@ -150,18 +151,18 @@ TIMEZONE = r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*"
 
 
 def check_schedule(expression: str) -> None:
-    """Raise ValueError unless `expression` is a schedule that a CronJob accepts and that comes."""
+    """Raise ValueError unless `expression` is a schedule that a CronJob accepts and that occurs."""
     parse_schedule(expression)
 
 
 @lru_cache
 def parse_schedule(expression: str) -> Calendar | Interval:
-    """When a CronJob runs. Raise ValueError unless the API server accepts it and it comes.
+    """When a CronJob runs. Raise ValueError unless the API server accepts it and it occurs.
 
     The dialect is that of github.com/robfig/cron/v3 `ParseStandard`, which the API server calls:
-    minute, hour, day of month, month, day of week; or a descriptor such as `@daily` or
-    `@every 1h30m`. Refused although that parser lets them pass: what it does not read as written
-    (`1,,2`, `*-5`, `+5`, an `@every` of zero or less), and days that no month has.
+    minute, hour, day of month, month, day of week; or a descriptor such as `@daily` or `@every
+    1h30m`. Some expressions are rejected although that parser accepts them: those that it does not
+    read as written (`1,,2`, `*-5`, `+5`, an `@every` of zero or less), and days that no month has.
     """
     if not expression.strip():
         raise ValueError("the schedule is empty; write one such as '0 2 * * *'")
@@ -175,7 +176,7 @@ def parse_schedule(expression: str) -> Calendar | Interval:
 
 
 def check_timezone(name: str) -> None:
-    """Raise ValueError unless `name` is in the IANA time zone database, in its exact spelling."""
+    """Raise ValueError unless `name` is in the IANA time zone database, spelled exactly."""
     if name in _zones():
         return
     kind, instead = "", "write an IANA name such as 'Europe/Berlin'"
@@ -194,7 +195,7 @@ def check_timezone(name: str) -> None:
 
 
 def _fixed(sign: str, hours: str, minutes: str | None) -> str:
-    """The zone of a fixed offset from UTC, whose name has the opposite sign."""
+    """The zone with a fixed offset from UTC, whose name has the opposite sign."""
     if int(minutes or 0):
         return "write the IANA name of the place, such as 'Asia/Kolkata'"
     if int(hours) == 0:
@@ -206,7 +207,7 @@ def _fixed(sign: str, hours: str, minutes: str | None) -> str:
 
 
 def _meant(name: str) -> str | None:
-    """The zone that `name` misspells: alike part by part, as another city is another zone."""
+    """The zone that `name` misspells, compared part by part, because another city is another zone."""
     parts = name.replace(" ", "_").split("/")
     numbers = _NUMBERS.findall(name)
     alike = [
@@ -218,7 +219,7 @@ def _meant(name: str) -> str | None:
     ]
     if meant := nearest(name, alike):
         return meant
-    # A city alone.
+    # Only a city.
     cities = [zone for zone in _zones() if zone.rpartition("/")[2].lower() == parts[-1].lower()]
     return min(cities, key=len) if len(parts) == 1 and cities else None
 
@@ -298,7 +299,7 @@ def _parse_field(field: Field, text: str) -> _Values:
 
 
 def parse_item(field: Field, item: str) -> CronItem:
-    """Raise ValueError unless the item is one of the field's."""
+    """Raise ValueError unless the item is valid in the field."""
     span, slash, step_text = item.partition("/")
     step = _parse_step(field, item, step_text) if slash else 1
     if span in ("*", "?"):

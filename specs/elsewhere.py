@@ -1,7 +1,7 @@
-"""Keys that Kubernetes, Istio, Prometheus or Helm charts have where a team's file has none.
+"""Keys that Kubernetes, Istio, Prometheus or Helm charts have but a team's file does not.
 
 They are not typos of the file's own keys, however similar they look: `maxUnavailable` is not
-`minAvailable`. Tests hold the tables against the published schemas.
+`minAvailable`. Tests compare the tables with the published schemas.
 """
 
 from collections.abc import Mapping
@@ -14,12 +14,12 @@ _REMOVE = "remove it"
 
 
 def instead(owner: type[BaseModel], key: str) -> str | None:
-    """What to do about a key that `owner` lacks and another system has at such a place."""
+    """What to do about a key that `owner` does not have and another system has at such a place."""
     return next((_KEYS[each][key] for each in owner.__mro__ if key in _KEYS.get(each, ())), None)
 
 
 def _table(*groups: Mapping[str, str]) -> dict[str, str]:
-    """What to do, by key, from groups of keys that are each written as one text."""
+    """What to do, by key, from groups of keys that are each written as one string."""
     return {key: do for group in groups for keys, do in group.items() for key in keys.split()}
 
 
@@ -27,7 +27,7 @@ _OBJECT = {
     "apiVersion kind metadata spec status": "write the keys of the reference without this envelope"
 }
 
-# What stands in a pod, its workload or a chart's values; authors write it beside `app` or in it.
+# Keys of a pod, its workload or a chart's values; authors write them beside `app` or in it.
 _WORKLOAD = _table(
     _OBJECT,
     {
@@ -131,7 +131,7 @@ _RESOURCE_LIST = _table(
 
 _VALUE_FROM = "use `secretRef` for a secret, `value` for anything else"
 
-# By the model of the mapping that the key stands in.
+# By the model of the mapping that contains the key.
 _KEYS: dict[type, dict[str, str]] = {
     team.Team: _table(
         _OBJECT,

@@ -1,4 +1,4 @@
-"""What the program must find in the environment, and what must not be there."""
+"""What the program requires in the environment, and what must not be there."""
 
 import os
 import re
@@ -12,14 +12,14 @@ _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE
 
 
 class Complaint(NamedTuple):
-    """The target of `manage` that it is about, and "what is wrong; what to do"."""
+    """The target of `manage` that it concerns, and "what is wrong; what to do"."""
 
     target: str
     message: str
 
 
 def complaints(settings: Settings) -> Iterator[Complaint]:
-    """Addresses and credentials that are nowhere to be found, and verification turned off."""
+    """Missing addresses and credentials, and TLS verification that is turned off."""
     for target, variable, key, given in _needed(settings):
         value = given or os.environ.get(variable)
         if not value:
@@ -32,7 +32,7 @@ def complaints(settings: Settings) -> Iterator[Complaint]:
                 yield Complaint(target, f"{variable}: {error}")
     unverified = os.environ.get("VAULT_SKIP_VERIFY", "").lower() not in ("", "0", "f", "false")
     if settings.manage.openbao and unverified and not settings.openbao.skip_tls_verify:
-        # The provider obeys it whatever its arguments say.
+        # The provider obeys it, whatever its arguments say.
         yield Complaint("openbao", "VAULT_SKIP_VERIFY turns off TLS verification; unset it")
 
     if _store_needs_address(settings):
@@ -43,10 +43,10 @@ def complaints(settings: Settings) -> Iterator[Complaint]:
 
 
 def store_ca_cert(settings: Settings) -> str | None:
-    """The PEM that a secret store verifies OpenBao with where it and the program meet the same one.
+    """The PEM with which a secret store verifies OpenBao, if it uses the program's address.
 
-    That is the CA of `VAULT_CACERT`, which the program verifies it with. None without it, or where
-    the store reaches OpenBao by another address, whose certificate may be another's. Raises
+    That is the CA of `VAULT_CACERT`, with which the program verifies it. None without that, or if
+    the store reaches OpenBao at another address, which may have another certificate. Raises
     ValueError, "what is wrong; what to do".
     """
     file = os.environ.get("VAULT_CACERT")
@@ -60,12 +60,12 @@ def store_ca_cert(settings: Settings) -> str | None:
     certificates = _CERTIFICATE.findall(text)
     if not certificates:
         raise ValueError(f"{file} holds no PEM certificate; name a file with the CA's")
-    # Nothing else that the file may hold goes into the cluster.
+    # Nothing else in the file goes into the cluster.
     return "".join(f"{certificate}\n" for certificate in certificates)
 
 
 def _needed(settings: Settings) -> Iterator[tuple[str, str, str, str | None]]:
-    """What must be set: target, variable, the config key that an address may have, its value."""
+    """What must be set: target, variable, the config key of an alternative address, its value."""
     if settings.manage.harbor:
         yield "harbor", "HARBOR_URL", "sre-platform:harbor.url", settings.harbor.url
         yield "harbor", "HARBOR_USERNAME", "", None
@@ -75,7 +75,7 @@ def _needed(settings: Settings) -> Iterator[tuple[str, str, str, str | None]]:
 
 
 def _store_needs_address(settings: Settings) -> bool:
-    """Whether this stack makes a secret store that reaches OpenBao where the program does."""
+    """Whether this stack creates a secret store that reaches OpenBao at the program's address."""
     makes_one = settings.platform or settings.external_secrets.secret_store == "tenant"
     openbao = settings.openbao
     elsewhere = openbao.in_cluster or openbao.cluster_address

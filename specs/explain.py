@@ -18,14 +18,14 @@ from specs.problem import Loc, Problem
 from specs.settings import PREFIX
 from specs.source import Source
 
-# What a whole number with something behind it was meant to be: 8080.0, 50Gi, 30s.
+# The intended value of a whole number with something after it: 8080.0, 50Gi, 30s.
 _NUMBER = re.compile(r"([1-9][0-9]{0,8})(\.0+|[A-Za-z]+)?")
 
 ARCHETYPES: dict[str, type[Spec]] = {"web-app": WebApp, "worker": Worker, "cronjob": CronJob}
 
 
 def explain(source: Source, data: Any, model: type[BaseModel], error: ErrorDetails) -> Problem:
-    """The problem that `error`, raised by `model` on `data`, stands for; told in `source`."""
+    """The problem that `error`, raised by `model` on `data`, stands for, at its place in `source`."""
     kind = error["type"]
     loc = document_loc(data, error["loc"], missing=kind == "missing")
     if kind.startswith("union_tag"):
@@ -38,19 +38,19 @@ def explain(source: Source, data: Any, model: type[BaseModel], error: ErrorDetai
 
 
 def meant_archetype(source: Source, index: int) -> str | None:
-    """The archetype of an entry of `apps`: as typed, or the known one that is most like it."""
+    """The archetype of an entry of `apps`: as typed, or the most similar known one."""
     typed = source.raw(("apps", index, "archetype"))
     return typed if typed in ARCHETYPES else nearest(typed, ARCHETYPES)
 
 
 def unknown_archetype(source: Source, index: int) -> Problem:
-    """The problem with an entry of `apps` whose archetype is not known."""
+    """The problem with an entry of `apps` whose archetype is unknown."""
     loc: Loc = ("apps", index, "archetype")
     return source.problem(loc, _not_one_of(source.raw(loc), list(ARCHETYPES)))
 
 
 def document_loc(data: Any, loc: Loc, *, missing: bool = False) -> Loc:
-    """`loc` without the steps that pydantic adds for unions: only what stands in `data`."""
+    """`loc` without the steps that pydantic adds for unions: only those in `data`."""
     kept: Loc = ()
     for index, part in enumerate(loc):
         try:
@@ -113,7 +113,7 @@ def _not_text(source: Source, model: type[BaseModel], loc: Loc, value: object) -
         if isinstance(value, date)
         else "a number"
     )
-    # What a variable gets may be secret, so it is not repeated.
+    # A variable's value may be secret, so it is not repeated.
     secret = loc[-1] in ("value", "secretRef") or "env" in loc
     quoted = "" if secret else f': "{typed}"'
     reader = "YAML" if source.node(loc) else "JSON"
@@ -123,7 +123,7 @@ def _not_text(source: Source, model: type[BaseModel], loc: Loc, value: object) -
 def _typed(source: Source, loc: Loc, value: object) -> str:
     """The scalar `value` at `loc` as it was typed, without quotes.
 
-    Inside a text of JSON, as Pulumi's CLI writes settings, no place of its own is known.
+    Values inside JSON text, in which Pulumi's CLI writes settings, have no place of their own.
     """
     if source.node(loc) or isinstance(value, (dict, tuple)):
         return source.raw(loc)
@@ -131,7 +131,7 @@ def _typed(source: Source, loc: Loc, value: object) -> str:
 
 
 def _wrong_even_quoted(source: Source, model: type[BaseModel], loc: Loc, typed: str) -> str | None:
-    """What is wrong with the text `typed` at `loc` beside its missing quotes."""
+    """What is wrong with the text `typed` at `loc` besides its missing quotes."""
     owner = _model_at(source, model, loc[:-1])
     try:
         if owner and isinstance(loc[-1], str):
@@ -151,7 +151,7 @@ def _not_one_of(value: str, allowed: list[str]) -> str:
 
 
 def literals(error: ErrorDetails) -> list[str]:
-    """The values that a literal_error expects; pydantic has them as "'a', 'b' or 'c'"."""
+    """The values that a literal_error expects; pydantic gives them as "'a', 'b' or 'c'"."""
     return str(error["ctx"]["expected"]).split("'")[1::2]
 
 
@@ -170,7 +170,7 @@ def _unknown_key(source: Source, model: type[BaseModel], loc: Loc) -> str:
     if owner and (do := instead(owner, key)):
         return f"is not supported here; {do}"
     known = _aliases(owner) if owner else []
-    # What a stack's keys begin with makes any two of them alike.
+    # The common prefix of a stack's keys makes any two of them similar.
     bare = {each.removeprefix(PREFIX): each for each in known}
     hint = bare.get(meant_key(key.removeprefix(PREFIX), bare) or "")
     do = f"did you mean '{hint}'?" if hint else f"known here: {', '.join(known)}"
@@ -178,7 +178,7 @@ def _unknown_key(source: Source, model: type[BaseModel], loc: Loc) -> str:
 
 
 def _place_of(source: Source, key: str, loc: Loc) -> str | None:
-    """For a key of an app that stands one level too high or too low, where it belongs."""
+    """The right place of an app's key that is one level too high or too low."""
     if loc[:1] != ("apps",) or len(loc) not in (3, 4):
         return None
     archetype = ARCHETYPES.get(meant_archetype(source, int(loc[1])) or "")
@@ -193,7 +193,7 @@ def _place_of(source: Source, key: str, loc: Loc) -> str | None:
 
 
 def _archetypes_with(source: Source, loc: Loc) -> list[str]:
-    """Archetypes that know the key at `loc`, where the entry's own does not."""
+    """Archetypes that have the key at `loc`, if the entry's own does not."""
     if loc[:1] != ("apps",) or len(loc) < 3:
         return []
     found = []
@@ -205,7 +205,7 @@ def _archetypes_with(source: Source, loc: Loc) -> list[str]:
 
 
 def _archetypes_with_inner(source: Source, loc: Loc) -> list[str]:
-    """Archetypes that know the key at `loc` in their `app`, where the entry's own does not."""
+    """Archetypes that have the key at `loc` in their `app`, if the entry's own does not."""
     if loc[:1] != ("apps",) or len(loc) != 3:
         return []
     archetypes = _archetypes_with(source, (*loc[:2], "app", loc[-1]))
@@ -248,7 +248,7 @@ def _model_at(source: Source, model: type[BaseModel], loc: Loc) -> type[BaseMode
 def _descend(
     source: Source, model: type[BaseModel], loc: Loc, walked: Loc
 ) -> type[BaseModel] | None:
-    """The model that describes the mapping at `loc` below `model`; None where there is none."""
+    """The model that describes the mapping at `loc` below `model`; None if there is none."""
     owner: type[BaseModel] | None = model
     for part in loc:
         walked = (*walked, part)

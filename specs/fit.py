@@ -1,4 +1,4 @@
-"""Whether a team's apps fit its quota and its LimitRange: what to say where they do not."""
+"""Whether a team's apps fit its quota and its LimitRange, and messages if they do not."""
 
 from collections.abc import Iterator
 from operator import attrgetter
@@ -14,7 +14,7 @@ _MEBIBYTE = 2**20
 
 
 def check_sidecar(limits: LimitRange, sidecar: Proxy) -> Iterator[Finding]:
-    """Where the LimitRange refuses every pod for its sidecar."""
+    """Report a LimitRange that refuses every pod because of its sidecar."""
     for resource in ("cpu", "memory"):
         request, limit = getattr(sidecar.requests, resource), getattr(sidecar.limits, resource)
         least, most = getattr(limits.min, resource), getattr(limits.max, resource)
@@ -33,9 +33,9 @@ def check_sidecar(limits: LimitRange, sidecar: Proxy) -> Iterator[Finding]:
 
 
 def check_quota(capacity: Capacity) -> Iterator[Finding]:
-    """For each resource that does not suffice to run or to roll out: at what asks for most of it.
+    """Report each resource that is too small to run or roll out, at the app that asks for most.
 
-    What the message tells to do is the smallest change after which the resource suffices.
+    The message recommends the smallest change after which the resource is sufficient.
     """
     for number in capacity.over(capacity.needed):
         resource, needed = RESOURCES[number], capacity.needed[number]
@@ -54,7 +54,7 @@ def check_quota(capacity: Capacity) -> Iterator[Finding]:
 
 def _too_much(capacity: Capacity, asking: AppDemand, number: int) -> str:
     resource = RESOURCES[number]
-    quota = attrgetter(resource)(capacity.team.quota)  # as the file has it
+    quota = attrgetter(resource)(capacity.team.quota)  # as the file writes it
     rest, needed, pod = (
         shown(resource, amounts[number]) for amounts in (capacity.rest, capacity.needed, asking.pod)
     )
@@ -72,12 +72,12 @@ def _too_much(capacity: Capacity, asking: AppDemand, number: int) -> str:
 
 
 def _less(capacity: Capacity, asking: AppDemand, number: int) -> str | None:
-    """What to lower in an app so that everything fits; None where that cannot be enough."""
+    """What to lower in an app so that everything fits; None if that cannot be enough."""
     resource, pod = RESOURCES[number], asking.pod[number]
     others = [demand for demand in capacity.apps if demand is not asking]
     beside = max((demand.extra * demand.pod[number] for demand in others), default=0)
     quota = capacity.quota[number]
-    assert quota is not None  # the apps are over it
+    assert quota is not None  # the apps exceed it
     free = quota - capacity.rest[number] + asking.rest * pod
     if not pod or beside > free:
         return None
@@ -90,7 +90,7 @@ def _less(capacity: Capacity, asking: AppDemand, number: int) -> str | None:
             return f"{verb} it to {shown(resource, amount)}"
     if isinstance(asking.app, CronJob):
         return None
-    # With a surge of a quarter, rounded up, so many pods roll out within the whole.
+    # With a surge of a quarter, rounded up, this many pods roll out within the whole.
     fewer = min((free - beside) // pod, 4 * (free // pod) // 5)
     if fewer < 1 or not asking.app.pod_disruption_budget.lets_go(fewer):
         return None
@@ -99,7 +99,7 @@ def _less(capacity: Capacity, asking: AppDemand, number: int) -> str | None:
 
 
 def _own_share(limits: LimitRange, asking: AppDemand, number: int, each: int) -> int | None:
-    """Of what `each` pod may take, what is left for the app's container; None if too little."""
+    """The part of what `each` pod may use that is left for the app's container; None if too little."""
     kind, _, name = RESOURCES[number].partition(".")
     given = resolve(asking.app.app.resources, limits)
     own, request = getattr(getattr(given, kind), name), getattr(given.requests, name)
@@ -112,13 +112,13 @@ def _own_share(limits: LimitRange, asking: AppDemand, number: int, each: int) ->
 
 
 def _own(demand: AppDemand, resource: str) -> bool:
-    """Whether the app's own entry says it, and not a default."""
+    """Whether the app's own entry sets it, rather than a default."""
     kind, _, name = resource.partition(".")
     return getattr(getattr(demand.app.app.resources, kind), name) is not None
 
 
 def full_scale(capacity: Capacity) -> Iterator[Finding]:
-    """What of the apps' full scale is out of reach, and how much of it is not."""
+    """Report the part of the apps' full scale that is out of reach, and how much is not."""
     over = [
         f"quota.{RESOURCES[number]} to {shown(RESOURCES[number], capacity.full[number])}"
         for number in capacity.over(capacity.full)
@@ -141,7 +141,7 @@ def full_scale(capacity: Capacity) -> Iterator[Finding]:
 
 
 def _too_much_together(capacity: Capacity, more: str) -> Finding:
-    """Each app alone reaches its full scale: told at one that makes room for all, if there is."""
+    """Each app alone reaches its full scale: reported at one that makes room for all, if any."""
     short = next(capacity.over(capacity.full))
 
     def fitting(demand: AppDemand) -> int:
@@ -162,7 +162,7 @@ def _too_much_together(capacity: Capacity, more: str) -> Finding:
 
 
 def _least(demand: AppDemand) -> int:
-    """How many pods it has at full scale where that is as low as can be."""
+    """The lowest number of pods that it can have at full scale."""
     return demand.rest + demand.run
 
 
@@ -171,7 +171,7 @@ def _scaled_down(demand: AppDemand, pods: int) -> str:
 
 
 def _fitting(capacity: Capacity, taken: Amounts, demand: AppDemand, pods: int) -> int:
-    """How many of the app's pods fit, where `pods` of them are in `taken`."""
+    """How many of the app's pods fit, if `pods` of them are in `taken`."""
     return min(
         pods + (quota - amount) // pod
         for quota, amount, pod in zip(capacity.quota, taken, demand.pod, strict=True)
@@ -184,7 +184,7 @@ def _at_full_scale(demand: AppDemand) -> str:
 
 
 def _place(demand: AppDemand, resource: str) -> Loc:
-    """Where an app's entry says how much of the resource it takes."""
+    """The place in an app's entry that sets how much of the resource it uses."""
     at: Loc = ("apps", demand.index)
     kind, _, name = resource.partition(".")
     if name:
@@ -202,7 +202,7 @@ def _replicas(demand: AppDemand) -> Loc:
 
 
 def _scale(demand: AppDemand) -> Loc:
-    """Where an app's entry says how many of its pods there may be."""
+    """The place in an app's entry that sets the number of its pods."""
     at: Loc = ("apps", demand.index)
     if not isinstance(demand.app, CronJob):
         return (*at, "autoscaling", "maxReplicas")

@@ -1,4 +1,4 @@
-"""The teams of a stack: which files they are, and what no two teams may claim."""
+"""The teams of a stack: their files, and values that two teams must not share."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from specs.settings import Settings
 from specs.team import Team
 
 SUFFIX = ".yaml"
-_SELECTOR = "namespaceselector"  # in any case
+_SELECTOR = "namespaceselector"  # in upper or lower case
 
 
 @dataclass(frozen=True)
 class Fleet:
-    """The stack's teams in the order of their names; not to be used while there are problems.
+    """The stack's teams in the order of their names; not to be used if there are problems.
 
     `warnings` are for people to read.
     """
@@ -30,7 +30,7 @@ class Fleet:
 
 @dataclass(frozen=True)
 class TeamsFolder:
-    """A folder of team files; `shown` is how messages name it."""
+    """A folder of team files; `shown` is its name in messages."""
 
     path: Path
     shown: str
@@ -40,18 +40,18 @@ class TeamsFolder:
         return sorted(self.path.glob(f"*{SUFFIX}"))
 
     def in_the_way(self, team: str) -> Iterator[Path]:
-        """What stands where a new file for the team would, or would be taken for it."""
+        """A file or folder at the place of the team's new file, or that would be mistaken for it."""
         for suffix in (SUFFIX, ".yml"):
             file = self.path / f"{team}{suffix}"
             if file.is_symlink() or file.exists():
                 yield file
 
     def shown_as(self, file: Path) -> str:
-        """How messages name a file of the folder."""
+        """The name of one of the folder's files in messages."""
         return f"{self.shown}/{file.name}"
 
     def problems(self) -> Iterator[Problem]:
-        """What is wrong with the folder itself, beside what is in its files."""
+        """What is wrong with the folder itself, apart from the contents of its files."""
         if not self.path.is_dir():
             message = "there is no such folder; check the path"
             yield Problem(self.shown, 1, 1, WHOLE_FILE, message)
@@ -63,7 +63,7 @@ class TeamsFolder:
 
 
 def validate_folder(folder: TeamsFolder, settings: Settings) -> Fleet:
-    """All files of the folder."""
+    """Check all files of the folder."""
     files = [load_team(file, folder.shown_as(file), settings) for file in folder.files()]
     return _fleet(files, (), settings, folder.problems())
 
@@ -71,9 +71,9 @@ def validate_folder(folder: TeamsFolder, settings: Settings) -> Fleet:
 def validate_files(
     files: Sequence[tuple[Path, str]], folder: TeamsFolder, settings: Settings
 ) -> Fleet:
-    """Some files: the path of each and how messages name it.
+    """Check some files: the path of each and its name in messages.
 
-    A file that stands in the folder is held against the others there.
+    A file in the folder is checked against the others there.
     """
     named: dict[Path, tuple[Path, str]] = {}
     for file, shown in files:
@@ -91,14 +91,14 @@ def validate_loaded(
     settings: Settings,
     found: Iterable[Problem] = (),
 ) -> Fleet:
-    """Files that stand in the folder, or are to, held against the others there."""
+    """Check files that are in the folder, or will be, against the others there."""
     own = {file.source.file.resolve() for file in loaded}
     others = [file for file in folder.files() if file.resolve() not in own]
     return _fleet(loaded, _rivals(loaded, others, folder, settings), settings, found)
 
 
 def load_stack(folder: TeamsFolder, settings: Settings) -> Fleet:
-    """The teams that the stack holds; other teams' files count only for what they claim."""
+    """The teams of the stack; for other teams' files, only their claims count."""
     if settings.teams == "*":
         return validate_folder(folder, settings)
     files = [folder.path / f"{name}{SUFFIX}" for name in sorted(settings.teams)]
@@ -132,11 +132,11 @@ def _misnamed(file: Path, shown: str) -> Problem:
 def _rivals(
     loaded: Sequence[TeamFile], others: Iterable[Path], folder: TeamsFolder, settings: Settings
 ) -> list[TeamFile]:
-    """Those of the other files that may claim what a loaded one claims, or select by its labels.
+    """Other files that may claim the same as a loaded file, or select by its labels.
 
-    Only files that hold a claim's text, in any case, are parsed, or a label's where they select
-    namespaces: the cost of one team's stack does not grow with the number of teams, though all
-    may set the same label.
+    Only files that contain a claim's text, in any case, are parsed, or a label's if they select
+    namespaces: the cost of one team's stack does not grow with the number of teams, even if all set
+    the same label.
     """
     claims = {value for file in loaded for _, value, _ in _claims(file, settings)}
     labels = {label.lower() for file in loaded if file.team for label in file.team.namespace.labels}
@@ -144,7 +144,7 @@ def _rivals(
     for file in others:
         try:
             content = file.read_bytes().decode(errors="replace").lower()
-        except OSError:  # that team's own stack tells it
+        except OSError:  # that team's own stack reports it
             continue
         selecting = labels if _SELECTOR in content else ()
         if any(text in content for text in (*claims, *selecting)):
@@ -172,7 +172,7 @@ def _contested(
 ) -> Iterator[Problem]:
     """A problem at each claim that came second.
 
-    Rivals come first, so that it is told in the files that were asked about.
+    Rivals come first, so that the problem is reported in the requested files.
     """
     owners: dict[tuple[str, str], tuple[TeamFile, Loc]] = {}
     for file in rivals:
@@ -188,7 +188,7 @@ def _contested(
 
 
 def _let_in(files: Sequence[TeamFile], rivals: Sequence[TeamFile]) -> Iterator[Problem]:
-    """A problem at each label by which a namespace would match what another team lets in."""
+    """A problem at each label by which a namespace would match another team's selector."""
     selected: dict[str, list[tuple[TeamFile, Loc]]] = {}
     for file in (*rivals, *files):
         for index, app in enumerate(file.team.apps if file.team else ()):
@@ -208,13 +208,13 @@ def _let_in(files: Sequence[TeamFile], rivals: Sequence[TeamFile]) -> Iterator[P
 
 
 def _claims(file: TeamFile, settings: Settings) -> Iterator[tuple[str, str, Loc]]:
-    """What one team takes from all others: what it is, its value, and where the file says so."""
+    """What one team claims for itself: the kind, its value, and its place in the file."""
     if file.team is None or file.team.offboarding:
         return
     for index, app in enumerate(file.team.apps):
         if isinstance(app, WebApp) and app.ingress.enabled and app.ingress.host:
             yield "host", app.ingress.host, ("apps", index, "ingress", "host")
     if settings.openbao.oidc_accessor:
-        # OpenBao ties a group of an OIDC mount to one identity group, and looks at no case.
+        # OpenBao ties a group of an OIDC mount to one identity group, and ignores case.
         for index, group in enumerate(file.team.developers):
             yield "developers' group", group.lower(), ("access", "developers", index)

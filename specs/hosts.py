@@ -1,4 +1,4 @@
-"""Hosts, and whether one reaches another: in any case, with a final dot or port, by wildcards."""
+"""Hosts, and whether they overlap: in any case, with a final dot or port, with wildcards."""
 
 from collections.abc import Iterable
 from urllib.parse import urlsplit
@@ -7,7 +7,7 @@ from specs.names import check_dns_name
 
 _WILDCARD = "*."
 
-# Names that a Service inside the cluster answers to, from the longest to the shortest.
+# Suffixes of a Service's names inside the cluster, from the longest to the shortest.
 _IN_CLUSTER = (".svc.cluster.local", ".svc", "")
 
 PATTERN_EXAMPLE = "grafana.sre.example.com"
@@ -26,10 +26,10 @@ def check_host_pattern(text: str) -> None:
 
 
 def host_of(address: str) -> str:
-    """The host of a URL, or of `host:port`, in lower case; "" where there is none."""
+    """The host of a URL, or of `host:port`, in lower case; "" if there is none."""
     try:
         host = urlsplit(address if "://" in address else f"//{address}").hostname
-    except ValueError:  # brackets of an IPv6 address that do not match
+    except ValueError:  # unmatched brackets of an IPv6 address
         return ""
     return (host or "").removesuffix(".")
 
@@ -37,7 +37,7 @@ def host_of(address: str) -> str:
 def other_names(host: str) -> frozenset[str]:
     """All names of a Service that `host` names within the cluster; `host` alone if it names none.
 
-    Bare `<service>.<namespace>` counts where it comes as a longer one.
+    A bare `<service>.<namespace>` counts like a longer name.
     """
     for suffix in _IN_CLUSTER[:2]:
         if host.endswith(suffix):
@@ -46,14 +46,14 @@ def other_names(host: str) -> frozenset[str]:
 
 
 def namespace_of(host: str) -> str | None:
-    """The namespace of the Service that `host` names within the cluster, None if it names none."""
+    """The namespace of the Service that `host` names within the cluster, or None."""
     if len(names := other_names(host)) == 1:
         return None
     return min(names, key=len).rpartition(".")[2]
 
 
 def overlap(one: str, other: str) -> bool:
-    """Whether some host is meant by both; each is a host, or `*.` and a domain.
+    """Whether both match some host; each is a host, or `*.` and a domain.
 
     As in Istio, a wildcard stands for one label or more.
     """
@@ -67,13 +67,13 @@ def overlap(one: str, other: str) -> bool:
 
 
 def covers(one: str, other: str) -> bool:
-    """Whether `one` means every host that `other` does."""
+    """Whether `one` matches every host that `other` matches."""
     one, other = (each.lower().removesuffix(".") for each in (one, other))
     return one == other or (one.startswith(_WILDCARD) and other.endswith(one[1:]))
 
 
 def split_patterns(patterns: Iterable[str]) -> tuple[list[str], list[str]]:
-    """Full hosts, and of wildcards the end that every host they mean has, such as `.sre.internal`.
+    """Full hosts, and for each wildcard the end that all its hosts share, such as `.sre.internal`.
 
     Both sorted.
     """

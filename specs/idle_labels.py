@@ -1,4 +1,4 @@
-"""Labels and annotations that nobody needs to look at when an object changes hands."""
+"""Labels and annotations that do not matter when an object changes hands."""
 
 _APPLIERS = (
     "kubectl.kubernetes.io/", "kustomize.toolkit.fluxcd.io/", "helm.toolkit.fluxcd.io/",

@@ -24,11 +24,11 @@ LabelValue = Annotated[
     ),
 ]
 
-# Of all annotations of an object together, keys and values (Kubernetes: ValidateAnnotations).
+# For all annotations of an object together, keys and values (Kubernetes: ValidateAnnotations).
 ANNOTATIONS_MAX_BYTES = 256 * 1024
 
-# Whoever sets such a key on a namespace decides what applies there. They are refused even where a
-# stack's own list allows them. A domain stands for its subdomains too.
+# Setting such a key on a namespace controls what applies there. They are rejected even if a stack's
+# own list allows them. A domain includes its subdomains.
 _STEERING: dict[str, tuple[str, ...]] = {
     "Kubernetes itself": ("kubernetes.io", "k8s.io", "x-k8s.io"),
     "the mesh": ("istio.io", "linkerd.io", "kuma.io", "openservicemesh.io", "dapr.io"),
@@ -53,24 +53,24 @@ _DOMAINS = {domain: what for what, domains in _STEERING.items() for domain in do
 _KEYS = {
     "sre.io/team": "the platform's policies",
     "sre.io/hosts": "the platform's policies",
-    # What selectors used before Kubernetes had a label of its own for it.
+    # Selectors used it before Kubernetes had its own label for this.
     "name": "network policies",
     "control-plane": "admission policies",
     "aadpodidbinding": "a cloud's identities",
 }
 _MESH_PREFIX = "istio"  # istio-injection, istio-discovery, ...
-# Kubernetes' own, and there for people to read.
+# Kubernetes' own, for people to read.
 _HARMLESS = {"app.kubernetes.io/component", "kubernetes.io/description"}
 
 
 def _check_choosable(key: str) -> None:
-    """Raise ValueError for a key of a Namespace that steers something."""
+    """Raise ValueError for a key of a Namespace that controls something."""
     if what := steered(key):
         raise ValueError(f"'{key}' controls {what} and cannot be set here; remove it")
 
 
 def steered(key: str) -> str | None:
-    """What the key of a Namespace's label or annotation steers; None for one that may be chosen."""
+    """What the key of a Namespace's label or annotation controls; None if teams may choose it."""
     if key in _HARMLESS:
         return None
     domain, slash, _ = key.rpartition("/")
@@ -89,7 +89,7 @@ ChosenAnnotation = Annotated[
     checked(_check_choosable),
 ]
 
-# The same, or all keys of a domain that begin so.
+# The same, or all keys of a domain with this beginning.
 KeyPattern = Annotated[
     str,
     matching(

@@ -1,6 +1,6 @@
-"""What may become of a team that a stack has: it goes in steps, and never by a missing file.
+"""How a team leaves a stack: in steps, and never because a file is missing.
 
-NIST 800-53 AC-2 (access ends first), CP-9 (what is kept is let go of on purpose).
+NIST 800-53 AC-2 (access ends first), CP-9 (data is given up deliberately).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,17 +15,17 @@ GUIDE = "docs/lifecycle.md"
 ADOPT_GUIDE = "docs/migration.md"
 
 
-# How many of the things that a team still has a message names.
+# How many of a team's remaining objects a message names.
 _NAMED = 3
 
 
 @dataclass(frozen=True)
 class Deployed:
-    """A team as the stack's state has it.
+    """A team in the stack's state.
 
     `apps`: each app's archetype. `left`: `Kind name` of what offboarding removes or closes and has
-    not yet; nothing of an offboarded team. `held`: what its apps have not yet, as they run under
-    other names.
+    not yet; empty once a team is offboarded. `held`: what its apps do not have yet, because they
+    run under other names.
     """
 
     apps: Mapping[str, str]
@@ -36,9 +36,10 @@ class Deployed:
 def cut_short(
     before: Mapping[str, Deployed], teams: Sequence[Team], settings: Settings, stack: str
 ) -> Iterator[Problem]:
-    """A problem for each team that is being taken over and would no longer be.
+    """A problem for each team whose takeover would be cut short.
 
-    What is held back would come up beside what it waits for: two routes of one host.
+    Objects that are held back would be created beside those that they wait for: two routes for one
+    host.
     """
     for name in sorted(before.keys() & {team.name for team in teams}):
         if before[name].held and not settings.adopt:
@@ -91,7 +92,7 @@ def _still_there(left: Sequence[str]) -> str:
 
 
 def maybe_renamed(before: Mapping[str, Deployed], teams: Sequence[Team]) -> Iterator[str]:
-    """A line for each app that goes while one of its archetype comes: what that means if meant so.
+    """A line for each app that goes while one of its archetype comes, in case a rename is meant.
 
     Objects are known by the app's name, so a new name means new objects.
     """

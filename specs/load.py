@@ -1,4 +1,4 @@
-"""Reads one team's file: its model where it is sound, and every problem in it."""
+"""Reads one team's file: its model if it is valid, and every problem in it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,38 +22,38 @@ from specs.warnings import check_warnings
 
 @dataclass(frozen=True)
 class TeamFile:
-    """A team's file as read.
+    """A team's file after reading.
 
-    `team` is sound if `problems` is empty; otherwise it is what could be made of the file.
-    `warnings` hinder nothing. `capacity` is None where the team is not what the file says.
+    `team` is valid if `problems` is empty; otherwise it is a best guess. `warnings` do not block
+    anything. `capacity` is None if the team is not what the file says.
     """
 
     source: Source
     team: Team | None
     problems: tuple[Problem, ...]
-    # For each of `team.apps`, its index in the file: apps that made no sense are left out.
+    # For each of `team.apps`, its index in the file: apps that cannot be parsed are left out.
     app_indices: tuple[int, ...] = ()
     warnings: tuple[Problem, ...] = ()
     capacity: Capacity | None = None
 
     def problem(self, loc: Loc, message: str) -> Problem:
-        """A problem at a place in `team`, told where the file has it."""
+        """A problem at a place in `team`, reported at its place in the file."""
         return self.source.problem(self.file_loc(loc), message)
 
     def file_loc(self, loc: Loc) -> Loc:
-        """The place in the file of a place in `team`."""
+        """The place in the file that corresponds to a place in `team`."""
         if loc[:1] == ("apps",) and len(loc) > 1 and isinstance(loc[1], int):
             return ("apps", self.app_indices[loc[1]], *loc[2:])
         return loc
 
 
 def load_team(file: Path, shown: str, settings: Settings) -> TeamFile:
-    """Reads and checks `file`; problems name it as `shown`."""
+    """Read and check `file`; problems name it as `shown`."""
     return check_source(Source(file, shown), settings)
 
 
 def check_source(source: Source, settings: Settings) -> TeamFile:
-    """Checks a file that has been read."""
+    """Check a file that has been read."""
     name = source.file.stem
     problems = list(source.problems)
     if source.data is None:
@@ -73,7 +73,7 @@ def check_source(source: Source, settings: Settings) -> TeamFile:
     for loc in _left_empty(source, team, ()):
         problems.append(source.problem(loc, "is empty; write null for no limit, or an amount"))
         mended.locs.add(loc)
-    # Of a file that had to be mended the sums would be wrong.
+    # The sums of a repaired file would be wrong.
     as_written = not problems
     loaded = TeamFile(source, team, (), indices)
     for loc, message in check_team(team, settings, name):
@@ -94,7 +94,7 @@ def check_source(source: Source, settings: Settings) -> TeamFile:
 
 
 def _left_empty(source: Source, spec: Spec, at: Loc) -> Iterator[Loc]:
-    """Keys whose null lifts a limit and where none is typed: YAML reads no value as null too."""
+    """Keys whose null lifts a limit but that are empty: YAML reads an empty value as null too."""
     for name in spec.model_fields_set:
         field, value = type(spec).model_fields[name], getattr(spec, name)
         loc = (*at, field.alias or name)
@@ -105,7 +105,7 @@ def _left_empty(source: Source, spec: Spec, at: Loc) -> Iterator[Loc]:
 
 
 def _with_meant_archetypes(source: Source) -> tuple[dict[str, Any], list[Problem]]:
-    """The file's data with misspelt archetypes put right, so that their apps are checked too."""
+    """The file's data with misspelt archetypes corrected, so that their apps are checked too."""
     problems: list[Problem] = []
     apps = source.data.get("apps")
     if not isinstance(apps, tuple):

@@ -1,11 +1,12 @@
-"""Makes a model of a file that has wrong values, so that its problems can all be told at once.
+"""Builds a model of a file with wrong values, so that all its problems are reported at once.
 
-Wrong values give way to what was plainly meant, or to the default. Of
+A wrong value is replaced with the obvious correction, or with the default. In
 
     app: {name: api, image: {tag: 1.0}, replicas: many}
 
 the tag becomes the text "1.0", the missing repository an empty text and `replicas` its default.
-Then the checks across keys can run, and `Mended` says of which places they must not tell anything.
+Then the checks across keys can run, and `Mended` lists the places at which they must not report
+anything.
 """
 
 from collections.abc import Callable
@@ -23,11 +24,11 @@ from specs.problem import Loc
 from specs.source import Source, frozen
 from specs.team import Team
 
-# Each round fills in one level more of what is missing.
+# Each round fills in one more level of missing values.
 _MENDING_ROUNDS = 10
 
-# What takes the place of a value by what pydantic says of it. What is missing becomes text first,
-# and the next round says what it should have been.
+# What replaces a value, by pydantic's error type. A missing value becomes text first, and the next
+# round reports the right type.
 _FILLED_WITH: dict[str, Callable[[], Any]] = {
     "missing": str,
     "model_type": dict,
@@ -41,23 +42,24 @@ _Validate = Callable[..., Any]
 
 @dataclass
 class Mended:
-    """Where a file's values are not its own any more: checks there would tell of what is not."""
+    """Places whose values were replaced: checks there would report problems that do not exist."""
 
     locs: set[Loc] = field(default_factory=set)
-    # Text that only lacked its quotes: what the checks say of it counts, and counts more.
+    # Text that only lacked its quotes: problems that checks find in it count, and take precedence.
     quoted: set[Loc] = field(default_factory=set)
 
     def touches(self, loc: Loc) -> bool:
-        """Whether the value at `loc`, one around it or one inside it was mended."""
+        """Whether the value at `loc`, one around it or one inside it was replaced."""
         return any(loc[: len(each)] == each[: len(loc)] for each in self.locs)
 
 
 def mend_team(
     source: Source, data: dict[str, Any], name: str, mended: Mended
 ) -> tuple[Team | None, tuple[int, ...]]:
-    """A model of a file that has wrong values, so that the checks across keys can still run.
+    """A model of a file with wrong values, so that the checks across keys can still run.
 
-    Wrong values give way to what was plainly meant, or to the default; `mended` says where.
+    A wrong value is replaced with the obvious correction, or with the default; `mended` has the
+    places.
     """
     validate_app = TypeAdapter[Any](AnyApp).validate_python
     entries = data.get("apps")
@@ -106,7 +108,7 @@ def _mend_value(source: Source, data: Any, base: Loc, error: ErrorDetails, mende
         parent[key] = _FILLED_WITH[kind]()
     elif isinstance(parent, dict):
         parent.pop(key, None)
-    else:  # a list keeps its places: its entries are told by number
+    else:  # a list keeps its length: its entries are reported by number
         parent[key] = ""
 
 

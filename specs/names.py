@@ -10,8 +10,8 @@ DNS_LABEL_MAX = 63  # RFC 1123; also the limit of a label's value in Kubernetes
 DNS_NAME_MAX = 253  # RFC 1123; the limit of most object names in Kubernetes
 TAG_MAX = 128  # OCI distribution specification
 
-# The same grammars as regular expressions, for JSON Schema; what they cannot say, or not well, the
-# functions say. A name's own length, where it is that of the whole, stands beside the pattern.
+# The same grammars as regular expressions, for JSON Schema; the functions check what these cannot
+# express, or not well. A limit on the length of the whole name is set beside the pattern.
 _LABEL = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"
 DNS_LABEL = rf"[a-z0-9]([a-z0-9-]{{0,{DNS_LABEL_MAX - 2}}}[a-z0-9])?"
 DNS_NAME = rf"{_LABEL}(\.{_LABEL})*"
@@ -19,13 +19,13 @@ HOST = rf"(?!.*\.([0-9]+|svc|cluster\.local)$){DNS_LABEL}(\.{DNS_LABEL})+"
 ENV_NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 TAG = rf"(?![Ll][Aa][Tt][Ee][Ss][Tt]$)[A-Za-z0-9_][A-Za-z0-9_.-]{{0,{TAG_MAX - 1}}}"
 
-# What another reader of YAML than ours may take for a number, a date, a truth value or nothing.
+# Words that another YAML reader may take for a number, a date, a truth value or nothing.
 _OTHER_VALUE = (
     r"null|true|false|yes|no|on|off|y|n"
     r"|0x[0-9a-f]+|0o[0-7]+|0b[01]+|[0-9]+(e-?[0-9]+)?|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}"
 )
 
-# A project of Harbor has single separators between letters and digits (goharbor/harbor:
+# A Harbor project has single separators between letters and digits (goharbor/harbor:
 # src/pkg/project/manager.go, restrictedNameChars); a namespace is a DNS label.
 TEAM_NAME = rf"(?!({_OTHER_VALUE})$)[a-z0-9]+(-[a-z0-9]+)*"
 
@@ -37,7 +37,7 @@ _DIGEST = re.compile(r"@|sha(?:256|512):")
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^A-Z]+")
 _ONE_LETTER_OFF = 0.9
 
-# What there is none of in a label, a variable's name and a tag.
+# Characters that a label, a variable's name and a tag must not contain.
 _NO_LABEL = re.compile(r"[^a-z0-9-]")
 _NO_ENV_NAME = re.compile(r"[^A-Za-z0-9_]")
 _NO_TAG = re.compile(r"[^A-Za-z0-9_.-]")
@@ -52,9 +52,9 @@ def check_dns_label(text: str, max_length: int = DNS_LABEL_MAX) -> None:
 def check_team_name(text: str) -> None:
     """Raise ValueError unless `text` can name both a namespace and a Harbor project.
 
-    That is a DNS-1123 label without a double hyphen. What some reader takes for something other
-    than text is refused as well, although both would take it: Harbor's API looks up `123` as a
-    project's number, and `no` in a manifest is a truth value to Kubernetes.
+    That is a DNS-1123 label without a double hyphen. Names that some reader takes for something
+    other than text are rejected too, although both would accept them: Harbor's API looks up `123`
+    as a project's number, and `no` in a manifest is a truth value to Kubernetes.
     """
     check_dns_label(text)
     if "--" in text:
@@ -78,7 +78,7 @@ def check_team_name(text: str) -> None:
 def check_dns_name(text: str) -> None:
     """Raise ValueError unless `text` is a DNS-1123 subdomain: labels joined by dots.
 
-    As in Kubernetes only the whole is limited (253 characters), not each label.
+    As in Kubernetes, only the whole is limited (253 characters), not each label.
     """
     _check_length(text, DNS_NAME_MAX)
     for label in _labels(text):
@@ -92,7 +92,7 @@ def check_host(text: str) -> None:
     or name of a Service inside the cluster.
     """
     instead = f"write only the host name, such as {_HOST_EXAMPLE}"
-    if "@" in text:  # not shown: a password may stand before it
+    if "@" in text:  # not shown: a password may precede it
         raise ValueError(f"the host holds a user name or an '@'; {instead}")
     _check_length(text, DNS_NAME_MAX)
     if "://" in text:
@@ -135,7 +135,7 @@ def check_env_name(text: str) -> None:
 def check_tag(text: str) -> None:
     """Raise ValueError unless `text` is an OCI image tag that names a version.
 
-    Refused beyond the grammar: `latest` in any case, a digest, which is no part of a tag, and a
+    Rejected beyond the grammar: `latest` in any case, a digest, which is not part of a tag, and a
     credential, which is not shown.
     """
     if form := credential_form(text):
@@ -153,14 +153,15 @@ def check_tag(text: str) -> None:
 
 
 def chart_name(release: str, app: str) -> str:
-    """What the guide's charts name all objects of an app's release."""
+    """The name that the guide's charts give all objects of an app's release."""
     return f"{release}-{app}"[:DNS_LABEL_MAX].removesuffix("-")
 
 
 def nearest(word: str, candidates: Iterable[str], cutoff: float = 0.6) -> str | None:
-    """The candidate most like `word`, for a "did you mean" hint; None if none comes close.
+    """The candidate most similar to `word`, for a "did you mean" hint; None if none is close.
 
-    Case does not count. `cutoff` is the least likeness that counts as close: 0 (any) to 1 (equal).
+    Case does not count. `cutoff` is the least similarity that counts as close: 0 (any) to 1
+    (equal).
     """
     by_folded = {candidate.lower(): candidate for candidate in candidates}
     found = difflib.get_close_matches(word.lower(), by_folded, n=1, cutoff=cutoff)
@@ -170,7 +171,8 @@ def nearest(word: str, candidates: Iterable[str], cutoff: float = 0.6) -> str | 
 def meant_key(typed: str, keys: Iterable[str]) -> str | None:
     """The key that `typed` misspells, for a "did you mean" hint; None if it is another word.
 
-    Word by word: `minAvailable` is much like `maxUnavailable` as a whole and means something else.
+    Compared word by word: `minAvailable` as a whole resembles `maxUnavailable`, but means something
+    else.
     """
     folded = {key.lower(): key for key in keys}
     for near in difflib.get_close_matches(typed.lower(), folded):
@@ -181,7 +183,7 @@ def meant_key(typed: str, keys: Iterable[str]) -> str | None:
 
 def _misspells(typed: str, key: str) -> bool:
     here, there = (_WORDS.findall(text) for text in (typed, key))
-    if len(here) != len(there):  # a word too many or too few
+    if len(here) != len(there):  # one word too many or too few
         short, long = sorted((here, there), key=len)
         return all(nearest(word, long) for word in short)
     return all(nearest(word, [other]) for word, other in zip(here, there, strict=True))

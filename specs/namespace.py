@@ -1,4 +1,4 @@
-"""Labels and annotations of a team's namespace, held against what the stack allows."""
+"""Labels and annotations of a team's namespace, checked against the stack's lists."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -12,7 +12,7 @@ from specs.team import Namespace, Team
 
 
 def check_namespace(team: Team, stack: NamespaceSettings) -> Iterator[Finding]:
-    """Keys and values that the stack does not let a team set, and annotations of too many bytes."""
+    """Report keys and values that the stack does not let a team set, and oversized annotations."""
     own = team.namespace
     yield from _check_keys("labels", own.labels, stack.allowed_labels, stack.labels)
     yield from _check_keys(
@@ -30,7 +30,7 @@ def check_namespace(team: Team, stack: NamespaceSettings) -> Iterator[Finding]:
 
 
 def check_credentials(pairs: Namespace | NamespaceSettings, at: Loc) -> Iterator[Finding]:
-    """Labels and annotations, a team's or a stack's, whose value is a credential."""
+    """Report labels and annotations, a team's or a stack's, whose value is a credential."""
     for what, values in (("labels", pairs.labels), ("annotations", pairs.annotations)):
         for key, value in values.items():
             if looks_like_credential("", value):
@@ -39,7 +39,7 @@ def check_credentials(pairs: Namespace | NamespaceSettings, at: Loc) -> Iterator
 
 
 def check_selectors(policy: NetworkPolicy, at: Loc, stack: NamespaceSettings) -> Iterator[Finding]:
-    """Namespaces that are selected by what any team may have; `at` is the policy's place."""
+    """Report namespaces selected by something that any team may have; `at` is the policy's place."""
     for loc, key in selected_labels(policy):
         if any(allowed.covers(key) for allowed in stack.allowed_labels):
             whose = "a team may set it on its namespace"
@@ -55,7 +55,7 @@ def check_selectors(policy: NetworkPolicy, at: Loc, stack: NamespaceSettings) ->
 
 
 def selected_labels(policy: NetworkPolicy) -> Iterator[tuple[Loc, str]]:
-    """Each key that a namespaceSelector of the policy goes by, and where below the policy."""
+    """Each key that a namespaceSelector of the policy uses, and its place below the policy."""
     for key, peers, rules in (
         ("additionalIngress", "from", policy.additional_ingress),
         ("additionalEgress", "to", policy.additional_egress),
@@ -94,7 +94,7 @@ def _check_keys(
 
 
 def _closest(covering: Iterable[AllowedKey]) -> list[AllowedKey]:
-    """What counts of the entries that cover a key; several where one key is listed repeatedly."""
+    """The entry that decides among those that cover a key; several if one key is listed repeatedly."""
     entries = list(covering)
     closest = max((each.closeness for each in entries), default=None)
     return [each for each in entries if each.closeness == closest]

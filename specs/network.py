@@ -14,7 +14,7 @@ from specs.problem import Finding, Loc
 
 NAMESPACE_NAME = "kubernetes.io/metadata.name"
 LAST_PORT = 65535
-# An `except` of this prefix length or a longer one leaves a block as good as whole.
+# An `except` with this prefix length or a longer one leaves a block practically whole.
 _SIZEABLE = 16
 
 _CIDR = r"[0-9A-Fa-f:.]+/[0-9]{1,3}"
@@ -79,9 +79,10 @@ class LabelSelector(Spec):
 
     @property
     def selects_all(self) -> bool:
-        """Whether it names nothing that must be there: it is empty, or says only what must not be.
+        """Whether it requires nothing: it is empty, or lists only what must be absent.
 
-        Every namespace has the label `kubernetes.io/metadata.name`: that it exists is no bound.
+        Every namespace has the label `kubernetes.io/metadata.name`, so requiring it does not
+        restrict anything.
         """
         return not self.match_labels and all(
             expression.operator in ("NotIn", "DoesNotExist")
@@ -112,7 +113,7 @@ class NetworkPolicyPeer(Spec):
 
     @property
     def selects_all(self) -> bool:
-        """Whether it means every namespace, or all pods of every namespace."""
+        """Whether it selects every namespace, or all pods of every namespace."""
         everywhere = self.namespace_selector is not None and self.namespace_selector.selects_all
         return everywhere and (self.pod_selector is None or self.pod_selector.selects_all)
 
@@ -128,7 +129,7 @@ class NetworkPolicyPort(Spec):
 
     @property
     def numbers(self) -> range:
-        """The ports that it means; of a named one, none."""
+        """The port numbers that it covers; none for a named port."""
         if self.port is None:
             return range(1, LAST_PORT + 1)
         first = self.port if isinstance(self.port, int) else 0
@@ -145,7 +146,7 @@ class IngressRule(Spec):
 
     @property
     def peers(self) -> tuple[NetworkPolicyPeer, ...]:
-        """Who is at the other end."""
+        """The entries that name the other end."""
         return self.from_
 
 
@@ -157,7 +158,7 @@ class EgressRule(Spec):
 
     @property
     def peers(self) -> tuple[NetworkPolicyPeer, ...]:
-        """Who is at the other end."""
+        """The entries that name the other end."""
         return self.to
 
 
@@ -181,7 +182,7 @@ class NetworkPolicy(Spec):
 
 
 def check_policy(policy: NetworkPolicy, at: Loc) -> Iterator[Finding]:
-    """What is wrong with rules whose values are sound one by one; `at` is where they stand."""
+    """What is wrong with rules whose individual values are valid; `at` is their place."""
     for key, peers, rules in (
         ("additionalIngress", "from", policy.additional_ingress),
         ("additionalEgress", "to", policy.additional_egress),
@@ -205,7 +206,7 @@ def _check_rule(rule: IngressRule | EgressRule, key: str, at: Loc) -> Iterator[F
 
 
 def _all_addresses(blocks: Sequence[IPBlock]) -> bool:
-    """Whether the blocks leave no sizeable part of IPv4 or IPv6 out, alone or together."""
+    """Whether the blocks cover nearly all of IPv4 or IPv6, alone or together."""
     networks = [
         network
         for block in blocks
@@ -222,7 +223,7 @@ def _all_addresses(blocks: Sequence[IPBlock]) -> bool:
 
 
 def _all_ports(ports: Sequence[NetworkPolicyPort]) -> bool:
-    """Whether the entries mean every port of a protocol, alone or together."""
+    """Whether the entries cover every port of a protocol, alone or together."""
     for protocol in {port.protocol for port in ports}:
         ranges = [port.numbers for port in ports if port.protocol == protocol and port.numbers]
         next_port = 1
@@ -281,7 +282,7 @@ def _check_port_range(port: NetworkPolicyPort, at: Loc) -> Iterator[Finding]:
 
 @lru_cache(1024)
 def _network(cidr: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
-    """None for what is no CIDR: that is told at the value itself."""
+    """None for text that is not a CIDR: the check of the value reports it."""
     try:
         return ipaddress.ip_network(cidr)
     except ValueError:

@@ -1,4 +1,4 @@
-"""How many runs of a schedule can be under way at once."""
+"""How many runs of a schedule can be active at once."""
 
 from datetime import date, timedelta
 from functools import lru_cache
@@ -7,15 +7,15 @@ from itertools import accumulate
 from specs.cron import Calendar, Days, Interval, parse_schedule
 
 _DAY = 24 * 60  # minutes
-# After 28 years, weekdays and leap days come again as they were (from 1901 to 2099).
+# After 28 years, weekdays and leap days repeat (from 1901 to 2099).
 _FIRST, _CYCLE = date(2000, 1, 1), 28 * 365 + 7
 
 
 @lru_cache
 def most_at_once(expression: str, seconds: int) -> int:
-    """Most runs under way at once if each takes `seconds`; at least 1.
+    """The most runs active at once if each takes `seconds`; at least 1.
 
-    By the calendar: the hour that summer time takes or gives is not looked at.
+    By the calendar: changes to and from daylight saving time are ignored.
     """
     schedule = parse_schedule(expression)
     if isinstance(schedule, Interval):
@@ -28,11 +28,11 @@ def _parts(whole: int, part: int) -> int:
 
 
 def _most_within(schedule: Calendar, minutes: int) -> int:
-    """Most runs that begin within so many minutes, from the first of them on."""
+    """The most runs that begin within this many minutes, counted from the first of them."""
     a_day, before = len(schedule.minutes), _days_before(schedule.days)
     cycles, minutes = divmod(minutes, _CYCLE * _DAY)
     most = 0
-    # Windows begin at one of the day's minutes, and end a number of days later.
+    # Windows begin at one of the day's minutes and end some days later.
     for first in range(a_day):
         days, end = divmod(schedule.minutes[first] + minutes, _DAY)
         begun = sum(minute < end for minute in schedule.minutes)
@@ -46,7 +46,7 @@ def _most_within(schedule: Calendar, minutes: int) -> int:
 
 @lru_cache
 def _days_before(days: Days) -> tuple[int, ...]:
-    """For each day of the cycle, and its end, on how many days before it the schedule comes."""
+    """For each day of the cycle, and its end: the number of earlier days on which it runs."""
     dates = (_FIRST + timedelta(number) for number in range(_CYCLE))
     return tuple(accumulate((_comes_on(days, day) for day in dates), initial=0))
 
@@ -59,9 +59,9 @@ def _comes_on(days: Days, day: date) -> bool:
 
 @lru_cache
 def _most_days(days: Days, later: int) -> tuple[int, int]:
-    """On how many days the schedule comes at most between a day that it comes on and `later` days.
+    """The most days on which the schedule runs between one of its days and `later` days on.
 
-    Then the same where it also comes on the last of these, -1 if it never does.
+    Then the same if it also runs on the last of these, or -1 if it never does.
     """
     before = _days_before(days)
     total = before[_CYCLE]

@@ -1,4 +1,4 @@
-"""A thing that is wrong in a file, and where: the one form in which user errors are told."""
+"""A problem in a file and its place: the one form in which user errors are reported."""
 
 import re
 from collections.abc import Iterable
@@ -7,13 +7,13 @@ from functools import lru_cache
 
 from specs.credentials import HIDDEN, credential_form, without_credentials
 
-# A place in a document: mapping keys and list indices from the root down.
+# A place in a document: mapping keys and list indices, starting at the root.
 Loc = tuple[str | int, ...]
 
-# What a check found: where, and "what is wrong; what to do".
+# A check's result: the place, and "what is wrong; what to do".
 Finding = tuple[Loc, str]
 
-# Stands where a key path would, when it is the file as a whole that is wrong.
+# Replaces the key path if the file as a whole is wrong.
 WHOLE_FILE = "(file)"
 
 _LONG_WORD = re.compile(r"([^\s:]{200})[^\s:]{100,}")
@@ -24,7 +24,7 @@ class Problem:
     """One line for the author of a file.
 
     `line` and `column` count from 1; `message` reads "what is wrong; what to do". As a line it
-    repeats no credential whose form is known: lines end up in the logs of pipelines.
+    repeats no credential of a known form, because lines end up in the logs of pipelines.
     """
 
     file: str
@@ -36,17 +36,17 @@ class Problem:
     def __str__(self) -> str:
         message = without_credentials(self.message)
         text = f"{self.file}:{self.line}:{self.column}: {self.path}: {message}"
-        # Keys and values may hold line breaks and escape sequences, or be of any length.
+        # Keys and values may contain line breaks and escape sequences, or be of any length.
         plain = "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
         return _LONG_WORD.sub(r"\1...", plain)
 
     def as_warning(self) -> str:
-        """The same line, of something that hinders nothing."""
+        """The same line for something that does not block anything."""
         return str(replace(self, message=f"warning: {self.message}"))
 
 
 class ProblemsError(Exception):
-    """Problems in files, or with what is to become of one; each is a line for their author."""
+    """Problems in files, or with what would become of a team; each is a line for the file's author."""
 
     def __init__(self, *problems: Problem) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class ProblemsError(Exception):
 
 
 def one_a_place(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """In the file's order; of several problems with one value, the first that was found."""
+    """Problems in the file's order; of several problems with one value, the first one found."""
     first: dict[tuple[int, int, str], Problem] = {}
     for problem in problems:
         first.setdefault((problem.line, problem.column, problem.path), problem)

@@ -1,7 +1,7 @@
 """Probes that look for a process by a pattern, and find the shell that runs them.
 
-The shell has the pattern on its own command line, so that `pgrep -f` or `ps | grep` succeeds when
-the process is gone. pgrep leaves out itself alone.
+The shell has the pattern on its own command line, so `pgrep -f` or `ps | grep` succeeds even when
+the process is gone. pgrep excludes only itself.
 """
 
 import re
@@ -13,8 +13,8 @@ from itertools import groupby
 _SHELLS = ("sh", "ash", "bash", "dash", "ksh", "mksh", "zsh")
 _OPERATORS = "();<>|&\n"
 
-# Options of pgrep and pkill that a value follows, and those that may leave the shell out: by its
-# parent, age, terminal and the like, or as they turn the choice round.
+# Options of pgrep and pkill that take a value, and those that may exclude the shell: by its parent,
+# age, terminal and the like, or by inverting the match.
 _TAKING = "dFgGJOPrstuU"
 _NARROWING = {*"AFgOPrstv"} | {
     "--cgroup", "--ignore-ancestors", "--inverse", "--ns", "--older", "--parent", "--pgroup",
@@ -22,10 +22,10 @@ _NARROWING = {*"AFgOPrstv"} | {
 }  # fmt: skip
 _SIGNAL = re.compile(r"-([0-9]+|(SIG)?[A-Z][A-Z0-9]+)")
 
-# What a shell would put in: its own command line does not hold that.
+# Something that a shell would substitute: its own command line does not contain that.
 _FILLED_IN = re.compile(r"`|\$[\w{($]")
 
-# A pattern within these bounds is matched in no time, whatever the line.
+# A pattern within these bounds is matched instantly, whatever the line.
 _MOST_CHARACTERS, _MOST_REPEATED, _MOST_GROUPS = 500, 2, 2
 
 
@@ -35,24 +35,24 @@ def runs_shell(command: Sequence[str]) -> bool:
 
 
 def finds_itself(command: Sequence[str]) -> tuple[int, str, str] | None:
-    """Which word of a probe's command finds itself, its pattern, and one that does not.
+    """The word of a probe's command that finds itself, its pattern, and a pattern that does not.
 
-    None where none does, and where that takes more than a look.
+    None if there is no such word, or if that is not easy to tell.
     """
     line = " ".join(command)
     at = _script(command)
     if at is None:
-        # Without a shell there is only what waits for pgrep.
+        # Without a shell, only the process that waits for pgrep can match.
         waits = any(_name(word) == "timeout" for word in command)
         pattern = _looked_for(command, line) if waits else None
         return (len(command) - 1, pattern, _bracketed(pattern)) if pattern else None
     pipelines = list(_pipelines(command[at]))
     if _name(command[0]) == "bash" and pipelines == [[command[at].split()]]:
-        return None  # bash runs a lone command in its own place
+        return None  # bash runs a single command in its own place
     for pipeline in pipelines:
         first, *rest = pipeline
         pattern = None
-        if first[0] != "exec" or rest:  # after an `exec` no shell is left
+        if first[0] != "exec" or rest:  # after an `exec`, no shell is left
             pattern = _looked_for(first, line) or _grepped(pipeline, line)
         if pattern:
             return at, pattern, _bracketed(pattern)
@@ -102,7 +102,7 @@ def _grepped(pipeline: Sequence[Sequence[str]], line: str) -> str | None:
 
 
 def _matches(pattern: str, line: str, any_case: bool, whole: bool = False) -> bool:
-    """Whether the line matches an extended regular expression; False where that is not clear."""
+    """Whether the line matches an extended regular expression; False if that is unclear."""
     if len(line) > _MOST_CHARACTERS or _FILLED_IN.search(pattern):
         return False
     bare = re.sub(r"\\.|\[\^?\]?[^]]*\]", "", pattern)
@@ -113,7 +113,7 @@ def _matches(pattern: str, line: str, any_case: bool, whole: bool = False) -> bo
     ):
         return False
     try:
-        with warnings.catch_warnings(action="ignore"):  # of what other expressions may mean
+        with warnings.catch_warnings(action="ignore"):  # on other dialects
             expression = re.compile(pattern, re.IGNORECASE if any_case else 0)
     except re.error:
         return False
@@ -121,13 +121,13 @@ def _matches(pattern: str, line: str, any_case: bool, whole: bool = False) -> bo
 
 
 def _bracketed(pattern: str) -> str:
-    """The pattern with a letter of each alternative in brackets: it no longer matches itself."""
+    """The pattern with a letter of each alternative in brackets, so that it cannot match itself."""
     first = re.compile(r"^([^A-Za-z0-9\\[]*)([A-Za-z0-9])")
     return "|".join(first.sub(r"\1[\2]", each) for each in pattern.split("|"))
 
 
 def _script(command: Sequence[str]) -> int | None:
-    """Where in `sh -c SCRIPT` the script is."""
+    """The index of the script in `sh -c SCRIPT`."""
     shells = [at for at, word in enumerate(command) if _name(word) in _SHELLS]
     for at in range(shells[0], len(command) - 1) if shells else ():
         if re.fullmatch(r"-[A-Za-z]*c[A-Za-z]*", command[at]):
@@ -136,8 +136,8 @@ def _script(command: Sequence[str]) -> int | None:
 
 
 def _pipelines(script: str) -> Iterator[list[list[str]]]:
-    """The script's commands, as words, by pipeline; none of one that cannot be read."""
-    # What is substituted is a script of its own.
+    """The script's commands, as words, by pipeline; empty if it cannot be parsed."""
+    # Substituted commands are scripts of their own.
     plain = re.sub(r'"(\$\([^"]*\))"', r"\1", script).replace("`", "\n")
     lexer = shlex.shlex(plain, posix=True, punctuation_chars=_OPERATORS)
     lexer.whitespace, lexer.commenters, lexer.whitespace_split = " \t\r", "", True

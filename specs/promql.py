@@ -1,4 +1,4 @@
-"""Whether Prometheus can run an alert's expression, as far as that can be told without it."""
+"""Whether Prometheus can run an alert's expression, as far as that is clear without Prometheus."""
 
 import re
 
@@ -8,8 +8,8 @@ from specs.promql_grammar import broken, nodes, parse, without_literals
 
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
 
-# The parser follows brackets and operators down without a bound of its own. This is far above what
-# people write and far below what it can hold.
+# The parser recurses into brackets and operators without a limit of its own. This one is far above
+# what people write and far below what it can take.
 _MOST_STEPS = 300
 _STEP = re.compile(r"[(\[{]|[-+*/%^<>=!~]|\b(?:and|or|unless|atan2)\b", re.IGNORECASE)
 
@@ -57,7 +57,7 @@ def _function(node: promql.Expr) -> str:
 
 
 def _has_number_for_vector(call: promql.Call) -> bool:
-    """Whether a function of vectors is called with a number: the parser lets ln(Inf) pass."""
+    """Whether a vector function is called with a number: the parser accepts ln(Inf)."""
     return any(
         wanted == promql.ValueType.Vector and isinstance(given, promql.NumberLiteral)
         for wanted, given in zip(call.func.arg_types, call.args, strict=False)
@@ -65,7 +65,7 @@ def _has_number_for_vector(call: promql.Call) -> bool:
 
 
 def _check_brackets(text: str, bare: str) -> None:
-    """Raise ValueError where one is not closed, or a quote: the parser does not say where."""
+    """Raise ValueError for an unclosed bracket or quote: the parser gives no position."""
     if quote := re.search("[\"'`]", bare):
         raise ValueError(f"{_at(text, quote.start())} is never closed; close it")
     opened: list[int] = []

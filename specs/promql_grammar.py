@@ -1,4 +1,4 @@
-"""PromQL as Prometheus reads it, by a port of its parser that does not know all of the language."""
+"""PromQL as Prometheus parses it, using a port of its parser that lacks parts of the language."""
 
 import json
 import re
@@ -9,7 +9,7 @@ import re2
 
 from specs.base import LONGEST_DURATION, check_duration
 
-# What the lexer of Prometheus finds; it allows no brackets, comments or strings within brackets.
+# Tokens of Prometheus's lexer; within brackets, it allows no brackets, comments or strings.
 _TOKEN = re.compile(
     r"""(?P<space>[ \t\r\n]+|\#[^\r\n]*)
     |(?P<string>`[^`]*`|"(?:\\[^\n]|[^"\\\n])*"|'(?:\\[^\n]|[^'\\\n])*')
@@ -24,23 +24,23 @@ _DECIMAL = re.compile(rf"(?:{_DIGITS}(?:\.(?:{_DIGITS})?)?|\.{_DIGITS})(?:[eE][-
 # Prometheus takes an `e` after one digit or a `_` for the start of an exponent.
 _HEX = re.compile(r"0[xX]_?(?![0-9a-fA-F][eE](?:[eE_]|\Z))[0-9a-fA-F]+(?:_(?![eE])[0-9a-fA-F]+)*")
 
-# What to say instead of the parser's own words where these would not help.
+# Messages to use where the parser's own would not help.
 _MISSING = "an operator, a value or a comma is missing or extra"
 _SAID = {"invalid promql query": _MISSING, "no expression found in input": "it is empty"}
 
-# Words before which an operand is yet to come; some are metrics' names where none can come before.
+# Words after which an operand must follow; some are metrics' names where none can follow.
 _NO_NAMES = ("atan2", "bool", "on", "ignoring", "group_left", "group_right")
 _NAMES_TOO = ("and", "or", "unless", "by", "without")
 _BEFORE_LABELS = ("on", "ignoring", "group_left", "group_right", "by", "without")
 _OPERAND = re.compile(r"[\w:)\]}\"'\n]\Z")
 _EXTENDED = ("anchored", "smoothed")
-_TRIM = ("</", ">/")  # these bind as comparisons do
+_TRIM = ("</", ">/")  # these bind like comparisons
 _FILL = ("fill", "fill_left", "fill_right")
 
 # What `anchored` and `smoothed` can follow.
 _SELECTOR = re.compile(r"\}|\[[^:]*\]|(?!(?i:inf|nan)\Z)[a-zA-Z_:][\w:]*")
 
-# RE2 is the library after which Go's regular expressions are made; this is what it alone takes.
+# Go's regular expressions follow the library RE2; RE2 alone accepts these.
 _GO = re2.Options()
 _GO.dot_nl = True
 _GO.log_errors = False
@@ -49,13 +49,13 @@ _RE2_ALONE = re.compile(
     r"\\Q.*?(?:\\E|\Z)|(?P<alone>\\C|\{[0-9]{9,}|\(\?P?<\w*[^\W\x00-\x7f]\w*>)|\\.", re.DOTALL
 )
 
-# What a calculated duration is made of.
+# The parts of a calculated duration.
 _DURATION_OPERATORS = ("+", "-", "*", "/", "%", "^")
 _DURATION_FUNCTIONS = ("step", "range", "max_of", "min_of")
 
 
 def parse(text: str) -> promql.Expr:
-    """Raise ValueError where Prometheus would too. Brackets must have been checked."""
+    """Raise ValueError if Prometheus would reject it too. Brackets must have been checked."""
     return _parsed(_translated(text))
 
 
@@ -68,12 +68,12 @@ def _parsed(text: str) -> promql.Expr:
 
 
 def broken(said: str) -> ValueError:
-    """What to raise for an expression that has this wrong with it."""
+    """The error to raise for an expression with this mistake."""
     return ValueError(f"is not PromQL: {said}; correct it")
 
 
 def nodes(expression: promql.Expr) -> Iterator[promql.Expr]:
-    """The expression and all that are in it; promql.walk takes seconds for a few hundred."""
+    """The expression and all expressions in it; promql.walk takes seconds for a few hundred."""
     todo = [expression]
     while todo:
         node = todo.pop()
@@ -91,7 +91,7 @@ def nodes(expression: promql.Expr) -> Iterator[promql.Expr]:
 
 
 def without_literals(text: str) -> str:
-    """`text` with spaces for strings and comments, in which brackets are none."""
+    """`text` with spaces for strings and comments, in which brackets do not count."""
     return _TOKEN.sub(
         lambda token: " " * len(token[0]) if token.lastgroup in ("space", "string") else token[0],
         text,
@@ -99,10 +99,10 @@ def without_literals(text: str) -> str:
 
 
 def _translated(text: str) -> str:
-    """`text` in what the parser has of the language.
+    """`text` in the part of the language that the parser knows.
 
-    What it does not have, or reads in another way, is checked here: numbers, durations, regular
-    expressions, strings in backticks, `anchored` and `smoothed`. Others stand for these then.
+    Anything that the parser lacks or reads differently is checked here and replaced: numbers,
+    durations, regular expressions, strings in backticks, `anchored` and `smoothed`.
     """
     tokens = [token for token in _TOKEN.finditer(text) if token.lastgroup != "space"]
     words = [*(token[0] for token in tokens), ""]
@@ -157,7 +157,7 @@ def _translated(text: str) -> str:
 
 
 def _ends_operand(word: str, *, follows_operand: bool) -> bool:
-    """Whether an operand ends with `word`, so that no other can follow."""
+    """Whether an operand ends with `word`, so that no other operand can follow."""
     name = word.lower()
     if not _OPERAND.search(word) or name in _NO_NAMES:
         return False
@@ -167,7 +167,7 @@ def _ends_operand(word: str, *, follows_operand: bool) -> bool:
 def _end_of_operand(words: list[str], start: int, *, calculated: bool) -> int:
     """Where the duration after `offset` ends, or the time after `@`.
 
-    A duration that starts with a parenthesis or two signs may go on with an operator.
+    A duration that starts with a parenthesis or two signs may continue with an operator.
     """
     at = start
     while True:
@@ -194,7 +194,7 @@ def _after_parentheses(words: list[str], at: int) -> int:
 
 
 def _extended(modifier: str, said: list[str]) -> str:
-    """What to say for `anchored` or `smoothed`, which the parser does not have: a comment."""
+    """The replacement for `anchored` or `smoothed`, which the parser lacks: a comment."""
     comment, target = f"#{modifier}\n", ""
     for target in reversed(said):
         if target[0] == "#" and target != comment:
@@ -210,7 +210,7 @@ def _extended(modifier: str, said: list[str]) -> str:
 
 
 def _number(word: str) -> str:
-    """Raise ValueError unless it is a number or a duration for Prometheus."""
+    """Raise ValueError unless it is a number or a duration in Prometheus."""
     if _HEX.fullmatch(word):
         value = min(int(word, 16), 2**64)
         is_counted = value < 2**63
@@ -219,21 +219,21 @@ def _number(word: str) -> str:
         is_counted = value < float("inf")
     elif re.fullmatch("(?:[0-9]+[a-z]+)+", word) and word[:2] != "0x":
         check_duration(word)
-        return word if re.search("[1-9]", word) else "0"  # `0s` is no duration to the parser
+        return word if re.search("[1-9]", word) else "0"  # the parser rejects `0s` as a duration
     else:
         raise broken(f"{word} is not a number or a duration")
     if not is_counted:
         raise broken(f"{word} is too large for a number")
-    return str(value) if value < 2**63 else "Inf"  # so that the parser refuses it after `@`
+    return str(value) if value < 2**63 else "Inf"  # so that the parser rejects it after `@`
 
 
 def _string(word: str) -> str:
-    """A string of which the parser reads what Prometheus reads: it finds escapes in backticks."""
+    """A string that the parser reads as Prometheus reads this one: it finds escapes in backticks."""
     return json.dumps(word[1:-1], ensure_ascii=False) if word[0] == "`" else word
 
 
 def _regular_expression(word: str) -> str:
-    """Another that the parser reads, and that takes the empty text where this one does."""
+    """One that the parser accepts, and that matches the empty text if this one does."""
     literal = _parsed(word)
     assert isinstance(literal, promql.StringLiteral)
     try:
@@ -249,7 +249,7 @@ def _regular_expression(word: str) -> str:
 
 
 def _range(word: str) -> str:
-    """What is in brackets: one duration, or two with a colon; the second may be missing."""
+    """The content of brackets: one duration, or two with a colon; the second may be missing."""
     duration, colon, step = word[1:-1].partition(":")
     _check_duration(duration, is_range=True)
     if step.strip():
@@ -258,7 +258,7 @@ def _range(word: str) -> str:
 
 
 def _check_duration(text: str, *, is_range: bool = False) -> None:
-    """Raise ValueError unless it is a duration, written out or calculated."""
+    """Raise ValueError unless it is a duration, literal or calculated."""
     if not text.strip():
         raise broken("a duration such as 5m is missing")
     expression = parse(text)

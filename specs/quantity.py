@@ -25,11 +25,11 @@ _QUANTITY = re.compile(
 )
 _MOST_CHARACTERS = 64
 
-# What `check_cpu` and `check_memory` accept, as far as a regular expression tells.
+# What `check_cpu` and `check_memory` accept, as far as a regular expression can express it.
 _ABOVE_ZERO = rf"(?=.{{1,{_MOST_CHARACTERS}}}$)(?=[+0.]*[1-9])\+?{_NUMBER}"
 CPU = rf"{_ABOVE_ZERO}([numkMGTPE]|[KMGTPE]i|[eE]{_EXPONENT})?"
 MEMORY = rf"{_ABOVE_ZERO}([kMGTPE]|[KMGTPE]i|[eE]{_EXPONENT})?"
-MOST = 2**63 - 1  # resource.Quantity's bound; it silently caps what is above
+MOST = 2**63 - 1  # resource.Quantity's bound; it silently caps larger values
 LEAST_BYTES_WITHOUT_UNIT = 2**20
 _MILLI = Fraction(1, 1000)
 
@@ -37,8 +37,8 @@ _MILLI = Fraction(1, 1000)
 def parse(text: str) -> Fraction:
     """The value of a Kubernetes `resource.Quantity`, in its base unit (CPUs, bytes, objects).
 
-    Exact, where Kubernetes rounds what is finer than 1n up. Raises ValueError for what the API
-    server would not parse, and for what is beyond 2^63-1.
+    Exact, whereas Kubernetes rounds values finer than 1n up. Raises ValueError for text that the
+    API server would not parse, and for values beyond 2^63-1.
     """
     return _split(text)[2]
 
@@ -46,7 +46,7 @@ def parse(text: str) -> Fraction:
 def canonical(text: str) -> str:
     """The quantity as an API server writes it: `1000m` as `1`, `1.5Gi` as `1536Mi`.
 
-    For what is not finer than 1n. Raises ValueError as `parse` does.
+    For values not finer than 1n. Raises ValueError like `parse`.
     """
     _, unit, value = _split(text)
     exponent = re.search(r"[eE][+-]?[0-9]", text) is not None
@@ -59,14 +59,14 @@ def canonical(text: str) -> str:
 
 
 def in_binary_units(count: int) -> str:
-    """Bytes as people write them: in the largest unit of two's powers that leaves no fraction."""
+    """Bytes as people write them: in the largest binary unit that leaves no fraction."""
     fitting = (unit for unit, scale in _BINARY.items() if count >= scale and not count % scale)
     unit = next(fitting, "")
     return f"{count // _BINARY[unit]}{unit}"
 
 
 def check_cpu(text: str) -> Fraction:
-    """A container's CPUs. Raises ValueError unless they are above zero and in whole thousandths."""
+    """Return a container's CPUs. Raise ValueError unless above zero and in whole thousandths."""
     value = parse(text)
     if value <= 0:
         raise ValueError(f"{text!r} is not above zero; write CPUs such as 500m or 2")
@@ -76,9 +76,9 @@ def check_cpu(text: str) -> Fraction:
 
 
 def check_memory(text: str) -> Fraction:
-    """Bytes of memory. Raises ValueError unless above zero, whole and credible.
+    """Return bytes of memory. Raise ValueError unless above zero, whole and plausible.
 
-    A number below 1Mi without a unit, and one with the unit m (thousandths), lacks its Mi.
+    A number below 1Mi without a unit, or with the unit m (thousandths), is probably missing its Mi.
     """
     number, unit, value = _split(text)
     if value <= 0:

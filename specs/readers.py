@@ -1,12 +1,12 @@
-"""What the readers of YAML differ in: PyYAML reads 1.1, kubectl and editors 1.2, Helm a mixture."""
+"""Where YAML readers differ: PyYAML reads 1.1, kubectl and editors 1.2, Helm a mixture."""
 
 import re
 from typing import Any
 
 import yaml
 
-# Plain words that some reader takes for a number, a date, a truth, nothing or a merge. Go's readers
-# leave out every `_` before they look, some of JavaScript's take `._` or `e3` for one.
+# Plain words that some reader takes for a number, a date, a truth value, null or a merge. Go's
+# readers remove every `_` first; some JavaScript readers take `._` or `e3` for a number.
 AMBIGUOUS = re.compile(
     r"(?=[-+.0-9])[-+._]*[0-9].*"
     r"|[-+.][-+._]*(e[-+]?[0-9]*)?"
@@ -15,14 +15,14 @@ AMBIGUOUS = re.compile(
     r"|y|n|yes|no|on|off|true|false|null|~|=|<<",
     re.IGNORECASE,
 )
-# Line ends that only YAML 1.1 knows.
+# Line ends that exist only in YAML 1.1.
 LINE_ENDS = re.compile("[\x85\u2028\u2029]")
 
 
 def style(text: str, quote: str) -> str | None:
-    """How to write text so that every reader gets that text; None where a dumper knows.
+    """How to write text so that every reader gets that text; None if a dumper decides.
 
-    `quote` is what goes around a word that would do without but for some reader.
+    `quote` is the quote for a word that needs quotes only because of some readers.
     """
     if LINE_ENDS.search(text):
         return '"'
@@ -32,23 +32,23 @@ def style(text: str, quote: str) -> str | None:
 
 
 class OddNumber(float):
-    """A number whose digits are not what they say at a glance: 010 is 8 in YAML 1.1, 1:30 is 90."""
+    """A number whose value is not what its digits suggest: 010 is 8 in YAML 1.1, 1:30 is 90."""
 
     typed: str
 
     def __new__(cls, value: float, typed: str = "") -> "OddNumber":
-        """`typed` is what the file has."""
+        """`typed` is the text in the file."""
         number = super().__new__(cls, value)
         number.typed = typed
         return number
 
 
-# libyaml, as PyYAML's wheels bring it; the pure-Python dumper is the same but ten times slower.
+# libyaml, included in PyYAML's wheels; the pure-Python dumper is the same but ten times slower.
 _SafeDumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 class Dumper(_SafeDumper):  # type: ignore[misc]
-    """Writes text, keys too, so that every reader of YAML gets that text."""
+    """Writes text, including keys, so that every YAML reader gets that text."""
 
 
 def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:

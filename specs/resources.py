@@ -1,4 +1,4 @@
-"""What a container gets: its own requests and limits, the LimitRange's defaults for the rest."""
+"""A container's resources: its own requests and limits, and the LimitRange's defaults."""
 
 from dataclasses import dataclass
 
@@ -24,7 +24,7 @@ class ContainerResources:
 
 
 def resolve(resources: Resources, limit_range: LimitRange) -> ContainerResources:
-    """Fills in what `resources` leaves out, as the LimitRange would at admission."""
+    """Fill in what `resources` omits, as the LimitRange would at admission."""
     requests, limits = resources.requests, resources.limits
     default_request, default = limit_range.default_request, limit_range.default
     return ContainerResources(

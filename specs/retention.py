@@ -19,7 +19,7 @@ _FEW = 5
 
 
 def check_retention(team: Team) -> Iterator[Finding]:
-    """Fewer images kept than versions of one repository that the team's apps run."""
+    """Report a retention that keeps fewer images than versions of one repository in use."""
     kept, running = team.registry.retention.most_recently_pushed, _most_versions(team)
     if running and len(running[1]) > kept:
         repository, versions = running
@@ -32,7 +32,7 @@ def check_retention(team: Team) -> Iterator[Finding]:
 
 
 def warn_of_retention(team: Team) -> Iterator[Finding]:
-    """Just as many kept: the next push deletes one before the file stops naming it."""
+    """Warn if it keeps just as many: the next push deletes one before the file stops naming it."""
     kept, running = team.registry.retention.most_recently_pushed, _most_versions(team)
     if running and len(running[1]) == kept:
         repository, versions = running
@@ -45,13 +45,13 @@ def warn_of_retention(team: Team) -> Iterator[Finding]:
 
 
 def is_older(tag: str, than: str) -> bool:
-    """Whether a tag is a version before another; False where that cannot be told."""
+    """Whether a tag is an earlier version than another; False if that is unclear."""
     one, other = _VERSION.fullmatch(tag), _VERSION.fullmatch(than)
     return bool(one and other and _order(one) < _order(other))
 
 
 def _most_versions(team: Team) -> tuple[str, list[str]] | None:
-    """The repository of the team's project that most versions run of, and these."""
+    """The repository of the team's project with the most versions in use, and these versions."""
     versions: dict[str, set[str]] = {}
     for app in team.deployed:
         image = app.app.image
@@ -69,7 +69,7 @@ def _listed(versions: list[str]) -> str:
 
 
 def _order(version: re.Match[str]) -> tuple[object, ...]:
-    """As Semantic Versioning sorts: of one version, what comes before its release is less."""
+    """The order of Semantic Versioning: a pre-release is lower than its release."""
     numbers = [int(number) for number in version[1].split(".")]
     while numbers and not numbers[-1]:
         numbers.pop()

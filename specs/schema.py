@@ -1,6 +1,6 @@
-"""The JSON Schema of a team's file, made from the models: what editors complete and check with.
+"""The JSON Schema of a team's file, generated from the models, for editors.
 
-Draft 7, with keywords beyond it that yaml-language-server knows; most editors run that.
+Draft 7, which most editors use, with extra keywords that yaml-language-server knows.
 """
 
 import json
@@ -17,7 +17,7 @@ from specs.team import Team
 
 
 def team_schema() -> str:
-    """The schema as its file holds it."""
+    """The schema as its file contains it."""
     schema = Team.model_json_schema(
         ref_template="#/definitions/{model}", schema_generator=_Generator
     )
@@ -31,14 +31,14 @@ def team_schema() -> str:
 
 
 class _Generator(GenerateJsonSchema):
-    """As pydantic has it, except where an editor shows or offers the wrong thing then."""
+    """Pydantic's generator, except where an editor would show or offer the wrong thing."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:
-        """Never: the key says it."""
+        """Never: the key is enough."""
         return False
 
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
-        """Defaults of single values only; those of a block stand at its keys."""
+        """Defaults of single values only; those of a block are at its keys."""
         inner = self.generate_inner(schema["schema"])
         default = schema.get("default")
         if isinstance(default, Quantity):
@@ -48,18 +48,18 @@ class _Generator(GenerateJsonSchema):
         return {**inner, "default": default}
 
     def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
-        """In one level, so that a value that does not fit is told by what it should be."""
+        """On one level, so that an error about a value names the type that it should have."""
         inner = self.generate_inner(schema["schema"])
         if isinstance(inner.get("type"), str):
             return {**inner, "type": [inner["type"], "null"]}
         return {"anyOf": [*inner.get("anyOf", [inner]), {"type": "null"}]}
 
     def dict_schema(self, schema: core_schema.DictSchema) -> JsonSchemaValue:
-        """Keys have a pattern, and no other is a key."""
+        """Keys have a pattern, and no other keys are allowed."""
         return {**super().dict_schema(schema), "additionalProperties": False}
 
     def tagged_union_schema(self, schema: core_schema.TaggedUnionSchema) -> JsonSchemaValue:
-        """A `then` for each archetype: where none fits, only the archetype is told to be wrong."""
+        """A `then` for each archetype: if none matches, only the archetype is reported."""
         tag = str(schema["discriminator"])
         refs = {name: self.generate_inner(choice) for name, choice in schema["choices"].items()}
         branches = [
@@ -79,13 +79,13 @@ class _Generator(GenerateJsonSchema):
         }
 
 
-# Keywords whose value holds a schema for each name, and those whose value is a list of schemas.
+# Keywords whose value maps names to schemas, and those whose value is a list of schemas.
 _NAMED = ("properties", "patternProperties", "definitions")
 _LISTED = ("anyOf", "allOf")
 
 
 def _for_editors(schema: dict[str, Any]) -> dict[str, Any]:
-    """Hover text with its code as code, examples as values, and words for a pattern."""
+    """Hover text with code formatted as code, examples as values, and words for a pattern."""
     found: dict[str, Any] = {}
     for key, value in schema.items():
         if key in _NAMED:

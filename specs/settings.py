@@ -13,9 +13,9 @@ from specs.names import check_dns_label
 
 
 def check_url(value: str) -> None:
-    """Raises ValueError, "what is wrong; what to do"."""
+    """Raise ValueError, "what is wrong; what to do"."""
     scheme, _, _ = value.partition("://")
-    if "@" in value:  # not shown: a password may stand before it
+    if "@" in value:  # not shown: a password may precede it
         raise ValueError("holds a user name or an '@'; write the address alone")
     if scheme not in ("http", "https") or not host_of(value):
         raise ValueError(f"'{value}' is not a URL; write one such as https://openbao.sre.internal")
@@ -95,14 +95,14 @@ class AllowedKey(Spec):
     )
 
     def covers(self, key: str) -> bool:
-        """Whether it is about `key`; a `*` stands for no key that steers something."""
+        """Whether it applies to `key`; a `*` does not match keys that control something."""
         if self.key.endswith("*"):
             return key.startswith(self.key[:-1]) and not steered(key)
         return key == self.key
 
     @property
     def closeness(self) -> tuple[bool, int]:
-        """How close it is to the keys that it covers: the greater, the closer."""
+        """How closely it matches the keys that it covers; a greater value is closer."""
         return not self.key.endswith("*"), len(self.key)
 
 
@@ -260,7 +260,7 @@ class IstioSettings(Spec):
     proxy_image: Annotated[
         str,
         matching(
-            # With a path: after a bare name, a ":" would lead to a port and any image there.
+            # With a path: after a bare name, a ":" would start a port and allow any image there.
             r"[a-z0-9][a-z0-9.:-]*(/[a-z0-9][a-z0-9._-]*)+",
             "is not a repository; write one such as docker.io/istio/proxyv2",
         ),
@@ -276,7 +276,7 @@ class IstioSettings(Spec):
 
     @property
     def sidecar(self) -> Proxy:
-        """What the sidecar of each pod gets."""
+        """The requests and limits of each pod's sidecar."""
         return self.proxy or Proxy()
 
 
@@ -285,20 +285,21 @@ PREFIX = "sre-platform:"
 # Leaves Harbor out of one run: for servers that lack one.
 LEAVE_OUT = "SRE_PLATFORM_LEAVE_OUT"
 
-# The (Cluster)SecretStore, and the ServiceAccount that a namespace's own store logs in with.
+# The (Cluster)SecretStore, and the ServiceAccount with which a namespace's own store logs in.
 SECRET_STORE = "openbao-backend"
 
 # Its kind, by `externalSecrets.secretStore`.
 STORE_KINDS = {"cluster": "ClusterSecretStore", "tenant": "SecretStore"}
 
-# Role and policy in OpenBao that External Secrets logs in with.
+# Role and policy in OpenBao with which External Secrets logs in.
 STORE_ROLE = "external-secrets"
 
-# A team's name is also that of a policy and a role in OpenBao and of a project in Harbor.
+# A team's name also names a policy and a role in OpenBao and a project in Harbor.
 _RESERVED = frozenset(
     {"default", "monitoring", "kyverno", "keycloak", "openbao", "harbor", "flux-system"}
     | {STORE_ROLE, "root", "response-wrapping", "library", "istio-system"}
-    # To External Secrets sre/data/team-a/x is sre/team-a/x: its team would read all others'.
+    # External Secrets treats sre/data/team-a/x as sre/team-a/x, so a team `data` would read all
+    # others'.
     | {"data"}
 )
 
@@ -356,14 +357,14 @@ class Settings(Spec):
 
     @property
     def platform_namespaces(self) -> frozenset[str]:
-        """Names that are no team's: the platform's namespaces, and what OpenBao and Harbor use."""
+        """Names that no team may use: the platform's namespaces, and names in OpenBao and Harbor."""
         gateways = {gateway.partition("/")[0] for gateway in self.istio.gateways}
         servers = {namespace for host in self._addresses if (namespace := namespace_of(host))}
         return _RESERVED | gateways | servers | {self.external_secrets.namespace}
 
     @property
     def platform_owned_hosts(self) -> dict[str, str]:
-        """Hosts that are no team's, `*.` for all below a domain, and the setting that says so."""
+        """Hosts that no team may use, `*.` for all below a domain, and the setting that says so."""
         listed = {host.lower().removesuffix("."): "platformHosts" for host in self.platform_hosts}
         named = {
             name: setting
@@ -374,7 +375,7 @@ class Settings(Spec):
 
     @property
     def _addresses(self) -> dict[str, str]:
-        """Hosts of the servers that the stack names, and the setting that does."""
+        """Hosts of the servers that the stack names, and the setting that names them."""
         registry, _, path = self.istio.proxy_image.partition("/")
         settings = {
             "istio.proxyImage": registry if path and set(".:") & set(registry) else None,
@@ -387,15 +388,15 @@ class Settings(Spec):
 
     @property
     def group_prefixes(self) -> tuple[str, ...]:
-        """What any of the servers has before a Keycloak group's name."""
+        """What any of the servers puts before a Keycloak group's name."""
         prefixes = (self.kubernetes, self.harbor, self.openbao)
         return tuple(dict.fromkeys(each.group_prefix for each in prefixes if each.group_prefix))
 
     def leaving_out(self, target: str) -> "Settings":
         """These settings with `target` not managed; "" leaves nothing out.
 
-        Raises ValueError for any but Harbor: all that a run makes there is protected, so that one
-        which leaves it out by mistake is refused, and takes nothing away.
+        Raises ValueError for any target but Harbor: everything that a run creates there is
+        protected, so Pulumi refuses a run that leaves it out by mistake, and nothing is deleted.
         """
         if not target:
             return self

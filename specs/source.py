@@ -1,4 +1,4 @@
-"""Reads one YAML file into plain data and remembers where each value stood."""
+"""Reads one YAML file into plain data and remembers the position of each value."""
 
 import re
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from specs.credentials import without_credentials
 from specs.problem import WHOLE_FILE, Loc, Problem, key_path
 from specs.readers import OddNumber
 
-# Far above any real team file, far below what hurts.
+# Far above any real team file, and far below what causes trouble.
 _MAX_BYTES = 1024 * 1024
 _MAX_VALUES = 20_000
 _MAX_DEPTH = 100
@@ -31,7 +31,7 @@ _DECIMAL = {
 
 _TOO_DEEP = "is nested too deep; keep to the levels of the documented keys"
 
-# What the parser says of common mistakes, and what their author is told instead.
+# The parser's messages for common mistakes, and their replacements.
 _QUOTE = "put the value in quotes"
 _SYNTAX = {
     "mapping values are not allowed": f"a ':' does not fit here; mend the indentation or {_QUOTE}",
@@ -47,26 +47,26 @@ _SYNTAX = {
 
 _Entries = dict[str, tuple[yaml.ScalarNode, yaml.Node]]
 
-# libyaml, as PyYAML's wheels bring it; the pure-Python parser is the same but ten times slower.
+# libyaml, included in PyYAML's wheels; the pure-Python parser is the same but ten times slower.
 _SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class Loader(_SafeLoader):  # type: ignore[misc]
-    """Reads YAML as the safe loader does, in less time."""
+    """Reads YAML like the safe loader, but faster."""
 
-    # What type a plain scalar has is a match of many patterns, and files say the same words.
+    # Finding a plain scalar's type means matching many patterns, and files repeat the same words.
     resolve = staticmethod(lru_cache(4096)(yaml.resolver.Resolver().resolve))
 
 
 class Source:
     """One YAML document.
 
-    `data` holds mappings as dict, sequences as tuple and scalars as YAML 1.1 reads them; it is None
-    when the file is not one YAML document. `problems` says what is wrong with the YAML itself.
-    `text` is what the document was read from: the file's content, unless it is given.
+    `data` has mappings as dict, sequences as tuple and scalars as YAML 1.1 reads them; it is None
+    if the file is not one YAML document. `problems` lists what is wrong with the YAML itself.
+    `text` is the text of the document: the file's content, unless given.
 
-    Where values stand is known as long as it is needed: `forget_places` lets go of it, which for a
-    thousand files is most of the memory, and a later question parses the file again.
+    Positions are kept as long as needed: `forget_places` drops them, which for a thousand files is
+    most of the memory, and a later question parses the file again.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class Source:
             self._parse(text)
 
     def problem(self, loc: Loc, message: str, *, at_key: bool = False) -> Problem:
-        """A problem at the value of `loc`, or its key; where there is none, at the parent."""
+        """A problem at the value of `loc`, or its key; if neither exists, at the parent."""
         node = self._nearest(loc, at_key=at_key)
         line, column = (node.start_mark.line + 1, node.start_mark.column + 1) if node else (1, 1)
         typed = str(node.value) if isinstance(node, yaml.ScalarNode) else ""
@@ -98,12 +98,12 @@ class Source:
         return str(node.value) if isinstance(node, yaml.ScalarNode) else ""
 
     def node(self, loc: Loc) -> yaml.Node | None:
-        """What is typed at `loc`, None if nothing is; for an alias, what it stands for."""
+        """The node at `loc`, None if there is none; for an alias, its target."""
         node = self._nearest(loc)
         return None if loc and node is self._nearest(loc[:-1]) else node
 
     def forget_places(self) -> None:
-        """Lets go of where values stand: for a file that nothing is wrong with."""
+        """Drop the positions of values: for a file without problems."""
         self._root = None
 
     def _fail(self, message: str, line: int = 1, column: int = 1) -> None:
@@ -141,7 +141,7 @@ class Source:
 
     def _parse(self, text: str) -> None:
         try:
-            # libyaml's composer recurses on the C stack: a file that is too deep never gets there.
+            # libyaml's composer recurses on the C stack: a file that is too deep never reaches it.
             if deep := _too_deep(text):
                 self._fail(_TOO_DEEP, *deep)
                 return
@@ -162,7 +162,7 @@ class Source:
                 f"does not hold keys; write `key: value` lines, such as `{self._first_key}: ...`"
             )
             return
-        # A bound that costs no walk: each of these brings two values at most, an anchor any number.
+        # A bound that needs no walk: each of these adds two values at most, an anchor any number.
         most = 1 + 2 * sum(map(text.count, ":?,-[{"))
         if ("&" in text or most > _MAX_VALUES) and self._size(root, (), {}) is None:
             return
@@ -173,7 +173,7 @@ class Source:
         lines = text.splitlines()
         mark = error.problem_mark or error.context_mark
         if mark and mark.line >= len(lines) and error.context_mark:
-            mark = error.context_mark  # what is never closed is told where it begins
+            mark = error.context_mark  # an unclosed bracket or quote is reported where it begins
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         line = max(1, min(line, len(lines)))
         typed = lines[line - 1] if lines else ""
@@ -195,7 +195,7 @@ class Source:
             self._fail(message, line, column)
 
     def _size(self, node: yaml.Node, within: tuple[int, ...], sizes: dict[int, int]) -> int | None:
-        """How many values `node` stands for with every alias written out; None if too many."""
+        """How many values `node` has with every alias expanded; None if too many."""
         known = sizes.get(id(node))
         if known is not None:
             return known
@@ -233,7 +233,7 @@ class Source:
                 for key, value in node.value
                 if key.tag == _STR and isinstance(key, yaml.ScalarNode)
             }
-            if len(entries) < len(node.value):  # a key is no plain word, or stands there twice
+            if len(entries) < len(node.value):  # a key is not a plain word, or is listed twice
                 self._check_keys(node, loc)
                 entries = {key: value for key, (_, value) in _entries(node).items()}
             return {key: self._build(value, (*loc, key)) for key, value in entries.items()}
@@ -279,7 +279,7 @@ class Source:
 
 
 def frozen(data: Any) -> Any:
-    """`data` with tuples for lists, as the models take it."""
+    """`data` with tuples for lists, as the models require."""
     if isinstance(data, dict):
         return {key: frozen(value) for key, value in data.items()}
     return tuple(frozen(value) for value in data) if isinstance(data, (list, tuple)) else data
@@ -294,18 +294,18 @@ def _scalar(tag: str, text: str) -> Any:
         return text
     try:
         value = _constructor.construct_object(yaml.ScalarNode(tag, text))
-    except (ValueError, KeyError, AttributeError):  # it is none of what its tag says
+    except (ValueError, KeyError, AttributeError):  # the value does not match its tag
         return text
-    # YAML 1.1 reads 010 as 8 and 1:30 as 90. As a float it is refused as a count of things.
+    # YAML 1.1 reads 010 as 8 and 1:30 as 90. As a float, it is rejected where a count is expected.
     decimal = _DECIMAL.get(type(value))
     return OddNumber(value, text) if decimal and not decimal.fullmatch(text) else value
 
 
 def _too_deep(text: str) -> tuple[int, int] | None:
-    """The line and column where `text` passes `_MAX_DEPTH`."""
-    # A bound that costs no parse: a level is a bracket, or a step in at a line's beginning (of
-    # which a list in a mapping needs none). Where lines begin is not asked: more than a line feed
-    # ends one in YAML.
+    """The line and column where `text` exceeds `_MAX_DEPTH`."""
+    # A bound that needs no parsing: a level is a bracket, or an indentation at a line's beginning
+    # (a list in a mapping needs none). Line beginnings are not checked: in YAML, more than a line
+    # feed ends a line.
     blank = text.replace("\t", " ").replace("- ", "  ").replace("? ", "  ").replace(": ", "  ")
     steps = (_MAX_DEPTH - text.count("[") - text.count("{")) // 2
     if steps >= 0 and " " * (steps + 1) not in blank:

@@ -17,7 +17,7 @@ from specs.source import Source, frozen
 
 
 class _StackFile(Spec):
-    """The part of the file that is this project's own; Pulumi keeps other keys beside it."""
+    """This project's part of the file; Pulumi keeps other keys beside it."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -26,7 +26,7 @@ class _StackFile(Spec):
     )
 
 
-# Settings that are text: `"2027"` is none of JSON's numbers there.
+# Settings that are text: as JSON, `"2027"` would not be a number there.
 _TEXTS = frozenset(
     field.alias
     for field in Settings.model_fields.values()
@@ -35,7 +35,7 @@ _TEXTS = frozenset(
 
 
 def stack_names(root: Path) -> list[str]:
-    """Stacks of the project, by their files."""
+    """The project's stacks, according to their files."""
     files = (file.name for file in root.glob("Pulumi.*.yaml"))
     return sorted(name.removeprefix("Pulumi.").removesuffix(".yaml") for name in files)
 
@@ -43,7 +43,7 @@ def stack_names(root: Path) -> list[str]:
 def config_in(data: Any) -> dict[str, Any]:
     """The config in a stack file's data, with this project's settings as the program gets them.
 
-    Pulumi's CLI writes what is not nested as text: `"true"`, or a mapping as JSON.
+    Pulumi's CLI writes values that are not nested as text: `"true"`, or a mapping as JSON.
     """
     config = data.get("config") if isinstance(data, dict) else None
     return {
@@ -53,7 +53,7 @@ def config_in(data: Any) -> dict[str, Any]:
 
 
 def decoded(key: str, value: Any) -> Any:
-    """A setting of its text: the engine has mappings, lists and booleans as JSON, strings bare."""
+    """A setting's value: the engine has mappings, lists and booleans as JSON, strings bare."""
     if not isinstance(value, str) or key in _TEXTS:
         return value
     try:
@@ -73,16 +73,16 @@ def outdated(root: Path, stack: str, settings: Settings) -> Iterator[Problem]:
 def read_stack(
     root: Path, stack: str, config: Mapping[str, Any] | None = None
 ) -> tuple[Settings | None, list[Problem]]:
-    """Settings of `stack`; `config` is what the engine says of it, where that runs the program.
+    """Settings of `stack`; `config` is the engine's, if the engine runs the program.
 
-    Problems point into the stack's file; where there are any, the settings are not to be used.
+    Problems point into the stack's file; if there are any, do not use the settings.
     """
     source = _source(root, stack)
     data = source.data
     problems = source.problems if config is None else list[Problem]()
     in_file = config_in(data)
     if config is not None:
-        # The engine is asked for the keys that are known; misspelt ones are in the file alone.
+        # The engine returns only requested keys; misspelt ones are only in the file.
         known = {field.alias for field in Settings.model_fields.values()}
         unknown = {key: value for key, value in in_file.items() if key not in known}
         data = {"config": {**unknown, **frozen(dict(config))}}
@@ -99,7 +99,8 @@ def read_stack(
         found = [
             explain(source, data, _StackFile, each)
             for each in error.errors(include_url=False)
-            # `teams` is a list or "*": of a wrong list its entries are told, not that it is no "*".
+            # `teams` is a list or "*": for a wrong list, its entries are reported, not that it is
+            # not "*".
             if each["type"] != "literal_error"
             or isinstance(each["input"], str)
             or each["loc"][:2] != ("config", f"{PREFIX}teams")
@@ -114,7 +115,7 @@ def read_stack(
 
 
 def _encrypted(value: Any, loc: Loc) -> Iterator[Loc]:
-    """Where this project's settings are as `pulumi config set --secret` writes them."""
+    """Places of this project's settings that `pulumi config set --secret` wrote."""
     if not isinstance(value, dict):
         return
     if value.keys() == {"secure"}:

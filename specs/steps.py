@@ -1,4 +1,4 @@
-"""Steps of a schedule that read like an interval but start over with each field."""
+"""Steps of a schedule that look like an interval but restart with each field."""
 
 from collections.abc import Iterable, Iterator
 
@@ -14,12 +14,12 @@ _MONTHS = (
 # How many times of a day a message names.
 _FEW = 4
 
-# What a step of the field means as a duration, where it means one.
+# A field's step as a duration, if it has one.
 _EVERY = {"minute": (1, "m"), "hour": (1, "h"), "day of month": (24, "h")}
 
 
 def odd_steps(expression: str) -> Iterator[str]:
-    """What to say of each such step in a schedule that is sound."""
+    """A message for each such step in a valid schedule."""
     schedule = parse_schedule(expression)
     if isinstance(schedule, Interval) or expression.startswith("@"):
         return
@@ -33,7 +33,7 @@ def odd_steps(expression: str) -> Iterator[str]:
 
 
 def when(schedule: Calendar) -> str:
-    """When a schedule comes, in words: `every hour at minute 0`, `daily at 00:00`."""
+    """When a schedule runs, in words: `every hour at minute 0`, `daily at 00:00`."""
     days = schedule.days
     on = []
     if len(days.months) < len(_MONTHS):

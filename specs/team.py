@@ -40,7 +40,7 @@ TeamName = Annotated[
 Group = Annotated[
     str, checked(_check_group, r"(?!system:)\S([\s\S]*\S)?", maxLength=_LONGEST_GROUP)
 ]
-# -1 is Harbor's "no limit": a platform for many teams has none such.
+# -1 is Harbor's "no limit", which a platform for many teams does not offer.
 Gibibytes = Annotated[
     int,
     within(
@@ -240,7 +240,7 @@ class Team(Spec):
 
     @property
     def offboarding(self) -> bool:
-        """Whether nobody has access any more, and what holds data may be deleted."""
+        """Whether nobody has access any more, and protected data may be deleted."""
         return self.lifecycle == "offboarding"
 
     @property
@@ -250,12 +250,12 @@ class Team(Spec):
 
     @property
     def deployed(self) -> tuple[AnyApp, ...]:
-        """The apps that are made."""
+        """The apps that the program creates."""
         return () if self.offboarding else self.apps
 
     @property
     def hosts(self) -> tuple[str, ...]:
-        """Host names that the apps are reached under from outside."""
+        """Host names under which the apps are reached from outside."""
         return tuple(
             sorted(
                 app.ingress.host
@@ -266,7 +266,7 @@ class Team(Spec):
 
     @property
     def developers(self) -> tuple[str, ...]:
-        """Keycloak groups that may change things."""
+        """Keycloak groups that may change objects."""
         return _given(self.access.developers, f"{self.team}-developers")
 
     @property
@@ -285,7 +285,7 @@ class Team(Spec):
 
     @property
     def viewers(self) -> tuple[str, ...]:
-        """Keycloak groups that may look."""
+        """Keycloak groups with read access."""
         return _given(self.access.viewers, f"{self.team}-viewers")
 
 

@@ -1,4 +1,4 @@
-"""What is allowed in a team's file but seldom what its author means."""
+"""Values that are allowed in a team's file but seldom intended."""
 
 import re
 from collections.abc import Collection, Iterator, Sequence
@@ -22,13 +22,13 @@ from specs.retention import warn_of_retention
 from specs.steps import odd_steps
 from specs.team import Quota, Team
 
-# What a kubelet expands: `$(NAME)`; of `$$` it makes `$`, so that `$$(NAME)` stays text.
+# What a kubelet expands: `$(NAME)`; it turns `$$` into `$`, so that `$$(NAME)` stays text.
 _REFERENCE = re.compile(r"\$(?:\(([^)]*)\)|.)", re.DOTALL)
 _NAME = re.compile(ENV_NAME)
-# What is surely a name, and no password that somebody took for one.
+# Clearly a name, and not a password that somebody mistook for one.
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]*)*")
 
-# Variables that Kubernetes itself adds, for each Service of the namespace (Kubernetes: Service,
+# Variables that Kubernetes itself adds for each Service of the namespace (Kubernetes: Service,
 # "Environment variables").
 _OF_A_SERVICE = re.compile(r".*_SERVICE_(HOST|PORT(_.+)?)|.*_PORT_[0-9]+_(TCP|UDP|SCTP)(_.+)?")
 
@@ -36,7 +36,7 @@ _FIRST_UNPRIVILEGED_PORT = 1024
 
 
 def check_warnings(team: Team) -> Iterator[Finding]:
-    """What to warn of in a team in which nothing is wrong."""
+    """Warnings about a team without problems."""
     yield from _check_quota(team.quota)
     yield from warn_of_retention(team)
     for index, app in enumerate(team.apps):
@@ -54,7 +54,7 @@ def check_warnings(team: Team) -> Iterator[Finding]:
 
 
 def _check_own_process(app: Worker, at: Loc) -> Iterator[Finding]:
-    """Probes that find the shell that runs them."""
+    """Warn about probes that find the shell that runs them."""
     probes = {"liveness": app.app.probes.liveness, "readiness": app.app.probes.readiness}
     for key, probe in probes.items():
         if found := finds_itself(probe.exec.command) if probe else None:
@@ -67,7 +67,7 @@ def _check_own_process(app: Worker, at: Loc) -> Iterator[Finding]:
 
 
 def _check_quota(quota: Quota) -> Iterator[Finding]:
-    """Requests over limits; the API server warns of that too."""
+    """Warn about requests over limits; the API server warns about them too."""
     for resource in ("cpu", "memory"):
         request, limit = getattr(quota.requests, resource), getattr(quota.limits, resource)
         if request is None or limit is None or request.units <= limit.units:
@@ -82,7 +82,7 @@ def _check_quota(quota: Quota) -> Iterator[Finding]:
 
 
 def _check_references(container: Container, inner: Loc) -> Iterator[Finding]:
-    """`$(NAME)` that Kubernetes leaves as it is."""
+    """Warn about a `$(NAME)` that Kubernetes does not expand."""
     known: set[str] = set()
     names = [variable.name for variable in container.env]
     for index, variable in enumerate(container.env):
@@ -104,7 +104,7 @@ def _check_references(container: Container, inner: Loc) -> Iterator[Finding]:
 
 
 def _check_probes(container: WorkerContainer, known: Collection[str], at: Loc) -> Iterator[Finding]:
-    """A probe's command knows plain values only: a secret is the empty text in it."""
+    """Warn about variables in a probe's command that it does not get: secrets are empty there."""
     secret = {variable.name for variable in container.env if variable.secret_ref}
     for key in ("liveness", "readiness"):
         probe = getattr(container.probes, key)
@@ -123,23 +123,23 @@ def _check_probes(container: WorkerContainer, known: Collection[str], at: Loc) -
 
 
 def _references(text: str) -> Iterator[str]:
-    """What stands in `$(...)`, each once."""
+    """The names in `$(...)`, each once."""
     yield from dict.fromkeys(
         match[1] for match in _REFERENCE.finditer(text) if match[1] is not None
     )
 
 
 def _is_missing(name: str, known: Collection[str], shell: bool) -> bool:
-    """Whether a command's `$(name)` was meant to be a variable and is none.
+    """Whether a command's `$(name)` was meant to be a variable and does not exist.
 
-    To a shell it is a command, which is in lower case by custom.
+    To a shell it is a command, which is by custom in lower case.
     """
     meant = bool(_NAME.fullmatch(name)) and not (shell and name.islower())
     return meant and name not in known and not _OF_A_SERVICE.fullmatch(name)
 
 
 def _unexpanded(name: str, names: Sequence[str], own: str = "") -> str:
-    """What to say of `$(name)`, for a container whose variables have these names."""
+    """The warning about `$(name)`, for a container whose variables have these names."""
     if not _NAME.fullmatch(name):  # not shown: it may be anything
         return (
             "holds a $(...) without a variable's name, which Kubernetes leaves as it is; "
@@ -167,7 +167,7 @@ def _unexpanded(name: str, names: Sequence[str], own: str = "") -> str:
 
 
 def _check_ports(app: AnyApp, at: Loc) -> Iterator[Finding]:
-    """Low ports: an app is never root."""
+    """Warn about low ports: an app never runs as root."""
     key: Loc = ("app", "port") if isinstance(app, WebApp) else ("serviceMonitor", "port")
     for port in app.ports.values():
         if port < _FIRST_UNPRIVILEGED_PORT:
@@ -190,7 +190,7 @@ def _check_functions(expression: str, loc: Loc) -> Iterator[Finding]:
 
 
 def _check_port_names(app: AnyApp, at: Loc) -> Iterator[Finding]:
-    """Rules on a port by a name that the app's pods do not have: they open nothing."""
+    """Warn about rules on a named port that the app's pods do not have: they open nothing."""
     if not app.network_policy.enabled:
         return
     for index, rule in enumerate(app.network_policy.additional_ingress):
