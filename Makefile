@@ -63,8 +63,9 @@ e2e: setup ## Run stack `dev` on real servers with Pulumi's official plugins, wh
 golden: setup ## Renew the golden files of `./sre render`
 	@UPDATE_GOLDEN=1 $(PYTHON) -m pytest -q tests/test_render.py
 
-docs: setup ## Renew docs/reference.md from the models
+docs: setup ## Renew docs/reference.md from the models, and the picture of imports
 	@$(PYTHON) -m cli.reference
+	@$(PYTHON) -m cli.rooms
 
 lock: setup ## Renew requirements.lock from requirements.txt and the groups in pyproject.toml
 	@$(PYTHON) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

@@ -1,0 +1,70 @@
+"""`make docs`: the picture of imports in docs/how-it-is-built.md, drawn from what grimp finds."""
+
+import re
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import grimp
+
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs" / "how-it-is-built.md"
+
+_PICTURE = re.compile(r"(?<=^```mermaid\n).*?(?=^```$)", re.DOTALL | re.MULTILINE)
+_TOOLS = "tools"  # each of its packages is a room
+
+
+def packages() -> list[str]:
+    """The project's packages, as the rules of imports in pyproject.toml list them."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    listed: list[str] = settings["tool"]["importlinter"]["root_packages"]
+    return listed
+
+
+def imports() -> dict[str, frozenset[str]]:
+    """The rooms that each room imports, by their packages' names."""
+    graph = grimp.build_graph(*packages(), cache_dir=None)
+    rooms = {*packages(), *graph.find_children(_TOOLS)} - {_TOOLS}
+    for room in rooms:
+        graph.squash_module(room)
+    return {
+        room: frozenset(graph.find_modules_directly_imported_by(room) & rooms - {room})
+        for room in sorted(rooms)
+    }
+
+
+def picture() -> str:
+    """A Mermaid graph; an import that a chain of others implies has no arrow of its own."""
+    found = imports()
+    nodes = [f'{_id(room)}["{room.replace(".", "/")}"]' for room in found]
+    arrows = [f"{_id(room)} --> {_id(other)}" for room, other in _arrows(found)]
+    return "\n  ".join(["graph TD", *nodes, *arrows]) + "\n"
+
+
+def page() -> str:
+    """The page with its picture as the code is now."""
+    return _PICTURE.sub(lambda _: picture(), PAGE.read_text(encoding="utf-8"), count=1)
+
+
+def main() -> int:
+    """Writes the page."""
+    PAGE.write_text(page(), encoding="utf-8")
+    return 0
+
+
+def _arrows(imports: dict[str, frozenset[str]]) -> Iterator[tuple[str, str]]:
+    def reached(room: str) -> frozenset[str]:
+        return imports[room].union(*map(reached, imports[room]))
+
+    for room, direct in imports.items():
+        implied = frozenset[str]().union(*map(reached, direct))
+        yield from ((room, other) for other in sorted(direct - implied))
+
+
+def _id(room: str) -> str:
+    return room.replace(".", "_")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
