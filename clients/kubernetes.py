@@ -25,7 +25,7 @@ mistaken = re.compile(
 
 
 class FieldConflictError(RefusedError):
-    """Other field managers own fields that were to be applied without force; `reason` names both."""
+    """Other managers own fields that were to be applied without force; `reason` names both."""
 
 
 class Resource(NamedTuple):
@@ -97,7 +97,7 @@ class Cluster:
         return self._http.call(method, path, self._headers, body, query, content_type)
 
     def served(self, api_version: str) -> Mapping[str, Resource]:
-        """The kinds of `group/version` (or `v1`) that the server serves; empty if it serves none."""
+        """The kinds of `group/version` (or `v1`) that the server serves; empty if none."""
         if api_version not in self._resources:
             prefix = "apis" if "/" in api_version else "api"
             try:

@@ -181,7 +181,7 @@ class _Recorder(mocks.MockMonitor):
 
 
 class _Answers(mocks.Mocks):
-    """Stands in for engine and providers: answers with placeholders that name what they stand for."""
+    """Stands in for engine and providers: answers with placeholders that say what they are for."""
 
     def __init__(self, before: Mapping[str, Any]) -> None:
         self._before = before

@@ -87,7 +87,7 @@ def matching(pattern: str, wrong: str) -> ValueRule:
 
 
 def within(least: int, most: int, below: str, above: str) -> ValueRule:
-    """A whole number from `least` to `most`; `below` and `above` are messages for values outside."""
+    """A whole number from `least` to `most`; `below` and `above` are the messages outside it."""
 
     def validate(value: int, _: ValidationInfo) -> int:
         if not least <= value <= most:

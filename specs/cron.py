@@ -207,7 +207,7 @@ def _fixed(sign: str, hours: str, minutes: str | None) -> str:
 
 
 def _meant(name: str) -> str | None:
-    """The zone that `name` misspells, compared part by part, because another city is another zone."""
+    """The zone that `name` misspells, compared part by part, as another city is another zone."""
     parts = name.replace(" ", "_").split("/")
     numbers = _NUMBERS.findall(name)
     alike = [

@@ -25,7 +25,7 @@ ARCHETYPES: dict[str, type[Spec]] = {"web-app": WebApp, "worker": Worker, "cronj
 
 
 def explain(source: Source, data: Any, model: type[BaseModel], error: ErrorDetails) -> Problem:
-    """The problem that `error`, raised by `model` on `data`, stands for, at its place in `source`."""
+    """The problem behind `error`, raised by `model` on `data`, at its place in `source`."""
     kind = error["type"]
     loc = document_loc(data, error["loc"], missing=kind == "missing")
     if kind.startswith("union_tag"):

@@ -99,7 +99,7 @@ def _less(capacity: Capacity, asking: AppDemand, number: int) -> str | None:
 
 
 def _own_share(limits: LimitRange, asking: AppDemand, number: int, each: int) -> int | None:
-    """The part of what `each` pod may use that is left for the app's container; None if too little."""
+    """What `each` pod may use and its sidecar leaves to the app's container; None if too little."""
     kind, _, name = RESOURCES[number].partition(".")
     given = resolve(asking.app.app.resources, limits)
     own, request = getattr(getattr(given, kind), name), getattr(given.requests, name)

@@ -40,7 +40,7 @@ class TeamsFolder:
         return sorted(self.path.glob(f"*{SUFFIX}"))
 
     def in_the_way(self, team: str) -> Iterator[Path]:
-        """A file or folder at the place of the team's new file, or that would be mistaken for it."""
+        """A file or folder in place of the team's new file, or mistaken for it."""
         for suffix in (SUFFIX, ".yml"):
             file = self.path / f"{team}{suffix}"
             if file.is_symlink() or file.exists():

@@ -39,7 +39,7 @@ def check_credentials(pairs: Namespace | NamespaceSettings, at: Loc) -> Iterator
 
 
 def check_selectors(policy: NetworkPolicy, at: Loc, stack: NamespaceSettings) -> Iterator[Finding]:
-    """Report namespaces selected by something that any team may have; `at` is the policy's place."""
+    """Namespaces selected by something that any team may have; `at` is the policy's place."""
     for loc, key in selected_labels(policy):
         if any(allowed.covers(key) for allowed in stack.allowed_labels):
             whose = "a team may set it on its namespace"
@@ -94,7 +94,7 @@ def _check_keys(
 
 
 def _closest(covering: Iterable[AllowedKey]) -> list[AllowedKey]:
-    """The entry that decides among those that cover a key; several if one key is listed repeatedly."""
+    """The entry that decides among those that cover a key; several if a key is repeated."""
     entries = list(covering)
     closest = max((each.closeness for each in entries), default=None)
     return [each for each in entries if each.closeness == closest]

@@ -46,7 +46,7 @@ class Problem:
 
 
 class ProblemsError(Exception):
-    """Problems in files, or with what would become of a team; each is a line for the file's author."""
+    """Problems in files, or with what would become of a team; each is a line for an author."""
 
     def __init__(self, *problems: Problem) -> None:
         super().__init__()

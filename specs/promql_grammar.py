@@ -228,7 +228,7 @@ def _number(word: str) -> str:
 
 
 def _string(word: str) -> str:
-    """A string that the parser reads as Prometheus reads this one: it finds escapes in backticks."""
+    """A string that the parser reads as Prometheus reads this: it finds escapes in backticks."""
     return json.dumps(word[1:-1], ensure_ascii=False) if word[0] == "`" else word
 
 

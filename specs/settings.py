@@ -357,7 +357,7 @@ class Settings(Spec):
 
     @property
     def platform_namespaces(self) -> frozenset[str]:
-        """Names that no team may use: the platform's namespaces, and names in OpenBao and Harbor."""
+        """Names that no team may use: platform namespaces, and names in OpenBao and Harbor."""
         gateways = {gateway.partition("/")[0] for gateway in self.istio.gateways}
         servers = {namespace for host in self._addresses if (namespace := namespace_of(host))}
         return _RESERVED | gateways | servers | {self.external_secrets.namespace}
