@@ -27,7 +27,7 @@ class _StackFile(Spec):
 
 
 # Settings that are text: as JSON, `"2027"` would not be a number there.
-_TEXTS = frozenset(
+TEXTS = frozenset(
     field.alias
     for field in Settings.model_fields.values()
     if field.annotation is str or get_origin(field.annotation) is Literal
@@ -53,8 +53,11 @@ def config_in(data: Any) -> dict[str, Any]:
 
 
 def decoded(key: str, value: Any) -> Any:
-    """A setting's value: the engine has mappings, lists and booleans as JSON, strings bare."""
-    if not isinstance(value, str) or key in _TEXTS:
+    """The value of a setting in a file, as `components/config.py` gets it from the engine.
+
+    The engine has mappings, lists and booleans as JSON, strings bare.
+    """
+    if not isinstance(value, str) or key in TEXTS:
         return value
     try:
         return json.loads(value)

@@ -9,8 +9,9 @@ import pulumi
 import pytest
 from pulumi.runtime import mocks, set_all_config
 
-from components.config import stack_settings
+from components.config import given_config, stack_settings
 from specs.settings import LEAVE_OUT, PREFIX, Manage, Settings
+from specs.stack_file import decoded
 from tests.program import ROOT
 
 
@@ -27,9 +28,9 @@ def settings_with(leave_out: str, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
     async def settings() -> Settings:
         mocks.set_mocks(NoServers(), stack="dev")
-        config = {"teams": "*", "kubernetes": {"clusterIdentifier": "test"}}
+        given = {"teams": "*", "kubernetes": {"clusterIdentifier": "test"}}
         set_all_config(
-            {PREFIX + k: v if isinstance(v, str) else json.dumps(v) for k, v in config.items()}
+            {PREFIX + k: v if isinstance(v, str) else json.dumps(v) for k, v in given.items()}
         )
         return stack_settings(ROOT)
 
@@ -59,3 +60,21 @@ def test_what_would_take_things_away_cannot_be_left_out(
     assert str(error.value) == (
         f"SRE_PLATFORM_LEAVE_OUT: '{target}' cannot be left out; only harbor can"
     )
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["null", "true", "1", '"1"', "[1", "{}", '["team-a"]', "*", '"*"', "", "no"],
+)
+@pytest.mark.parametrize("setting", ["teams", "adopt", "tenants", "harbor"])
+def test_the_engine_s_text_of_a_setting_means_what_it_means_in_the_file(
+    setting: str, written: str
+) -> None:
+    key = PREFIX + setting
+
+    async def given() -> dict[str, Any]:
+        mocks.set_mocks(NoServers(), stack="dev")
+        set_all_config({key: written})
+        return given_config()
+
+    assert contextvars.Context().run(lambda: asyncio.run(given())) == {key: decoded(key, written)}
