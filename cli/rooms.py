@@ -1,12 +1,14 @@
-"""`make docs`: the picture of imports in docs/how-it-is-built.md, drawn from what grimp finds."""
+"""Rooms: the picture of imports in docs/how-it-is-built.md by grimp, the rules by import-linter."""
 
+import argparse
 import re
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import grimp
+from importlinter.cli import lint_imports
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "how-it-is-built.md"
@@ -47,8 +49,12 @@ def page() -> str:
     return _PICTURE.sub(lambda _: picture(), PAGE.read_text(encoding="utf-8"), count=1)
 
 
-def main() -> int:
-    """Writes the page."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the page; with `--check`, exit with 1 if an import breaks a rule of pyproject.toml."""
+    parser = argparse.ArgumentParser(prog="python -m cli.rooms", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="check the imports; write nothing")
+    if parser.parse_args(arguments).check:
+        return lint_imports(no_cache=True, no_logo=True)
     PAGE.write_text(page(), encoding="utf-8")
     return 0
 

@@ -24,7 +24,7 @@ PARALLEL = ("-n", "auto", "--dist", "worksteal")
 
 # Arguments of `python -m`. One stage runs at a time: what is measured is measured alone.
 STAGES = {
-    "lint": [["ruff", "check"], ["ruff", "format", "--check"]],
+    "lint": [["ruff", "check"], ["ruff", "format", "--check"], ["cli.rooms", "--check"]],
     "types": [["pyrefly", "check"]],
     "unit": [tests("not engine and not servers and not e2e", *PARALLEL)],
     "bench": [["bench", "--quick"]],
