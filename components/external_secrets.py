@@ -8,7 +8,7 @@ from pulumi_kubernetes.apiextensions import CustomResource
 from pulumi_kubernetes.core.v1 import ServiceAccount
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
-from components.metadata import PLATFORM_LABELS, Labels, Place, object_meta
+from components.metadata import Labels, Place, object_meta, platform_labels
 from components.providers import openbao_address
 from components.shared import Shared
 from specs.app import PULL_SECRET
@@ -38,9 +38,7 @@ def cluster_secret_store(
     return _store(
         "ClusterSecretStore",
         SECRET_STORE,
-        ObjectMetaArgs(
-            name=SECRET_STORE, labels={"app.kubernetes.io/name": SECRET_STORE, **PLATFORM_LABELS}
-        ),
+        ObjectMetaArgs(name=SECRET_STORE, labels=platform_labels(SECRET_STORE)),
         _openbao(settings, shared, STORE_ROLE, account),
         settings,
         pulumi.ResourceOptions(parent=parent),

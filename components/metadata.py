@@ -60,6 +60,11 @@ class Place:
         return Place(self.team, self.namespace, options)
 
 
+def platform_labels(name: str) -> Labels:
+    """Labels of what belongs to no team."""
+    return {NAME: name, **PLATFORM_LABELS}
+
+
 def team_labels(team: Team) -> Labels:
     """Labels of what belongs to the team as a whole."""
     return {NAME: team.name, TEAM_LABEL: team.name, **PLATFORM_LABELS}

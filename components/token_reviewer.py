@@ -7,7 +7,7 @@ from pulumi_kubernetes.core.v1 import Secret, ServiceAccount
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from pulumi_kubernetes.rbac.v1 import ClusterRoleBinding, RoleRefArgs, SubjectArgs
 
-from components.metadata import PLATFORM_LABELS
+from components.metadata import platform_labels
 
 NAME = "openbao-token-reviewer"
 NAMESPACE = "kube-system"
@@ -54,6 +54,6 @@ def _metadata(
     return ObjectMetaArgs(
         name=NAME,
         namespace=namespace,
-        labels={"app.kubernetes.io/name": NAME, **PLATFORM_LABELS},
+        labels=platform_labels(NAME),
         annotations=annotations,
     )

@@ -22,7 +22,7 @@ from pulumi_kubernetes.meta.v1 import (
     ObjectMetaArgs,
 )
 
-from components.metadata import PLATFORM_LABELS, TEAM_LABEL
+from components.metadata import TEAM_LABEL, platform_labels
 from specs.settings import Settings
 
 _ACTIONS = {"deny": ["Deny"], "audit": ["Audit", "Warn"]}
@@ -70,7 +70,7 @@ class Policy:
 
 def register(policy: Policy, settings: Settings, opts: pulumi.ResourceOptions) -> None:
     """The policy and its binding, both by the policy's name."""
-    labels = {"app.kubernetes.io/name": policy.name, **PLATFORM_LABELS}
+    labels = platform_labels(policy.name)
     metadata = ObjectMetaArgs(name=policy.name, labels=labels)
     made = ValidatingAdmissionPolicy(
         policy.name, metadata=metadata, spec=_policy_spec(policy), opts=opts
