@@ -41,8 +41,10 @@ from components.metadata import (
     workload_labels,
 )
 from components.quota import amounts
-from specs import app as spec
-from specs.app import HTTP, PULL_SECRET, BaseApp, WebApp, Worker
+from specs import container as spec
+from specs.app import HTTP, BaseApp, WebApp, Worker
+from specs.app import CronJob as CronJobApp
+from specs.container import PULL_SECRET
 from specs.resources import resolve
 from specs.settings import Settings
 from specs.team import Team
@@ -93,7 +95,7 @@ def _replicas(team: Team, app: WebApp | Worker) -> int | None:
 
 def cron_job(
     team: Team,
-    app: spec.CronJob,
+    app: CronJobApp,
     place: Place,
     template: PodTemplateSpecArgs,
     depends_on: Sequence[pulumi.Resource],

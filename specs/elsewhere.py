@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel
 
-from specs import app, network, team
+from specs import app, container, network, team
 
 _REMOVE = "remove it"
 
@@ -186,14 +186,14 @@ _KEYS: dict[type, dict[str, str]] = {
         {"disabled rules nDaysSinceLastPull nDaysSinceLastPush": "use `mostRecentlyPushed`"}
     ),
     app.BaseApp: _WORKLOAD,
-    app.Container: _WORKLOAD
+    container.Container: _WORKLOAD
     | _table(
         {
             "probe": "use `probes`",
             "healthcheck healthCheck": "use `probes`",
         }
     ),
-    app.Image: _table(
+    container.Image: _table(
         {
             "name": "use `repository`",
             "registry": "begin `repository` with it",
@@ -205,7 +205,7 @@ _KEYS: dict[type, dict[str, str]] = {
             "imagePullPolicy": "use `pullPolicy`",
         }
     ),
-    app.EnvVar: _table(
+    container.EnvVar: _table(
         {
             "valueFrom secretKeyRef configMapKeyRef fieldRef resourceFieldRef fileKeyRef": (
                 _VALUE_FROM
@@ -213,12 +213,12 @@ _KEYS: dict[type, dict[str, str]] = {
             "key": "the key of a secret is `value`; remove it",
         }
     ),
-    app.Resources: _table(
+    container.Resources: _table(
         {"claims": _REMOVE, "cpu memory": "write it under `requests` or `limits`"}
     ),
-    app.ResourceRequests: _RESOURCE_LIST,
-    app.ResourceLimits: _RESOURCE_LIST,
-    app.WritablePath: _table(
+    container.ResourceRequests: _RESOURCE_LIST,
+    container.ResourceLimits: _RESOURCE_LIST,
+    container.WritablePath: _table(
         {
             "mountPath": "use `path`",
             "size": "use `sizeLimit`",
@@ -226,13 +226,13 @@ _KEYS: dict[type, dict[str, str]] = {
             "name medium mountPropagation readOnly recursiveReadOnly subPath subPathExpr": _REMOVE,
         }
     ),
-    app.HttpProbes: _PROBES,
-    app.ExecProbes: _PROBES,
-    app.LivenessProbe: _HTTP_PROBE,
-    app.ReadinessProbe: _HTTP_PROBE,
-    app.ExecLivenessProbe: _EXEC_PROBE,
-    app.ExecReadinessProbe: _EXEC_PROBE,
-    app.ExecAction: {"args": "write them in `command`"},
+    container.HttpProbes: _PROBES,
+    container.ExecProbes: _PROBES,
+    container.LivenessProbe: _HTTP_PROBE,
+    container.ReadinessProbe: _HTTP_PROBE,
+    container.ExecLivenessProbe: _EXEC_PROBE,
+    container.ExecReadinessProbe: _EXEC_PROBE,
+    container.ExecAction: {"args": "write them in `command`"},
     app.Autoscaling: _table(
         {
             "targetCPUUtilizationPercentage cpu averageUtilization": "use `targetCPUUtilization`",

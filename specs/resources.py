@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from specs.app import Resources
 from specs.base import Quantity
+from specs.container import Resources
 from specs.team import LimitRange
 
 

@@ -362,6 +362,10 @@ class Settings(Spec):
         servers = {namespace for host in self._addresses if (namespace := namespace_of(host))}
         return _RESERVED | gateways | servers | {self.external_secrets.namespace}
 
+    def is_platform_namespace(self, name: str) -> bool:
+        """Whether a namespace of the name is, or may become, the platform's."""
+        return name in self.platform_namespaces or name.startswith("kube-")
+
     @property
     def platform_owned_hosts(self) -> dict[str, str]:
         """Hosts that no team may use, `*.` for all below a domain, and the setting that says so."""

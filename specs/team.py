@@ -5,8 +5,9 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, WithJsonSchema
 
 from specs import names
-from specs.app import AnyApp, Count, WebApp
+from specs.app import AnyApp, WebApp
 from specs.base import ClusterRole, Cpu, Memory, Spec, checked, cpu, memory, within
+from specs.container import Count
 from specs.labels import ChosenAnnotation, ChosenLabel, LabelValue
 
 _MOST_GIB = 2**33 - 1  # Harbor counts bytes in an int64

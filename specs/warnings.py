@@ -3,16 +3,9 @@
 import re
 from collections.abc import Collection, Iterator, Sequence
 
-from specs.app import (
-    AnyApp,
-    Container,
-    CronJob,
-    CronJobContainer,
-    WebApp,
-    Worker,
-    WorkerContainer,
-)
+from specs.app import AnyApp, CronJob, WebApp, Worker
 from specs.autoscaling import check_target
+from specs.container import Container, CronJobContainer, WorkerContainer
 from specs.names import ENV_NAME
 from specs.network import NetworkPolicyPort
 from specs.problem import Finding, Loc
