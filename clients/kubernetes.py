@@ -3,10 +3,11 @@
 import copy
 import logging
 import re
-from collections.abc import Generator, Mapping, Sequence
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, TypeVar
 from urllib.parse import quote
 
 import yaml
@@ -17,8 +18,10 @@ from clients.http import Http, RefusedError
 from clients.kubeconfig import KubeconfigError, current_context, listed
 
 Object = dict[str, Any]
+T = TypeVar("T")
 Entry = Mapping[str, Any]  # in an object's managedFields
-CONFLICTS = 5
+_ATTEMPTS = 10  # while others keep changing an object
+_PAUSE = 0.1  # seconds, longer each time
 mistaken = re.compile(
     r"failed to (?:create typed patch|convert new) object \(.*?\).*?: (.*?)(?:, got .*)?$"
 )
@@ -164,8 +167,8 @@ class Cluster:
         query = {**_query(dry_run), "fieldManager": manager, "force": str(force).lower()}
         path = self.path_of(object)
         try:
-            applied: Object = self._past_conflicts(
-                "PATCH", path, object, query, "application/apply-patch+yaml"
+            applied: Object = past_conflicts(
+                lambda: self.call("PATCH", path, object, query, "application/apply-patch+yaml")
             )
         except RefusedError as refusal:
             if mistake := _mistake(refusal):
@@ -193,20 +196,10 @@ class Cluster:
         """
         try:
             path = self.path(api_version, kind, namespace, name)
-            self._past_conflicts("DELETE", path, {"propagationPolicy": "Foreground"})
+            past_conflicts(lambda: self.call("DELETE", path, {"propagationPolicy": "Foreground"}))
         except RefusedError as refusal:
             if refusal.status != 404:
                 raise
-
-    def _past_conflicts(self, *request: Any) -> Any:
-        """Like `call`, but retries if somebody else has changed the object in the meantime."""
-        for _ in range(CONFLICTS):
-            try:
-                return self.call(*request)
-            except RefusedError as refusal:
-                if refusal.status != 409 or _is_field_conflict(refusal):
-                    raise
-        return self.call(*request)
 
     def token(self, namespace: str, service_account: str) -> str:
         """Create a token of a ServiceAccount (TokenRequest), valid for ten minutes."""
@@ -238,6 +231,21 @@ class Cluster:
         }
         answer = self.call("POST", "apis/authorization.k8s.io/v1/selfsubjectaccessreviews", review)
         return bool(answer["status"]["allowed"])
+
+
+def past_conflicts(action: Callable[[], T]) -> T:
+    """Return what `action` returns; retry if somebody else has changed the object in the meantime.
+
+    Raises what `action` raises; RefusedError (409) if others keep changing the object.
+    """
+    for attempt in range(_ATTEMPTS):
+        try:
+            return action()
+        except RefusedError as refusal:
+            if refusal.status != 409 or _is_field_conflict(refusal):
+                raise
+        time.sleep(_PAUSE * attempt)
+    return action()
 
 
 def _load(kubeconfig: Path | None, context: str | None, configuration: Configuration) -> None:

@@ -5,13 +5,12 @@ variable, an annotation. So what only the former managers own is taken out, and 
 """
 
 import json
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from clients.http import RefusedError
-from clients.kubernetes import Cluster, Entry, Object
+from clients.kubernetes import Cluster, Entry, Object, past_conflicts
 from components.differences import differences
 
 # Should a run be cut short, the provider takes over at its next update what it finds under this
@@ -30,10 +29,7 @@ _KEPT = frozenset(
 )
 # Of a Service, by the API server.
 _ASSIGNED = frozenset({"clusterIP", "clusterIPs"})
-_ATTEMPTS = 10
-_PAUSE = 0.1  # seconds, longer each time
 
-T = TypeVar("T")
 Fields = Mapping[str, Any]  # of an entry: a tree of what it owns
 Keep = Callable[[Entry], bool]
 
@@ -55,14 +51,14 @@ def take_over(cluster: Cluster, wanted: Object, dry_run: bool) -> Taken | None:
 
     None where there is no such object. Raises UnadoptableError, RefusedError, UnreachableError.
     """
-    live, settled = _retried(lambda: _settled(cluster, wanted, dry_run))
+    live, settled = past_conflicts(lambda: _settled(cluster, wanted, dry_run))
     if live is None:
         return None
     if not dry_run:
         # Whoever owned a field would be in the provider's way, which applies without force, even
         # with an equal value: a CRD's defaults within a list are no part of what is applied.
         marker = _nearly_nothing(wanted)
-        _retried(lambda: _keep(cluster, wanted, lambda e: not _is_former(e), [marker]))
+        past_conflicts(lambda: _keep(cluster, wanted, lambda e: not _is_former(e), [marker]))
     former = sorted({e["manager"] for e in _managed(live) if _is_former(e)})
     return Taken(tuple(former), tuple(differences(live, settled)))
 
@@ -93,19 +89,7 @@ def scale(cluster: Cluster, wanted: Object, pods: int) -> None:
 
 def release(cluster: Cluster, wanted: Object) -> None:
     """Leaves the object to the provider's field manager, once that has applied it."""
-    _retried(lambda: _keep(cluster, wanted, lambda e: e["manager"] != MANAGER, []))
-
-
-def _retried(action: Callable[[], T]) -> T:
-    """Done again where somebody has changed the object meanwhile, as a rollout does."""
-    for attempt in range(_ATTEMPTS):
-        try:
-            return action()
-        except RefusedError as refusal:
-            if refusal.status != 409:
-                raise
-        time.sleep(_PAUSE * attempt)
-    return action()
+    past_conflicts(lambda: _keep(cluster, wanted, lambda e: e["manager"] != MANAGER, []))
 
 
 def _settled(cluster: Cluster, wanted: Object, dry_run: bool) -> tuple[Object | None, Object]:

@@ -6,7 +6,7 @@ import time
 from pulumi.runtime.rpc import UNKNOWN
 
 from clients.http import RefusedError, UnreachableError
-from clients.kubernetes import CONFLICTS, Cluster, FieldConflictError, Object
+from clients.kubernetes import Cluster, FieldConflictError, Object, past_conflicts
 from sandbox import field_managers
 from sandbox.answers import NO_VERDICT, told
 from sandbox.diff import drift
@@ -15,6 +15,7 @@ from sandbox.ready import missing
 
 PATCH_FORCE = "pulumi.com/patchForce"
 POLL = 0.3  # seconds
+_POSTS = 5  # of an object, before a refusal counts
 READY_WITHIN = 300  # seconds
 _SERVER = "the API server"
 
@@ -139,7 +140,7 @@ class RealKubernetes:
 
     def _posted(self, inputs: Properties, manager: str) -> Object:
         """The object, made by one of several tries: it has a name, so that no two can be made."""
-        for attempt in range(CONFLICTS):
+        for attempt in range(_POSTS):
             try:
                 return self._cluster.create(inputs, manager=manager)
             except RefusedError as refusal:
@@ -156,18 +157,14 @@ class RealKubernetes:
 
     def _take_over_fields(self, inputs: Properties, manager: str) -> None:
         """What was posted, and what people have set with kubectl, becomes what was applied."""
-        for _ in range(CONFLICTS):
+
+        def take_over() -> None:
             live = self._get(inputs)
-            if live is None:
-                return
-            entries = field_managers.with_taken_over(live, manager)
-            if entries is None:
-                return
-            try:
+            entries = field_managers.with_taken_over(live, manager) if live else None
+            if live and entries is not None:
                 self._cluster.set_managed_fields(live, entries)
-            except RefusedError as refusal:
-                if refusal.status != 409:  # somebody has changed it meanwhile
-                    raise
+
+        past_conflicts(take_over)
 
     def _apply(
         self, inputs: Properties, manager: str, force: bool, dry_run: bool = False

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from clients.http import RefusedError
-from clients.kubernetes import Cluster
+from clients.kubernetes import Cluster, past_conflicts
 from sandbox.servers.keys import ADMIN, Keys
 from tests.fake_server import FakeServer, serving
 
@@ -39,3 +39,26 @@ def test_another_bearer_asks_as_often(server: FakeServer, kubeconfig: Path) -> N
     with pytest.raises(RefusedError):
         Cluster(kubeconfig=kubeconfig, retries=1).with_token("other").call("GET", "version")
     assert server.asked == ["GET /version"] * 2
+
+
+def test_a_write_that_another_has_overtaken_is_tried_again(
+    server: FakeServer, kubeconfig: Path
+) -> None:
+    answers = iter([(409, {"message": "the object has been modified"})] * 3 + [(200, {"n": 1})])
+    server.answers["PUT /x"] = lambda _: next(answers)
+    cluster = Cluster(kubeconfig=kubeconfig)
+    assert past_conflicts(lambda: cluster.call("PUT", "x", {})) == {"n": 1}
+
+
+@pytest.mark.parametrize(
+    "refusal", [(422, "is invalid"), (409, "Apply failed with 1 conflict: conflict with x")]
+)
+def test_what_another_try_would_not_change_is_told_at_once(
+    server: FakeServer, kubeconfig: Path, refusal: tuple[int, str]
+) -> None:
+    status, message = refusal
+    server.answers["PUT /x"] = (status, {"message": message})
+    cluster = Cluster(kubeconfig=kubeconfig)
+    with pytest.raises(RefusedError, match=message):
+        past_conflicts(lambda: cluster.call("PUT", "x", {}))
+    assert server.asked == ["PUT /x"]
