@@ -7,7 +7,9 @@ held back. Nothing here changes an object of a release; people do, by the comman
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 from clients.kubernetes import Cluster, Object
@@ -30,6 +32,7 @@ _VERSIONS = {
     "ServiceMonitor": "monitoring.coreos.com/v1",
     "VirtualService": "networking.istio.io/v1",
 }
+_AT_A_TIME = 8  # requests
 _RELEASE = "meta.helm.sh/release-name"
 
 Live = Mapping[str, Sequence[Object]]  # of a namespace, by kind
@@ -181,10 +184,10 @@ def find_formers(cluster: Cluster, teams: Sequence[Team], settings: Settings) ->
 
     Raises RefusedError, UnreachableError.
     """
-    found = {}
-    for team in teams:
-        if team.deployed and cluster.get("v1", "Namespace", None, team.name):
-            live = _listed(cluster, team.name)
+    deployed = [team for team in teams if team.deployed]
+    found: dict[str, Former] = {}
+    with ThreadPoolExecutor(_AT_A_TIME) as pool:
+        for team, live in _live(cluster, deployed, pool):
             for app in team.deployed:
                 former = _former(team, app, live, gateway(app, settings))
                 if former.objects or former.routes:
@@ -205,13 +208,29 @@ def destinations(route: Object) -> Iterator[tuple[str, dict[str, Any]]]:
                 yield f"{at}/mirror", each["mirror"]
 
 
-def _listed(cluster: Cluster, namespace: str) -> Live:
-    found: dict[str, Sequence[Object]] = {}
-    for kind, version in _VERSIONS.items():
-        served = kind in cluster.served(version)
-        listed = cluster.list(version, kind, namespace) if served else list[Object]()
-        found[kind] = [{"apiVersion": version, "kind": kind, **each} for each in listed]
-    return found
+def _live(cluster: Cluster, teams: Sequence[Team], pool: Executor) -> Iterator[tuple[Team, Live]]:
+    """The teams that have a namespace, in turn, and what is in it."""
+    if not teams:
+        return
+    cluster.served("v1")  # once, and not by each of those who ask at once
+
+    def namespace(team: Team) -> Object | None:
+        return cluster.get("v1", "Namespace", None, team.name)
+
+    def listed(place: tuple[Team, str]) -> Sequence[Object]:
+        team, kind = place
+        version = _VERSIONS[kind]
+        objects = cluster.list(version, kind, team.name)
+        return [{"apiVersion": version, "kind": kind, **each} for each in objects]
+
+    there = [team for team, found in zip(teams, pool.map(namespace, teams), strict=True) if found]
+    versions = sorted(set(_VERSIONS.values())) if there else []
+    served = dict(zip(versions, pool.map(cluster.served, versions), strict=True))
+    kinds = [kind for kind, version in _VERSIONS.items() if kind in served.get(version, ())]
+    lists = pool.map(listed, product(there, kinds))
+    for team in there:
+        live: dict[str, Sequence[Object]] = dict.fromkeys(_VERSIONS, ())
+        yield team, live | dict(zip(kinds, lists, strict=False))
 
 
 def _former(team: Team, app: AnyApp, live: Live, gateway: str | None) -> Former:

@@ -1,10 +1,12 @@
 """Apps that run under a release's names: what is found, what is held back, what is said."""
 
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from clients.http import RefusedError
 from clients.kubernetes import Cluster, Object
 from components.former import Former, find_formers
 from components.handover import lacking_room, taken_names, told
@@ -258,3 +260,47 @@ def test_a_quota_that_cannot_hold_both_is_told_with_what_is_needed(formers: Form
     )
     found = formers.of(team, *live, a_deployment("shop", "shop", 1))
     assert not list(lacking_room(formers.cluster, found.values(), formers.settings))
+
+
+LISTS = [
+    "GET /apis/apps/v1/namespaces/team-a/deployments",
+    "GET /apis/batch/v1/namespaces/team-a/cronjobs",
+]
+
+
+def test_kinds_are_listed_at_the_same_time(server: FakeServer, formers: Formers) -> None:
+    """Each answer waits for the other question."""
+    both = threading.Barrier(len(LISTS), timeout=30)
+
+    def answer(_: Any) -> tuple[int, Any]:
+        both.wait()
+        return 200, {"items": []}
+
+    formers.of(a_team())
+    server.answers |= dict.fromkeys(LISTS, answer)
+    assert find_formers(formers.cluster, [a_team(web())], formers.settings) == {}
+
+
+def test_of_several_refusals_the_first_kinds_is_told(server: FakeServer, formers: Formers) -> None:
+    formers.of(a_team())
+    for path in LISTS:
+        server.answers[path] = (403, {"message": f"not {path.rpartition('/')[2]}"})
+    with pytest.raises(RefusedError, match="answered 403: not cronjobs"):
+        find_formers(formers.cluster, [a_team(web())], formers.settings)
+
+
+def test_each_team_has_what_is_in_its_own_namespace(server: FakeServer, formers: Formers) -> None:
+    formers.of(a_team())
+    names = [f"team-{letter}" for letter in "abcdefghijkl"]
+    there = names[::2]
+    answers = dict(server.answers)
+    for name in there:
+        server.answers |= {path.replace("team-a", name): each for path, each in answers.items()}
+        release = a_deployment(f"{name}-shop", name)
+        server.answers[LISTS[0].replace("team-a", name)] = (200, {"items": [release]})
+    teams = [a_team(web(), team=name) for name in names]
+    found = find_formers(formers.cluster, teams, formers.settings)
+    assert [*found] == [f"{name}/shop" for name in there]
+    assert [former.objects[0]["metadata"]["name"] for former in found.values()] == [
+        f"{name}-shop" for name in there
+    ]
