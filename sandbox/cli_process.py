@@ -6,17 +6,16 @@ import subprocess
 import threading
 from collections.abc import Mapping
 from types import FrameType
-from typing import IO, Self
+from typing import IO
 
 from pulumi.automation import CommandResult, OnOutput, PulumiCommand, StackNotFoundError
 from pulumi.automation.errors import create_command_error
 
 from binaries.console import complain
+from sandbox.signals import SignalReceiver
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-
-class Signals:
+class Signals(SignalReceiver):
     """SIGINT, SIGTERM and SIGHUP stop the CLI gently; KeyboardInterrupt where none runs.
 
     The engine, on its first SIGINT, lets what it began finish and saves the state; on a second one
@@ -27,15 +26,7 @@ class Signals:
         self.received = False
         self.process: subprocess.Popen[str] | None = None
 
-    def __enter__(self) -> Self:
-        self._before = {number: signal.signal(number, self._receive) for number in SIGNALS}
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _receive(self, number: int, frame: FrameType | None) -> None:
+    def receive(self, number: int, frame: FrameType | None) -> None:
         self.received = True
         if self.process is None:
             raise KeyboardInterrupt

@@ -8,11 +8,10 @@ from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
-from typing import Self
 
 from sandbox.servers.record import write_private
+from sandbox.signals import SignalReceiver
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 STOPS_WITHIN = 10  # seconds, then it is killed
 LOG_LINES = 8
 
@@ -84,22 +83,14 @@ def stop(processes: Iterable[Process]) -> None:
         process.forget()
 
 
-class Interrupts:
+class Interrupts(SignalReceiver):
     """SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt, but only once what is held is done."""
 
     def __init__(self) -> None:
         self._holding = False
         self._received = False
 
-    def __enter__(self) -> Self:
-        self._before = {number: signal.signal(number, self._receive) for number in SIGNALS}
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _receive(self, number: int, frame: FrameType | None) -> None:
+    def receive(self, number: int, frame: FrameType | None) -> None:
         self._received = True
         if not self._holding:
             raise KeyboardInterrupt
