@@ -11,13 +11,14 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from clients.local_servers import FOLDER, running
 from sandbox.official import CHOICE, STAND_IN
 
 ROOT = Path(__file__).parents[1]
-LEFT_OUT = shutil.ignore_patterns(".venv", ".sandbox", ".git", "__pycache__", ".*_cache", "tests")
+# What Python has compiled comes along: else each copy would do that again.
+LEFT_OUT = shutil.ignore_patterns(".venv", ".sandbox", ".git", ".*_cache", "tests")
 
 # A line of Pulumi's display: what happened, to which type, by which name.
 _STEP = re.compile(r"^ (?P<sign>[+~-]|[+-]{2}) +(?P<type>\S+:\S+:\S+) (?P<name>\S+) (?P<word>\w+)")
@@ -65,6 +66,14 @@ class Checkout:
         shutil.copytree(ROOT, folder, ignore=LEFT_OUT)
         self.folder = folder
         self.as_copied = self.files()
+
+    @classmethod
+    def twin(cls, other: "Checkout", folder: Path) -> Self:
+        """The same with all that `other` has provisioned, in another folder."""
+        twin = cls.__new__(cls)
+        twin.folder = Path(shutil.copytree(other.folder, folder))
+        twin.as_copied = other.as_copied
+        return twin
 
     def files(self) -> dict[str, bytes]:
         """Every file but the sandbox's and Python's own, and what is in it."""

@@ -17,19 +17,25 @@ ROOT = Path(__file__).parents[1]
 
 def tests(marked: str, *more: str) -> list[str]:
     """The command for the tests with these marks."""
-    return ["pytest", "-q", "-rs", "-p", "tests.progress", "-m", marked, *more]
+    return ["-m", "pytest", "-q", "-rs", "-p", "tests.progress", "-m", marked, *more]
 
 
 PARALLEL = ("-n", "auto", "--dist", "worksteal")
+# In a file, tests share servers, and each goes on from where the one before has left them.
+BY_FILE = ("-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder")
 
-# Arguments of `python -m`. One stage runs at a time: what is measured is measured alone.
+# Arguments of Python. One stage runs at a time: what is measured is measured alone.
 STAGES = {
-    "lint": [["ruff", "check"], ["ruff", "format", "--check"], ["cli.rooms", "--check"]],
-    "types": [["pyrefly", "check"]],
+    "lint": [
+        ["-m", "ruff", "check"],
+        ["-m", "ruff", "format", "--check"],
+        ["-m", "cli.rooms", "--check"],
+    ],
+    "types": [["-m", "pyrefly", "check"]],
     "unit": [tests("not engine and not servers and not e2e", *PARALLEL)],
-    "bench": [["bench", "--quick"]],
-    "engine": [tests("engine")],
-    "servers": [tests("servers or e2e")],
+    "bench": [["-m", "bench", "--quick"]],
+    "engine": [tests("engine", *PARALLEL)],
+    "servers": [tests("servers or e2e", *BY_FILE)],
 }
 # Runs only where it is named.
 NIGHTLY = {"nightly": [tests("hypothesis", *PARALLEL, "--hypothesis-profile=nightly")]}
@@ -63,8 +69,8 @@ def run(stage: str) -> int:
         return f"{passed(time.monotonic() - started)}  {stage}"
 
     for command in (STAGES | NIGHTLY)[stage]:
-        arguments = [sys.executable, "-m", *command]
-        if command[0] == "pytest":  # has more to say, by `tests.progress`
+        arguments = [sys.executable, *command]
+        if "pytest" in command:  # has more to say, by `tests.progress`
             code = subprocess.run(arguments, cwd=ROOT).returncode
         else:
             with lines(line, lambda text: print(text, flush=True)):

@@ -1,6 +1,5 @@
 """Runs the checkout on Pulumi's engine through the sandbox, as `make up` does, in a copy of it."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,11 +15,9 @@ def provisioned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Checkout, Run
 
 
 @pytest.fixture
-def checkout(provisioned: tuple[Checkout, Run]) -> Iterator[Checkout]:
-    """The provisioned checkout; what a test edits is put back, and so is what that changed."""
-    checkout, _ = provisioned
-    with checkout.put_back("tenants"):
-        yield checkout
+def checkout(provisioned: tuple[Checkout, Run], tmp_path: Path) -> Checkout:
+    """A provisioned checkout of the test's own."""
+    return Checkout.twin(provisioned[0], tmp_path / "checkout")
 
 
 @pytest.fixture

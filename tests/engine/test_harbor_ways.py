@@ -1,9 +1,7 @@
 """The ways of a real Harbor and its provider, and what each means for a stack."""
 
-import copy
 import os
 import re
-import shutil
 import subprocess
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -38,12 +36,6 @@ class HarborCheckout(Checkout):
     def start(self, command: str, **environment: str) -> subprocess.Popen[str]:
         # A copy has no tests: they come from here, and everything else from the copy.
         return super().start(command, PYTHONPATH=str(ROOT), **environment)
-
-    def twin(self, folder: Path) -> "HarborCheckout":
-        """The same with all that it has provisioned, in another folder."""
-        twin = copy.copy(self)
-        twin.folder = Path(shutil.copytree(self.folder, folder))
-        return twin
 
     @contextmanager
     def harbor(self) -> Generator[dict[str, Any]]:
@@ -93,7 +85,7 @@ def provisioned_once(tmp_path_factory: pytest.TempPathFactory) -> HarborCheckout
 @pytest.fixture
 def checkout(provisioned_once: HarborCheckout, tmp_path: Path) -> HarborCheckout:
     """A provisioned checkout of the test's own."""
-    return provisioned_once.twin(tmp_path / "checkout")
+    return HarborCheckout.twin(provisioned_once, tmp_path / "checkout")
 
 
 def test_a_preview_with_refresh_loses_nothing_while_harbor_is_down(

@@ -1,8 +1,6 @@
 """A team's way through its life where a run fails half-way: what counts is what that has left."""
 
-import copy
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -25,12 +23,6 @@ class RefusingCheckout(Checkout):
     def start(self, command: str, **environment: str) -> subprocess.Popen[str]:
         # A copy has no tests: they come from here, and everything else from the copy.
         return super().start(command, PYTHONPATH=str(ROOT), **environment)
-
-    def twin(self, folder: Path) -> "RefusingCheckout":
-        """The same with all that it has provisioned, in another folder."""
-        twin = copy.copy(self)
-        twin.folder = Path(shutil.copytree(self.folder, folder))
-        return twin
 
     def refuse(self, *operations: str) -> None:
         (self.folder / FILE).write_text("\n".join(operations), encoding="utf-8")
@@ -55,17 +47,10 @@ class RefusingCheckout(Checkout):
         return preview
 
 
-@pytest.fixture(scope="module")
-def provisioned(tmp_path_factory: pytest.TempPathFactory) -> RefusingCheckout:
-    checkout = RefusingCheckout(tmp_path_factory.mktemp("refusing") / "checkout")
-    checkout.up()
-    return checkout
-
-
 @pytest.fixture
-def checkout(provisioned: RefusingCheckout, tmp_path: Path) -> RefusingCheckout:
+def checkout(provisioned: tuple[Checkout, Run], tmp_path: Path) -> RefusingCheckout:
     """A provisioned checkout of the test's own."""
-    return provisioned.twin(tmp_path / "checkout")
+    return RefusingCheckout.twin(provisioned[0], tmp_path / "checkout")
 
 
 def assert_held(checkout: RefusingCheckout) -> None:

@@ -157,13 +157,15 @@ def test_the_robots_secrets_are_in_the_state_only_encrypted(checkout: Checkout) 
     assert set(provider["inputs"]["password"]) >= {"ciphertext"}
 
 
-def test_down_takes_everything_away_and_says_so(fresh: Checkout) -> None:
+def test_down_where_nothing_ever_was_says_so(fresh: Checkout) -> None:
     assert "nothing to take down" in fresh.run("down").output
-    fresh.up()
-    down = fresh.run("down")
+
+
+def test_down_takes_everything_away_and_says_so(checkout: Checkout) -> None:
+    down = checkout.run("down")
     assert down.code == 0, down.output
-    assert fresh.names() == set()
-    assert "nothing to take down" in fresh.run("down").output
+    assert checkout.names() == set()
+    assert "nothing to take down" in checkout.run("down").output
 
 
 def test_two_checkouts_run_at_once(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -15,8 +15,20 @@ from clients.local_servers import Servers, environment_file, running
 from clients.openbao import OpenBao
 from tests.checkouts import Checkout
 
+# The files that take longest begin first, or one process works on when all others are done.
+LONGEST = ("test_faults.py", "test_up.py", "test_adopt_releases.py", "test_capacity.py")
 BUILT_WITHIN = 40 * 60  # seconds; where the programs are cached, a start takes ten
 WITHIN = 60  # seconds
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Orders files; within one, tests build on each other."""
+
+    def place(item: pytest.Item) -> int:
+        here = item.path.parent.name == "servers" and item.path.name in LONGEST
+        return LONGEST.index(item.path.name) if here else len(LONGEST)
+
+    items.sort(key=place)
 
 
 def until(holds: Callable[[], object]) -> None:
