@@ -17,8 +17,9 @@ from clients.local_servers import FOLDER, running
 from sandbox.official import CHOICE, STAND_IN
 
 ROOT = Path(__file__).parents[1]
-# What Python has compiled comes along: else each copy would do that again.
-LEFT_OUT = shutil.ignore_patterns(".venv", ".sandbox", ".git", ".*_cache", "tests")
+# What Python has compiled comes along, or each copy would do that again; what it is about to write
+# (`*.pyc.*`) does not, as it is gone in a moment.
+LEFT_OUT = shutil.ignore_patterns(".venv", ".sandbox", ".git", ".*_cache", "*.pyc.*", "tests")
 
 # A line of Pulumi's display: what happened, to which type, by which name.
 _STEP = re.compile(r"^ (?P<sign>[+~-]|[+-]{2}) +(?P<type>\S+:\S+:\S+) (?P<name>\S+) (?P<word>\w+)")

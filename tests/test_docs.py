@@ -72,8 +72,8 @@ def checkout(tmp_path: Path) -> Path:
     shutil.copytree(
         ROOT,
         copy,
-        # With what Python has compiled: else each command would do that again.
-        ignore=shutil.ignore_patterns(".git", ".venv", ".sandbox", ".*_cache"),
+        # With what Python has compiled, or each command would do that again.
+        ignore=shutil.ignore_patterns(".git", ".venv", ".sandbox", ".*_cache", "*.pyc.*"),
     )
     (copy / ".venv").symlink_to(ROOT / ".venv")
     return copy
