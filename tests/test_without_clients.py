@@ -23,7 +23,8 @@ import sys
 
 class NoClients:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {"clients", "kubernetes", "requests", "urllib3"}:
+        own = {"clients.harbor", "clients.http", "clients.kubernetes", "clients.openbao"}
+        if name in own or name.partition(".")[0] in {"kubernetes", "requests", "urllib3"}:
             raise ImportError(f"{name} must not be loaded here")
 
 
