@@ -247,8 +247,7 @@ def run(
     settings: Mapping[str, str] | None = None,
     within: float | None = None,
 ) -> tuple[int, str]:
-    """Run a long command with signs of progress; return its exit code (-9 after a timeout) and
-    errors.
+    """Run a long command with signs of progress; return its exit code (-9: timeout) and errors.
 
     `settings` are added to the environment; `within` is in seconds.
     """

@@ -1,4 +1,4 @@
-"""The commands of `./sre`, a module each: its arguments and what it prints."""
+"""The commands of `./sre`, one module each: arguments and output."""
 
 import argparse
 from typing import TypeAlias

@@ -1,4 +1,4 @@
-"""Reads the command line of `./sre`: a module of this folder is a command."""
+"""Parses the command line of `./sre`: each module of this folder is a command."""
 
 import argparse
 import gc
@@ -36,7 +36,7 @@ COMMANDS = (
 
 
 class _Version(argparse.Action):
-    """`--version`: every other command runs without reading pyproject.toml."""
+    """`--version`: other commands do not read pyproject.toml."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
         from specs.version import version
@@ -46,9 +46,9 @@ class _Version(argparse.Action):
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs a command; 0 is success, 1 a problem in a file, 2 a wrong command line.
+    """Run a command; 0 is success, 1 a problem in a file, 2 a wrong command line.
 
-    `diff` answers with 2 and 3 itself, and says 1 of a wrong command line.
+    `diff` itself returns 2 and 3, and reports a wrong command line as 1.
     """
     parser = argparse.ArgumentParser(
         prog="./sre",
@@ -73,7 +73,7 @@ def main(argv: list[str] | None = None) -> int:
     except OSError as error:
         if error.filename is None:
             raise
-        # A path of the command line that the system takes no look at: too long, or not ours.
+        # A path on the command line that the system cannot look at: too long, or not accessible.
         message = f"{error.strerror}; check the path"
         print(Problem(str(error.filename), 1, 1, WHOLE_FILE, message), file=sys.stderr)
         return 1
@@ -81,7 +81,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    # A command makes objects by the million and hardly a cycle: each look for one costs much.
+    # A command creates millions of objects and hardly any cycles: each collection is expensive.
     gc.set_threshold(50_000)
     try:
         sys.exit(main())

@@ -1,4 +1,4 @@
-"""`./sre affected`: the stacks that a change touches."""
+"""`./sre affected`: the stacks that a change affects."""
 
 import argparse
 import json
@@ -9,7 +9,7 @@ from cli.stack_options import ROOT
 
 
 def add(commands: Commands) -> None:
-    """The command's part of the command line."""
+    """Add the command to the command line."""
     parser = commands.add_parser(
         "affected",
         help="list the stacks that a change touches",
@@ -43,8 +43,8 @@ def add(commands: Commands) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Prints the stacks; 1 if Git cannot tell them."""
-    from tools.review.affected import (  # no other command needs to load it
+    """Print the stacks; 1 if Git cannot determine them."""
+    from tools.review.affected import (  # no other command needs it
         Affected,
         affected,
         stacks,

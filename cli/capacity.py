@@ -1,4 +1,4 @@
-"""`./sre capacity`: what teams' apps take of their quota."""
+"""`./sre capacity`: how much of their quota the teams' apps use."""
 
 import argparse
 import json
@@ -22,14 +22,14 @@ _POD = ("POD'S CPU", "MEMORY", "CPU LIMIT", "MEMORY LIMIT")
 
 _NO_LIMIT = "none"
 
-# A bar is as long as the quota; the rest, what else must fit, what full scale adds, what is free.
+# A bar is as long as the quota: at rest, other pods that must fit, the rest of full scale, free.
 _BAR = 24
 _BLOCKS, _ASCII = "█▓▒░", "#+-."
 _RED, _YELLOW, _PLAIN = "\033[31m", "\033[33m", "\033[0m"
 
 
 def add(commands: Commands) -> None:
-    """The command's part of the command line."""
+    """Add the command to the command line."""
     parser = commands.add_parser(
         "capacity",
         parents=[options()],
@@ -48,7 +48,7 @@ def add(commands: Commands) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Shows the teams that can be counted. Raises ProblemsError for what is wrong in any."""
+    """Show the teams that can be counted. Raises ProblemsError for problems in any of them."""
     stack = stack_files(arguments)
     folder = stack.folder
     named = folder.path / f"{arguments.team}{SUFFIX}"
@@ -72,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _as_data(file: TeamFile, capacity: Capacity) -> dict[str, Any]:
-    """Amounts as Kubernetes writes quantities, null for no limit, numbers of pods as numbers."""
+    """Amounts as Kubernetes quantities, null for no limit, numbers of pods as numbers."""
     return {
         "team": capacity.team.name,
         "lifecycle": capacity.team.lifecycle,
@@ -136,7 +136,7 @@ def _app_cells(demand: AppDemand) -> tuple[str, ...]:
 
 
 def _end(capacity: Capacity, number: int) -> str:
-    """What is to be seen at once of a resource: on a terminal a bar, and where it does not fit."""
+    """A resource at a glance: a bar on a terminal, and where it does not fit."""
     quota = capacity.quota[number]
     taken = [amounts[number] for amounts in (capacity.rest, capacity.needed, capacity.full)]
     if quota is None:

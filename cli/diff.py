@@ -1,4 +1,4 @@
-"""`./sre diff`: what a change means, from the rendered objects of both sides."""
+"""`./sre diff`: summarises a change from the rendered objects of both sides."""
 
 import argparse
 import os
@@ -11,12 +11,12 @@ from specs.problem import ProblemsError
 
 _FORMATS = ("text", "markdown", "json")
 
-# What ends the command for a mistake of any sort: 2 is an answer.
+# Ends the command for any error: 2 is a result.
 MISTAKE = 1
 
 
 def add(commands: Commands) -> None:
-    """The command's part of the command line."""
+    """Add the command to the command line."""
     parser = commands.add_parser(
         "diff",
         parents=[stack_option()],
@@ -37,7 +37,7 @@ def add(commands: Commands) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Compares and prints. Raises ProblemsError for what is wrong in the working tree's files."""
+    """Compare and print. Raises ProblemsError for problems in the working tree's files."""
     stack = stack_files(arguments)
     if problems := load_stack(stack.folder, stack.settings).problems:
         raise ProblemsError(*problems)

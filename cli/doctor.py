@@ -1,4 +1,4 @@
-"""`./sre doctor`: whether a stack's servers have what it needs."""
+"""`./sre doctor`: checks whether a stack's servers have what it needs."""
 
 import argparse
 import sys
@@ -10,7 +10,7 @@ from specs.settings import LEAVE_OUT
 
 
 def add(commands: Commands) -> None:
-    """The command's part of the command line."""
+    """Add the command to the command line."""
     parser = commands.add_parser(
         "doctor",
         parents=[options()],
@@ -30,7 +30,7 @@ def add(commands: Commands) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Prints the report; 1 if a check fails. Raises ProblemsError."""
+    """Print the report; 1 if a check fails. Raises ProblemsError."""
     from tools.doctor.examine import (  # with the clients, which take two seconds to load
         SERVERS,
         doctor,

@@ -1,4 +1,4 @@
-"""`./sre import`: teams' files of the manifests that Flux applied."""
+"""`./sre import`: converts the manifests that Flux applied into teams' files."""
 
 import argparse
 import sys
@@ -14,7 +14,7 @@ from tools.editing.write import replace
 
 
 def add(commands: Commands) -> None:
-    """The command's part of the command line."""
+    """Add the command to the command line."""
     parser = commands.add_parser(
         "import",
         parents=[options()],
@@ -34,7 +34,7 @@ def add(commands: Commands) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Imports the paths that the command line names. Raises ProblemsError."""
+    """Import the paths on the command line. Raises ProblemsError."""
     from tools.migration.importing import import_tree  # with the SDKs, which take a second to load
 
     stack = stack_files(arguments)
@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _write(folder: TeamsFolder, texts: Mapping[str, str]) -> None:
-    """Writes all files, or none. Raises ProblemsError."""
+    """Write all files, or none. Raises ProblemsError."""
     written: list[Path] = []
     for team, text in texts.items():
         file = folder.path / f"{team}{SUFFIX}"

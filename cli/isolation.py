@@ -1,4 +1,4 @@
-"""`./sre isolation`: shows on running servers that no team reaches another's things."""
+"""`./sre isolation`: shows on running servers that no team reaches another team's objects."""
 
 import argparse
 import os
@@ -12,7 +12,7 @@ from specs.settings import LEAVE_OUT
 
 
 def add(commands: Commands) -> None:
-    """The command's part of the command line."""
+    """Add the command to the command line."""
     parser = commands.add_parser(
         "isolation",
         parents=[options()],
@@ -40,7 +40,7 @@ def add(commands: Commands) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Prints the matrix; 1 if a row is not as expected. Raises ProblemsError."""
+    """Print the matrix; 1 if a row is not as expected. Raises ProblemsError."""
     from tools.isolation.matrix_page import (
         isolation,  # with the clients, which take two seconds to load
     )
@@ -54,6 +54,6 @@ def run(arguments: argparse.Namespace) -> int:
     fleet = load_stack(stack.folder, stack.settings)
     if fleet.problems:
         raise ProblemsError(*fleet.problems)
-    # The matrix says what a team has that is neither suspended nor on its way out.
+    # The matrix describes teams that are neither suspended nor being offboarded.
     teams = [team for team in fleet.teams if team.running]
     return isolation(ROOT, teams, settings, arguments.format, arguments.write_docs)

@@ -1,4 +1,4 @@
-"""`./sre new team` and `./sre new app`: a team's file, or an entry in it, valid at once."""
+"""`./sre new team` and `./sre new app`: adds a team's file, or an entry in it, valid at once."""
 
 import argparse
 import os
@@ -12,7 +12,7 @@ from tools.editing.team_file import alone
 
 
 def add(commands: Commands) -> None:
-    """The command's part of the command line."""
+    """Add the command to the command line."""
     parser = commands.add_parser(
         "new",
         help="write a team's file, or add an app to it",
@@ -44,7 +44,7 @@ def add(commands: Commands) -> None:
 
 
 def _new_team(arguments: argparse.Namespace) -> int:
-    """Writes the file. Raises ProblemsError; then nothing is written."""
+    """Write the file. If it raises ProblemsError, nothing is written."""
     stack = stack_files(arguments)
     schema = os.path.relpath(SCHEMA, stack.folder.path)
     with alone(stack.folder):
@@ -58,7 +58,7 @@ def _new_team(arguments: argparse.Namespace) -> int:
 
 
 def _new_app(arguments: argparse.Namespace) -> int:
-    """Adds the app. Raises ProblemsError; then nothing is written."""
+    """Add the app. If it raises ProblemsError, nothing is written."""
     stack = stack_files(arguments)
     with alone(stack.folder):
         place, image = new_app(

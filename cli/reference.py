@@ -1,4 +1,4 @@
-"""`make docs`: writes docs/reference.md, every key of a team's file and a stack's config."""
+"""`make docs`: writes docs/reference.md, with every key of a team's file and a stack's config."""
 
 import re
 import sys
@@ -23,14 +23,14 @@ PAGE = Path(__file__).parent.parent / "docs" / "reference.md"
 
 _ARCHETYPES = (WebApp, Worker, CronJob)
 
-# Described once, under a title of its own, as each stands in several places.
+# Described once, under a separate title, because each appears in several places.
 _SHARED: dict[type[BaseModel], str] = {
     NetworkPolicyPeer: "peer",
     NetworkPolicyPort: "port",
     LabelSelector: "selector",
 }
 
-# Blocks that are so large that each block within them has a section of its own; "" is a whole file.
+# Blocks so large that each block within them gets its own section; "" is a whole file.
 _LARGE = ("apps[].app.", "apps[].", "")
 
 _WORDS = {str: "text", int: "whole number", bool: "true or false", Quantity: "quantity"}
@@ -62,8 +62,8 @@ class ReferenceKey:
     """A key as the page shows it.
 
     `path` starts at the root of the file, or at the title of a shared block. `entry` is the path of
-    what the key holds: for a list, of its entries. `shared` is the title of the shared block that
-    it holds, if it holds one.
+    the key's content: for a list, of its entries. `shared` is the title of the shared block that it
+    contains, if any.
     """
 
     path: str
@@ -83,7 +83,7 @@ class ReferenceKey:
 
 
 def team_keys() -> list[ReferenceKey]:
-    """Every key of a team's file once, in the order of the file; then the shared blocks' keys."""
+    """Every key of a team's file once, in the file's order; then the keys of the shared blocks."""
     return _merged([*_keys(Team, ""), *_shared_keys()])
 
 
@@ -94,7 +94,7 @@ def reference() -> str:
 
 
 def main() -> int:
-    """Writes the page."""
+    """Write the page."""
     PAGE.parent.mkdir(exist_ok=True)
     PAGE.write_text(reference(), encoding="utf-8")
     return 0
@@ -132,7 +132,7 @@ def _shared_keys() -> Iterator[ReferenceKey]:
 
 
 def _merged(keys: Iterable[ReferenceKey]) -> list[ReferenceKey]:
-    """Archetypes' keys that are the same become one; each stands below the key that holds it."""
+    """Keys that archetypes have in common become one; each follows the key that contains it."""
     archetypes: dict[ReferenceKey, tuple[str, ...]] = {}
     order: dict[str, int] = {}
     for key in keys:
@@ -163,7 +163,7 @@ def _is_list(annotation: Any) -> bool:
 
 
 def _type(annotation: Any, shared: str | None) -> str:
-    """The type in a user's words; `shared` is the title of the block within, if there is one."""
+    """The type in a user's words; `shared` is the title of the block within it, if any."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if annotation == Duration:
         return "duration"
@@ -212,7 +212,7 @@ def _part(keys: Sequence[ReferenceKey]) -> Iterator[str]:
 
 
 def _about(keys: Sequence[ReferenceKey], section: str) -> str:
-    """What a section is about, and for which archetypes if it is not for all."""
+    """What a section is about, and its archetypes if it does not apply to all."""
     if section == "apps[]":
         kinds = (
             f"- {_code(get_args(kind.model_fields['archetype'].annotation)[0])}: {kind.__doc__}"
@@ -234,7 +234,7 @@ def _is_some(archetypes: tuple[str, ...]) -> bool:
 
 
 def _table(keys: Iterable[ReferenceKey], section: str) -> Iterator[str]:
-    """The section's keys; the archetypes have a column where they differ within the section."""
+    """The section's keys, with a column for archetypes if they differ within the section."""
     rows = [key for key in keys if key.section == section]
     differ = len({key.archetypes for key in rows}) > 1
     heads = ["Key", "Type", "Default", *(["Archetypes"] if differ else []), "Meaning"]
@@ -250,7 +250,7 @@ def _table(keys: Iterable[ReferenceKey], section: str) -> Iterator[str]:
 
 
 def _anchor(heading: str) -> str:
-    """As GitHub makes it."""
+    """As GitHub builds it."""
     return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
 
 

@@ -1,4 +1,4 @@
-"""`./sre render`: writes every object the program would create, a YAML document a file."""
+"""`./sre render`: writes every object that the program would create, one YAML document per file."""
 
 import argparse
 import sys
@@ -10,7 +10,7 @@ from specs.problem import ProblemsError
 
 
 def add(commands: Commands) -> None:
-    """The command's part of the command line."""
+    """Add the command to the command line."""
     parser = commands.add_parser(
         "render",
         parents=[options()],
@@ -29,7 +29,7 @@ def add(commands: Commands) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Renders the stack. Raises ProblemsError; then nothing is written."""
+    """Render the stack. If it raises ProblemsError, nothing is written."""
     from tools.rendering.render import render  # with the SDKs, which take a second to load
 
     stack = stack_files(arguments)

@@ -1,4 +1,4 @@
-"""`./sre schema`: the JSON Schema that editors complete and check team files with."""
+"""`./sre schema`: the JSON Schema with which editors complete and check team files."""
 
 import argparse
 import sys
@@ -11,7 +11,7 @@ SCHEMA = ROOT / "schemas" / "team.schema.json"
 
 
 def add(commands: Commands) -> None:
-    """The command's part of the command line."""
+    """Add the command to the command line."""
     parser = commands.add_parser(
         "schema",
         help="renew the JSON Schema of team files, for editors",
@@ -29,7 +29,7 @@ def add(commands: Commands) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Writes the file, or says whether it is current."""
+    """Write the file, or report whether it is current."""
     from specs.schema import team_schema  # with pydantic's own, which validate does not need
 
     shown = SCHEMA.relative_to(ROOT)

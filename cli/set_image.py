@@ -1,4 +1,4 @@
-"""`./sre set-image`: another image tag for an app, as a release pipeline writes it."""
+"""`./sre set-image`: sets an app's image tag, for release pipelines."""
 
 import argparse
 import sys
@@ -11,7 +11,7 @@ from tools.editing.team_file import alone
 
 
 def add(commands: Commands) -> None:
-    """The command's part of the command line."""
+    """Add the command to the command line."""
     parser = commands.add_parser(
         "set-image",
         parents=[options()],
@@ -30,7 +30,7 @@ def add(commands: Commands) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Writes the tag. Raises ProblemsError; then nothing is written."""
+    """Write the tag. If it raises ProblemsError, nothing is written."""
     stack = stack_files(arguments)
     team, app, tag = arguments.team, arguments.app, arguments.tag
     with alone(stack.folder):

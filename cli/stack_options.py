@@ -1,4 +1,4 @@
-"""What commands share that look at team files as a stack has them: its options, what they name."""
+"""Options shared by commands that read team files as a stack does, and what they name."""
 
 import argparse
 import os
@@ -48,7 +48,7 @@ def stack_option() -> argparse.ArgumentParser:
 
 
 def stack_files(arguments: argparse.Namespace) -> StackFiles:
-    """What the options name. Raises ProblemsError where the stack's file is wrong."""
+    """What the options name. Raises ProblemsError if the stack's file is wrong."""
     settings, problems = read_stack(ROOT, arguments.stack)
     if settings is None or problems:
         raise ProblemsError(*problems)
@@ -67,7 +67,7 @@ def _stack(name: str) -> str:
 
 
 def _folder(tenants: str) -> TeamsFolder:
-    """Messages name files as the user would from where they stand."""
+    """Messages name files relative to the user's current folder."""
     path = Path(tenants)
     shown = os.path.relpath(path) if path.is_absolute() and path.is_relative_to(ROOT) else tenants
     return TeamsFolder(path, shown.rstrip("/"))

@@ -11,7 +11,7 @@ from specs.problem import ProblemsError
 
 
 def add(commands: Commands) -> None:
-    """The command's part of the command line."""
+    """Add the command to the command line."""
     parser = commands.add_parser(
         "validate",
         parents=[options()],
@@ -26,7 +26,7 @@ def add(commands: Commands) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Checks the files that the command line names. Raises ProblemsError."""
+    """Check the files on the command line. Raises ProblemsError."""
     stack = stack_files(arguments)
     if arguments.files:
         named = [(Path(file), file) for file in dict.fromkeys(arguments.files)]

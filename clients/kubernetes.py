@@ -72,9 +72,7 @@ class Cluster:
         return self._http.address
 
     def impersonating(self, user: str, group: str | None = None) -> Self:
-        """The cluster as that user of that group sees it; the caller must be allowed to
-        impersonate.
-        """
+        """The cluster as that user of that group sees it; impersonation must be allowed."""
         other = copy.copy(self)
         other._headers = {**self._headers, "Impersonate-User": user}
         if group:
@@ -191,9 +189,7 @@ class Cluster:
         return changed
 
     def delete(self, api_version: str, kind: str, namespace: str | None, name: str) -> None:
-        """Start the deletion; an object that is already gone, or whose kind is not served, is not
-        an error.
-        """
+        """Start the deletion; it is no error if the object is gone or its kind is not served."""
         try:
             path = self.path(api_version, kind, namespace, name)
             past_conflicts(lambda: self.call("DELETE", path, {"propagationPolicy": "Foreground"}))

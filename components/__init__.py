@@ -1,4 +1,4 @@
-"""The program's doors: Platform (what teams share), Tenant (a team's place), App (one app)."""
+"""The program's components: Platform (shared by teams), Tenant (a team), App (one app)."""
 
 from components.app import App
 from components.platform import Platform

@@ -1,7 +1,7 @@
-"""Taking over what already runs under the names of this stack (`sre-platform:adopt`).
+"""Takes over what already runs under this stack's names (`sre-platform:adopt`).
 
-Kubernetes' objects and Harbor's robots are looked up right before they would be created, in a
-preview too; what the other two providers can import is imported.
+Kubernetes objects and Harbor's robots are looked up right before they would be created, in a
+preview too; objects that the other two providers can import are imported.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -32,7 +32,7 @@ from specs.app import AnyApp
 from specs.settings import Settings
 from specs.team import Team
 
-# The import id of what exists, given a resource's logical name; None for what does not.
+# The import ID of an existing object, given a resource's logical name; None if it does not exist.
 Find = Callable[[str], str | None]
 
 _ROBOT = "harbor:index/robotAccount:RobotAccount"
@@ -43,7 +43,7 @@ _NOT_YET = "Keep the setting while anything is held back: {}."
 
 @dataclass
 class Adoption:
-    """What is taken over in this run.
+    """What this run takes over.
 
     `formers` are the apps that run under other names, by `<team>/<app>`.
     """
@@ -54,12 +54,12 @@ class Adoption:
     managers: set[str] = field(default_factory=set)
 
     def held(self, team: Team, app: AnyApp) -> frozenset[str]:
-        """Kinds of the app's objects that are not to be made yet."""
+        """Kinds of the app's objects that must not be created yet."""
         former = self.formers.get(f"{team.name}/{app.name}")
         return former.held if former else frozenset()
 
     def shares(self, type: str, name: str) -> bool:
-        """Whether a release uses it too: an app that leaves its file again must leave it there."""
+        """Whether a release uses it too: it must stay when the app is removed from its file."""
         return type.endswith(":ExternalSecret") and any(
             name == f"{former.team.name}/{secret}"
             for former in self.formers.values()
@@ -67,7 +67,7 @@ class Adoption:
         )
 
     def sum_up(self) -> None:
-        """One line, at the end, for all objects that are taken over as they are."""
+        """One line, at the end, for all objects that are taken over without changes."""
 
         def say(_: Sequence[str]) -> None:
             if self.unchanged:
@@ -79,9 +79,10 @@ class Adoption:
 
 
 def adopt(settings: Settings, teams: Sequence[Team]) -> Adoption:
-    """What is registered from here on is taken over where it exists, and made where it does not.
+    """From here on, registered objects are taken over if they exist, and created if not.
 
-    Raises pulumi.RunError where a server cannot be asked, or has what cannot be taken over.
+    Raises pulumi.RunError if a server cannot be reached, or has something that cannot be taken
+    over.
     """
     adoption = Adoption()
     finders: dict[str, Find] = {}
@@ -129,7 +130,7 @@ def adopt(settings: Settings, teams: Sequence[Team]) -> Adoption:
 
 
 def _formers(cluster: Cluster, teams: Sequence[Team], settings: Settings) -> dict[str, Former]:
-    """Logs what to do about each. Raises pulumi.RunError where one could do harm."""
+    """Log what to do about each. Raises pulumi.RunError if one could do harm."""
     try:
         formers = find_formers(cluster, teams, settings)
         found = formers.values()
@@ -144,7 +145,7 @@ def _formers(cluster: Cluster, teams: Sequence[Team], settings: Settings) -> dic
 
 
 def _exists(address: str) -> bool:
-    """Whether there is a server behind it: the sandbox's stand-ins are at names that cannot be."""
+    """Whether a real server is behind it: the sandbox's stand-ins use names that cannot exist."""
     return not (urlsplit(address).hostname or "").endswith(".invalid")  # RFC 2606
 
 
@@ -191,7 +192,7 @@ def _handover(cluster: Cluster, adoption: Adoption) -> pulumi.ResourceHookBindin
 
 
 def _counterpart(adoption: Adoption, wanted: Object) -> Object | None:
-    """What a release has in the place of a new object, under the new one's names."""
+    """A release's object in place of a new one, with the new one's names."""
     metadata = wanted["metadata"]
     app = (metadata.get("labels") or {}).get(NAME)
     former = adoption.formers.get(f"{metadata.get('namespace')}/{app}")
@@ -206,9 +207,9 @@ def _robots(harbor: Harbor) -> pulumi.ResourceHookBinding:
 
 
 def refuse_robot(harbor: Harbor, name: str) -> None:
-    """Raises UnadoptableError if there is `<team>/<robot>`.
+    """Raise UnadoptableError if `<team>/<robot>` exists.
 
-    Only who made a robot knows its secret, which is to be stored in OpenBao.
+    Only a robot's creator knows its secret, which must be stored in OpenBao.
     """
     team, _, robot = name.partition("/")
     project = _project(harbor, team)
@@ -236,7 +237,7 @@ def _hook(
 
 
 def _openbao_ids(openbao: OpenBao) -> dict[str, Find]:
-    """What the provider would refuse or silently overwrite; a secret gets a new version."""
+    """Objects that the provider would refuse or silently overwrite; a secret gets a new version."""
 
     def at(path: str, name: str, id: str) -> str | None:
         return id.format(name) if openbao.read(path.format(name)) else None

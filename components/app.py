@@ -17,12 +17,12 @@ HELD = "held"
 
 
 class App(pulumi.ComponentResource):
-    """`sre:platform:App`: what the guide lists for the app's archetype (guide: App Templates).
+    """`sre:platform:App`: the objects in the guide for the app's archetype (guide: App Templates).
 
-    `held`: kinds that are not to be made yet, as the app still runs under other names.
+    `held`: kinds that must not be created yet, because the app still runs under other names.
 
-    `service_account`: name of the one that its pods run as. `address`: a web-app's Service in the
-    cluster, `<host>:<port>`. `url`: where a web-app with ingress is reached from outside.
+    `service_account`: name of the ServiceAccount of its pods. `address`: a web-app's Service in the
+    cluster, `<host>:<port>`. `url`: the address from outside of a web-app with ingress.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The stack's settings as the engine knows them."""
+"""The stack's settings, read from the engine."""
 
 import os
 from pathlib import Path
@@ -13,8 +13,8 @@ from specs.stack_file import TEXTS, outdated, read_stack
 def stack_settings(root: Path) -> Settings:
     """The checked settings of the running stack.
 
-    Raises pulumi.RunError, a line for each problem: `Pulumi.<stack>.yaml:line:column: key: ...`.
-    What `SRE_PLATFORM_LEAVE_OUT` names is not managed in this run.
+    Raises pulumi.RunError, with a line per problem: `Pulumi.<stack>.yaml:line:column: key: ...`.
+    The target in `SRE_PLATFORM_LEAVE_OUT` is not managed in this run.
     """
     settings, problems = read_stack(root, pulumi.get_stack(), given_config())
     if problems or settings is None:

@@ -1,4 +1,4 @@
-"""What the stack has: read from its state, where the engine records what it has done."""
+"""What the stack has deployed, read from its state, where the engine records its actions."""
 
 import time
 from collections import defaultdict
@@ -11,15 +11,15 @@ from pulumi.runtime import get_root_resource
 from components.app import HELD
 from specs.lifecycle import Deployed
 
-# The engine's own function. The stack's outputs would not do: a run that failed writes them too.
+# The engine's own function. The stack's outputs do not suffice: a failed run writes them too.
 _READ = "pulumi:pulumi:readStackResourceOutputs"
 
-# A file backend replaces a state's attributes in place, and another run may be doing so.
+# A file backend replaces a state's attributes in place, possibly in a concurrent run.
 _ATTEMPTS, _PAUSE = 20, 0.1  # seconds
 
 _TENANT, _APP = "sre:platform:Tenant", "sre:platform:App"
 
-# What an offboarded team keeps until its file goes. All else is access, or runs.
+# What an offboarded team keeps until its file is deleted. Everything else is access, or runs.
 KEPT = frozenset(
     {"Namespace", "ResourceQuota", "LimitRange", "NetworkPolicy"}
     | {"Project", "RetentionPolicy", "RobotAccount", "SecretV2"}
@@ -27,9 +27,9 @@ KEPT = frozenset(
 
 
 def deployed_teams() -> Mapping[str, Deployed]:
-    """The teams of the stack by name; none before its first `up`.
+    """The teams of the stack by name; empty before its first `up`.
 
-    Raises pulumi.RunError where the state cannot be read.
+    Raises pulumi.RunError if the state cannot be read.
     """
     return teams_in(_resources())
 
@@ -37,8 +37,8 @@ def deployed_teams() -> Mapping[str, Deployed]:
 def teams_in(resources: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Deployed]:
     """Teams by name, given the `type` and `outputs` of each resource by its URN.
 
-    Outputs hold secrets: of them only what says that a robot or a quota is closed, and what an app
-    has not yet, is looked at.
+    Outputs contain secrets: this reads only whether a robot or a quota is closed, and what an app
+    does not have yet.
     """
     held: dict[str, list[str]] = defaultdict(list)
     objects: dict[str, set[tuple[str, str]]] = defaultdict(set)
@@ -70,14 +70,14 @@ def teams_in(resources: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Deploye
 def _resources() -> dict[str, Any]:
     """`type` and `outputs` of each resource by its URN."""
     stack = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
-    # By the time the root resource has its URN, this run has written what it began with.
+    # Once the root resource has its URN, this run has written the state that it began with.
     root = cast(pulumi.Resource, get_root_resource())
     name = root.urn.apply(lambda _: stack)
     attempt = 1
     while True:
         try:
             return pulumi.runtime.invoke(_READ, {"stackName": name}).value["outputs"]
-        except Exception as error:  # the SDK raises no other
+        except Exception as error:  # the SDK raises only this one
             if attempt == _ATTEMPTS or "failed to load checkpoint" not in str(error):
                 reason = str(error).rpartition("returned an error: ")[2]
                 message = f"the state of stack {stack} cannot be read: {reason}; run this again"
@@ -87,7 +87,7 @@ def _resources() -> dict[str, Any]:
 
 
 def _archetypes(team: str, objects: set[tuple[str, str]]) -> dict[str, str]:
-    """Each app's archetype by its name, as its objects show it: only a web-app has traffic."""
+    """Each app's archetype by name, according to its objects: only a web-app has traffic."""
     found = {}
     for kind, name in objects:
         app = name.removeprefix(f"{team}/")

@@ -1,4 +1,4 @@
-"""What differs in a live Kubernetes object, in lines for the user, without what may be secret."""
+"""Differences from a live Kubernetes object, as lines for the user, without possible secrets."""
 
 import json
 from typing import Any
@@ -9,12 +9,12 @@ from plain import trees
 from plain.trees import ABSENT, Difference, Entry, Path
 from specs.idle_labels import is_idle_label
 
-# Not what anybody asked for.
+# Nobody sets these.
 _SERVER_SET = frozenset(
     {"managedFields", "resourceVersion", "generation", "uid", "creationTimestamp", "selfLink"}
 )
 _MARKS = ("labels", "annotations")
-# Where somebody may have written a password.
+# Somebody may have written a password here.
 _HIDDEN = frozenset({"env", "command", "args"})
 _SHOWN = 60  # characters of a value
 
@@ -22,16 +22,16 @@ _SHOWN = 60  # characters of a value
 def differences(live: Object, settled: Object, idle: bool = False) -> list[str]:
     """A line for each field that differs, and one for the object's own labels and annotations.
 
-    Labels and annotations that say who applied an object, or whose it is, are on everything: they
-    are left out; in a pod's template, where a change restarts the pods, only if `idle`. What may be
-    a secret is not shown.
+    Labels and annotations about who applied or owns an object are on everything, so they are left
+    out; in a pod's template, where a change restarts the pods, only if `idle`. Values that may be
+    secret are not shown.
     """
     marks: list[str] = []
     lines: list[str] = []
     for each in trees.differences(_asked_for(live), _asked_for(settled)):
         was, now = (None if value is ABSENT else value for value in (each.before, each.after))
         if was == now:
-            continue  # null is no value to an API server
+            continue  # an API server treats null as no value
         *above, name = map(str, each.path)
         change = _change(was, now, _is_secret(each, live["kind"]))
         if above in (["metadata", mark] for mark in _MARKS):
@@ -45,7 +45,7 @@ def differences(live: Object, settled: Object, idle: bool = False) -> list[str]:
 
 
 def _asked_for(object: Object) -> Object:
-    """The object without what servers set, and with its labels and annotations, be there none."""
+    """The object without what servers set, and with labels and annotations, even if empty."""
     metadata = {k: v for k, v in object["metadata"].items() if k not in _SERVER_SET}
     metadata |= {mark: metadata.get(mark) or {} for mark in _MARKS}
     return {**{k: v for k, v in object.items() if k != "status"}, "metadata": metadata}
@@ -56,7 +56,7 @@ def _is_secret(each: Difference, kind: str) -> bool:
 
 
 def _is_idle(key: str, change: str, kind: str) -> bool:
-    """On a Namespace the team's label matters: it is what binds the guardrails."""
+    """On a Namespace the team's label matters: it binds the guardrails."""
     ours = key == TEAM_LABEL and change.startswith("added") and kind != "Namespace"
     return ours or is_idle_label(key)
 

@@ -15,7 +15,7 @@ from specs.container import PULL_SECRET
 from specs.environment import store_ca_cert
 from specs.settings import SECRET_STORE, STORE_KINDS, STORE_ROLE, Settings
 
-# A Go template with sprig's functions, as the operator runs it (External Secrets: templating v2).
+# A Go template with sprig's functions, which the operator runs (External Secrets: templating v2).
 _DOCKER_CONFIG = (
     '{"auths": { {{ .registry | toJson }}: {'
     '"username": {{ .username | toJson }}, "password": {{ .password | toJson }}, '
@@ -32,7 +32,7 @@ _VERSIONS = ("v1", "v1beta1")
 def cluster_secret_store(
     settings: Settings, shared: Shared, parent: pulumi.Resource
 ) -> pulumi.Output[str]:
-    """`openbao-backend`: where every namespace's ExternalSecrets read from; its name."""
+    """`openbao-backend`: the store of every namespace's ExternalSecrets; its name."""
     operator = settings.external_secrets
     account = {"name": operator.service_account, "namespace": operator.namespace}
     return _store(
@@ -86,14 +86,14 @@ def _store(
         spec={"provider": {"vault": vault}},
         opts=pulumi.ResourceOptions.merge(options, aliases),
     )
-    # The plain name, but what uses it waits for the store.
+    # The plain name, but anything that uses it waits for the store.
     return store.urn.apply(lambda _: SECRET_STORE)
 
 
 def _openbao(
     settings: Settings, shared: Shared, role: str, account: Mapping[str, pulumi.Input[str]]
 ) -> Mapping[str, object]:
-    """How the operator reaches OpenBao, and who it logs in as."""
+    """How the operator reaches OpenBao, and its login."""
     openbao = settings.openbao
     server = openbao.cluster_address or (
         _IN_CLUSTER if openbao.in_cluster else openbao_address(settings)
@@ -113,7 +113,7 @@ def app_secret(
     place: Place, name: str, labels: Labels, shared: Shared, settings: Settings
 ) -> CustomResource:
     """The Secret `name` with the key `value`, from `sre/<team>/<name>` in OpenBao."""
-    # Stored as {"value": ...}: without `property` the pod would see that JSON document.
+    # Stored as {"value": ...}: without `property`, the pod would get that JSON document.
     data = [{"secretKey": "value", "remoteRef": {"key": _key(place, name), "property": "value"}}]
     return _external_secret(place, name, labels, shared, settings, {"name": name}, data)
 
@@ -127,7 +127,7 @@ def pull_secret(
 ) -> CustomResource:
     """The image pull Secret, from the pull robot's credential in OpenBao.
 
-    `credentials` are what this stack stores there itself, and so must have stored before.
+    `credentials` are those that this stack itself stores there, and so must store first.
     """
     key = _key(place, PULL_SECRET)
     data = [
@@ -181,10 +181,10 @@ def _api_version(settings: Settings) -> str:
 
 
 def _other_versions(kind: str, settings: Settings) -> list[pulumi.Alias]:
-    """What the object was known as when the stack used another version of its API.
+    """Aliases from the time when the stack used another version of the API.
 
     The version is part of the resource's type: without these, a stack that moves from v1beta1 to v1
-    would delete every object and make it anew.
+    would delete and recreate every object.
     """
     return [
         pulumi.Alias(type_=f"kubernetes:{_GROUP}/{version}:{kind}")

@@ -1,8 +1,8 @@
-"""Apps that run already, under names of a Helm release: which objects those are.
+"""Apps that already run under names of a Helm release, and their objects.
 
-The platform's charts name an app's objects `<release>-<app.name>`, this program `app.name`: they
-cannot be taken over. The app's own objects come up beside them, and what must not be there twice is
-held back. Nothing here changes an object of a release; people do, by the commands that
+The platform's charts name an app's objects `<release>-<app.name>`, this program `app.name`, so they
+cannot be taken over. The app's own objects are created beside them, and objects that must not exist
+twice are held back. Nothing here changes a release's objects; people do, with the commands that
 `components/handover.py` shows.
 """
 
@@ -20,7 +20,7 @@ from specs.names import chart_name
 from specs.settings import Settings
 from specs.team import Team
 
-# What the charts make under such names; ExternalSecrets have the secret's name, as here.
+# Kinds that the charts create under such names; ExternalSecrets have the secret's name, as here.
 _VERSIONS = {
     "CronJob": "batch/v1",
     "Deployment": "apps/v1",
@@ -35,11 +35,11 @@ _VERSIONS = {
 _AT_A_TIME = 8  # requests
 _RELEASE = "meta.helm.sh/release-name"
 
-Live = Mapping[str, Sequence[Object]]  # of a namespace, by kind
+Live = Mapping[str, Sequence[Object]]  # in a namespace, by kind
 
 
 def release_of(object: Object) -> str | None:
-    """The release that made it, as Helm's annotation or the charts' label says."""
+    """The release that created it, according to Helm's annotation or the charts' label."""
     metadata = object["metadata"]
     labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
     release: str | None = annotations.get(_RELEASE) or labels.get(INSTANCE)
@@ -48,10 +48,10 @@ def release_of(object: Object) -> str | None:
 
 @dataclass(frozen=True)
 class Former:
-    """What an app ran as before this program.
+    """How an app ran before this program.
 
-    `objects` are a release's. `routes` are VirtualServices of whatever name for the app's host at
-    its gateway. `own` are the objects of the app's own names that exist by now.
+    `objects` are a release's. `routes` are VirtualServices of any name for the app's host at its
+    gateway. `own` are the existing objects with the app's own names.
     """
 
     team: Team
@@ -65,9 +65,9 @@ class Former:
         """Kinds of the app's own objects that must wait.
 
         Two autoscalers: Kubernetes lets neither act on pods that both count (AmbiguousSelector),
-        and one of pods without traffic would take them away. Two budgets: a pod of both cannot be
+        and one for pods without traffic would remove them. Two budgets: a pod with both cannot be
         evicted. Two monitors of the same Services: every pod is scraped twice. Two schedules: the
-        task runs twice. Two routes of one host: which one holds is Istio's choice.
+        task runs twice. Two routes for one host: Istio chooses which one applies.
         """
         app = self.app
         held = set()
@@ -95,7 +95,7 @@ class Former:
         return [each for each in self.objects if each["kind"] == kind]
 
     def mine(self, kind: str) -> Object | None:
-        """The app's own object of a kind; of Services the one that takes traffic."""
+        """The app's own object of a kind; for Services, the one that takes traffic."""
         named = (each for each in self.own if each["metadata"]["name"] == self.app.name)
         return next((each for each in named if each["kind"] == kind), None)
 
@@ -110,7 +110,7 @@ class Former:
 
     @property
     def pods(self) -> int:
-        """How many pods the app's own Deployment is to have before traffic moves to it."""
+        """How many pods the app's own Deployment must have before traffic moves to it."""
         if not self.team.running or isinstance(self.app, CronJob):
             return 0
         scaling = self.app.autoscaling
@@ -119,12 +119,12 @@ class Former:
         return max(scaling.min_replicas, *(d["spec"]["replicas"] for d in self.of("Deployment")), 0)
 
     def _shares(self, kind: str) -> bool:
-        """Whether one of the release's selects what the app's own objects are labelled with."""
+        """Whether one of the release's selectors matches the labels of the app's own objects."""
         own = app_selector(self.app)
         return any(each["spec"]["selector"].get("matchLabels") == own for each in self.of(kind))
 
     def leads_here(self, route: Object) -> bool:
-        """Whether a VirtualService sends everything to the app's own Service."""
+        """Whether a VirtualService routes everything to the app's own Service."""
         found = [destination for _, destination in destinations(route)]
         return bool(found) and all(map(self.is_here, found))
 
@@ -138,12 +138,12 @@ class Former:
 
     @property
     def destination(self) -> dict[str, Any]:
-        """The app's own Service, as a VirtualService names it."""
+        """The app's own Service, as a VirtualService's destination."""
         assert isinstance(self.app, WebApp)
         return {"host": host(self.team, self.app), "port": {"number": self.app.app.port}}
 
     def counterpart(self, wanted: Object) -> Object | None:
-        """The former object in whose place `wanted` comes, under the names of `wanted`."""
+        """The former object that `wanted` replaces, with the names in `wanted`."""
         kind, suffixed = wanted["kind"], wanted["metadata"]["name"].endswith(METRICS_SUFFIX)
         for each in self.routes if kind == "VirtualService" else self.of(kind):
             name = each["metadata"]["name"]
@@ -158,7 +158,7 @@ class Former:
         return None
 
     def _in_our_words(self, route: Object) -> None:
-        """What means the same, said as this program says it."""
+        """Equivalent values, written as this program writes them."""
         for _, destination in destinations(route):
             if self.is_here(destination):
                 destination |= self.destination
@@ -180,7 +180,7 @@ class Former:
 
 
 def find_formers(cluster: Cluster, teams: Sequence[Team], settings: Settings) -> dict[str, Former]:
-    """What the API server has of the teams' apps, by `<team>/<app>`; only of apps that ran before.
+    """The teams' apps on the API server, by `<team>/<app>`; only apps that ran before.
 
     Raises RefusedError, UnreachableError.
     """
@@ -196,7 +196,7 @@ def find_formers(cluster: Cluster, teams: Sequence[Team], settings: Settings) ->
 
 
 def destinations(route: Object) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Where a VirtualService sends requests or copies of them, by JSON pointer."""
+    """Destinations of a VirtualService's requests or copies of them, by JSON pointer."""
     for protocol in ("http", "tls", "tcp"):
         for number, each in enumerate(route["spec"].get(protocol) or ()):
             at = f"/spec/{protocol}/{number}"

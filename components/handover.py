@@ -1,6 +1,6 @@
-"""From what a Helm release runs to the app's own objects: what to do next, and the way back.
+"""From a Helm release's objects to the app's own: the next step, and the way back.
 
-Each command that is shown is one write, so that traffic always has one place to go.
+Each command shown is a single write, so that traffic always has one destination.
 """
 
 import json
@@ -21,7 +21,7 @@ _ALSO_CALLED = {"requests.cpu": "cpu", "requests.memory": "memory"}
 
 
 def told(name: str, former: Former, teams: Sequence[Team]) -> str:
-    """What there is of the release, what waits for it to go, and what to do next."""
+    """The release's objects, what waits until they are gone, and the next step."""
     runs = _by_name(former.everything)
     lines = [f"{name} runs under other names; its own objects come up beside these: {runs}"]
     if waiting := sorted(_waiting(former)):
@@ -109,7 +109,7 @@ def _available(deployment: Object) -> int:
 
 
 def _moves(former: Former) -> Iterator[tuple[str, str]]:
-    """What is still to be moved, one command each, with the one that undoes it."""
+    """What is still to be moved: one command each, with the command that undoes it."""
     for service in former.services:
         selector = service["spec"].get("selector")
         if former.mine("Service") and selector != app_selector(former.app):
@@ -133,7 +133,7 @@ def _moves(former: Former) -> Iterator[tuple[str, str]]:
 
 
 def _ways_back(former: Former) -> Iterator[str]:
-    """To where the release's pods do all the work again, once everything has been moved."""
+    """Commands that lead back to the release's pods, once everything has been moved."""
     if former.routes and former.mine("VirtualService"):
         yield f"kubectl delete virtualservice {former.app.name} -n {former.team.name}"
     if own := former.mine("CronJob"):
@@ -162,7 +162,7 @@ def _deletions(former: Former) -> Iterator[str]:
 
 def _patched(object: Object, values: Mapping[str, object]) -> str:
     metadata = object["metadata"]
-    # "add" replaces what is there, too.
+    # "add" also replaces an existing value.
     changes = [{"op": "add", "path": path, "value": value} for path, value in values.items()]
     return (
         f"kubectl patch {object['kind'].lower()} {metadata['name']} -n {metadata['namespace']} "
@@ -171,7 +171,7 @@ def _patched(object: Object, values: Mapping[str, object]) -> str:
 
 
 def _callers(former: Former, teams: Sequence[Team]) -> Iterator[str]:
-    """Who in the teams' files calls a Service that is to go."""
+    """Places in the teams' files that call a Service that is about to be deleted."""
     for service in former.services:
         name = service["metadata"]["name"]
         called = re.compile(rf"(?<![\w.-]){re.escape(name)}(?![\w-])")
@@ -186,7 +186,7 @@ def _callers(former: Former, teams: Sequence[Team]) -> Iterator[str]:
 
 
 def taken_names(formers: Iterable[Former]) -> Iterator[str]:
-    """A line for each former object under a name that another app of the team is to have."""
+    """A line for each former object whose name another app of the team is to get."""
     for former in formers:
         others = {app.name: app for app in former.team.deployed if app is not former.app}
         for each in former.objects:
@@ -200,7 +200,7 @@ def taken_names(formers: Iterable[Former]) -> Iterator[str]:
 
 
 def lacking_room(cluster: Cluster, formers: Iterable[Former], settings: Settings) -> Iterator[str]:
-    """A line for each resource of which a quota has too little for both to run at once."""
+    """A line for each resource of which a quota is too small for both to run at once."""
     by_team: dict[str, list[Former]] = defaultdict(list)
     for former in formers:
         by_team[former.team.name].append(former)
@@ -224,7 +224,7 @@ def lacking_room(cluster: Cluster, formers: Iterable[Former], settings: Settings
 
 
 def _needed(former: Former, demand: AppDemand) -> Amounts:
-    """What the app's own objects take that are still to come."""
+    """The amounts of the app's own objects that are yet to be created."""
     deployment = former.mine("Deployment")
     pods = former.pods - (deployment["spec"]["replicas"] if deployment else 0)
     services = 0 if any(own["kind"] == "Service" for own in former.own) else 1
@@ -235,7 +235,7 @@ def _needed(former: Former, demand: AppDemand) -> Amounts:
 
 
 def _used(quotas: Sequence[Object], resource: str, own: str) -> tuple[int | None, list[int]]:
-    """What is used of a resource, if anybody counts it, and the bounds of quotas but our own."""
+    """How much of a resource is used, if anything counts it, and the limits of other quotas."""
     used: list[int] = []
     bounds: list[int] = []
     for quota in quotas:
@@ -249,6 +249,6 @@ def _used(quotas: Sequence[Object], resource: str, own: str) -> tuple[int | None
 
 
 def _units(resource: str, quantity: str) -> int:
-    """As capacity.Amounts has it."""
+    """As in capacity.Amounts."""
     value = parse(quantity)
     return int(value * 1000 if resource.endswith("cpu") else value)

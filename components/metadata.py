@@ -1,4 +1,4 @@
-"""Names, labels and places of Kubernetes objects: written once for everything the program makes."""
+"""Names, labels and places of Kubernetes objects, for everything that the program creates."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -12,15 +12,15 @@ from specs.team import Team
 
 Labels = dict[str, str]
 
-# What tells an app's pods, and those of one of its instances, from others.
+# Distinguishes an app's pods, and those of one of its instances, from others.
 NAME, INSTANCE = "app.kubernetes.io/name", "app.kubernetes.io/instance"
 
-# On a Namespace, what makes it a team's.
+# Marks a Namespace as a team's.
 TEAM_LABEL = "sre.io/team"
 # On a team's Namespace: the hosts of the team's file, joined by commas.
 HOSTS_ANNOTATION = "sre.io/hosts"
 
-# Labels of everything this program makes in a cluster.
+# Labels of everything that this program creates in a cluster.
 PLATFORM_LABELS = {
     "app.kubernetes.io/managed-by": "pulumi",
     "app.kubernetes.io/part-of": "sre-platform",
@@ -31,8 +31,8 @@ PLATFORM_LABELS = {
 class Place:
     """Where a team's namespaced objects go.
 
-    `namespace` carries the dependency on the Namespace; `options` say the objects' parent, and that
-    they go with the namespace when it is deleted.
+    `namespace` carries the dependency on the Namespace; `options` set the objects' parent, and that
+    they are deleted with the namespace.
     """
 
     team: str
@@ -40,7 +40,7 @@ class Place:
     options: pulumi.ResourceOptions
 
     def name(self, name: str) -> str:
-        """The logical name of an object; team and name cannot run into each other."""
+        """The logical name of an object; names of different teams cannot collide."""
         return f"{self.team}/{name}"
 
     def with_options(
@@ -48,14 +48,14 @@ class Place:
         depends_on: Sequence[pulumi.Resource] = (),
         aliases: Sequence[pulumi.Alias] = (),
     ) -> pulumi.ResourceOptions:
-        """The place's options and more."""
+        """The place's options with additions."""
         return pulumi.ResourceOptions.merge(
             self.options,
             pulumi.ResourceOptions(depends_on=list(depends_on), aliases=list(aliases)),
         )
 
     def under(self, parent: pulumi.Resource) -> "Place":
-        """The same place for objects of another component."""
+        """The same place for the objects of another component."""
         options = pulumi.ResourceOptions.merge(self.options, pulumi.ResourceOptions(parent=parent))
         return Place(self.team, self.namespace, options)
 
@@ -66,12 +66,12 @@ def platform_labels(name: str) -> Labels:
 
 
 def team_labels(team: Team) -> Labels:
-    """Labels of what belongs to the team as a whole."""
+    """Labels of objects that belong to the team as a whole."""
     return {NAME: team.name, TEAM_LABEL: team.name, **PLATFORM_LABELS}
 
 
 def app_selector(app: BaseApp) -> Labels:
-    """What tells an app's pods from others; it never changes, as a Deployment's selector cannot."""
+    """Selects an app's pods; it never changes, because a Deployment's selector cannot."""
     return {NAME: app.name, INSTANCE: app.name}
 
 
@@ -81,7 +81,7 @@ def app_labels(team: Team, app: BaseApp) -> Labels:
 
 
 def workload_labels(team: Team, app: BaseApp) -> Labels:
-    """Labels of the Deployment or CronJob and of its pods, which alone change with a release."""
+    """Labels of the Deployment or CronJob and its pods: the only ones that a release changes."""
     version = {"app.kubernetes.io/version": _label_value(app.app.image.tag)}
     return {**app_labels(team, app), **version}
 
@@ -96,10 +96,10 @@ def object_meta(
 
 
 def select(labels: Labels) -> LabelSelectorArgs:
-    """A selector of exactly these labels."""
+    """A selector for exactly these labels."""
     return LabelSelectorArgs(match_labels=labels)
 
 
 def _label_value(tag: str) -> str:
-    """A tag may be longer than a label's value (63) and begin or end with other characters."""
+    """A tag may be longer than a label's value (63), and begin or end with other characters."""
     return re.sub(r"^[^A-Za-z0-9]+|[^A-Za-z0-9]+$", "", tag[:63])

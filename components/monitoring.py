@@ -1,4 +1,4 @@
-"""What Prometheus knows of an app: ServiceMonitor to scrape it, PrometheusRule for its alerts."""
+"""An app's monitoring: a ServiceMonitor to scrape it, a PrometheusRule for its alerts."""
 
 from pulumi_kubernetes.apiextensions import CustomResource
 
@@ -50,7 +50,8 @@ def prometheus_rule(team: Team, app: BaseApp, place: Place) -> CustomResource:
                             "alert": alert.name,
                             "expr": alert.expr,
                             "for": alert.for_,
-                            # Named here, they cannot be another team's by the expression.
+                            # These are set here so that an expression cannot pass the alert off as
+                            # another team's.
                             "labels": {
                                 "severity": alert.severity,
                                 "namespace": team.name,

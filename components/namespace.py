@@ -10,7 +10,7 @@ from specs.team import Team
 
 
 def namespace(team: Team, settings: Settings, parent: pulumi.Resource) -> Namespace:
-    """`<team>`, with Istio's sidecar injection; protected, as it holds everything the team has."""
+    """`<team>`, with Istio's sidecar injection; protected, because it holds all of the team."""
     level = settings.kubernetes.pod_security
     pod_security = {"pod-security.kubernetes.io/enforce": level} if level else {}
     hosts = {HOSTS_ANNOTATION: ",".join(team.hosts)} if team.hosts else {}

@@ -58,9 +58,9 @@ def tenant_policies(team: Team, place: Place, settings: Settings) -> list[Networ
 
 
 def app_policy(team: Team, app: BaseApp, place: Place, gateway: str | None) -> NetworkPolicy:
-    """An app's own policy: the guide's default rules and what the team adds.
+    """An app's own policy: the guide's default rules and the team's additions.
 
-    `gateway` ("namespace/name") is the one that traffic from outside comes through, if any does.
+    `gateway` ("namespace/name") is the one for traffic from outside, if any.
     """
     ingress = [
         *_default_ingress(app, gateway),
@@ -82,7 +82,7 @@ def app_policy(team: Team, app: BaseApp, place: Place, gateway: str | None) -> N
 
 
 def _default_ingress(app: BaseApp, gateway: str | None) -> Iterator[NetworkPolicyIngressRuleArgs]:
-    """Who may connect to the app's one port: of a worker or cronjob, Prometheus to its metrics."""
+    """Who may connect to the app's one port; for a worker or cronjob, Prometheus to its metrics."""
     if isinstance(app, WebApp):
         if gateway:
             yield _from(_gateways([gateway]), app.app.port)
@@ -104,7 +104,7 @@ def _policy(
 
 
 def _namespace(name: str) -> NetworkPolicyPeerArgs:
-    # Kubernetes sets this label on each namespace itself: nobody can claim another's.
+    # Kubernetes sets this label on each namespace: no team can set another's.
     labels = {"kubernetes.io/metadata.name": name}
     return NetworkPolicyPeerArgs(namespace_selector=LabelSelectorArgs(match_labels=labels))
 
@@ -124,7 +124,7 @@ def _same_namespace() -> _Peers:
 
 
 def _from(peers: _Peers, port: int | None = None) -> NetworkPolicyIngressRuleArgs:
-    """From these peers to the port; to every port unless one is given."""
+    """From these peers to the port; to every port if none is given."""
     ports = [NetworkPolicyPortArgs(port=port, protocol="TCP")] if port else None
     return NetworkPolicyIngressRuleArgs(from_=peers, ports=ports)
 

@@ -1,4 +1,4 @@
-"""A team's place in OpenBao: who may read its secrets, and the registry credentials kept there.
+"""A team's access in OpenBao: who may read its secrets, and the registry credentials stored there.
 
 NIST 800-53 AC-6, IA-5; guide: Secrets Management.
 """
@@ -18,8 +18,8 @@ from specs.team import Team
 def team_access(team: Team, settings: Settings, shared: Shared, parent: pulumi.Resource) -> None:
     """Policy `<team>`, and who gets it.
 
-    That is the role `<team>`, for the namespace's ServiceAccounts, and, where the stack names an
-    OIDC accessor, an identity group for each Keycloak group of developers.
+    That is the role `<team>`, for the namespace's ServiceAccounts, and, if the stack names an OIDC
+    accessor, an identity group for each Keycloak group of developers.
     """
     opts = pulumi.ResourceOptions(parent=parent)
     policy = vault.Policy(
@@ -45,7 +45,8 @@ def team_access(team: Team, settings: Settings, shared: Shared, parent: pulumi.R
     for name in team.developers:
         group = vault.identity.Group(
             f"{team.name}/{name}",
-            # Ours by its name: OpenBao would take over an existing group that has the same.
+            # The name marks it as this program's: OpenBao would take over an existing group of the
+            # same name.
             name=f"{team.name}.{name}",
             type="external",
             policies=[policy.name],
@@ -63,7 +64,7 @@ def team_access(team: Team, settings: Settings, shared: Shared, parent: pulumi.R
 def read_policy(mount: str, team: str) -> str:
     """OpenBao policy (HCL): read the team's secrets and list their names, nothing else.
 
-    The slash before `*` matters: without it `team-a` could read `team-ab`.
+    The slash before `*` matters: without it, `team-a` could read `team-ab`.
     """
     return (
         f'path "{mount}/data/{team}/*" {{\n  capabilities = ["read"]\n}}\n'

@@ -1,4 +1,4 @@
-"""The stack's output `teams`: where each team's things are, for people and for other programs."""
+"""The stack's output `teams`: where each team's resources are, for people and other programs."""
 
 from collections.abc import Sequence
 from typing import Any

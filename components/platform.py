@@ -1,4 +1,4 @@
-"""What all tenants lean on: the KV mount, Kubernetes logins to OpenBao, the ClusterSecretStore."""
+"""What all tenants share: the KV mount, Kubernetes logins to OpenBao, the ClusterSecretStore."""
 
 from dataclasses import replace
 
@@ -14,14 +14,15 @@ from specs.settings import STORE_ROLE, Settings
 
 
 class Platform(pulumi.ComponentResource):
-    """`sre:platform:Platform`: one stack of a cluster has it, the others name what it makes.
+    """`sre:platform:Platform`: one stack of a cluster has it; the others refer to it by name.
 
     `shared`: the names, to hand to each Tenant. Raises pulumi.RunError where an OpenBao outside the
     cluster needs what the kubeconfig does not say.
     """
 
     def __init__(self, settings: Settings, opts: pulumi.ResourceOptions | None = None) -> None:
-        # Within the cluster OpenBao takes the CA and the token it checks logins with from its pod.
+        # Within the cluster, OpenBao takes the CA and the token with which it checks logins from
+        # its pod.
         outside = settings.manage.openbao and not settings.openbao.in_cluster
         server = _api_server(settings) if outside else None
         shared_store = settings.external_secrets.secret_store == "cluster"
@@ -55,8 +56,9 @@ def _kv_mount(parent: pulumi.Resource) -> vault.Mount:
         path="sre",
         type="kv-v2",
         description="Secrets of the teams, at <team>/<name>.",
-        # One that was taken over is "kv" of version 2 to the provider: the same, by another name,
-        # which would replace it (terraform-provider-vault, resource_mount.go: readMount).
+        # To the provider, a mount that was taken over is "kv" of version 2: the same type by
+        # another name, which would replace the mount (terraform-provider-vault, resource_mount.go:
+        # readMount).
         opts=pulumi.ResourceOptions(
             parent=parent, protect=True, ignore_changes=["type", "options"]
         ),

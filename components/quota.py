@@ -24,7 +24,7 @@ def resource_quota(team: Team, place: Place) -> ResourceQuota:
         "requests.memory": quota.requests.memory,
         "limits.cpu": quota.limits.cpu,
         "limits.memory": quota.limits.memory,
-        # Without it, whoever may edit could start again what is suspended.
+        # Without it, anyone with `edit` could restart what is suspended.
         "pods": quota.pods if team.running else 0,
         "services": quota.services,
         "persistentvolumeclaims": quota.persistentvolumeclaims,
@@ -67,6 +67,6 @@ def limit_range(team: Team, place: Place) -> LimitRange:
 
 
 def amounts(cpu: Quantity | None, memory: Quantity | None) -> dict[str, str]:
-    """CPU and memory as Kubernetes takes them; what is not given is left out."""
+    """CPU and memory in Kubernetes' form; missing values are left out."""
     given = {"cpu": cpu, "memory": memory}
     return {key: quantity.text for key, quantity in given.items() if quantity is not None}

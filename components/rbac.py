@@ -10,7 +10,7 @@ _GROUP = "rbac.authorization.k8s.io"
 
 
 def role_bindings(team: Team, place: Place, settings: Settings) -> list[RoleBinding]:
-    """`<team>-developers` (edit), `<team>-viewers` (view) and `<team>-role-<role>` for each other.
+    """`<team>-developers` (edit), `<team>-viewers` (view), and `<team>-role-<role>` for others.
 
     Guide: Tenant namespace.
     """

@@ -30,10 +30,10 @@ def harbor_project(
 ) -> tuple[harbor.Project, dict[str, harbor.RobotAccount]]:
     """Project `<team>` with robots `push` (CI) and `pull` (the cluster).
 
-    The robots are by the name under which their credentials are stored.
+    The robots are keyed by the name under which their credentials are stored.
 
-    Until a team is offboarded everything here is kept from deletion: Harbor refuses to delete a
-    project that holds images, but only after its robots, members and retention are gone.
+    Until a team is offboarded, everything here is protected from deletion: Harbor refuses to delete
+    a project that holds images, but only after its robots, members and retention are gone.
     """
     protected = pulumi.ResourceOptions(parent=parent, protect=not team.offboarding)
     registry = team.registry
@@ -49,7 +49,7 @@ def harbor_project(
     )
     harbor.RetentionPolicy(
         team.name,
-        # `/projects/N`: a bare number would read back otherwise and replace the policy on every
+        # `/projects/N`: a bare number would read back differently and replace the policy on every
         # update, and Harbor leaves a replaced policy empty.
         scope=project.id,
         schedule=registry.retention.schedule,
@@ -77,8 +77,8 @@ def _members(
 ) -> list[harbor.ProjectMemberGroup]:
     """The team's groups, while it has access.
 
-    Not protected, so that a group can be revoked. What keeps them when all of a team is to be
-    deleted is that the retention policy depends on them, which is protected and would go first.
+    Not protected, so that a group can be revoked. If the whole team would be deleted, the retention
+    policy keeps them: it depends on them, is protected and would be deleted first.
     """
     if team.offboarding or not settings.harbor.map_groups:
         return []
@@ -104,14 +104,14 @@ def _robot(
     project: harbor.Project,
     opts: pulumi.ResourceOptions,
 ) -> harbor.RobotAccount:
-    """A robot of the project; its secret is Harbor's own choice and an output of this resource."""
+    """A robot of the project; Harbor chooses its secret, which is an output of this resource."""
     return harbor.RobotAccount(
         f"{team.name}/{name}",
         name=name,
         level="project",
         description=f"For {user} {team.name}; made by Pulumi.",
         duration=team.registry.robots.duration,
-        # Not deleted: its credential is stored, and stays so until the team's file goes.
+        # Not deleted: its credential is stored, and stays so until the team's file is deleted.
         disable=team.offboarding,
         permissions=[
             harbor.RobotAccountPermissionArgs(

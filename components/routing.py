@@ -11,12 +11,13 @@ from specs.app import HTTP, METRICS, METRICS_SUFFIX, BaseApp, WebApp
 from specs.settings import Settings
 from specs.team import Team
 
-# Names of a Service's ports, which a ServiceMonitor refers to. Istio takes the protocol from what
-# stands before the "-" (Istio: Protocol Selection, IST0118).
+# Names of a Service's ports, to which a ServiceMonitor refers. Istio derives the protocol from the
+# part before the "-" (Istio: Protocol Selection, IST0118).
 HTTP_SERVICE_PORT, METRICS_SERVICE_PORT = "http", "http-metrics"
 
-# The provider would wait until the Service has ready pods, which an app of no replicas never gets.
-# The pods of others are waited for by their Deployment (pulumi-kubernetes: pulumi.com/skipAwait).
+# The provider would wait until the Service has ready pods, which an app with zero replicas never
+# gets. For others, the Deployment already waits for the pods (pulumi-kubernetes:
+# pulumi.com/skipAwait).
 _SKIP_AWAIT = {"pulumi.com/skipAwait": "true"}
 
 
@@ -96,7 +97,7 @@ def virtual_service(
 
 
 def gateway(app: BaseApp, settings: Settings) -> str | None:
-    """The gateway ("namespace/name") that the app is reached through from outside, if it is."""
+    """The gateway ("namespace/name") for traffic to the app from outside, if any."""
     if not isinstance(app, WebApp) or not app.ingress.enabled:
         return None
     return app.ingress.gateway or settings.istio.gateways[0]

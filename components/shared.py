@@ -1,4 +1,4 @@
-"""Names of the platform's things that tenants refer to."""
+"""Names of the platform's resources that tenants refer to."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from specs.settings import SECRET_STORE
 
 @dataclass(frozen=True)
 class Shared:
-    """Plain names; in the stack that makes the things outputs, so that what uses them waits."""
+    """Plain names; outputs in the stack that creates the resources, so that users of them wait."""
 
     kv_mount: pulumi.Input[str] = "sre"
     auth_mount: pulumi.Input[str] = "kubernetes"

@@ -1,7 +1,8 @@
-"""One Kubernetes object that already runs, made what this program wants of it.
+"""Takes over one running Kubernetes object and makes it what this program wants.
 
-Server-side apply alone would leave behind what another field manager has set: a sidecar, a
-variable, an annotation. So what only the former managers own is taken out, and their names with it.
+Server-side apply alone would leave fields that another field manager has set: a sidecar, a
+variable, an annotation. So fields that only the former managers own are removed, together with
+these managers.
 """
 
 import json
@@ -13,21 +14,21 @@ from clients.http import RefusedError
 from clients.kubernetes import Cluster, Entry, Object, past_conflicts
 from components.differences import differences
 
-# Should a run be cut short, the provider takes over at its next update what it finds under this
-# name (pulumi-kubernetes, await.go: fixCSAFieldManagers).
+# If a run is interrupted, the provider takes over fields with this name at its next update
+# (pulumi-kubernetes, await.go: fixCSAFieldManagers).
 MANAGER = "kubectl"
-# Of the number of pods. Were it the provider's by its next update, that would set it to one.
+# For the number of pods. If the provider owned it at its next update, it would set it to one.
 _SCALER = "sre-platform-adopt"
 _MERGE = "application/merge-patch+json"
 _LABEL = "app.kubernetes.io/part-of"
-# Its writers go on: Deployments' revisions, Namespaces' labels, ...
+# Its writers continue: Deployments' revisions, Namespaces' labels, ...
 _CONTROL_PLANE = "kube-"
-# Not taken out, whoever has set them: an autoscaler's number of pods, and what would restart pods
-# or let an object go.
+# Not removed, whoever set them: an autoscaler's number of pods, and fields whose removal would
+# restart pods or delete an object.
 _KEPT = frozenset(
     {"replicas", "kubectl.kubernetes.io/restartedAt", "finalizers", "ownerReferences", "status"}
 )
-# Of a Service, by the API server.
+# On a Service, by the API server.
 _ASSIGNED = frozenset({"clusterIP", "clusterIPs"})
 
 Fields = Mapping[str, Any]  # of an entry: a tree of what it owns
@@ -40,23 +41,23 @@ class UnadoptableError(Exception):
 
 @dataclass(frozen=True)
 class Taken:
-    """An object that was taken over: who had it, and a line for each thing that changes in it."""
+    """An object that was taken over: its former owners, and a line for each change."""
 
     managers: tuple[str, ...]
     changes: tuple[str, ...]
 
 
 def take_over(cluster: Cluster, wanted: Object, dry_run: bool) -> Taken | None:
-    """Makes the live object what is wanted and nothing else; a dry run changes nothing.
+    """Make the live object what is wanted and nothing else; a dry run changes nothing.
 
-    None where there is no such object. Raises UnadoptableError, RefusedError, UnreachableError.
+    None if there is no such object. Raises UnadoptableError, RefusedError, UnreachableError.
     """
     live, settled = past_conflicts(lambda: _settled(cluster, wanted, dry_run))
     if live is None:
         return None
     if not dry_run:
-        # Whoever owned a field would be in the provider's way, which applies without force, even
-        # with an equal value: a CRD's defaults within a list are no part of what is applied.
+        # Other owners of a field would conflict with the provider, which applies without force,
+        # even with an equal value: a CRD's defaults within a list are not part of what is applied.
         marker = _nearly_nothing(wanted)
         past_conflicts(lambda: _keep(cluster, wanted, lambda e: not _is_former(e), [marker]))
     former = sorted({e["manager"] for e in _managed(live) if _is_former(e)})
@@ -66,7 +67,7 @@ def take_over(cluster: Cluster, wanted: Object, dry_run: bool) -> Taken | None:
 def made_beside(cluster: Cluster, wanted: Object, former: Object) -> tuple[str, ...]:
     """How a new object differs from the former one that it replaces, in lines.
 
-    None are known where admission would not let it in yet, as a quota may not.
+    None are known if admission would not accept it yet, for example because of a quota.
     """
     try:
         made = cluster.apply(wanted, MANAGER, dry_run=True)
@@ -82,7 +83,7 @@ def made_beside(cluster: Cluster, wanted: Object, former: Object) -> tuple[str, 
 
 
 def scale(cluster: Cluster, wanted: Object, pods: int) -> None:
-    """Scales a Deployment, as an autoscaler does: the number is nobody's input."""
+    """Scale a Deployment as an autoscaler does: the number is not an input of the program."""
     path = f"{cluster.path_of(wanted)}/scale"
     cluster.call("PATCH", path, {"spec": {"replicas": pods}}, {"fieldManager": _SCALER}, _MERGE)
 
@@ -93,7 +94,7 @@ def release(cluster: Cluster, wanted: Object) -> None:
 
 
 def _settled(cluster: Cluster, wanted: Object, dry_run: bool) -> tuple[Object | None, Object]:
-    """The live object before and after; None where there is none."""
+    """The live object before and after; None if it does not exist."""
     live = _get(cluster, wanted)
     if live is None:
         return None, wanted
@@ -119,7 +120,7 @@ def _settled(cluster: Cluster, wanted: Object, dry_run: bool) -> tuple[Object | 
 
 
 def _keep(cluster: Cluster, wanted: Object, kept: Keep, added: list[Entry]) -> None:
-    """Changes who owns the object's fields, and nothing else."""
+    """Change who owns the object's fields, and nothing else."""
     live = _get(cluster, wanted)
     if live is None:
         return
@@ -132,7 +133,7 @@ def _keep(cluster: Cluster, wanted: Object, kept: Keep, added: list[Entry]) -> N
 def _nearly_nothing(wanted: Object) -> Entry:
     """An entry for a label that everything here has.
 
-    Without any entry the first to apply would find all fields owned by "before-first-apply".
+    Without any entry, the first to apply would find all fields owned by "before-first-apply".
     """
     return {
         "manager": MANAGER,
@@ -148,7 +149,7 @@ def _managed(object: Object) -> list[Entry]:
 
 
 def _is_former(entry: Entry) -> bool:
-    """Of who has written the object itself, as a user or a deployer does."""
+    """Whether it belongs to a writer of the object itself, such as a user or a deployer."""
     return not entry.get("subresource") and not entry["manager"].startswith(_CONTROL_PLANE)
 
 
@@ -157,7 +158,7 @@ def _is_applied_by_us(entry: Entry) -> bool:
 
 
 def take_out(value: Any, theirs: Fields, ours: Fields) -> None:
-    """Removes from `value` what `theirs` has and `ours` has not."""
+    """Remove from `value` what `theirs` has and `ours` does not."""
     for step, below in theirs.items():
         how, _, what = step.partition(":")
         mine = ours.get(step)
@@ -205,9 +206,9 @@ def _get(cluster: Cluster, wanted: Object) -> Object | None:
 
 
 def known(value: Any) -> Any:
-    """Data as JSON has it; None where something in it is not known yet or secret.
+    """Data as in JSON; None if anything in it is unknown yet or secret.
 
-    The engine's numbers are all floats, and an API server takes 2.0 for no integer.
+    The engine's numbers are all floats, and an API server does not accept 2.0 as an integer.
     """
     if isinstance(value, Mapping):
         plain = {key: known(item) for key, item in value.items()}

@@ -1,4 +1,4 @@
-"""A team's place: namespace, quota, network, access, registry project and secrets."""
+"""A team's resources: namespace, quota, network, access, registry project and secrets."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -24,8 +24,8 @@ from specs.team import Team
 class Tenant(pulumi.ComponentResource):
     """`sre:platform:Tenant`: everything a team has before its first app (guide: Prerequisites).
 
-    `place`: where its namespaced objects go; None where the stack manages no cluster.
-    `guardrails`: what must stand before a workload starts: quota, limits and network policies.
+    `place`: where its namespaced objects go; None if the stack manages no cluster. `guardrails`:
+    what must exist before a workload starts: quota, limits and network policies.
 
     `namespace`, `registry` (where its images are) and `openbao` (where its secrets are).
     """
@@ -81,7 +81,7 @@ class Tenant(pulumi.ComponentResource):
     def _access(
         self, place: Place, settings: Settings, credentials: Sequence[pulumi.Resource]
     ) -> None:
-        """What people may do in the namespace, and the secrets that reach it."""
+        """What people may do in the namespace, and the secrets that it gets."""
         rbac.role_bindings(self.team, place, settings)
         labels = team_labels(self.team)
         if settings.external_secrets.secret_store == "tenant":
@@ -100,6 +100,6 @@ class Tenant(pulumi.ComponentResource):
     def secrets_of(self, app: BaseApp) -> list[pulumi.Resource]:
         """The ExternalSecrets that an app's pods need, to pull and for their variables.
 
-        A variable's is one a name, whoever else uses it.
+        There is one per secret name, whoever else uses it.
         """
         return [*self._pull_secrets, *(self._secrets[name] for name in app.secret_refs)]

@@ -1,4 +1,4 @@
-"""What an OpenBao outside the cluster checks logins with (NIST 800-53 AC-6, IA-5)."""
+"""The token with which an OpenBao outside the cluster checks logins (NIST 800-53 AC-6, IA-5)."""
 
 import base64
 
@@ -14,9 +14,9 @@ NAMESPACE = "kube-system"
 
 
 def token_reviewer(parent: pulumi.Resource) -> pulumi.Output[str]:
-    """The secret token of a ServiceAccount that may have tokens reviewed, and nothing else.
+    """The secret token of a ServiceAccount that may review tokens, and nothing else.
 
-    Without it OpenBao presents each caller's own token to the API server, and every ServiceAccount
+    Without it, OpenBao presents each caller's own token to the API server, and every ServiceAccount
     that logs in would need that right.
     """
     opts = pulumi.ResourceOptions(parent=parent)
@@ -44,7 +44,7 @@ def token_reviewer(parent: pulumi.Resource) -> pulumi.Output[str]:
         type="kubernetes.io/service-account-token",
         opts=opts,
     )
-    # The SDK marks `data` as secret; the provider waits until Kubernetes has put the token there.
+    # The SDK marks `data` as secret; the provider waits until Kubernetes has added the token.
     return token.data["token"].apply(lambda encoded: base64.b64decode(encoded).decode("ascii"))
 
 

@@ -1,4 +1,4 @@
-"""What runs: Deployment or CronJob, hardened pods and their ServiceAccount.
+"""Workloads: Deployment or CronJob, hardened pods and their ServiceAccount.
 
 NIST 800-53 AC-6, CM-7; guide: App Templates and Troubleshooting.
 """
@@ -51,12 +51,12 @@ from specs.team import Team
 
 
 def account_name(app: BaseApp) -> str:
-    """Name of the ServiceAccount that the app's pods run as."""
+    """Name of the ServiceAccount of the app's pods."""
     return app.name if app.service_account.create else "default"
 
 
 def service_account(team: Team, app: BaseApp, place: Place, settings: Settings) -> ServiceAccount:
-    """`<app.name>`: an identity of the app's own, with the team's image pull secret."""
+    """`<app.name>`: the app's own identity, with the team's image pull secret."""
     return ServiceAccount(
         place.name(app.name),
         metadata=object_meta(place, app.name, app_labels(team, app)),
@@ -88,8 +88,8 @@ def deployment(
 
 def _replicas(team: Team, app: WebApp | Worker) -> int | None:
     if not team.running:
-        return 0  # an autoscaler leaves a Deployment of no pods alone
-    # The autoscaler owns the number of pods where there is one.
+        return 0  # an autoscaler does not scale a Deployment without pods
+    # If there is an autoscaler, it owns the number of pods.
     return None if app.autoscaling.enabled else app.app.replicas
 
 
@@ -146,7 +146,7 @@ def pod_template(
         spec=PodSpecArgs(
             service_account_name=account.metadata["name"] if account else account_name(app),
             automount_service_account_token=False,
-            # An account of one's own brings the pull secret; the namespace's default has none.
+            # The app's own account has the pull secret; the namespace's default has none.
             image_pull_secrets=None if account else _pull_secrets(settings),
             restart_policy=restart_policy,
             security_context=PodSecurityContextArgs(
@@ -168,8 +168,8 @@ def pod_template(
 def _sidecar(settings: Settings) -> dict[str, str]:
     """Annotations that give the sidecar the stack's CPU and memory.
 
-    All four, as Istio takes none of its own defaults where one of them is there (Istio:
-    injection template, "resources").
+    All four, because Istio uses none of its own defaults if one of them is set (Istio: injection
+    template, "resources").
     """
     proxy = settings.istio.proxy
     if proxy is None:

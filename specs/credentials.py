@@ -168,9 +168,7 @@ _PATH = re.compile(r"(?:/[a-z0-9._-]+){2,}")
 
 
 def credential_form(value: str) -> str | None:
-    """The kind of credential that `value` is or contains, judged by its form; None if none is
-    known.
-    """
+    """The kind of credential that `value` is or contains, judged by its form; None if unknown."""
     return next((form for form, pattern in _FORM_PATTERNS.items() if pattern.search(value)), None)
 
 

@@ -1,6 +1,7 @@
-"""What RBAC cannot hold in the teams' namespaces: ValidatingAdmissionPolicies, in CEL.
+"""What RBAC cannot prevent in the teams' namespaces: ValidatingAdmissionPolicies, in CEL.
 
-NIST 800-53 AC-3, AC-4, CM-7. The platform passes them all: whoever may change the Namespace itself.
+NIST 800-53 AC-3, AC-4, CM-7. Anyone who may change the Namespace itself counts as the platform, and
+passes them all.
 """
 
 import pulumi
@@ -11,7 +12,7 @@ from specs.settings import Settings
 
 
 def guardrails(settings: Settings, parent: pulumi.Resource) -> None:
-    """The policies and their bindings, each pair by one name."""
+    """The policies and their bindings, each pair with the same name."""
     for policy in (
         platform_only.policy(settings),
         secrets.policy(),

@@ -1,4 +1,4 @@
-"""Which hosts a team has, and where their traffic goes."""
+"""Which hosts a team may use, and where their traffic goes."""
 
 from components.guardrails.policy import (
     SPEC_CHANGES,
@@ -20,7 +20,7 @@ object.spec.?hosts.orValue([]).all(host,
   host in variables.hosts || host.matches(variables.ownService)
 )"""
 
-# The gateway may reach every pod of every team: it must not carry one team's traffic to another.
+# The gateway may reach every pod of every team: it must not route one team's traffic to another.
 _DESTINATIONS = """\
 variables.routes.all(route,
   (
@@ -31,7 +31,7 @@ variables.routes.all(route,
   && route.?delegate.?namespace.orValue(request.namespace) == request.namespace
 )"""
 
-# Sidecars everywhere would send what is for these addresses or names to the team.
+# Sidecars everywhere would send traffic for these addresses or names to the team.
 _MATCHES = """\
 variables.routes.all(route,
   route.?match.orValue([]).all(match,
@@ -56,14 +56,14 @@ namespaceObject.metadata.?annotations[?'{HOSTS_ANNOTATION}']
 
 
 def policy(settings: Settings) -> Policy:
-    """A team's VirtualServices are for its own hosts, and lead to its own Services."""
+    """A team's VirtualServices use its own hosts, and route to its own Services."""
     return Policy(
         "sre-hosts",
         resources={"networking.istio.io": ["virtualservices"]},
         conditions=SPEC_CHANGES,
         variables={
             "hosts": _team_hosts(settings),
-            # Without the suffix a team called `com` would own example.com.
+            # Without the suffix, a team called `com` would own example.com.
             "ownService": (
                 r"r'^[a-z0-9-]+(\.' + request.namespace + r'\.svc(\.cluster\.local)?)?$'"
             ),

@@ -1,4 +1,4 @@
-"""The team that objects and pods say they are of."""
+"""The team that objects and pods claim to belong to."""
 
 from components.guardrails.pods import MAKE_PODS
 from components.guardrails.policy import Policy, PolicyRule, literal
@@ -6,7 +6,7 @@ from components.metadata import TEAM_LABEL
 
 
 def _teams(holder: str) -> str:
-    """CEL for the teams that `holder` and the pods it makes are labelled with."""
+    """CEL for the teams in the labels of `holder` and of the pods that it creates."""
     label = f".?metadata.?labels[?'{TEAM_LABEL}']"
     return f"""\
 (
@@ -19,7 +19,7 @@ def _teams(holder: str) -> str:
 
 
 def policy() -> Policy:
-    """Nothing of a team carries another team's label, which network rules may select."""
+    """A team's objects do not carry another team's label, which network rules may select."""
     return Policy(
         "sre-labels",
         resources={"*": ["*"]},

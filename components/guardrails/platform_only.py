@@ -1,4 +1,4 @@
-"""Kinds that the platform alone makes."""
+"""Kinds that only the platform may create."""
 
 from components.guardrails.policy import Policy, PolicyRule
 from specs.settings import Settings
@@ -8,8 +8,8 @@ _KINDS = {
         ["networkpolicies", "ingresses"],
         "network access is set in the team's file: apps[].networkPolicy and apps[].ingress",
     ),
-    # A store of one's own that names no ServiceAccount logs in as the operator, which reads all
-    # teams' secrets. Generators run as the operator too.
+    # A team's own store without a ServiceAccount logs in as the operator, which reads all teams'
+    # secrets. Generators run as the operator too.
     "external-secrets.io": (
         ["secretstores", "pushsecrets"],
         "the platform's secret store is the only one; name a secret in the team's file: "
@@ -19,8 +19,8 @@ _KINDS = {
         ["*"],
         "store the value in OpenBao and name it in the team's file: apps[].app.env[].secretRef",
     ),
-    # They reach beyond the namespace (whose sidecars and gateways hear of a host, and where a
-    # gateway sends its traffic), change what a sidecar runs, or lead out of the mesh.
+    # They reach beyond the namespace (which sidecars and gateways know a host, and where a gateway
+    # routes), change what a sidecar runs, or lead out of the mesh.
     "networking.istio.io": (
         [
             "gateways",
@@ -46,12 +46,13 @@ _KINDS = {
         ["*"],
         "an app is reached by apps[].ingress in the team's file",
     ),
-    # Flux applies what they say with its own rights.
+    # Flux applies their contents with its own rights.
     "helm.toolkit.fluxcd.io": (["*"], "an app is deployed by the team's file: apps[]"),
     "kustomize.toolkit.fluxcd.io": (["*"], "an app is deployed by the team's file: apps[]"),
     # By relabelling, a monitor makes Prometheus call any address in the cluster; by
-    # bearerTokenFile, show its own token there. A Prometheus or Alertmanager of one's own gathers
-    # what all namespaces' monitors and alert routes hold, secrets too.
+    # bearerTokenFile, it makes Prometheus send its own token there. A team's own Prometheus or
+    # Alertmanager collects the contents of all namespaces' monitors and alert routes, including
+    # secrets.
     "monitoring.coreos.com": (
         [
             "servicemonitors",
@@ -71,13 +72,13 @@ _KINDS = {
 
 
 def policy(settings: Settings) -> Policy:
-    """Kinds that reach beyond the namespace, or undo what the platform made in it."""
+    """Kinds that reach beyond the namespace, or undo what the platform created in it."""
     operator = settings.external_secrets
     account = f"system:serviceaccount:{operator.namespace}:{operator.service_account}"
     return Policy(
         "sre-platform-only",
         resources={group: resources for group, (resources, _) in _KINDS.items()},
-        # One a group and false for it, so that each has a message of its own.
+        # One per group, false for that group, so that each has its own message.
         rules=[
             PolicyRule(
                 f"request.resource.group != '{group}'", f"made by the platform only: {instead}"
@@ -86,9 +87,9 @@ def policy(settings: Settings) -> Policy:
         ],
         operations=("CREATE", "UPDATE", "DELETE"),
         conditions={
-            # It keeps finalizers on stores and the state of generators.
+            # It maintains finalizers on stores and the state of generators.
             "not-external-secrets": f"request.userInfo.username != '{account}'",
-            # What is being deleted goes once its controllers have taken their finalizers away.
+            # Deleting an object completes once its controllers have removed their finalizers.
             "not-a-finalizer-s-end": "request.operation != 'UPDATE' "
             "|| !has(oldObject.metadata.deletionTimestamp) || object.?spec != oldObject.?spec",
         },

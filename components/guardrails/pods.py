@@ -1,4 +1,4 @@
-"""What the pods of a team run, and where."""
+"""What a team's pods run, and where."""
 
 import re
 
@@ -7,7 +7,7 @@ from specs.settings import Settings
 
 
 def _pod(holder: str) -> str:
-    """CEL for the spec of the pods that `holder` is or makes."""
+    """CEL for the spec of the pods that `holder` is or creates."""
     return f"""\
 (
   request.kind.kind == 'Pod' ? {holder}.spec
@@ -48,7 +48,7 @@ MAKE_PODS = {
 def images(settings: Settings) -> Policy:
     """Pods run images of the team's own project and of shared ones, at a fixed version.
 
-    A sidecar is in its pod before policies see it, so that any pod may run the sidecar's image.
+    A sidecar is in its pod before policies see it, so any pod may run the sidecar's image.
     """
     host, shared = settings.harbor.host, settings.harbor.shared_projects
     projects = " or ".join(f"{host}/{name}/" for name in ("<team>", *shared))
@@ -81,11 +81,11 @@ variables.images.all(image,
     )
 
 
-# A pod that runs has the node that the scheduler has bound it to.
+# A running pod has the node to which the scheduler bound it.
 _UNBOUND = """\
 !has(variables.pod.nodeName) || request.kind.kind == 'Pod' && request.operation == 'UPDATE'"""
 
-# The prefix of what Kubernetes itself adds to pods.
+# The prefix of labels and taints that Kubernetes itself adds to pods.
 _TOLERATIONS = """\
 variables.pod.?tolerations.orValue([]).all(toleration,
   toleration.?key.orValue('').startsWith('node.kubernetes.io/')
@@ -93,7 +93,7 @@ variables.pod.?tolerations.orValue([]).all(toleration,
 
 
 def scheduling() -> Policy:
-    """Pods have none of the cluster's own priority, and go where the scheduler sends them."""
+    """Pods have none of the cluster's priority classes, and run where the scheduler puts them."""
     return Policy(
         "sre-scheduling",
         resources=MAKE_PODS,

@@ -1,4 +1,4 @@
-"""What a guardrail is, and the ValidatingAdmissionPolicy that it becomes."""
+"""A guardrail, and the ValidatingAdmissionPolicy that it becomes."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -28,8 +28,8 @@ from specs.settings import Settings
 _ACTIONS = {"deny": ["Deny"], "audit": ["Audit", "Warn"]}
 
 # Each is a question to the API server's authorizers. The garbage collector and the controller that
-# empties a deleted namespace may `delete`; server-side apply, as Pulumi does it, needs `patch`.
-# Three conditions and not one: an expression can pay for two such questions.
+# empties a deleted namespace may `delete`; server-side apply, which Pulumi uses, needs `patch`.
+# There are three conditions because the cost limit of an expression allows two such questions.
 _NOT_THE_PLATFORM = {
     f"may-not-{verb}-the-namespace": f"""\
 !authorizer.group('').resource('namespaces')
@@ -39,14 +39,14 @@ _NOT_THE_PLATFORM = {
 }
 
 
-# What was there before a policy stays and can be taken away: controllers go on changing its
-# metadata (finalizers) and scaling it.
+# Objects that existed before a policy stay and can be deleted: controllers continue to change their
+# metadata (finalizers) and to scale them.
 SPEC_CHANGES = {"spec-changes": "request.operation == 'CREATE' || object.?spec != oldObject.?spec"}
 
 
 @dataclass(frozen=True)
 class PolicyRule:
-    """`holds` (CEL) is true of what is admitted; `message` says what to do where it is not."""
+    """`holds` (CEL) is true for admitted objects; `message` says what to do otherwise."""
 
     holds: str
     message: str
@@ -56,8 +56,8 @@ class PolicyRule:
 class Policy:
     """One ValidatingAdmissionPolicy, bound to the namespaces of all teams.
 
-    `resources`: plurals by API group. `conditions`: CEL by name; requests for which one is false
-    are passed over. `variables`: CEL by name, for the rules. A team's name is its namespace's.
+    `resources`: plurals by API group. `conditions`: CEL by name; a request for which one is false
+    is skipped. `variables`: CEL by name, for the rules. A team's name is its namespace's.
     """
 
     name: str
@@ -84,7 +84,7 @@ def register(policy: Policy, settings: Settings, opts: pulumi.ResourceOptions) -
 
 
 def literal(texts: Iterable[str]) -> str:
-    """A CEL list of strings; JSON's is one."""
+    """A CEL list of strings, which has the form of JSON's."""
     return json.dumps(list(texts))
 
 
@@ -95,11 +95,11 @@ def _policy_spec(policy: Policy) -> ValidatingAdmissionPolicySpecArgs:
             resource_rules=[
                 NamedRuleWithOperationsArgs(
                     api_groups=[group],
-                    # A version that a later release serves must not be a way around.
+                    # A version that a later release serves must not be a loophole.
                     api_versions=["*"],
                     resources=list(resources),
                     operations=list(policy.operations),
-                    # A namespaceSelector does not keep cluster-scoped objects away.
+                    # A namespaceSelector does not exclude cluster-scoped objects.
                     scope="Namespaced",
                 )
                 for group, resources in policy.resources.items()

@@ -1,4 +1,4 @@
-"""ExternalSecrets of a team."""
+"""A team's ExternalSecrets."""
 
 from components.guardrails.policy import SPEC_CHANGES, Policy, PolicyRule
 from specs.settings import SECRET_STORE
@@ -12,19 +12,19 @@ object.spec.?data.orValue([]).all(entry, !has(entry.sourceRef))
   has(entry.extract) && !has(entry.find) && !has(entry.sourceRef)
 )"""
 
-# Strict, as a client would take `..` or `%2e%2e` for the way to another team's path.
+# Strict, because a client would follow `..` or `%2e%2e` to another team's path.
 _KEYS = """\
 (
   object.spec.?data.orValue([]).map(entry, entry.remoteRef.key)
   + object.spec.?dataFrom.orValue([]).map(entry, entry.?extract.?key.orValue(''))
 ).all(key, key.matches('^sre/' + request.namespace + '(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+$'))"""
 
-# The operator would make the object with its own rights.
+# The operator would create the object with its own rights.
 _TARGET = "!has(object.spec.target) || !has(object.spec.target.manifest)"
 
 
 def policy() -> Policy:
-    """A team's ExternalSecrets read what is below `sre/<team>/`."""
+    """A team's ExternalSecrets read only paths below `sre/<team>/`."""
     return Policy(
         "sre-secrets",
         resources={"external-secrets.io": ["externalsecrets"]},

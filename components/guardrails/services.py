@@ -4,20 +4,20 @@ from components.guardrails.policy import SPEC_CHANGES, Policy, PolicyRule
 
 
 def policy() -> Policy:
-    """Traffic reaches a team through the gateway only, and its own names stay its own pods'."""
+    """Traffic reaches a team only through the gateway, and its names belong to its own pods."""
     return Policy(
         "sre-services",
         resources={"": ["services"]},
         conditions=SPEC_CHANGES,
         rules=[
             PolicyRule(
-                # An ExternalName would be a way through the gateway to another team's Service.
+                # An ExternalName would lead through the gateway to another team's Service.
                 "object.spec.type == 'ClusterIP'",
                 "Services are of type ClusterIP; an app is reached from outside by apps[].ingress "
                 "in the team's file",
             ),
             PolicyRule(
-                # Traffic for that address, whoever's it is, would come here (CVE-2020-8554).
+                # Traffic for that address, no matter whose, would come here (CVE-2020-8554).
                 "object.spec.?externalIPs.orValue([]).size() == 0",
                 "externalIPs are not allowed; an app is reached from outside by apps[].ingress in "
                 "the team's file",
