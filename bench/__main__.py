@@ -1,4 +1,4 @@
-"""`make bench` and `make bench-quick`: what the platform costs, and whether that is as promised."""
+"""`make bench` and `make bench-quick`: what the platform costs, and whether limits are met."""
 
 import argparse
 import os
@@ -17,14 +17,14 @@ from binaries.console import INTERRUPTED, UserError
 
 RESULTS = Path(__file__).parent / "results.md"
 
-# Of a few short runs on a busy machine, one may well take half as long again as on a quiet one.
+# In a few short runs on a busy machine, one may take half as long again as on an idle one.
 NOISE = 1.5
 
-# Teams, and how often a preview of them is measured.
+# Numbers of teams, and how often to measure a preview of each.
 FLEETS = {10: 5, 100: 3, 1000: 1}
 HELM_APPS = 50
 
-# What decides: time on the clock, or CPU time, which depends less on what else the machine does.
+# What decides: time on the clock, or CPU time, which depends less on the machine's load.
 _WALL, _CPU = attrgetter("wall"), attrgetter("cpu")
 
 _QUICKLY = f"CPU time decides the ratios; more than {NOISE:g} times what must be reached fails."
@@ -55,7 +55,7 @@ def main() -> int:
 
 
 def verdict(found: Iterable[MeasuredRow], noise: float) -> int:
-    """The exit code: 1 if a row is not met, for each of which it prints a line on stderr."""
+    """The exit code: 1 if a row is not met; each such row gets a line on stderr."""
     missed = [row.missed(noise) for row in found if not row.met(noise)]
     for line in missed:
         print(line, file=sys.stderr)
@@ -63,7 +63,7 @@ def verdict(found: Iterable[MeasuredRow], noise: float) -> int:
 
 
 def _tell(row: MeasuredRow) -> MeasuredRow:
-    """The row, which is named on stderr as a sign of life."""
+    """The row, whose name goes to stderr as a sign of progress."""
     print(f"{row.what}: {row.reached:.3g} {row.unit}", file=sys.stderr, flush=True)
     return row
 

@@ -1,9 +1,9 @@
 """The yardstick: a Pulumi program that registers the same resources bare, from a recording.
 
-It has no components, models, checks, dependencies or outputs. It loads the modules of the SDKs that
-have the resources' classes, and then registers with the base class of them all, which takes plain
-inputs as they are: less work than any of those classes does. It reads the recording a line at a
-time, so that it holds no more in memory than a program that spells the resources out.
+It has no components, models, checks, dependencies or outputs. It loads the SDK modules that have
+the resources' classes, but registers with their common base class, which takes plain inputs: less
+work than any of those classes does. It reads the recording line by line, so that it holds no more
+in memory than a program that spells out the resources.
 """
 
 import importlib
@@ -35,13 +35,13 @@ _KUBERNETES = (
 
 
 def write_recording(folder: Path) -> None:
-    """Record what stack `dev` of a checkout registers but for components."""
+    """Record what stack `dev` of a checkout registers, except components."""
     made = record_stack(folder, "dev", folder / "tenants").registrations
     packages = ("kubernetes", "harbor", "vault")
     lines = [
         json.dumps([one.type, one.name, one.inputs]) for one in made if one.package in packages
     ]
-    # Where a secret stood, a JSON document may be expected.
+    # In place of a secret, a JSON document may be expected.
     text = "\n".join(lines).replace(SECRET, "{}")
     (folder / RECORDING).write_text(text, encoding="utf-8")
 

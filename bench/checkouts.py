@@ -13,7 +13,7 @@ _FILES = ("__main__.py", "Pulumi.yaml", "Pulumi.dev.yaml")
 
 
 def all_teams(folder: Path, teams: int) -> Path:
-    """A checkout whose stack `dev` holds so many teams, and the platform; `folder` itself."""
+    """A checkout whose stack `dev` has this many teams, and the platform; `folder` itself."""
     write_teams(folder / "tenants", teams)
     for file in _FILES:
         shutil.copyfile(ROOT / file, folder / file)
@@ -21,7 +21,7 @@ def all_teams(folder: Path, teams: int) -> Path:
 
 
 def one_team(folder: Path, teams: int) -> Path:
-    """The same, but the stack holds the first team alone; `folder` itself."""
+    """The same, but the stack has only the first team; `folder` itself."""
     all_teams(folder, teams)
     file = folder / "Pulumi.dev.yaml"
     stack = yaml.safe_load(file.read_text(encoding="utf-8"))
@@ -33,7 +33,7 @@ def one_team(folder: Path, teams: int) -> Path:
 def recorded(folder: Path) -> Path:
     """A checkout with a recording for the bare program; `folder` itself.
 
-    In a process of its own: see `run`.
+    Runs in a separate process: see `run`.
     """
     run(PYTHON, "-m", "bench.bare", folder)
     return folder

@@ -1,4 +1,4 @@
-"""`python -m bench.engine`: a program on Pulumi's engine, in a process of its own, measured."""
+"""`python -m bench.engine`: measures a program on Pulumi's engine, in a separate process."""
 
 import argparse
 import dataclasses
@@ -35,7 +35,7 @@ PROGRAMS: dict[str, Callable[[Path], None]] = {"ours": ours, "bare": bare.run}
 
 
 def preview(folder: Path, program: str) -> Preview:
-    """Preview a checkout's stack, of which nothing is there yet."""
+    """Preview a checkout's stack, of which nothing exists yet."""
     with _stack(folder, PROGRAMS[program]) as stack:
         started, before = time.perf_counter(), _usage()
         changes = stack.preview(color="never").change_summary
@@ -52,14 +52,14 @@ def preview(folder: Path, program: str) -> Preview:
 
 
 def _usage() -> list[resource.struct_rusage]:
-    """What this process has taken, and the engines that have ended."""
+    """What this process has used, and the engines that have ended."""
     return [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
 
 
 def change(folder: Path, file: Path) -> dict[str, int]:
-    """What a preview touches after an `up` if `file` replaces a team's: how many resources.
+    """How many resources a preview touches after an `up`, if `file` replaces a team's file.
 
-    Beside it how many the program registers otherwise than before, and in how many these differ.
+    Also how many the program registers differently from before, and in how many these differ.
     """
     touched = set()
 
@@ -90,7 +90,7 @@ def _registered(folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
 
 @contextmanager
 def _stack(folder: Path, program: Callable[[Path], None]) -> Generator[Stack]:
-    """The checkout's stack on the sandbox's terms, with the providers beside it."""
+    """The checkout's stack with the sandbox's settings, and its providers."""
     checkout = Checkout(folder)
     with (
         checkout.locked("bench") as lock,

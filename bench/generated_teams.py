@@ -1,8 +1,8 @@
 """Writes fleets of any size for measurements and tests: the same seed gives the same files.
 
-A team's file depends on the seed and the team's number alone, not on how many teams there are.
-Every third team has a given optional block, so a few teams hold every key. Quotas are twice what
-the apps take at full scale, in a rollout, with a sidecar in each pod.
+A team's file depends only on the seed and the team's number, not on how many teams there are. Every
+third team has a given optional block, so a few teams contain every key. Quotas are twice the apps'
+use at full scale, in a rollout, with a sidecar in each pod.
 """
 
 import argparse
@@ -24,13 +24,13 @@ _SUSPENDED_EVERY = 50  # teams
 
 
 def write_teams(folder: Path, teams: int, apps: int = 3, seed: int = 0) -> list[Path]:
-    """Write `folder/team-NNNN.yaml` for each team, with so many apps of the archetypes in turn."""
+    """Write `folder/team-NNNN.yaml` for each team, with this many apps, archetypes in turn."""
     folder.mkdir(parents=True, exist_ok=True)
     return [write_team(folder, generate(number, apps, seed)) for number in range(teams)]
 
 
 def write_team(folder: Path, team: Block) -> Path:
-    """Write one team's file; its path."""
+    """Write one team's file; return its path."""
     file = folder / f"{team['team']}.yaml"
     text = yaml.dump(team, Dumper=Dumper, sort_keys=False, width=100)
     file.write_text(_SCHEMA + text, encoding="utf-8")
@@ -38,7 +38,7 @@ def write_team(folder: Path, team: Block) -> Path:
 
 
 def generate(number: int, apps: int = 3, seed: int = 0) -> Block:
-    """One team, as its file says it."""
+    """One team, as in its file."""
     choose = random.Random(f"{seed}/{number}")
     name = f"team-{number:04}"
     archetypes = (_web_app, _worker, _cronjob)
@@ -80,7 +80,7 @@ def generate(number: int, apps: int = 3, seed: int = 0) -> Block:
 
 
 def _some(blocks: Mapping[str, Any], turn: int) -> Block:
-    """A third of the blocks, another third each turn."""
+    """A third of the blocks, a different third each turn."""
     return {key: block for i, (key, block) in enumerate(blocks.items()) if (i + turn) % 3 == 0}
 
 
@@ -270,7 +270,7 @@ def _calls(choose: random.Random) -> Block:
 
 
 def _quota(apps: list[Block]) -> Block:
-    """Twice what the apps take when all of them are at full scale and in a rollout."""
+    """Twice the apps' use if all of them are at full scale and in a rollout."""
     pods = [_most_pods(app) for app in apps]
 
     def total(kind: str, resource: str, number: Callable[[str], int]) -> int:
@@ -294,7 +294,7 @@ def _quota(apps: list[Block]) -> Block:
 
 
 def _most_pods(app: Block) -> int:
-    """Pods of an app at full scale, with the quarter more that a rollout adds."""
+    """Pods of an app at full scale, plus the quarter that a rollout adds."""
     if app["archetype"] == "cronjob":
         return 2
     scaling = app.get("autoscaling", {})

@@ -1,4 +1,4 @@
-"""Rendering with Helm: a chart for each archetype that makes the objects which our App makes."""
+"""Rendering with Helm: a chart for each archetype that creates the same objects as `App`."""
 
 import shutil
 from collections.abc import Iterator
@@ -18,10 +18,10 @@ ARCHETYPES = ("web-app", "worker", "cronjob")
 
 
 def seconds_an_app(work: Path, tenants: Path, rendered: Path, apps: int) -> float:
-    """What `helm template` takes for one app, as the mean of the first `apps` of some teams.
+    """Seconds that `helm template` takes per app: the mean of the first `apps` of some teams.
 
-    `rendered` is what `./sre render` wrote for these teams. Raises FailedError if Helm makes other
-    objects of an app than are there.
+    `rendered` is the output of `./sre render` for these teams. Raises FailedError if Helm creates
+    other objects for an app than those.
     """
     helm = pinned.find(pinned.HELM, pinned.HELM_PUBLISHED)["helm"]
     charts = _charts(work / "charts")
@@ -38,7 +38,7 @@ def seconds_an_app(work: Path, tenants: Path, rendered: Path, apps: int) -> floa
 
 
 def _charts(folder: Path) -> Path:
-    """The charts, each with what they share."""
+    """The charts, each with their shared part."""
     for archetype in ARCHETYPES:
         shutil.copytree(CHARTS / archetype, folder / archetype)
         shutil.copy(COMMON, folder / archetype / "templates")
@@ -54,7 +54,7 @@ def _apps(tenants: Path) -> Iterator[dict[str, Any]]:
 
 
 def _check(app: dict[str, Any], printed: str, rendered: Path) -> None:
-    """Raises FailedError unless Helm made the objects of an app that we rendered."""
+    """Raise FailedError unless Helm created the same objects for an app as `./sre render`."""
     made = {_name(document) for document in yaml.load_all(printed, yaml.CSafeLoader) if document}
     secrets = {variable.get("secretRef") for variable in app["app"].get("env", ())}
     ours = set()

@@ -1,4 +1,4 @@
-"""Runs programs as whole processes and says what they took: time on the clock, CPU time, memory."""
+"""Runs programs as whole processes and measures time on the clock, CPU time and memory."""
 
 import dataclasses
 import os
@@ -27,19 +27,19 @@ class Cost:
 
 
 class FailedError(Exception):
-    """A measured program failed; the message is what it said."""
+    """A measured program failed; the message is its output."""
 
 
 def run(*command: str | Path, codes: Collection[int] = (0,)) -> tuple[Cost, str]:
-    """Run a program from the checkout's root; what it took, with its children, and its output.
+    """Run a program from the checkout's root; return its cost, children included, and its output.
 
-    `codes` are the exit codes of a run that did its work.
+    `codes` are the exit codes of a successful run.
 
-    Linux counts the memory of the process that starts another into that one's peak: the caller is
-    to be small, and loads no SDK. Raises FailedError.
+    Linux counts the memory of the process that starts another into that one's peak, so the caller
+    must be small and load no SDK. Raises FailedError.
     """
     environment = {**os.environ, "NO_COLOR": "1", "PYTHONPATH": str(ROOT)}
-    # With it, the SDKs would be compiled anew by each process.
+    # With it, each process would recompile the SDKs.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
         started = time.perf_counter()
@@ -61,12 +61,12 @@ def cpu(usage: resource.struct_rusage) -> float:
 
 
 def peak(usage: resource.struct_rusage) -> float:
-    """MiB of memory, of the process that held most."""
+    """MiB of memory, for the process that used most."""
     return usage.ru_maxrss / 1024
 
 
 def cost(*command: str | Path, codes: Collection[int] = (0,)) -> Callable[[], Cost]:
-    """A run of a program whose output is of no interest."""
+    """The cost of running a program whose output does not matter."""
     return lambda: run(*command, codes=codes)[0]
 
 
@@ -76,7 +76,7 @@ Figures = TypeVar("Figures")
 def interleaved(
     times: int, ours: Callable[[], Figures], theirs: Callable[[], Figures]
 ) -> tuple[Figures, Figures]:
-    """The medians of both, run in turn (A B A B), so that a busy spell falls on both."""
+    """The medians of both, run in turn (A B A B), so that a busy period affects both."""
     pairs = [(ours(), theirs()) for _ in range(times)]
     first, second = zip(*pairs, strict=True)
     return medians(first), medians(second)

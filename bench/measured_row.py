@@ -1,4 +1,4 @@
-"""A row of the comparison, and how the rows are shown."""
+"""A row of the comparison, and its display."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,10 +8,10 @@ from plain.table import markdown
 
 @dataclass(frozen=True)
 class MeasuredRow:
-    """One thing measured: our figure, what it is held against, and what that comes to.
+    """One measurement: this program's figure, the figure to compare it with, and the result.
 
-    `reached` is in `unit`, and must be at most `limit`, or with `at_least` no less than it. `why`
-    says why that cannot be, where it is known.
+    `reached` is in `unit`, and must be at most `limit`, or at least `limit` with `at_least`. `why`
+    explains why that is not possible, if known.
     """
 
     what: str
@@ -25,13 +25,13 @@ class MeasuredRow:
     why: str = ""
 
     def met(self, noise: float = 1) -> bool:
-        """Whether the limit is kept, give or take a factor `noise`."""
+        """Whether the limit is met, give or take a factor `noise`."""
         if self.at_least:
             return self.reached >= self.limit / noise
         return self.reached <= self.limit * noise
 
     def missed(self, noise: float = 1) -> str:
-        """A line that says by how much it is not met."""
+        """A line that says by how much the limit is missed."""
         bound = "at least" if self.at_least else "at most"
         room = f", with room for noise {noise:g} times that" if noise != 1 else ""
         return (
@@ -40,7 +40,7 @@ class MeasuredRow:
         )
 
     def cells(self) -> tuple[str, ...]:
-        """What the table says of it."""
+        """The row's cells in the table."""
         sign = "≥" if self.at_least else "≤"
         return (
             self.what,
@@ -62,12 +62,12 @@ def comparison(rows: Sequence[MeasuredRow]) -> str:
 
 
 def reasons(rows: Sequence[MeasuredRow]) -> str:
-    """Why rows are not met, a line each."""
+    """Why rows are not met, one line each."""
     return "\n".join(f"Not met: {row.what}. {row.why}" for row in rows if row.why and not row.met())
 
 
 def seconds(value: float) -> str:
-    """A time as a person reads it."""
+    """A time in a form for people."""
     return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.1f} s"
 
 

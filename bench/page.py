@@ -1,4 +1,4 @@
-"""`results.md`: what a whole run has measured, and where."""
+"""`results.md`: the results of a complete run, and the machine."""
 
 import datetime
 import os
@@ -28,8 +28,8 @@ def page(
 ) -> str:
     """The page.
 
-    `fleets` has our preview and the bare program's, by the number of teams; `load` is that of the
-    machine when the run began.
+    `fleets` has this program's preview and the bare program's, by the number of teams; `load` is
+    the machine's when the run began.
     """
     return f"""\
 # What it costs

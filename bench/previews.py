@@ -10,10 +10,10 @@ from bench.measure import PYTHON, run
 
 @dataclass(frozen=True)
 class Preview:
-    """What one took: seconds, MiB at the peak of each process, and how many resources there are.
+    """The cost of one: seconds, MiB at the peak of each process, and the number of resources.
 
-    The program is a Python process and the engine another, at work at the same time. Left out are
-    what comes before, such as making the stack, and the stand-in for the providers.
+    The program is a Python process and the engine another, and both work at the same time.
+    Preparations, such as creating the stack, and the stand-in for the providers are not included.
     """
 
     wall: float
@@ -30,7 +30,7 @@ class Preview:
 
     @property
     def each(self) -> float:
-        """Seconds a resource."""
+        """Seconds per resource."""
         return self.wall / self.resources
 
 

@@ -1,6 +1,6 @@
-"""What `make bench` compares, a function for each row of its table.
+"""The comparisons of `make bench`, with a function for each row of its table.
 
-`figure` is what decides of what a run took; `times` says how often each of the two runs.
+`figure` selects the figure of a run that decides; `times` is how often each of the two runs.
 """
 
 import json
@@ -13,7 +13,7 @@ from bench.measure import PYTHON, ROOT, Cost, cost, interleaved, run
 from bench.measured_row import MeasuredRow, mebibytes, seconds
 from bench.previews import Preview, preview
 
-# What a program spends on YAML at the least: libyaml reads each file, and nothing else is done.
+# The least that a program spends on YAML: libyaml reads each file, and nothing else happens.
 PARSE = """
 import sys, pathlib, yaml
 for file in sorted(pathlib.Path(sys.argv[1]).glob("*.yaml")):
@@ -59,7 +59,7 @@ def start(times: int) -> MeasuredRow:
 
 
 def diff(work: Path, times: int) -> MeasuredRow:
-    """`./sre diff` of the shipped teams, which makes the objects of two sides, against one render.
+    """`./sre diff` of the shipped teams, which renders two sides, against one render.
 
     Whether the working tree differs from the commit does not matter.
     """
@@ -95,8 +95,9 @@ def previews(
 
 
 def linear(what: str, few: Preview, many: Preview) -> MeasuredRow:
-    """Whether a resource costs the same among many as among few: among ten times as many, a quarter
-    more at most, which is less than n log n would take.
+    """Whether a resource costs the same among many as among few.
+
+    Among ten times as many, it may cost a quarter more, which is less than n log n would take.
     """
     return MeasuredRow(
         f"time a resource of {what}, {many.resources:,.0f} resources",
@@ -130,9 +131,9 @@ def render(folder: Path, out: Path) -> Cost:
 def against_helm(
     teams: int, rendered: Cost, an_app: float, apps: int, resources: float
 ) -> MeasuredRow:
-    """`./sre render`, of so many resources, against Helm, which took `an_app` seconds for an app.
+    """`./sre render`, with this many resources, against Helm, which took `an_app` seconds per app.
 
-    `apps` is of how many that is the mean.
+    `apps` is the number of apps of which that is the mean.
     """
     all_apps = 3 * teams * an_app
     left = all_apps / 20 / resources * 1000
@@ -154,7 +155,7 @@ def against_helm(
 def one_team(
     work: Path, few: int, many: int, times: int, figure: Callable[[Preview], float]
 ) -> MeasuredRow:
-    """A preview of one team's stack where few and where many teams exist."""
+    """A preview of one team's stack when few and when many teams exist."""
     folders = [checkouts.one_team(work / f"one-{teams}", teams) for teams in (many, few)]
     ours, theirs = interleaved(times, *map(preview, folders))
     return MeasuredRow(
@@ -168,7 +169,7 @@ def one_team(
 
 
 def change(work: Path, teams: int) -> MeasuredRow:
-    """What a preview touches when one team's first image has a new version."""
+    """What a preview touches when one team's first image gets a new version."""
     folder = checkouts.all_teams(work / f"change-{teams}", teams)
     team = generate(0)
     team["apps"][0]["app"]["image"]["tag"] = "v10.0.0"

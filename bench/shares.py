@@ -1,4 +1,4 @@
-"""Where the CPU time of a preview goes: `python -m bench.shares FOLDER` looks at the program's."""
+"""Where the CPU time of a preview goes: `python -m bench.shares FOLDER` samples the program."""
 
 import json
 import sys
@@ -18,7 +18,7 @@ _MODELS = "reading and checking team files: specs/, pydantic, PyYAML"
 _COMPONENTS = "making components and arguments: components/, __main__.py"
 _SDK = "Pulumi's SDK: registering, serializing, its event loop"
 
-# Whose a piece of code is, by what its path holds.
+# The owner of a piece of code, by parts of its path.
 _OWNERS = (
     (f"{ROOT}/specs/", _MODELS),
     ("/site-packages/pydantic", _MODELS),
@@ -32,7 +32,7 @@ _OWNERS = (
 
 
 def table_of(folder: Path, ours: Preview) -> str:
-    """The shares in a preview of a checkout: of the program by looks at it, and the engine's."""
+    """The shares in a preview of a checkout: the program's by samples, and the engine's."""
     _, printed = run(PYTHON, "-m", "bench.shares", folder)
     looks = json.loads(printed)
     found = {part: ours.program_cpu * count / sum(looks.values()) for part, count in looks.items()}
@@ -42,7 +42,7 @@ def table_of(folder: Path, ours: Preview) -> str:
 
 
 def _looks(folder: Path) -> Counter[str]:
-    """How often the program was seen at what, while it ran without an engine."""
+    """How often each owner's code was running, while the program ran without an engine."""
     import components  # noqa: F401 (loading it is no part of a run)
     from dryrun.recording import record_stack
     from sandbox.checkout import STACK
@@ -53,7 +53,7 @@ def _looks(folder: Path) -> Counter[str]:
     def look() -> None:
         while not ended.wait(_EVERY):
             frame = sys._current_frames()[program]
-            if not frame.f_code.co_filename.endswith("/selectors.py"):  # it waits
+            if not frame.f_code.co_filename.endswith("/selectors.py"):  # it is waiting
                 seen[_owner(frame)] += 1
 
     looking = threading.Thread(target=look)
@@ -67,7 +67,7 @@ def _looks(folder: Path) -> Counter[str]:
 
 
 def _owner(frame: FrameType | None) -> str:
-    """Whose code is at work: that of the innermost frame that is known."""
+    """The owner of the running code: that of the innermost known frame."""
     while frame is not None:
         for part, owner in _OWNERS:
             if part in frame.f_code.co_filename:

@@ -1,6 +1,6 @@
-"""`python -m bench.stand_in`: the sandbox's providers in a process of their own.
+"""`python -m bench.stand_in`: the sandbox's providers in a separate process.
 
-Real providers are processes of their own too: their work must not slow down the program's.
+Real providers are separate processes too: their work must not slow down the program's.
 """
 
 import subprocess
@@ -13,16 +13,16 @@ from sandbox import provider
 
 @contextmanager
 def stand_in() -> Iterator[str]:
-    """Runs the process; gives PULUMI_DEBUG_PROVIDERS' value."""
+    """Run the process; yield the value of PULUMI_DEBUG_PROVIDERS."""
     command = [sys.executable, "-m", "bench.stand_in"]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
         assert process.stdout is not None
-        yield process.stdout.readline().strip()  # at the end its input is closed
+        yield process.stdout.readline().strip()  # its input is closed at the end
 
 
 def main() -> None:
-    """Serves until its input ends."""
+    """Serve until the input ends."""
     with provider.serve([]) as providers:
         print(providers, flush=True)
         sys.stdin.read()

@@ -89,8 +89,7 @@ class Http:
         query: Mapping[str, str] | None = None,
         content_type: str = "application/json",
     ) -> Any:
-        """Return the decoded answer; None if it is empty, text if it is not JSON (`ok` of
-        `/readyz`).
+        """Return the decoded answer; None if empty, text if it is not JSON (`ok` of `/readyz`).
 
         Raises RefusedError for a status of 300 and above, UnreachableError if there is no answer.
         """

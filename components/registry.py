@@ -32,8 +32,8 @@ def harbor_project(
 
     The robots are keyed by the name under which their credentials are stored.
 
-    Until a team is offboarded, everything here is protected from deletion: Harbor refuses to delete
-    a project that holds images, but only after its robots, members and retention are gone.
+    Until a team is offboarded, nothing here can be deleted: Harbor refuses to delete a project that
+    holds images, but only after its robots, members and retention are gone.
     """
     protected = pulumi.ResourceOptions(parent=parent, protect=not team.offboarding)
     registry = team.registry

@@ -1,1 +1,1 @@
-"""The embedded default: the real Pulumi engine with a stand-in for the three providers."""
+"""The sandbox: the real Pulumi engine, with a stand-in for the three providers by default."""

@@ -18,7 +18,7 @@ for name in ON_SERVERS:
     subparsers.add_parser(name)
 arguments = parser.parse_args()
 try:
-    # Loading the SDK takes a second, in which Ctrl-C has nothing to stop.
+    # Loading the SDK takes a second, during which Ctrl-C has nothing to stop.
     if arguments.command in ON_ENGINE:
         from sandbox import engine
 

@@ -1,4 +1,4 @@
-"""A server's refusal, or its silence, as a line for the user."""
+"""Turns a server's refusal, or its silence, into a line for the user."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -7,18 +7,18 @@ from clients.http import RefusedError, UnreachableError
 from clients.local_servers import FOLDER
 from sandbox.package import Existing, ServerError, UnfinishedError
 
-# What was asked for may have been done all the same.
+# The request may have been carried out all the same.
 OUTCOME_UNKNOWN = (500, 502, 503, 504)
-# Nothing is wrong with what was asked for: the same may succeed another time.
+# Nothing is wrong with the request: it may succeed later.
 NO_VERDICT = (409, 429, *OUTCOME_UNKNOWN)
 _ADVICE = f"run this again; where it stays so, its log is in {FOLDER / 'logs'}"
 
 
 @contextmanager
 def told(what: str, server: str, left: Existing | None = None) -> Generator[None]:
-    """Raise ServerError where the server, such as "The API server", is asked about `what`.
+    """Raise ServerError for a server, such as "The API server", that was asked about `what`.
 
-    With `left`, what a write would leave, it is UnfinishedError where the write may have happened.
+    With `left`, what a write would leave, it is UnfinishedError if the write may have happened.
     """
     try:
         yield
@@ -37,5 +37,5 @@ def told(what: str, server: str, left: Existing | None = None) -> Generator[None
 
 
 def unanswered(server: str, silence: UnreachableError) -> str:
-    """Which server that is, and what to do."""
+    """Which server did not answer, and what to do."""
     return f"{server} at {silence}; `make servers` starts it again."

@@ -1,4 +1,4 @@
-"""What the sandbox keeps in a checkout: the folder `.sandbox/`, its lock and its environment."""
+"""The sandbox's part of a checkout: the folder `.sandbox/`, its lock and its environment."""
 
 import fcntl
 import os
@@ -24,16 +24,16 @@ ORPHAN_ENDS_WITHIN = 30  # seconds
 # Settings of the user's own servers; none of them may reach the program or the engine.
 FOREIGN_PREFIXES = ("PULUMI_", "VAULT_", "BAO_", "HARBOR_", "KUBE", "SRE_PLATFORM_")
 
-# Keys of a stack's file that tell how its secrets are encrypted. The sandbox has its own.
+# Keys of a stack's file about how its secrets are encrypted. The sandbox has its own.
 secrets_settings = re.compile(r"^(encryptionsalt|secretsprovider|encryptedkey):.*\n?", re.MULTILINE)
 own_salt = re.compile(r"^encryptionsalt:.*$", re.MULTILINE)
 
 
 class Checkout:
-    """A checkout of the platform; nothing in it is written to but `.sandbox/`.
+    """A checkout of the platform; only `.sandbox/` in it is written to.
 
-    `servers` are those that `make servers` has started there. What is on them is in a state of its
-    own, as the stand-in has other objects.
+    `servers` are those that `make servers` started there. Their objects have a separate state,
+    because the stand-in has other objects.
     """
 
     def __init__(self, root: Path) -> None:
@@ -43,12 +43,12 @@ class Checkout:
         place = self.servers.folder if self.servers else self.folder
         self.work = place / "work"
         self.state = place / "state"
-        # It is there while a run is at work on real servers, and after one that did not succeed.
+        # It exists while a run works on real servers, and after a run that did not succeed.
         self.unfinished = place / "unfinished"
 
     @contextmanager
     def locked(self, command: str) -> Generator[IO[str]]:
-        """Hold the lock, with the folder ready; raises UserError if another run has it."""
+        """Hold the lock, with the folder ready; raise UserError if another run has it."""
         for folder in (self.folder, self.work, self.state, self.folder / "home"):
             folder.mkdir(exist_ok=True)
         with (self.folder / "lock").open("a+", encoding="utf-8") as lock:
@@ -77,10 +77,10 @@ class Checkout:
 
     def _prepare(self) -> None:
         """Write what a run needs: settings copied from the checkout, passphrase."""
-        shutil.rmtree(self.folder / "home" / "logs", ignore_errors=True)  # half a MB a run
+        shutil.rmtree(self.folder / "home" / "logs", ignore_errors=True)  # half a MB per run
         if self.servers:
             self._share_plugins()
-        for unfinished in self.state.rglob("*.tmp"):  # of a run that was killed while it wrote
+        for unfinished in self.state.rglob("*.tmp"):  # from a run that was killed while writing
             unfinished.unlink()
         passphrase = self.folder / "passphrase"
         if not passphrase.exists():
@@ -97,10 +97,10 @@ class Checkout:
         copy.write_text(settings + (f"{salt[0]}\n" if salt else ""), encoding="utf-8")
 
     def _share_plugins(self) -> None:
-        """Plugins take hundreds of MB: those of the user's own Pulumi do, and new ones go there."""
+        """Plugins take hundreds of MB: share the user's own Pulumi's, and put new ones there."""
         link = self.folder / "home" / "plugins"
         own = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi") / "plugins"
-        with suppress(OSError):  # what the engine has put there stays
+        with suppress(OSError):  # files that the engine put there stay
             link.rmdir()
         if not link.is_symlink():
             own.mkdir(parents=True, exist_ok=True)
@@ -108,7 +108,7 @@ class Checkout:
 
     @contextmanager
     def environment(self) -> Generator[None]:
-        """Within it, the process has the sandbox's servers and Pulumi settings, and no others."""
+        """While it is active, the process has only the sandbox's servers and Pulumi settings."""
         before = dict(os.environ)
         direct = before.get("no_proxy") or before.get("NO_PROXY") or ""
         for name in before:
@@ -116,7 +116,7 @@ class Checkout:
                 del os.environ[name]
         os.environ.update(
             PULUMI_HOME=str(self.folder / "home"),
-            # Without a second file beside the state, which a kill can leave half written.
+            # Without a second file beside the state, which a kill can leave half-written.
             PULUMI_BACKEND_URL=f"{self.state.as_uri()}?metadata=skip",
             PULUMI_CONFIG_PASSPHRASE_FILE=str(self.folder / "passphrase"),
             PULUMI_SKIP_UPDATE_CHECK="true",
@@ -125,7 +125,7 @@ class Checkout:
             HARBOR_URL="https://harbor.sandbox.invalid",
             HARBOR_USERNAME="sandbox",
             HARBOR_PASSWORD="sandbox",
-            # The engine is on this machine, and so are the servers, whatever http_proxy says.
+            # The engine is on this machine, and so are the servers, regardless of http_proxy.
             no_grpc_proxy="127.0.0.1",
             no_proxy=f"{direct},127.0.0.1",
         )
@@ -138,8 +138,8 @@ class Checkout:
 
     def _stand_in(self) -> dict[str, str]:
         return {
-            # Write the state once, at the end: what a killed run did is gone with it, in the state
-            # as in the stand-in. Writing at each step takes three times as long for 100 objects.
+            # Write the state once, at the end: what a killed run did is lost both in the state and
+            # in the stand-in. Writing at each step takes three times as long for 100 objects.
             "PULUMI_SKIP_CHECKPOINTS": "true",
             "KUBECONFIG": str(self.folder / "kubeconfig"),
             "VAULT_ADDR": "https://openbao.sandbox.invalid",
@@ -148,7 +148,7 @@ class Checkout:
 
 
 def _context(settings: str) -> str | None:
-    """The context that a stack's file names; a file that is not right is the program's to tell."""
+    """The context that a stack's file names; the program reports an invalid file."""
     try:
         context = config_in(yaml.safe_load(settings))["sre-platform:kubernetes"]["context"]
     except (KeyError, TypeError, yaml.YAMLError):

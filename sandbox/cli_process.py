@@ -1,4 +1,4 @@
-"""Runs the Pulumi CLI: a signal to us stops it gently, and our lock is its lock."""
+"""Runs the Pulumi CLI: a signal stops it gently, and it shares the sandbox's lock."""
 
 import os
 import signal
@@ -18,8 +18,8 @@ from sandbox.signals import SignalReceiver
 class Signals(SignalReceiver):
     """SIGINT, SIGTERM and SIGHUP stop the CLI gently; KeyboardInterrupt where none runs.
 
-    The engine, on its first SIGINT, lets what it began finish and saves the state; on a second one
-    it saves the state at once.
+    On its first SIGINT, the engine lets running operations finish and saves the state; on the
+    second, it saves the state at once.
     """
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class Signals(SignalReceiver):
 class CliProcess(PulumiCommand):
     """The CLI in a process group of its own: a signal reaches it once, through `Signals`.
 
-    It inherits the checkout's lock, which so stays taken where we are killed and the CLI is not.
+    It inherits the checkout's lock, which stays taken if this process is killed and the CLI is not.
     """
 
     def __init__(self, cli: PulumiCommand, lock: IO[str], signals: Signals) -> None:
@@ -53,7 +53,7 @@ class CliProcess(PulumiCommand):
         on_output: OnOutput | None = None,
         on_error: OnOutput | None = None,
     ) -> CommandResult:
-        """As the base class does; a failure that no callback showed is shown on stderr.
+        """Like the base class; a failure that no callback showed is shown on stderr.
 
         Raises CommandError if the exit code is not 0, KeyboardInterrupt if a signal was the cause.
         """

@@ -1,4 +1,4 @@
-"""What differs between inputs, as Pulumi's display wants it, and between inputs and a server."""
+"""Differences between inputs, in the form of Pulumi's display, and between inputs and a server."""
 
 from typing import Any, Literal
 
@@ -16,10 +16,10 @@ def changes(old: Any, new: Any) -> dict[str, Change]:
 
 
 def drift(inputs: Any, wanted: Any, live: Any) -> Any:
-    """The inputs with what is otherwise on a server, in their own shape.
+    """The inputs with a server's different values, in their own shape.
 
-    `wanted` is what the server would make of the inputs: it adds defaults and has its own way to
-    write a quantity, which are no drift.
+    `wanted` is what the server would make of the inputs: its defaults and its own way to write a
+    quantity are not drift.
     """
     if wanted == live:
         return inputs
@@ -30,7 +30,7 @@ def drift(inputs: Any, wanted: Any, live: Any) -> Any:
             if key in live or key not in wanted
         }
     if all(isinstance(value, list) for value in (inputs, wanted, live)) and live:
-        # Others' items after ours are not seen, as the official provider does not (pruneSlice).
+        # Other managers' items after these are not seen, as in the official provider (pruneSlice).
         return [drift(*values) for values in zip(inputs, wanted, live, strict=False)]
     return live
 

@@ -1,4 +1,4 @@
-"""Pulumi's own display, less what it says twice."""
+"""Pulumi's own display without repetitions."""
 
 import re
 from collections.abc import Callable
@@ -10,8 +10,8 @@ Writer = Callable[[str], None]
 
 colour_codes = re.compile(r"\033\[[0-9;]*m")
 
-# Without a terminal of its own the engine gives a resource a row when an operation begins and one
-# when it ends; an error stands in both, and again under "Diagnostics".
+# Without a terminal, the engine prints a row when an operation begins and one when it ends; an
+# error appears in both, and again under "Diagnostics".
 ROW = r"^ .{1,3} *[\w.-]+:\S+:\S+ "
 begun = re.compile(
     ROW + r".* (?:creat|updat|delet|replac)ing \(\d+s\)(?: \[diff: .*\])?(?:;? error: .*)?$"
@@ -21,7 +21,7 @@ reported_below = re.compile(
     r"(?: \[diff: .*\])?;? )?error: "
 )
 
-# True of a stack that one means to keep; `make down` has its own last word.
+# Meant for a stack that is kept; `make down` prints its own last line.
 misleading = re.compile(
     r"The resources in the stack have been deleted|If you want to remove the stack"
 )
@@ -34,18 +34,18 @@ NOISE = (begun, reported_below, misleading)
 
 
 def settings(colour: bool, output: Writer = say, error: Writer = complain) -> dict[str, Any]:
-    """The arguments of an Automation API operation that show what it does."""
+    """The arguments of an Automation API operation that make it show its work."""
     return {
         "color": "always" if colour else "never",
         "suppress_progress": True,
-        "suppress_outputs": True,  # `make up` ends with a table of them
+        "suppress_outputs": True,  # `make up` ends with a table of outputs
         "on_output": filtered(output),
         "on_error": filtered(error),
     }
 
 
 def filtered(write: Writer) -> Writer:
-    """A writer of one stream's lines that leaves out the repetitions."""
+    """A writer of one stream's lines that leaves out repetitions."""
     repeating = False
 
     def write_once(line: str) -> None:

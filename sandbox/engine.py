@@ -1,4 +1,4 @@
-"""The three commands: the checkout's program on the real Pulumi engine, with our providers."""
+"""The three commands: the checkout's program on the real Pulumi engine, with the stand-in."""
 
 import json
 import os
@@ -29,9 +29,9 @@ ROOT = Path(__file__).parents[1]
 
 
 def run(command: str, root: Path = ROOT, refresh: bool = False) -> int:
-    """Run "up", "preview" or "down" in a checkout; the exit code. Why it failed has been said.
+    """Run "up", "preview" or "down" in a checkout; return the exit code. Failures are reported.
 
-    With `refresh` it first reads what is on the servers, so that changes by others are seen.
+    With `refresh`, it first reads the servers, so that changes by others are seen.
     """
     checkout = Checkout(root)
     if command == "down" and not checkout.state.exists():
@@ -55,8 +55,8 @@ def run(command: str, root: Path = ROOT, refresh: bool = False) -> int:
 class Engine:
     """The engine, ready to run the checkout's program for one command.
 
-    `refresh`: look at the servers first. `existing` are the resources in the stack's state before
-    the command.
+    `refresh`: read the servers first. `existing` are the resources in the stack's state before the
+    command.
     """
 
     stack: Stack
@@ -66,13 +66,13 @@ class Engine:
     existing: list[dict[str, Any]] = field(default_factory=list)
 
     def cli(self, *args: str) -> str:
-        """Run a CLI command on the stack; its output."""
+        """Run a CLI command on the stack; return its output."""
         workspace = self.stack.workspace
         command = [*args, "--stack", STACK]
         return workspace.pulumi_command.run(command, workspace.work_dir, {}).stdout
 
     def export(self) -> dict[str, Any]:
-        """The stack's state, its secrets encrypted."""
+        """The stack's state, with its secrets encrypted."""
         state: dict[str, Any] = json.loads(self.cli("stack", "export"))
         return state
 
@@ -81,7 +81,7 @@ def up(engine: Engine) -> None:
     """Create or update everything, then show what exists.
 
     `pulumi up` previews first, and so finds most mistakes before it changes anything; without that
-    it would delete a team up to the first protected object. The Automation API leaves it out.
+    it would delete a team up to the first protected object. The Automation API skips the preview.
     """
     lines: list[str] = []
     try:
@@ -103,14 +103,14 @@ def up(engine: Engine) -> None:
 
 
 def preview(engine: Engine) -> None:
-    """Show what `up` would change: old and new values, or, the first time, what there will be."""
+    """Show what `up` would change: old and new values or, the first time, all new objects."""
     engine.stack.preview(
         diff=bool(engine.existing), refresh=engine.refresh, **display.settings(engine.colour)
     )
 
 
 def down(engine: Engine) -> None:
-    """Take everything away, what is protected too."""
+    """Remove everything, including protected resources."""
     if not engine.existing:
         say(NOTHING)
         return
@@ -131,7 +131,7 @@ NOTHING = "There is nothing to take down."
 
 @contextmanager
 def _engine(checkout: Checkout, command: str, refresh: bool) -> Generator[Engine]:
-    """The stack, recovered from whatever the last run left, and the providers beside it."""
+    """The stack, recovered from whatever the last run left, and the providers."""
     with checkout.locked(command) as lock, checkout.environment(), Signals() as signals:
         cancelled = threading.Event()
         servers = _connected(checkout, cancelled)
@@ -166,7 +166,7 @@ def _connected(checkout: Checkout, cancelled: threading.Event) -> dict[str, Real
 
 @contextmanager
 def _marked(checkout: Checkout) -> Generator[None]:
-    """Changes something on real servers: if that fails, the next run looks at them first."""
+    """Changes something on real servers: if that fails, the next run reads them first."""
     if checkout.servers:
         checkout.unfinished.touch()
     yield
@@ -174,10 +174,10 @@ def _marked(checkout: Checkout) -> Generator[None]:
 
 
 def _recovered(engine: Engine, servers: Mapping[str, RealServer]) -> dict[str, Any]:
-    """The state, without what a killed run has left in it.
+    """The state, without leftovers of a killed run.
 
-    Nobody else can be at work, as we hold the checkout's lock. In memory, an operation that was cut
-    short has left nothing; on a real server, what it was to create may be there.
+    Nobody else can be running, because this process holds the checkout's lock. In memory, an
+    interrupted operation left nothing; on a real server, the object may have been created.
     """
     if any((engine.checkout.state / ".pulumi" / "locks").rglob("*.json")):
         engine.stack.cancel()
@@ -200,7 +200,7 @@ def _recovered(engine: Engine, servers: Mapping[str, RealServer]) -> dict[str, A
 
 
 def _left_behind(resource: Mapping[str, Any], servers: Mapping[str, RealServer]) -> str | None:
-    """The id of what a creation that was cut short has made, if it has."""
+    """The ID of the object that an interrupted creation left, if it did."""
     package, _, kind = resource["type"].partition(":")
     if package not in servers:
         return None
@@ -211,7 +211,7 @@ def _left_behind(resource: Mapping[str, Any], servers: Mapping[str, RealServer])
 
 
 def _look(engine: Engine) -> None:
-    """Make the state say what is on the servers, which the last run has left unfinished."""
+    """Update the state from the servers, which the last run left unfinished."""
     say("The last run did not finish: looking at what it has left on the servers.")
     lines: list[str] = []
     try:

@@ -1,4 +1,4 @@
-"""Field managers of Kubernetes objects, as the official provider has them: one per resource."""
+"""Field managers of Kubernetes objects, as in the official provider: one per resource."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -7,12 +7,12 @@ from typing import Any
 from clients.kubernetes import Entry, Object
 from sandbox.package import Properties
 
-# The state keeps the name here. Pulumi shows no property that begins like this.
+# The state has the name here. Pulumi does not show properties with this prefix.
 _KEY = "__fieldManager"
 _PREFIX = "pulumi-kubernetes-"
-# Whose fields an update makes its own before it applies: what somebody has added with kubectl and
-# the program does not want is then removed (pulumi-kubernetes, await.go: fixCSAFieldManagers; its
-# names are prefixes).
+# Managers whose fields an update takes over before it applies: fields that somebody added with
+# kubectl and the program does not want are then removed (pulumi-kubernetes, await.go:
+# fixCSAFieldManagers; its names are prefixes).
 _TAKEN_OVER = (
     ("kubectl", "Apply"),
     ("kubectl", "Update"),
@@ -23,34 +23,35 @@ _TAKEN_OVER = (
 
 
 def name_of(kind: str, id: str, outputs: Properties) -> str:
-    """As the state has it, else a new one.
+    """The name in the state, or a new one.
 
     The official provider draws a new one at random, and posts as "pulumi-kubernetes". Here it is
-    the same for the same object, so that what a creation cut short has left is known to be ours.
+    the same for the same object, so that an object left by an interrupted creation is recognised as
+    this program's.
     """
     drawn = hashlib.sha256(f"{kind} {id}".encode()).hexdigest()[:8]
     return str(outputs.get(_KEY) or f"{_PREFIX}{drawn}")
 
 
 def recorded(live: Object, name: str) -> Properties:
-    """The outputs that the state keeps of an object."""
+    """The outputs of an object that the state keeps."""
     return {**live, _KEY: name}
 
 
 def has_posted(live: Object, name: str) -> bool:
-    """Whether that manager made the object, and has not applied anything since."""
+    """Whether that manager created the object, and has not applied anything since."""
     return any(e["manager"] == name and e["operation"] == "Update" for e in _entries(live))
 
 
 def has_written(live: Object, name: str) -> bool:
-    """Whether that manager made the object, or has changed it since."""
+    """Whether that manager created the object, or has changed it since."""
     return any(entry["manager"] == name for entry in _entries(live))
 
 
 def with_taken_over(live: Object, name: str) -> Sequence[Entry] | None:
-    """The object's entries, those of kubectl and what we have posted merged into what we apply.
+    """The object's entries, with those of kubectl and of the POST merged into that of apply.
 
-    None where there are none of these.
+    None if there are none of these.
     """
     taken = [entry for entry in _entries(live) if _is_taken_over(entry)]
     if not taken:
@@ -80,5 +81,5 @@ def _is_taken_over(entry: Entry) -> bool:
 
 
 def _merged(some: Mapping[str, Any], more: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A tree that owns what either does."""
+    """A tree that owns the fields of both."""
     return {**some, **{key: _merged(some.get(key, {}), below) for key, below in more.items()}}

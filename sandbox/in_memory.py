@@ -1,4 +1,4 @@
-"""A server of the stand-in: what exists is a name in the World, and outputs are made up."""
+"""A server of the stand-in: an object is a name in the World, and its outputs are made up."""
 
 from typing import Protocol
 
@@ -7,24 +7,24 @@ from sandbox.world import World
 
 
 class Simulation(Package, Protocol):
-    """A package that also knows what its server would answer."""
+    """A package that also knows its server's answers."""
 
     def create(self, kind: str, inputs: Properties, world: World) -> tuple[str, Properties]:
-        """The new object's id and outputs."""
+        """The new object's ID and outputs."""
 
     def update(self, kind: str, old: Properties, inputs: Properties) -> Properties:
         """The outputs after an update, given those before it."""
 
 
 class InMemory:
-    """One package's objects, as far as the World has their names."""
+    """One package's objects, by their names in the World."""
 
     def __init__(self, package: Simulation, world: World) -> None:
         self._package = package
         self._world = world
 
     def preview(self, kind: str, inputs: Properties, old: Existing | None) -> Properties:
-        # What the server would compute for a new object stays unknown.
+        # Values that the server would compute for a new object stay unknown.
         return self._package.update(kind, old.outputs, inputs) if old else inputs
 
     def create(self, kind: str, inputs: Properties) -> tuple[str, Properties]:
@@ -41,4 +41,4 @@ class InMemory:
         return self._package.update(kind, old.outputs, inputs)
 
     def delete(self, kind: str, old: Existing) -> None:
-        """The World forgets the object by itself."""
+        """The World itself forgets the object."""

@@ -1,4 +1,4 @@
-"""The official provider plugins, which `make up` runs on real servers where they can be had."""
+"""The official provider plugins, which `make up` runs on real servers if they are available."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from binaries import pulumi_cli
 from binaries.console import UserError, say
 from sandbox.checkout import Checkout
 
-# By package, the SDK whose version the plugin has. Nobody starts a Harbor here.
+# By package, the SDK that has the plugin's version. There is no local Harbor.
 SDKS = {"kubernetes": "pulumi-kubernetes", "vault": "pulumi-vault"}
 
 # `stand-in` keeps the sandbox's own providers on real servers too.
@@ -21,10 +21,10 @@ CHOICE, STAND_IN = "SANDBOX_PROVIDERS", "stand-in"
 
 
 def plugins(checkout: Checkout, is_new: bool, cli: PulumiCommand) -> Sequence[str]:
-    """The packages whose official plugin is to be run; each is where the engine finds it.
+    """The packages whose official plugin will run; each is where the engine finds it.
 
-    A stack that is new takes all that can be had. Later runs take the same ones, as a plugin cannot
-    go on with what another has written into the state. Raises UserError where one has gone.
+    A new stack uses all available plugins. Later runs use the same ones, because a plugin cannot
+    continue from what another wrote into the state. Raises UserError if one is gone.
     """
     if checkout.servers is None:
         return ()
@@ -50,7 +50,7 @@ def plugin(package: str) -> str:
 
 
 def version(package: str) -> str:
-    """That of the SDK, which asks the engine for a plugin no older than itself."""
+    """The SDK's version: the SDK asks the engine for a plugin no older than itself."""
     return metadata.version(SDKS[package])
 
 

@@ -1,4 +1,4 @@
-"""What the providers' gRPC server asks: the rules of a package, and the server of its objects."""
+"""Interfaces of the providers' gRPC server: a package's rules, and the server of its objects."""
 
 import importlib.util
 import re
@@ -15,9 +15,9 @@ Properties = dict[str, Any]
 
 
 class InputProblem(NamedTuple):
-    """Why inputs are refused: the property's path and what is wrong.
+    """Why inputs are rejected: the property's path and what is wrong.
 
-    The engine shows that property's value: for a secret's problem the path must be empty.
+    The engine shows that property's value: if it is secret, the path must be empty.
     """
 
     property: str
@@ -25,21 +25,21 @@ class InputProblem(NamedTuple):
 
 
 class Package(Protocol):
-    """One provider's rules, which no server need be asked for.
+    """One provider's rules that need no server.
 
-    A `kind` is a type token less its package: "apps/v1:Deployment".
+    A `kind` is a type token without its package: "apps/v1:Deployment".
     """
 
     def knows(self, kind: str) -> bool: ...
 
     def problems(self, kind: str, inputs: Properties) -> list[InputProblem]:
-        """What is plainly wrong with the inputs; values unknown in a preview are not judged."""
+        """What is clearly wrong with the inputs; values unknown in a preview are not judged."""
 
     def key(self, kind: str, inputs: Properties) -> WorldKey | None:
         """The name that must be free, or None if the kind has none or it is not yet known."""
 
     def container(self, kind: str, inputs: Properties, world: World) -> WorldKey | None:
-        """The object that must exist first and takes this one with it when it goes."""
+        """The object that must exist first and whose deletion deletes this one."""
 
     def replaced_by(self, kind: str) -> tuple[str, ...]:
         """Paths of the properties that cannot be changed in place."""
@@ -54,13 +54,13 @@ class Existing(NamedTuple):
 
 
 class ServerError(Exception):
-    """The server refused, or gave no answer: a line for the user."""
+    """The server refused, or did not answer: a line for the user."""
 
 
 class UnfinishedError(ServerError):
-    """The object is there, or may be, but not yet as it should be.
+    """The object exists, or may exist, but is not yet as it should be.
 
-    The state must list it as `left`; the next `up` goes on from that.
+    The state must list it as `left`; the next `up` continues from there.
     """
 
     def __init__(self, message: str, left: Existing) -> None:
@@ -69,41 +69,41 @@ class UnfinishedError(ServerError):
 
 
 class Server(Protocol):
-    """Where one provider's objects are. All methods raise ServerError."""
+    """The server of one provider's objects. All methods raise ServerError."""
 
     def preview(self, kind: str, inputs: Properties, old: Existing | None) -> Properties:
-        """The outputs, as far as known, that a creation or an update would have."""
+        """The outputs, as far as known, of a creation or an update."""
 
     def create(self, kind: str, inputs: Properties) -> tuple[str, Properties]:
-        """The new object's id and outputs. Raises UnfinishedError too."""
+        """The new object's ID and outputs. Raises UnfinishedError too."""
 
     def read(self, kind: str, old: Existing) -> Existing | None:
-        """The object as it now is; its inputs are those of `old` with what differs from them.
+        """The object as it is now; its inputs are those of `old` with the differences from them.
 
-        Without such inputs it is to be imported: they are all that can be read of it.
-        None if it is gone. Raises UnfinishedError too.
+        Without such inputs, the object will be imported, and the inputs are all that can be read of
+        it. None if it is gone. Raises UnfinishedError too.
         """
 
     def update(self, kind: str, old: Existing, inputs: Properties) -> Properties:
-        """The outputs after it. Raises UnfinishedError too."""
+        """The outputs after the update. Raises UnfinishedError too."""
 
     def delete(self, kind: str, old: Existing) -> None:
-        """Returns when the object is gone, which it may have been before."""
+        """Return when the object is gone; it may have been gone before."""
 
 
 @runtime_checkable
 class Configurable(Protocol):
-    """A server that goes by the inputs of the provider itself."""
+    """A server that uses the inputs of the provider itself."""
 
     def configure(self, settings: Properties) -> None:
         """Comes before any other call."""
 
 
 class RealServer(Server, Protocol):
-    """One whose objects are there whatever becomes of us."""
+    """A server whose objects exist independently of this process."""
 
     def left_behind(self, kind: str, inputs: Properties) -> str | None:
-        """The id of what a creation cut short has left, if it has. Raises ServerError."""
+        """The ID of the object that an interrupted creation left, if it did. Raises ServerError."""
 
 
 def registered_types(module: str, package: str) -> frozenset[str]:
@@ -116,5 +116,5 @@ def registered_types(module: str, package: str) -> frozenset[str]:
 
 
 def known(value: object) -> str | None:
-    """The value if it is a text known by now: a preview has a placeholder for what is not."""
+    """The value if it is a known text: a preview has a placeholder for unknown values."""
     return value if isinstance(value, str) and value != UNKNOWN else None

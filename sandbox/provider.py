@@ -1,4 +1,4 @@
-"""The sandbox's providers: one gRPC server that the Pulumi engine talks to in place of three."""
+"""The sandbox's providers: one gRPC server that the Pulumi engine uses in place of three."""
 
 import json
 import threading
@@ -35,15 +35,15 @@ from sandbox.world import World, WorldItem, WorldKey
 
 PACKAGES = ("kubernetes", "harbor", "vault")
 SDKS = ("pulumi-kubernetes", "pulumiverse-harbor", "pulumi-vault")
-# More than the engine has operations at a time: a wait for pods must not hold up another call.
+# More than the engine's parallel operations: a wait for pods must not block another call.
 CALLS_AT_A_TIME = 256
 
 
 class Providers(provider_pb2_grpc.ResourceProviderServicer):
-    """Serves every package at once; the type token in a request's URN says which one is meant.
+    """Serves every package at once; the type token in a request's URN identifies the package.
 
-    It takes and gives plain values (`accept_secrets` is false): the engine takes the secret marks
-    off before a call and puts them back on what returns, so that the state holds them encrypted.
+    It takes and returns plain values (`accept_secrets` is false): the engine removes the secret
+    marks before a call and restores them on the result, so that the state holds them encrypted.
     """
 
     def __init__(self, real: Mapping[str, Server], cancelled: threading.Event) -> None:
@@ -59,15 +59,16 @@ class Providers(provider_pb2_grpc.ResourceProviderServicer):
             **{name: InMemory(package, self._world) for name, package in simulations.items()},
             **real,
         }
-        # The engine warns where a provider is older than its SDK: the newest SDK's suits all three.
+        # The engine warns if a provider is older than its SDK: the newest SDK's version suits all
+        # three.
         self._version = str(max(VersionInfo.parse(metadata.version(sdk)) for sdk in SDKS))
         self._claims: dict[
             WorldKey, str
-        ] = {}  # names that this run's program has used, and for what
+        ] = {}  # names that this run's program has used, and their objects
         self._lock = threading.Lock()  # the engine checks several objects at a time
 
     def seed(self, resources: Iterable[Mapping[str, Any]]) -> None:
-        """Let what a stack's exported state lists exist, so that the two agree after any crash."""
+        """Create what a stack's exported state lists, so that the two agree after any crash."""
         for resource in resources:
             package = resource["type"].partition(":")[0]
             if package in self._packages and not resource.get("pendingReplacement"):
@@ -102,7 +103,7 @@ class Providers(provider_pb2_grpc.ResourceProviderServicer):
     def Configure(
         self, request: provider_pb2.ConfigureRequest, context: grpc.ServicerContext
     ) -> provider_pb2.ConfigureResponse:
-        self._cancelled.clear()  # the engine cancels at the end of every run, as on an interrupt
+        self._cancelled.clear()  # the engine cancels at the end of every run, and on an interrupt
         server = self._servers[request.type.rpartition(":")[2]]
         if isinstance(server, Configurable):
             server.configure(_plain(request.args))
@@ -155,7 +156,7 @@ class Providers(provider_pb2_grpc.ResourceProviderServicer):
         if live is None:
             if key := package.key(kind, old.inputs):
                 self._world.remove(key)
-            return provider_pb2.ReadResponse()  # an empty id says that it is gone
+            return provider_pb2.ReadResponse()  # an empty ID means that it is gone
         return provider_pb2.ReadResponse(
             id=live.id, properties=_struct(live.outputs), inputs=_struct(live.inputs)
         )
@@ -190,7 +191,7 @@ class Providers(provider_pb2_grpc.ResourceProviderServicer):
         return Empty()
 
     def _asked(self, urn: str) -> tuple[Package, Server, str]:
-        """The package that a URN's type is of, its server, and the type less the package."""
+        """The package of a URN's type, its server, and the type without the package."""
         name, _, kind = _type(urn).partition(":")
         return self._packages[name], self._servers[name], kind
 
@@ -225,10 +226,10 @@ def serve(
     cancelled: threading.Event | None = None,
     but: Container[str] = (),
 ) -> Generator[str]:
-    """Run the providers, seeded with a state's resources; gives PULUMI_DEBUG_PROVIDERS' value.
+    """Run the providers, seeded with a state's resources; yield PULUMI_DEBUG_PROVIDERS' value.
 
-    `real` are servers by package name; a package without one is stood in for. `cancelled` is set
-    when the engine wants nothing to be waited for. The engine finds packages in `but` by itself.
+    `real` are servers by package name; other packages are simulated. `cancelled` is set when the
+    engine no longer wants to wait for anything. The engine itself finds the packages in `but`.
     """
     providers = Providers(real or {}, cancelled or threading.Event())
     providers.seed(resources)
@@ -244,7 +245,7 @@ def serve(
 
 @contextmanager
 def _refusing(context: grpc.ServicerContext) -> Generator[None]:
-    """Answer a ServerError in the way that the engine understands."""
+    """Report a ServerError in the form that the engine understands."""
     try:
         yield
     except UnfinishedError as error:
@@ -254,7 +255,7 @@ def _refusing(context: grpc.ServicerContext) -> Generator[None]:
 
 
 def _record_unfinished(context: grpc.ServicerContext, reason: str, left: Existing) -> NoReturn:
-    """An error upon which the engine writes the object into the state, with the reason."""
+    """An error that makes the engine write the object into the state, with the reason."""
     detail = provider_pb2.ErrorResourceInitFailed(
         id=left.id,
         properties=_struct(left.outputs),
@@ -277,7 +278,7 @@ def _diff(
         if found
         else provider_pb2.DiffResponse.DIFF_NONE,
         diffs=sorted({_top(path) for path in found}),
-        deleteBeforeReplace=True,  # every name is explicit, so the old must make room first
+        deleteBeforeReplace=True,  # every name is explicit, so the old object must be deleted first
         hasDetailedDiff=True,
     )
     for path, change in found.items():
@@ -295,7 +296,7 @@ def _plain(struct: Struct) -> Properties:
 
 
 def _with_integers(value: Any) -> Any:
-    """The same with 2 for 2.0: a Struct has no integers, and an API server takes nothing else."""
+    """The same with 2 for 2.0: a Struct has no integers, and an API server requires them."""
     if isinstance(value, dict):
         return {key: _with_integers(inner) for key, inner in value.items()}
     if isinstance(value, list):

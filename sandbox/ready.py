@@ -1,4 +1,4 @@
-"""When a Kubernetes object is what its creator waits for, as the official provider sees it."""
+"""When a Kubernetes object counts as ready, by the official provider's rules."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The servers that `make servers` has started, as the providers ask them."""
+"""The servers that `make servers` started, as the providers use them."""
 
 import threading
 
@@ -16,9 +16,9 @@ from sandbox.real_openbao import RealOpenBao
 
 
 def connect(servers: Servers, cancelled: threading.Event) -> dict[str, RealServer]:
-    """By package name; `cancelled` tells them to wait for nothing any more.
+    """The servers by package name; once `cancelled` is set, they no longer wait for anything.
 
-    Raises UserError, at once, where one of them does not answer.
+    Raises UserError, at once, if one of them does not answer.
     """
     try:
         _ask(administrator.cluster(servers, retries=0), administrator.openbao(servers, retries=0))
@@ -32,7 +32,7 @@ def connect(servers: Servers, cancelled: threading.Event) -> dict[str, RealServe
 
 
 def _ask(cluster: Cluster, openbao: OpenBao) -> None:
-    """Whether they are there, ready, and know us."""
+    """Whether they run, are ready, and accept the credentials."""
     questions = {
         "The API server": lambda: cluster.call("GET", "readyz"),
         "OpenBao": lambda: openbao.call("GET", "auth/token/lookup-self"),

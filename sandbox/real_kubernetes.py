@@ -1,4 +1,4 @@
-"""Kubernetes objects on an API server, made and awaited as the official provider does it."""
+"""Kubernetes objects on an API server, created and awaited as the official provider does it."""
 
 import threading
 import time
@@ -24,16 +24,16 @@ class RealKubernetes:
     """The objects of a cluster, of every kind that it serves."""
 
     def __init__(self, cluster: Cluster, cancelled: threading.Event) -> None:
-        """`cancelled`: wait for nothing any more."""
+        """`cancelled`: no longer wait for anything."""
         self._cluster = cluster
         self._cancelled = cancelled
         self._upsert = False
         self._force = False
 
     def configure(self, settings: Properties) -> None:
-        """By the official provider's options.
+        """The official provider's options.
 
-        Whether creating takes over what exists, and whether an update takes fields from other
+        Whether creating takes over existing objects, and whether an update takes fields from other
         field managers.
         """
         self._upsert = settings.get("upsertExistingObjects") in (True, "true")
@@ -44,7 +44,7 @@ class RealKubernetes:
             return inputs
         manager = _manager(kind, inputs, old)
         with told(_word(inputs), _SERVER):
-            self._cluster.path_of(inputs)  # refused where there is no such kind
+            self._cluster.path_of(inputs)  # refused if the kind does not exist
             live = self._get(inputs)
             if old is None:
                 self._must_be_ours(inputs, live, manager)
@@ -52,12 +52,12 @@ class RealKubernetes:
                 if live is None and not self._upsert:
                     after = self._cluster.create(inputs, dry_run=True, manager=manager)
                 else:
-                    # The fields of one that was never updated are taken over before it is.
+                    # Before the first update of an object, its fields are taken over.
                     posted = live is None or field_managers.has_posted(live, manager)
                     force = posted or self._forces(inputs)
                     after = self._apply(inputs, manager, force, dry_run=True)
             except RefusedError as refusal:
-                if refusal.status == 404:  # no such namespace: it may be made by this very run
+                if refusal.status == 404:  # no such namespace: this very run may create it
                     return inputs
                 raise
         return field_managers.recorded(after, manager) if old else inputs
@@ -94,7 +94,7 @@ class RealKubernetes:
             if live is None or "deletionTimestamp" in live["metadata"]:
                 return None
             try:
-                # What the server would make of our inputs: it writes quantities its own way.
+                # The server's form of the inputs: it writes quantities its own way.
                 wanted = self._cluster.apply(old.inputs, manager, dry_run=True)
             except RefusedError as refusal:
                 if refusal.status in NO_VERDICT:
@@ -116,7 +116,7 @@ class RealKubernetes:
                 self._until_gone(live)
 
     def left_behind(self, kind: str, inputs: Properties) -> str | None:
-        """The id of what a creation cut short has left, if it has. Raises ServerError."""
+        """The ID of the object that an interrupted creation left, if it did. Raises ServerError."""
         with told(_word(inputs), _SERVER):
             live = self._get(inputs)
         ours = live and field_managers.has_written(live, _manager(kind, inputs))
@@ -178,7 +178,7 @@ class RealKubernetes:
             ) from None
 
     def _awaited(self, left: Existing, live: Object, manager: str) -> Properties:
-        """The outputs, once the object is as its creator waits for."""
+        """The outputs, once the object is ready."""
         id, inputs, _ = left
         deadline = time.monotonic() + READY_WITHIN
         while unmet := missing(live):
@@ -196,7 +196,7 @@ class RealKubernetes:
         return field_managers.recorded(live, manager)
 
     def _until_gone(self, live: Object) -> None:
-        """Raises ServerError where that takes too long."""
+        """Raise ServerError if that takes too long."""
         deadline = time.monotonic() + READY_WITHIN
         while found := self._get(live):
             if found["metadata"]["uid"] != live["metadata"]["uid"]:
@@ -211,7 +211,7 @@ class RealKubernetes:
 
 
 def object_id(inputs: Properties) -> str:
-    """`namespace/name`, or the name of what has no namespace."""
+    """`namespace/name`, or only the name if there is no namespace."""
     metadata = inputs["metadata"]
     namespace = metadata.get("namespace")
     return f"{namespace}/{metadata['name']}" if namespace else str(metadata["name"])

@@ -1,4 +1,4 @@
-"""OpenBao objects on a server, made as the official provider makes them."""
+"""OpenBao objects on a server, created as the official provider creates them."""
 
 import json
 import re
@@ -31,7 +31,7 @@ READY_WITHIN = 60  # seconds
 _SERVER = "OpenBao"
 capital = re.compile("[A-Z]")
 
-# The inputs that say what an object is; those in PLACED_BY say where it is.
+# The inputs that define an object; those in PLACED_BY define its place.
 CONTENT = {
     MOUNT: ("type", "description"),
     AUTH: ("type", "description"),
@@ -60,10 +60,10 @@ PLACED_BY = {
 
 
 class RealOpenBao:
-    """The objects of an OpenBao, of the kinds that the program makes."""
+    """The objects of an OpenBao, for the kinds that the program creates."""
 
     def __init__(self, openbao: OpenBao, cancelled: threading.Event) -> None:
-        """`cancelled`: wait for nothing any more."""
+        """`cancelled`: no longer wait for anything."""
         self._openbao = openbao
         self._cancelled = cancelled
 
@@ -76,7 +76,7 @@ class RealOpenBao:
     def create(self, kind: str, inputs: Properties) -> tuple[str, Properties]:
         _check(kind, inputs)
         path = path_of(kind, inputs)
-        # A group has an id that OpenBao makes up: without it nothing can be recorded.
+        # OpenBao makes up a group's ID: without it, nothing can be recorded.
         left = Existing(path, inputs, inputs) if path and kind in PLACED_BY else None
         id = self.left_behind(kind, inputs)
         with told(_what(kind, inputs), _SERVER, left):
@@ -109,7 +109,7 @@ class RealOpenBao:
         return Existing(old.id, inputs, {**old.outputs, **inputs, **_computed(kind, inputs, live)})
 
     def _imported(self, kind: str, id: str) -> Existing | None:
-        """By its path alone, and with what OpenBao shows of it: what is empty is left out."""
+        """By its path alone, with what OpenBao shows of it; empty values are left out."""
         placed = placed_at(kind, id)
         with told(_what(kind, placed), _SERVER):
             live = self._get(kind, id, placed)
@@ -122,7 +122,7 @@ class RealOpenBao:
 
     def delete(self, kind: str, old: Existing) -> None:
         if kind == AUTH_CONFIG:
-            return  # it goes with its mount; there is no other way
+            return  # it is deleted with its mount; there is no other way
         with told(_what(kind, old.inputs), _SERVER):
             url = _url(kind, old.id, old.inputs)
             if kind == SECRET and old.inputs.get("deleteAllVersions"):
@@ -130,9 +130,9 @@ class RealOpenBao:
             self._openbao.call("DELETE", url)
 
     def left_behind(self, kind: str, inputs: Properties) -> str | None:
-        """The id of what a creation cut short has left, if it has.
+        """The ID of the object that an interrupted creation left, if it did.
 
-        Raises ServerError, for a mount that is somebody else's too.
+        Raises ServerError, also for a mount that belongs to somebody else.
         """
         with told(_what(kind, inputs), _SERVER):
             return self._existing(kind, inputs)
@@ -147,7 +147,7 @@ class RealOpenBao:
             same = all(alias.get(_snake(name)) == inputs[name] for name in CONTENT[kind])
             return alias["id"] if same else None
         path = path_of(kind, inputs)
-        assert path is not None  # known, as the inputs are
+        assert path is not None  # known, because the inputs are
         live = self._get(kind, path, inputs)
         if live is None:
             return None
@@ -162,7 +162,7 @@ class RealOpenBao:
         return path
 
     def _get(self, kind: str, id: str, inputs: Properties) -> dict[str, Any] | None:
-        if kind in (MOUNT, AUTH):  # asked by itself, a mount that is not there is a bad request
+        if kind in (MOUNT, AUTH):  # a request for a single missing mount is a bad request
             listed = self._openbao.read("sys/mounts" if kind == MOUNT else "sys/auth")
             return (listed or {}).get(f"{path_of(kind, inputs)}/")
         return self._openbao.read(_url(kind, id, inputs))
@@ -181,7 +181,8 @@ class RealOpenBao:
         try:
             self._write(kind, _url(kind, path, inputs), body)
         except RefusedError:
-            # Sent again, as the answer got lost, it is refused: our own mount is in the way.
+            # The request was repeated because the answer got lost: this program's own mount is in
+            # the way.
             if kind not in (MOUNT, AUTH) or self._existing(kind, inputs) is None:
                 raise
         if kind == MOUNT and inputs.get("type") == "kv-v2":
@@ -189,7 +190,7 @@ class RealOpenBao:
         return path
 
     def _await_versions(self, mount: str) -> None:
-        """A new kv-v2 mount is readied beside the answer, and refuses all until that is done."""
+        """A new kv-v2 mount is prepared in the background, and refuses all requests until then."""
         deadline = time.monotonic() + READY_WITHIN
         while True:
             try:
@@ -204,15 +205,15 @@ class RealOpenBao:
 
     def _write(self, kind: str, url: str, body: Properties) -> None:
         if kind == SECRET and (self._openbao.read(url) or {}).get("data") == body["data"]:
-            return  # a write that is repeated makes no second version
+            return  # a repeated write creates no second version
         self._put(url, body)
 
     def _put(self, url: str, body: Properties) -> Any:
-        # A POST to OpenBao; but a PUT may be sent again where the answer got lost.
+        # Normally a POST; but a PUT may be repeated if the answer got lost.
         return self._openbao.call("PUT", url, body)
 
     def _move(self, kind: str, old: Properties, new: Properties) -> None:
-        """A mount takes what it holds along."""
+        """Moving a mount moves its content."""
         before, after = path_of(kind, old), path_of(kind, new)
         if before == after:
             return
@@ -236,12 +237,12 @@ class RealOpenBao:
 
 
 def _check(kind: str, inputs: Properties) -> None:
-    """Raise ServerError for what would be lost on the way to OpenBao."""
+    """Raise ServerError for values that would be lost on the way to OpenBao."""
     if kind not in CONTENT:
         raise ServerError(f"{word(kind)}: the sandbox cannot make one on a real server")
     taken = {*CONTENT[kind], *PLACED_BY.get(kind, ()), "deleteAllVersions"}
     if kind == MOUNT:
-        taken.add("options")  # of one that was imported; they are never changed
+        taken.add("options")  # from an import; they never change
     if lost := sorted(inputs.keys() - taken):
         raise ServerError(f"{_what(kind, inputs)}: the sandbox does not pass on {', '.join(lost)}")
 
@@ -251,7 +252,7 @@ def _what(kind: str, inputs: Properties) -> str:
 
 
 def _url(kind: str, id: str, inputs: Properties) -> str:
-    """Where the object is in OpenBao's API. A mount that was moved has its first path as id."""
+    """The object's URL in OpenBao's API. The ID of a mount that was moved is its first path."""
     path = path_of(kind, inputs)
     return {
         MOUNT: f"sys/mounts/{path}",
@@ -263,17 +264,17 @@ def _url(kind: str, id: str, inputs: Properties) -> str:
 
 
 def _body(kind: str, inputs: Properties, old: Properties) -> Properties:
-    """What is written; an input that is no longer given is emptied, as leaving it out keeps it."""
+    """The body to write; removed inputs are sent empty, because omitting them changes nothing."""
     if kind == SECRET:
         return {"data": json.loads(inputs["dataJson"])}
-    names = [name for name in CONTENT[kind] if name != "type" or not old]  # no type ever changes
+    names = [name for name in CONTENT[kind] if name != "type" or not old]  # types never change
     given = {_snake(name): inputs[name] for name in names if name in inputs}
     emptied = {_snake(n): type(old[n])() for n in names if n in old and n not in inputs}
     return {**emptied, **given}
 
 
 def _seen(kind: str, live: dict[str, Any], inputs: Properties) -> Properties:
-    """The live object in the words of its inputs; without what OpenBao never shows."""
+    """The live object in terms of its inputs; without values that OpenBao never shows."""
     if kind == SECRET:
         return {"dataJson": json.dumps(live["data"])}
     seen = {name: live[_snake(name)] for name in CONTENT[kind] if _snake(name) in live}

@@ -1,4 +1,4 @@
-"""How the stand-in for Harbor behaves."""
+"""The stand-in for Harbor."""
 
 import re
 import secrets
@@ -27,13 +27,13 @@ REPLACED_BY = {
     MEMBER_GROUP: ("projectId", "groupName", "type"),
     IMMUTABLE_TAG: ("projectId",),
 }
-# Harbor's rule for a project's name; it refuses capitals.
+# Harbor's rule for a project's name; it rejects capitals.
 project_name = re.compile(r"[a-z0-9]+([._-][a-z0-9]+)*")
 schedule = re.compile(r"Hourly|Daily|Weekly|\S+( \S+){5}|")
 
 
 class SimulatedHarbor:
-    """A Harbor with no images, where groups can be members (OIDC)."""
+    """A Harbor without images, where groups can be members (OIDC)."""
 
     def __init__(self) -> None:
         types = registered_types("pulumiverse_harbor", "harbor")
@@ -118,7 +118,7 @@ class SimulatedHarbor:
 
 
 def _project_of(robot: Properties) -> str | None:
-    """The project of a robot of level "project"; a robot of the whole registry has none."""
+    """The project of a robot with level "project"; a robot of the whole registry has none."""
     permissions = robot.get("permissions")
     if robot.get("level") != "project" or not isinstance(permissions, list) or not permissions:
         return None

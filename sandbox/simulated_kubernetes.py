@@ -1,4 +1,4 @@
-"""How the stand-in for a cluster behaves."""
+"""The stand-in for a cluster."""
 
 import base64
 import re
@@ -31,7 +31,8 @@ BUILT_IN_NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system
 
 SERVICE_ACCOUNT_TOKEN = "kubernetes.io/service-account-token"
 
-# https://kubernetes.io/docs/concepts/overview/working-with-objects/names/: RBAC takes other names.
+# https://kubernetes.io/docs/concepts/overview/working-with-objects/names/: RBAC accepts other
+# names.
 dns_1123 = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 IMMUTABLE = {
     "Deployment": ("spec.selector",),
@@ -41,7 +42,7 @@ IMMUTABLE = {
 
 
 class SimulatedKubernetes:
-    """A cluster that has some custom resources installed, and no controllers."""
+    """A cluster with some custom resources installed, and no controllers."""
 
     def __init__(self) -> None:
         self._types = registered_types("pulumi_kubernetes", "kubernetes") | CUSTOM_RESOURCES
@@ -103,7 +104,7 @@ class SimulatedKubernetes:
 
 
 def _token() -> Properties:
-    """What the token controller puts into such a Secret, in base64 as all of a Secret's data."""
+    """What the token controller adds to such a Secret, in base64 like all of a Secret's data."""
     token = base64.b64encode(secrets.token_urlsafe(32).encode()).decode()
     return {"token": token, "ca.crt": CA}
 

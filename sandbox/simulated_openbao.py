@@ -1,4 +1,4 @@
-"""How the stand-in for OpenBao behaves."""
+"""The stand-in for OpenBao."""
 
 import json
 import re
@@ -36,7 +36,7 @@ NAMED_BY = {
     GROUP: "name",
     GROUP_ALIAS: "name",
 }
-# A mount's path is not among them: OpenBao moves a mount, and the provider uses that.
+# A mount's path is not among them: OpenBao can move a mount, and the provider uses that.
 REPLACED_BY = {
     MOUNT: ("type",),
     AUTH: ("type",),
@@ -49,7 +49,7 @@ REPLACED_BY = {
 
 
 class SimulatedOpenBao:
-    """An OpenBao that is empty but for what Pulumi puts there."""
+    """An OpenBao that is empty except for what Pulumi puts there."""
 
     def __init__(self) -> None:
         self._types = registered_types("pulumi_vault", "vault")
@@ -100,12 +100,12 @@ class SimulatedOpenBao:
 
 
 def word(kind: str) -> str:
-    """What users call it: "OpenBao Mount"."""
+    """The users' name for it: "OpenBao Mount"."""
     return "OpenBao " + kind.rpartition(":")[2]
 
 
 def path_of(kind: str, inputs: Properties) -> str | None:
-    """Where an object lives in OpenBao's API, which is the provider's id for it as well."""
+    """An object's path in OpenBao's API, which is also the provider's ID for it."""
     name = known(inputs.get(NAMED_BY.get(kind, "name")))
     backend = known(inputs.get("backend", "kubernetes"))
     mount = known(inputs.get("mount"))
@@ -123,7 +123,7 @@ def path_of(kind: str, inputs: Properties) -> str | None:
 
 
 def placed_at(kind: str, path: str) -> Properties:
-    """The inputs that say where an object is, by its path. Raises ServerError for other kinds."""
+    """The inputs that define an object's place, by its path. ServerError for other kinds."""
     if kind in (MOUNT, AUTH):
         return {"path": path}
     if kind == POLICY:
@@ -135,7 +135,7 @@ def placed_at(kind: str, path: str) -> Properties:
 
 
 def _derived(kind: str, inputs: Properties, version: int) -> Properties:
-    """What OpenBao makes of a secret's inputs, as far as a preview knows them."""
+    """What OpenBao derives from a secret's inputs, as far as a preview knows them."""
     text = inputs.get("dataJson", "{}")
     if kind != SECRET or text == UNKNOWN:
         return {}

@@ -1,4 +1,4 @@
-"""The table of what exists after `make up`."""
+"""The table that `make up` ends with."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ PACKAGES = {"kubernetes": "Kubernetes", "harbor": "Harbor", "vault": "OpenBao"}
 def table(
     outputs: OutputMap, resources: list[dict[str, Any]], servers: Servers | None
 ) -> Iterator[str]:
-    """Lines: the teams, the apps, how many objects each server holds, and how to look at real ones.
+    """Lines: the teams, the apps, each server's number of objects, and how to look at real ones.
 
     The program's output `teams` is {team: {lifecycle, namespace, registry, openbao, apps}}, and its
     `apps` is {app: {archetype, address?, url?}}.

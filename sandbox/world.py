@@ -1,4 +1,4 @@
-"""What exists in the sandbox: names and ids only, so that no secret is ever kept here."""
+"""The objects in the sandbox: names and IDs only, so that no secret is ever kept here."""
 
 import re
 import threading
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class WorldKey:
-    """How a server knows an object: a kind in its own words, and a name unique among that kind."""
+    """A server's name for an object: a kind in its own words, and a name unique among that kind."""
 
     kind: str
     name: str
@@ -19,7 +19,7 @@ class WorldKey:
 
 @dataclass
 class WorldItem:
-    """An object that exists: who manages it, its provider id, and the object that holds it."""
+    """An existing object: its manager, its provider ID, and the object that contains it."""
 
     urn: str
     id: str
@@ -27,7 +27,7 @@ class WorldItem:
 
 
 class World:
-    """Every object that exists, by the name its server knows it by; safe for several threads."""
+    """Every existing object, by its server's name for it; safe for several threads."""
 
     def __init__(self) -> None:
         self._items: dict[WorldKey, WorldItem] = {}
@@ -38,7 +38,7 @@ class World:
         return self._items.get(key)
 
     def find(self, kind: str, id: str) -> WorldKey:
-        """The key of the object of this kind with this id, or a key that does not exist."""
+        """The key of the object of this kind with this ID, or a key that does not exist."""
         with self._lock:
             for key, item in self._items.items():
                 if key.kind == kind and item.id == id:
@@ -53,19 +53,19 @@ class World:
                 self._last_number[prefix] = max(self._last_number[prefix], number)
 
     def move(self, old: WorldKey, new: WorldKey) -> None:
-        """Give an object another name; it keeps what it holds."""
+        """Rename an object; it keeps its content."""
         with self._lock:
             self._items[new] = self._items.pop(old)
 
     def remove(self, key: WorldKey) -> None:
-        """Remove the object and all that it holds, as deleting a Namespace does."""
+        """Remove the object and everything in it, as deleting a Namespace does."""
         with self._lock:
             self._items.pop(key, None)
             for held in [k for k, item in self._items.items() if item.container == key]:
                 self.remove(held)
 
     def next_number(self, prefix: str) -> int:
-        """The number for the next id that starts with `prefix`: one more than ever given out."""
+        """The number for the next ID that starts with `prefix`: one more than ever used."""
         with self._lock:
             self._last_number[prefix] += 1
             return self._last_number[prefix]

@@ -1,4 +1,4 @@
-"""Readies the cluster as a platform team would have: definitions, roles, namespaces, a node."""
+"""Prepares the cluster as a platform team would: definitions, roles, namespaces, a node."""
 
 from functools import cache
 from pathlib import Path
@@ -14,11 +14,11 @@ NOT_READY = "node.kubernetes.io/not-ready"
 
 
 class UnsettledError(Exception):
-    """The cluster's controllers have not done their part yet; says which."""
+    """The cluster's controllers have not finished their work yet; the message names them."""
 
 
 def furnish(cluster: Cluster) -> None:
-    """Make what is not there; what is there stays as it is.
+    """Create what is missing; existing objects stay unchanged.
 
     Raises RefusedError while the API server does not serve a new definition yet.
     """
@@ -32,8 +32,10 @@ def furnish(cluster: Cluster) -> None:
 
 
 def check(cluster: Cluster) -> None:
-    """Raises UnsettledError until the controllers have done their part: pods can be made and run,
-    and teams have their rights."""
+    """Raise UnsettledError until the controllers have done their work.
+
+    Pods can then be created and run, and teams have their rights.
+    """
     node = cluster.get("v1", "Node", None, "sandbox") or {}
     conditions = {c["type"]: c["status"] for c in node.get("status", {}).get("conditions", [])}
     taints = {taint["key"] for taint in node.get("spec", {}).get("taints", [])}

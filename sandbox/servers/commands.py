@@ -32,12 +32,12 @@ from sandbox.servers.processes import Interrupts, Process, stop
 T = TypeVar("T")
 
 ROOT = Path(__file__).parents[2]
-READY_WITHIN = 90  # seconds, for each step; on an idle machine all of them take twelve
+READY_WITHIN = 90  # seconds, for each step; on an idle machine they take twelve in total
 NOTHING = "No servers run here."
 
 
 class StartError(Exception):
-    """A server that does not do its part."""
+    """A server that does not start properly."""
 
     def __init__(self, process: Process, why: str) -> None:
         super().__init__(f"{process.name} {why}")
@@ -46,7 +46,7 @@ class StartError(Exception):
 
 
 def run(command: str, root: Path = ROOT) -> int:
-    """Run "servers" or "servers-down" in a checkout; the exit code. Why it failed has been said."""
+    """Run "servers" or "servers-down" in a checkout; return the exit code. It reports failures."""
     folder = root.resolve() / FOLDER
     if command == "servers-down" and not folder.exists():
         say(NOTHING)
@@ -82,13 +82,13 @@ class LocalServers:
         return [name for name, process in self._processes.items() if process.pid]
 
     def settle(self) -> None:
-        """An API server takes minutes to find an etcd again that was away: it is started anew."""
+        """An API server takes minutes to reconnect to a restarted etcd, so it is restarted too."""
         if not self._processes[parts.ETCD].pid:
             with self._interrupts.held():
                 stop([self._processes[parts.API_SERVER]])
 
     def start(self) -> None:
-        """Start those that do not run and wait for all to be ready; if that fails, stop all."""
+        """Start those that do not run and wait until all are ready; if that fails, stop all."""
         self.parts.prepare(keep_ports=bool(self.running()))
         commands = self.parts.commands(server_binaries())
         try:
@@ -107,14 +107,14 @@ class LocalServers:
             raise
 
     def stop(self) -> None:
-        """Those that use others go first: so all end at once."""
+        """Stop servers that depend on others first, so that all end at once."""
         with self._interrupts.held():
             environment_file(self.folder).unlink(missing_ok=True)
             for names in ((*parts.CONTROLLERS, parts.OPENBAO), (parts.API_SERVER,), (parts.ETCD,)):
                 stop(self._processes[name] for name in names)
 
     def _launch(self, names: Iterable[str], commands: dict[str, parts.Command]) -> None:
-        environment = {"PATH": os.defpath, "HOME": str(self.folder)}  # no settings of the user's
+        environment = {"PATH": os.defpath, "HOME": str(self.folder)}  # none of the user's settings
         for name in names:
             process = self._processes[name]
             if not process.pid:
@@ -127,7 +127,7 @@ class LocalServers:
             self._expected.append(name)
 
     def _await(self, name: str, ask: Callable[[], T]) -> T:
-        """What `ask` answers, once it does; raises StartError if a server ends or time is up."""
+        """Return the answer of `ask`; raise StartError if a server ends first, or on timeout."""
         deadline = time.monotonic() + READY_WITHIN
         while True:
             for expected in self._expected:
@@ -143,7 +143,7 @@ class LocalServers:
 
     def _says_ok(self, name: str, path: str) -> Callable[[], object]:
         keys = self.parts.keys
-        cert = (str(keys.server_cert), str(keys.server_key))  # etcd asks for it
+        cert = (str(keys.server_cert), str(keys.server_key))  # etcd requires it
         http = Http(self.parts.address(name), keys.ca_cert, cert, retries=0)
         return lambda: http.call("GET", path, {})
 
@@ -154,12 +154,12 @@ class LocalServers:
         return openbao_start.unseal(server, file, self._interrupts)
 
     def _cluster(self) -> Cluster:
-        """Afresh: one remembers which kinds are served."""
+        """A new client: a client caches which kinds are served."""
         return Cluster(kubeconfig=self.parts.kubeconfig, retries=0)
 
 
 def up(servers: LocalServers) -> None:
-    """Start what does not run, and say how to reach it."""
+    """Start what does not run, and print how to reach it."""
     began = time.monotonic()
     servers.settle()
     before = set(servers.running())
@@ -178,7 +178,7 @@ def up(servers: LocalServers) -> None:
 
 @contextmanager
 def _locked(folder: Path) -> Generator[None]:
-    """Hold the lock on the checkout's servers, with the folder made; waits for who has it."""
+    """Hold the lock on the checkout's servers, with the folder created; wait for its holder."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (folder / "lock").open("a", encoding="utf-8") as lock:
         try:
@@ -190,7 +190,7 @@ def _locked(folder: Path) -> Generator[None]:
 
 
 def down(servers: LocalServers) -> None:
-    """Stop what runs; its data stays."""
+    """Stop all running servers; their data stays."""
     running = servers.running()
     servers.stop()
     say(

@@ -1,4 +1,4 @@
-"""Certificates, keys and tokens of the servers, made once and kept."""
+"""Certificates, keys and tokens of the servers, created once and kept."""
 
 import base64
 import csv
@@ -25,7 +25,7 @@ from sandbox.servers.record import write_private
 HOSTS = ("localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc")
 VALID_FOR = timedelta(days=3650)
 
-# Users of the API server and their groups. The rights of the second and third come with it.
+# Users of the API server and their groups. The second and third have built-in roles.
 ADMIN = "admin"
 CONTROLLER_MANAGER = "system:kube-controller-manager"
 SCHEDULER = "system:kube-scheduler"
@@ -39,7 +39,7 @@ USERS: Mapping[str, str] = {
 
 
 class Keys:
-    """Their files, in `folder`; all but the CA's certificate are for the owner alone."""
+    """Their files, in `folder`; only the CA's certificate is readable by others."""
 
     def __init__(self, folder: Path) -> None:
         keys = folder / "keys"
@@ -51,7 +51,7 @@ class Keys:
         self.tokens = keys / "tokens.csv"
 
     def make(self) -> None:
-        """Make what is missing."""
+        """Create what is missing."""
         self.tokens.parent.mkdir(mode=0o700, exist_ok=True)
         if not self.ca_cert.exists():
             self._certificates()
@@ -68,7 +68,7 @@ class Keys:
             write_private(self.tokens, "".join(lines))
 
     def _certificates(self) -> None:
-        """One certificate for all servers. The CA's key is not kept: it has no more to sign."""
+        """One certificate for all servers. The CA's key is not kept: it has nothing else to sign."""
         ca_key = ec.generate_private_key(ec.SECP256R1())
         key = ec.generate_private_key(ec.SECP256R1())
         ca_name = _name("SRE platform sandbox")
@@ -93,7 +93,7 @@ class Keys:
             .serial_number(x509.random_serial_number())
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_usage(signs_certificates=False), critical=True)
-            # A client's too: etcd knows the API server, and itself, by it.
+            # Also a client's: with it, etcd recognises the API server, and itself.
             .add_extension(
                 x509.ExtendedKeyUsage(
                     [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
@@ -112,7 +112,7 @@ class Keys:
         )
         write_private(self.server_key, _pem(key))
         write_private(self.server_cert, cert.public_bytes(Encoding.PEM))
-        # Last: where it is, the others are.
+        # Last: if it exists, the others do too.
         self.ca_cert.write_bytes(ca_cert.public_bytes(Encoding.PEM))
 
     def write_kubeconfig(self, file: Path, user: str, server: str) -> None:

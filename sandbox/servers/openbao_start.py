@@ -1,4 +1,4 @@
-"""OpenBao's starts: initialised at the first, unsealed at each."""
+"""Starts OpenBao: initialises it the first time, and unseals it each time."""
 
 import json
 from pathlib import Path
@@ -11,12 +11,12 @@ from sandbox.servers.record import write_private
 
 
 def unseal(openbao: OpenBao, file: Path, interrupts: Interrupts) -> str:
-    """Unseal it; the root token. That and the key are kept in `file`.
+    """Unseal it; return the root token. The token and the key are kept in `file`.
 
     Raises UserError if the key is lost, RefusedError or UnreachableError while it is starting.
     """
     if not openbao.call("GET", "sys/seal-status")["initialized"]:
-        with interrupts.held():  # OpenBao tells the key once: it is locked for good without it
+        with interrupts.held():  # OpenBao shows the key once: without it, OpenBao stays locked
             answer = openbao.call("PUT", "sys/init", {"secret_shares": 1, "secret_threshold": 1})
             kept = {"unseal_key": answer["keys_base64"][0], "root_token": answer["root_token"]}
             write_private(file, json.dumps(kept))

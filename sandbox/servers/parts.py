@@ -26,17 +26,17 @@ ETCD_PEER = "etcd-peer"
 OPENBAO_PEER = "openbao-peer"
 LISTENERS = (ETCD, ETCD_PEER, OPENBAO, OPENBAO_PEER, API_SERVER, CONTROLLER_MANAGER, SCHEDULER)
 
-# Below the ports that systems hand out to clients, and those of NodePort Services: a server that
-# was stopped finds its own free again.
+# Below the ports that systems assign to clients, and those of NodePort Services: a stopped server
+# finds its port free again.
 PORTS = range(20000, 30000)
 
-BAO = Path(sysconfig.get_path("scripts"), "bao")  # as its package installs it
+BAO = Path(sysconfig.get_path("scripts"), "bao")  # at its place in the package
 
 Command = Sequence[str | Path]
 
 
 class Parts:
-    """What is particular to a checkout's servers, kept in `folder` from one start to the next."""
+    """A checkout's own values for its servers, kept in `folder` from one start to the next."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -48,7 +48,7 @@ class Parts:
         return f"https://127.0.0.1:{self.ports[listener]}"
 
     def prepare(self, keep_ports: bool) -> None:
-        """Write all that they read. A port that is taken is changed, unless others rely on it."""
+        """Write everything that they read. A port in use is changed, unless others rely on it."""
         file = self.folder / "ports.json"
         known: dict[str, int] = json.loads(file.read_text("utf-8")) if file.exists() else {}
         kept = {name: port for name, port in known.items() if keep_ports or _free(port)}
@@ -84,7 +84,7 @@ class Parts:
         write_private(self._openbao_configuration, json.dumps(configuration))
 
     def commands(self, binaries: ServerBinaries) -> dict[str, Command]:
-        """How each of them is started."""
+        """The command line of each."""
         cert, key, ca_cert = self.keys.server_cert, self.keys.server_key, self.keys.ca_cert
         peer = self.address(ETCD_PEER)
         return {
@@ -97,7 +97,8 @@ class Parts:
                 f"--listen-peer-urls={peer}",
                 f"--initial-advertise-peer-urls={peer}",
                 f"--initial-cluster=sandbox={peer}",
-                # It holds every Secret in the clear: only who has our certificate may ask.
+                # It holds every Secret in plain text: only clients with this certificate may
+                # connect.
                 "--client-cert-auth",
                 f"--cert-file={cert}",
                 f"--key-file={key}",
@@ -119,7 +120,7 @@ class Parts:
                 f"--token-auth-file={self.keys.tokens}",
                 "--authorization-mode=RBAC",
                 "--enable-admission-plugins=NodeRestriction",
-                "--allow-privileged",  # as clusters have it: what may be privileged, policies say
+                "--allow-privileged",  # as in most clusters: policies decide what may be privileged
                 "--endpoint-reconciler-type=none",
                 "--service-cluster-ip-range=10.96.0.0/16",
                 "--service-account-issuer=https://kubernetes.default.svc",
@@ -168,7 +169,7 @@ class Parts:
 
 def _free(port: int) -> bool:
     with socket.socket() as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as real servers do
         try:
             listener.bind(("127.0.0.1", port))
         except OSError:

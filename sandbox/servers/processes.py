@@ -1,4 +1,4 @@
-"""Processes that outlive the command that starts them, known again by id and start time."""
+"""Processes that outlive the command that starts them, identified by ID and start time."""
 
 import os
 import signal
@@ -17,7 +17,7 @@ LOG_LINES = 8
 
 
 class Process:
-    """A server of a checkout; `folder` holds its log, and its id while it is meant to run."""
+    """A server of a checkout; `folder` has its log, and its ID while it is supposed to run."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self.name = name
@@ -25,7 +25,7 @@ class Process:
         self._file = folder / "pids" / name
 
     def start(self, command: Sequence[str | Path], environment: dict[str, str]) -> None:
-        """In a session of its own, so that no terminal ends it. Raises OSError."""
+        """Start it in a separate session, so that no terminal ends it. Raises OSError."""
         for file in (self.log, self._file):
             file.parent.mkdir(exist_ok=True)
         with self.log.open("wb") as log:
@@ -47,7 +47,7 @@ class Process:
 
     @property
     def pid(self) -> int | None:
-        """None unless it runs: an id that the machine has given to another is not ours."""
+        """None unless it runs: the machine may have given its ID to another process."""
         try:
             number, _, started = self._file.read_text(encoding="utf-8").partition(" ")
             pid = int(number)
@@ -61,7 +61,7 @@ class Process:
         return text.splitlines()[-LOG_LINES:]
 
     def send(self, number: signal.Signals) -> None:
-        """A signal, if it runs."""
+        """Send a signal, if it runs."""
         if pid := self.pid:
             with suppress(ProcessLookupError):  # it may have ended since
                 os.kill(pid, number)
@@ -107,7 +107,7 @@ class Interrupts(SignalReceiver):
 
 
 def _start_time(pid: int) -> str | None:
-    """When the process began; None if there is none, or only what is left of one that has ended."""
+    """When the process began; None if it does not exist or is only a remnant of an ended one."""
     if not Path("/proc/self/stat").exists():
         ps = ["ps", "-o", "stat=,lstart=", "-p", str(pid)]
         answer = subprocess.run(ps, capture_output=True, text=True, check=False).stdout
@@ -117,8 +117,8 @@ def _start_time(pid: int) -> str | None:
         line = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except (FileNotFoundError, ProcessLookupError):
         return None
-    # proc(5); the name, second, may hold anything but ends with the last bracket.
+    # proc(5); the name, second, may contain anything and ends with the last bracket.
     state, *fields = line.rpartition(")")[2].split()
     threads, started = int(fields[16]), fields[18]
-    # A dead process (Z) holds its ports until the last of its threads is gone.
+    # A dead process (Z) keeps its ports until the last of its threads is gone.
     return started if threads > 1 or state not in "ZX" else None

@@ -1,4 +1,4 @@
-"""What `make servers` writes: for others to find its servers, and for nobody else to read."""
+"""Files of `make servers`: for others to find its servers, readable by their owner only."""
 
 import os
 import secrets
@@ -12,12 +12,12 @@ _HEADER = """\
 # It holds an administrator's token; `make servers-down` removes it.
 """
 
-# A Harbor that the environment names is provisioned; without one the program leaves its part out.
+# A Harbor in the environment is provisioned; without one, the program leaves its part out.
 _WITHOUT_HARBOR = '[ -n "${HARBOR_URL:-}" ] || export SRE_PLATFORM_LEAVE_OUT=harbor\n'
 
 
 def write(folder: Path, openbao: str, token: str) -> None:
-    """Say that they run: OpenBao at that address, with that root token."""
+    """Record that they run, with OpenBao at that address and that root token."""
     state = folder / "pulumi"
     state.mkdir(exist_ok=True)
     passphrase = folder / "passphrase"
@@ -28,7 +28,7 @@ def write(folder: Path, openbao: str, token: str) -> None:
         exports[f"{tool}_ADDR"] = openbao
         exports[f"{tool}_TOKEN"] = token
         exports[f"{tool}_CACERT"] = str(folder / "ca.crt")
-    # Without a second file beside the state, which a kill can leave half written.
+    # Without a second file beside the state, which a kill can leave half-written.
     exports["PULUMI_BACKEND_URL"] = f"{state.as_uri()}?metadata=skip"
     exports["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(passphrase)
     lines = (f"export {name}={shlex.quote(text)}\n" for name, text in exports.items())
@@ -36,7 +36,7 @@ def write(folder: Path, openbao: str, token: str) -> None:
 
 
 def write_private(file: Path, content: str | bytes) -> None:
-    """Write a file that its owner alone may read; whole or not at all."""
+    """Write a file that only its owner can read, completely or not at all."""
     new = file.with_name(f"{file.name}.new")
     new.unlink(missing_ok=True)
     data = content.encode() if isinstance(content, str) else content
