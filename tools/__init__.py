@@ -1,1 +1,1 @@
-"""What the commands of `./sre` do, a room each."""
+"""What the commands of `./sre` do, with a room for each."""

@@ -1,1 +1,1 @@
-"""`./sre doctor`: what a stack needs from its servers, and what is there; it changes nothing."""
+"""`./sre doctor`: compares what a stack needs with what its servers have; it changes nothing."""

@@ -1,4 +1,4 @@
-"""What the stack needs of its cluster."""
+"""What the stack needs from its cluster."""
 
 import re
 from collections import defaultdict
@@ -31,16 +31,16 @@ _OPERATORS = {
 }
 
 _VERBS = ("create", "get", "patch", "delete")
-# What `sre-platform:adopt` does beside that: it looks for what a release has made, and replaces.
+# Additionally for `sre-platform:adopt`: looking for a release's objects, and replacing.
 _ADOPTING = ("list", "update")
-# What the provider follows until a Deployment is available (its await/deployment.go).
+# Kinds that the provider watches until a Deployment is available (its await/deployment.go).
 _FOLLOWED = (
     ("apps", "deployments"),
     ("apps", "replicasets"),
     ("", "pods"),
     ("", "persistentvolumeclaims"),
 )
-_AT_ONCE = 8  # questions to the API server
+_AT_ONCE = 8  # parallel questions to the API server
 _NAMED = 3  # namespaces named in a line
 
 
@@ -54,7 +54,7 @@ class _Right(NamedTuple):
 
 
 class ClusterChecks:
-    """`objects` are what the stack makes in the cluster, as the program registers them."""
+    """`objects` are those that the stack creates in the cluster, as the program registers them."""
 
     trust = "the kubeconfig's certificate-authority"
 
@@ -65,7 +65,7 @@ class ClusterChecks:
         self._cluster: Cluster
 
     def checks(self) -> Iterator[Check]:
-        """In the order in which they are to be asked."""
+        """In the order in which to run them."""
         yield Check("kubeconfig", self._kubeconfig, gate=True)
         yield Check("version", self._version, gate=True)
         yield Check("TLS", self._tls)
@@ -195,7 +195,7 @@ class ClusterChecks:
             yield ok(f"what the program does with {len(resources)} kinds of objects")
 
     def _rights(self) -> Iterator[_Right]:
-        """What the provider does with each kind; kinds that are not served are told elsewhere."""
+        """The provider's operations on each kind; kinds that are not served are reported elsewhere."""
         places: dict[tuple[str, str], set[str]] = defaultdict(set)
         for made in self._objects:
             places[made["apiVersion"], made["kind"]].add(made["metadata"].get("namespace", ""))
@@ -215,7 +215,7 @@ class ClusterChecks:
                     yield _Right("watch", group, resource, where)
 
     def _refused(self, right: _Right) -> tuple[str, ...] | None:
-        """The namespaces where we have it not; None if we have it wherever it is needed."""
+        """The namespaces that lack the right; None if it is there wherever it is needed."""
         if self._cluster.may(right.verb, right.group, right.resource):
             return None
         refused = [
@@ -226,7 +226,7 @@ class ClusterChecks:
         return tuple(refused) if refused or not right.namespaces else None
 
     def _roles(self) -> Iterator[Outcome]:
-        """Kubernetes lets nobody grant what he lacks, unless he may `bind` the role."""
+        """Kubernetes lets nobody grant rights that they lack, unless they may `bind` the role."""
         bindings = {
             (made["roleRef"]["kind"], made["roleRef"]["name"]): made
             for made in self._objects
@@ -268,7 +268,7 @@ class ClusterChecks:
             return True
         metadata: dict[str, str] = {"name": "sre-doctor"}
         if team := binding["metadata"].get("namespace"):
-            # The team's own may not be there yet.
+            # The team's own may not exist yet.
             there = self._cluster.get("v1", "Namespace", None, team) is not None
             metadata["namespace"] = team if there else "default"
         try:
@@ -297,7 +297,7 @@ class ClusterChecks:
                 yield ok(gateway)
 
     def _shared_stores(self) -> set[str]:
-        """ClusterSecretStores that secrets come through."""
+        """ClusterSecretStores from which secrets come."""
         refs = [made["spec"]["secretStoreRef"] for made in self._of_kind("ExternalSecret")]
         used = {ref["name"] for ref in refs if ref["kind"] == "ClusterSecretStore"}
         return used | self._made_stores()

@@ -1,4 +1,4 @@
-"""What a check is and what it finds, and how the checks of one server are run."""
+"""A check and its result, and how the checks of one server are run."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ class Status(StrEnum):
 class Outcome:
     """What a check found, and what to do about it.
 
-    In our own words: a server's may repeat the credential that it was sent.
+    Never in the server's words: they may repeat the credential that was sent.
     """
 
     status: Status
@@ -35,12 +35,12 @@ def ok(found: str) -> Outcome:
 
 
 def warn(found: str, do: str) -> Outcome:
-    """Nothing that stops `up`, but to be known."""
+    """Does not stop `up`, but the user should know."""
     return Outcome(Status.WARN, found, do)
 
 
 def fail(found: str, do: str) -> Outcome:
-    """What `up` would run into."""
+    """`up` would fail on it."""
     return Outcome(Status.FAIL, found, do)
 
 
@@ -50,7 +50,7 @@ def skipped(found: str) -> Outcome:
 
 
 def tls(address: str, carried: str, unverified: Outcome | None) -> Outcome:
-    """Whether what is `carried` is safe; `unverified` is what to say of verification turned off."""
+    """Whether what is `carried` is safe; `unverified` is the message without verification."""
     if not address.startswith("https://"):
         return warn(f"none: {carried} in the clear", "use an https address")
     return unverified or ok("verified")
@@ -58,7 +58,7 @@ def tls(address: str, carried: str, unverified: Outcome | None) -> Outcome:
 
 @dataclass(frozen=True)
 class Check:
-    """`what` is asked by `ask`; where a `gate` fails, the checks after it are skipped."""
+    """`ask` checks `what`; if a `gate` fails, the checks after it are skipped."""
 
     what: str
     ask: Callable[[], Iterable[Outcome]]
@@ -75,9 +75,9 @@ class Line:
 
 @dataclass
 class Examination:
-    """The checks of one server, in their order, in a thread of their own.
+    """The checks of one server, in their order, in a separate thread.
 
-    `trust` says where the CA of its certificate is named.
+    `trust` says where the CA of its certificate is configured.
     """
 
     server: str
@@ -87,7 +87,7 @@ class Examination:
     _over: bool = False
 
     def start(self) -> Thread:
-        # A daemon: a credential plugin or a name server that hangs must not keep the command.
+        # A daemon: a credential plugin or a name server that hangs must not block the command.
         thread = Thread(target=self._run, daemon=True)
         thread.start()
         return thread
@@ -101,11 +101,11 @@ class Examination:
         self._over = True
 
     def _ask(self, check: Check) -> tuple[list[Outcome], bool]:
-        """What the check found, and whether there is any use in asking further."""
+        """What the check found, and whether further checks make sense."""
         findings: list[Outcome] = []
         try:
             for finding in check.ask():
-                findings.append(finding)  # each at once: those before an error count
+                findings.append(finding)  # each at once: results before an error count
         except CredentialError as error:
             return [*findings, fail(str(error), "correct the credential")], False
         except UnreachableError as error:
@@ -117,9 +117,9 @@ class Examination:
             return [*findings, fail(str(error), do)], False
         except RefusedError as refusal:
             findings.append(_refused(refusal, check.gate))
-        except OSError as error:  # of a file with a credential
+        except OSError as error:  # about a file with a credential
             findings.append(fail(f"{error.filename}: {error.strerror}", "make it readable"))
-        except Exception as error:  # its words may be the server's
+        except Exception as error:  # its message may contain the server's words
             findings.append(
                 fail(
                     f"an answer is not understood ({type(error).__name__})",

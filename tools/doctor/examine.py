@@ -1,4 +1,4 @@
-"""Asks the servers of a stack, all at a time."""
+"""Checks all servers of a stack in parallel."""
 
 import os
 import time
@@ -41,7 +41,7 @@ class Report:
 
     @property
     def failed(self) -> bool:
-        """Whether `up` would run into something."""
+        """Whether `up` would fail on something."""
         return any(line.finding.status is Status.FAIL for line in self.lines)
 
     def __str__(self) -> str:
@@ -55,9 +55,9 @@ def doctor(
     folder: TeamsFolder,
     targets: Collection[str] = tuple(SERVERS),
 ) -> tuple[Sequence[Problem], Report | None]:
-    """Problems of the teams' files, or what the stack's servers answer.
+    """Problems of the teams' files, or the answers of the stack's servers.
 
-    Only the servers in `targets` are asked. If these are not all, each of them must answer.
+    Only the servers in `targets` are checked. If these are not all, each of them must answer.
     Raises ValueError for a wrong `SRE_PLATFORM_LEAVE_OUT`.
     """
     fleet = load_stack(folder, settings)
@@ -69,7 +69,7 @@ def doctor(
         title = f"Stack {stack}, on the servers that `make servers` started."
         os.environ.update(sandbox.environment)
     managed = settings.leaving_out(os.environ.get(LEAVE_OUT, ""))
-    # What the stack needs is read from all that the program makes, and so cannot be forgotten.
+    # The stack's needs are derived from everything that the program creates, so none is forgotten.
     made = _registrations(root, stack, managed, folder.path)
     asked = managed.leaving_out("harbor") if sandbox else managed
     examinations = _examine(asked, fleet.teams, made, targets)
@@ -108,7 +108,7 @@ def _examine(
     made: Sequence[Registration],
     targets: Collection[str],
 ) -> Mapping[str, Examination]:
-    """The examinations by target, when all are over or time is up."""
+    """The examinations by target, once all are finished or time is up."""
     objects = [one.inputs for one in made if one.package == "kubernetes"]
     in_openbao = [(one.type, one.inputs) for one in made if one.package == "vault"]
     checks = {
@@ -132,7 +132,7 @@ def _examine(
 
 
 def _granted(made: Sequence[Registration]) -> frozenset[Right]:
-    """What the robots that the stack makes may do."""
+    """The permissions of the robots that the stack creates."""
     return frozenset(
         (access["resource"], access["action"])
         for one in made
@@ -143,6 +143,6 @@ def _granted(made: Sequence[Registration]) -> frozenset[Right]:
 
 
 def _environment(wrong: Sequence[str]) -> Check:
-    """What keeps the server from being asked at all."""
+    """Environment problems that prevent any check of the server."""
     told = [message.rpartition("; ") for message in wrong]
     return Check("environment", lambda: [fail(what, do) for what, _, do in told], gate=True)

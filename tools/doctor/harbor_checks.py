@@ -1,4 +1,4 @@
-"""What the stack needs of Harbor."""
+"""What the stack needs from Harbor."""
 
 import os
 import re
@@ -20,15 +20,15 @@ from tools.doctor.examination import (
     warn,
 )
 
-OLDEST = (2, 5)  # knows Cosign's signatures, which projects enforce
+OLDEST = (2, 5)  # supports Cosign's signatures, which projects enforce
 _GROUP_LOGINS = {"ldap_auth": "LDAP", "uaa_auth": "UAA"}
 _GIB = 2**30
-_AT_ONCE = 8  # questions to Harbor
+_AT_ONCE = 8  # parallel questions to Harbor
 
-Right = tuple[str, str]  # a resource, and what may be done to it
-_SYSTEM, _ALL_PROJECTS = "/", "*"  # where a right holds; else in a project, by its name
+Right = tuple[str, str]  # a resource, and an action on it
+_SYSTEM, _ALL_PROJECTS = "/", "*"  # the scope of a right; otherwise a project, by its name
 
-# What a robot needs in order to run the program: in the system, and in each team's project.
+# What a robot needs to run the program: in the system, and in each team's project.
 _IN_SYSTEM: frozenset[Right] = frozenset({("project", "create")})
 _IN_PROJECT: frozenset[Right] = frozenset({
     *(("project", action) for action in ("read", "update", "delete")),
@@ -41,7 +41,7 @@ _FOR_GROUPS: frozenset[Right] = frozenset(
 
 
 class HarborChecks:
-    """`teams` are those whose projects the stack makes; `granted` is what it gives their robots."""
+    """`teams` are those whose projects the stack creates; `granted` are their robots' permissions."""
 
     trust = "SSL_CERT_FILE"
 
@@ -54,7 +54,7 @@ class HarborChecks:
         self._harbor: Harbor
 
     def checks(self) -> Iterator[Check]:
-        """In the order in which they are to be asked."""
+        """In the order in which to run them."""
         yield Check("reachable", self._reachable, gate=True)
         yield Check("TLS", self._tls)
         yield Check("credentials", self._credentials, gate=True)
@@ -86,7 +86,7 @@ class HarborChecks:
                 yield fail(
                     "Harbor takes them for nobody's", "correct HARBOR_USERNAME and HARBOR_PASSWORD"
                 )
-            elif refusal.status == 412:  # a valid login that is no user's
+            elif refusal.status == 412:  # a valid login that belongs to no user
                 yield from self._robot()
             else:
                 raise
@@ -121,7 +121,7 @@ class HarborChecks:
         )
 
     def _permissions(self, robot: str) -> Sequence[Mapping[str, Any]] | None:
-        """None if it may not list robots, itself among them."""
+        """None if it may not list robots, including itself."""
         try:
             robots = self._harbor.get("robots", {"page_size": "100"}) or ()
         except RefusedError as refusal:
@@ -131,12 +131,12 @@ class HarborChecks:
         return next((one.get("permissions") or () for one in robots if one["name"] == robot), None)
 
     def _lacking(self, permissions: Sequence[Mapping[str, Any]]) -> str:
-        """What the program does and these do not allow, as in `create project`."""
+        """What the program does and these do not allow, such as `create project`."""
         rights: dict[str, set[Right]] = defaultdict(set)
         for one in permissions:
             granted = one.get("access") or ()
             rights[one["namespace"]] |= {(each["resource"], each["action"]) for each in granted}
-        # A robot hands on no right that it does not have itself.
+        # A robot cannot grant rights that it does not have itself.
         needed = _IN_PROJECT | self._granted
         if self._settings.harbor.map_groups:
             needed |= _FOR_GROUPS
@@ -209,11 +209,11 @@ class HarborChecks:
         )
 
     def _limit(self, team: Team) -> int | None:
-        """Bytes, -1 for no limit; None for a project that is not there yet."""
+        """Bytes, -1 for no limit; None for a project that does not exist yet."""
         try:
             project = self._harbor.get(f"projects/{team.name}")
         except RefusedError as refusal:
-            # To those who may not see it, a project that is not there is forbidden.
+            # To users who may not see it, a project that does not exist is forbidden.
             if refusal.status in (403, 404):
                 return None
             raise

@@ -1,4 +1,4 @@
-"""What was found, as a table that fits in a terminal."""
+"""The results as a table that fits in a terminal."""
 
 import textwrap
 from collections import Counter
@@ -29,7 +29,7 @@ def _rows(line: Line, first: str) -> Iterator[str]:
 
 
 def _wrapped(text: str, first: str, beside: str) -> str:
-    # Names and addresses are not cut: they are there to be copied.
+    # Names and addresses are not cut, so that users can copy them.
     return textwrap.fill(
         text,
         WIDTH,

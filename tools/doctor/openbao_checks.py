@@ -1,4 +1,4 @@
-"""What the stack needs of OpenBao."""
+"""What the stack needs from OpenBao."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,21 +16,21 @@ from tools.doctor.examination import (
     warn,
 )
 
-SHORT, TOO_SHORT = 30, 5  # minutes that the token still lives
+SHORT, TOO_SHORT = 30, 5  # minutes until the token expires
 
-# The default statuses would tell these apart; as JSON alone they need no exception for each.
+# By default these states are error statuses; with 200, the JSON alone distinguishes them.
 _HEALTH = "sys/health?standbyok=true&sealedcode=200&uninitcode=200"
 _NAMED = 3  # paths named in a line
 
 _WRITE = ("create", "update", "read", "delete")
-_CHANGE = ("update", "read", "delete")  # of paths where OpenBao takes every write for an update
+_CHANGE = ("update", "read", "delete")  # for paths where OpenBao treats every write as an update
 
 Properties = Mapping[str, Any]
 
-# Paths that the provider writes for each type, and what it must be able to do there.
+# Paths that the provider writes for each type, and the capabilities that it needs there.
 PATHS: Mapping[str, tuple[Callable[[Properties], tuple[str, ...]], tuple[str, ...]]] = {
     "vault:index/mount:Mount": (lambda made: (f"sys/mounts/{made['path']}",), _CHANGE),
-    # OpenBao guards logins as it guards its own root.
+    # OpenBao protects logins like its own root.
     "vault:index/authBackend:AuthBackend": (
         lambda made: (f"sys/auth/{made['path']}",),
         (*_CHANGE, "sudo"),
@@ -45,7 +45,7 @@ PATHS: Mapping[str, tuple[Callable[[Properties], tuple[str, ...]], tuple[str, ..
     ),
     "vault:index/policy:Policy": (lambda made: (f"sys/policies/acl/{made['name']}",), _CHANGE),
     "vault:kv/secretV2:SecretV2": (lambda made: (f"{made['mount']}/data/{made['name']}",), _WRITE),
-    # Their names are read only where they exist; they are made at these paths, and kept by id.
+    # Their names are read only if they exist; they are created at these paths, and kept by ID.
     "vault:identity/group:Group": (
         lambda made: ("identity/group", "identity/group/id/any"),
         ("update",),
@@ -58,7 +58,7 @@ PATHS: Mapping[str, tuple[Callable[[Properties], tuple[str, ...]], tuple[str, ..
 
 
 class OpenBaoChecks:
-    """`made` are the types and properties of what the stack makes there, as registered."""
+    """`made` are the types and properties of what the stack creates there, as registered."""
 
     trust = "VAULT_CACERT"
 
@@ -69,7 +69,7 @@ class OpenBaoChecks:
         self._token: Mapping[str, Any] = {}
 
     def checks(self) -> Iterator[Check]:
-        """In the order in which they are to be asked."""
+        """In the order in which to run them."""
         yield Check("reachable", self._reachable, gate=True)
         yield Check("TLS", self._tls)
         yield Check("token", self._lookup, gate=True)
@@ -164,7 +164,7 @@ class OpenBaoChecks:
             )
 
     def _mount(self, path: str) -> Mapping[str, Any] | None:
-        """What is mounted there, or None; every token may ask for what it may use."""
+        """What is mounted there, or None; every token may ask about what it may use."""
         try:
             return self._bao.read(f"sys/internal/ui/mounts/{path}")
         except RefusedError as refusal:

@@ -1,4 +1,4 @@
-"""Adds an entry to `apps` in a team's file, in the layout that the file has."""
+"""Adds an entry to `apps` in a team's file, in the file's own layout."""
 
 import re
 from collections.abc import Sequence
@@ -8,14 +8,14 @@ import yaml
 from specs.problem import ProblemsError
 from specs.source import Loader, Source
 
-_STEP = 2  # columns that an entry's lines are indented by as they come here
+_STEP = 2  # columns by which an entry's lines are indented when they arrive here
 _NO_BLOCK = "is not a list of lines that begin with '- '; write it so, or add the app by hand"
 
 
 def with_entry(source: Source, entry: Sequence[str]) -> str:
-    """The file's text with an entry more; its lines come as those of a mapping of its own.
+    """The file's text with one more entry, whose lines are those of a mapping of its own.
 
-    Raises ProblemsError where the file's form leaves no place for it.
+    Raises ProblemsError if the file's form leaves no place for it.
     """
     text = source.text
     root, apps = source.node(()), source.node(("apps",))
@@ -36,7 +36,7 @@ def with_entry(source: Source, entry: Sequence[str]) -> str:
 
 
 def _as_last(text: str, apps: yaml.SequenceNode, entry: Sequence[str]) -> list[str]:
-    """The entry's lines in the columns of the last one, apart from it as that is from others."""
+    """The entry's lines in the columns of the last one, at the same distance as the others."""
     last = apps.value[-1]
     dash, width, step = _dash(text, apps), last.start_mark.column - _dash(text, apps), _STEP
     for _, value in last.value if isinstance(last, yaml.MappingNode) else ():
@@ -52,13 +52,13 @@ def _as_last(text: str, apps: yaml.SequenceNode, entry: Sequence[str]) -> list[s
 
 
 def _dash(text: str, apps: yaml.SequenceNode) -> int:
-    """The column of the last entry's '-'; an anchor before the list would hide that of the list."""
+    """The column of the last entry's '-'; an anchor before the list would hide the list's own."""
     before = text[: apps.value[-1].start_mark.index]
     return before.rfind("-") - before.rfind("\n", 0, before.rfind("-")) - 1
 
 
 def _indented(entry: Sequence[str], dash: int, width: int = _STEP, step: int = _STEP) -> list[str]:
-    """With the '-' in column `dash`, the keys `width` columns on and `step` a level."""
+    """With the '-' in column `dash`, the keys `width` columns further, and levels of `step`."""
     lines = []
     for line in entry:
         level = (len(line) - len(line.lstrip())) // _STEP
@@ -67,8 +67,8 @@ def _indented(entry: Sequence[str], dash: int, width: int = _STEP, step: int = _
 
 
 def _end(text: str, apps: yaml.SequenceNode) -> int:
-    """Where the last entry's lines end, with comments that stand further in than its '-'."""
-    # A block's own end mark is where the next token begins, past comments and blank lines.
+    """Where the last entry's lines end, including comments indented further than its '-'."""
+    # A block's own end mark is at the next token, after comments and blank lines.
     within = range(apps.start_mark.index, apps.end_mark.index)
     ends = [
         event.end_mark.index
@@ -83,7 +83,7 @@ def _end(text: str, apps: yaml.SequenceNode) -> int:
 
 
 def _line_end(text: str, at: int) -> int:
-    """Where the line that `at` stands in ends; `at` itself if a line begins there."""
+    """The end of the line that contains `at`; `at` itself if a line begins there."""
     if text[:at].endswith("\n"):
         return at
     newline = text.find("\n", at)

@@ -1,4 +1,4 @@
-"""Another image tag for an app: one value in the team's file, all else as it was."""
+"""Sets an app's image tag: changes one value in the team's file and nothing else."""
 
 import re
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ _PROPERTIES = re.compile(r"([&!]\S*\s+)*")
 
 @dataclass(frozen=True)
 class TagChange:
-    """A change of an app's tag: the one before, and what to check before it is deployed."""
+    """A change of an app's tag: the former tag, and what to check before deployment."""
 
     before: str
     warnings: tuple[Problem, ...]
@@ -35,14 +35,14 @@ class TagChange:
 def set_tag(
     folder: TeamsFolder, settings: Settings, team: str, app: str, tag: str
 ) -> TagChange | None:
-    """Gives the app the tag; None if it has that tag already.
+    """Set the app's tag; return None if it has that tag already.
 
-    Raises ProblemsError: then the file is as it was.
+    If it raises ProblemsError, the file is unchanged.
     """
     source = open_team(folder, team)
     index = _index(source.data, app)
     if index is None:
-        refuse(problems(source, folder, settings))  # these may be why
+        refuse(problems(source, folder, settings))  # these may be the reason
         raise ProblemsError(source.problem(("apps",), _unknown(source.data, app)))
     loc: Loc = ("apps", index, "app", "image", "tag")
     try:
@@ -63,7 +63,7 @@ def set_tag(
 
 
 def _warnings(changed: Source, settings: Settings, loc: Loc, before: str) -> Iterator[Problem]:
-    """Whether Harbor may have deleted the image, or will delete another that runs."""
+    """Warn if Harbor may have deleted the image, or will delete another that runs."""
     loaded = check_source(changed, settings)
     yield from (each for each in loaded.warnings if each.path == key_path(KEPT))
     tag = changed.raw(loc)
@@ -78,7 +78,7 @@ def _warnings(changed: Source, settings: Settings, loc: Loc, before: str) -> Ite
 
 
 def _names(data: dict[str, Any]) -> list[object]:
-    """The names of the file's apps, whatever they are: the file may be wrong."""
+    """The names of the file's apps, as they are: the file may be wrong."""
     apps = data.get("apps")
     entries = apps if isinstance(apps, tuple) else ()
     blocks = [entry.get("app") if isinstance(entry, dict) else None for entry in entries]
@@ -98,10 +98,10 @@ def _unknown(data: dict[str, Any], app: str) -> str:
 
 
 def _spliced(source: Source, loc: Loc, tag: str) -> str:
-    """The file's text with another scalar at `loc`, quoted as the one before."""
+    """The file's text with another scalar at `loc`, quoted like the former one."""
     node = source.node(loc)
     if node is None:
-        return source.text  # and its problems tell what is missing
+        return source.text  # and its problems report what is missing
     start, end = node.start_mark.index, node.end_mark.index
     typed = source.text[start:end]
     properties = _PROPERTIES.match(typed)
@@ -114,7 +114,7 @@ def _spliced(source: Source, loc: Loc, tag: str) -> str:
 
 
 def _with(data: Any, loc: Loc, value: str) -> Any:
-    """`data` with `value` at `loc`, where mappings and lists on the way there are."""
+    """`data` with `value` at `loc`, provided that mappings and lists lead there."""
     if not loc:
         return value
     first, rest = loc[0], loc[1:]

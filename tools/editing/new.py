@@ -49,7 +49,7 @@ app:
     tag: "{tag}" # a release writes it: ./sre set-image
 """
 
-# What follows of an entry, by archetype.
+# The rest of an entry, by archetype.
 _REST = {
     "web-app": """\
   port: 8080 # answers /healthz and /readyz too; see `probes` if not
@@ -71,9 +71,10 @@ ARCHETYPES = tuple(_REST)
 
 
 def new_team(folder: TeamsFolder, settings: Settings, team: str, schema: str) -> str:
-    """Writes the file of a new team and returns how messages name it.
+    """Write the file of a new team and return its name in messages.
 
-    `schema` is the JSON Schema as seen from the folder. Raises ProblemsError: nothing is written.
+    `schema` is the JSON Schema as seen from the folder. If it raises ProblemsError, nothing is
+    written.
     """
     if not folder.path.is_dir():
         refuse(folder.problems())
@@ -98,9 +99,9 @@ def new_team(folder: TeamsFolder, settings: Settings, team: str, schema: str) ->
 def new_app(
     folder: TeamsFolder, settings: Settings, team: str, app: str, archetype: str
 ) -> tuple[str, str]:
-    """Adds an app to a team's file; returns where it stands there, and its image.
+    """Add an app to a team's file; return its position there, and its image.
 
-    Raises ProblemsError: then the file is as it was.
+    If it raises ProblemsError, the file is unchanged.
     """
     source = open_team(folder, team)
     apps = source.data.get("apps")
@@ -110,7 +111,7 @@ def new_app(
         check_dns_label(app)
     except ValueError as error:
         raise ProblemsError(source.problem((*at, "app", "name"), str(error))) from None
-    # An `apps` that holds nothing is what gets filled in.
+    # An empty `apps` is filled in.
     refuse(each for each in problems(source, folder, settings) if each.path != "apps")
 
     repository = f"{settings.harbor.host}/{team}/{app}"
@@ -120,7 +121,7 @@ def new_app(
     if changed.data != {**source.data, "apps": (*before, frozen(yaml.safe_load(entry)))}:
         message = "is written in a form that nothing can be added to; add the app by hand"
         raise ProblemsError(source.problem(("apps",), message))
-    # Told at `apps`: the lines of the entry are not in the file.
+    # Reported at `apps`: the lines of the entry are not in the file.
     here = source.problem(("apps",), "", at_key=True)
     found = problems(changed, folder, settings)
     refuse(replace(problem, line=here.line, column=here.column) for problem in found)

@@ -1,4 +1,4 @@
-"""A word as YAML holds it."""
+"""A word in YAML."""
 
 from specs.readers import AMBIGUOUS
 

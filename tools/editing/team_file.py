@@ -1,4 +1,4 @@
-"""A team's file that is to be changed: found, held against what `validate` says, written."""
+"""Changes a team's file: finds it, checks it as `validate` does, writes it."""
 
 import codecs
 import fcntl
@@ -17,9 +17,9 @@ from tools.editing.write import replace
 
 @contextmanager
 def alone(folder: TeamsFolder) -> Iterator[None]:
-    """Until its end no other command changes a file of the folder: none undoes another's change."""
+    """While it is active, no other command changes a file of the folder: no change is lost."""
     handle = -1
-    with suppress(OSError):  # a folder that cannot be read is told by who looks for the file
+    with suppress(OSError):  # the caller that looks for the file reports an unreadable folder
         handle = os.open(folder.path, os.O_RDONLY)
         fcntl.flock(handle, fcntl.LOCK_EX)
     try:
@@ -30,7 +30,7 @@ def alone(folder: TeamsFolder) -> Iterator[None]:
 
 
 def open_team(folder: TeamsFolder, team: str) -> Source:
-    """The file of a team. Raises ProblemsError where there is none, or it is not YAML."""
+    """Read a team's file. Raises ProblemsError if it does not exist, or is not YAML."""
     files = {file.stem: file for file in folder.files()}
     if team in files:
         source = Source(files[team], folder.shown_as(files[team]))
@@ -45,18 +45,18 @@ def open_team(folder: TeamsFolder, team: str) -> Source:
 
 
 def problems(source: Source, folder: TeamsFolder, settings: Settings) -> tuple[Problem, ...]:
-    """What `validate` would say of the folder if the team's file there held `source.text`."""
+    """What `validate` would report about the folder if the team's file contained `source.text`."""
     return validate_loaded([check_source(source, settings)], folder, settings).problems
 
 
 def refuse(found: Iterable[Problem]) -> None:
-    """Raises ProblemsError if there are problems."""
+    """Raise ProblemsError if there are problems."""
     if told := tuple(found):
         raise ProblemsError(*told)
 
 
 def save(source: Source) -> None:
-    """Writes `source.text`; a byte order mark that the file has stays. Raises ProblemsError."""
+    """Write `source.text`, and keep the file's byte order mark if any. Raises ProblemsError."""
     try:
         marked = source.file.exists() and source.file.read_bytes().startswith(codecs.BOM_UTF8)
         replace(source.file, codecs.BOM_UTF8.decode() + source.text if marked else source.text)

@@ -1,4 +1,4 @@
-"""Writes a file whole or not at all."""
+"""Writes a file completely or not at all."""
 
 import errno
 import os
@@ -6,16 +6,16 @@ from pathlib import Path
 
 
 def replace(path: Path, text: str) -> None:
-    """Makes `text` the content of `path`, as UTF-8 and with its line ends as they are.
+    """Make `text` the content of `path`, as UTF-8 and with its line ends unchanged.
 
-    A reader sees the file as it was or as it will be. Its mode is kept; of a symbolic link, the
-    file it names is written. Raises OSError: then nothing has changed.
+    A reader sees either the old or the new file. Its mode is kept; for a symbolic link, the file
+    that it points to is written. If it raises OSError, nothing has changed.
     """
     target = path.resolve()
     if target.exists() and not os.access(target, os.W_OK):
-        # A rename would not ask.
+        # A rename would ignore permissions.
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(target))
-    # In the same folder, as a rename is atomic within one file system only.
+    # In the same folder, because a rename is atomic only within one file system.
     scratch = target.with_name(f".{target.name}.{os.urandom(4).hex()}.new")
     try:
         with scratch.open("xb") as file:

@@ -1,1 +1,1 @@
-"""`./sre isolation`: asks the real servers, as each kind of caller, for what it must not get."""
+"""`./sre isolation`: asks real servers, as each kind of caller, for what it must not get."""

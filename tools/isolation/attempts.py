@@ -1,6 +1,6 @@
-"""The matrix: for each kind of caller, what it asks for and who is to refuse it.
+"""The matrix: what each kind of caller asks for, and who must refuse it.
 
-The checks of the Kubernetes multi-tenancy benchmark are among them.
+It includes the checks of the Kubernetes multi-tenancy benchmark.
 """
 
 from enum import StrEnum
@@ -24,7 +24,7 @@ from tools.isolation.verdict import ALLOWED, BY_AUTHENTICATION, BY_RBAC
 
 
 class Caller(StrEnum):
-    """Who asks: a kind of caller, of which each team has one or more."""
+    """A kind of caller, of which each team has one or more."""
 
     DEVELOPER = "developer"
     VIEWER = "viewer"
@@ -46,8 +46,8 @@ _REVIEWED: dict[str, Request] = {
 def checks(shared_store: bool) -> dict[Caller, tuple[Attempt, ...]]:
     """The whole matrix.
 
-    `shared_store`: whether teams have their secrets through the ClusterSecretStore, or each through
-    a SecretStore of its own.
+    `shared_store`: whether teams get their secrets through the ClusterSecretStore, or each through
+    its own SecretStore.
     """
     return {
         Caller.DEVELOPER: (*OWN_CHECKS, *outside_checks(BY_RBAC), *all_of(_REVIEWED, BY_RBAC)),
@@ -57,7 +57,7 @@ def checks(shared_store: bool) -> dict[Caller, tuple[Attempt, ...]]:
             *outside_checks(BY_RBAC),
             *all_of(_REVIEWED, BY_RBAC),
         ),
-        # What the role itself gives is its author's to say.
+        # The role's author decides what the role itself grants.
         Caller.ROLE: (
             *all_of(_KNOWN, ALLOWED),
             *outside_checks(BY_RBAC),

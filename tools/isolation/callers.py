@@ -16,17 +16,17 @@ from tools.isolation.verdict import NoRobotError, SelectsNothingError
 
 @dataclass(frozen=True)
 class Subject:
-    """One caller; `enter` raises SelectsNothingError where there is none such on the servers."""
+    """One caller; `enter` raises SelectsNothingError if the servers have no such caller."""
 
     caller: Caller
     name: str
     enter: Callable[[], Scene]
 
 
-# What a quota may bound of the containers of a single pod.
+# Limits in a quota that apply to the containers of a single pod.
 _SUMMED = ("requests.cpu", "requests.memory", "limits.cpu", "limits.memory")
 
-# Makes a caller of the team out of one whom neither server knows.
+# Turns someone whom neither server knows into a caller of the team.
 _Become = Callable[[Scene, Team], Scene]
 
 
@@ -42,7 +42,7 @@ def subjects(teams: Sequence[Team], settings: Settings, admin: Admin) -> Iterato
 
 
 def _callers(team: Team, prefix: str) -> Iterator[tuple[Caller, str, str | None, _Become]]:
-    """Kind, name, Keycloak group if it is somebody's, and how to become one.
+    """Kind, name, Keycloak group of a person, and how to become one.
 
     `prefix`: what the API server puts before a group's name.
     """
@@ -58,12 +58,12 @@ def _callers(team: Team, prefix: str) -> Iterator[tuple[Caller, str, str | None,
     yield Caller.APP, f"{team.name} app", None, _app
     yield Caller.ROBOT, f"{team.name} robot", None, _robot
     yield Caller.ANONYMOUS, f"anonymous at {team.name}", None, lambda stranger, _: stranger
-    # Its checks log in by themselves.
+    # Its checks log in themselves.
     yield Caller.STORE, f"{team.name} secret store", None, lambda stranger, _: stranger
 
 
 def _next(team: Team, teams: Sequence[Team], group: str | None) -> Team | None:
-    """The next team after it; where a group is of several teams, the next that it is not of."""
+    """The next team after it; if a group belongs to several teams, the next without it."""
     place = teams.index(team)
     others = [*teams[place + 1 :], *teams[:place]]
     return next((t for t in others if group not in t.groups), None)
@@ -76,7 +76,7 @@ def _enter(admin: Admin, settings: Settings, team: Team, other: Team, become: _B
 
 
 def _member(group: str, stranger: Scene, team: Team) -> Scene:
-    """Somebody of that group, by the API server's name for it."""
+    """A member of that group, by the API server's name for it."""
     admin = stranger.admin
     bound = {
         subject["name"]
@@ -90,7 +90,7 @@ def _member(group: str, stranger: Scene, team: Team) -> Scene:
 
 
 def _app(stranger: Scene, team: Team) -> Scene:
-    """The first app that has a ServiceAccount of its own."""
+    """The first app with a ServiceAccount of its own."""
     accounts = [app.name for app in team.apps if app.service_account.create]
     if not accounts:
         raise SelectsNothingError(f"no app of {team.name} has a ServiceAccount")
@@ -119,8 +119,10 @@ def _robot(stranger: Scene, team: Team) -> Scene:
 
 
 def _names(team: Team, other: Team, settings: Settings, admin: Admin) -> dict[str, str]:
-    """What the names in checks stand for; `summed`, the team, only where its quota bounds sums of
-    CPU or memory, and hosts only where there are such.
+    """The values of the names in checks.
+
+    `summed`, the team, is there only if its quota limits sums of CPU or memory, and hosts only if
+    there are any.
     """
     operator = settings.external_secrets
     names = {

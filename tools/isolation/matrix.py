@@ -1,4 +1,4 @@
-"""Makes all requests of all callers, and says what was seen."""
+"""Makes all requests as all callers, and reports the outcomes."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -36,19 +36,19 @@ class MatrixRow:
 
     @property
     def passed(self) -> bool:
-        """Whether the outcome is the expected one, by the word of the expected holder."""
+        """Whether the outcome is the expected one, from the expected source."""
         return self.seen == self.expected
 
     @property
     def asked(self) -> bool:
-        """Whether there was something to ask with, or for."""
+        """Whether the check could be made."""
         return self.seen != NOT_ASKED
 
 
 def run(teams: Sequence[Team], settings: Settings, admin: Admin) -> list[MatrixRow]:
-    """The matrix, in the order of callers and checks; it takes two teams or more.
+    """The matrix, in the order of callers and checks; it needs two teams or more.
 
-    Raises UnreachableError, and RefusedError for what is refused to `admin`.
+    Raises UnreachableError, and RefusedError if `admin` is refused something.
     """
     table = checks(settings.external_secrets.secret_store == "cluster")
     if not any(team.access.roles for team in teams):
@@ -67,7 +67,7 @@ def run(teams: Sequence[Team], settings: Settings, admin: Admin) -> list[MatrixR
 
 @contextmanager
 def _secrets(teams: Sequence[Team], admin: Admin) -> Iterator[None]:
-    """Meanwhile each namespace has a Secret, as External Secrets would make where it runs."""
+    """Meanwhile, each namespace has a Secret like those that External Secrets would create."""
     with ExitStack() as removals:
         for team in teams:
             removals.callback(admin.cluster.delete, "v1", "Secret", team.name, NAME)
@@ -86,7 +86,7 @@ def _enter(caller: Subject) -> Scene | SelectsNothingError:
 def outcome(
     caller: Subject, scene: Scene | SelectsNothingError, check: Attempt
 ) -> MatrixRow | None:
-    """What a check came to; None where it is not for this team."""
+    """The outcome of a check; None if it does not apply to this team."""
     try:
         if isinstance(scene, SelectsNothingError):
             raise scene
@@ -104,7 +104,7 @@ def outcome(
 def untried(
     table: dict[Caller, tuple[Attempt, ...]], rows: Sequence[MatrixRow]
 ) -> Iterator[MatrixRow]:
-    """A row for each check that was for no team."""
+    """A row for each check that applied to no team."""
     tried = {(row.caller, row.what) for row in rows}
     for caller, lines in table.items():
         for check in lines:

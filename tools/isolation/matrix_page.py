@@ -1,4 +1,4 @@
-"""The matrix of a stack as a report, printed or written into the page that shows it."""
+"""The matrix of a stack as a report, printed or written into its page."""
 
 import sys
 from collections.abc import Sequence
@@ -19,13 +19,13 @@ _MARK = "<!-- Below: `./sre isolation --write-docs` -->\n"
 
 
 class CannotRunError(Exception):
-    """There is nothing to ask, or no asking; the message says what to run first."""
+    """The matrix cannot be run; the message says what to run first."""
 
 
 def isolation(
     root: Path, teams: Sequence[Team], settings: Settings, form: str, write_docs: bool
 ) -> int:
-    """Prints the matrix as `form` (text or markdown); exit code 1 if a row is not as expected."""
+    """Print the matrix as `form` (text or markdown); exit code 1 if a row is not as expected."""
     try:
         rows = _rows(root, teams, settings)
     except CannotRunError as error:
@@ -46,7 +46,7 @@ def isolation(
 
 
 def renewed(page: str, rows: Sequence[MatrixRow]) -> str:
-    """The page with these rows for its table."""
+    """The page with these rows in its tables."""
     return page.partition(_MARK)[0] + _MARK + "\n" + markdown(rows)
 
 
@@ -67,5 +67,7 @@ def _rows(root: Path, teams: Sequence[Team], settings: Settings) -> list[MatrixR
         return run(teams, settings, admin)
     except (KubeconfigError, UnreachableError) as error:
         raise CannotRunError(f"{error}; run `make servers`") from None
-    except RefusedError as error:  # not to a caller, which would be a row, but to us
+    except (
+        RefusedError
+    ) as error:  # refused to the command itself: a caller's refusal would be a row
         raise CannotRunError(f"{error}; run `make servers` and `make up`") from None

@@ -33,7 +33,7 @@ def text(rows: Sequence[MatrixRow]) -> str:
 
 
 def summary(rows: Sequence[MatrixRow]) -> str:
-    """The last line, below the rows that are not as expected."""
+    """The last line, after the rows that are not as expected."""
     asked = [row for row in rows if row.asked]
     failed = [row for row in asked if not row.passed]
     lines = [text(failed), ""] if failed else []
@@ -44,7 +44,7 @@ def summary(rows: Sequence[MatrixRow]) -> str:
 
 
 def markdown(rows: Sequence[MatrixRow]) -> str:
-    """A table for each kind of caller, with what is the same for all teams in one line."""
+    """A table for each kind of caller, with one line for results that all teams share."""
     return "\n".join(
         line for caller, about in _CALLERS.items() for line in _part(caller, about, rows)
     )

@@ -1,4 +1,4 @@
-"""What can be asked for in a namespace, the caller's own or another team's."""
+"""Requests in a namespace, the caller's own or another team's."""
 
 from tools.isolation.requests import (
     Request,
@@ -37,7 +37,7 @@ LABEL = {"metadata": {"labels": {"isolation": "check"}}}
 
 
 def views(namespace: str) -> dict[str, Request]:
-    """What Kubernetes' role `view` is for."""
+    """Requests that Kubernetes' role `view` allows."""
     return {
         "list pods": lists(POD, namespace),
         "list Deployments": lists(DEPLOYMENT, namespace),
@@ -81,7 +81,7 @@ def more_than_views(namespace: str) -> dict[str, Request]:
 
 
 def everything(namespace: str) -> dict[str, Request]:
-    """All of it, and what a node must answer, which on these servers has nothing to say."""
+    """All of these, and requests that a node must answer, which on these servers has no answers."""
     log = {"read a pod's log": reads(POD, namespace, "/log")}
     return {**views(namespace), **log, **more_than_views(namespace)}
 

@@ -1,7 +1,6 @@
-"""What OpenBao gives: to an app its team's secrets, to everybody else nothing.
+"""What OpenBao grants: to an app its team's secrets, to everybody else nothing.
 
-The app's login is the real one: by its ServiceAccount's token, which OpenBao has the API server
-review.
+The app's login is real: with its ServiceAccount's token, which OpenBao has the API server review.
 """
 
 from specs.settings import STORE_ROLE
@@ -52,7 +51,7 @@ _OPERATORS_LOGIN = {"log in as External Secrets": logs_in(STORE_ROLE)}
 
 
 def app_checks(shared_store: bool) -> tuple[Attempt, ...]:
-    """An app's; where the stack has a shared store, there is a role for who reads for it."""
+    """An app's; with a shared store, there is also the role of its reader."""
     logins = {**_OTHERS_LOGIN, **(_OPERATORS_LOGIN if shared_store else {})}
     return (
         *all_of(_OWN_ONES, ALLOWED, _HERE),

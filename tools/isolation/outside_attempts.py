@@ -1,4 +1,4 @@
-"""What nobody of a team may: reach into another team's namespace, or for what is the cluster's."""
+"""What nobody in a team may do: use another team's namespace, or cluster-wide objects."""
 
 from tools.isolation.namespace_attempts import LABEL, everything
 from tools.isolation.requests import (

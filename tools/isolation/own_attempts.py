@@ -1,7 +1,7 @@
-"""A developer in the namespace of the team.
+"""A developer in the team's own namespace.
 
-The first block is what the role `edit` is for. All else is held back: by RBAC, by quota, by Pod
-Security, or by the platform's policies where `edit` would allow it.
+The first block is what the role `edit` is for. Everything else must be refused: by RBAC, by quota,
+by Pod Security, or, where `edit` would allow it, by the platform's policies.
 """
 
 from collections.abc import Mapping
@@ -64,7 +64,7 @@ from tools.isolation.verdict import (
 
 
 def _creations(before: str, expected: str, objects: Mapping[str, Object]) -> list[Attempt]:
-    """A check of creating each; what they are about starts with `before`."""
+    """A check that creates each; its description starts with `before`."""
     return all_of({how: creates(made) for how, made in objects.items()}, expected, before)
 
 

@@ -1,7 +1,7 @@
 """What a check does: one request of a caller, which the servers grant or refuse.
 
 Writes of objects to the API server are dry runs: they pass authorization and all of admission, and
-change nothing. Tokens and logins that are granted are real, and short-lived.
+change nothing. Granted tokens and logins are real, and short-lived.
 """
 
 import re
@@ -18,14 +18,14 @@ from tools.isolation.samples import Object
 from tools.isolation.target_kinds import ALL, TargetKind
 from tools.isolation.verdict import NoRobotError, NotThisOneError, SelectsNothingError
 
-# Where the program itself stores secrets: its only ones are the robots'.
+# Where the program itself stores secrets: only the robots'.
 _OF_ROBOTS = re.compile(r"sre/(metadata(/[^/]+)?|data/[^/]+/harbor-(pull|push))")
 
 _DRY_RUN = {"dryRun": "All", "fieldValidation": "Strict"}
 
 
 class Admin:
-    """Who sees everything: tells whether there is what a check is about.
+    """An administrator who sees everything and can tell whether a check has a target.
 
     Its methods raise SelectsNothingError. `ca_cert` verifies OpenBao.
     """
@@ -37,7 +37,7 @@ class Admin:
         self._listed: dict[tuple[str, str, str], list[Object]] = {}
 
     def objects(self, api_version: str, kind: str, namespace: str) -> list[Object]:
-        """The kind's objects as they were first seen; "" is all namespaces."""
+        """The kind's objects as first seen; "" is all namespaces."""
         place = (api_version, kind, namespace)
         if place not in self._listed:
             with nobody_else_is_refused():
@@ -50,7 +50,7 @@ class Admin:
             return self.cluster.path(api_version, kind, namespace or None, name or None)
 
     def must_know(self, path: str, method: str) -> None:
-        """Asks OpenBao whether there is something at that path."""
+        """Check that OpenBao has something at that path."""
         with nobody_else_is_refused():
             try:
                 self.openbao.call(method, path)
@@ -62,7 +62,7 @@ class Admin:
 
 @contextmanager
 def nobody_else_is_refused() -> Iterator[None]:
-    """What we are refused ourselves must not pass for a refusal of the caller."""
+    """A refusal of the administrator must not count as a refusal of the caller."""
     try:
         yield
     except RefusedError as refusal:
@@ -76,7 +76,7 @@ class _Names(dict[str, str]):
 
 @dataclass(frozen=True)
 class Scene:
-    """A caller as the two servers see it, and what the names in checks stand for."""
+    """A caller as the two servers see it, and the values of the names in checks."""
 
     admin: Admin
     cluster: Cluster
@@ -95,7 +95,7 @@ class Scene:
         return value
 
     def found(self, kind: TargetKind, namespace: str) -> Object:
-        """An object of the kind that is there.
+        """An existing object of the kind.
 
         Raises SelectsNothingError if there is none.
         """
@@ -119,7 +119,7 @@ Request = Callable[[Scene], object]
 
 
 class Attempt(NamedTuple):
-    """`what` a caller asks for, and the outcome that is `expected`."""
+    """`what` a caller asks for, and the `expected` outcome."""
 
     what: str
     expected: str
@@ -127,12 +127,12 @@ class Attempt(NamedTuple):
 
 
 def all_of(requests: Mapping[str, Request], expected: str, before: str = "") -> list[Attempt]:
-    """A check of each; what they are about starts with `before`."""
+    """A check of each; its description starts with `before`."""
     return [Attempt(before + what, expected, request) for what, request in requests.items()]
 
 
 def creates(wanted: Object) -> Request:
-    """A POST of the object."""
+    """POST the object."""
 
     def request(scene: Scene) -> object:
         made = scene.filled(wanted)
@@ -144,12 +144,12 @@ def creates(wanted: Object) -> Request:
 
 
 def lists(kind: TargetKind, namespace: str = ALL) -> Request:
-    """A GET of the kind's objects, there being some."""
+    """GET the kind's objects; there must be some."""
     return lambda scene: scene.cluster.call("GET", scene.path(kind, namespace).rpartition("/")[0])
 
 
 def reads(kind: TargetKind, namespace: str = ALL, below: str = "") -> Request:
-    """A GET of an object; `below` names a part of it, such as `/log`."""
+    """GET an object; `below` names a part of it, such as `/log`."""
     return lambda scene: scene.cluster.call("GET", scene.path(kind, namespace) + below)
 
 
@@ -165,14 +165,14 @@ def changes(kind: TargetKind, namespace: str, change: Object) -> Request:
 
 
 def deletes(kind: TargetKind, namespace: str = ALL) -> Request:
-    """A DELETE of an object."""
+    """DELETE an object."""
     return lambda scene: scene.cluster.call(
         "DELETE", scene.path(kind, namespace), query={"dryRun": "All"}
     )
 
 
 def connects(kind: TargetKind, namespace: str, below: str) -> Request:
-    """A POST to a part of an object, such as `/exec`."""
+    """POST to a part of an object, such as `/exec`."""
     return lambda scene: scene.cluster.call("POST", scene.path(kind, namespace) + below)
 
 
@@ -184,19 +184,19 @@ def gets_token(namespace: str, account: str = "default") -> Request:
 
 
 def asks_who_it_is() -> Request:
-    """A SelfSubjectReview, which everybody may have whom the API server knows."""
+    """A SelfSubjectReview, which everybody known to the API server may make."""
     body = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
     path = "apis/authentication.k8s.io/v1/selfsubjectreviews"
     return lambda scene: scene.cluster.call("POST", path, body)
 
 
 def reads_path(path: str) -> Request:
-    """A GET of a path that is no object."""
+    """GET a path that is not an object's."""
     return lambda scene: scene.cluster.call("GET", path)
 
 
 def may(verb: str, resource: str) -> Request:
-    """Where no request can show it: what the API server's authorizers say of the caller."""
+    """If no request can show it: what the API server's authorizers say about the caller."""
 
     def request(scene: Scene) -> None:
         if not scene.cluster.may(verb, "", resource):
@@ -207,12 +207,12 @@ def may(verb: str, resource: str) -> Request:
 
 
 def acts_as(user: str, group: str) -> Request:
-    """A request with the headers of impersonation; for a caller who bears a token."""
+    """A request with impersonation headers, for a caller with a token."""
     return lambda scene: scene.cluster.impersonating(user, group).call("GET", "api/v1/namespaces")
 
 
 def vault_reads(path: str, of: str = "", method: str = "GET") -> Request:
-    """A read (or LIST) in OpenBao of what is there; `of` is its path where `path` is a detour."""
+    """Read (or LIST) something in OpenBao; `of` is its real path if `path` is a detour."""
 
     def request(scene: Scene) -> object:
         scene.admin.must_know(scene.filled(of or path), method)
@@ -222,17 +222,17 @@ def vault_reads(path: str, of: str = "", method: str = "GET") -> Request:
 
 
 def vault_writes(path: str, body: Object) -> Request:
-    """A write in OpenBao, which knows no dry run: for what must be refused."""
+    """A write in OpenBao, which has no dry run: only for writes that must be refused."""
     return lambda scene: scene.openbao.call("POST", scene.filled(path), scene.filled(body))
 
 
 def vault_answers() -> Request:
-    """A read of what OpenBao tells everybody."""
+    """Read something that OpenBao shows to everybody."""
     return lambda scene: scene.openbao.call("GET", "sys/health")
 
 
 def logs_in(role: str) -> Request:
-    """A login by the ServiceAccount's token, with a role that there is."""
+    """A login with the ServiceAccount's token and an existing role."""
 
     def request(scene: Scene) -> object:
         scene.admin.must_know(scene.filled(f"auth/kubernetes/role/{role}"), "GET")

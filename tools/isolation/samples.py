@@ -1,6 +1,6 @@
-"""What checks ask the servers to create: sound objects, each open to the change that spoils it.
+"""Objects that checks ask the servers to create: valid ones, each open to one bad change.
 
-Texts hold the names of a Scene in braces, such as `{own}` and `{other}`.
+Texts contain the names of a Scene in braces, such as `{own}` and `{other}`.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ Changes = Mapping[str, Any]
 NONE: Changes = {}
 ALL: Changes = {}  # as a selector
 
-# Nobody has an object of this name: a dry run that is admitted answers 201, never 409.
+# Nobody has an object with this name: an admitted dry run answers 201, never 409.
 NAME = "isolation-check"
 IMAGE = "{harbor}/{own}/{app}:v1.0.0"
 OWN_SECRET = "sre/{own}/harbor-pull"
@@ -23,7 +23,7 @@ _STORE = {"name": SECRET_STORE, "kind": "{store}"}
 
 
 def thing(api_version: str, kind: str, namespace: str | None = OWN, **fields: Any) -> Object:
-    """An object of any kind; `namespace` None is one of the whole cluster."""
+    """An object of any kind; with `namespace` None, it is cluster-scoped."""
     metadata = {"name": NAME, **({"namespace": namespace} if namespace else {})}
     return {"apiVersion": api_version, "kind": kind, "metadata": metadata, **fields}
 
@@ -35,7 +35,7 @@ def pod(
     labels: Changes = NONE,
     namespace: str = OWN,
 ) -> Object:
-    """As the program makes them; the LimitRange gives it its resources.
+    """A pod as the program creates it; the LimitRange gives it its resources.
 
     `security` changes the container's security context.
     """
@@ -45,7 +45,7 @@ def pod(
 
 
 def deployment(container: Changes = NONE, labels: Changes = NONE) -> Object:
-    """One of that pod; `labels` are the pod's."""
+    """A Deployment of that pod; `labels` are the pod's."""
     selector = {"app.kubernetes.io/name": NAME}
     template = {"metadata": {"labels": {**selector, **labels}}, "spec": _pod_spec(NONE, container)}
     spec = {"selector": {"matchLabels": selector}, "template": template}
@@ -53,38 +53,38 @@ def deployment(container: Changes = NONE, labels: Changes = NONE) -> Object:
 
 
 def cron_job(container: Changes) -> Object:
-    """One that runs that pod."""
+    """A CronJob that runs that pod."""
     template = {"spec": {"restartPolicy": "Never", **_pod_spec(NONE, container)}}
     spec = {"schedule": "0 0 * * *", "jobTemplate": {"spec": {"template": template}}}
     return thing("batch/v1", "CronJob", spec=spec)
 
 
 def containers(number: int) -> Changes:
-    """A pod's spec with that many of the container."""
+    """A pod's spec with this many copies of the container."""
     return {"containers": [{**_container(), "name": f"app-{i}"} for i in range(number)]}
 
 
 def service(namespace: str = OWN, **spec: Any) -> Object:
-    """One with an address in the cluster only."""
+    """A Service with an address in the cluster only."""
     return thing("v1", "Service", namespace, spec={"ports": [{"port": 80}], **spec})
 
 
 def external_secret(key: str = OWN_SECRET, namespace: str = OWN, **spec: Any) -> Object:
-    """One that reads `key` through the stack's store."""
+    """An ExternalSecret that reads `key` through the stack's store."""
     data = [{"secretKey": "value", "remoteRef": {"key": key, "property": "password"}}]
     whole = {"secretStoreRef": _STORE, "target": {"name": NAME}, "data": data, **spec}
     return thing(ESO, "ExternalSecret", namespace, spec=whole)
 
 
 def secret_store(kind: str = "SecretStore", namespace: str | None = OWN) -> Object:
-    """One that logs in to OpenBao as whoever runs External Secrets."""
+    """A SecretStore that logs in to OpenBao as External Secrets itself."""
     login = {"mountPath": "kubernetes", "role": STORE_ROLE}
     vault = {"server": "{openbao}", "path": "sre", "version": "v2", "auth": {"kubernetes": login}}
     return thing(ESO, kind, namespace, spec={"provider": {"vault": vault}})
 
 
 def push_secret() -> Object:
-    """One that would write to another team's path."""
+    """A PushSecret that would write to another team's path."""
     data = [{"match": {"secretKey": "value", "remoteRef": {"remoteKey": OTHERS_SECRET}}}]
     selector = {"secret": {"name": NAME}}
     spec = {"secretStoreRefs": [_STORE], "selector": selector, "data": data}
@@ -92,47 +92,47 @@ def push_secret() -> Object:
 
 
 def endpoint_slice() -> Object:
-    """One that sends an own Service's traffic to an address of its choice."""
+    """An EndpointSlice that sends the team's own Service's traffic to an address of its choice."""
     fields = {"addressType": "IPv4", "endpoints": [{"addresses": ["192.0.2.1"]}]}
     return thing("discovery.k8s.io/v1", "EndpointSlice", **fields)
 
 
 def network_policy(namespace: str = OWN) -> Object:
-    """One that lets everything in and out."""
+    """A NetworkPolicy that allows everything in and out."""
     both = {"policyTypes": ["Ingress", "Egress"], "ingress": [ALL], "egress": [ALL]}
     spec = {"podSelector": ALL, **both}
     return thing("networking.k8s.io/v1", "NetworkPolicy", namespace, spec=spec)
 
 
 def ingress() -> Object:
-    """One for all hosts."""
+    """An Ingress for all hosts."""
     backend = {"service": {"name": NAME, "port": {"number": 80}}}
     return thing("networking.k8s.io/v1", "Ingress", spec={"defaultBackend": backend})
 
 
 def gateway() -> Object:
-    """One that takes all hosts at the platform's gateway."""
+    """A Gateway that takes all hosts at the platform's gateway."""
     port = {"number": 80, "name": "http", "protocol": "HTTP"}
     spec = {"selector": {"istio": "ingressgateway"}, "servers": [{"port": port, "hosts": ["*"]}]}
     return thing("networking.istio.io/v1", "Gateway", spec=spec)
 
 
 def virtual_service(host: str = "{app}.{own}.svc.cluster.local", **spec: Any) -> Object:
-    """One that sends requests for `host` to an app of the team."""
+    """A VirtualService that routes requests for `host` to an app of the team."""
     route = [{"destination": {"host": "{app}.{own}.svc.cluster.local"}}]
     whole = {"hosts": [host], "gateways": ["{gateway}"], "http": [{"route": route}], **spec}
     return thing("networking.istio.io/v1", "VirtualService", spec=whole)
 
 
 def service_monitor() -> Object:
-    """One that has Prometheus show its own token to whom it calls."""
+    """A ServiceMonitor that makes Prometheus send its own token."""
     endpoint = {"port": "metrics", "bearerTokenFile": "/var/run/secrets/token"}
     spec = {"selector": ALL, "endpoints": [endpoint]}
     return thing("monitoring.coreos.com/v1", "ServiceMonitor", spec=spec)
 
 
 def role(kind: str = "Role", namespace: str | None = OWN) -> Object:
-    """Every right there is."""
+    """A Role with every right."""
     everything = {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}
     return thing("rbac.authorization.k8s.io/v1", kind, namespace, rules=[everything])
 
@@ -150,14 +150,14 @@ def binding(kind: str = "RoleBinding", namespace: str | None = OWN) -> Object:
 
 
 def persistent_volume() -> Object:
-    """The root of a node's disk."""
+    """A PersistentVolume with the root of a node's disk."""
     size = {"capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"]}
     spec = {**size, "hostPath": {"path": "/"}}
     return thing("v1", "PersistentVolume", None, spec=spec)
 
 
 def webhook() -> Object:
-    """One that would see every request for a secret."""
+    """A webhook that would see every request for a secret."""
     secrets = {"apiGroups": [""], "apiVersions": ["v1"], "resources": ["secrets"]}
     hook = {
         "name": "isolation.example.com",

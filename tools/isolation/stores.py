@@ -1,4 +1,4 @@
-"""What the stack's secret store could hand to a team: its own login, done as External Secrets does.
+"""What the stack's secret store could hand to a team: logs in as External Secrets does.
 
 https://external-secrets.io/latest/provider/hashicorp-vault/#kubernetes-authentication
 """
@@ -17,20 +17,21 @@ from tools.isolation.verdict import ALLOWED, BY_OPENBAO
 
 
 def log_in(store: Object, cluster: Cluster, openbao: OpenBao) -> OpenBao:
-    """As the ServiceAccount and with the role that the (Cluster)SecretStore names.
+    """Log in with the ServiceAccount and role in the (Cluster)SecretStore.
 
-    `cluster` must be allowed to get its token; `openbao` is the server at the store's address.
+    `cluster` must be allowed to get the account's token; `openbao` is the server at the store's
+    address.
     """
     kubernetes = store["spec"]["provider"]["vault"]["auth"]["kubernetes"]
     account = kubernetes["serviceAccountRef"]
-    # A SecretStore may name none, and is held to its own namespace.
+    # A SecretStore may name none, and is limited to its own namespace.
     namespace = account.get("namespace") or store["metadata"]["namespace"]
     token = cluster.token(namespace, account["name"])
     return openbao.login(kubernetes["role"], token, kubernetes["mountPath"])
 
 
 def hands_out(secret: str) -> Request:
-    """A read of what an ExternalSecret calls `secret`, through the store that teams are given."""
+    """Read what an ExternalSecret calls `secret`, through the teams' store."""
 
     def request(scene: Scene) -> object:
         admin = scene.admin
@@ -49,7 +50,7 @@ def hands_out(secret: str) -> Request:
 
 _OWN = Attempt("hand out a secret of the team", ALLOWED, hands_out(OWN_SECRET))
 
-# It reads for all: which paths a team's ExternalSecrets name is held by the policy sre-secrets.
+# It reads for all teams: the policy sre-secrets restricts the paths in a team's ExternalSecrets.
 SHARED_STORE_CHECKS = (
     _OWN,
     Attempt("hand out another team's secret", ALLOWED, hands_out(OTHERS_SECRET)),

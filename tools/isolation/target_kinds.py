@@ -1,16 +1,16 @@
-"""The kinds of objects that checks are about, and where they look for them."""
+"""The kinds of objects that checks target, and the namespaces in which they look for them."""
 
 from dataclasses import dataclass
 
 from specs.settings import SECRET_STORE
 
-# Namespaces: the caller's own, another team's, and all of them.
+# Namespaces: the caller's own, another team's, and all.
 OWN, OTHERS, ALL = "{own}", "{other}", ""
 
 
 @dataclass(frozen=True)
 class TargetKind:
-    """A kind of object; `name` narrows it to one of them."""
+    """A kind of object; `name` narrows it to one object."""
 
     api_version: str
     kind: str

@@ -1,4 +1,4 @@
-"""What came of a request, and by whose word."""
+"""The outcome of a request, and who decided it."""
 
 import re
 
@@ -13,8 +13,8 @@ BY_LIMIT_RANGE = "refused by LimitRange"
 BY_OPENBAO = "refused by OpenBao"
 NOT_ASKED = "not asked: OpenBao has no credential of Harbor's robots"
 
-# By their words, as most of them answer 403. RBAC's denial is the authorizer's own, for a resource
-# or a path; the sentence after it is from its guard against handing on rights.
+# By their words, because most of them answer 403. RBAC's denial is the authorizer's own, for a
+# resource or a path; the sentence after it comes from its protection against granting rights.
 _WORDS = {
     r"User \"[^\"]*\" cannot \S+ (resource|path) ": BY_RBAC,
     r"attempting to grant RBAC permissions not currently held": BY_RBAC,
@@ -30,7 +30,7 @@ _POLICY = re.compile(r"ValidatingAdmissionPolicy '([^']+)' with binding '[^']+' 
 
 
 class SelectsNothingError(Exception):
-    """What a check is about is not there, so that its outcome would say nothing."""
+    """The target of a check does not exist, so its outcome would mean nothing."""
 
 
 class NoRobotError(SelectsNothingError):
@@ -38,7 +38,7 @@ class NoRobotError(SelectsNothingError):
 
 
 class NotThisOneError(Exception):
-    """The team has nothing that the check is about, such as a host; another one must."""
+    """The team has no target for the check, such as a host; another team must have one."""
 
 
 def by(policy: str) -> str:
@@ -47,12 +47,12 @@ def by(policy: str) -> str:
 
 
 def selects_nothing(error: SelectsNothingError) -> str:
-    """A check's outcome where there was nothing to check."""
+    """A check's outcome if there was no target."""
     return NOT_ASKED if isinstance(error, NoRobotError) else f"selects nothing: {error}"
 
 
 def refusal(error: RefusedError) -> str:
-    """Who refused; for anything that is nobody's known word, what was answered."""
+    """Who refused; if the words are unknown, the answer itself."""
     if found := _POLICY.search(error.reason):
         return by(found[1])
     for words, holder in _WORDS.items():

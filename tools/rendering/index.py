@@ -1,4 +1,4 @@
-"""What `.sre-render` says of each rendered object beside its document: owner, name, protection."""
+"""What `.sre-render` records about each rendered object: owner, name, protection."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -9,7 +9,7 @@ from dryrun.recording import SECRET, Registration
 
 
 def owner(made: Registration) -> tuple[str, str]:
-    """The team and the app that a resource is made for; "" for the platform, and for no app."""
+    """The team and the app of a resource; "" for the platform, and for no app."""
     _, _, types, name = made.request.parent.split("::", 3)
     if types.endswith("sre:platform:App"):
         team, _, app = name.partition("/")
@@ -19,8 +19,9 @@ def owner(made: Registration) -> tuple[str, str]:
 
 @dataclass
 class Index:
-    """`objects` by the path of their document; of what has none `providers` by name, without
-    credentials, and `others` by type and name.
+    """`objects` by the path of their document.
+
+    Without a document: `providers` by name, without credentials, and `others` by type and name.
     """
 
     objects: dict[str, Any] = field(default_factory=dict)
@@ -28,7 +29,7 @@ class Index:
     others: dict[str, Any] = field(default_factory=dict)
 
     def add(self, part: "Index") -> None:
-        """Takes in what another run of the program has made."""
+        """Add what another run of the program has created."""
         self.objects |= part.objects
         self.providers |= part.providers
         self.others |= part.others
@@ -42,7 +43,7 @@ class Index:
 
 
 def index(objects: Mapping[str, Registration], others: Iterable[Registration]) -> Index:
-    """The index of `objects`, by the path of their document, and of what has none."""
+    """The index of `objects`, by the path of their document, and of those without one."""
     found = Index({path: _object(made) for path, made in objects.items()})
     for one in others:
         if _is_provider(one):
@@ -55,7 +56,8 @@ def index(objects: Mapping[str, Registration], others: Iterable[Registration]) -
 def _object(made: Registration) -> dict[str, Any]:
     team, app = owner(made)
     request = made.request
-    # What else Pulumi finds it by in a state: with an alias, a new name makes no new object.
+    # Other names by which Pulumi finds it in a state: with an alias, a new name makes no new
+    # object.
     aliases = [alias.spec for alias in request.aliases if alias.HasField("spec")]
     options = {
         "ignoreChanges": sorted(request.ignoreChanges),

@@ -1,4 +1,4 @@
-"""Writes every object the program would create, a YAML document a file."""
+"""Writes every object that the program would create, one YAML document per file."""
 
 import os
 import shutil
@@ -21,20 +21,20 @@ from specs.readers import Dumper
 from specs.settings import PREFIX, Settings
 from tools.rendering.index import Index, index, owner
 
-# Marks a folder that render made, and so may replace; says what the documents in it do not.
+# Marks a folder as created by render, which may replace it; records what the documents do not.
 MARKER = ".sre-render"
 
 _FOLDERS = {"kubernetes": "kubernetes", "harbor": "harbor", "vault": "openbao"}
 
 
-# One run of the program makes so many teams at most: while it runs, the SDK keeps ten times an
-# object's document in memory. Runs are spread over the machine's processors.
+# The most teams in one run of the program: while it runs, the SDK keeps ten times an object's
+# document in memory. Runs are spread over the machine's processors.
 _TEAMS_A_RUN = 25
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a render: with `problems` nothing is written, else so many objects."""
+    """The result of a render: with `problems`, nothing is written; otherwise this many objects."""
 
     problems: Sequence[Problem]
     warnings: Sequence[Problem] = ()
@@ -43,19 +43,19 @@ class Outcome:
 
 @dataclass
 class _Tree:
-    """Documents by their path, and what the index says of them."""
+    """Documents by their path, and their entries in the index."""
 
     documents: dict[str, str] = field(default_factory=dict)
     index: Index = field(default_factory=Index)
 
     def add(self, part: "_Tree") -> None:
-        """Takes in what another run has made; of the platform, each makes the same."""
+        """Add what another run has created; for the platform, each run creates the same."""
         self.documents |= part.documents
         self.index.add(part.index)
 
 
 def render(root: Path, stack: str, settings: Settings, folder: TeamsFolder, out: Path) -> Outcome:
-    """Renders the stack's teams to `out`, or tells what hinders it."""
+    """Render the stack's teams to `out`, or report the problems."""
     fleet = load_stack(folder, settings)
     if fleet.problems:
         return Outcome(fleet.problems)
@@ -65,7 +65,7 @@ def render(root: Path, stack: str, settings: Settings, folder: TeamsFolder, out:
     tree = _tree(root, stack, folder.path, [team.name for team in fleet.teams])
     try:
         _write(tree.documents, out)
-        # Written last: what it says is there, is.
+        # Written last: everything that it lists exists.
         (out / MARKER).write_text(tree.index.text(), encoding="utf-8")
     except OSError as error:
         message = f"cannot be written to: {error.strerror}; name another folder"
@@ -92,7 +92,7 @@ def _tree(root: Path, stack: str, tenants: Path, teams: Sequence[str]) -> _Tree:
 
 
 def _run(root: Path, stack: str, tenants: Path, teams: Sequence[str]) -> _Tree:
-    """What one run of the program makes of some teams, which have been found sound."""
+    """What one run of the program creates for some teams, which have been validated."""
     made = record_stack(root, stack, tenants, {f"{PREFIX}teams": list(teams)}).registrations
     objects = {_path(one): one for one in made if _has_document(one)}
     others = [one for one in made if one.package != "sre" and not _has_document(one)]
@@ -127,7 +127,7 @@ def _is_ours(out: Path) -> bool:
 
 
 def _write(documents: Mapping[str, str], out: Path) -> None:
-    """Replaces what an earlier render wrote: an object that is gone leaves no file behind."""
+    """Replace what an earlier render wrote: a removed object leaves no file behind."""
     out.mkdir(parents=True, exist_ok=True)
     (out / MARKER).write_text("", encoding="utf-8")
     for folder in _FOLDERS.values():
