@@ -195,7 +195,7 @@ class ClusterChecks:
             yield ok(f"what the program does with {len(resources)} kinds of objects")
 
     def _rights(self) -> Iterator[_Right]:
-        """The provider's operations on each kind; kinds that are not served are reported elsewhere."""
+        """The provider's operations on each kind; unserved kinds are reported elsewhere."""
         places: dict[tuple[str, str], set[str]] = defaultdict(set)
         for made in self._objects:
             places[made["apiVersion"], made["kind"]].add(made["metadata"].get("namespace", ""))

@@ -41,7 +41,7 @@ _FOR_GROUPS: frozenset[Right] = frozenset(
 
 
 class HarborChecks:
-    """`teams` are those whose projects the stack creates; `granted` are their robots' permissions."""
+    """`teams` have projects that the stack creates; `granted` are their robots' permissions."""
 
     trust = "SSL_CERT_FILE"
 

@@ -1,1 +1,1 @@
-"""What a change means to who reviews it: which stacks it reaches, and what it does to each."""
+"""Summarises a change for its reviewer: which stacks it affects, and how."""

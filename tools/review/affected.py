@@ -1,4 +1,4 @@
-"""Which stacks a change touches: those that `pulumi up` has to run for it."""
+"""Which stacks a change affects: those for which `pulumi up` must run."""
 
 import os
 import re
@@ -11,8 +11,8 @@ from specs.source import Source
 from specs.stack_file import config_in, stack_names
 from tools.review.git import changed_files, copy_of, merge_base
 
-# What the program consists of: a change to any of it may change every stack. Folders end with a
-# slash. A test holds this against the modules that are loaded when the program runs.
+# The files of the program: a change to any of them may change every stack. Folders end with a
+# slash. A test compares this with the modules that are loaded when the program runs.
 PROGRAM = (
     "__main__.py",
     "Pulumi.yaml",
@@ -24,13 +24,13 @@ PROGRAM = (
     "specs/",
 )
 
-# Pulumi's own rule. What is no such name could be read as something else by a shell or by make.
+# Pulumi's own rule. A shell or make could interpret other names differently.
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 
 
 @dataclass(frozen=True)
 class Stack:
-    """What a stack's file says of the files that it reads; a wrong file says nothing."""
+    """What a stack's file says about the files that it reads; nothing if the file is invalid."""
 
     name: str
     platform: bool
@@ -38,7 +38,7 @@ class Stack:
     folder: str
 
     def holds(self, path: str) -> bool:
-        """Whether the file of a team, a path below the root, is one of the stack's."""
+        """Whether a team's file, a path below the root, is one of the stack's."""
         file = PurePosixPath(path)
         if file.suffix != SUFFIX or str(file.parent) != self.folder:
             return False
@@ -47,9 +47,9 @@ class Stack:
 
 @dataclass(frozen=True)
 class Affected:
-    """The stacks that are to be run, in that order, and those that no longer can be.
+    """The stacks to run, in that order, and those that can no longer run.
 
-    Of `gone` the change removes the stack's file, though it held something.
+    The change removes the files of the stacks in `gone`, although they contained something.
     """
 
     stacks: tuple[Stack, ...]
@@ -57,9 +57,9 @@ class Affected:
 
 
 def stacks(root: Path) -> tuple[Stack, ...]:
-    """All stacks of the project, the platform's first, as others lean on what they make.
+    """All stacks of the project, the platform's first, because others depend on what they create.
 
-    Raises ValueError, "what is wrong; what to do", for a file whose name is no stack's.
+    Raises ValueError, "what is wrong; what to do", for a file whose name is not a stack's.
     """
     names = stack_names(root)
     for name in names:
@@ -73,9 +73,9 @@ def stacks(root: Path) -> tuple[Stack, ...]:
 
 
 def affected(root: Path, ref: str) -> Affected:
-    """What the working tree changes since HEAD and `ref` parted. Raises GitError, ValueError.
+    """What the working tree changes since HEAD and `ref` diverged. Raises GitError, ValueError.
 
-    Which teams a stack held at the base does not matter: where that changed, its file did.
+    The teams that a stack had at the base do not matter: if they changed, its file did.
     """
     commit = merge_base(root, ref)
     changed = changed_files(root, commit)
@@ -115,5 +115,5 @@ def _stack(root: Path, name: str) -> Stack:
 
 
 def _below(root: Path, folder: str) -> str:
-    """`folder`, which may be absolute, as a path from the root."""
+    """`folder`, which may be absolute, as a path relative to the root."""
     return Path(os.path.relpath(root / folder, root)).as_posix()

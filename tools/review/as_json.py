@@ -1,4 +1,4 @@
-"""A review for programs; docs/review.md says what each key means."""
+"""A review for programs; docs/review.md documents each key."""
 
 import json
 from typing import Any

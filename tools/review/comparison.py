@@ -1,4 +1,4 @@
-"""Holds two sides against each other: what is added, changed and removed, and what is found."""
+"""Compares two sides: what is added, changed and removed, and the findings."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -26,7 +26,7 @@ Action = Literal["added", "changed", "removed"]
 
 @dataclass(frozen=True)
 class ComparedObject:
-    """An object that one side has, or that differs; `changes` are told of those that differ."""
+    """An object that one side has, or that differs; `changes` is set if it differs."""
 
     action: Action
     object: RenderedObject
@@ -43,7 +43,7 @@ class Comparison:
 
     @cached_property
     def teams(self) -> list[str]:
-        """Those that are touched: all of them where an object of the platform differs."""
+        """The affected teams: all of them if an object of the platform differs."""
         touched = {entry.object.team for entry in self.entries}
         return sorted({*self.all_teams, *touched} - {""} if "" in touched else touched)
 
@@ -74,7 +74,7 @@ def compare(base: Side, head: Side) -> Comparison:
 
 
 def in_order(findings: Sequence[ReviewFinding] | set[ReviewFinding]) -> tuple[ReviewFinding, ...]:
-    """Findings as a review tells them."""
+    """Findings in the order of a review."""
     return tuple(
         sorted(
             findings,
@@ -87,7 +87,7 @@ def in_order(findings: Sequence[ReviewFinding] | set[ReviewFinding]) -> tuple[Re
 
 
 def _changes(pair: Pair) -> list[FieldChange]:
-    """What differs, as it is: not to be shown."""
+    """The differences, unmasked: not to be shown."""
     if pair.before is None or pair.after is None:
         return []
     return list(field_changes(pair.before.fields, pair.after.fields))
@@ -179,7 +179,7 @@ def _finding(about: RenderedObject, hit: Hit) -> ReviewFinding:
 
 
 def _without_options(side: Side) -> Side:
-    """The side as an older revision writes it: without what Pulumi is told, and by whom."""
+    """The side as an older revision writes it: without Pulumi's options and providers."""
     objects: Mapping[str, RenderedObject] = {
         key: replace(
             each,

@@ -1,4 +1,4 @@
-"""What a change says beside objects: stacks' settings, lifecycles, the program, its packages."""
+"""What a change affects besides objects: settings, lifecycles, the program, its packages."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,23 +16,23 @@ from tools.review.masking import HIDDEN
 from tools.review.object_changes import FieldChange, field_changes, shown
 from tools.review.review_findings import ReviewFinding, Rules
 
-# What no rendered object shows: packages, what runs the program, and what tells of its changes.
+# Files whose effect no rendered object shows: packages, what runs the program, and this review.
 _SUPPLY = (
     "requirements.txt", "requirements.lock", "Pulumi.yaml", "Makefile", "sre", "scripts/",
     ".github/", ".ci/", "CODEOWNERS", "docs/CODEOWNERS", "cli/", "dryrun/",
     "tools/__init__.py", "tools/review/", "tools/rendering/", ".venv/",
 )  # fmt: skip
 
-# Says what Git leaves out of a copy of the base, in whichever folder it is.
+# Lists what Git leaves out of a copy of the base, in any folder.
 _ATTRIBUTES = ".gitattributes"
 
-# Python looks for modules in the program's folder first: one there stands in for an installed one.
+# Python looks for modules in the program's folder first: one there replaces an installed one.
 _STAND_IN = re.compile(r"[^/]+(?:/__init__)?\.(?:py|pyc|so)")
 
 # Keys that Pulumi keeps in a stack's file beside its config.
 _ENCRYPTION = ("secretsprovider", "encryptedkey", "encryptionsalt")
 
-# As many files are named.
+# The most files that are named.
 _FEW = 8
 
 _ADOPT = f"{PREFIX}adopt"
@@ -48,12 +48,12 @@ class SettingChange:
 
 
 def platform_code(changed: Sequence[str]) -> list[str]:
-    """Those of the changed files that are the program."""
+    """The changed files that belong to the program."""
     return [file for file in changed if _within(file, PROGRAM)]
 
 
 def setting_changes(base: Path, head: Path) -> list[SettingChange]:
-    """Settings that differ, of all stacks, without what is secret in them."""
+    """Settings that differ, in all stacks, without secrets."""
     stacks = sorted({*stack_names(base), *stack_names(head)})
     return [
         SettingChange(stack, key, change)
@@ -71,7 +71,7 @@ def own_settings(stack: str, settings: Sequence[SettingChange]) -> list[str]:
 def findings_beside(
     stack: str, changed: Sequence[str], settings: Sequence[SettingChange], gone: Sequence[str]
 ) -> Iterator[ReviewFinding]:
-    """What no object of the stack can tell."""
+    """Findings that no object of the stack can show."""
     for file in changed:
         if _is_supply(file):
             yield _finding(Rules.SUPPLY, file)
@@ -93,12 +93,12 @@ def findings_beside(
 
 
 def unreadable_settings(stack: str) -> ReviewFinding:
-    """This program does not understand the base's settings."""
+    """The program does not understand the base's settings."""
     return _finding(Rules.SETTING, f"this program cannot read Pulumi.{stack}.yaml of the base")
 
 
 def code_findings(changed: Sequence[str], teams: Sequence[str]) -> Iterator[ReviewFinding]:
-    """What changes and is no team's own, and the teams that it reaches."""
+    """Changes that belong to no team, and the teams that they affect."""
     if changed:
         first, more = ", ".join(changed[:_FEW]), len(changed) - _FEW
         what = f"{first} and {more} more" if more > 0 else first
@@ -120,7 +120,7 @@ def lifecycle_findings(base: Path, head: Path, teams: Sequence[str]) -> Iterator
 
 
 def link_findings(root: Path, changed: Sequence[str]) -> Iterator[ReviewFinding]:
-    """Symbolic links: what one leads to can change later, and the link's own path does not."""
+    """Symbolic links: their targets can change later without a change of their own path."""
     for file in changed:
         if (root / file).is_symlink():
             yield _finding(Rules.UNKNOWN, f"{file} is a link, and may lead to anything")
@@ -132,7 +132,7 @@ def _is_supply(file: str) -> bool:
 
 
 def _within(file: str, places: Sequence[str]) -> bool:
-    """Whether the file is one of `places`, or in one that ends with a slash."""
+    """Whether the file is one of `places`, or in a folder among them."""
     return any(file == place or (place[-1] == "/" and file.startswith(place)) for place in places)
 
 
@@ -165,7 +165,7 @@ def _differing(
 
 
 def _shown(key: str, change: FieldChange) -> FieldChange:
-    """Without values of keys that are not this project's: they may be anything."""
+    """Without values of other projects' keys: they may be anything."""
     if key.startswith(PREFIX):
         return shown(change, "")
     before, after = (

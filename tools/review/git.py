@@ -1,4 +1,4 @@
-"""What a change starts from: the base revision, a copy of its files, and the files that differ."""
+"""The base of a change: its revision, a copy of its files, and the files that differ."""
 
 import io
 import os
@@ -11,16 +11,16 @@ from pathlib import Path
 
 
 class GitError(Exception):
-    """Git cannot tell what a change starts from; the message is a line for who asked."""
+    """Git cannot determine the base of a change; the message is a line for the user."""
 
 
 def merge_base(root: Path, ref: str) -> str:
-    """The commit (40 or 64 hex digits) at which HEAD's history and that of `ref` part.
+    """The commit (40 or 64 hex digits) at which the histories of HEAD and `ref` diverged.
 
-    So what others merged into `ref` since is no part of the change. `root` is the checkout, which
-    may be a folder within its repository. Raises GitError.
+    So later merges to `ref` are not part of the change. `root` is the checkout, which may be a
+    folder within its repository. Raises GitError.
     """
-    _git(root, "rev-parse", "--git-dir")  # says so where there is no repository
+    _git(root, "rev-parse", "--git-dir")  # reports a missing repository
     commit = _commit(root, ref)
     if commit is None:
         raise GitError(f"there is no revision '{ref}' in this clone; name another, or fetch it")
@@ -39,10 +39,10 @@ def merge_base(root: Path, ref: str) -> str:
 
 
 def changed_files(root: Path, commit: str) -> list[str]:
-    """What differs between `commit` and the working tree: paths below `root`, sorted.
+    """Differences between `commit` and the working tree: paths below `root`, sorted.
 
-    Files of which Git knows nothing yet are among them, those it is told to ignore are not. A file
-    that moved is two: where it was and where it is.
+    Untracked files are included, ignored ones are not. A file that moved is listed twice: with its
+    old and its new path.
     """
     tracked = _git(root, "diff", "--name-only", "--no-renames", "--relative", "-z", commit, "--")
     others = _git(root, "ls-files", "--others", "--exclude-standard", "-z")
@@ -63,7 +63,7 @@ def copy_of(root: Path, commit: str) -> Iterator[Path]:
 
 
 def _within_the_tree(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo | None:
-    """The file as it is unpacked; None for a link that leads elsewhere."""
+    """The file to unpack; None for a link that leads outside the tree."""
     try:
         return tarfile.data_filter(member, folder)
     except tarfile.FilterError:
@@ -85,7 +85,7 @@ def _git(root: Path, *arguments: str) -> bytes:
 
 
 def _run(root: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
-    # No lock on the index for a question, and messages that read the same everywhere.
+    # No lock on the index for a query, and messages in the same language everywhere.
     environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
     try:
         return subprocess.run(

@@ -1,4 +1,4 @@
-"""What the reports share: in which order things are told, and how values are written."""
+"""Shared by the reports: the order of findings and objects, and the form of values."""
 
 import difflib
 import json
@@ -21,7 +21,7 @@ SIGNS = {"added": "+", "changed": "~", "removed": "-"}
 
 @dataclass(frozen=True)
 class Told:
-    """Findings of one kind at one place, told together."""
+    """Findings of one kind at one place, reported together."""
 
     rule: Rules
     place: str
@@ -30,7 +30,7 @@ class Told:
 
 
 def told(findings: Sequence[ReviewFinding]) -> list[Told]:
-    """The findings, those of a kind and a place together; each detail once."""
+    """The findings, with those of a kind and a place together; each detail once."""
     return [
         Told(
             rule,
@@ -46,12 +46,12 @@ def told(findings: Sequence[ReviewFinding]) -> list[Told]:
 
 
 def place_name(team: str, app: str = "") -> str:
-    """How a team, an app or the platform is named."""
+    """The name of a team, an app or the platform in a report."""
     return "/".join(filter(None, (team, app))) or PLATFORM
 
 
 def by_team(entries: Sequence[ComparedObject]) -> list[tuple[str, list[ComparedObject]]]:
-    """Teams by name, the platform first, and what differs of each: by app, then by kind."""
+    """Teams by name, the platform first, and each team's differences: by app, then by kind."""
     in_order = sorted(
         entries,
         key=lambda each: (each.object.team, each.object.app, each.object.kind, each.object.name),
@@ -84,7 +84,7 @@ def lines_of(change: FieldChange) -> list[str]:
     texts = [_on_a_line(before), _on_a_line(after)]
     same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(*texts, strict=False)))
     if same > _LONG // 2 and max(map(len, texts)) > _LONG:
-        # What differs must not be what is cut off.
+        # The part that differs must not be cut off.
         texts = [f"...{text[same - _LONG // 4 :]}" for text in texts]
     return [" -> ".join(map(_shortened, texts))]
 
@@ -100,12 +100,12 @@ def _on_a_line(value: Any) -> str:
 
 
 def printable(text: str) -> str:
-    """`text` without what a terminal or a browser would act on instead of showing it."""
+    """`text` without characters that a terminal or a browser would interpret."""
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
 def summary(review: Review) -> str:
-    """What the review is about, in a line."""
+    """The subject of the review, in a line."""
     return f"stack {review.stack}, since {review.base} ({review.commit[:12]})"
 
 

@@ -1,7 +1,7 @@
 """A review as a comment on a pull request.
 
-What a team wrote stands in code spans that nothing in them can end: there GitHub reads no Markdown,
-no HTML, no mention and no link. No tables, as a `|` would end their cells even there.
+Text from a team is in code spans that it cannot end: in them, GitHub interprets no Markdown, HTML,
+mention or link. There are no tables, because a `|` would end their cells even there.
 """
 
 from collections.abc import Iterator, Sequence
@@ -30,7 +30,7 @@ _WORDS = {"added": "added", "changed": "changed", "removed": "**destroyed**"}
 
 @dataclass(frozen=True)
 class _Section:
-    """Lines that may be cut, between those that may not."""
+    """Lines that may be cut, between lines that may not."""
 
     before: tuple[str, ...]
     lines: tuple[str, ...]
@@ -38,14 +38,14 @@ class _Section:
 
 
 def markdown_report(review: Review) -> str:
-    """The review, at most as long as a comment may be."""
+    """The review, within the length limit of a comment."""
     sections = [_top(review), _shared(review)]
     sections += [_team(team, entries) for team, entries in by_team(review.entries)]
     return "\n".join(_fitting(sections)) + "\n"
 
 
 def marker(stack: str) -> str:
-    """The first line of a stack's comment, by which it is found again."""
+    """The first line of a stack's comment, which identifies it."""
     return f"<!-- sre diff {stack} -->"
 
 
@@ -101,7 +101,7 @@ def _change(change: FieldChange, before: str, indent: str) -> Iterator[str]:
 
 
 def _code(text: str) -> str:
-    """`text` as a code span, between more backticks than there are in it."""
+    """`text` as a code span, between more backticks than it contains."""
     plain = printable(text)
     ticks = fence(plain)
     # Spaces that Markdown takes off again: a backtick of the text's own may not touch the others.
@@ -110,7 +110,7 @@ def _code(text: str) -> str:
 
 
 def _fitting(sections: Sequence[_Section]) -> Iterator[str]:
-    """The sections' lines in turn, as many as there is room for, and a note of what is cut."""
+    """The sections' lines in turn, as many as fit, and a note about the cut."""
     room = _MOST - 200  # for the note itself
     cut = 0
     for section in sections:

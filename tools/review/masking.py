@@ -1,4 +1,4 @@
-"""Hides what is secret, or looks it, from whoever reads a review."""
+"""Hides secrets, and values that look like secrets, from readers of a review."""
 
 import re
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from specs.credentials import looks_like_credential
 
 HIDDEN = "[hidden]"
 
-# Properties of the three providers' resources that hold a credential.
+# Properties of the three providers' resources that contain a credential.
 _SECRET_KEYS = frozenset(
     {"dataJson", "dataJsonWo", "secret", "password", "token", "tokenReviewerJwt", "stringData"}
     | {"kubeconfig", "privateKey", "secureValue", "secure"}
@@ -20,7 +20,7 @@ _LAST_KEY = re.compile(r"(?P<key>[\w-]+)$")
 
 
 def conceal(value: Any, path: str, kind: str) -> Any:
-    """`value`, which stands at `path` of an object of that kind, without credentials."""
+    """`value`, at `path` of an object of that kind, without credentials."""
     if kind == "Secret" and path.startswith(("data", "stringData")):
         return HIDDEN
     variable = _VARIABLE.search(path)
@@ -29,7 +29,7 @@ def conceal(value: Any, path: str, kind: str) -> Any:
 
 
 def conceal_text(text: str) -> str:
-    """`text`, or nothing of it where it has the form of a credential."""
+    """`text`, or none of it if it has the form of a credential."""
     return HIDDEN if looks_like_credential("", text) else text
 
 
@@ -49,7 +49,7 @@ def _concealed(value: Any, key: str, variable: str = "") -> Any:
 
 
 def _mapping(value: Mapping[str, Any]) -> dict[str, Any]:
-    # A variable, or what is written like one.
+    # A variable, or something written like one.
     variable = value.get("name") if "value" in value else None
     return {
         key: _concealed(item, key, variable if key == "value" and isinstance(variable, str) else "")
@@ -58,7 +58,7 @@ def _mapping(value: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _follows_a_flag(items: list[Any], at: int) -> bool:
-    """Whether an argument is the value of one such as `--password`."""
+    """Whether an argument is the value of a flag such as `--password`."""
     flag, value = items[at - 1] if at else "", items[at]
     if not isinstance(flag, str) or not isinstance(value, str) or not flag.startswith("-"):
         return False

@@ -1,7 +1,7 @@
-"""Every kind of object that the program makes, and how a review looks at it.
+"""Every kind of object that the program creates, and how a review treats it.
 
-A change that is neither judged by the kind's rule nor ordinary needs a second reviewer, as does an
-object of a kind that is not here: what nobody has thought about does not pass for harmless.
+A change needs a second reviewer if the kind's rule does not judge it and it is not ordinary, or if
+the object's kind is not listed here: an unforeseen change does not pass as harmless.
 """
 
 from collections.abc import Iterator
@@ -28,11 +28,12 @@ def _nothing(_: Pair) -> Iterator[Hit]:
 
 @dataclass(frozen=True)
 class ObjectKind:
-    """How one kind is looked at; paths are as `plain.trees.within` takes them.
+    """How to treat one kind; paths are as in `plain.trees.within`.
 
-    `judged`: what the rule has an answer for, be it that nothing is wrong. `ordinary`: what may
-    change without a word. `fixed`: what cannot change in place, so that the object is destroyed and
-    made anew. `controls`: what is touched when one is destroyed. `data`: whether data goes with it.
+    `judged`: fields that the rule decides about, even if nothing is wrong. `ordinary`: fields that
+    may change without a finding. `fixed`: fields that cannot change in place, so that the object is
+    destroyed and recreated. `controls`: the controls affected by destroying one. `data`: whether
+    its data is destroyed too.
     """
 
     rule: ObjectRule = _nothing
@@ -68,11 +69,11 @@ def _pods(template: str, *ordinary: str, fixed: tuple[str, ...] = ()) -> ObjectK
     )
 
 
-# Whatever changes there is told.
+# Every change there is reported.
 _LOGIN = ObjectKind(access.login, judged=("*",), fixed=("type",), controls=("IA-2",))
 
 KINDS = {
-    # What holds a team
+    # A team's container
     "Namespace": ObjectKind(
         exposure.namespace,
         judged=("metadata.labels", "metadata.annotations"),
@@ -142,7 +143,7 @@ KINDS = {
         controls=("IA-5",),
     ),
     "Secret": ObjectKind(secrets.secret, fixed=("type",), controls=("IA-5",)),
-    # What runs
+    # Workloads
     "Deployment": _pods(
         "spec.template",
         *(f"spec.{field}" for field in ("strategy", "minReadySeconds", "revisionHistoryLimit")),
@@ -183,14 +184,14 @@ KINDS = {
     "PodDisruptionBudget": ObjectKind(
         limits.disruption_budget, judged=("spec.minAvailable",), controls=("CP-10",)
     ),
-    # What is watched
+    # Monitoring
     "PrometheusRule": ObjectKind(
         monitoring.prometheus_rule, judged=("spec.groups",), controls=("SI-4", "AU-6")
     ),
     "ServiceMonitor": ObjectKind(
         monitoring.service_monitor, judged=("spec.endpoints",), controls=("SI-4",)
     ),
-    # What all teams lean on
+    # What all teams share
     "ValidatingAdmissionPolicy": ObjectKind(
         platform.admission_policy, judged=("spec",), controls=("CM-6", "AC-3")
     ),

@@ -1,4 +1,4 @@
-"""One object on both sides of a change, as rules look at it."""
+"""One object on both sides of a change, as rules see it."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from tools.review.review_findings import Rules
 
 @dataclass(frozen=True)
 class Hit:
-    """What a rule found: `detail` says it in particular, `controls` come beside the rule's own."""
+    """A rule's result: `detail` describes it, `controls` are added to the rule's own."""
 
     rule: Rules
     detail: str
@@ -19,7 +19,7 @@ class Hit:
 
 @dataclass(frozen=True)
 class Pair:
-    """An object before and after: None where a side has none. `base` and `head` are the sides."""
+    """An object before and after: None if a side lacks it. `base` and `head` are the sides."""
 
     before: RenderedObject | None
     after: RenderedObject | None
@@ -28,7 +28,7 @@ class Pair:
 
     @property
     def object(self) -> RenderedObject:
-        """The object as it will be, or as it was where it goes."""
+        """The object after the change, or before it if it is removed."""
         either = self.after or self.before
         assert either is not None
         return either
@@ -42,7 +42,7 @@ class Pair:
         return self.after.get(path, otherwise) if self.after else otherwise
 
 
-# Looks at an object that is new or changed; what goes is told for all kinds alike.
+# Examines an object that is new or changed; removals are reported for all kinds alike.
 ObjectRule = Callable[[Pair], Iterator[Hit]]
 
 

@@ -1,4 +1,4 @@
-"""Whether something that goes and something that comes are the same thing under a new name."""
+"""Whether something that disappears and something that appears are a rename."""
 
 import json
 import re
@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from tools.review.rendered_objects import OPTIONS, RenderedObject, Side
 from tools.review.review_findings import ReviewFinding, Rules
 
-# Of the objects of both, how many must be the same but for the name.
+# The share of both sides' objects that must be the same except for the name.
 _ALIKE = 0.5
 
 _Named = Mapping[str, list[RenderedObject]]
 
 
 def renames(base: Side, head: Side) -> Iterator[ReviewFinding]:
-    """A team that looks like one that is gone; an app that does, within its team."""
+    """A team that resembles a removed one; an app that does, within its team."""
     before, after = _by_team(base), _by_team(head)
     for old, new in _matches(before, after):
         yield _finding(new, "", old, new, "images, secrets and all that is stored stay behind")
@@ -40,7 +40,7 @@ def _by_app(objects: list[RenderedObject]) -> _Named:
 
 
 def _grouped(objects: Iterable[RenderedObject], name: Callable[[RenderedObject], str]) -> _Named:
-    """Objects by a name, but for those that have none."""
+    """Objects by a name, except those without one."""
     groups: dict[str, list[RenderedObject]] = {}
     for each in objects:
         if name(each):
@@ -49,7 +49,7 @@ def _grouped(objects: Iterable[RenderedObject], name: Callable[[RenderedObject],
 
 
 def _matches(before: _Named, after: _Named) -> Iterator[tuple[str, str]]:
-    """Each name that goes, and the one that comes which is most like it, if any is like it."""
+    """Each name that disappears, and the most similar one that appears, if any is similar."""
     new = sorted(after.keys() - before.keys())
     for old in sorted(before.keys() - after.keys()):
         likeness = {name: _likeness(before[old], after[name], old, name) for name in new}
@@ -61,7 +61,7 @@ def _matches(before: _Named, after: _Named) -> Iterator[tuple[str, str]]:
 def _likeness(
     before: list[RenderedObject], after: list[RenderedObject], old: str, new: str
 ) -> float:
-    # What every team has of itself makes none like another, where there are apps to tell by.
+    # Objects that every team has do not count, if there are apps to compare.
     if any(each.app for each in (*before, *after)):
         before, after = ([each for each in side if each.app] for side in (before, after))
     if not before or not after:
@@ -71,7 +71,7 @@ def _likeness(
 
 
 def _nameless(made: RenderedObject, name: str) -> str:
-    """Kind and fields with the name left out wherever it stands."""
+    """Kind and fields, with the name left out everywhere."""
     fields = {key: value for key, value in made.fields.items() if key != OPTIONS}
     text = json.dumps([made.kind, fields], sort_keys=True)
     return re.sub(rf"(?<![a-z0-9-]){re.escape(name)}(?![a-z0-9])", "\0", text)

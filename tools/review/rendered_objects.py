@@ -1,4 +1,4 @@
-"""Rendered objects as read back: what each is, whose it is, and what it says."""
+"""Rendered objects, read back: kind, owner and fields of each."""
 
 import json
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ _INDEX = ".sre-render"
 _INSTANCE = "app.kubernetes.io/instance"
 _TEAM = "sre.io/team"
 
-# Where Pulumi's options for a resource stand among its fields.
+# The key of a resource's Pulumi options among its fields.
 OPTIONS = "options"
 
 PROVIDER = "Provider"
@@ -23,11 +23,11 @@ PROVIDER = "Provider"
 
 @dataclass(frozen=True)
 class RenderedObject:
-    """One object. `team` and `app` are "" for the platform's and for what is no app's.
+    """One object. `team` and `app` are "" for the platform, and for objects that belong to no app.
 
-    `key` is its identity on both sides; `fields` are its document, or its properties where it is
-    Harbor's or OpenBao's, with Pulumi's options where they are known. `type`, `logical_name` and
-    `aliases` are what Pulumi's state knows it by: "" and () where that is not known.
+    `key` is its identity on both sides; `fields` are its document, or its properties for Harbor's
+    and OpenBao's objects, with Pulumi's options if known. `type`, `logical_name` and `aliases`
+    identify it in Pulumi's state: "" and () if unknown.
     """
 
     key: str
@@ -56,7 +56,7 @@ class RenderedObject:
 
     @property
     def place(self) -> str:
-        """The namespace, or team, that the object is in."""
+        """The object's namespace, or team."""
         return self.key.split("/")[1]
 
 
@@ -64,7 +64,7 @@ class RenderedObject:
 class Side:
     """All objects of one side of a change, by key.
 
-    `indexed`: whether the side says what Pulumi's options are; an older revision's render does not.
+    `indexed`: whether the side has Pulumi's options; an older revision's render does not.
     """
 
     objects: Mapping[str, RenderedObject] = field(default_factory=dict)
@@ -81,7 +81,7 @@ class Side:
 
 
 def read_side(folder: Path) -> Side:
-    """What `./sre render` wrote to `folder`."""
+    """The output of `./sre render` in `folder`."""
     text = (folder / _INDEX).read_text(encoding="utf-8")
     known = json.loads(text) if text.strip() else {"objects": {}, "providers": {}}
     files = sorted(folder.rglob("*.yaml"))

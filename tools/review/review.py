@@ -1,4 +1,4 @@
-"""A review: what a change means for one stack, and whether it takes a second reviewer."""
+"""A review: what a change does to one stack, and whether it needs a second reviewer."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -35,11 +35,11 @@ NONE, CHANGES, SECOND_REVIEWER = 0, 2, 3
 
 @dataclass(frozen=True)
 class Review:
-    """What a change since `commit`, where HEAD and `base` parted, means for `stack`.
+    """The effect on `stack` of a change since `commit`, where HEAD and `base` diverged.
 
     `code`: files of the program that differ. `reached`: teams that they, or the stack's settings,
-    reach. `protection`: whether both sides say what is protected, which a base that is older than
-    that does not.
+    affect. `protection`: whether both sides have information about protection, which an older base
+    does not.
     """
 
     base: str
@@ -53,7 +53,7 @@ class Review:
 
     @property
     def findings(self) -> tuple[ReviewFinding, ...]:
-        """In the order in which they are told."""
+        """In the order of the report."""
         return self.comparison.findings
 
     @property
@@ -70,9 +70,9 @@ class Review:
 
 
 def review(root: Path, ref: str, stack: str, settings: Settings, folder: TeamsFolder) -> Review:
-    """What differs between the working tree and where HEAD and `ref` parted, for `stack`.
+    """Differences of the working tree from the point where HEAD and `ref` diverged.
 
-    Raises GitError and SideError, a line for who asked.
+    Raises GitError and SideError, a line for the user.
     """
     commit = merge_base(root, ref)
     files = changed_files(root, commit)
@@ -106,7 +106,7 @@ def review(root: Path, ref: str, stack: str, settings: Settings, folder: TeamsFo
 
 
 def _host_findings(tree: Path, stack: str, settings: Settings, head: Side) -> list[ReviewFinding]:
-    """What becomes of the platform's hosts; a stack that is new had none."""
+    """Changes to the platform's hosts; a new stack had none."""
     if stack not in stack_names(tree):
         return []
     before, _ = read_stack(tree, stack)

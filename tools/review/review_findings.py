@@ -1,4 +1,4 @@
-"""What a reviewer must not miss: each kind of finding, the controls it touches, who must look."""
+"""The findings that a reviewer must not miss: controls, text, and who must review each kind."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -18,7 +18,7 @@ class ReviewRule:
 
 
 class Rules(Enum):
-    """All kinds of findings, in the order in which a review tells them."""
+    """All kinds of findings, in the order of a review."""
 
     LIFECYCLE = ReviewRule("lifecycle", ("AC-2",), "the team's lifecycle changes")
     RENAMED = ReviewRule(
@@ -100,10 +100,10 @@ ORDER = {rule: position for position, rule in enumerate(Rules)}
 
 @dataclass(frozen=True)
 class ReviewFinding:
-    """One finding: where it is, and what it is about in particular.
+    """One finding: its place and its details.
 
-    `team` and `app` are "" for the platform and for what is no app's; `object` is the key of an
-    object, "" where it is about none or several.
+    `team` and `app` are "" for the platform, and for what belongs to no app; `object` is the key of
+    an object, "" if it is about none or several.
     """
 
     rule: Rules
@@ -115,5 +115,5 @@ class ReviewFinding:
 
     @property
     def needs_second(self) -> bool:
-        """Whether it takes a second reviewer."""
+        """Whether it needs a second reviewer."""
         return self.rule.value.second

@@ -16,17 +16,17 @@ _BASE = "the base does not render"
 
 
 class SideError(Exception):
-    """A side cannot be rendered; the message is a line for who asked."""
+    """A side cannot be rendered; the message is a line for the user."""
 
 
 def two_sides(
     tree: Path, root: Path, stack: str, settings: Settings, folder: TeamsFolder, *, same_code: bool
 ) -> tuple[Side, Side]:
-    """The base, which `tree` is a copy of, and the working tree `root`.
+    """The base, of which `tree` is a copy, and the working tree `root`.
 
-    `same_code`: whether they differ in no Python file. Then one process renders both, which is half
-    the work, as most of it is to load the SDKs; otherwise two do, at the same time. A stack that
-    the base does not have is an empty side. Raises SideError.
+    `same_code`: whether no Python file differs. If so, one process renders both, which is half the
+    work because loading the SDKs takes most of it; otherwise two processes run in parallel. A stack
+    that the base does not have is an empty side. Raises SideError.
     """
     with tempfile.TemporaryDirectory(prefix="sre-diff-") as outs:
         base, head, errors = (Path(outs) / name for name in ("base", "head", "errors"))
@@ -63,7 +63,7 @@ def _render_base(tree: Path, stack: str, out: Path) -> None:
 
 
 def _start(tree: Path, stack: str, out: Path, errors: Path) -> subprocess.Popen[bytes]:
-    """The render of the base, in a process of its own: its modules have the same names."""
+    """The render of the base, in a separate process: its modules have the same names."""
     if not (tree / "cli" / "render.py").exists():
         raise SideError("the base has no program that renders; name a later revision")
     # The packages are this environment's; the program and the files are the base's.
@@ -81,6 +81,6 @@ def _start(tree: Path, stack: str, out: Path, errors: Path) -> subprocess.Popen[
 
 def _complaint(errors: Path) -> str:
     lines = errors.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    # Problems are a line each; of a traceback, the last line says what happened.
+    # Problems are one per line; in a traceback, the last line has the error.
     said = (lines[-1] if lines[0].startswith("Traceback") else lines[0]) if lines else "it ended"
     return f"{_BASE}: {said}"

@@ -1,6 +1,6 @@
-"""What CI found out about stacks, as one Markdown text that GitHub takes as a comment or an issue.
+"""CI's results for stacks, as one Markdown text for a GitHub comment or issue.
 
-`python -m tools.review.stacks_report TITLE FOLDER` reads what `scripts/stack` left there:
+`python -m tools.review.stacks_report TITLE FOLDER` reads the files of `scripts/stack`:
 `<stack>.diff.md`, and `<stack>.preview.txt` or `<stack>.drift.txt`; and `notes.md`, which comes
 first.
 """
@@ -14,14 +14,14 @@ from tools.review import comment
 LIMIT = comment.LIMIT - 536  # characters
 
 _DIFF = ".diff.md"
-_FAILED = "FAILED: "  # how scripts/stack begins the last line of what failed
+_FAILED = "FAILED: "  # the beginning of the last line that scripts/stack writes on failure
 _TOO_LONG = "_Too long to be shown here: it is among this run's artifacts._"
 
 
 def report(title: str, folder: Path, limit: int = LIMIT) -> str:
-    """A section a stack: its diff, and folded the output of Pulumi and of what failed.
+    """A section per stack: its diff and, folded, Pulumi's output and that of failures.
 
-    Diffs are left out whole where they do not fit, Pulumi's outputs share what remains.
+    Diffs that do not fit are left out completely; Pulumi's outputs share the remaining space.
     """
     files = sorted(path for path in folder.glob("*.*.*") if path.suffix in (".md", ".txt"))
     lines = [f"<!-- sre-platform: {title} -->", f"## {title}", ""]
@@ -50,11 +50,12 @@ def report(title: str, folder: Path, limit: int = LIMIT) -> str:
 
 
 def _frame(path: Path, text: str) -> tuple[str, str]:
-    """What stands before and after a file's text."""
+    """The text before and after a file's content."""
     stack, _, what = path.name.removesuffix(path.suffix).rpartition(".")
     failed = text.rpartition("\n")[2].startswith(_FAILED)
     said = f"{stack}: {what}{' failed' if failed else ''}"
-    # Of a diff that failed it is what was said on stderr: anybody's text, and no Markdown of ours.
+    # A failed diff's text is its stderr: it may contain anything, and is not this program's
+    # Markdown.
     if path.name.endswith(_DIFF) and not failed:
         return f"### {said}\n", ""
     fence = comment.fence(text, least=3)
@@ -63,7 +64,7 @@ def _frame(path: Path, text: str) -> tuple[str, str]:
 
 
 def _shares(lengths: Sequence[int], total: int) -> list[int]:
-    """How much of `total` each may have: what the short ones do not need, the long ones share."""
+    """Each one's share of `total`: the long ones divide what the short ones do not need."""
     shares = [0] * len(lengths)
     left = max(total, 0)
     by_length = sorted(range(len(lengths)), key=lengths.__getitem__)
@@ -74,7 +75,7 @@ def _shares(lengths: Sequence[int], total: int) -> list[int]:
 
 
 def _ends(text: str, size: int) -> str:
-    """The first and the last lines of `text`, in `size` characters: what failed comes last."""
+    """The first and the last lines of `text`, in `size` characters: failures come last."""
     mark = "\n... (the whole is among this run's artifacts)\n"
     half = (size - len(mark)) // 2
     if half <= 0:
@@ -85,7 +86,7 @@ def _ends(text: str, size: int) -> str:
 
 
 def main() -> None:
-    """Prints the report."""
+    """Print the report."""
     parser = argparse.ArgumentParser(prog="python -m tools.review.stacks_report")
     parser.add_argument("title")
     parser.add_argument("folder", type=Path)

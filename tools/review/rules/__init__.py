@@ -1,1 +1,1 @@
-"""Rules that tell a weakening change from an ordinary one; a room for each concern."""
+"""Rules that distinguish a weakening change from an ordinary one, with a module per concern."""

@@ -1,4 +1,4 @@
-"""Who is let in and what they may do: Kubernetes, Harbor and OpenBao (NIST 800-53 AC-2, 3, 6)."""
+"""Who has access and with which rights: Kubernetes, Harbor, OpenBao (NIST 800-53 AC-2, 3, 6)."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -7,7 +7,7 @@ from typing import Any
 from tools.review.pair import Hit, Pair, listed
 from tools.review.review_findings import Rules
 
-# From the least to the most; what is not among them is more than all.
+# From the least to the most; roles not listed count as more than all.
 _CLUSTER_ROLES = ("view", "edit", "admin")
 # Of developers and viewers.
 _USUAL_ROLES = ("edit", "view")
@@ -31,7 +31,7 @@ def role_binding(pair: Pair) -> Iterator[Hit]:
 
 
 def member(pair: Pair) -> Iterator[Hit]:
-    """A group that is a member of a Harbor project."""
+    """A group in a Harbor project."""
     group, role = pair.now("groupName"), pair.now("role")
     if group != pair.was("groupName"):
         yield Hit(Rules.GROUP, f"Group {group} becomes {role} of the Harbor project")
@@ -68,7 +68,7 @@ def openbao_policy(pair: Pair) -> Iterator[Hit]:
 
 
 def login_role(pair: Pair) -> Iterator[Hit]:
-    """A role that ServiceAccounts log in to OpenBao with."""
+    """A role with which ServiceAccounts log in to OpenBao."""
     name = pair.object.name
     names, namespaces = "boundServiceAccountNames", "boundServiceAccountNamespaces"
     if any(_new(pair, bound) for bound in (names, namespaces)):
@@ -82,7 +82,7 @@ def login_role(pair: Pair) -> Iterator[Hit]:
 
 
 def identity_group(pair: Pair) -> Iterator[Hit]:
-    """A group of OpenBao, or the alias that says which Keycloak group it is."""
+    """A group of OpenBao, or the alias for its Keycloak group."""
     name = pair.now("name", pair.object.name)
     if pair.before is None or name != pair.was("name", pair.object.name):
         yield Hit(Rules.GROUP, f"Group {name} in OpenBao")
@@ -91,7 +91,7 @@ def identity_group(pair: Pair) -> Iterator[Hit]:
 
 
 def login(pair: Pair) -> Iterator[Hit]:
-    """How OpenBao checks logins, and where External Secrets reads from: any change counts."""
+    """How OpenBao checks logins, and where External Secrets reads: any change counts."""
     yield Hit(Rules.LOGIN, pair.object.shown)
 
 
@@ -124,7 +124,7 @@ def _days(days: Any) -> str:
 
 
 def _seconds(seconds: Any) -> float:
-    # 0 or none is the server's own bound, which is a month and more.
+    # 0 or none means the server's own limit, which is a month or more.
     return seconds or float("inf")
 
 
@@ -133,7 +133,7 @@ def _new(pair: Pair, path: str) -> list[str]:
 
 
 def _capabilities(policy: str) -> dict[str, set[str]] | None:
-    """What a policy lets one do, by path; None where it says more than paths and capabilities."""
+    """A policy's capabilities by path; None if it contains more than paths and capabilities."""
     if _POLICY_PATH.sub("", policy).strip():
         return None
     return {
@@ -143,7 +143,7 @@ def _capabilities(policy: str) -> dict[str, set[str]] | None:
 
 
 def _effective(policy: Mapping[str, set[str]], path: str) -> set[str]:
-    """What a policy lets one do at a path: OpenBao goes by the longest one that fits."""
+    """A policy's capabilities at a path: in OpenBao, the longest match wins."""
     fitting = [
         known
         for known in policy

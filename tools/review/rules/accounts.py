@@ -7,7 +7,7 @@ from tools.review.review_findings import Rules
 
 
 def service_account(pair: Pair) -> Iterator[Hit]:
-    """Whether pods that run as it get its token."""
+    """Whether pods with this ServiceAccount get its token."""
     field = "automountServiceAccountToken"
     if pair.now(field) is not False and (pair.before is None or pair.was(field) is False):
         yield Hit(Rules.TOKEN, f"{pair.object.shown} hands its token to pods")

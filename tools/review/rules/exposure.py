@@ -1,4 +1,4 @@
-"""How apps are reached, and how traffic is carried (NIST 800-53 SC-7, SC-8)."""
+"""How apps are reached, and how their traffic is carried (NIST 800-53 SC-7, SC-8)."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -27,7 +27,7 @@ def virtual_service(pair: Pair) -> Iterator[Hit]:
 
 
 def service(pair: Pair) -> Iterator[Hit]:
-    """Whether a Service is reached from outside the cluster."""
+    """Whether a Service is reachable from outside the cluster."""
     kind, former = (get("spec.type", "ClusterIP") for get in (pair.now, pair.was))
     if kind != former and kind != "ClusterIP":
         yield Hit(Rules.SERVICE, f"{pair.object.shown} is of type {kind}")
@@ -36,7 +36,7 @@ def service(pair: Pair) -> Iterator[Hit]:
 
 
 def namespace(pair: Pair) -> Iterator[Hit]:
-    """What holds for all pods of a namespace."""
+    """Settings that apply to all pods of a namespace."""
     labels, former = (get("metadata.labels") or {} for get in (pair.now, pair.was))
     level, had = labels.get(_LEVEL), former.get(_LEVEL)
     if pair.before and _rank(level) < _rank(had):
@@ -49,7 +49,7 @@ def namespace(pair: Pair) -> Iterator[Hit]:
         yield Hit(Rules.GUARDRAIL, f"{pair.object.shown} is no longer marked as {former[_TEAM]}'s")
     if pair.before:
         yield from _other_labels(pair)
-    # A host that a VirtualService takes is told there.
+    # A host that a VirtualService claims is reported there.
     for host in sorted(_annotated(pair, pair.now) - _annotated(pair, pair.was)):
         if host not in _routed(pair.head, pair.object.name):
             yield Hit(Rules.HOST, f"{pair.object.shown} may use {host}")

@@ -1,4 +1,4 @@
-"""The platform's own hosts: which are given up, and which a team has (NIST 800-53 SC-7)."""
+"""The platform's own hosts: those given up, and those that a team uses (NIST 800-53 SC-7)."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ from tools.review.rules.exposure import HOSTS
 def platform_hosts(
     stack: str, before: Settings, after: Settings, head: Side
 ) -> Iterator[ReviewFinding]:
-    """Hosts that were the platform's in the base and no longer are, and who has them."""
+    """Hosts that belonged to the platform in the base and no longer do, and who uses them."""
     kept, former = after.platform_owned_hosts, before.platform_owned_hosts
     left = [own for own in sorted(former) if not any(covers(each, own) for each in kept)]
     for own in left:
@@ -23,7 +23,7 @@ def platform_hosts(
 
 
 def _taken(head: Side) -> set[tuple[str, str]]:
-    """Hosts, each with the team that has it."""
+    """Hosts, each with the team that uses it."""
     return {
         (host, each.team)
         for each in head.of("Namespace")

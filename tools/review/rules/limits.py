@@ -10,7 +10,7 @@ from tools.review.review_findings import Rules
 
 
 def resource_quota(pair: Pair) -> Iterator[Hit]:
-    """What a namespace may use."""
+    """A namespace's quota."""
     before, after = pair.was("spec.hard") or {}, pair.now("spec.hard") or {}
     if pair.before is None:
         for resource in RESOURCES:
@@ -20,7 +20,7 @@ def resource_quota(pair: Pair) -> Iterator[Hit]:
 
 
 def limit_range(pair: Pair) -> Iterator[Hit]:
-    """What a container may use, and the least that it must request."""
+    """A container's limits, and the least that it must request."""
     if pair.before is None:
         return
     before, after = (
@@ -36,14 +36,14 @@ def limit_range(pair: Pair) -> Iterator[Hit]:
 
 
 def autoscaler(pair: Pair) -> Iterator[Hit]:
-    """How many pods an autoscaler keeps."""
+    """The number of pods that an autoscaler keeps."""
     least, former = pair.now("spec.minReplicas", 1), pair.was("spec.minReplicas", 1)
     if pair.before and least < former:
         yield Hit(Rules.LESS_SPARE, f"{pair.object.name}: minReplicas {former} -> {least}")
 
 
 def disruption_budget(pair: Pair) -> Iterator[Hit]:
-    """How many pods stay while nodes are emptied."""
+    """The number of pods that stay while nodes are drained."""
     least, former = pair.now("spec.minAvailable"), pair.was("spec.minAvailable")
     if pair.before and former != least and _number(least) <= _number(former):
         yield Hit(Rules.LESS_SPARE, f"{pair.object.name}: minAvailable {former} -> {least}")

@@ -1,4 +1,4 @@
-"""What is watched (NIST 800-53 SI-4, AU-6)."""
+"""Monitoring (NIST 800-53 SI-4, AU-6)."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -20,7 +20,7 @@ def prometheus_rule(pair: Pair) -> Iterator[Hit]:
 
 
 def service_monitor(pair: Pair) -> Iterator[Hit]:
-    """Which figures of an app Prometheus reads."""
+    """Which of an app's metrics Prometheus reads."""
     if pair.before and pair.now("spec.endpoints") != pair.was("spec.endpoints"):
         yield Hit(Rules.ALERT, f"{pair.object.shown} reads other figures")
 

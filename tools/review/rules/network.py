@@ -1,7 +1,7 @@
-"""What NetworkPolicies let through, by namespace (NIST 800-53 SC-7).
+"""What NetworkPolicies allow, by namespace (NIST 800-53 SC-7).
 
-Policies add up, so that one alone says little: held against each other is all that a namespace's
-policies let through before and after, and which pods are closed unless a policy opens them.
+Policies are additive, so one alone means little: the comparison is between everything that a
+namespace's policies allow before and after, and which pods are closed unless a policy opens them.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ def network(base: Side, head: Side) -> _Found:
     for namespace in sorted({each.place for each in head.of("NetworkPolicy", "Namespace")}):
         yield from _openings_found(_policies(base, namespace), _policies(head, namespace))
     for namespace in sorted({each.place for each in base.of("NetworkPolicy")}):
-        # A namespace that goes takes its pods along.
+        # A removed namespace takes its pods with it.
         if f"kubernetes/_cluster/Namespace-{namespace}" in head.objects:
             yield from _isolation_lost(_policies(base, namespace), _policies(head, namespace))
 

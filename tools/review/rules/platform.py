@@ -1,4 +1,4 @@
-"""What all teams lean on: admission policies and the providers (NIST 800-53 CM-6, SC-8)."""
+"""What all teams share: admission policies and the providers (NIST 800-53 CM-6, SC-8)."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -16,7 +16,7 @@ def admission_policy(pair: Pair) -> Iterator[Hit]:
 
 
 def admission_binding(pair: Pair) -> Iterator[Hit]:
-    """What becomes of what a policy is against, and in which namespaces it looks."""
+    """What happens to violations of a policy, and in which namespaces it applies."""
     name = pair.object.name
     actions = pair.now("spec.validationActions") or ()
     if "Deny" not in actions and (

@@ -1,4 +1,4 @@
-"""A team's Harbor project: who may pull, what is checked, how much and how long it is kept."""
+"""A team's Harbor project: who may pull, what is checked, how much is kept and how long."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from tools.review.pair import Hit, Pair
 from tools.review.review_findings import Rules
 
-# Retention counts that keep more the higher they are.
+# Retention counts for which a higher number keeps more.
 _KEPT = ("mostRecentlyPushed", "mostRecentlyPulled", "nDaysSinceLastPull", "nDaysSinceLastPush")
 _UNTAGGED = "untaggedArtifacts"
 _SCHEDULES = ("Weekly", "Daily", "Hourly")
@@ -56,7 +56,7 @@ def _kept_less(
 
 
 def _truth(value: Any) -> bool:
-    # The provider takes some of its booleans as text.
+    # The provider represents some of its booleans as text.
     return value is True or str(value).lower() == "true"
 
 

@@ -11,7 +11,7 @@ _ACCOUNT = "kubernetes.io/service-account.name"
 
 
 def external_secret(pair: Pair) -> Iterator[Hit]:
-    """What External Secrets brings to a namespace."""
+    """What External Secrets brings into a namespace."""
     for key in sorted(_keys(pair.now("spec")) - _keys(pair.was("spec"))):
         yield Hit(Rules.SECRET_READ, f"{key}, as Secret {pair.object.name}")
     if pair.before and pair.now("spec.secretStoreRef") != pair.was("spec.secretStoreRef"):
@@ -19,7 +19,7 @@ def external_secret(pair: Pair) -> Iterator[Hit]:
 
 
 def secret(pair: Pair) -> Iterator[Hit]:
-    """A Secret that the program itself writes, rather than External Secrets."""
+    """A Secret that the program itself writes, instead of External Secrets."""
     if pair.before:
         return
     shown, annotations = pair.object.shown, pair.now("metadata.annotations") or {}

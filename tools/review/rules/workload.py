@@ -1,4 +1,4 @@
-"""What runs, as whom and how hardened (NIST 800-53 AC-6, CM-7, SI-7)."""
+"""Workloads: images, identity and hardening (NIST 800-53 AC-6, CM-7, SI-7)."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -13,7 +13,7 @@ _KINDS = ("Deployment", "CronJob")
 _CONTAINERS = ("containers", "initContainers")
 _Spec = Mapping[str, Any]
 
-# What hardens a pod and a container: the field, and whether its value is the strong one.
+# Fields that harden a pod and a container, and whether their value is the strong one.
 _Check = tuple[str, Callable[[Any], bool]]
 _ON: Callable[[Any], bool] = lambda value: value is True  # noqa: E731
 _OFF: Callable[[Any], bool] = lambda value: value is False  # noqa: E731
@@ -39,14 +39,14 @@ _CONTAINER_CHECKS: tuple[_Check, ...] = (
     ("securityContext.capabilities.drop", lambda value: "ALL" in (value or ())),
     ("securityContext.capabilities.add", lambda value: not value),
     ("securityContext.procMount", lambda value: value in (None, "Default")),
-    # None is the pod's own.
+    # None means the pod's own.
     (
         "securityContext.seccompProfile.type",
         lambda value: value in (None, "RuntimeDefault", "Localhost"),
     ),
 )
 
-# Fields that the rules here judge, below the pod's spec; `TEMPLATE` is where that stands.
+# Fields that these rules judge, below the pod's spec, which is at `TEMPLATE`.
 JUDGED = (
     *(f"spec.{field}" for field, _ in _POD_CHECKS),
     *(f"spec.{group}[*].{field}" for group in _CONTAINERS for field, _ in _CONTAINER_CHECKS),
@@ -63,7 +63,7 @@ JUDGED = (
     "spec.volumes",
 )  # fmt: skip
 
-# Where a pod's template stands in what makes pods.
+# The pod template in each kind of workload.
 TEMPLATES = {"Deployment": "spec.template", "CronJob": "spec.jobTemplate.spec.template"}
 
 _INJECT = "sidecar.istio.io/inject"
@@ -90,7 +90,7 @@ def workload(pair: Pair) -> Iterator[Hit]:
 
 
 def repositories(side: Side, team: str) -> set[str]:
-    """Those of all images that a team's workloads run."""
+    """The repositories of all images that a team's workloads run."""
     return {
         _repository(container)
         for each in side.of(*_KINDS)
@@ -198,7 +198,7 @@ def _container(name: str, after: _Spec, before: _Spec | None) -> Iterator[Hit]:
 def _added_capabilities(name: str, before: _Spec, after: _Spec) -> Iterator[Hit]:
     path = "securityContext.capabilities.add"
     had = _value(before, path)
-    # The first of them is told as a check that no longer holds.
+    # Adding the first one is reported as a hardening check that no longer holds.
     if had and (new := sorted(set(_value(after, path) or ()) - set(had))):
         yield Hit(Rules.POD, f"capability {listed(new)} of container {name}")
 
