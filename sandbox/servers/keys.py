@@ -68,7 +68,7 @@ class Keys:
             write_private(self.tokens, "".join(lines))
 
     def _certificates(self) -> None:
-        """One certificate for all servers. The CA's key is not kept: it has nothing else to sign."""
+        """One certificate for all servers. The CA's key is not kept: nothing else needs it."""
         ca_key = ec.generate_private_key(ec.SECP256R1())
         key = ec.generate_private_key(ec.SECP256R1())
         ca_name = _name("SRE platform sandbox")

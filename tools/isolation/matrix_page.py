@@ -67,7 +67,5 @@ def _rows(root: Path, teams: Sequence[Team], settings: Settings) -> list[MatrixR
         return run(teams, settings, admin)
     except (KubeconfigError, UnreachableError) as error:
         raise CannotRunError(f"{error}; run `make servers`") from None
-    except (
-        RefusedError
-    ) as error:  # refused to the command itself: a caller's refusal would be a row
+    except RefusedError as error:  # refused to the command: a caller's refusal is a row
         raise CannotRunError(f"{error}; run `make servers` and `make up`") from None
