@@ -1,1 +1,1 @@
-"""Makes teams' files of the manifests that Flux applied (`./sre import`)."""
+"""Converts the manifests that Flux applied into teams' files (`./sre import`)."""

@@ -16,10 +16,10 @@ _ROLES = {"edit": "developers", "view": "viewers"}
 
 
 def made_binding(team: str, binding: Manifest) -> str:
-    """Name of the RoleBinding by which the program gives what this one gives."""
+    """Name of the RoleBinding with which the program grants the same."""
     role = str(binding.get("roleRef", "name"))
     further = f"{team}-role-{role}"
-    # Both may give `view`, but viewers are let into Harbor too: the name says which it is.
+    # Both may grant `view`, but viewers have access to Harbor too: the name tells which it is.
     is_further = role not in _ROLES or binding.name == further
     return further if is_further else f"{team}-{_ROLES[role]}"
 
@@ -31,9 +31,9 @@ def read_access(
     cluster: KubernetesSettings,
     findings: Findings,
 ) -> dict[str, Any]:
-    """Groups where they are not the default ones; who has no binding has no access.
+    """Groups that differ from the defaults; a group without a binding has no access.
 
-    `home` is what tells the team's name: releases alone say nothing of who has access.
+    `home` is the object that names the team: releases alone do not say who has access.
     """
     if not bindings and home.kind != "Namespace":
         return {}
@@ -88,7 +88,7 @@ def _add_role(
 
 
 def _groups(binding: Manifest, prefix: str, findings: Findings) -> Iterator[Value]:
-    """The groups as a team's file names them: without what the API server puts before each."""
+    """The groups in a team file's form: without the API server's prefix."""
     seen = set[str]()
     for index, subject in enumerate(binding.entries("subjects")):
         loc: Loc = ("subjects", index)

@@ -10,10 +10,10 @@ from tools.migration.documents import Manifest, note_other_name
 from tools.migration.import_findings import ACCEPT, Findings
 from tools.migration.value import Value
 
-# Names of what the program makes of these.
+# Names of the objects that the program creates from these.
 MADE = {"ResourceQuota": "{}-quota", "LimitRange": "{}-limits"}
 
-# Keys of a ResourceQuota, and where a team's file has them; `cpu` is Kubernetes' other name for
+# Keys of a ResourceQuota, and their keys in a team's file; `cpu` is another name of Kubernetes for
 # `requests.cpu`.
 _HARD: dict[str, tuple[str, ...]] = {
     "requests.cpu": ("requests", "cpu"),
@@ -30,13 +30,13 @@ _HARD: dict[str, tuple[str, ...]] = {
 _BOUNDS = ("default", "defaultRequest", "max", "min")
 _RESOURCES = ("cpu", "memory")
 
-# Bounds that the API server fills in where a LimitRange leaves them out, and from which others.
+# Bounds that the API server fills in if a LimitRange omits them, and their sources.
 _FILLED_IN = (("default", "max"), ("defaultRequest", "default"), ("defaultRequest", "min"))
 
 _QUOTA_DEFAULTS = Quota().model_dump(by_alias=True)
 _LIMIT_DEFAULTS = LimitRange().model_dump(by_alias=True)
 
-# Keys of a ResourceQuota that make it hold for some pods alone.
+# Keys of a ResourceQuota that restrict it to some pods.
 _SCOPES = ("scopes", "scopeSelector")
 
 _NO_COUNTERPART = f"has no counterpart in a team's file; {ACCEPT}"
@@ -53,7 +53,7 @@ def read_quota(team: str, manifests: Sequence[Manifest], findings: Findings) -> 
         spec = manifest.mapping("spec")
         _lose_others(manifest, ("spec",), spec, {"hard"}, findings)
         if any(spec.get(key) for key in _SCOPES):
-            continue  # it bounds some pods alone, and a team's file would bound all of them
+            continue  # it limits only some pods, but a team's file would limit all of them
         for key, amount in manifest.mapping("spec", "hard").items():
             loc: Loc = ("spec", "hard", key)
             path = _HARD.get(key)
@@ -61,10 +61,10 @@ def read_quota(team: str, manifests: Sequence[Manifest], findings: Findings) -> 
                 message = f"is no key of `quota`; {ACCEPT}"
                 findings.lost.append(manifest.problem(loc, message, at_key=True))
             else:
-                # Counts are numbers in a team's file, and mostly text in a ResourceQuota.
+                # Counts are numbers in a team's file, and usually text in a ResourceQuota.
                 value = manifest.value(loc, _count(amount) if len(path) == 1 else amount)
                 if path not in found or _is_less(value.data, found[path].data):
-                    found[path] = value  # all hold in a namespace, so the lowest does
+                    found[path] = value  # all apply in a namespace, so the lowest limit decides
         made, is_lossy = MADE[manifest.kind].format(team), len(findings.lost) > told
         note_other_name(manifest, made, findings, is_lossy=is_lossy)
     paths = tuple(dict.fromkeys(_HARD.values()))
@@ -107,7 +107,7 @@ def read_limit_range(
 
 
 def _leave_without_minimum(manifest: Manifest, found: _Found, findings: Findings) -> None:
-    """What no LimitRange sets a minimum of has none in the team's file, where null says so."""
+    """Values without a minimum in any LimitRange have none in the team's file: null."""
     missing = [resource for resource in _RESOURCES if ("min", resource) not in found]
     for resource in missing:
         found["min", resource] = manifest.value(("spec", "limits"), None)
@@ -120,7 +120,7 @@ def _leave_without_minimum(manifest: Manifest, found: _Found, findings: Findings
 def _leave_unlimited(
     manifest: Manifest, paths: Sequence[tuple[str, ...]], found: _Found, findings: Findings
 ) -> None:
-    """What no ResourceQuota limits has no limit in the team's file either, where null says so."""
+    """Resources without a limit in any ResourceQuota have none in the team's file: null."""
     for path in paths:
         found[path] = manifest.value(("spec", "hard"), None)
     if paths:
@@ -142,7 +142,7 @@ def _read_bounds(
             elif (bound, resource) not in found:
                 found[bound, resource] = manifest.value(loc, amount)
             elif bound in ("min", "max"):
-                # All of them hold: the highest minimum and the lowest maximum do.
+                # All of them apply: the highest minimum and the lowest maximum decide.
                 low, high = amount, found[bound, resource].data
                 if _is_less(*((low, high) if bound == "max" else (high, low))):
                     found[bound, resource] = manifest.value(loc, amount)
@@ -152,7 +152,7 @@ def _read_bounds(
 
 
 def _count(amount: Any) -> Any:
-    """A quantity that is a whole number, as that; others are left for the checks to refuse."""
+    """A whole quantity as a number; the checks reject other text."""
     try:
         count = quantity.parse(str(amount))
     except ValueError:
@@ -164,7 +164,7 @@ def _is_less(one: Any, other: Any) -> bool:
     try:
         return quantity.parse(str(one)) < quantity.parse(str(other))
     except ValueError:
-        return True  # the checks refuse what is no amount
+        return True  # the checks reject text that is not an amount
 
 
 def _lose_others(
@@ -185,7 +185,7 @@ def _note_defaults(
     defaults: Mapping[str, Any],
     findings: Findings,
 ) -> None:
-    """What the manifests do not say has the default's value now, not none."""
+    """Values that the manifests omit get the defaults now, instead of none."""
     missing = {
         path: value for path, value in _flat(defaults).items() if value and path not in found
     }
@@ -207,7 +207,7 @@ def _flat(defaults: Mapping[str, Any]) -> dict[tuple[str, ...], Any]:
 def _nested(
     found: _Found, paths: Sequence[tuple[str, ...]], defaults: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """What is not as the default is, in the order of `paths`."""
+    """Values that differ from the default, in the order of `paths`."""
     flat, nested = _flat(defaults), dict[str, Any]()
     for path in paths:
         if path in found and not _is_same(found[path].data, flat.get(path)):

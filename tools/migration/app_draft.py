@@ -1,4 +1,4 @@
-"""An app as it is made of a release: what is left out of it, and why."""
+"""An app made from a release: what is left out of it, and why."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -11,10 +11,10 @@ from tools.migration.value import Value
 
 @dataclass
 class AppDraft:
-    """A release that becomes an app: `entry` is what its entry of `apps` is made of.
+    """A release that becomes an app: its entry of `apps` is made from `entry`.
 
-    `layers` are the mappings that its values were merged of; `whole` is one that says it all.
-    `notes` are told if the app is written; `left_out` is where what was refused stood.
+    `layers` are the mappings from which its values were merged; `whole` is one that contains all.
+    `notes` are reported if the app is written; `left_out` has the places of rejected values.
     """
 
     release: Manifest
@@ -27,24 +27,24 @@ class AppDraft:
     left_out: list[Loc] = field(default_factory=list)
 
     def leave_out(self, locs: Iterable[Loc]) -> bool:
-        """Takes out what stands at each place, or around it; False if that is the app itself."""
+        """Remove the value at each place, or around it; return False if that is the app itself."""
         found = {self._cut(loc) for loc in locs}
         cuts = sorted(found - {()}, reverse=True)
         self.left_out += cuts
-        for cut in cuts:  # from the end, as a list's entries move up
+        for cut in cuts:  # from the end, because a list's entries move up
             if not any(cut[: len(other)] == other for other in cuts if other != cut):
                 self.removed.append(self.entry.remove(cut))
         return () not in found
 
     def leave_out_nulls(self) -> None:
-        """A null takes the chart's default away; what that means is known when the team is."""
+        """A null removes the chart's default; its meaning is known once the team is."""
         for loc, value in reversed(list(self.entry.scalars())):
             if value.data is None and loc and isinstance(loc[-1], str):
                 self.nulls.append((loc, value))
                 self.removed.append(self.entry.remove(loc))
 
     def leave_out_substituted(self, findings: Findings) -> None:
-        """Text that Flux may fill something in is not what runs: it is lost."""
+        """Text with Flux variables is not what runs: it is lost."""
         if not self.release.substituted:
             return
         found = [(loc, value) for loc, value in self.entry.scalars() if is_substituted(value.data)]
@@ -52,7 +52,7 @@ class AppDraft:
         self.leave_out([loc for loc, _ in found])
 
     def _cut(self, loc: Loc) -> Loc:
-        """What goes with the value at `loc`: all of a rule, a variable or a command."""
+        """What must go with the value at `loc`: the whole of a rule, a variable or a command."""
         _, missing = self.entry.find(loc)
         loc = loc[: len(loc) - len(missing)]
         at = next((index for index, step in enumerate(loc) if isinstance(step, int)), len(loc))

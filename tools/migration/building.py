@@ -1,4 +1,4 @@
-"""Builds kustomizations with kustomize: on copies of the files that they name, and of no others."""
+"""Builds kustomizations with kustomize, on copies of the files that they name and of no others."""
 
 import json
 import os
@@ -28,10 +28,11 @@ ORIGIN = "config.kubernetes.io/origin"
 
 _WITHIN = 60  # seconds
 
-# A proxy at which nobody listens, for a program that has no business with a network.
+# A proxy at which nothing listens, for a program that must not use the network.
 _NOWHERE = "http://127.0.0.1:9"
 
-# How kustomize leads up to what is wrong, and where it quotes files, which may hold secrets.
+# The text with which kustomize introduces an error, and its quotes from files, which may contain
+# secrets.
 _LEADING = re.compile(
     r"accumulating (components|resources): |accumulation err='|"
     r"accumulating (components|resources) from '[^']*': |'[^']*' must resolve to a file'?: |"
@@ -43,12 +44,12 @@ _LONGEST = 300
 
 @dataclass
 class Checked:
-    """All that a kustomization needs: its own file, and each that it and those it names name.
+    """All that a kustomization needs: its own file and, recursively, the files that it names.
 
-    `resources` are files of objects, as messages name them; `refused` are files and folders that
-    are named and not built; `cut` are the entries that are left out, for which there is a finding
-    each. One that is not `is_sound` cannot be built so that what comes out is what runs. Without a
-    kustomization in the folder, `generated` are the resources of the one that Flux makes for it.
+    `resources` are files of objects, by their names in messages; `refused` are files and folders
+    that are named and not built; `cut` are the entries that are left out, with a finding for each.
+    If it is not `is_sound`, its build would not match what runs. If the folder has no
+    kustomization, `generated` are the resources of the one that Flux generates for it.
     """
 
     folder: Path
@@ -63,7 +64,7 @@ class Checked:
 
     @property
     def top(self) -> Kustomization | None:
-        """The kustomization of the folder itself."""
+        """The folder's own kustomization."""
         for kustomization in self.kustomizations.values():
             if kustomization.folder == self.folder:
                 return kustomization
@@ -71,9 +72,10 @@ class Checked:
 
 
 class Checker:
-    """Looks through a kustomization before it is built: nothing is fetched, and no plugin is run.
+    """Checks a kustomization before it is built: nothing is downloaded, and no plugin runs.
 
-    `read` gives the documents of a file; `repository` is the folder that nothing leads out of.
+    `read` returns the documents of a file; `repository` is the folder outside which nothing is
+    read.
     """
 
     def __init__(
@@ -85,7 +87,7 @@ class Checker:
         self._read, self._repository, self._findings = read, repository, findings
 
     def check(self, folder: Path, shown: str) -> Checked:
-        """Checks what a folder's kustomization needs, or the one that Flux makes for it."""
+        """Check what a folder's kustomization needs, or the one that Flux generates for it."""
         checked = Checked(folder, shown)
         if file := kustomization_of(folder):
             self._check(file, os.path.normpath(f"{shown}/{file.name}"), checked)
@@ -103,7 +105,7 @@ class Checker:
         return checked
 
     def add(self, checked: Checked, home: Manifest, reference: Reference) -> None:
-        """Adds what something else than a kustomization's own file names in its folder."""
+        """Add what something other than a kustomization's own file names in its folder."""
         path = self._path(checked.folder, home, reference)
         if path is None or not self._follow(path, _shown(checked, path), home, reference, checked):
             checked.is_sound = False
@@ -116,7 +118,7 @@ class Checker:
         if file.is_symlink() or len(sources) != 1 or len(several) > 1:
             self._lose_file(file, shown, several)
             checked.is_sound = False
-            checked.refused.add(file.parent)  # nobody knows what of it is a patch
+            checked.refused.add(file.parent)  # it is unclear which part of it is a patch
             return
         kustomization = Kustomization(Manifest(sources[0], (), sources[0].data))
         checked.kustomizations[file] = kustomization
@@ -143,7 +145,7 @@ class Checker:
                 cut.append(reference.loc)
 
     def _lose_file(self, file: Path, shown: str, several: Sequence[str]) -> None:
-        """A file that is no kustomization, or one of two."""
+        """A file that is not a kustomization, or one of two."""
         found = Findings()
         if not file.is_symlink():
             documents(file, shown, found)
@@ -180,14 +182,14 @@ class Checker:
         return True
 
     def _path(self, folder: Path, home: Manifest, reference: Reference) -> Path | None:
-        """Where the reference leads; None if it is lost, which is among the findings then."""
+        """The target of the reference; None if it is lost, which is then among the findings."""
         named = reference.named
         if is_remote(named):
             message = "would be fetched, which an import does not do; name a copy in the tree"
             self._lose(home, reference, message)
             return None
         path = Path(os.path.normpath(folder / named))
-        # kustomize takes no absolute path either, as another machine has other files there.
+        # kustomize rejects absolute paths too, because another machine has other files there.
         if Path(named).is_absolute() or not os.path.exists(path):  # noqa: PTH110 (see tree)
             message = "is not among the files here; import from a checkout that has it"
         elif Path(os.path.realpath(path)) != path:
@@ -216,13 +218,13 @@ def _shown(checked: Checked, path: Path) -> str:
 
 
 class BuildError(Exception):
-    """kustomize refuses; the message is one line."""
+    """kustomize fails; the message is one line."""
 
 
 def build(checked: Checked, edit: Callable[[dict[str, Any]], None]) -> str:
-    """The objects that kustomize makes, a YAML document each, with where each is from.
+    """The objects that kustomize creates, each as a YAML document with its origin.
 
-    `edit` changes the kustomization of the folder, or the empty one that stands in for it. Raises
+    `edit` changes the kustomization of the folder, or the empty one in its place. Raises
     BuildError; UserError if there is no kustomize.
     """
     kustomize = find(KUSTOMIZE, KUSTOMIZE_PUBLISHED)["kustomize"]
@@ -278,7 +280,7 @@ def _run(command: Sequence[str], root: Path) -> str:
 
 
 def _reason(errors: str, root: Path) -> str:
-    """What kustomize says is wrong, without what it quotes of files, and of their copies' place."""
+    """kustomize's error, without its quotes from files, and without the path of the copies."""
     text = errors.replace(str(root), "").partition("Error: ")[2] or errors
     text = _LEADING.sub("", _QUOTING.sub("", text))
     text = " ".join(text.split()).strip("'")
@@ -286,7 +288,7 @@ def _reason(errors: str, root: Path) -> str:
 
 
 def _without(data: Mapping[str, Any], locs: Sequence[Loc]) -> dict[str, Any]:
-    """The kustomization without what stands at each place: a key, or an entry of a list."""
+    """The kustomization without the key or list entry at each place."""
     gone = set(locs)
     return {
         key: tuple(each for index, each in enumerate(value) if (key, index) not in gone)
@@ -305,7 +307,7 @@ def plain(data: Any) -> Any:
 
 
 def _objects_below(folder: Path) -> Iterator[Path]:
-    """What Flux makes a kustomization of where there is none: files, and folders that have one."""
+    """What Flux generates a kustomization from if it is missing: files, and folders with one."""
     for path in sorted(folder.iterdir()):
         if path.is_symlink() or path.name.startswith("."):
             continue

@@ -1,4 +1,4 @@
-"""Which chart a release is of: by its name, its folder, its address or another object."""
+"""The chart of a release: by its name, its folder, its address or another object."""
 
 import os
 from collections.abc import Mapping
@@ -17,13 +17,13 @@ from tools.migration.tree import Tree
 ARCHETYPES = {"sre-web-app": "web-app", "sre-worker": "worker", "sre-cronjob": "cronjob"}
 
 _GROUP = "source.toolkit.fluxcd.io"
-_FOLDERS = ("GitRepository", "Bucket")  # sources in which a chart is a folder
+_FOLDERS = ("GitRepository", "Bucket")  # sources that contain a chart as a folder
 _MOST_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A release's chart, and where the release says it; `unknown` says why it has no name."""
+    """A release's chart, and its place in the release; `unknown` says why a name is missing."""
 
     name: str | None
     loc: Loc
@@ -32,7 +32,7 @@ class Chart:
 
 @dataclass(frozen=True)
 class Charts:
-    """The objects that releases may take their charts from, by kind, namespace and name."""
+    """The objects from which releases may take their charts, by kind, namespace and name."""
 
     sources: Mapping[tuple[str, str, str], Manifest]
 
@@ -47,7 +47,7 @@ class Charts:
         home = str(reference.get("namespace") or release.get("metadata", "namespace"))
         found = self._find(kind, home, name)
         if found is None:
-            # Without the object there is only its name to go by.
+            # Without the object, only its name is known.
             message = f"{kind} '{name}' is not among the files; import it with the release"
             return Chart(name if name in ARCHETYPES else None, loc, message)
         if found.kind == "HelmChart":

@@ -17,7 +17,7 @@ _VALUES_FILES = ("values.yaml", "values.yml")
 
 @dataclass(frozen=True)
 class ValuesEntry:
-    """What a ConfigMap holds under one key: a text in an object, or a file of its own."""
+    """The content of a ConfigMap under one key: a text in an object, or a separate file."""
 
     manifest: Manifest
     at: Loc
@@ -26,7 +26,7 @@ class ValuesEntry:
     shown: str = ""
 
     def document(self) -> Source:
-        """The YAML document that it holds."""
+        """The YAML document in it."""
         if self.file:
             return Source(self.file, self.shown, "app")
         return inner_document(self.manifest, self.at, self.text)
@@ -34,7 +34,7 @@ class ValuesEntry:
 
 @dataclass
 class ConfigMap:
-    """A ConfigMap; `told` says that no release uses it, `used` are the keys that one does."""
+    """A ConfigMap; `told` is reported if no release uses it, `used` are the keys in use."""
 
     name: str
     namespace: str | None
@@ -46,20 +46,20 @@ class ConfigMap:
 
 @dataclass
 class ConfigMaps:
-    """All of them, and the values files that none of them holds."""
+    """All of them, and the values files that belong to none of them."""
 
     maps: list[ConfigMap] = field(default_factory=list)
     loose: dict[Path, Source] = field(default_factory=dict)
 
     def find(self, name: str, namespace: str | None) -> ConfigMap | None:
-        """The one that a release in `namespace` means."""
+        """The one that a release in `namespace` refers to."""
         for each in self.maps:
             if each.name == name and (not namespace or each.namespace in (namespace, None)):
                 return each
         return None
 
     def find_generated(self, name: str, namespace: str | None) -> ConfigMap | None:
-        """The one that a generator of this name makes, under a name with a hash."""
+        """The one that a generator with this name creates, under a name with a hash."""
         return next(
             (
                 each
@@ -77,7 +77,7 @@ class ConfigMaps:
         )
 
     def unused(self) -> Iterator[Problem]:
-        """What no release takes its values from."""
+        """ConfigMaps from which no release takes its values."""
         for each in self.maps:
             if not each.used:
                 yield each.told
@@ -119,7 +119,7 @@ def _config_map(manifest: Manifest, namespace: str | None) -> ConfigMap:
 
 
 def _generated(manifest: Manifest, key: str, text: str) -> ValuesEntry | None:
-    """An entry that a kustomization makes of a file, where its comments are."""
+    """An entry that a kustomization generates from a file, which has the comments."""
     kustomization = Kustomization(Manifest(manifest.source, (), manifest.source.data))
     generator = manifest.original
     if manifest.at[:1] != ("configMapGenerator",) or not isinstance(generator, dict):

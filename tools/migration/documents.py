@@ -17,38 +17,38 @@ from tools.migration.places import (
 )
 from tools.migration.value import Value
 
-# A document begins or ends: in the first column even within a text (YAML 1.2, 9.1.2).
+# A document begins or ends: in the first column, even within a text (YAML 1.2, 9.1.2).
 _MARKER = re.compile(r"(---|\.\.\.)(?=\s|$)")
 _CONTENT = re.compile(r"^[ \t]*[^\s#]", re.MULTILINE)
 _BLOCK_TEXT = re.compile(r"\|[-+0-9]*[ \t]*(#.*)?$")
 
 _FIRST_KEY = "apiVersion"
 
-# On an object, what keeps Flux from filling in `${NAME}`.
+# On an object, prevents Flux from substituting `${NAME}`.
 _SUBSTITUTE = "kustomize.toolkit.fluxcd.io/substitute"
 
-# Where SOPS keeps what it needs to decrypt a document.
+# Where SOPS stores what it needs to decrypt a document.
 SOPS = "sops"
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """A Kubernetes object: a document, or an item of a list (`at` is where in the document).
+    """A Kubernetes object: a document, or an item of a list (`at` is its place in the document).
 
-    Of an object that kustomize or Flux made of the one there, `data` is what they made, and
-    `changes` are what they may have made it with, the last one first.
+    If kustomize or Flux changed the object, `data` is their result, and `changes` are the changes
+    that may be responsible, the last one first.
     """
 
     source: Source
     at: Loc
     data: Mapping[str, Any]
     changes: Sequence[Overwrite] = ()
-    # Whether Flux has filled in `${NAME}`, or is known to fill in nothing.
+    # Whether Flux has substituted `${NAME}`, or is known not to.
     is_filled: bool = False
 
     @property
     def original(self) -> Any:
-        """The object as its file has it."""
+        """The object as in its file."""
         return dig(self.source.data, self.at)
 
     def place(self, loc: Loc) -> tuple[Source, Loc]:
@@ -72,12 +72,12 @@ class Manifest:
         return source.problem(at, message, at_key=at_key)
 
     def value(self, loc: Loc, data: Any) -> Value:
-        """`data`, which is what the file makes of the value at a place in the object."""
+        """`data`, which the file has at a place in the object."""
         source, at = self.place(loc)
         return Value(source, at, data)
 
     def values(self, loc: Loc) -> Value:
-        """The value at `loc`, and each value in it where it is written."""
+        """The value at `loc`, and each value in it at the place where it is written."""
         return self._values(loc, dig(self.data, loc))
 
     def _values(self, loc: Loc, data: Any) -> Value:
@@ -94,7 +94,7 @@ class Manifest:
 
     @property
     def group(self) -> str:
-        """API group; "" is Kubernetes' own first one."""
+        """API group; "" is Kubernetes' core group."""
         group, slash, _ = str(self.data.get("apiVersion")).rpartition("/")
         return group if slash else ""
 
@@ -110,43 +110,43 @@ class Manifest:
 
     @property
     def substituted(self) -> bool:
-        """Whether Flux may yet fill in `${NAME}` in it."""
+        """Whether Flux may still substitute `${NAME}` in it."""
         if self.is_filled:
             return False
         places = (self.mapping("metadata", place) for place in ("annotations", "labels"))
         return all(place.get(_SUBSTITUTE) != "disabled" for place in places)
 
     def get(self, *loc: str) -> Any:
-        """What stands at `loc`; None where nothing does."""
+        """The value at `loc`; None if there is none."""
         found: Any = self.data
         for key in loc:
             found = found.get(key) if isinstance(found, Mapping) else None
         return found
 
     def mapping(self, *loc: str) -> Mapping[str, Any]:
-        """The mapping at `loc`; an empty one where there is none."""
+        """The mapping at `loc`; an empty one if there is none."""
         found = self.get(*loc)
         return found if isinstance(found, Mapping) else {}
 
     def entries(self, *loc: str) -> tuple[Any, ...]:
-        """The list at `loc`; an empty one where there is none."""
+        """The list at `loc`; an empty one if there is none."""
         found = self.get(*loc)
         return found if isinstance(found, tuple) else ()
 
 
 def documents(file: Path, shown: str, findings: Findings) -> list[Source]:
-    """The sound documents of a file; what is wrong with the others is among the findings."""
+    """The valid documents of a file; problems with the others are among the findings."""
     whole = Source(file, shown, _FIRST_KEY)
     parts = [part for part in split(whole.text) if _CONTENT.search(part)]
     if not parts and (whole.text or (file.is_file() and not file.stat().st_size)):
-        return []  # comments alone, or nothing
+        return []  # only comments, or nothing
     one = whole.data is not None or len(parts) < 2
     sources = [whole] if one else [Source(file, shown, _FIRST_KEY, text=part) for part in parts]
     return [source for source in sources if _is_sound(source, findings)]
 
 
 def manifests(source: Source, findings: Findings) -> list[Manifest]:
-    """The objects of a document; none if it is no object."""
+    """The objects of a document; none if it is not an object."""
     whole = Manifest(source, (), source.data)
     if "kind" not in source.data or "apiVersion" not in source.data:
         return []
@@ -163,9 +163,9 @@ def manifests(source: Source, findings: Findings) -> list[Manifest]:
 
 
 def inner_document(manifest: Manifest, loc: Loc, text: str) -> Source:
-    """The YAML document that the text at `loc` of an object holds.
+    """The YAML document in the text at `loc` of an object.
 
-    Lines and columns are those of the file, where the text is written as a block (`|`).
+    Lines and columns are those of the file if the text is written as a block (`|`).
     """
     source, at = manifest.place(loc)
     start = source.problem(at, "")
@@ -184,9 +184,10 @@ def inner_document(manifest: Manifest, loc: Loc, text: str) -> Source:
 def note_other_name(
     manifest: Manifest, made: str, findings: Findings, *, is_lossy: bool = False
 ) -> None:
-    """Notes that the object stays behind if the program makes it under another name.
+    """Note that the object stays behind if the program creates it under another name.
 
-    One that `is_lossy` says what the program does not make: it must not be advised away.
+    One that `is_lossy` contains something that the program does not create: the note must not
+    suggest deleting it.
     """
     if manifest.name != made:
         message = f"'{made}' replaces it; once that is there, this one can be deleted"
@@ -199,7 +200,7 @@ def note_other_name(
 
 
 def split(text: str) -> Iterator[str]:
-    """The documents, each with empty lines for what stands before it."""
+    """The documents, each with empty lines in place of what precedes it."""
     part: list[str] = []
     for number, line in enumerate(text.split("\n")):
         marker = _MARKER.match(line)
@@ -229,7 +230,7 @@ def _is_sound(source: Source, findings: Findings) -> bool:
 
 
 def _template(source: Source) -> Problem | None:
-    """Of a Helm template, one problem for all that makes it no YAML."""
+    """For a Helm template, one problem about everything that makes it invalid YAML."""
     start = source.text.find("{{")
     if start < 0:
         return None

@@ -1,4 +1,4 @@
-"""A Kustomization of Flux: the folder that it applies, and what it changes in what is there."""
+"""A Flux Kustomization: the folder that it applies, and its changes to the objects there."""
 
 import json
 import os
@@ -17,10 +17,10 @@ from tools.migration.repository import ancestors, is_repository
 
 _GROUP = "kustomize.toolkit.fluxcd.io"
 
-# What it adds to the kustomization that it applies, which has the same keys.
+# Its additions to the kustomization that it applies, which has the same keys.
 _LISTS = ("patches", "patchesStrategicMerge", "patchesJson6902", "components")
 
-# What else it may say: when it is applied and by whom, and what is read elsewhere.
+# Its other keys: when and by whom it is applied, and what is read elsewhere.
 KNOWN = {
     "path", "sourceRef", "interval", "retryInterval", "timeout", "prune", "wait", "force",
     "dependsOn", "healthChecks", "healthCheckExprs", "serviceAccountName", "decryption",
@@ -31,21 +31,21 @@ KNOWN = {
 
 @dataclass(frozen=True)
 class Applied:
-    """A Kustomization of Flux."""
+    """A Flux Kustomization."""
 
     manifest: Manifest
 
     @property
     def key(self) -> tuple[Path, str, str]:
-        """What tells it from others: its file, namespace and name."""
+        """Distinguishes it from others: its file, namespace and name."""
         file = self.manifest.source.file.resolve()
         return file, str(self.manifest.get("metadata", "namespace")), self.manifest.name
 
     def folder(self) -> Path | None:
         """The folder that it applies, resolved; None if that is not here.
 
-        `path` is counted from the root of the repository. A copy of a tree is none: there, the
-        nearest folder that has such a path is meant.
+        `path` is relative to the root of the repository. A copy of a tree is not a repository:
+        there, the nearest parent folder with such a path counts.
         """
         named = str(self.manifest.get("spec", "path") or ".").lstrip("/")
         above = ancestors(self.manifest.source.file.resolve())
@@ -59,7 +59,7 @@ class Applied:
         return None
 
     def edit(self, data: dict[str, Any]) -> None:
-        """Changes a kustomization as Flux does before it builds it."""
+        """Change a kustomization as Flux does before it builds it."""
         spec = plain(self.manifest.mapping("spec"))
         for key, into in (
             ("targetNamespace", "namespace"),
@@ -79,12 +79,12 @@ class Applied:
             data["images"] = list(images.values())
 
     def references(self) -> Iterator[Reference]:
-        """The folders of components that it adds, named from the folder that it applies."""
+        """The folders of components that it adds, relative to the folder that it applies."""
         for index, named in enumerate(self.manifest.entries("spec", "components")):
             yield Reference(("spec", "components", index), str(named), "folder")
 
     def patches(self) -> Iterator[Patch]:
-        """What it changes, in the order in which it does."""
+        """Its changes, in the order in which it applies them."""
         home = self.manifest
         for index, patch in enumerate(home.entries("spec", "patches")):
             if isinstance(patch, dict) and "patch" in patch:
@@ -98,7 +98,7 @@ class Applied:
             yield from common_metadata(home, ("spec", "commonMetadata", what), what)
 
     def add_metadata(self, data: dict[str, Any]) -> None:
-        """Sets the labels and annotations that it gives to every object."""
+        """Set the labels and annotations that it gives to every object."""
         for what in ("labels", "annotations"):
             if common := self.manifest.mapping("spec", "commonMetadata", what):
                 metadata = data.setdefault("metadata", {})
@@ -107,7 +107,7 @@ class Applied:
 
 
 def is_applied(manifest: Manifest) -> bool:
-    """Whether the object is a Kustomization of Flux."""
+    """Whether the object is a Flux Kustomization."""
     return manifest.group == _GROUP and manifest.kind == "Kustomization"
 
 
@@ -121,7 +121,7 @@ def _mappings(data: dict[str, Any], key: str) -> list[dict[str, Any]]:
 
 
 def _as_text(patch: Any) -> Any:
-    """A patch as kustomize reads it: a text, where Flux' first versions had the object itself."""
+    """A patch as kustomize reads it: a text, although Flux's first versions had the object."""
     if isinstance(patch, dict) and "kind" in patch:
         return json.dumps(patch)
     if isinstance(patch, dict) and isinstance(patch.get("patch"), list):
@@ -130,7 +130,7 @@ def _as_text(patch: Any) -> Any:
 
 
 def _merged_image(there: dict[str, Any], image: dict[str, Any]) -> dict[str, Any]:
-    """The new tag and digest go together: one of them alone removes the other."""
+    """New tag and digest belong together: setting one of them alone removes the other."""
     merged = {**there, **{key: value for key, value in image.items() if value}}
     if image.get("newTag") or image.get("digest"):
         merged |= {key: image.get(key, "") for key in ("newTag", "digest")}

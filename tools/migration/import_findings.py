@@ -1,4 +1,4 @@
-"""What an import has to tell: what it cannot carry, and what is good to know."""
+"""What an import reports: what it cannot carry over, and what users should know."""
 
 import re
 from collections.abc import Iterator
@@ -7,23 +7,23 @@ from typing import Any
 
 from specs.problem import Loc, Problem
 
-# Flux fills `${NAME}` in where a Kustomization of it has postBuild.
+# Flux substitutes `${NAME}` if one of its Kustomizations has postBuild.
 _SUBSTITUTION = re.compile(r"\$\{[A-Za-z_]")
 
 
 @dataclass
 class Findings:
-    """`lost` is what the teams' files would not say; `notes` tell of what they say otherwise."""
+    """`lost` is what the teams' files would not contain; `notes` report what they change."""
 
     lost: list[Problem] = field(default_factory=list)
     notes: list[Problem] = field(default_factory=list)
 
     def note(self, problem: Problem) -> None:
-        """Adds a note, which is marked as one."""
+        """Add a note, which is marked as one."""
         self.notes.append(replace(problem, message=f"note: {problem.message}"))
 
 
-# What to do about what no team's file can say: nothing that would touch what runs.
+# What to do about something that a team's file cannot express, without touching what runs.
 ACCEPT = "accept that it goes (--partial), or keep it by other means"
 
 UNREADABLE = "the folder cannot be read: no permission; make it readable (chmod +rx)"
@@ -35,12 +35,12 @@ SUBSTITUTED = (
 
 
 def is_substituted(data: Any) -> bool:
-    """Whether a scalar is a text that Flux may fill something in."""
+    """Whether a scalar is text in which Flux may substitute something."""
     return isinstance(data, str) and _SUBSTITUTION.search(data) is not None
 
 
 def texts(data: Any, at: Loc = ()) -> Iterator[tuple[Loc, Any]]:
-    """Every scalar of plain data, and where it stands."""
+    """Every scalar of plain data, and its place."""
     if isinstance(data, dict):
         for key, value in data.items():
             yield from texts(value, (*at, key))

@@ -1,4 +1,4 @@
-"""Makes teams' files of a tree of manifests, and finds what they would not carry."""
+"""Converts a tree of manifests into teams' files, and finds what they would not carry over."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,15 +24,15 @@ from tools.migration.tightened import note_tightened
 from tools.migration.tree import Tree, read_tree
 from tools.migration.written import Draft
 
-# Each round leaves out what the last one's checks refused, and may find what that leads to.
+# Each round leaves out what the last one's checks rejected, and may find the consequences.
 _ROUNDS = 20
 
 
 @dataclass(frozen=True)
 class Import:
-    """What comes of it.
+    """The result.
 
-    `texts` are the files by team; `lost` is what they do not say, `refused` why they cannot be
+    `texts` are the files by team; `lost` is what they do not contain, `refused` why they cannot be
     written at all.
     """
 
@@ -47,13 +47,13 @@ class _TeamImport:
     tenant: TenantDraft
     objects: TeamObjects
     apps: list[AppDraft]
-    # What is good to know of the tenant, if it is imported.
+    # Notes about the tenant, if it is imported.
     notes: list[Problem] = field(default_factory=list)
-    # What was left out of the tenant's part.
+    # The parts of the tenant that were left out.
     left_out: list[Loc] = field(default_factory=list)
 
     def lacks(self, loc: Loc) -> bool:
-        """Whether something at `loc` of the team's file was left out, or around it."""
+        """Whether something at `loc` of the team's file, or around it, was left out."""
         if loc[:1] == ("apps",) and len(loc) > 1 and isinstance(loc[1], int):
             loc, left_out = loc[2:], self.apps[loc[1]].left_out
         else:
@@ -64,7 +64,7 @@ class _TeamImport:
 def import_tree(
     root: Path, stack: str, settings: Settings, folder: TeamsFolder, paths: Sequence[str]
 ) -> Import:
-    """Imports what the paths hold. Raises ValueError, a message, for a path that is not there."""
+    """Import what is at the paths. Raises ValueError, a message, for a missing path."""
     findings = Findings()
     tree = read_tree(paths, findings)
     imports = _read_teams(tree, settings, findings)
@@ -143,10 +143,10 @@ def _in_the_way(folder: TeamsFolder, imports: Sequence[_TeamImport]) -> Iterator
 def _settle(
     imports: list[_TeamImport], folder: TeamsFolder, settings: Settings, findings: Findings
 ) -> tuple[list[Draft], Fleet]:
-    """Leaves out what the checks of a team's file refuse, until they refuse nothing.
+    """Leave out what the checks of a team's file reject, until they reject nothing.
 
-    What is left out is lost; so is a team that cannot be without it, which leaves `imports`.
-    Problems at the end are with files that are there already.
+    What is left out is lost; so is a team that cannot do without it, which leaves `imports`.
+    Problems that remain are with existing files.
     """
     for _ in range(_ROUNDS):
         drafts = [_draft(each, folder) for each in imports]
@@ -154,7 +154,7 @@ def _settle(
         fleet = validate_loaded(loaded, folder, settings)
         refused = set(fleet.problems)
         locs = [[draft.locs[p] for p in draft.locs if p in refused] for draft in drafts]
-        # Later rounds miss what earlier ones left out, which is told already.
+        # Later rounds miss what earlier ones left out, which is already reported.
         follows = {
             problem
             for each, draft in zip(imports, drafts, strict=True)
@@ -178,7 +178,7 @@ def _draft(each: _TeamImport, folder: TeamsFolder) -> Draft:
 
 
 def _leave_out(each: _TeamImport, locs: Sequence[Loc], findings: Findings) -> bool:
-    """Takes what stands there out of what the team's file is made of; False if it cannot be."""
+    """Remove the source of that place in the team's file; return False if that is impossible."""
     in_apps: dict[int, list[Loc]] = {}
     for loc in locs:
         if loc[:1] == ("apps",) and len(loc) > 1 and isinstance(loc[1], int):
@@ -197,7 +197,7 @@ def _leave_out(each: _TeamImport, locs: Sequence[Loc], findings: Findings) -> bo
 
 
 def _tell_nulls(each: _TeamImport, team: Team, findings: Findings) -> None:
-    """A null in a chart's values takes the default away: lost where there is one."""
+    """A null in a chart's values removes the default: lost if there is one."""
     for app, model in zip(each.apps, team.apps, strict=True):
         values: Any = model.model_dump(by_alias=True)
         for loc, value in app.nulls:
@@ -225,7 +225,7 @@ def _is_empty(default: Any) -> bool:
 def _tell_comments(
     tree: Tree, imports: Sequence[_TeamImport], drafts: Sequence[Draft], findings: Findings
 ) -> None:
-    """Where comments stand that the teams' files do not have."""
+    """Report places of comments that the teams' files do not have."""
     sources = list(tree.sources)
     kept: set[tuple[str, int]] = set()
     for each, draft in zip(imports, drafts, strict=True):
@@ -246,7 +246,7 @@ def _tell_comments(
 
 
 def _told(findings: Findings, texts: Mapping[str, str], refused: Sequence[Problem]) -> Import:
-    # What was lost may be missed where it stood, too.
+    # Lost values may also be missed at their places.
     lost: dict[tuple[str, int, int, str], Problem] = {}
     for problem in findings.lost:
         if problem in refused:

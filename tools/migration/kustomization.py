@@ -1,4 +1,4 @@
-"""A kustomization: what it names, and what of it is not built."""
+"""A kustomization: what it names, and which parts of it are not built."""
 
 import os
 import re
@@ -16,14 +16,14 @@ GROUP = "kustomize.config.k8s.io"
 
 _COMPONENT = "Component"
 
-# What kustomize would fetch: a URL, or what it takes for the address of a Git repository.
+# What kustomize would download: a URL, or something that it treats as a Git repository's address.
 _REMOTE = re.compile(
     r"[A-Za-z0-9+.-]+://|git::|git@|gh:|[\w.-]+@[\w.-]+:|(www\.)?github\.com[:/]|.*\?(ref|version)=|"
     r".*\.git($|[/?])|.*//.*[?]|.*/_git/",
     re.IGNORECASE,
 )
 
-# What adds objects that are not made here: the others are what they are without it.
+# Keys that add objects that are not created here: the others are the same without them.
 _LEFT_OUT = {
     "secretGenerator": "makes Secrets; store their values in OpenBao and name them by secretRef",
     "helmCharts": "renders charts, which an import does not do; import `helm template`'s output",
@@ -40,7 +40,7 @@ _RUNS_PLUGINS = "runs plugins, which an import does not do; write their output i
 class Reference:
     """A file or folder that a kustomization names.
 
-    Without one that is `needed`, the objects are not those that run.
+    If one that is `needed` is missing, the objects are not those that run.
     """
 
     loc: Loc
@@ -67,11 +67,11 @@ class Kustomization:
 
     @property
     def is_component(self) -> bool:
-        """Whether it is one of the parts that others put in, and nothing by itself."""
+        """Whether it is a part that others include, and nothing by itself."""
         return self.manifest.data.get("kind") == _COMPONENT
 
     def shown(self, path: Path) -> str:
-        """How messages name a file or folder that it names."""
+        """The name in messages of a file or folder that it names."""
         folder = os.path.dirname(self.manifest.source.shown) or "."  # noqa: PTH120 (text)
         return os.path.normpath(f"{folder}/{os.path.relpath(path, self.folder)}")
 
@@ -109,18 +109,18 @@ class Kustomization:
                 yield Reference((*loc, "env"), path, "file")
 
     def left_out(self) -> Iterator[Finding]:
-        """Top-level keys that it is built without; a message may be empty."""
+        """Top-level keys that are left out of the build; a message may be empty."""
         for key, message in _LEFT_OUT.items():
             if self.manifest.data.get(key):
                 yield (key,), message
 
     def refused(self) -> Iterator[Finding]:
-        """What it cannot be built without, and that is not done here."""
+        """Keys that it cannot be built without, and that are not supported here."""
         if self.manifest.data.get("transformers"):
             yield ("transformers",), _RUNS_PLUGINS
 
     def labels(self) -> Iterator[tuple[Loc, str, Any]]:
-        """Labels that it puts on all objects: where it says so, key and value."""
+        """Labels that it puts on all objects: place, key and value."""
         for key, value in self.manifest.mapping("commonLabels").items():
             yield ("commonLabels", key), key, value
         for index, entry in enumerate(self.manifest.entries("labels")):
@@ -136,7 +136,7 @@ def kustomization_of(folder: Path) -> Path | None:
 
 
 def is_remote(named: str) -> bool:
-    """Whether kustomize would fetch what is named so."""
+    """Whether kustomize would download a reference with this name."""
     return _REMOTE.match(named) is not None
 
 

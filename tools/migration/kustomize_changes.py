@@ -1,4 +1,4 @@
-"""What kustomizations, and Flux' own, change in objects: so that messages point to it."""
+"""What kustomizations, and Flux's own, change in objects, so that messages can point to it."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _OPERATIONS = "operations"
 
 @dataclass(frozen=True)
 class Patch:
-    """A change of objects: of a kind or of all, of one name or of any that a target selects."""
+    """A change to objects: of one kind or all, of one name or any that a target selects."""
 
     change: Overwrite
     kind: str | None = None
@@ -30,7 +30,7 @@ class Patch:
 def patches_of(
     kustomization: Kustomization, read: Callable[[Path, str], Sequence[Source]]
 ) -> Iterator[Patch]:
-    """What a kustomization changes, in the order in which it does."""
+    """A kustomization's changes, in the order in which they apply."""
     home = kustomization.manifest
 
     def of_path(loc: Loc, named: Any, is_targeted: bool) -> Iterator[Patch]:
@@ -67,7 +67,7 @@ def patches_of(
 
 
 def common_metadata(home: Manifest, at: Loc, what: str) -> Iterator[Patch]:
-    """Labels or annotations that all objects get, which stand at `at`."""
+    """Labels or annotations at `at` that all objects get."""
     for key, value in home.mapping(*map(str, at)).items():
         yield Patch(
             Overwrite(home.source, (*home.at, *at, key), ("metadata", what, key), str(value))
@@ -99,7 +99,7 @@ def _text(path: Path) -> str:
 
 
 def _operations(text: str) -> tuple[Any, ...] | None:
-    """The operations of a JSON patch, in YAML or JSON; None if the text is none."""
+    """The operations of a JSON patch, in YAML or JSON; None if the text is not one."""
     source = Source(Path(), "", text=f"{_OPERATIONS}:\n{text.removeprefix('---')}")
     found = source.data.get(_OPERATIONS) if source.data and not source.problems else None
     return found if isinstance(found, tuple) else None

@@ -1,4 +1,4 @@
-"""The values of a release: where Flux takes them from, and in which order they are merged."""
+"""The values of a release: Flux's sources for them, and the order in which they are merged."""
 
 import re
 from collections.abc import Iterator
@@ -18,9 +18,9 @@ _WHOLE_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)")
 def read_layers(
     release: Manifest, namespace: str | None, maps: ConfigMaps, f: Findings
 ) -> list[Value]:
-    """The mappings of values, the one that goes last at the end.
+    """The mappings of values; the last one has precedence.
 
-    What a lost one may replace in those before it is not among them: nobody knows what runs.
+    Values that a lost mapping may replace are left out: nobody knows what runs.
     """
     layers: list[Value] = []
     for layer in _layers(release, namespace, maps, f):
@@ -38,7 +38,7 @@ def read_layers(
 def _layers(
     release: Manifest, namespace: str | None, maps: ConfigMaps, f: Findings
 ) -> Iterator[Value | Loc]:
-    """The same; for one that is lost, where it has its values: () is everywhere."""
+    """The same; for a lost one, the place of its values: () is everywhere."""
     beside = maps.values_beside(release)
     references = release.entries("spec", "valuesFrom")
     own = release.mapping("spec", "values")
@@ -88,7 +88,7 @@ def _layers(
 
 
 def _target(reference: Any) -> Loc:
-    """Where a reference puts its value; () where it has a whole mapping, or says it otherwise."""
+    """Where a reference puts its value; () for a whole mapping, or if it is not a plain path."""
     target = reference.get("targetPath") if isinstance(reference, dict) else None
     return tuple(str(target).split(".")) if target and _PATH.fullmatch(str(target)) else ()
 
@@ -124,7 +124,7 @@ def _from_config_map(
 
 
 def _typed(text: str) -> Any:
-    """The value as `helm --set` reads it; text in quotes stays text."""
+    """The value as `helm --set` reads it; quoted text stays text."""
     if text[:1] in ("'", '"') and text[-1:] == text[:1] and len(text) > 1:
         return text[1:-1]
     words = {"true": True, "false": False, "null": None}
@@ -134,7 +134,7 @@ def _typed(text: str) -> Any:
 
 
 def check_beside(beside: Source, values: Value, f: Findings) -> None:
-    """A values file that nothing reads may say only what the release says too."""
+    """A values file that nothing reads may contain only what the release contains too."""
     for loc, value in value_at(beside, (), beside.data).scalars():
         found, missing = values.find(loc)
         if missing or found.plain != value.plain:

@@ -1,4 +1,4 @@
-"""The names under which a release's objects run today, which are not those of the program."""
+"""The names under which a release's objects run today, which differ from the program's."""
 
 import hashlib
 from collections.abc import Iterator
@@ -9,13 +9,13 @@ from specs.problem import Problem
 from tools.migration.documents import Manifest
 from tools.migration.value import Value
 
-# Helm's limit for a release, and how much of its digest Flux ends a longer name with.
+# Helm's limit for a release name, and the length of the digest with which Flux ends a longer one.
 _LONGEST_RELEASE = 53
 _DIGEST = 12
 
 
 def release_name(release: Manifest) -> str:
-    """Helm's name for a release of Flux."""
+    """Helm's name for one of Flux's releases."""
     given, target = release.get("spec", "releaseName"), release.get("spec", "targetNamespace")
     name = str(given or (f"{target}-{release.name}" if target else release.name))
     if len(name) <= _LONGEST_RELEASE:
@@ -25,7 +25,7 @@ def release_name(release: Manifest) -> str:
 
 
 def live_names(release: Manifest, team: str, archetype: str, entry: Value) -> Iterator[Problem]:
-    """What runs under which name, and what that means for who calls it."""
+    """Report what runs under which name, and what that means for its callers."""
     found, missing = entry.find(("app", "name"))
     if missing or not isinstance(found.data, str):
         return
@@ -38,7 +38,7 @@ def live_names(release: Manifest, team: str, archetype: str, entry: Value) -> It
 
 
 def _kinds(archetype: str, values: Any) -> Iterator[str]:
-    """The kinds of objects that the charts name so."""
+    """The kinds of objects that the charts name this way."""
 
     def is_on(key: str, default: bool) -> bool:
         block = values.get(key)

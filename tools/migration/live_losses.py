@@ -1,4 +1,4 @@
-"""Whether an object that runs is the one that the program makes: what of it would be lost."""
+"""Whether a running object is the one that the program creates, and what of it would be lost."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -9,14 +9,14 @@ from tools.migration import policies
 from tools.migration.documents import Manifest
 from tools.migration.import_findings import ACCEPT
 
-# Written by servers: nobody's intent.
+# Written by servers, not by anyone on purpose.
 _SERVERS = {
     "creationTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid",
 }  # fmt: skip
 POD_SECURITY = "pod-security.kubernetes.io/"
 LEVELS = ("privileged", "baseline", "restricted")
 
-# What the servers fill in, and the program therefore leaves out.
+# Values that the servers fill in, which the program therefore omits.
 _DEFAULTS: dict[str, Mapping[Loc, Any]] = {
     "ExternalSecret": {
         ("spec", "target", "creationPolicy"): "Owner",
@@ -33,7 +33,7 @@ _NOT_OBJECT = {"apiVersion", "kind", "metadata", "status"}
 
 
 def differences(manifest: Manifest, made: Mapping[str, Any]) -> Iterator[Finding]:
-    """What the object says and the made one does not."""
+    """What the object contains and the created one does not."""
     yield from metadata_differences(manifest, made)
     if manifest.kind == "NetworkPolicy":
         if not policies.same(manifest.data, made):
@@ -51,7 +51,7 @@ def differences(manifest: Manifest, made: Mapping[str, Any]) -> Iterator[Finding
 
 
 def metadata_differences(manifest: Manifest, made: Mapping[str, Any]) -> Iterator[Finding]:
-    """What its labels, annotations and the like say and those of the made one do not."""
+    """What its labels, annotations and the like contain and those of the created one do not."""
     for key, value in manifest.mapping("metadata").items():
         if key in ("name", "namespace") or key in _SERVERS or not value:
             continue
@@ -72,7 +72,7 @@ def metadata_differences(manifest: Manifest, made: Mapping[str, Any]) -> Iterato
 
 
 def _pod_security(loc: Loc, name: str, level: Any, here: Mapping[str, str]) -> Iterator[Finding]:
-    """Levels are the stack's: one that it enforces covers any that is as strict or less."""
+    """The stack sets the levels: one that it enforces covers any that is as strict or less."""
     enforced = here.get(f"{POD_SECURITY}enforce")
     if name.endswith("-version"):
         if level != "latest":
@@ -85,7 +85,7 @@ def _pod_security(loc: Loc, name: str, level: Any, here: Mapping[str, str]) -> I
 
 
 def _of_pods(spec: Any) -> Any:
-    """An autoscaler's `spec` in which a metric of one container is that of the whole pod."""
+    """An autoscaler's `spec` with each metric of one container as one of the whole pod."""
     if not isinstance(spec, Mapping) or not isinstance(spec.get("metrics"), (tuple, list)):
         return spec
     metrics = []

@@ -1,4 +1,4 @@
-"""The objects that a kustomization makes, each with the place in the tree that it comes from."""
+"""The objects that a kustomization creates, each with its origin in the tree."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ from tools.migration.tree_files import Files
 
 @dataclass(frozen=True)
 class Making:
-    """A kustomization that is built; `applied` and `variables` are of the one of Flux, if any."""
+    """A kustomization to build; `applied` and `variables` are those of the Flux one, if any."""
 
     checked: Checked
     applied: Applied | None
@@ -49,12 +49,12 @@ class Making:
 
     @property
     def title(self) -> str:
-        """How messages name it."""
+        """Its name in messages."""
         place = self.problem("")
         return f"{place.file}:{place.line}" if self.applied else place.file
 
     def objects(self, findings: Findings) -> list[Manifest]:
-        """The objects; none if it cannot be built, which is among the findings then."""
+        """The objects; none if it cannot be built, which is then among the findings."""
         told = len(findings.lost)
         for file, shown in self.checked.resources.items():
             self.files.use(file, shown)
@@ -74,7 +74,7 @@ class Making:
         return [manifest for manifest in made if manifest]
 
     def _patches(self) -> list[Patch]:
-        """All that changes objects, the last one first."""
+        """Everything that changes objects, the last change first."""
         kustomizations = list(self.checked.kustomizations.values())
         found = [*(self.applied.patches() if self.applied else ())][::-1]
         for kustomization in kustomizations:  # the outer ones come first
@@ -88,7 +88,7 @@ class Making:
             return None
         data, origin = _without_origin(made.data)
         if isinstance(data.get(SOPS), dict):
-            return None  # told where it is read
+            return None  # reported where it is read
         source, at = self._original(data, origin)
         manifest = Manifest(source, at, data)
         if self.variables and manifest.substituted:
@@ -116,7 +116,7 @@ class Making:
         return Manifest(source, at, in_order_of(original, data), changes, is_filled)
 
     def _original(self, data: Mapping[str, Any], origin: Mapping[str, Any]) -> tuple[Source, Loc]:
-        """Where the object stands that this one was made of."""
+        """The origin of this object."""
         if path := origin.get("path"):
             file = (self.checked.folder / str(path)).resolve()
             found = [
@@ -130,17 +130,17 @@ class Making:
         configured = (self.checked.folder / str(origin.get("configuredIn") or "")).resolve()
         kustomization = self.checked.kustomizations.get(configured) or self.checked.top
         if kustomization is None:
-            assert self.applied  # only Flux makes a kustomization where there is none
+            assert self.applied  # only Flux generates a kustomization where there is none
             return self.applied.manifest.source, self.applied.manifest.at
         return kustomization.manifest.source, _generator(kustomization, _name(data))
 
 
 def _unchanged(data: dict[str, Any]) -> None:
-    """Flux has no part in it."""
+    """Flux is not involved."""
 
 
 def _without_origin(data: Mapping[str, Any]) -> tuple[dict[str, Any], Mapping[str, Any]]:
-    """The object without the note on where it is from, and that note."""
+    """The object without the annotation about its origin, and that annotation."""
     metadata = dict(data.get("metadata") or {})
     annotations = dict(metadata.get("annotations") or {})
     origin = yaml.safe_load(annotations.pop(ORIGIN, "")) or {}
@@ -162,7 +162,7 @@ def _likeness(manifest: Manifest, data: Mapping[str, Any]) -> tuple[bool, ...]:
 
 
 def _generator(kustomization: Kustomization, name: str) -> Loc:
-    """The generator of the ConfigMap, whose name has a prefix, a suffix and a hash by now."""
+    """The generator of the ConfigMap, whose name now has a prefix, a suffix and a hash."""
     named = [
         (len(str(entry.get("name"))), index)
         for index, entry in enumerate(kustomization.manifest.entries("configMapGenerator"))
@@ -177,6 +177,6 @@ def _name(data: Any) -> str:
 
 
 def _at_variable(manifest: Manifest, message: str) -> Problem:
-    """A problem where the object has the first `${...}`."""
+    """A problem at the object's first `${...}`."""
     found = (loc for loc, data in texts(dict(manifest.data)) if is_substituted(data))
     return manifest.problem(next(found, ()), message)

@@ -10,7 +10,7 @@ from tools.migration.value import Value
 def read_namespace(
     manifests: Sequence[Manifest], stack: NamespaceSettings
 ) -> dict[str, dict[str, Value]]:
-    """What the stack lets a team set and does not set itself."""
+    """Labels and annotations that the stack lets a team set and does not set itself."""
     found = {
         "labels": _chosen(manifests, "labels", stack.allowed_labels, stack.labels),
         "annotations": _chosen(

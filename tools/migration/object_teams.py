@@ -1,4 +1,4 @@
-"""Which team each object belongs to, and what becomes of Flux' own objects."""
+"""Which team each object belongs to, and what happens to Flux's own objects."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -27,14 +27,14 @@ _TELL_A_TEAM = ("ResourceQuota", "LimitRange", "RoleBinding", "NetworkPolicy")
 
 @dataclass
 class TeamObjects:
-    """A team's objects: releases by Helm, all others as they are."""
+    """A team's objects: releases of Helm, and all others unchanged."""
 
     releases: list[tuple[Manifest, str | None]] = field(default_factory=list)
     others: list[Manifest] = field(default_factory=list)
 
     @property
     def home(self) -> Manifest:
-        """The object that tells the team's name: its Namespace, or the first there is."""
+        """The object that names the team: its Namespace, or else the first object."""
         namespaces = [each for each in self.others if each.kind == "Namespace"]
         return [*namespaces, *(release for release, _ in self.releases), *self.others][0]
 
@@ -89,7 +89,7 @@ def _is_flux(manifest: Manifest) -> bool:
 
 
 def _is_named(team: TeamObjects, name: str, findings: Findings) -> bool:
-    """Whether a team can have the name, which is a file's name too."""
+    """Whether a team can have the name, which is also a file's name."""
     try:
         check_team_name(name)
     except ValueError as error:
@@ -100,7 +100,7 @@ def _is_named(team: TeamObjects, name: str, findings: Findings) -> bool:
 
 
 def _said_below(tree: Tree) -> dict[Path, set[str]]:
-    """For each folder, the namespaces that objects in it and below say they go to."""
+    """For each folder, the namespaces that objects in it and below name."""
     said: dict[Path, set[str]] = {}
     for manifest in tree.objects:
         name = manifest.name if manifest.kind == "Namespace" else tree.namespace(manifest)
@@ -111,7 +111,7 @@ def _said_below(tree: Tree) -> dict[Path, set[str]]:
 
 
 def _namespace(tree: Tree, manifest: Manifest, said: Mapping[Path, set[str]]) -> str | None:
-    """Where an object goes; one that does not say goes where its neighbours go."""
+    """An object's namespace; one that names none goes where its neighbours go."""
     if namespace := tree.namespace(manifest):
         return namespace
     file = manifest.source.file.resolve()

@@ -1,4 +1,4 @@
-"""Where the values of an object are written that kustomize or Flux made of several files."""
+"""The places of values in an object that kustomize or Flux created from several files."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ from specs.source import Source
 
 @dataclass(frozen=True)
 class Overwrite:
-    """What a patch, a label for all or the like writes at `under` of an object.
+    """What a patch, a common label or the like writes at `under` of an object.
 
-    It stands at `at` of `source`; `is_structured` says whether its values have places there too.
+    It is at `at` of `source`; `is_structured` says whether its values have places there too.
     """
 
     source: Source
@@ -22,7 +22,7 @@ class Overwrite:
     is_structured: bool = True
 
     def find(self, data: Any, loc: Loc) -> tuple[Source, Loc] | None:
-        """Where the value at `loc` of the object `data` comes from; None if not from here."""
+        """The origin of the value at `loc` of the object `data`; None if it is not from here."""
         if loc[: len(self.under)] != self.under:
             return None
         found, missing = aligned(self.data, dig(data, self.under), loc[len(self.under) :])
@@ -32,9 +32,9 @@ class Overwrite:
 
 
 def aligned(original: Any, made: Any, loc: Loc) -> tuple[Loc, Loc]:
-    """Where `original` has what `made`, a later form of it, has at `loc`; and what it lacks.
+    """The place in `original` of what a later form, `made`, has at `loc`; and what is missing.
 
-    Entries of lists move: one that is the same, or has the same name, is meant.
+    Entries of lists move: an entry that is the same, or has the same name, counts.
     """
     found: list[str | int] = []
     for depth, step in enumerate(loc):
@@ -70,7 +70,7 @@ def _index(original: tuple[Any, ...], made: tuple[Any, ...], at: int) -> int | N
 
 
 def dig(data: Any, loc: Loc) -> Any:
-    """What stands at `loc`; None where nothing does."""
+    """The value at `loc`; None if there is none."""
     for step in loc:
         if isinstance(data, Mapping):
             data = data.get(step)
@@ -82,7 +82,7 @@ def dig(data: Any, loc: Loc) -> Any:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether two values are equal and of one type (1, 1.0 and true are not)."""
+    """Whether two values are equal and of the same type (1, 1.0 and true are not)."""
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
     if isinstance(one, tuple) and isinstance(other, tuple):
@@ -91,7 +91,7 @@ def same(one: Any, other: Any) -> bool:
 
 
 def in_order_of(original: Any, made: Any) -> Any:
-    """`made` with its keys in the order in which `original`, of which it was made, has them."""
+    """`made` with its keys in the order of `original`, from which it was made."""
     if isinstance(made, Mapping):
         known = original if isinstance(original, Mapping) else {}
         keys = [*(key for key in known if key in made), *(key for key in made if key not in known)]

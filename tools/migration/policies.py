@@ -1,4 +1,4 @@
-"""NetworkPolicies: whether two let the same through, or one less than the other."""
+"""NetworkPolicies: whether two allow the same, or one less than the other."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -19,9 +19,9 @@ _MALFORMED = (AttributeError, LookupError, TypeError, ValueError)
 
 
 def same(one: Mapping[str, Any], other: Mapping[str, Any], *, is_ipv4: bool = False) -> bool:
-    """Whether two NetworkPolicies let the same through, however they are written.
+    """Whether two NetworkPolicies allow the same, however they are written.
 
-    With `is_ipv4`, all addresses of IPv4 are everybody.
+    With `is_ipv4`, all addresses of IPv4 count as everybody.
     """
     try:
         return (
@@ -36,7 +36,7 @@ def same(one: Mapping[str, Any], other: Mapping[str, Any], *, is_ipv4: bool = Fa
 
 
 def is_covered(policy: Mapping[str, Any], made: Iterable[Mapping[str, Any]]) -> bool:
-    """Whether those made let everything through that this one does, to all pods of a namespace."""
+    """Whether those created allow everything that this one allows, to all pods of a namespace."""
     try:
         return _all_covered(policy, [each for each in made if selects_all(each)], is_ipv4=True)
     except _MALFORMED:
@@ -44,7 +44,7 @@ def is_covered(policy: Mapping[str, Any], made: Iterable[Mapping[str, Any]]) -> 
 
 
 def denies_all(policy: Mapping[str, Any]) -> bool:
-    """Whether it lets nothing through, and so only closes what no other policy opens."""
+    """Whether it allows nothing, and so only closes what no other policy opens."""
     try:
         return not any(_openings(policy, is_ipv4=False))
     except _MALFORMED:
@@ -52,7 +52,7 @@ def denies_all(policy: Mapping[str, Any]) -> bool:
 
 
 def closed(policies: Iterable[Mapping[str, Any]]) -> set[str]:
-    """The directions in which some policy closes all pods of a namespace, bar what is allowed."""
+    """The directions in which some policy closes all pods of a namespace, apart from exceptions."""
     found: set[str] = set()
     for policy in policies:
         try:

@@ -15,7 +15,7 @@ from tools.migration.value import Value, merged
 
 GROUP = "helm.toolkit.fluxcd.io"
 
-# What is Flux' own: when, how often and by whom a release is applied, and where charts come from.
+# Flux's own keys: when, how often and by whom a release is applied, and the charts' sources.
 _FLUX = {
     "chart", "chartRef", "interval", "timeout", "maxHistory", "dependsOn", "serviceAccountName",
     "storageNamespace", "persistentClient", "driftDetection", "install", "upgrade", "test",
@@ -38,7 +38,7 @@ def is_release(manifest: Manifest) -> bool:
 
 
 def team_of(release: Manifest, namespace: str | None) -> str | None:
-    """The team whose app it is: a release in Flux' own namespace says where it goes."""
+    """The team that the app belongs to: a release in Flux's own namespace names its target."""
     target = release.get("spec", "targetNamespace")
     at_home = namespace in (None, FLUX_NAMESPACE)
     return target if at_home and isinstance(target, str) else namespace
@@ -90,7 +90,7 @@ def read_release(
 
 
 def _elsewhere(release: Manifest) -> Iterator[Finding]:
-    """Why what it makes is not in the team's namespace here: it is no app of the team."""
+    """Why its objects are not in the team's namespace here: it is not the team's app."""
     target, home = release.get("spec", "targetNamespace"), release.get("metadata", "namespace")
     if target and home and target != home and home != FLUX_NAMESPACE:
         yield (
@@ -103,7 +103,7 @@ def _elsewhere(release: Manifest) -> Iterator[Finding]:
 
 
 def _unsaid(release: Manifest) -> Iterator[Finding]:
-    """What changes what runs, and that a team's file cannot say."""
+    """Settings that change what runs, and that a team's file cannot express."""
     spec = release.mapping("spec")
     for key in spec:
         if key not in _FLUX | _HERE:

@@ -1,4 +1,4 @@
-"""Holds the objects of a tree against those that the program makes of the imported files."""
+"""Compares a tree's objects with those that the program creates from the imported files."""
 
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -28,7 +28,7 @@ _OTHERWISE = "make it by other means"
 
 
 def made_objects(root: Path, stack: str, texts: Mapping[str, str]) -> dict[str, Objects]:
-    """The Kubernetes objects that the program makes for each team, of the texts of their files."""
+    """The Kubernetes objects that the program creates for each team, from its file's text."""
     changes = {"teams": sorted(texts), "platform": False, "manage": {"kubernetes": True}}
     with tempfile.TemporaryDirectory() as folder:
         for team, text in texts.items():
@@ -46,7 +46,7 @@ def made_objects(root: Path, stack: str, texts: Mapping[str, str]) -> dict[str, 
 
 
 def hold_against(team: str, manifests: list[Manifest], made: Objects, findings: Findings) -> None:
-    """What the team's objects say and the made ones do not."""
+    """Report what the team's objects contain and the created ones do not."""
     for manifest in manifests:
         findings.lost += (
             manifest.problem(loc, message, at_key=loc[:1] == ("metadata",))
@@ -60,7 +60,7 @@ def _held(
     counterpart = made.get((manifest.kind, _made_name(team, manifest)))
     if counterpart is None or not _same_group(manifest, counterpart):
         if manifest.kind == "RoleBinding":
-            return  # told where access is read
+            return  # reported where access is read
         if manifest.kind == "NetworkPolicy" and manifest.group == _POLICIES:
             yield from _held_policy(manifest, made, findings)
             return
@@ -81,7 +81,7 @@ def _held(
 
 
 def _note_metrics(manifest: Manifest, findings: Findings) -> None:
-    """Use of a pod, which is averaged with its sidecar's, or of the app's container alone."""
+    """CPU use of a pod, which is averaged with its sidecar, or of the app's container alone."""
     for index, metric in enumerate(manifest.entries("spec", "metrics")):
         if isinstance(metric, dict) and metric.get("type") == "Resource":
             message = (
@@ -94,7 +94,7 @@ def _note_metrics(manifest: Manifest, findings: Findings) -> None:
 def _held_policy(
     manifest: Manifest, made: Objects, findings: Findings
 ) -> Iterator[tuple[Any, str]]:
-    """A policy under a name of its own: it is another's equal, or the others are wider, or not."""
+    """A policy under another name: it equals another, or the others are wider, or neither."""
     others = {name: each for (kind, name), each in made.items() if kind == "NetworkPolicy"}
     if policies.denies_all(manifest.data):
         note_other_name(manifest, "default-deny-all", findings)
@@ -111,12 +111,12 @@ def _held_policy(
 
 
 def _same_group(manifest: Manifest, made: Mapping[str, Any]) -> bool:
-    """Whether the kind is of one API group: there are others with a Service of their own."""
+    """Whether the kind is in one API group: other groups have a Service of their own."""
     return manifest.group == made["apiVersion"].rpartition("/")[0]
 
 
 def _made_name(team: str, manifest: Manifest) -> str:
-    """The name under which the program makes what the object is."""
+    """The name under which the program creates this object."""
     if manifest.kind == "RoleBinding":
         return made_binding(team, manifest)
     return MADE[manifest.kind].format(team) if manifest.kind in MADE else manifest.name

@@ -1,10 +1,10 @@
-"""The repository that a tree is in, from whose root Flux counts paths."""
+"""The repository that contains a tree; Flux's paths are relative to its root."""
 
 from pathlib import Path
 
 
 def repository_of(path: Path) -> Path | None:
-    """The root of the Git repository that a file or folder is in."""
+    """The root of the Git repository that contains a file or folder."""
     return next((at for at in (path, *path.parents) if is_repository(at)), None)
 
 
@@ -14,7 +14,7 @@ def is_repository(folder: Path) -> bool:
 
 
 def ancestors(file: Path) -> list[Path]:
-    """The folders that a path in the file may count from, the likeliest first.
+    """The folders to which a path in the file may be relative, the likeliest first.
 
     That is the root of the repository. But a tree may be a copy, even in another repository: then
     it is the nearest folder above the file that has such a path.

@@ -1,25 +1,25 @@
-"""Fills in `${NAME}` as Flux' postBuild does, or says why it cannot be done here."""
+"""Substitutes `${NAME}` as Flux's postBuild does, or reports why that is not possible here."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-# `$$` is a dollar; a variable may have a default, which holds where it is not set or empty.
+# `$$` is a dollar; a variable may have a default, which applies if it is unset or empty.
 _VARIABLE = re.compile(r"\$\$|\$\{(\w+)(?:(?::[-=]|=)([^${}]*))?\}|\$\{")
 
 _NAME = re.compile(r"[_A-Za-z][_A-Za-z0-9]*")
 
 
 class SubstitutionError(Exception):
-    """A text cannot be filled in here; the message says why, and what to do."""
+    """A text cannot be substituted here; the message says why, and what to do."""
 
 
 @dataclass
 class Variables:
-    """What a Kustomization of Flux fills in.
+    """Variables of a Flux Kustomization.
 
-    `unknown` names where it takes further values from that are not here, or are secret: what
-    `values` does not say may be one of them. `fixed` are values that nothing there can change.
+    `unknown` names sources of further values that are missing here, or are secret: a variable that
+    is not in `values` may come from them. `fixed` are values that no such source can change.
     """
 
     values: dict[str, str] = field(default_factory=dict)
@@ -28,7 +28,7 @@ class Variables:
 
     @property
     def misnamed(self) -> str | None:
-        """A name that Flux takes for no variable's."""
+        """A name that Flux does not accept for a variable."""
         names = (*self.values, *self.fixed)
         return next((name for name in names if not _NAME.fullmatch(name)), None)
 
@@ -36,7 +36,7 @@ class Variables:
         return bool(self.values or self.fixed or self.unknown)
 
     def fill_in(self, text: str) -> str:
-        """The text with its variables filled in. Raises SubstitutionError."""
+        """The text with its variables substituted. Raises SubstitutionError."""
 
         def filled(match: re.Match[str]) -> str:
             if match[0] == "$$":
@@ -64,7 +64,7 @@ class Variables:
 def variables(
     inline: Mapping[str, object], sources: list[tuple[str, Mapping[str, object] | None]]
 ) -> Variables:
-    """The variables of a Kustomization; `sources` are named, None is one that is not known."""
+    """The variables of a Kustomization; `sources` are named, and None is an unknown one."""
     found = Variables(fixed={name: _one_line(value) for name, value in inline.items()})
     unknown = []
     for title, data in sources:

@@ -1,4 +1,4 @@
-"""The text of a team's file: the keys in their usual order, values as their author wrote them."""
+"""The text of a team's file: keys in their usual order, values as their author wrote them."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,20 +17,20 @@ SCHEMA = "# yaml-language-server: $schema=../schemas/team.schema.json\n"
 
 _INSIDE = "    "  # an entry of `apps` begins with "  - "
 
-# Begins with digits, and is a number to no reader.
+# Begins with digits, but no reader takes it for a number.
 _QUANTITY = re.compile(r"[0-9]+(\.[0-9]+)?([KMGTPE]i|[kMGTPm])")
 
 
 @dataclass(frozen=True)
 class AppText:
-    """An entry of `apps`; `kept` are the lines of its source, from 0, that it has as they are."""
+    """An entry of `apps`; `kept` are the lines of its source, from 0, that it copies."""
 
     text: str
     kept: range = range(0)
 
 
 def team_text(team: str, tenant: Mapping[str, Any], entries: Sequence[AppText]) -> str:
-    """The file; `tenant` has what stands beside the apps."""
+    """The file; `tenant` has the keys beside `apps`."""
     parts = [f"{SCHEMA}team: {_flow(team)}\n"]
     for key, value in tenant.items():
         lines = "".join(f"  {name}: {_flow(_styled(inner))}\n" for name, inner in value.items())
@@ -41,7 +41,7 @@ def team_text(team: str, tenant: Mapping[str, Any], entries: Sequence[AppText]) 
 
 
 def app_entry(app: AppDraft) -> AppText:
-    """The entry: copied from where its values stand, or else written anew."""
+    """The entry: copied from its source if possible, otherwise written from its values."""
     wanted = app.entry.plain
     head = f"  - archetype: {wanted['archetype']}\n"
     copied = _copied(app)
@@ -52,7 +52,7 @@ def app_entry(app: AppDraft) -> AppText:
 
 
 def comments(source: Source) -> Iterator[int]:
-    """The lines, from 0, that have a comment."""
+    """The lines, from 0, that contain a comment."""
     end = 0
     for token in yaml.scan(source.text, Loader=Loader):
         gap = source.text[end : token.start_mark.index]
@@ -62,7 +62,7 @@ def comments(source: Source) -> Iterator[int]:
 
 
 def _copied(app: AppDraft) -> AppText | None:
-    """The lines of the values without those of what was left out."""
+    """The lines of the values, without those that were left out."""
     values = app.whole
     if values is None or not values.data:
         return None
@@ -138,7 +138,7 @@ class _Quoted(str):
 
 
 def _styled(data: Any) -> Any:
-    """What Values in dicts and lists hold, with text quoted as it was."""
+    """The content of Values in dicts and lists, with text quoted as it was."""
     if isinstance(data, Value):
         return _quoted(data) if isinstance(data.data, str) else _styled(data.data)
     if isinstance(data, dict):
@@ -154,7 +154,7 @@ def _quoted(value: Value) -> str:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes text so that every reader of YAML gets that text, and lists as people indent them."""
+    """Writes text so that every YAML reader gets that text, and indents lists as people do."""
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
         super().increase_indent(flow, False)

@@ -1,4 +1,4 @@
-"""What a team's file says beside its apps, as the tenant's manifests tell it."""
+"""A team's file without its apps, from the tenant's manifests."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,20 +13,20 @@ from tools.migration.import_findings import Findings
 from tools.migration.namespace_draft import read_namespace
 from tools.migration.value import Value
 
-# Kinds of a tenant's manifests, and the blocks of a team's file that they become.
+# Kinds of a tenant's manifests, and their blocks in a team's file.
 _KEYS = {"RoleBinding": "access", "ResourceQuota": "quota", "LimitRange": "limitRange"}
 
 
 @dataclass(frozen=True)
 class TenantDraft:
-    """A team; `home` is the object that tells its name, `keys` are Values in dicts."""
+    """A team; `home` is the object that names it, `keys` are Values in dicts."""
 
     team: str
     home: Manifest
     keys: dict[str, dict[str, Any]]
 
     def leave_out(self, loc: Loc) -> bool:
-        """Takes the value at `loc` of the team's file out; False if none of these keys has it."""
+        """Remove the value at `loc` of the team's file; return False if no key here has it."""
         if len(loc) < 2:
             return False
         holder: Any = self.keys
@@ -43,7 +43,7 @@ class TenantDraft:
 
 
 def _prune(block: dict[str, Any]) -> dict[str, Any]:
-    """The block without mappings that have nothing in them any more."""
+    """The block without empty mappings."""
     for key in [key for key, inner in block.items() if isinstance(inner, dict)]:
         if not _prune(block[key]):
             del block[key]
@@ -57,7 +57,7 @@ def read_tenant(
     settings: Settings,
     findings: Findings,
 ) -> TenantDraft:
-    """The team of these objects."""
+    """The team that owns these objects."""
 
     def of_kind(kind: str) -> list[Manifest]:
         return [manifest for manifest in manifests if manifest.kind == kind]
@@ -68,14 +68,14 @@ def read_tenant(
         "quota": read_quota(team, of_kind("ResourceQuota"), findings),
         "limitRange": read_limit_range(team, of_kind("LimitRange"), findings),
     }
-    # Releases alone say nothing of the team's place.
+    # Releases alone say nothing about the team's namespace.
     if of_kind("Namespace"):
         _note_missing(home, [kind for kind in _KEYS if not of_kind(kind)], findings)
     return TenantDraft(team, home, {key: found for key, found in keys.items() if found})
 
 
 def _note_missing(home: Manifest, missing: Sequence[str], findings: Findings) -> None:
-    """What is without bounds today, or without anybody who has access."""
+    """Note what has no limits today, or nobody with access."""
     if "RoleBinding" in missing:
         message = "comes with no RoleBinding; nobody gets access to the team"
         findings.note(home.problem(("metadata", "name"), message))

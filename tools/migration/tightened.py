@@ -1,4 +1,4 @@
-"""What gets stricter for what runs: closed networks, a mesh that is joined, hardened containers."""
+"""What becomes stricter: closed networks, a mesh that is joined, hardened containers."""
 
 from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
@@ -13,7 +13,7 @@ from tools.migration.live_losses import LEVELS, POD_SECURITY
 from tools.migration.value import Value
 
 _INJECTION = "istio-injection"
-# Each of these says by itself how a namespace takes part in the mesh.
+# Each of these by itself sets how a namespace takes part in the mesh.
 _MESH = (_INJECTION, "istio.io/rev", "istio.io/dataplane-mode")
 
 _LETS = {
@@ -25,7 +25,7 @@ _RULES = {
     EGRESS: "`networkPolicy.additionalEgress`",
 }
 
-# Where values may say how hardened a container is; the charts' defaults are what the program does.
+# Where values may set a container's hardening; the charts' defaults are what the program does.
 _CONTEXTS: tuple[Loc, ...] = tuple(
     (*above, name)
     for above in ((), ("app",))
@@ -40,7 +40,7 @@ def note_tightened(
     made: Mapping[tuple[str, str], Mapping[str, Any]],
     findings: Findings,
 ) -> None:
-    """Notes what the team's place and apps may not do any more, once the program has made them."""
+    """Note what the team and its apps may no longer do, once the program has created them."""
     closed_now = policies.closed(
         each for (kind, _), each in made.items() if kind == "NetworkPolicy"
     )
@@ -71,10 +71,10 @@ def _opening(
     made: Mapping[tuple[str, str], Mapping[str, Any]],
     closed: Set[str],
 ) -> Iterator[str]:
-    """The made policies that let all pods do what the closed network of today does not."""
+    """The created policies that allow all pods what today's closed network does not."""
     here = {each.name: each.data for each in objects if each.kind == "NetworkPolicy"}
     for (kind, name), policy in made.items():
-        # One that is here under this name is held against it by itself.
+        # One with this name in the manifests is compared by itself.
         if kind != "NetworkPolicy" or name in here or policy["spec"].get("podSelector"):
             continue
         is_closed = closed >= set(directions(policy))

@@ -1,4 +1,4 @@
-"""All files under the paths that an import is asked for, and what Flux makes of them."""
+"""All files under the paths of an import, and what Flux makes of them."""
 
 import os
 from collections import Counter
@@ -28,38 +28,38 @@ from tools.migration.tree_files import Files
 
 _SUFFIXES = (".yaml", ".yml")
 
-# What tells a Kustomization of Flux from others: its file, namespace and name.
+# Distinguishes a Flux Kustomization from others: its file, namespace and name.
 _Key = tuple[Path, str, str]
 
 
 @dataclass
 class Tree:
-    """What was read: `sources` are all documents.
+    """The result of reading: `sources` are all documents.
 
-    `objects` are as they are applied; `loose` are documents that are none: values files.
+    `objects` are as applied; `loose` are documents that are not objects: values files.
     """
 
     sources: list[Source] = field(default_factory=list)
     objects: list[Manifest] = field(default_factory=list)
-    # Those that objects are made by.
+    # Sources of objects.
     kustomizations: dict[Path, Kustomization] = field(default_factory=dict)
     loose: dict[Path, Source] = field(default_factory=dict)
-    # ConfigMaps that Flux takes variables from.
+    # ConfigMaps from which Flux takes variables.
     variables: list[Manifest] = field(default_factory=list)
-    # Of a team whose objects are made several times, and differ: what is to be told of it.
+    # Findings about a team whose objects are created several times, with differences.
     torn: dict[str, Problem] = field(default_factory=dict)
 
     @staticmethod
     def namespace(manifest: Manifest) -> str | None:
-        """Where the object says it goes."""
+        """The namespace that the object names."""
         own = manifest.get("metadata", "namespace")
         return own if isinstance(own, str) else None
 
 
 def read_tree(paths: Sequence[str], findings: Findings) -> Tree:
-    """Reads the files; raises ValueError, a message for the user, for a path that is not there.
+    """Read the files; raise ValueError, a message for the user, for a path that does not exist.
 
-    Raises UserError if there is something to build and no kustomize to be had.
+    Raises UserError if there is something to build and kustomize is not available.
     """
     for path in paths:
         if not os.path.exists(path):  # noqa: PTH110 (Path's own raises where it may not look)
@@ -67,14 +67,14 @@ def read_tree(paths: Sequence[str], findings: Findings) -> Tree:
     found: dict[Path, str] = {}
     for path in paths:
         for file, shown in _files(Path(path), path, findings):
-            # A kustomization by a link is looked for where the link is.
+            # A kustomization reached through a link is looked for at the link.
             at = file.parent.resolve() / file.name if file.name in FILES else file.resolve()
             found.setdefault(at, shown)
     return _Reader(found, findings).read()
 
 
 class _Reader:
-    """Reads `found`, files by resolved path, and how messages name each."""
+    """Reads `found`, files by resolved path, with their names in messages."""
 
     def __init__(self, found: Mapping[Path, str], findings: Findings) -> None:
         self._found, self._findings = found, findings
@@ -85,18 +85,18 @@ class _Reader:
                 self._folders.setdefault(folder, file)
         self._files = Files(findings)
         self._tree = Tree()
-        # Files and folders that are read as part of something else: none is imported as it is.
+        # Files and folders that are read as part of something else: none is imported by itself.
         self._taken: set[Path] = set()
         self._kustomizations: dict[Path, Kustomization] = {}
         self._made: dict[tuple[str, ...], tuple[Manifest, Making]] = {}
-        # By file and path, what `_folder` has answered.
+        # By file and path, the result of `_folder`.
         self._applied_folders: dict[tuple[Path, str], Path | None] = {}
 
     def read(self) -> Tree:
-        """Builds what is to be built, and takes all other objects as they are."""
+        """Build what must be built, and take all other objects unchanged."""
         applied = {each.key: each for each in self._applied()}
         tops = [*self._tops(applied.values())]
-        # What makes Kustomizations of Flux goes first: it may change them.
+        # What creates Flux Kustomizations goes first: it may change them.
         carriers = [top for top in tops if {key[0] for key in applied} & self._check(top).files]
         for top in carriers:
             self._build(top, None, applied)
@@ -104,7 +104,7 @@ class _Reader:
         # How many of those are in or below a folder.
         below: Counter[Path | None] = Counter(at for file, _, _ in waiting for at in file.parents)
         while waiting:
-            # And of those, what applies others goes first, for the same reason.
+            # And among those, what applies others goes first, for the same reason.
             key = max(waiting, key=lambda key: below[self._folder(applied[key])])
             waiting.remove(key)
             below.subtract(key[0].parents)
@@ -127,7 +127,7 @@ class _Reader:
                 yield from map(Applied, filter(is_applied, manifests(source, Findings())))
 
     def _folder(self, applied: Applied) -> Path | None:
-        """What the Kustomization applies, if it is among the files here."""
+        """The folder that the Kustomization applies, if it is among the files here."""
         manifest = applied.manifest
         at = manifest.source.file, str(manifest.get("spec", "path"))
         if at not in self._applied_folders:
@@ -136,7 +136,7 @@ class _Reader:
         return self._applied_folders[at]
 
     def _tops(self, all_applied: Iterable[Applied]) -> Iterator[Path]:
-        """Folders with a kustomization that no other one names, and Flux' own do not apply."""
+        """Folders with a kustomization that no other one names, and that Flux's do not apply."""
         applied: list[Path] = []
         added: set[Path] = set()  # components that those of Flux name
         for each in all_applied:
@@ -168,7 +168,7 @@ class _Reader:
         return checker.check(folder, self._shown(folder))
 
     def _shown(self, folder: Path) -> str:
-        """How messages name a folder: as they name a file of it."""
+        """A folder's name in messages, in the form of its files' names."""
         file = self._folders.get(folder)
         if file is None:
             return str(folder)
@@ -198,7 +198,7 @@ class _Reader:
             self._tree.sources += self._files.read(file, shown)
 
     def _is_superseded(self, made: Sequence[Manifest], making: Making) -> bool:
-        """Whether Flux' Kustomizations here make some of it, and otherwise: then they count."""
+        """Whether Flux Kustomizations here create some of it differently: then theirs count."""
         if making.applied:
             return False
         for manifest in made:
@@ -225,7 +225,7 @@ class _Reader:
         self._tree.torn.setdefault(str(team), making.problem(message))
 
     def _variables(self, applied: Manifest) -> Variables:
-        """What a Kustomization of Flux fills in."""
+        """The variables of a Flux Kustomization."""
         sources: list[tuple[str, Mapping[str, Any] | None]] = []
         for reference in applied.entries("spec", "postBuild", "substituteFrom"):
             if not isinstance(reference, dict):
@@ -253,7 +253,7 @@ class _Reader:
         return None
 
     def _take_others(self) -> None:
-        """Objects of files that nothing builds, and values files."""
+        """Add objects of files that nothing builds, and values files."""
         for file, shown in self._found.items():
             if not self._taken.isdisjoint((file, *file.parents)):
                 continue
@@ -289,7 +289,7 @@ class _Reader:
                 self._findings.note(Problem(source.shown, 1, 1, WHOLE_FILE, message))
 
     def _is_made(self, manifest: Manifest) -> bool:
-        """Whether it is built already; a patch that nothing names may not say its namespace."""
+        """Whether it is already built; a patch that nothing names may not name its namespace."""
         kind = manifest.group, manifest.kind
         namespace = self._tree.namespace(manifest)
         return any(
@@ -300,7 +300,7 @@ class _Reader:
         )
 
     def _above(self, file: Path) -> Iterator[str]:
-        """The kustomizations of the file's folder and those above, nearest first."""
+        """The kustomizations of the file's folder and its parents, nearest first."""
         for folder in file.parents:
             found = kustomization_of(folder)
             if found and found in self._kustomizations:
@@ -325,9 +325,9 @@ def _applies(at: Path, folder: Path) -> bool:
 def _files(
     root: Path, shown: str, findings: Findings, seen: set[Path] | None = None
 ) -> Iterator[tuple[Path, str]]:
-    """A file, or those of a folder; and how messages name each.
+    """A file, or those of a folder; and the name of each in messages.
 
-    Links to folders are followed, but to no folder twice: that would end in a circle.
+    Links to folders are followed, but to no folder twice: that would be a circle.
     """
     seen = set() if seen is None else seen
     try:
@@ -335,7 +335,7 @@ def _files(
             yield root, shown
             return
         if (resolved := root.resolve()) in seen or (root / CHART_FILE).is_file():
-            return  # a chart's files are no objects yet: releases say what is made of them
+            return  # a chart's files are not objects yet: releases determine what they become
         seen.add(resolved)
         inside = [
             (path, path.is_dir())

@@ -8,7 +8,7 @@ from tools.migration.import_findings import Findings
 
 
 class Files:
-    """What is wrong with a file is among the findings once something of it is to be imported."""
+    """Problems with a file are among the findings once something in it is to be imported."""
 
     def __init__(self, findings: Findings) -> None:
         self._findings = findings

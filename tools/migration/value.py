@@ -1,4 +1,4 @@
-"""Values that know where they came from: what a team's file is put together of."""
+"""Values that know their origin: a team's file is built from them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from specs.source import Source
 class Value:
     """A value of some document: `data` is a dict or list of Values, or a scalar.
 
-    `loc` is where it stands in `source`; of merged mappings, where the one that went last does.
+    `loc` is its place in `source`; for merged mappings, that of the last one.
     """
 
     source: Source
@@ -20,12 +20,12 @@ class Value:
     data: Any
 
     def problem(self, message: str, below: Loc = (), *, at_key: bool = False) -> Problem:
-        """A problem with it or with what should be below it, told in its document."""
+        """A problem with it, or with what should be below it, reported in its document."""
         return self.source.problem((*self.loc, *below), message, at_key=at_key)
 
     @property
     def plain(self) -> Any:
-        """The value as a Source has it."""
+        """The value as plain data, like a Source's."""
         if isinstance(self.data, dict):
             return {key: value.plain for key, value in self.data.items()}
         if isinstance(self.data, list):
@@ -33,7 +33,7 @@ class Value:
         return self.data
 
     def find(self, loc: Loc) -> tuple["Value", Loc]:
-        """The value at `loc`, or the one nearest above, and what of `loc` it lacks."""
+        """The value at `loc`, or the nearest one above, and the missing part of `loc`."""
         value = self
         for depth, step in enumerate(loc):
             inside = _inside(value)
@@ -43,13 +43,13 @@ class Value:
         return value, ()
 
     def remove(self, loc: Loc) -> "Value":
-        """Takes the value at `loc` out; it must be there, and below this one."""
+        """Remove the value at `loc`; it must be there, and below this one."""
         parent, _ = self.find(loc[:-1])
         removed: Value = parent.data.pop(loc[-1])
         return removed
 
     def scalars(self, at: Loc = ()) -> Iterator[tuple[Loc, "Value"]]:
-        """Every scalar in it, and where."""
+        """Every scalar in it, and its place."""
         if not isinstance(self.data, (dict, list)):
             yield at, self
         for step, value in _inside(self).items():
@@ -57,7 +57,7 @@ class Value:
 
 
 def value_at(source: Source, loc: Loc, data: Any) -> Value:
-    """The Value of what stands at `loc` of `source`, which is `data`."""
+    """The Value for `data`, which is at `loc` of `source`."""
     if isinstance(data, dict):
         inside = {key: value_at(source, (*loc, key), value) for key, value in data.items()}
         return Value(source, loc, inside)
@@ -68,7 +68,7 @@ def value_at(source: Source, loc: Loc, data: Any) -> Value:
 
 
 def merged(low: Value, high: Value) -> Value:
-    """Both as Helm merges values: mappings key by key; of all else the higher one stands."""
+    """Both, merged as Helm merges values: mappings key by key; otherwise the higher one wins."""
     if not isinstance(low.data, dict) or not isinstance(high.data, dict):
         return high
     both = low.data.keys() & high.data.keys()

@@ -1,4 +1,4 @@
-"""A team's file that is yet to be written: its text, and where each value of it came from."""
+"""A team's file before it is written: its text, and the origin of each value."""
 
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,9 @@ from tools.migration.value import Value
 
 
 class Draft(Source):
-    """The file as it would read; problems are told where its values came from.
+    """The file as it would be written; problems are reported at the origin of its values.
 
-    `locs` has, for each problem told, where in the team's file it is.
+    `locs` has the place in the team's file for each reported problem.
     """
 
     def __init__(self, file: Path, shown: str, tenant: TenantDraft, apps: list[AppDraft]) -> None:
@@ -26,7 +26,7 @@ class Draft(Source):
         self._home = tenant.home
 
     def problem(self, loc: Loc, message: str, *, at_key: bool = False) -> Problem:
-        """As a Source tells it, but in the file that the value is from."""
+        """Like a Source's, but in the file that the value is from."""
         value, missing = self._find(loc)
         if value is None:
             key = "name" if self._home.kind == "Namespace" else "namespace"
@@ -37,7 +37,7 @@ class Draft(Source):
         return told
 
     def raw(self, loc: Loc) -> str:
-        """The scalar as it was typed where it came from."""
+        """The scalar as typed at its origin."""
         value, missing = self._find(loc)
         if value is None or missing or loc[-1] == "archetype":  # there, it is the chart's name
             return super().raw(loc)
