@@ -1,7 +1,7 @@
 # Every target sets up .venv itself; `make` alone lists the targets.
 .DEFAULT_GOAL := help
 PYTHON := .venv/bin/python
-# Where it is set, the SDKs would be compiled anew for every run, which doubles its time.
+# If it is set, every run would recompile the SDKs, which doubles its time.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup up preview down servers servers-down stack-diff stack-preview stack-up \
@@ -28,11 +28,11 @@ servers: setup ## Start real servers on this machine: an API server with control
 servers-down: setup ## Stop these servers; their data stays
 	@$(PYTHON) -m sandbox servers-down
 
-# What CI runs for each stack; RESULT=FILE keeps the output too.
+# CI runs these for each stack; RESULT=FILE also stores the output.
 stack-diff: setup ## Say what the change since BASE (default: origin/main) means for stack STACK
 	@scripts/stack diff "$(STACK)"
 
-# With REFRESH=1 the servers are looked at first, so that changes made by hand are seen.
+# REFRESH=1 reads the servers first, so that manual changes are seen.
 stack-preview: setup ## Show what `make stack-up` would change, with Pulumi's CLI and STACK's servers
 	@scripts/stack preview "$(STACK)"
 
