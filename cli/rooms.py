@@ -18,7 +18,7 @@ _TOOLS = "tools"  # each of its packages is a room
 
 
 def packages() -> list[str]:
-    """The project's packages, as the rules of imports in pyproject.toml list them."""
+    """The project's packages, from the import rules in pyproject.toml."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     listed: list[str] = settings["tool"]["importlinter"]["root_packages"]
     return listed
@@ -37,7 +37,7 @@ def imports() -> dict[str, frozenset[str]]:
 
 
 def picture() -> str:
-    """A Mermaid graph; an import that a chain of others implies has no arrow of its own."""
+    """A Mermaid graph; an import that a chain of others implies has no arrow."""
     found = imports()
     nodes = [f'{_id(room)}["{room.replace(".", "/")}"]' for room in found]
     arrows = [f"{_id(room)} --> {_id(other)}" for room, other in _arrows(found)]
@@ -45,7 +45,7 @@ def picture() -> str:
 
 
 def page() -> str:
-    """The page with its picture as the code is now."""
+    """The page with its picture for the current code."""
     return _PICTURE.sub(lambda _: picture(), PAGE.read_text(encoding="utf-8"), count=1)
 
 

@@ -1,4 +1,4 @@
-"""The kubeconfig, as kubectl reads it: all files that `KUBECONFIG` lists are one."""
+"""The kubeconfig, read like kubectl: all files in `KUBECONFIG` count as one."""
 
 import base64
 import os
@@ -11,7 +11,7 @@ import yaml
 
 
 class KubeconfigError(Exception):
-    """There is no kubeconfig, or it does not say what is wanted of it."""
+    """There is no kubeconfig, or it lacks something that is needed."""
 
 
 @dataclass(frozen=True)
@@ -23,23 +23,23 @@ class ApiServer:
 
 
 def listed() -> str:
-    """The files, as `KUBECONFIG` lists them: in an entry of several, the first one counts."""
+    """The files in `KUBECONFIG`; if several define an entry, the first one counts."""
     return os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
 
 
 def current_context(files: str) -> str | None:
     """The current context of a list of files, if they have one.
 
-    Raises what reading and parsing them does: OSError, yaml.YAMLError and others.
+    Raises the errors of reading and parsing them: OSError, yaml.YAMLError and others.
     """
     contexts = (config.get("current-context") for _, config in _read(files))
     return next(filter(None, contexts), None)
 
 
 def api_server(context: str | None) -> ApiServer:
-    """That of `context`, or of the current one, for an OpenBao outside the cluster.
+    """The API server of `context`, or of the current one, for an OpenBao outside the cluster.
 
-    Raises KubeconfigError where the files do not tell both.
+    Raises KubeconfigError if the address or the CA is missing.
     """
     files = listed()
     try:
@@ -63,14 +63,14 @@ def api_server(context: str | None) -> ApiServer:
 
 
 def _read(files: str) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Each file that exists, and what it says."""
+    """Each file that exists, and its content."""
     for file in map(Path, files.split(os.pathsep)):
         if file.is_file():
             yield file, yaml.safe_load(file.read_text(encoding="utf-8")) or {}
 
 
 def _named(files: str, kind: str, name: str | None) -> tuple[Path, dict[str, Any]]:
-    """The first entry of that kind and name, and the file that has it."""
+    """The first entry of that kind and name, and the file that contains it."""
     return next(
         (file, entry)
         for file, config in _read(files)

@@ -245,7 +245,7 @@ def past_conflicts(action: Callable[[], T]) -> T:
 
 
 def _load(kubeconfig: Path | None, context: str | None, configuration: Configuration) -> None:
-    # The package reads KUBECONFIG once, when it is imported, and takes the last current context.
+    # The package reads KUBECONFIG once, when it is imported, and uses the last current context.
     files = str(kubeconfig or listed())
     try:
         context = context or current_context(files)

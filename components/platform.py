@@ -16,8 +16,8 @@ from specs.settings import STORE_ROLE, Settings
 class Platform(pulumi.ComponentResource):
     """`sre:platform:Platform`: one stack of a cluster has it; the others refer to it by name.
 
-    `shared`: the names, to hand to each Tenant. Raises pulumi.RunError where an OpenBao outside the
-    cluster needs what the kubeconfig does not say.
+    `shared`: the names, for each Tenant. Raises pulumi.RunError if an OpenBao outside the cluster
+    needs something that the kubeconfig lacks.
     """
 
     def __init__(self, settings: Settings, opts: pulumi.ResourceOptions | None = None) -> None:

@@ -6,15 +6,15 @@ Cells = Sequence[str]
 
 
 def columns(rows: Sequence[Cells], numbers: bool = False) -> Iterator[str]:
-    """A line each; with `numbers` all columns but the first end at their right."""
+    """One line per row; with `numbers`, all columns except the first are aligned right."""
     for cells in padded(rows, numbers):
         yield "  ".join(cells).rstrip()
 
 
 def markdown(rows: Sequence[Cells], aligned: bool = False) -> Iterator[str]:
-    """The lines of a Markdown table, whose first row is its head.
+    """The lines of a Markdown table, whose first row is its header.
 
-    `aligned` makes it as readable where nothing renders it.
+    `aligned` makes it readable without rendering, too.
     """
     head, *others = [[_escaped(cell) for cell in row] for row in rows]
     if aligned:
@@ -24,7 +24,7 @@ def markdown(rows: Sequence[Cells], aligned: bool = False) -> Iterator[str]:
 
 
 def padded(rows: Sequence[Cells], numbers: bool = False) -> Iterator[list[str]]:
-    """Each row with its cells as wide as their columns."""
+    """Each row with its cells padded to the width of their columns."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         yield [

@@ -1,4 +1,4 @@
-"""What a NetworkPolicy lets through, as Kubernetes reads one: its defaults, peers and ports."""
+"""What a NetworkPolicy allows, by Kubernetes' rules: its defaults, peers and ports."""
 
 import ipaddress
 from collections.abc import Iterable, Iterator, Mapping
@@ -8,7 +8,7 @@ from typing import Any
 from specs.network import LAST_PORT, NAMESPACE_NAME
 
 INGRESS, EGRESS = "Ingress", "Egress"
-# Where each direction has its rules, and a rule its peers.
+# Where each direction has its rules, and where a rule has its peers.
 _RULES = {INGRESS: ("ingress", "from"), EGRESS: ("egress", "to")}
 _ALL_PORTS = (0, LAST_PORT)
 
@@ -17,7 +17,7 @@ Selector = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Opening:
-    """One peer and one port that a policy opens for `pods`; None is any of them."""
+    """One peer and one port that a policy opens for `pods`; None means any."""
 
     direction: str
     pods: Selector
@@ -25,7 +25,7 @@ class Opening:
     port: Mapping[str, Any] | None
 
     def covers(self, other: "Opening") -> bool:
-        """Whether all that the other lets through, this one does."""
+        """Whether this one allows everything that the other allows."""
         return (
             self.direction == other.direction
             and selects(self.pods, other.pods)
@@ -39,14 +39,14 @@ class Opening:
 
 
 def selected(policy: Mapping[str, Any]) -> Selector:
-    """The pods of its namespace that a policy is about; an empty selector means all."""
+    """The pods of its namespace to which a policy applies; an empty selector means all."""
     return _spec(policy).get("podSelector") or {}
 
 
 def directions(policy: Mapping[str, Any]) -> list[str]:
-    """The directions in which a policy closes the pods that it selects, but for its openings."""
+    """The directions in which a policy closes the pods that it selects, apart from its openings."""
     spec = _spec(policy)
-    # Kubernetes' default: ingress, and egress where there are rules for it.
+    # Kubernetes' default: ingress, and egress if there are rules for it.
     return list(spec.get("policyTypes") or [INGRESS, *([EGRESS] if spec.get("egress") else [])])
 
 
@@ -63,18 +63,18 @@ def openings(policy: Mapping[str, Any], namespace: str) -> Iterator[Opening]:
 
 
 def selects(known: Selector, selector: Selector) -> bool:
-    """Whether `known` selects all that `selector` does: each thing it asks for is asked for."""
+    """Whether `known` selects all that `selector` does: `selector` has all its requirements."""
     asked = _requirements(selector)
     return all(any(_implies(mine, theirs) for mine in asked) for theirs in _requirements(known))
 
 
 def selects_all(policy: Mapping[str, Any]) -> bool:
-    """Whether a policy is about every pod of its namespace."""
+    """Whether a policy applies to every pod of its namespace."""
     return selects(selected(policy), {})
 
 
 def selector_shown(selector: Selector, everything: str) -> str:
-    """A selector in a few words; `everything` is what an empty one is called."""
+    """A selector in a few words; `everything` is the text for an empty one."""
     return " and ".join(_asked_shown(_requirements(selector))) or everything
 
 
@@ -84,7 +84,7 @@ def _spec(policy: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _in_namespace(peer: Mapping[str, Any] | None, namespace: str) -> Mapping[str, Any] | None:
-    """The peer with its namespace named: pods alone are those of the policy's own."""
+    """The peer with its namespace: pods alone are in the policy's own namespace."""
     if peer and peer.get("podSelector") is not None and peer.get("namespaceSelector") is None:
         return {**peer, "namespaceSelector": {"matchLabels": {NAMESPACE_NAME: namespace}}}
     return peer
@@ -145,7 +145,7 @@ def _range(port: Mapping[str, Any]) -> tuple[int, int]:
 
 
 def _requirements(selector: Selector) -> list[tuple[str, str, frozenset[str]]]:
-    """Key, operator and values of each thing that a selector asks for."""
+    """Key, operator and values of each of a selector's requirements."""
     labels = selector.get("matchLabels") or {}
     return [(key, "In", frozenset({value})) for key, value in labels.items()] + [
         (each["key"], each["operator"], frozenset(each.get("values") or ()))

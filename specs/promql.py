@@ -42,7 +42,7 @@ def check_expression(text: str) -> None:
 
 
 def experimental(text: str) -> list[str]:
-    """Functions in a sound expression that Prometheus refuses unless a feature flag is on."""
+    """Functions in a valid expression that Prometheus rejects unless a feature flag is on."""
     used = [_function(node) for node in nodes(parse(text))]
     return sorted({name for name in used if name})
 

@@ -11,7 +11,7 @@ WIDTH = 110  # columns
 
 
 def table(lines: Sequence[Line]) -> str:
-    """A line a check, below it what to do; at the end how many ended how."""
+    """One line per check, followed by what to do; at the end, the number of checks per status."""
     named = [(f"{line.finding.status:<7}", line.what) for line in lines]
     head, *firsts = ("  ".join(cells) + "  " for cells in padded([("STATUS", "CHECK"), *named]))
     rows = [row for line, first in zip(lines, firsts, strict=True) for row in _rows(line, first)]

@@ -27,7 +27,7 @@ _CALLERS = {
 
 
 def text(rows: Sequence[MatrixRow]) -> str:
-    """A line each, in columns."""
+    """One line per row, in columns."""
     lines = [(row.who, row.what, row.expected, row.seen) for row in rows]
     return "\n".join(table.columns([_HEADS, *lines]))
 
@@ -57,7 +57,7 @@ def _part(caller: Caller, about: str, rows: Sequence[MatrixRow]) -> Iterator[str
         if row.caller is caller:
             outcomes.setdefault(row.what, []).append(row)
     lines = [(f"{caller.capitalize()} asks to", "Expected", "Seen")]
-    # A stack without a shared store has none but these.
+    # A stack without a shared store has only these.
     for what in [check.what for check in checks(shared_store=True)[caller]]:
         if same := outcomes.get(what):
             seen = "; ".join(dict.fromkeys(row.seen for row in same))

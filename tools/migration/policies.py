@@ -14,7 +14,7 @@ _PEER_KEYS = {"podSelector", "namespaceSelector", "ipBlock"}
 _PORT_KEYS = {"port", "endPort", "protocol"}
 _EVERY_IPV4 = "0.0.0.0/0"
 
-# What reading a policy raises that the API server would refuse.
+# Errors when reading a policy that the API server would reject.
 _MALFORMED = (AttributeError, LookupError, TypeError, ValueError)
 
 
@@ -66,7 +66,7 @@ def closed(policies: Iterable[Mapping[str, Any]]) -> set[str]:
 def _all_covered(
     policy: Mapping[str, Any], others: Iterable[Mapping[str, Any]], is_ipv4: bool
 ) -> bool:
-    """Whether the others together let through all that the policy does."""
+    """Whether the others together allow everything that the policy allows."""
     known = [opening for other in others for opening in _openings(other, is_ipv4)]
     return all(
         any(each.covers(opening) for each in known) for opening in _openings(policy, is_ipv4)
@@ -74,9 +74,9 @@ def _all_covered(
 
 
 def _openings(policy: Mapping[str, Any], is_ipv4: bool) -> Iterator[Opening]:
-    """What the policy opens; ValueError where a key is none of a NetworkPolicy's."""
+    """The policy's openings; ValueError if a key does not belong to a NetworkPolicy."""
     _refuse_others(policy.get("spec") or {}, _KEYS)
-    for opening in openings(policy, namespace=""):  # one and the same, whatever its name
+    for opening in openings(policy, namespace=""):  # the name makes no difference
         _refuse_others(opening.port or {}, _PORT_KEYS)
         if opening.peer is not None:
             _refuse_others(opening.peer, _PEER_KEYS)

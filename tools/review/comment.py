@@ -1,4 +1,4 @@
-"""What GitHub takes as a comment on a pull request."""
+"""Limits and form of a GitHub comment on a pull request."""
 
 import re
 
@@ -6,5 +6,5 @@ LIMIT = 65_536  # characters
 
 
 def fence(text: str, least: int = 1) -> str:
-    """Backticks that nothing in `text` can end: more than it has in a row, and `least` of them."""
+    """Backticks that `text` cannot end: more than it has in a row, and at least `least`."""
     return "`" * max(least, 1 + max(map(len, re.findall("`+", text)), default=0))

@@ -22,7 +22,7 @@ from tools.review.layout import (
 from tools.review.object_changes import FieldChange
 from tools.review.review import NONE, SECOND_REVIEWER, Review
 
-# What is around it in a comment needs room too.
+# The text around it in a comment needs room too.
 _MOST = LIMIT - 1_536
 
 _WORDS = {"added": "added", "changed": "changed", "removed": "**destroyed**"}
@@ -104,7 +104,7 @@ def _code(text: str) -> str:
     """`text` as a code span, between more backticks than it contains."""
     plain = printable(text)
     ticks = fence(plain)
-    # Spaces that Markdown takes off again: a backtick of the text's own may not touch the others.
+    # Markdown removes these spaces: a backtick in the text must not touch the others.
     space = " " if "`" in plain or plain != plain.strip() or not plain else ""
     return f"{ticks}{space}{plain}{space}{ticks}"
 

@@ -33,7 +33,7 @@ def _openings_found(before: list[RenderedObject], after: list[RenderedObject]) -
     if before:
         known = [opening for policy in before for opening in _openings(policy)]
     else:
-        # In a namespace that is new, what all its pods get is no more than every team has.
+        # In a new namespace, rules for all its pods are only what every team has.
         known = [opening for _, opening in opened if selects(opening.pods, {})]
     for policy, opening in opened:
         if not any(each.covers(opening) for each in known):
@@ -47,7 +47,8 @@ def _openings(policy: RenderedObject) -> Iterator[Opening]:
 def _isolation_lost(before: list[RenderedObject], after: list[RenderedObject]) -> _Found:
     for policy in before:
         for direction in directions(policy.fields):
-            # One that stays and lets go of its pods is told, even while others still hold them.
+            # A remaining policy that no longer selects its pods is reported, even if others still
+            # do.
             itself = [other for other in after if other.key == policy.key]
             if not any(_closes(other, direction, policy) for other in itself or after):
                 pods = selector_shown(selected(policy.fields), "all pods")
@@ -56,6 +57,6 @@ def _isolation_lost(before: list[RenderedObject], after: list[RenderedObject]) -
 
 
 def _closes(other: RenderedObject, direction: str, policy: RenderedObject) -> bool:
-    """Whether the other closes, in that direction, all pods that the policy does."""
+    """Whether the other policy closes, in that direction, all pods that this one closes."""
     pods, closed = selected(policy.fields), selected(other.fields)
     return direction in directions(other.fields) and selects(closed, pods)
