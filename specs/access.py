@@ -13,13 +13,13 @@ def check_access(team: Team, settings: Settings) -> Iterator[Finding]:
     for key, groups in (("developers", team.developers), ("viewers", team.viewers)):
         for index, group in enumerate(groups):
             if group in groups[:index]:
-                yield ("access", key, index), f"'{group}' stands here twice; keep one"
+                yield ("access", key, index), f"'{group}' is listed twice; remove one"
     for index, group in enumerate(team.viewers):
         if group in team.developers:
             # Harbor has one role per group.
             yield (
                 ("access", "viewers", index),
-                f"'{group}' is among the developers too; keep it in one of the two",
+                f"'{group}' is also listed in developers; remove it from one of the two",
             )
     for loc, group in _groups(team):
         yield from _check_prefix(group, loc, settings)
@@ -49,7 +49,10 @@ def _check_role(team: Team, group: str, role: str, given: tuple[str, ...]) -> It
     for own, groups in (("edit", team.developers), ("view", team.viewers)):
         if role == own and group in groups:
             who = "developers" if own == "edit" else "viewers"
-            yield loc, f"'{group}' is among the {who}, who have {role}; remove it here"
+            yield (
+                loc,
+                f"'{group}' is already listed in {who}, which gives it {role}; remove it here",
+            )
             return
     if role not in given:
         hint = nearest(role, given)
@@ -59,5 +62,5 @@ def _check_role(team: Team, group: str, role: str, given: tuple[str, ...]) -> It
         listed = ", ".join(given) or "none"
         yield (
             loc,
-            f"'{role}' is not among the roles that this stack lets teams give ({listed}); {do}",
+            f"'{role}' is not one of the roles that this stack allows ({listed}); {do}",
         )

@@ -53,14 +53,14 @@ _PERCENTAGE = r"([0-9]{1,2}|0[0-9]{2}|100)%"
 def _check_summary(value: str) -> None:
     # Prometheus runs it as a template, which can query other teams' metrics.
     if not re.fullmatch(_SUMMARY, value):
-        raise ValueError("holds a template; write only {{ $labels.NAME }} and {{ $value }}")
+        raise ValueError("contains a template; write only {{ $labels.NAME }} and {{ $value }}")
 
 
 def _check_min_available(value: int | str) -> int | str:
     if isinstance(value, int) and value < 0:
         raise ValueError(f"{value} is below 0; write a number of pods, such as 1")
     if isinstance(value, str) and not re.fullmatch(_PERCENTAGE, value):
-        raise ValueError(f"'{value}' is not a share; write a number, or a percentage such as 50%")
+        raise ValueError(f"'{value}' is not a number or a percentage; write one such as 1 or 50%")
     return value
 
 
@@ -75,10 +75,10 @@ Host = Annotated[str, checked(names.check_host, f"({names.HOST})?", maxLength=na
 class Ingress(Spec):
     """Access from outside the cluster (guide: ingress)."""
 
-    enabled: bool = Field(False, description="Makes the VirtualService `<app.name>`.")
+    enabled: bool = Field(False, description="Creates the VirtualService `<app.name>`.")
     host: Annotated[Host | None, OrEmpty] = Field(
         None,
-        description="Host name; belongs to one app of one team. Required when enabled.",
+        description="Host name; only one app of one team may use it. Required when enabled.",
         examples=["my-api.apps.sre.example.com"],
     )
     gateway: str | None = Field(
@@ -92,29 +92,32 @@ class Ingress(Spec):
 class Autoscaling(Spec):
     """HorizontalPodAutoscaler by CPU (guide: autoscaling)."""
 
-    enabled: bool = Field(True, description="Makes the HorizontalPodAutoscaler `<app.name>`.")
-    min_replicas: Positive = Field(2, description="Fewest pods; 2 or more keeps the app available.")
-    max_replicas: Positive = Field(10, description="Most pods.")
+    enabled: bool = Field(True, description="Creates the HorizontalPodAutoscaler `<app.name>`.")
+    min_replicas: Positive = Field(
+        2, description="Minimum number of pods; 2 or more keeps the app available."
+    )
+    max_replicas: Positive = Field(10, description="Maximum number of pods.")
     target_cpu_utilization: Positive = Field(
         80,
         alias="targetCPUUtilization",
-        description="Per cent of the CPU request of the app's container; the sidecar does not "
-        "count. Pods are added above 1.1 times this, so the CPU limit must be higher still.",
+        description="Target CPU utilization, as a percentage of the app container's CPU request "
+        "(without the sidecar). Pods are added above 1.1 times this value, so the CPU limit "
+        "must be higher than that.",
     )
 
 
 class WorkerAutoscaling(Autoscaling):
     """The same for a worker, where it is off unless asked for."""
 
-    enabled: bool = Field(False, description="Makes the HorizontalPodAutoscaler `<app.name>`.")
+    enabled: bool = Field(False, description="Creates the HorizontalPodAutoscaler `<app.name>`.")
 
 
 class ServiceMonitor(Spec):
     """Prometheus scraping of the app's own port (guide: serviceMonitor)."""
 
-    enabled: bool = Field(True, description="Makes the ServiceMonitor `<app.name>`.")
+    enabled: bool = Field(True, description="Creates the ServiceMonitor `<app.name>`.")
     interval: Duration = Field("30s", description="Time between scrapes.")
-    path: UrlPath = Field("/metrics", description="Path of the metrics.")
+    path: UrlPath = Field("/metrics", description="Path of the metrics endpoint.")
 
 
 class WorkerServiceMonitor(ServiceMonitor):
@@ -122,9 +125,9 @@ class WorkerServiceMonitor(ServiceMonitor):
 
     enabled: bool = Field(
         True,
-        description="Makes the ServiceMonitor `<app.name>` and the Service `<app.name>-metrics`.",
+        description="Creates the ServiceMonitor `<app.name>` and the Service `<app.name>-metrics`.",
     )
-    port: Port = Field(9090, description="Port of the metrics.")
+    port: Port = Field(9090, description="Port of the metrics endpoint.")
 
 
 class CronJobServiceMonitor(WorkerServiceMonitor):
@@ -132,14 +135,14 @@ class CronJobServiceMonitor(WorkerServiceMonitor):
 
     enabled: bool = Field(
         False,
-        description="Makes the ServiceMonitor `<app.name>` and the Service `<app.name>-metrics`.",
+        description="Creates the ServiceMonitor `<app.name>` and the Service `<app.name>-metrics`.",
     )
 
 
 class PodDisruptionBudget(Spec):
     """Keeps the app available while nodes are drained (guide: podDisruptionBudget)."""
 
-    enabled: bool = Field(True, description="Makes the PodDisruptionBudget `<app.name>`.")
+    enabled: bool = Field(True, description="Creates the PodDisruptionBudget `<app.name>`.")
     min_available: Annotated[
         int | str,
         AfterValidator(_check_min_available),
@@ -166,7 +169,8 @@ class ServiceAccount(Spec):
 
     create: bool = Field(
         True,
-        description="Makes the ServiceAccount `<app.name>`; otherwise pods run as the namespace's "
+        description="Creates the ServiceAccount `<app.name>`; otherwise pods run as the "
+        "namespace's "
         "`default`.",
     )
 
@@ -189,11 +193,12 @@ class Alert(Spec):
         "10m", alias="for", description="How long it must be true before the alert fires."
     )
     severity: Literal["info", "warning", "critical"] = Field(
-        "warning", description="How urgent it is; decides who is told."
+        "warning", description="Urgency; determines who is notified."
     )
     summary: Annotated[str, checked(_check_summary, _SUMMARY)] = Field(
         "",
-        description="What a person reads first; may hold `{{ $labels.NAME }}` and `{{ $value }}`.",
+        description="Summary that is shown first; may contain `{{ $labels.NAME }}` and "
+        "`{{ $value }}`.",
     )
 
 
@@ -212,7 +217,7 @@ class Schedule(Spec):
         examples=['"America/New_York"'],
     )
     concurrency_policy: Literal["Allow", "Forbid", "Replace"] = Field(
-        "Forbid", description="What happens when the last run is still going."
+        "Forbid", description="What happens if the previous run is still going."
     )
     starting_deadline_seconds: Annotated[
         int,
@@ -225,8 +230,9 @@ class Schedule(Spec):
         ),
     ] = Field(
         300,
-        description="Seconds after its time in which a run may still start. A run that could not, "
-        "because the last one was still going or the cluster was down, is skipped.",
+        description="Seconds after the scheduled time within which a run may still start. A run "
+        "that cannot start in time, because the previous one is still going or the cluster "
+        "is down, is skipped.",
     )
     active_deadline_seconds: Positive = Field(
         3600, description="Seconds after which a run is stopped."
@@ -235,8 +241,10 @@ class Schedule(Spec):
     restart_policy: Literal["Never", "OnFailure"] = Field(
         "Never", description="Whether a failed container restarts in its pod."
     )
-    successful_jobs_history_limit: Count = Field(3, description="Finished runs that are kept.")
-    failed_jobs_history_limit: Count = Field(3, description="Failed runs that are kept.")
+    successful_jobs_history_limit: Count = Field(
+        3, description="Number of successful runs to keep."
+    )
+    failed_jobs_history_limit: Count = Field(3, description="Number of failed runs to keep.")
 
 
 class BaseApp(Spec):
@@ -248,7 +256,7 @@ class BaseApp(Spec):
     network_policy: NetworkPolicy = Field(NetworkPolicy(), description="Network access.")
     service_account: ServiceAccount = Field(ServiceAccount(), description="The pods' identity.")
     alerts: tuple[Alert, ...] = Field(
-        (), description="Prometheus alerts; any make the PrometheusRule `<app.name>`."
+        (), description="Prometheus alerts, created as the PrometheusRule `<app.name>`."
     )
 
     @property
@@ -287,7 +295,8 @@ class WebApp(BaseApp):
     app: WebAppContainer = Field(description="The app itself.")
     ingress: Ingress = Field(Ingress(), description="Access from outside the cluster.")
     autoscaling: Autoscaling = Field(
-        Autoscaling(), description="Number of pods by the CPU of the app's container."
+        Autoscaling(),
+        description="Scales the number of pods by the CPU use of the app's container.",
     )
     service_monitor: ServiceMonitor = Field(ServiceMonitor(), description="Prometheus scraping.")
     pod_disruption_budget: PodDisruptionBudget = Field(
@@ -306,7 +315,8 @@ class Worker(BaseApp):
     archetype: Literal["worker"] = Field(description="The archetype.")
     app: WorkerContainer = Field(description="The app itself.")
     autoscaling: WorkerAutoscaling = Field(
-        WorkerAutoscaling(), description="Number of pods by the CPU of the app's container."
+        WorkerAutoscaling(),
+        description="Scales the number of pods by the CPU use of the app's container.",
     )
     service_monitor: WorkerServiceMonitor = Field(
         WorkerServiceMonitor(), description="Prometheus scraping of a metrics port."
@@ -321,7 +331,7 @@ class CronJob(BaseApp):
 
     archetype: Literal["cronjob"] = Field(description="The archetype.")
     app: CronJobContainer = Field(description="The app itself.")
-    schedule: Schedule = Field(description="When it runs and how.")
+    schedule: Schedule = Field(description="When and how it runs.")
     service_monitor: CronJobServiceMonitor = Field(
         CronJobServiceMonitor(), description="Prometheus scraping of a metrics port."
     )

@@ -33,7 +33,7 @@ def check_target(app: AnyApp, limits: LimitRange, at: Loc) -> Iterator[Finding]:
     yield (
         (*at, "autoscaling", "targetCPUUtilization"),
         f"the CPU limit {resources.limits.cpu} is {most} % of the request {resources.requests.cpu},"
-        f" but pods are added only above {_percent(target)} %, so none ever are; {fix}",
+        f" but pods are added only above {_percent(target)} %, so none is ever added; {fix}",
     )
 
 

@@ -214,7 +214,7 @@ def check_duration(value: str) -> None:
         raise ValueError(f"'{value}' is not a duration; write one such as 30s, 10m or 1h")
     parts = re.findall("([0-9]+)([a-z]+)", value)
     if sum(int(number) * _MILLISECONDS[unit] for number, unit in parts) > LONGEST_DURATION:
-        raise ValueError(f"'{value}' is longer than Prometheus can count; shorten it")
+        raise ValueError(f"'{value}' is too long for Prometheus; shorten it")
 
 
 Duration = Annotated[str, checked(check_duration, _DURATION)]

@@ -43,7 +43,7 @@ def check_team(team: Team, settings: Settings, file_stem: str) -> Iterator[Findi
     yield from check_sidecar(team.limit_range, settings.istio.sidecar)
     if not team.registry.signatures.enforce and not team.registry.signatures.reason:
         loc: Loc = ("registry", "signatures", "enforce")
-        yield loc, "is off without a reason; add `reason` beside it, or leave it on"
+        yield loc, "is off without a reason; add `reason`, or turn it on"
     yield from check_retention(team)
     for index, app in enumerate(team.apps):
         yield from check_app(team, app, ("apps", index), settings)
@@ -54,7 +54,7 @@ def _check_name(team: Team, settings: Settings, file_stem: str) -> Iterator[Find
     if team.name != file_stem:
         yield (
             ("team",),
-            f"'{team.name}' is not the file's name; write {file_stem}, or rename the file",
+            f"'{team.name}' does not match the file name; write {file_stem}, or rename the file",
         )
     elif settings.is_platform_namespace(team.name):
         yield ("team",), f"'{team.name}' is a namespace of the platform; choose another name"
@@ -85,7 +85,7 @@ def _check_limit_range(limits: LimitRange) -> Iterator[Finding]:
                 yield (
                     ("limitRange", high_name, resource),
                     f"{most} is under limitRange.{low_name}.{resource} {least}; raise it, "
-                    "or lower that",
+                    f"or lower limitRange.{low_name}.{resource}",
                 )
 
 
@@ -97,13 +97,13 @@ def _check_objects(team: Team) -> Iterator[Finding]:
     for index, app in enumerate(team.apps):
         loc: Loc = ("apps", index, "app", "name")
         if app.name in names:
-            yield loc, f"'{app.name}' is the name of another app of this team; rename one"
+            yield loc, f"'{app.name}' is also the name of another app of this team; rename one"
             continue
         names.add(app.name)
         for kind, name in _objects(app):
             maker = makers.setdefault((kind, name), f"app '{app.name}'")
             if maker != f"app '{app.name}'":
-                yield loc, f"its {kind} '{name}' is made by {maker} already; rename one"
+                yield loc, f"its {kind} '{name}' is already created by {maker}; rename one"
 
 
 def _objects(app: AnyApp) -> Iterator[tuple[str, str]]:

@@ -210,7 +210,7 @@ def looks_like_credential(name: str, value: str) -> str | None:
             if _says(pattern, words) and not (said in _COMPOSED and _holds_reference(value)):
                 return f"its name says {said}"
     form = credential_form(value)
-    return f"its value has the form of {form}" if form else None
+    return f"its value looks like {form}" if form else None
 
 
 def _is_harmless(words: str, value: str) -> bool:

@@ -167,7 +167,7 @@ def parse_schedule(expression: str) -> Calendar | Interval:
     if not expression.strip():
         raise ValueError("the schedule is empty; write one such as '0 2 * * *'")
     if expression.startswith(("TZ=", "CRON_TZ=")):
-        raise ValueError("the schedule holds a time zone; write that in schedule.timezone")
+        raise ValueError("the schedule contains a time zone; move it to schedule.timezone")
     if expression.startswith(_EVERY):
         return _interval(expression)
     if expression.startswith("@"):
@@ -203,7 +203,7 @@ def _fixed(sign: str, hours: str, minutes: str | None) -> str:
     turned = f"Etc/GMT{'-' if sign == '+' else '+'}{int(hours)}"
     if turned not in _zones():
         return "write an IANA name such as 'Europe/Berlin'"
-    return f"write {turned!r}, where IANA inverts the sign, or a place such as 'Europe/Berlin'"
+    return f"write {turned!r} (IANA inverts the sign), or a place such as 'Europe/Berlin'"
 
 
 def _meant(name: str) -> str | None:
@@ -228,7 +228,7 @@ def _meant(name: str) -> str | None:
 def _zones() -> frozenset[str]:
     """The names in the tzdata package: the same on every machine, unlike /usr/share/zoneinfo."""
     listing = pkgutil.get_data("tzdata", "zones")
-    assert listing is not None, "the tzdata package holds a list of its zones"
+    assert listing is not None, "the tzdata package contains a list of its zones"
     return frozenset(listing.decode().split())
 
 
@@ -258,7 +258,7 @@ def _fields(expression: str) -> Calendar:
     texts = expression.split()
     if len(texts) == 6:
         raise ValueError(
-            f"{expression!r} has 6 fields, and there is no seconds field; "
+            f"{expression!r} has 6 fields, but seconds are not supported; "
             "write minute, hour, day of month, month and day of week"
         )
     if len(texts) != 5:
@@ -272,7 +272,7 @@ def _fields(expression: str) -> Calendar:
         longest = max(_LONGEST_MONTHS[month - 1] for month in months.numbers)
         if min(days.numbers) > longest:
             raise ValueError(
-                f"day of month {texts[2]!r} never comes in month {texts[3]!r}; "
+                f"day of month {texts[2]!r} does not exist in month {texts[3]!r}; "
                 f"use a day up to {longest}"
             )
     either = not (days.every or weekdays.every)
@@ -291,7 +291,7 @@ def _parse_field(field: Field, text: str) -> _Values:
     every = False
     for item in text.split(","):
         if not item:
-            raise ValueError(f"{field.title} {text!r} has a ',' too many; remove it")
+            raise ValueError(f"{field.title} {text!r} has an extra ','; remove it")
         parsed = parse_item(field, item)
         every = every or (item[0] in "*?" and parsed.step == 1)
         numbers.update(parsed.numbers)

@@ -36,7 +36,7 @@ _WORKLOAD = _table(
             "objects are named by `app.name`; remove it"
         ),
         "annotations labels podAnnotations podLabels template selector": (
-            "labels and annotations are the platform's; remove it"
+            "the platform sets labels and annotations; remove it"
         ),
         "securityContext podSecurityContext containerSecurityContext": (
             "each pod is hardened; remove it, or use `app.writablePaths` for a path to write to"
@@ -52,22 +52,22 @@ _WORKLOAD = _table(
         "stdinOnce tty terminationMessagePath terminationMessagePolicy workingDir "
         "restartPolicyRules terminationGracePeriodSeconds": _REMOVE,
         "lifecycle preStop postStart": "have the app end on SIGTERM; remove it",
-        "automountServiceAccountToken": "no pod gets a token; remove it",
-        "serviceAccountName": "an app has an account of its own name; use `serviceAccount.create`",
-        "imagePullSecrets": "the platform brings the pull secret; remove it",
+        "automountServiceAccountToken": "pods get no token; remove it",
+        "serviceAccountName": "an app has its own ServiceAccount; use `serviceAccount.create`",
+        "imagePullSecrets": "the platform provides the pull secret; remove it",
         "pullPolicy imagePullPolicy": "use `app.image.pullPolicy`",
         "containers sidecars extraContainers ephemeralContainers": (
-            "an app has one container; make another app of a second one"
+            "an app has one container; write a second one as another app"
         ),
         "initContainers init": "have the app's own command do it first",
         "volumes volumeMounts volumeDevices extraVolumes extraVolumeMounts persistence emptyDir "
-        "tmpDirs": "use `app.writablePaths` for what a pod may write",
+        "tmpDirs": "use `app.writablePaths` for paths that a pod writes to",
         "envFrom extraEnv extraEnvFrom envVars environment secrets configMap configMaps config": (
-            "use `app.env`, an entry for each variable"
+            "use `app.env`, with one entry per variable"
         ),
         "existingSecret secretName externalSecret externalSecrets": "use `app.env[].secretRef`",
         "restartPolicy": "pods restart by themselves, a cronjob's by `schedule.restartPolicy`",
-        "activeDeadlineSeconds": "it is for a cronjob; use `schedule.activeDeadlineSeconds`",
+        "activeDeadlineSeconds": "it applies to cronjobs; use `schedule.activeDeadlineSeconds`",
         "replicaCount": "use `app.replicas`",
         "containerPort targetPort ports": "use `app.port` of a web-app, or `serviceMonitor.port`",
         "service services": "a web-app's Service is on `app.port`; remove it",
@@ -84,7 +84,7 @@ _WORKLOAD = _table(
         "metrics podMonitor prometheus": "use `serviceMonitor`",
         "prometheusRule prometheusRules rules": "use `alerts`",
         "istio sidecar destinationRule authorizationPolicy peerAuthentication": (
-            "the mesh is the platform's; remove it"
+            "the platform manages the mesh; remove it"
         ),
         "rbac role roles clusterRole": "an app gets no rights in the cluster; remove it",
         "cronjob cronJob job": "use `schedule`",
@@ -200,7 +200,7 @@ _KEYS: dict[type, dict[str, str]] = {
             "version": "use `tag`",
             "digest": "use `tag`; a tag cannot be overwritten",
             "pullSecrets imagePullSecrets pullSecret": (
-                "the platform brings the pull secret; remove it"
+                "the platform provides the pull secret; remove it"
             ),
             "imagePullPolicy": "use `pullPolicy`",
         }
@@ -246,7 +246,7 @@ _KEYS: dict[type, dict[str, str]] = {
     ),
     app.PodDisruptionBudget: _table(
         {
-            "maxUnavailable": "say in `minAvailable` how many pods must keep running",
+            "maxUnavailable": "use `minAvailable` for the number of pods that must keep running",
             "selector unhealthyPodEvictionPolicy": _REMOVE,
         }
     ),
@@ -289,7 +289,7 @@ _KEYS: dict[type, dict[str, str]] = {
             "podTargetLabels attachMetadata annotations additionalLabels": (
                 "the platform's Prometheus finds the app; remove it"
             ),
-            "scrapeTimeout": "the platform's applies; remove it",
+            "scrapeTimeout": "the platform's setting applies; remove it",
             "scheme tlsConfig authorization basicAuth bearerTokenFile bearerTokenSecret oauth2 "
             "params proxyUrl noProxy proxyConnectHeader proxyFromEnvironment": (
                 "metrics are read over plain HTTP; remove it"
@@ -306,7 +306,8 @@ _KEYS: dict[type, dict[str, str]] = {
         {
             "ingress": "use `additionalIngress`",
             "egress": "use `additionalEgress`",
-            "podSelector policyTypes": "it is the app's own pods, both ways; remove it",
+            "podSelector policyTypes": "the policy selects the app's own pods, in both "
+            "directions; remove it",
         }
     ),
     network.IngressRule: _table({"to": "use `from`, or move the rule to `additionalEgress`"}),
@@ -314,9 +315,9 @@ _KEYS: dict[type, dict[str, str]] = {
     app.ServiceAccount: _table(
         {
             "name": "it has the app's name; remove it",
-            "annotations labels": "labels and annotations are the platform's; remove it",
-            "automount automountServiceAccountToken secrets": "no pod gets a token; remove it",
-            "imagePullSecrets": "the platform brings the pull secret; remove it",
+            "annotations labels": "the platform sets labels and annotations; remove it",
+            "automount automountServiceAccountToken secrets": "pods get no token; remove it",
+            "imagePullSecrets": "the platform provides the pull secret; remove it",
         }
     ),
     app.Alert: _table(

@@ -81,28 +81,30 @@ def _wrong_value(source: Source, model: type[BaseModel], loc: Loc, error: ErrorD
     if kind == "int_type":
         number = _NUMBER.fullmatch(source.raw(loc))
         default = field.default if field and isinstance(field.default, int) else 3
-        return f"is no whole number; write digits alone, such as {number[1] if number else default}"
+        return (
+            f"must be a whole number; write digits only, such as {number[1] if number else default}"
+        )
     if kind == "bool_type":
-        return "is neither true nor false; write one of the two, without quotes"
+        return "must be true or false; write it without quotes"
     if kind in ("tuple_type", "list_type"):
-        return "is no list; begin each entry with '- '"
+        return "must be a list; begin each entry with '- '"
     if kind in ("model_type", "dict_type", "model_attributes_type"):
         owner = _model_at(source, model, loc)
         if owner is None:
-            return "holds no keys; write `key: value` lines below it"
-        return f"holds no keys; write them below it: {', '.join(_aliases(owner))}"
+            return "must be a mapping; write `key: value` lines below it"
+        return f"must be a mapping; write them below it: {', '.join(_aliases(owner))}"
     if kind == "too_short":
         return "is empty; write at least one entry"
     if kind == "string_too_short":
-        return "is empty; write a text"
+        return "is empty; write some text"
     return f"{error['msg'][:1].lower()}{error['msg'][1:]}; change the value"
 
 
 def _not_text(source: Source, model: type[BaseModel], loc: Loc, value: object) -> str:
     if isinstance(value, dict):
-        return "holds keys; write a single text"
+        return "must be text, not a mapping; write a single value"
     if isinstance(value, tuple):
-        return "is a list; write a single text"
+        return "must be text, not a list; write a single value"
     typed = _typed(source, loc, value)
     if wrong := _wrong_even_quoted(source, model, loc, typed):
         return wrong
@@ -173,7 +175,7 @@ def _unknown_key(source: Source, model: type[BaseModel], loc: Loc) -> str:
     # The common prefix of a stack's keys makes any two of them similar.
     bare = {each.removeprefix(PREFIX): each for each in known}
     hint = bare.get(meant_key(key.removeprefix(PREFIX), bare) or "")
-    do = f"did you mean '{hint}'?" if hint else f"known here: {', '.join(known)}"
+    do = f"did you mean '{hint}'?" if hint else f"use one of: {', '.join(known)}"
     return f"is an unknown key; {do}"
 
 

@@ -21,13 +21,13 @@ def check_sidecar(limits: LimitRange, sidecar: Proxy) -> Iterator[Finding]:
         if limit.units > most.units:
             yield (
                 ("limitRange", "max", resource),
-                f"{most} is under the limit of each pod's sidecar, {limit}, so no pod could start; "
+                f"{most} is under the limit of each pod's sidecar, {limit}, so no pod can start; "
                 f"raise it to {limit}",
             )
         if least is not None and request.units < least.units:
             yield (
                 ("limitRange", "min", resource),
-                f"{least} is over the request of each pod's sidecar, {request}, so no pod could "
+                f"{least} is over the request of each pod's sidecar, {request}, so no pod can "
                 f"start; lower it to {request}",
             )
 
@@ -60,14 +60,14 @@ def _too_much(capacity: Capacity, asking: AppDemand, number: int) -> str:
     )
     noun = resource.removesuffix("s") if rest == "1" else resource
     things = "" if "." in resource else f" {noun}"
-    text = f"the team's apps ask for {rest}{things} at rest"
+    text = f"the team's apps request {rest}{things} at rest"
     if needed != rest:
         moving = max(capacity.apps, key=lambda demand: demand.extra * demand.pod[number])
         does = "runs" if isinstance(moving.app, CronJob) else "rolls out"
         text += f" and {needed} while {moving.app.name} {does}"
     text += f", over quota.{resource} {quota}"
     if "." in resource:
-        text += f" (a pod of {asking.app.name} takes {pod}, its sidecar included)"
+        text += f" (a pod of {asking.app.name} takes {pod}, including its sidecar)"
     return text
 
 
@@ -125,7 +125,7 @@ def full_scale(capacity: Capacity) -> Iterator[Finding]:
     ]
     if not over:
         return
-    more = f"raise {' and '.join(over)}, which is all apps' full scale"
+    more = f"raise {' and '.join(over)}, the full scale of all apps"
     found = False
     for demand in capacity.apps:
         fitting = _fitting(capacity, capacity.rest, demand, demand.rest)

@@ -53,10 +53,10 @@ class TeamsFolder:
     def problems(self) -> Iterator[Problem]:
         """What is wrong with the folder itself, apart from the contents of its files."""
         if not self.path.is_dir():
-            message = "there is no such folder; check the path"
+            message = "no such folder; check the path"
             yield Problem(self.shown, 1, 1, WHOLE_FILE, message)
         elif not any(self.path.glob("*.y*ml")):
-            message = "holds no team files; write one, such as team-alpha.yaml"
+            message = "contains no team files; add one, such as team-alpha.yaml"
             yield Problem(self.shown, 1, 1, WHOLE_FILE, message)
         for file in sorted(self.path.glob("*.yml")):
             yield _misnamed(file, self.shown_as(file))
@@ -114,18 +114,18 @@ def wrong_teams(folder: TeamsFolder, settings: Settings) -> Iterator[tuple[int, 
     known = [file.stem for file in folder.files()]
     for index, name in enumerate(settings.teams):
         if name in settings.teams[:index]:
-            yield index, f"'{name}' stands here twice; keep one"
+            yield index, f"'{name}' is listed twice; remove one"
         elif name == "*":
             yield index, "'*' is not a team's name; write \"*\" without the list"
         elif name not in known:
             hint = nearest(name, known)
-            add = f"add {folder.shown}/{name}{SUFFIX}, or take an offboarded team out here"
+            add = f"add {folder.shown}/{name}{SUFFIX}, or remove an offboarded team here"
             do = f"did you mean {hint}?" if hint else add
             yield index, f"'{name}' has no file in {folder.shown}; {do}"
 
 
 def _misnamed(file: Path, shown: str) -> Problem:
-    message = f"would be passed over; rename it to {file.stem}{SUFFIX}"
+    message = f"is not read because of its extension; rename it to {file.stem}{SUFFIX}"
     return Problem(shown, 1, 1, WHOLE_FILE, message)
 
 
@@ -183,7 +183,9 @@ def _contested(
             owner, place = owners.setdefault((kind, value), (file, loc))
             if owner is not file or place != loc:
                 taken = owner.problem(place, "")
-                message = f"{kind} '{value}' is taken in {taken.file}:{taken.line}; choose another"
+                message = (
+                    f"{kind} '{value}' is already used in {taken.file}:{taken.line}; choose another"
+                )
                 yield file.problem(loc, message)
 
 

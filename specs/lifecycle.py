@@ -68,9 +68,10 @@ def missing_steps(
             gone = "is no longer among this stack's teams"
         else:
             place = folder.shown_as(file)
-            gone = "has no file any more"
+            gone = "no longer has a file"
         renamed = (
-            f"; {' and '.join(new)} would get nothing of {name}, as a team cannot be renamed"
+            f"; {' and '.join(new)} would not take over {name}'s objects, as a team cannot "
+            f"be renamed"
             if new
             else ""
         )
@@ -103,7 +104,8 @@ def maybe_renamed(before: Mapping[str, Deployed], teams: Sequence[Team]) -> Iter
             new = [name for name, kind in has.items() if name not in had and kind == had[old]]
             if new:
                 yield (
-                    f"{team.name}: the app {old} goes and {' or '.join(new)} comes. If that is a "
-                    f"new name for it: all objects of {old} are deleted and made anew under the "
-                    f"new name, and what calls {old} by its name no longer finds it ({GUIDE})"
+                    f"{team.name}: the app {old} is removed and {' or '.join(new)} is added. If "
+                    f"you are "
+                    f"renaming it: all objects of {old} are deleted and recreated under the "
+                    f"new name, and callers of {old} no longer find it ({GUIDE})"
                 )

@@ -96,18 +96,18 @@ def check_host(text: str) -> None:
         raise ValueError(f"the host holds a user name or an '@'; {instead}")
     _check_length(text, DNS_NAME_MAX)
     if "://" in text:
-        raise ValueError(f"{text!r} holds a scheme; {instead}")
+        raise ValueError(f"{text!r} contains a scheme; {instead}")
     if "/" in text:
-        raise ValueError(f"{text!r} holds a path; {instead}")
+        raise ValueError(f"{text!r} contains a path; {instead}")
     if text.count(":") > 1 or text.rpartition(".")[2].isdecimal():
         raise ValueError(
             f"{text!r} is an IP address, not a host name; write one such as {_HOST_EXAMPLE}"
         )
     if ":" in text:
-        raise ValueError(f"{text!r} holds a port; {instead}")
+        raise ValueError(f"{text!r} contains a port; {instead}")
     if "*" in text:
         raise ValueError(
-            f"{text!r} holds a wildcard; write one full host name, such as {_HOST_EXAMPLE}"
+            f"{text!r} contains a wildcard; write one full host name, such as {_HOST_EXAMPLE}"
         )
     labels = _labels(text)
     for label in labels:
@@ -139,13 +139,13 @@ def check_tag(text: str) -> None:
     credential, which is not shown.
     """
     if form := credential_form(text):
-        raise ValueError(f'holds {form}; pin a version such as "v1.0.0"')
+        raise ValueError(f'contains {form}; pin a version such as "v1.0.0"')
     if not text:
         raise ValueError('the tag is empty; pin a version such as "v1.0.0"')
     if text.lower() == "latest":
         raise ValueError(f'{text!r} is not a version; pin one such as "v1.0.0"')
     if _DIGEST.search(text):
-        raise ValueError(f'{text!r} holds a digest; write only the version, such as "v1.0.0"')
+        raise ValueError(f'{text!r} contains a digest; write only the version, such as "v1.0.0"')
     _check_length(text, TAG_MAX)
     _check_characters(text, _NO_TAG, "letters, digits, '_', '.' and '-'")
     if text[0] in ".-":
@@ -192,7 +192,7 @@ def _misspells(typed: str, key: str) -> bool:
 def _labels(text: str) -> list[str]:
     labels = text.split(".")
     if "" in labels:
-        raise ValueError(f"{text!r} has a '.' too many; put single dots between labels only")
+        raise ValueError(f"{text!r} has an extra '.'; put single dots between labels only")
     return labels
 
 
@@ -212,4 +212,4 @@ def _check_length(text: str, most: int) -> None:
 
 def _check_characters(text: str, wrong_one: re.Pattern[str], described: str) -> None:
     if wrong := wrong_one.search(text):
-        raise ValueError(f"{text!r} holds {wrong[0]!r}; use {described} only")
+        raise ValueError(f"{text!r} contains {wrong[0]!r}; use {described} only")

@@ -24,8 +24,8 @@ def check_namespace(team: Team, stack: NamespaceSettings) -> Iterator[Finding]:
     if size > ANNOTATIONS_MAX_BYTES:
         yield (
             ("namespace", "annotations"),
-            f"the namespace's annotations take {size} bytes, Kubernetes allows "
-            f"{ANNOTATIONS_MAX_BYTES}; shorten them",
+            f"the namespace's annotations take {size} bytes, but Kubernetes "
+            f"allows {ANNOTATIONS_MAX_BYTES}; shorten them",
         )
 
 
@@ -34,7 +34,7 @@ def check_credentials(pairs: Namespace | NamespaceSettings, at: Loc) -> Iterator
     for what, values in (("labels", pairs.labels), ("annotations", pairs.annotations)):
         for key, value in values.items():
             if looks_like_credential("", value):
-                message = "has the form of a credential, and viewers read it; store it in OpenBao"
+                message = "looks like a credential, and viewers can read it; store it in OpenBao"
                 yield (*at, what, key), message
 
 
@@ -85,7 +85,7 @@ def _check_keys(
             hint = nearest(key, (each for each in keys if not each.endswith("*")))
             do = f"did you mean {hint}?" if hint else "remove it, or ask the platform team"
             listed = ", ".join(keys) or "none"
-            yield loc, f"is not among the {what} that this stack allows ({listed}); {do}"
+            yield loc, f"is not one of the {what} that this stack allows ({listed}); {do}"
         elif all(each.values and value not in each.values for each in covering):
             values = [value for each in covering for value in each.values]
             hint = nearest(value, values)

@@ -59,7 +59,9 @@ class LabelSelectorRequirement(Spec):
         description="How the label is compared."
     )
     values: tuple[LabelValue, ...] = Field(
-        (), description="What it is compared with: for In and NotIn only, and then at least one."
+        (),
+        description="Values to compare with; required for In and NotIn, not allowed for "
+        "other operators.",
     )
 
 
@@ -90,9 +92,9 @@ class LabelSelector(Spec):
 class IPBlock(Spec):
     """A range of addresses outside the cluster."""
 
-    cidr: Cidr = Field(description="The range.", examples=["10.200.0.0/16"])
+    cidr: Cidr = Field(description="Range of addresses.", examples=["10.200.0.0/16"])
     except_: tuple[Cidr, ...] = Field(
-        (), alias="except", description="Ranges within `cidr` that are left out."
+        (), alias="except", description="Ranges within `cidr` to exclude."
     )
 
 
@@ -103,9 +105,13 @@ class NetworkPolicyPeer(Spec):
         None, description="Namespaces by their labels; with `podSelector`, pods in them."
     )
     pod_selector: LabelSelector | None = Field(
-        None, description="Pods by their labels; without `namespaceSelector`, of the own namespace."
+        None,
+        description="Pods by their labels; without `namespaceSelector`, in the team's "
+        "own namespace.",
     )
-    ip_block: IPBlock | None = Field(None, description="Addresses; not together with selectors.")
+    ip_block: IPBlock | None = Field(
+        None, description="Addresses; cannot be combined with selectors."
+    )
 
     @property
     def selects_all(self) -> bool:
@@ -136,9 +142,9 @@ class IngressRule(Spec):
     """Who may connect to the app's pods, on which ports."""
 
     from_: tuple[NetworkPolicyPeer, ...] = Field(
-        (), alias="from", description="Who may connect; left out, everybody."
+        (), alias="from", description="Who may connect; default: everyone."
     )
-    ports: tuple[NetworkPolicyPort, ...] = Field((), description="On which ports; left out, all.")
+    ports: tuple[NetworkPolicyPort, ...] = Field((), description="On which ports; default: all.")
 
     @property
     def peers(self) -> tuple[NetworkPolicyPeer, ...]:
@@ -149,8 +155,8 @@ class IngressRule(Spec):
 class EgressRule(Spec):
     """Where the app's pods may connect to, on which ports."""
 
-    to: tuple[NetworkPolicyPeer, ...] = Field((), description="Where to; left out, everywhere.")
-    ports: tuple[NetworkPolicyPort, ...] = Field((), description="On which ports; left out, all.")
+    to: tuple[NetworkPolicyPeer, ...] = Field((), description="Where to; default: anywhere.")
+    ports: tuple[NetworkPolicyPort, ...] = Field((), description="On which ports; default: all.")
 
     @property
     def peers(self) -> tuple[NetworkPolicyPeer, ...]:
@@ -163,17 +169,17 @@ class NetworkPolicy(Spec):
 
     enabled: bool = Field(
         True,
-        description="Makes the NetworkPolicy `<app.name>`. Into a web-app it opens `app.port` to "
+        description="Creates the NetworkPolicy `<app.name>`. Into a web-app it opens `app.port` to "
         "the gateway (with `ingress`), Prometheus and the namespace; into a worker or cronjob "
         "`serviceMonitor.port` to Prometheus; out of all of them DNS, the namespace and port 443. "
-        "Policies add up, and the namespace's own, which stand either way, open every port to "
-        "these peers.",
+        "Policies are additive, and the namespace's own, which always apply, open every port "
+        "to these peers.",
     )
     additional_ingress: tuple[IngressRule, ...] = Field(
-        (), description="Rules beside the default ones: who else may connect."
+        (), description="Additional rules: who else may connect."
     )
     additional_egress: tuple[EgressRule, ...] = Field(
-        (), description="Rules beside the default ones: where else the app may connect to."
+        (), description="Additional rules: where else the app may connect to."
     )
 
 

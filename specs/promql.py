@@ -76,7 +76,7 @@ def _check_brackets(text: str, bare: str) -> None:
             if not opened:
                 raise ValueError(f"{_at(text, place)} was never opened; remove it")
             if character != (closing := _CLOSING[text[opened.pop()]]):
-                raise ValueError(f"{_at(text, place)} is where {closing!r} must be; correct it")
+                raise ValueError(f"{_at(text, place)} must be {closing!r}; correct it")
     if opened:
         raise ValueError(f"{_at(text, opened[-1])} is never closed; close it")
 

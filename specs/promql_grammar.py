@@ -120,7 +120,7 @@ def _translated(text: str) -> str:
         elif kind == "brackets":
             word = _range(word)
         elif word == "[":
-            raise broken("brackets hold a duration only, such as [5m]")
+            raise broken("brackets may contain only a duration, such as [5m]")
         elif word in _TRIM and words[place].lower() != "bool":
             word = "<"
         elif name in _DURATION_FUNCTIONS:
@@ -263,11 +263,11 @@ def _check_duration(text: str, *, is_range: bool = False) -> None:
         raise broken("a duration such as 5m is missing")
     expression = parse(text)
     if is_range and isinstance(expression, promql.NumberLiteral) and expression.val <= 0:
-        raise broken(f"the duration {text.strip()} is not longer than 0")
+        raise broken(f"the duration {text.strip()} must be longer than 0")
     for node in nodes(expression):
         if isinstance(node, promql.NumberLiteral):
             if not abs(node.val) <= LONGEST_DURATION / 1000:
-                raise ValueError("has a duration that Prometheus cannot count; shorten it")
+                raise ValueError("has a duration that is too long for Prometheus; shorten it")
         elif isinstance(node, promql.BinaryExpr) and str(node.op) in _DURATION_OPERATORS:
             by = node.rhs
             if str(node.op) in ("/", "%") and isinstance(by, promql.NumberLiteral) and not by.val:

@@ -101,7 +101,7 @@ def _split(text: str) -> tuple[str, str, Fraction]:
     number, unit, exponent = match["number"], match["unit"] or "", int(match["exponent"] or 0)
     value = Fraction(number) * _SCALES[unit] * Fraction(10) ** exponent
     if abs(value) > MOST:
-        raise ValueError(f"{text!r} is more than Kubernetes can count; write less than 8Ei")
+        raise ValueError(f"{text!r} is too large for Kubernetes; write less than 8Ei")
     return number, unit, value
 
 

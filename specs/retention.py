@@ -38,7 +38,7 @@ def warn_of_retention(team: Team) -> Iterator[Finding]:
         repository, versions = running
         yield (
             KEPT,
-            f"keeps {kept} in each repository, just as many as run from {repository} "
+            f"keeps {kept} in each repository, exactly as many as run from {repository} "
             f"({_listed(versions)}), so the next push there deletes one that is in use; "
             f"keep at least {kept + 1}",
         )

@@ -24,7 +24,7 @@ def team_schema() -> str:
     definitions = schema.pop("$defs")
     document = {
         "$schema": "http://json-schema.org/draft-07/schema#",
-        "$comment": "Made from the models by `./sre schema`; edit those, not this file.",
+        "$comment": "Generated from the models by `./sre schema`; edit the models, not this file.",
         **_for_editors({**schema, "definitions": definitions}),
     }
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"

@@ -35,7 +35,7 @@ def _not_empty(value: tuple[str, ...]) -> tuple[str, ...]:
 
 def _check_group_prefix(value: str) -> None:
     if value != value.strip() or value.startswith("system:"):
-        raise ValueError(f"'{value}' is not a prefix of groups; write one such as oidc:")
+        raise ValueError(f"'{value}' is not a group prefix; write one such as oidc:")
 
 
 Url = Annotated[str, checked(check_url)]
@@ -45,7 +45,7 @@ GroupPrefix = Annotated[str, checked(_check_group_prefix)]
 
 
 class Manage(Spec):
-    """Which targets this stack makes objects in."""
+    """Targets in which this stack creates objects."""
 
     kubernetes: bool = Field(True, description="The cluster.")
     harbor: bool = Field(True, description="The registry.")
@@ -57,11 +57,12 @@ class KubernetesSettings(Spec):
 
     cluster_identifier: str = Field(
         min_length=1,
-        description="Fixed name of the cluster: a changed kubeconfig then never replaces objects.",
+        description="Fixed name of the cluster, so that a changed kubeconfig never replaces "
+        "objects.",
         examples=["sre-dev"],
     )
     context: str | None = Field(
-        None, description="Context of the kubeconfig (`KUBECONFIG`); default: its current one."
+        None, description="Context of the kubeconfig (`KUBECONFIG`); default: the current context."
     )
     pod_security: Literal["privileged", "baseline", "restricted"] | None = Field(
         None,
@@ -69,14 +70,14 @@ class KubernetesSettings(Spec):
     )
     group_prefix: GroupPrefix = Field(
         "",
-        description="What the API server puts before a Keycloak group's name "
-        "(`--oidc-groups-prefix`); teams' files name groups without it.",
+        description="Prefix that the API server adds to a Keycloak group's "
+        "name (`--oidc-groups-prefix`); team files name groups without it.",
         examples=['"oidc:"'],
     )
     group_roles: tuple[ClusterRole, ...] = Field(
         ("view",),
-        description="ClusterRoles that teams' files may give to further groups (`access.roles`). "
-        "One that may change namespaces bypasses all guardrails.",
+        description="ClusterRoles that team files may give to further groups (`access.roles`). A "
+        "role that can change namespaces bypasses all guardrails.",
         examples=["[view, view-logs]"],
     )
 
@@ -85,13 +86,12 @@ class AllowedKey(Spec):
     """A label or annotation that teams may set on their namespaces."""
 
     key: KeyPattern = Field(
-        description="The key, or the beginning of all keys of a domain with a `*` at the end. Of "
-        "the entries that cover a key, only the closest counts: the key itself, then the longest "
-        "beginning.",
+        description="A key, or a prefix that ends in `*` for all keys of a domain. Of the entries "
+        "that match a key, only the most specific counts: the exact key, then the longest prefix.",
         examples=["example.com/cost-center"],
     )
     values: tuple[str, ...] = Field(
-        (), description="Allowed values; any, if none is listed.", examples=["[low, high]"]
+        (), description="Allowed values; default: any.", examples=["[low, high]"]
     )
 
     def covers(self, key: str) -> bool:
@@ -110,7 +110,7 @@ class AllowedLabel(AllowedKey):
     """A label that teams may set on their namespaces."""
 
     values: tuple[LabelValue, ...] = Field(
-        (), description="Its possible values; any, if none is listed.", examples=["[low, high]"]
+        (), description="Allowed values; default: any.", examples=["[low, high]"]
     )
 
 
@@ -148,18 +148,18 @@ class HarborSettings(Spec):
         ),
     ] = Field("harbor.sre.internal", description="Host part of every image's repository.")
     url: Url | None = Field(None, description="Address of Harbor; default: `HARBOR_URL`.")
-    insecure: bool = Field(False, description="Do not verify Harbor's certificate.")
+    insecure: bool = Field(False, description="Skip verification of Harbor's certificate.")
     shared_projects: tuple[Label, ...] = Field(
-        (), description="Projects that every team may take images from."
+        (), description="Projects whose images every team may use."
     )
     map_groups: bool = Field(
         True, description="Make Keycloak groups members; Harbor must run in OIDC mode."
     )
     group_prefix: GroupPrefix = Field(
-        "", description="What Harbor has before a Keycloak group's name.", examples=['"oidc:"']
+        "", description="Prefix that Harbor adds to a Keycloak group's name.", examples=['"oidc:"']
     )
     image_pull_secret: bool = Field(
-        True, description="Bring the pull robot's credential to the namespace as a pull secret."
+        True, description="Provide the pull robot's credential in the namespace as a pull secret."
     )
 
 
@@ -167,10 +167,11 @@ class OpenBaoSettings(Spec):
     """The vault."""
 
     address: Url | None = Field(None, description="Address of OpenBao; default: `VAULT_ADDR`.")
-    skip_tls_verify: bool = Field(False, description="Do not verify OpenBao's certificate.")
+    skip_tls_verify: bool = Field(False, description="Skip verification of OpenBao's certificate.")
     skip_child_token: bool = Field(
         False,
-        description="Use `VAULT_TOKEN` itself, for a short-lived token that may make no other.",
+        description="Use `VAULT_TOKEN` itself, for a short-lived token that cannot create "
+        "child tokens.",
     )
     oidc_accessor: str | None = Field(
         None,
@@ -178,7 +179,7 @@ class OpenBaoSettings(Spec):
         examples=["auth_oidc_1a2b3c4d"],
     )
     group_prefix: GroupPrefix = Field(
-        "", description="What OpenBao has before a Keycloak group's name.", examples=['"oidc:"']
+        "", description="Prefix that OpenBao adds to a Keycloak group's name.", examples=['"oidc:"']
     )
     cluster_address: Url | None = Field(
         None,
@@ -192,8 +193,9 @@ class OpenBaoSettings(Spec):
     )
     in_cluster: bool = Field(
         True,
-        description="Whether OpenBao runs in the cluster; if not, it reaches the API server at the "
-        "address, and with the CA, that the kubeconfig (`KUBECONFIG`) names.",
+        description="Whether OpenBao runs in the cluster; if not, it connects to the API "
+        "server with "
+        "the address and CA of the kubeconfig (`KUBECONFIG`).",
     )
 
 
@@ -206,13 +208,13 @@ class ExternalSecretsSettings(Spec):
     )
     secret_store: Literal["cluster", "tenant"] = Field(
         "cluster",
-        description="Which store secrets come through: the shared ClusterSecretStore, which reads "
-        "all teams' (guardrails hold each team to its own), or a SecretStore in each team's "
-        "namespace, which can read no other team's.",
+        description="Store that provides secrets: the shared ClusterSecretStore, which can read "
+        "all teams' secrets (guardrails restrict each team to its own), or a SecretStore in "
+        "each team's namespace, which can read only that team's.",
     )
     refresh_interval: Annotated[
         str, matching(r"([0-9]+[hms])+", "is not a duration; write one of h, m and s, such as 1h")
-    ] = Field("1h", description="How often secrets are read again.")
+    ] = Field("1h", description="How often secrets are refreshed.")
     namespace: Label = Field("external-secrets", description="Namespace the operator runs in.")
     service_account: Label = Field(
         "external-secrets", description="ServiceAccount the operator logs in to OpenBao with."
@@ -236,8 +238,8 @@ class ProxyLimits(Spec):
 class Proxy(Spec):
     """The sidecar's container; the defaults are Istio's own (values: global.proxy.resources)."""
 
-    requests: ProxyRequests = Field(ProxyRequests(), description="What is set aside for it.")
-    limits: ProxyLimits = Field(ProxyLimits(), description="What it may use at most.")
+    requests: ProxyRequests = Field(ProxyRequests(), description="Resources reserved for it.")
+    limits: ProxyLimits = Field(ProxyLimits(), description="Maximum resources for it.")
 
     @model_validator(mode="after")
     def _requests_within_limits(self) -> "Proxy":
@@ -266,12 +268,12 @@ class IstioSettings(Spec):
         ),
     ] = Field(
         "docker.io/istio/proxyv2",
-        description="Repository of the sidecar's image, without a tag: any pod may run it.",
+        description="Repository of the sidecar's image, without a tag; every pod may run it.",
     )
     proxy: Proxy | None = Field(
         None,
-        description="CPU and memory of the sidecar, which apps' pods then ask Istio for by "
-        "annotations; default: Istio's own, which the mesh must not have changed then.",
+        description="CPU and memory of the sidecar, which apps' pods request by annotations; "
+        "default: Istio's defaults, which the mesh must then not override.",
     )
 
     @property
@@ -317,15 +319,16 @@ class Settings(Spec):
         return {key: value for key, value in config.items() if str(key).startswith(PREFIX)}
 
     teams: tuple[str, ...] | Literal["*"] = Field(
-        description='Teams this stack holds: a list, or "*" for all files in `tenants/`.',
+        description='Teams of this stack: a list, or "*" for all files in `tenants/`.',
         examples=['"*"'],
     )
-    tenants: str = Field("tenants", description="Folder of the teams' files.")
+    tenants: str = Field("tenants", description="Folder of the team files.")
     platform: bool = Field(
         False,
-        description="Whether it manages what all tenants lean on; one stack of a cluster does.",
+        description="Whether this stack manages the objects that all tenants share; exactly "
+        "one stack per cluster does.",
     )
-    manage: Manage = Field(Manage(), description="Which targets this stack makes objects in.")
+    manage: Manage = Field(Manage(), description="Targets in which this stack creates objects.")
     kubernetes: KubernetesSettings = Field(description="The cluster.")
     namespace: NamespaceSettings = Field(
         NamespaceSettings(), description="Labels and annotations of teams' namespaces."
@@ -338,20 +341,22 @@ class Settings(Spec):
     istio: IstioSettings = Field(IstioSettings(), description="The service mesh.")
     platform_hosts: tuple[HostPattern, ...] = Field(
         (),
-        description="Hosts that no team may take, beside those of the servers that this config "
-        "names: full names, or `*.` and a domain for all below it.",
+        description="Hosts that no team may use, besides the servers in this config: full names, "
+        "or `*.` and a domain for all its subdomains.",
         examples=['[grafana.sre.example.com, "*.sre.internal"]'],
     )
     moved: tuple[str, ...] = Field((), description="Ignored; no longer needed. Remove it.")
     guardrails: Literal["deny", "audit"] = Field(
         "deny",
-        description="What becomes of objects in teams' namespaces that the platform's policies are "
-        "against: refused, or let in with a warning and an entry in the audit log.",
+        description="What happens to objects in team namespaces that violate the platform's "
+        "policies: "
+        "refused, or admitted with a warning and an audit log entry.",
     )
     adopt: bool = Field(
         False,
-        description="Take over what already runs under this stack's names, instead of failing that "
-        "it exists, and bring apps up beside what a chart named differently; keep it until "
+        description="Take over objects that already exist under this stack's names instead "
+        "of failing, "
+        "and start apps beside objects that a chart named differently; keep it set until "
         "nothing is held back (docs/migration.md).",
     )
 

@@ -34,15 +34,15 @@ _TOO_DEEP = "is nested too deep; keep to the levels of the documented keys"
 # The parser's messages for common mistakes, and their replacements.
 _QUOTE = "put the value in quotes"
 _SYNTAX = {
-    "mapping values are not allowed": f"a ':' does not fit here; mend the indentation or {_QUOTE}",
+    "mapping values are not allowed": f"a ':' is not allowed here; fix the indentation or {_QUOTE}",
     "while scanning an alias": f"a '*' begins an alias in YAML; {_QUOTE}",
     "while scanning an anchor": f"a '&' begins an anchor in YAML; {_QUOTE}",
     "undefined alias": f"no anchor above has this name; name one, or {_QUOTE}",
     "cannot start any token": f"no value begins with this character in YAML; {_QUOTE}",
-    "could not find expected ':'": "this line is no `key: value`; add the ':', or remove it",
+    "could not find expected ':'": "this line is not `key: value`; add the ':', or remove it",
     "while scanning a quoted scalar": "a quote is never closed; close it",
-    "while parsing a flow": "a bracket or brace is not closed, or lacks a ','; mend it",
-    "while parsing a block": "this does not line up with the lines above; mend the indentation",
+    "while parsing a flow": "a bracket or brace is not closed, or a ',' is missing; fix it",
+    "while parsing a block": "this does not line up with the lines above; fix the indentation",
 }
 
 _Entries = dict[str, tuple[yaml.ScalarNode, yaml.Node]]
@@ -111,12 +111,12 @@ class Source:
 
     def _read(self) -> str | None:
         if self.file.exists() and not self.file.is_file() and not self.file.is_dir():
-            self._fail("is no regular file; write one")
+            self._fail("is not a regular file; use one")
             return None
         try:
             raw = self.file.read_bytes()
         except FileNotFoundError:
-            self._fail("there is no such file; check the path")
+            self._fail("no such file; check the path")
         except IsADirectoryError:
             self._fail("is a directory; a team is one YAML file")
         except PermissionError:
@@ -125,7 +125,7 @@ class Source:
             self._fail(f"cannot be read: {error.strerror}; check the file")
         else:
             if len(raw) > _MAX_BYTES:
-                self._fail(f"has {len(raw)} bytes, over {_MAX_BYTES}; split what is in it")
+                self._fail(f"has {len(raw)} bytes, but at most {_MAX_BYTES} are allowed; split it")
                 return None
             try:
                 return raw.decode("utf-8-sig")
@@ -152,14 +152,14 @@ class Source:
         except yaml.reader.ReaderError as error:
             before = text[: error.position]
             line, column = before.count("\n") + 1, error.position - before.rfind("\n")
-            self._fail("holds a control character; remove it", line, column)
+            self._fail("contains a control character; remove it", line, column)
             return
         if root is None or (isinstance(root, yaml.ScalarNode) and root.tag == f"{_TAG}null"):
             self._fail(f"is empty; write at least the key `{self._first_key}`")
             return
         if not isinstance(root, yaml.MappingNode):
             self._fail(
-                f"does not hold keys; write `key: value` lines, such as `{self._first_key}: ...`"
+                f"must be a mapping; write `key: value` lines, such as `{self._first_key}: ...`"
             )
             return
         # A bound that needs no walk: each of these adds two values at most, an anchor any number.
@@ -181,17 +181,19 @@ class Source:
         what = " ".join(filter(None, (error.context, error.problem)))
         if "single document" in what:
             self._fail(
-                "holds several documents; keep one, and move the others to files of their own",
+                "contains several documents; keep one, and move the others to separate files",
                 line,
                 column,
             )
         elif "\t" in indent or typed[column - 1 : column] == "\t":
             self._fail(
-                "a tab is no indentation in YAML; use spaces", line, indent.find("\t") + 1 or column
+                "YAML does not allow tabs for indentation; use spaces",
+                line,
+                indent.find("\t") + 1 or column,
             )
         else:
             message = next((do for said, do in _SYNTAX.items() if said in what), None)
-            message = message or f"is not YAML: {what}; mend the syntax here"
+            message = message or f"is not valid YAML: {what}; fix the syntax here"
             self._fail(message, line, column)
 
     def _size(self, node: yaml.Node, within: tuple[int, ...], sizes: dict[int, int]) -> int | None:
@@ -201,7 +203,7 @@ class Source:
             return known
         line, column = node.start_mark.line + 1, node.start_mark.column + 1
         if id(node) in within:
-            self._fail("an anchor holds itself; write the value out", line, column)
+            self._fail("an anchor contains itself; write the value out", line, column)
             return None
         total = 1
         for child in _children(node):
@@ -221,7 +223,7 @@ class Source:
 
     def _build(self, node: yaml.Node, loc: Loc) -> Any:
         if node.tag not in _KNOWN_TAGS:
-            message = f"the YAML tag '{node.tag.removeprefix(_TAG)}' means nothing here; remove it"
+            message = f"the YAML tag '{node.tag.removeprefix(_TAG)}' is not supported; remove it"
             line, column = node.start_mark.line + 1, node.start_mark.column + 1
             self.problems.append(Problem(self.shown, line, column, key_path(loc), message))
             return None
@@ -244,7 +246,7 @@ class Source:
         for key, value in node.value:
             line, column = key.start_mark.line + 1, key.start_mark.column + 1
             if not isinstance(key, yaml.ScalarNode):
-                message = "a key must be a word; quote it or mend the braces"
+                message = "a key must be text; quote it or fix the braces"
                 self.problems.append(Problem(self.shown, line, column, key_path(loc), message))
             elif key.tag == _MERGE:
                 merged = value.value if isinstance(value, yaml.SequenceNode) else [value]
@@ -252,7 +254,7 @@ class Source:
                     message = "`<<` merges mappings only; name an anchor of a mapping"
                     self.problems.append(Problem(self.shown, line, column, key_path(loc), message))
             elif key.value in seen:
-                message = f"this key stands on line {seen[key.value]} already; keep one of the two"
+                message = f"this key is already set on line {seen[key.value]}; remove one"
                 self.problems.append(
                     Problem(self.shown, line, column, key_path((*loc, key.value)), message)
                 )

@@ -69,7 +69,7 @@ def outdated(root: Path, stack: str, settings: Settings) -> Iterator[Problem]:
     """A warning for each setting that is no longer used."""
     if settings.moved:
         source = _source(root, stack)
-        message = "is no longer needed, as the stack's state says which teams it has; remove it"
+        message = "is no longer needed, because the stack's state lists its teams; remove it"
         yield source.problem(("config", f"{PREFIX}moved"), message, at_key=True)
 
 
@@ -91,7 +91,7 @@ def read_stack(
         data = {"config": {**unknown, **frozen(dict(config))}}
     elif in_file:
         data = {**data, "config": in_file}
-        message = "is encrypted, and no setting is a secret; set it with `--plaintext`"
+        message = "must not be encrypted, because no setting is secret; set it with `--plaintext`"
         if encrypted := [source.problem(loc, message) for loc in _encrypted(in_file, ("config",))]:
             return None, [*problems, *encrypted]
     if data is None:

@@ -31,7 +31,7 @@ def _check_group(value: str) -> None:
 
 def _check_duration(value: int) -> int:
     if value == 0 or value < -1 or value > _MOST_DAYS:
-        raise ValueError(f"{value} is not a lifetime; write days, or -1 for no end")
+        raise ValueError(f"{value} is not a lifetime; write days, or -1 for no expiry")
     return value
 
 
@@ -48,12 +48,12 @@ Gibibytes = Annotated[
         1,
         _MOST_GIB,
         "is not a size; write whole GiB, 1 or more",
-        "GiB is more than Harbor can count; lower it",
+        "GiB is too large for Harbor; lower it",
     ),
 ]
 Kept = Annotated[
     int,
-    within(1, _MOST_KEPT, "is below 1; write 1 or more", "is more than Harbor takes; lower it"),
+    within(1, _MOST_KEPT, "is below 1; write 1 or more", "is too large for Harbor; lower it"),
 ]
 Days = Annotated[
     int,
@@ -69,14 +69,15 @@ class Namespace(Spec):
 
     labels: dict[ChosenLabel, LabelValue] = Field(
         default_factory=dict,
-        description="Labels that the platform's policies ask for; the stack says which may be set "
+        description="Labels that the platform's policies require; the stack lists those "
+        "that may be set "
         "(`namespace.allowedLabels`).",
         examples=["{sre.io/security-categorization: moderate}"],
     )
     annotations: dict[ChosenAnnotation, str] = Field(
         default_factory=dict,
-        description="Annotations; the stack says which may be set "
-        "(`namespace.allowedAnnotations`). Nothing secret: viewers read them.",
+        description="Annotations; the stack lists those that may "
+        "be set (`namespace.allowedAnnotations`). Nothing secret: viewers can read them.",
         examples=['{example.com/on-call: "shop@example.com"}'],
     )
 
@@ -86,19 +87,20 @@ class Access(Spec):
 
     developers: tuple[Group, ...] | None = Field(
         None,
-        description="May change what is in the namespace (`edit`), push images and read the team's "
-        "secrets; default: `<team>-developers`.",
+        description="Groups that may change the namespace's objects (`edit`), push images and read "
+        "the team's secrets; default: `<team>-developers`.",
         examples=["[team-alpha-developers]"],
     )
     viewers: tuple[Group, ...] | None = Field(
         None,
-        description="May look (`view`; `guest` in Harbor); default: `<team>-viewers`.",
+        description="Groups that may only read (`view`; `guest` in Harbor); default: "
+        "`<team>-viewers`.",
         examples=["[team-alpha-viewers]"],
     )
     roles: dict[Group, ClusterRole] = Field(
         default_factory=dict,
-        description="Further groups and the ClusterRole of each in the namespace; the stack says "
-        "which may be given (`kubernetes.groupRoles`). No access to Harbor or OpenBao.",
+        description="Further groups, each with its ClusterRole in the namespace; the stack lists "
+        "the roles that may be given (`kubernetes.groupRoles`). No access to Harbor or OpenBao.",
         examples=["{team-alpha-auditors: view}"],
     )
 
@@ -111,7 +113,7 @@ class QuotaRequests(Spec):
 
 
 class QuotaLimits(Spec):
-    """Sum of all pods' limits."""
+    """Total limits of all pods."""
 
     cpu: Cpu | None = Field(cpu("8"), description="Cores; null: no limit.")
     memory: Memory | None = Field(memory("16Gi"), description="Bytes; null: no limit.")
@@ -120,8 +122,8 @@ class QuotaLimits(Spec):
 class Quota(Spec):
     """The ResourceQuota `<team>-quota`: what the whole namespace may use."""
 
-    requests: QuotaRequests = Field(QuotaRequests(), description="Sum of all pods' requests.")
-    limits: QuotaLimits = Field(QuotaLimits(), description="Sum of all pods' limits.")
+    requests: QuotaRequests = Field(QuotaRequests(), description="Total requests of all pods.")
+    limits: QuotaLimits = Field(QuotaLimits(), description="Total limits of all pods.")
     pods: Count | None = Field(20, description="Number of pods; null: no limit.")
     services: Count | None = Field(10, description="Number of Services; null: no limit.")
     persistentvolumeclaims: Count | None = Field(
@@ -130,14 +132,14 @@ class Quota(Spec):
 
 
 class ContainerDefault(Spec):
-    """Limits of a container that names none."""
+    """Limits of a container that sets none."""
 
     cpu: Cpu = Field(cpu("500m"), description="Cores.")
     memory: Memory = Field(memory("512Mi"), description="Bytes.")
 
 
 class ContainerDefaultRequest(Spec):
-    """Requests of a container that names none."""
+    """Requests of a container that sets none."""
 
     cpu: Cpu = Field(cpu("100m"), description="Cores.")
     memory: Memory = Field(memory("128Mi"), description="Bytes.")
@@ -161,13 +163,15 @@ class LimitRange(Spec):
     """The LimitRange `<team>-limits`: bounds and defaults of each container."""
 
     default: ContainerDefault = Field(
-        ContainerDefault(), description="Limits of a container that names none."
+        ContainerDefault(), description="Limits of a container that sets none."
     )
     default_request: ContainerDefaultRequest = Field(
-        ContainerDefaultRequest(), description="Requests of a container that names none."
+        ContainerDefaultRequest(), description="Requests of a container that sets none."
     )
-    max: ContainerMax = Field(ContainerMax(), description="Most a container may have as limit.")
-    min: ContainerMin = Field(ContainerMin(), description="Least a container may request.")
+    max: ContainerMax = Field(ContainerMax(), description="Highest limit that a container may set.")
+    min: ContainerMin = Field(
+        ContainerMin(), description="Lowest request that a container may set."
+    )
 
 
 class Retention(Spec):
@@ -178,8 +182,9 @@ class Retention(Spec):
     )
     most_recently_pushed: Kept = Field(
         20,
-        description="Images kept in each repository: those pushed last, in use or not. Keep more "
-        "than the versions of one repository that run at a time.",
+        description="Number of images to keep in each repository: the most recently pushed, in "
+        "use or not. Keep more than the number of versions of one repository that run at "
+        "the same time.",
     )
 
 
@@ -187,11 +192,11 @@ class Signatures(Spec):
     """Whether Harbor serves signed images only."""
 
     enforce: bool = Field(
-        True, description="Refuse pulls of images without a Cosign signature, to everybody."
+        True, description="Refuse pulls of images without a Cosign signature, for everyone."
     )
     reason: str | None = Field(
         None,
-        description="Why it is off; required then.",
+        description="Why it is off; required when it is.",
         examples=['"migration until 2027-01-31, ticket SEC-12"'],
     )
 
@@ -199,14 +204,14 @@ class Signatures(Spec):
 class Robots(Spec):
     """The two robot accounts: one that pushes (CI) and one that pulls (the cluster)."""
 
-    duration: Days = Field(-1, description="Days until the credentials end; -1 for no end.")
+    duration: Days = Field(-1, description="Days until the credentials expire; -1 for never.")
 
 
 class Registry(Spec):
     """The Harbor project `<team>`: private, scanned on push."""
 
-    storage_quota: Gibibytes = Field(50, description="Most the project may store, in whole GiB.")
-    retention: Retention = Field(Retention(), description="Which images are kept.")
+    storage_quota: Gibibytes = Field(50, description="Storage quota of the project, in whole GiB.")
+    retention: Retention = Field(Retention(), description="Which images to keep.")
     signatures: Signatures = Field(Signatures(), description="Cosign enforcement.")
     robots: Robots = Field(Robots(), description="Accounts for CI and the cluster.")
 
@@ -216,8 +221,8 @@ class Team(Spec):
 
     team: TeamName = Field(
         description="Name of the team: file name, namespace, Harbor project and OpenBao prefix. "
-        "Single hyphens between lower-case letters and digits; no number, and no word such as "
-        "`no` or `null` that YAML reads as something else.",
+        "Lower-case letters, digits and single hyphens; not a number, and not a word such as "
+        "`no` or `null` that YAML does not read as text.",
         examples=["team-alpha"],
     )
     lifecycle: Literal["active", "suspended", "offboarding"] = Field(
@@ -229,7 +234,7 @@ class Team(Spec):
         Namespace(), description="Labels and annotations of the namespace."
     )
     access: Access = Field(Access(), description="Keycloak groups.")
-    quota: Quota = Field(Quota(), description="What the whole namespace may use.")
+    quota: Quota = Field(Quota(), description="Limits for the whole namespace.")
     limit_range: LimitRange = Field(LimitRange(), description="Bounds of each container.")
     registry: Registry = Field(Registry(), description="The Harbor project.")
     apps: tuple[AnyApp, ...] = Field((), description="The team's apps.")

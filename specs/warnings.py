@@ -67,7 +67,10 @@ def _check_quota(quota: Quota) -> Iterator[Finding]:
             continue
         own = resource in quota.requests.model_fields_set
         if own:
-            said = f"{request} is more than quota.limits.{resource} {limit}, so it is never used up"
+            said = (
+                f"{request} is more than quota.limits.{resource} {limit}, so it can "
+                f"never be fully used"
+            )
             yield ("quota", "requests", resource), f"{said}; lower it, or raise the limit"
         else:
             said = f"{limit} is less than quota.requests.{resource} {request}"
@@ -108,7 +111,8 @@ def _check_probes(container: WorkerContainer, known: Collection[str], at: Loc) -
                 if name in secret:
                     yield (
                         loc,
-                        f"$({name}) is empty here, as Kubernetes puts no secret into a probe's "
+                        f"$({name}) is empty here, as Kubernetes does not expand secrets in "
+                        f"a probe's "
                         f'command; let a shell read it: ["/bin/sh", "-c", "... ${name}"]',
                     )
                 elif _is_missing(name, known, runs_shell(words)):
@@ -135,26 +139,26 @@ def _unexpanded(name: str, names: Sequence[str], own: str = "") -> str:
     """The warning about `$(name)`, for a container whose variables have these names."""
     if not _NAME.fullmatch(name):  # not shown: it may be anything
         return (
-            "holds a $(...) without a variable's name, which Kubernetes leaves as it is; "
+            "contains a $(...) without a variable's name, which Kubernetes does not expand; "
             "write $$(...) if you mean that"
         )
     if name == own:
         return (
-            f"$({name}) names the variable itself, which Kubernetes leaves as it is; "
+            f"$({name}) refers to the variable itself, which Kubernetes does not expand; "
             "write the whole value"
         )
     if not _VARIABLE.fullmatch(name) and name.upper() not in (each.upper() for each in names):
         return (
-            "holds a $(...) whose name `env` does not define, so Kubernetes leaves it as it is; "
+            "contains a $(...) whose name `env` does not define, so Kubernetes does not expand it; "
             "define it in `env`, or write $$(...) if you mean that"
         )
     if name in names:
         return (
-            f"$({name}) is defined further down, so Kubernetes leaves it as it is; "
+            f"$({name}) is defined further down, so Kubernetes does not expand it; "
             f"move {name} above {own}"
         )
     return (
-        f"$({name}) is not defined above, so Kubernetes leaves it as it is; "
+        f"$({name}) is not defined above, so Kubernetes does not expand it; "
         f"define {name} in `env`, or write $$({name}) if you mean that"
     )
 
@@ -167,7 +171,8 @@ def _check_ports(app: AnyApp, at: Loc) -> Iterator[Finding]:
             yield (
                 (*at, *key),
                 f"{port} is below 1024, where a process that is not root may listen only if the "
-                "node's runtime lets it (containerd does since 2.0, CRI-O does not); use a higher "
+                "node's runtime allows it (containerd does since 2.0, CRI-O does not); use "
+                "a higher "
                 f"port such as {8080 if isinstance(app, WebApp) else 9090}",
             )
 

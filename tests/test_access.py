@@ -89,7 +89,7 @@ def test_a_prefix_that_is_none_is_refused(tmp_path: Path, prefix: str) -> None:
     (tmp_path / "Pulumi.test.yaml").write_text(text)
     assert [str(problem) for problem in read_stack(tmp_path, "test")[1]] == [
         f"Pulumi.test.yaml:{where}: config.sre-platform:kubernetes.groupPrefix: '{prefix}' is not "
-        "a prefix of groups; write one such as oidc:"
+        "a group prefix; write one such as oidc:"
     ]
 
 
@@ -133,28 +133,29 @@ def test_a_role_is_revoked_with_all_access(program: Program) -> None:
     {
         "cluster-admin": (
             team("access: {roles: {a: «cluster-admin}}"),
-            "access.roles.a: 'cluster-admin' is not among the roles that this stack lets teams "
-            "give (view); use one of them, or ask the platform team",
+            "access.roles.a: 'cluster-admin' is not one of the roles that this stack "
+            "allows (view); use one of them, or ask the platform team",
         ),
         "admin": (
             team("access: {roles: {a: «admin}}"),
-            "access.roles.a: 'admin' is not among the roles that this stack lets teams give "
+            "access.roles.a: 'admin' is not one of the roles that this stack allows "
             "(view); use one of them, or ask the platform team",
         ),
         "a role of the system": (
             team("access: {roles: {a: «'system:node'}}"),
-            "access.roles.a: 'system:node' is not among the roles that this stack lets teams give "
+            "access.roles.a: 'system:node' is not one of the roles that this stack allows "
             "(view); use one of them, or ask the platform team",
         ),
         "a slip of the hand": (
             team("access: {roles: {a: «views}}"),
-            "access.roles.a: 'views' is not among the roles that this stack lets teams give "
+            "access.roles.a: 'views' is not one of the roles that this stack allows "
             "(view); did you mean view?",
         ),
         "what viewers have": (
             team("access: {roles: {team-alpha-viewers: «view}}"),
-            "access.roles.team-alpha-viewers: 'team-alpha-viewers' is among the viewers, who have "
-            "view; remove it here",
+            "access.roles.team-alpha-viewers: 'team-alpha-viewers' is already listed in "
+            "viewers, which "
+            "gives it view; remove it here",
         ),
         "a group of Kubernetes' own": (
             team("access: {roles: {'system:masters': «view}}"),
@@ -167,7 +168,7 @@ def test_a_role_is_revoked_with_all_access(program: Program) -> None:
         ),
         "a list": (
             team("access: {roles: {a: «[view]}}"),
-            "access.roles.a: is a list; write a single text",
+            "access.roles.a: must be text, not a list; write a single value",
         ),
     }
 )

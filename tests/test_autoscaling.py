@@ -22,28 +22,31 @@ def scaled(request: str, limit: str, target: str, replicas: str = "maxReplicas: 
             "100m",
             "«91",
             "the CPU limit 100m is 100 % of the request 100m, but pods are added only above 100.1 %"
-            ", so none ever are; lower the target to 90, or raise resources.limits.cpu to 101m",
+            ", so none is ever added; lower the target to 90, or raise resources.limits.cpu "
+            "to 101m",
         ),
         (
             "100m",
             "110m",
             "«100",
             "the CPU limit 110m is 110 % of the request 100m, but pods are added only above 110 %"
-            ", so none ever are; lower the target to 99, or raise resources.limits.cpu to 111m",
+            ", so none is ever added; lower the target to 99, or raise resources.limits.cpu "
+            "to 111m",
         ),
         (
             "300m",
             "400m",
             "«200",
             "the CPU limit 400m is 133 % of the request 300m, but pods are added only above 220 %"
-            ", so none ever are; lower the target to 120, or raise resources.limits.cpu to 663m",
+            ", so none is ever added; lower the target to 120, or raise "
+            "resources.limits.cpu to 663m",
         ),
         (
             "500m",
             "1",
             "«500",
             "the CPU limit 1 is 200 % of the request 500m, but pods are added only above 550 %"
-            ", so none ever are; lower the target to 181",
+            ", so none is ever added; lower the target to 181",
         ),
     ],
 )

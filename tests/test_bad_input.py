@@ -33,9 +33,9 @@ def refused(folder: Path, text: str, said: str) -> None:
     assert told(folder, text) == [f"tenants/team-alpha.yaml:{where}: {said}"]
 
 
-TOP = "known here: team, lifecycle, namespace, access, quota, limitRange, registry, apps"
+TOP = "use one of: team, lifecycle, namespace, access, quota, limitRange, registry, apps"
 BESIDE = (
-    "known here: archetype, app, serviceMonitor, networkPolicy, serviceAccount, alerts, "
+    "use one of: archetype, app, serviceMonitor, networkPolicy, serviceAccount, alerts, "
     "autoscaling, podDisruptionBudget"
 )
 
@@ -51,7 +51,7 @@ BESIDE = (
         ),
         "of the quota's limits": (
             team("quota: {limits: {«disk: 1}}"),
-            "quota.limits.disk: is an unknown key; known here: cpu, memory",
+            "quota.limits.disk: is an unknown key; use one of: cpu, memory",
         ),
         "of the quota's requests": (
             team("quota: {requests: {«gpu: 1}}"),
@@ -59,7 +59,7 @@ BESIDE = (
         ),
         "of the access": (
             team("access: {«admins: [x]}"),
-            "access.admins: is an unknown key; known here: developers, viewers, roles",
+            "access.admins: is an unknown key; use one of: developers, viewers, roles",
         ),
         "of an entry": (
             app(beside="«ingres: {}"),
@@ -90,7 +90,7 @@ BESIDE = (
         "of Kubernetes, not of the guide": (
             app(beside="podDisruptionBudget: {«maxUnavailable: 1}"),
             "apps[0].podDisruptionBudget.maxUnavailable: is not supported here; "
-            "say in `minAvailable` how many pods must keep running",
+            "use `minAvailable` for the number of pods that must keep running",
         ),
         "of a network rule's other direction": (
             app(beside="networkPolicy: {additionalEgress: [{«from: [{podSelector: {}}]}]}"),
@@ -259,18 +259,18 @@ def test_an_unknown_archetype_is_refused(tmp_path: Path, text: str, said: str) -
 
 
 EMPTY = "is empty; give it a value or remove it"
-DIGITS = "is no whole number; write digits alone, such as"
+DIGITS = "must be a whole number; write digits only, such as"
 
 
 @rows(
     {
         "a list for the team": (
             team("").replace("team-alpha", "«[a]"),
-            "team: is a list; write a single text",
+            "team: must be text, not a list; write a single value",
         ),
         "keys for the team": (
             team("").replace("team-alpha", "«{a: b}"),
-            "team: holds keys; write a single text",
+            "team: must be text, not a mapping; write a single value",
         ),
         "nothing for the team": (
             "team:«\n",
@@ -281,21 +281,25 @@ DIGITS = "is no whole number; write digits alone, such as"
             f"apps[0].app.port: {DIGITS} 8080",
         ),
         "a date that is none": (app("port: «!!timestamp soon"), f"apps[0].app.port: {DIGITS} 8080"),
-        "keys for the apps": (team("apps: «{}"), "apps: is no list; begin each entry with '- '"),
+        "keys for the apps": (
+            team("apps: «{}"),
+            "apps: must be a list; begin each entry with '- '",
+        ),
         "nothing for the apps": (team("apps:«"), f"apps: {EMPTY}"),
         "nothing for the quota": (team("quota: «null"), f"quota: {EMPTY}"),
         "an empty entry": (team("apps:\n  - «~\n"), f"apps[0]: {EMPTY}"),
         "a word for an entry": (
             team("apps: [«web-app]"),
-            "apps[0]: holds no keys; write `key: value` lines below it",
+            "apps[0]: must be a mapping; write `key: value` lines below it",
         ),
         "a word for a mapping": (
             app(beside="ingress: «true"),
-            "apps[0].ingress: holds no keys; write them below it: enabled, host, gateway",
+            "apps[0].ingress: must be a mapping; write them below it: enabled, host, gateway",
         ),
         "an image on one line": (
             app(image="«harbor.sre.internal/team-alpha/my-api:v1"),
-            "apps[0].app.image: holds no keys; write them below it: repository, tag, pullPolicy",
+            "apps[0].app.image: must be a mapping; write them below it: repository, tag, "
+            "pullPolicy",
         ),
         "a quoted number": (app('port: «"8080"'), f"apps[0].app.port: {DIGITS} 8080"),
         "a number with a fraction": (app("port: «8080.0"), f"apps[0].app.port: {DIGITS} 8080"),
@@ -308,16 +312,15 @@ DIGITS = "is no whole number; write digits alone, such as"
         "true for a number": (app("replicas: «true"), f"apps[0].app.replicas: {DIGITS} 2"),
         "a quoted truth": (
             app(beside='autoscaling: {enabled: «"true"}'),
-            "apps[0].autoscaling.enabled: is neither true nor false; "
-            "write one of the two, without quotes",
+            "apps[0].autoscaling.enabled: must be true or false; write it without quotes",
         ),
         "keys for a list": (
             app("env: «{A: b}"),
-            "apps[0].app.env: is no list; begin each entry with '- '",
+            "apps[0].app.env: must be a list; begin each entry with '- '",
         ),
         "a text for a command": (
             app("command: «run", archetype="worker"),
-            "apps[0].app.command: is no list; begin each entry with '- '",
+            "apps[0].app.command: must be a list; begin each entry with '- '",
         ),
         "a number for an argument": (
             app("args: [«8080]", archetype="worker"),
@@ -347,7 +350,7 @@ DIGITS = "is no whole number; write digits alone, such as"
         "below zero": (team("quota: {pods: «-1}"), "quota.pods: -1 is below 0; write 0 or more"),
         "more than can be counted": (
             app("replicas: «3000000000"),
-            "apps[0].app.replicas: 3000000000 is more than Kubernetes can count; lower it",
+            "apps[0].app.replicas: 3000000000 is too large for Kubernetes; lower it",
         ),
         "no size": (
             team("registry: {storageQuota: «0}"),
@@ -355,7 +358,7 @@ DIGITS = "is no whole number; write digits alone, such as"
         ),
         "no lifetime": (
             team("registry: {robots: {duration: «0}}"),
-            "registry.robots.duration: 0 is not a lifetime; write days, or -1 for no end",
+            "registry.robots.duration: 0 is not a lifetime; write days, or -1 for no expiry",
         ),
         "a group that Harbor refuses": (
             team(f"access: {{developers: [«{'d' * 256}]}}"),
@@ -363,15 +366,16 @@ DIGITS = "is no whole number; write digits alone, such as"
         ),
         "a lifetime that Harbor refuses": (
             team("registry: {robots: {duration: «2147483647}}"),
-            "registry.robots.duration: 2147483647 is not a lifetime; write days, or -1 for no end",
+            "registry.robots.duration: 2147483647 is not a lifetime; write days, or -1 for "
+            "no expiry",
         ),
         "a retention that Harbor refuses": (
             team("registry: {retention: {mostRecentlyPushed: «32767}}"),
-            "registry.retention.mostRecentlyPushed: 32767 is more than Harbor takes; lower it",
+            "registry.retention.mostRecentlyPushed: 32767 is too large for Harbor; lower it",
         ),
         "a template that asks for more than the alert knows": (
             app(beside="alerts: [{name: Down, expr: up, summary: «'{{ query \"up\" }}'}]"),
-            "apps[0].alerts[0].summary: holds a template; "
+            "apps[0].alerts[0].summary: contains a template; "
             "write only {{ $labels.NAME }} and {{ $value }}",
         ),
         "no alert severity": (
@@ -391,7 +395,7 @@ DIGITS = "is no whole number; write digits alone, such as"
         ),
         "a tag of YAML": (
             team("quota: «!python/object {}"),
-            "quota: the YAML tag '!python/object' means nothing here; remove it",
+            "quota: the YAML tag '!python/object' is not supported; remove it",
         ),
     }
 )
@@ -404,7 +408,7 @@ def image(repository: str = "harbor.sre.internal/team-alpha/my-api", tag: str = 
 
 
 PIN = 'pin one such as "v1.0.0"'
-DIGEST = 'holds a digest; write only the version, such as "v1.0.0"'
+DIGEST = 'contains a digest; write only the version, such as "v1.0.0"'
 
 
 @rows(
@@ -413,7 +417,7 @@ DIGEST = 'holds a digest; write only the version, such as "v1.0.0"'
         "a number in octal": ("«0123", 'YAML reads this as a number; put it in quotes: "0123"'),
         "a number in base 60": (
             "«1:30",
-            "'1:30' holds ':'; use letters, digits, '_', '.' and '-' only",
+            "'1:30' contains ':'; use letters, digits, '_', '.' and '-' only",
         ),
         "a date": ("«2024-01-01", 'YAML reads this as a date; put it in quotes: "2024-01-01"'),
         "a truth": ("«on", 'YAML reads this as true or false; put it in quotes: "on"'),
@@ -425,9 +429,9 @@ DIGEST = 'holds a digest; write only the version, such as "v1.0.0"'
         "a digest": ("«sha256:0123456789ab", f"'sha256:0123456789ab' {DIGEST}"),
         "a space behind it": (
             '«"v1.0.0 "',
-            "'v1.0.0 ' holds ' '; use letters, digits, '_', '.' and '-' only",
+            "'v1.0.0 ' contains ' '; use letters, digits, '_', '.' and '-' only",
         ),
-        "a list": ("«[v1.0.0]", "is a list; write a single text"),
+        "a list": ("«[v1.0.0]", "must be text, not a list; write a single value"),
     }
 )
 def test_a_tag_that_pins_no_version_is_refused(tmp_path: Path, text: str, said: str) -> None:
@@ -479,15 +483,15 @@ SHAPE = "is not a repository; write host/project/name in lower case"
         ),
         "no image": (
             "«harbor.sre.internal/team-alpha",
-            f"'harbor.sre.internal/team-alpha' names no image; {HERE}/my-api",
+            f"'harbor.sre.internal/team-alpha' has no image name; {HERE}/my-api",
         ),
         "a tag in it": (
             "«harbor.sre.internal/team-alpha/x:v1",
-            "holds a tag; write the version in `tag`",
+            "contains a tag; write the version in `tag`",
         ),
         "a digest in it": (
             "«harbor.sre.internal/team-alpha/x@sha256:0123",
-            "holds a digest; write the repository alone and the version in `tag`",
+            "contains a digest; write only the repository, and the version in `tag`",
         ),
         "a slash at its end": (
             "«harbor.sre.internal/team-alpha/x/",
@@ -516,15 +520,15 @@ LABEL = "use lower-case letters, digits and '-' only"
 
 @rows(
     {
-        "in capitals": (app(name="«My-Api"), f"apps[0].app.name: 'My-Api' holds 'M'; {LABEL}"),
+        "in capitals": (app(name="«My-Api"), f"apps[0].app.name: 'My-Api' contains 'M'; {LABEL}"),
         "with an underscore": (
             app(name="«my_api"),
-            f"apps[0].app.name: 'my_api' holds '_'; {LABEL}",
+            f"apps[0].app.name: 'my_api' contains '_'; {LABEL}",
         ),
-        "not of ASCII": (app(name="«café"), f"apps[0].app.name: 'café' holds 'é'; {LABEL}"),
+        "not of ASCII": (app(name="«café"), f"apps[0].app.name: 'café' contains 'é'; {LABEL}"),
         "with a space behind it": (
             app(name='«"api "'),
-            f"apps[0].app.name: 'api ' holds ' '; {LABEL}",
+            f"apps[0].app.name: 'api ' contains ' '; {LABEL}",
         ),
         "with a dash at its end": (
             app(name="«api-"),
@@ -537,24 +541,26 @@ LABEL = "use lower-case letters, digits and '-' only"
         ),
         "too long for a cronjob's runs": (
             app(name="«" + "a" * 53, archetype="cronjob"),
-            "apps[0].app.name: has 53 characters, a cronjob's name at most 52; shorten it",
+            "apps[0].app.name: has 53 characters, but a cronjob's name may have at most 52; "
+            "shorten it",
         ),
         "too long for a metrics Service": (
             app(name="«" + "a" * 56, archetype="worker"),
-            "apps[0].app.name: has 56 characters, its Service <name>-metrics leaves 55; shorten it",
+            "apps[0].app.name: has 56 characters, but its Service <name>-metrics allows 55; "
+            "shorten it",
         ),
         "with a digit that a Service cannot begin with": (
             app(name="«2fa"),
-            "apps[0].app.name: '2fa' begins with a digit, which its Service cannot; "
-            "begin with a letter",
+            "apps[0].app.name: '2fa' starts with a digit, but a Service name must "
+            "not; start with a letter",
         ),
         "of a team in capitals": (
             "team: «Team-Alpha\n",
-            f"team: 'Team-Alpha' holds 'T'; {LABEL}",
+            f"team: 'Team-Alpha' contains 'T'; {LABEL}",
         ),
         "of a team with a space behind it": (
             'team: «"team-alpha "\n',
-            f"team: 'team-alpha ' holds ' '; {LABEL}",
+            f"team: 'team-alpha ' contains ' '; {LABEL}",
         ),
     }
 )
@@ -566,11 +572,11 @@ def test_a_name_that_objects_cannot_have_is_refused(tmp_path: Path, text: str, s
     {
         "the file's name differs": (
             "team: «team-beta\n",
-            "team: 'team-beta' is not the file's name; write team-alpha, or rename the file",
+            "team: 'team-beta' does not match the file name; write team-alpha, or rename the file",
         ),
         "the file's name differs from a number": (
             "team: «5\n",
-            "team: '5' is not the file's name; write team-alpha, or rename the file",
+            "team: '5' does not match the file name; write team-alpha, or rename the file",
         ),
         "an app names another team": (
             app("team: «team-beta"),
@@ -589,16 +595,15 @@ def test_a_name_that_objects_cannot_have_is_refused(tmp_path: Path, text: str, s
         ),
         "a group with two roles": (
             team("access: {developers: [a], viewers: [«a]}"),
-            "access.viewers[0]: 'a' is among the developers too; keep it in one of the two",
+            "access.viewers[0]: 'a' is also listed in developers; remove it from one of the two",
         ),
         "a group twice": (
             team("access: {developers: [a, «a]}"),
-            "access.developers[1]: 'a' stands here twice; keep one",
+            "access.developers[1]: 'a' is listed twice; remove one",
         ),
         "unsigned images without a reason": (
             team("registry: {signatures: {enforce: «false}}"),
-            "registry.signatures.enforce: is off without a reason; "
-            "add `reason` beside it, or leave it on",
+            "registry.signatures.enforce: is off without a reason; add `reason`, or turn it on",
         ),
     }
 )
@@ -672,11 +677,11 @@ def test_a_team_named_like_a_shared_registry_project_is_refused(tmp_path: Path) 
     {
         "two apps of one name": (
             team("apps:\n" + entry() + entry(name="«my-api", archetype="worker")),
-            "apps[1].app.name: 'my-api' is the name of another app of this team; rename one",
+            "apps[1].app.name: 'my-api' is also the name of another app of this team; rename one",
         ),
         "a worker's metrics Service and a web-app": (
             team("apps:\n" + entry(name="a-metrics") + entry(name="«a", archetype="worker")),
-            "apps[1].app.name: its Service 'a-metrics' is made by app 'a-metrics' already; "
+            "apps[1].app.name: its Service 'a-metrics' is already created by app 'a-metrics'; "
             "rename one",
         ),
         "a web-app and a cronjob's metrics Service": (
@@ -685,22 +690,22 @@ def test_a_team_named_like_a_shared_registry_project_is_refused(tmp_path: Path) 
                 + entry(name="a", archetype="cronjob", beside="serviceMonitor: {enabled: true}")
                 + entry(name="«a-metrics")
             ),
-            "apps[1].app.name: its Service 'a-metrics' is made by app 'a' already; rename one",
+            "apps[1].app.name: its Service 'a-metrics' is already created by app 'a'; rename one",
         ),
         "a network policy of the namespace": (
             app(name="«allow-dns"),
-            "apps[0].app.name: its NetworkPolicy 'allow-dns' is made by the namespace itself "
-            "already; rename one",
+            "apps[0].app.name: its NetworkPolicy 'allow-dns' is already created by the "
+            "namespace itself; rename one",
         ),
         "the namespace's service account": (
             app(name="«default"),
-            "apps[0].app.name: its ServiceAccount 'default' is made by the namespace itself "
-            "already; rename one",
+            "apps[0].app.name: its ServiceAccount 'default' is already created by the "
+            "namespace itself; rename one",
         ),
         "the service account of the namespace's secret store": (
             app(name="«openbao-backend"),
-            "apps[0].app.name: its ServiceAccount 'openbao-backend' is made by the namespace "
-            "itself already; rename one",
+            "apps[0].app.name: its ServiceAccount 'openbao-backend' is already created by the "
+            "namespace itself; rename one",
         ),
         "the platform's pull secret": (
             app("env: [{name: A, secretRef: «harbor-pull}]"),
@@ -721,11 +726,8 @@ def test_two_objects_of_one_kind_and_name_are_refused(tmp_path: Path, text: str,
 SECRET_NAME = (
     "is not a secret's name; use lower-case letters, digits and '-', such as my-api-db-credentials"
 )
-SECRET_PATH = (
-    "is a path, and secrets come from the team's own path only; "
-    "write the name alone, such as my-api-db-credentials"
-)
-USE_REF = "use secretRef, or add `plain: true` if it is no credential"
+SECRET_PATH = "must be a name, not a path; write only the name, such as my-api-db-credentials"
+USE_REF = "use secretRef, or add `plain: true` if it is not a credential"
 
 
 @rows(
@@ -744,15 +746,15 @@ USE_REF = "use secretRef, or add `plain: true` if it is no credential"
         ),
         "plain said of a secret": (
             "[{name: A, secretRef: x, plain: «true}]",
-            "[0].plain: goes with value only; remove it",
+            "[0].plain: applies only to `value`; remove it",
         ),
         "a name twice": (
             "[{name: A, value: x}, {name: «A, value: y}]",
-            "[1].name: 'A' stands here twice; keep one",
+            "[1].name: 'A' is listed twice; remove one",
         ),
         "a name with a dash": (
             "[{name: «LOG-LEVEL, value: x}]",
-            "[0].name: 'LOG-LEVEL' holds '-'; use letters, digits and '_' only",
+            "[0].name: 'LOG-LEVEL' contains '-'; use letters, digits and '_' only",
         ),
         "a name that begins with a digit": (
             "[{name: «2FA, value: x}]",
@@ -764,11 +766,11 @@ USE_REF = "use secretRef, or add `plain: true` if it is no credential"
         ),
         "a name with its value": (
             "[{name: «MODE=hunter2, value: x}]",
-            "[0].name: holds a '='; write the name alone, and what it is set to under `value`",
+            "[0].name: contains a '='; write only the name, and its value in `value`",
         ),
         "a credential for a name": (
             f"[{{name: «{GITHUB}, value: x}}]",
-            "[0].name: holds a secret itself; write a name here, and use secretRef",
+            "[0].name: contains the secret itself; write a name here, and use secretRef",
         ),
         "a password for a name": (
             '[{name: «"hunter2!", value: x}]',
@@ -784,7 +786,7 @@ USE_REF = "use secretRef, or add `plain: true` if it is no credential"
         ),
         "a variable on one line": (
             "[«A=b]",
-            "[0]: holds no keys; write them below it: name, value, secretRef, plain",
+            "[0]: must be a mapping; write them below it: name, value, secretRef, plain",
         ),
         "a credential by its name": (
             "[{name: DB_PASSWORD, value: «hunter2}]",
@@ -796,15 +798,16 @@ USE_REF = "use secretRef, or add `plain: true` if it is no credential"
         ),
         "a credential by its form": (
             f"[{{name: HEADER, value: «{GITHUB}}}]",
-            f"[0].value: its value has the form of a GitHub token; {USE_REF}",
+            f"[0].value: its value looks like a GitHub token; {USE_REF}",
         ),
         "a credential inside a URL": (
             '[{name: DATABASE, value: «"postgres://app:hunter2@db/orders"}]',
-            f"[0].value: its value has the form of a URL with a password; {USE_REF}",
+            f"[0].value: its value looks like a URL with a password; {USE_REF}",
         ),
         "a credential for a secret's name": (
             f"[{{name: A, secretRef: «{GITHUB}}}]",
-            "[0].secretRef: holds a secret itself; store it in OpenBao and write its name here",
+            "[0].secretRef: contains the secret itself; store it in OpenBao and write its "
+            "name here",
         ),
         "a password for a secret's name": (
             '[{name: A, secretRef: «"hunter2!"}]',
@@ -829,7 +832,7 @@ USE_REF = "use secretRef, or add `plain: true` if it is no credential"
         ),
         "a list for a value": (
             "[{name: A, value: «[hunter2]}]",
-            "[0].value: is a list; write a single text",
+            "[0].value: must be text, not a list; write a single value",
         ),
     }
 )
@@ -847,22 +850,22 @@ WITH_REF = "add a variable with a secretRef, and write $(NAME) here"
     {
         "in a command": (
             app(f"command: [/bin/run, «{GITHUB}]", archetype="worker"),
-            f"command[1]: holds a GitHub token; {WITH_REF}",
+            f"command[1]: contains a GitHub token; {WITH_REF}",
         ),
         "in arguments": (
             app("args: [«'--password=hunter2']", archetype="cronjob"),
-            f"args[0]: holds a connection string with a password; {WITH_REF}",
+            f"args[0]: contains a connection string with a password; {WITH_REF}",
         ),
         "in what a shell runs": (
             app("command: [sh, -c, «'psql postgres://a:hunter2@db/x']", archetype="cronjob"),
-            f"command[2]: holds a URL with a password; {WITH_REF}",
+            f"command[2]: contains a URL with a password; {WITH_REF}",
         ),
         "in a probe": (
             app(
                 "probes: {liveness: {exec: {command: [curl, «'https://a:hunter2@localhost']}}}",
                 archetype="worker",
             ),
-            "probes.liveness.exec.command[1]: holds a URL with a password; "
+            "probes.liveness.exec.command[1]: contains a URL with a password; "
             "add a variable with a secretRef, and let a shell read it",
         ),
     }
@@ -874,22 +877,22 @@ def test_a_credential_in_a_command_is_refused_and_not_repeated(
     assert not any(secret in said for secret in SECRETS)
 
 
-READ = "and everybody who sees the alert reads it; remove it"
+READ = "which everyone who sees the alert can read; remove it"
 
 
 @rows(
     {
         "an image's tag": (
             app(image=f"{{repository: harbor.sre.internal/team-alpha/my-api, tag: «{GITHUB}}}"),
-            'app.image.tag: holds a GitHub token; pin a version such as "v1.0.0"',
+            'app.image.tag: contains a GitHub token; pin a version such as "v1.0.0"',
         ),
         "an alert's summary": (
             app(beside=f"alerts: [{{name: A, expr: up, summary: «see {GITHUB}}}]"),
-            f"alerts[0].summary: holds a GitHub token, {READ}",
+            f"alerts[0].summary: contains a GitHub token, {READ}",
         ),
         "an alert's expression": (
             app(beside="alerts: [{name: A, expr: «'up{to=\"https://a:hunter2@b\"} == 0'}]"),
-            f"alerts[0].expr: holds a URL with a password, {READ}",
+            f"alerts[0].expr: contains a URL with a password, {READ}",
         ),
     }
 )
@@ -975,7 +978,7 @@ UNIT = "is not a quantity; write a number with a unit such as 128Mi or 500m"
         ),
         "beyond counting": (
             "{requests: {memory: «99Ei}}",
-            "requests.memory: '99Ei' is more than Kubernetes can count; write less than 8Ei",
+            "requests.memory: '99Ei' is too large for Kubernetes; write less than 8Ei",
         ),
         **{
             f"that is {what}": (
@@ -1008,15 +1011,15 @@ UNIT = "is not a quantity; write a number with a unit such as 128Mi or 500m"
         ),
         "over the default limit": (
             "{requests: {cpu: «600m}}",
-            "requests.cpu: 600m is over the default limit 500m; give limits.cpu too",
+            "requests.cpu: 600m is over the default limit 500m; set limits.cpu too",
         ),
         "under the default request": (
             "{limits: {cpu: «50m}}",
-            "limits.cpu: 50m is under the default request 100m; give requests.cpu too",
+            "limits.cpu: 50m is under the default request 100m; set requests.cpu too",
         ),
         "over the LimitRange": (
             "{limits: {cpu: «3}}",
-            "limits.cpu: 3 is over limitRange.max.cpu 2; lower it, or raise that",
+            "limits.cpu: 3 is over limitRange.max.cpu 2; lower it, or raise limitRange.max.cpu",
         ),
     }
 )
@@ -1029,18 +1032,18 @@ def test_a_wrong_quantity_is_refused(tmp_path: Path, text: str, said: str) -> No
         "a request under the default minimum": (
             app("resources: {requests: {memory: «32Mi}}"),
             "apps[0].app.resources.requests.memory: 32Mi is under limitRange.min.memory 64Mi; "
-            "raise it, or lower that",
+            "raise it, or lower limitRange.min.memory",
         ),
         "a default request under the default minimum": (
             team("limitRange: {defaultRequest: {cpu: «10m}}"),
             "limitRange.defaultRequest.cpu: 10m is under limitRange.min.cpu 50m; raise it, "
-            "or lower that",
+            "or lower limitRange.min.cpu",
         ),
         "a request under its least": (
             team("limitRange: {min: {cpu: 50m}}\napps:\n")
             + entry("resources: {requests: {cpu: «10m}}"),
             "apps[0].app.resources.requests.cpu: 10m is under limitRange.min.cpu 50m; "
-            "raise it, or lower that",
+            "raise it, or lower limitRange.min.cpu",
         ),
         "a default over its most": (
             team("limitRange: {default: {cpu: «3}}"),
@@ -1049,7 +1052,7 @@ def test_a_wrong_quantity_is_refused(tmp_path: Path, text: str, said: str) -> No
         "a most under the default": (
             team("limitRange: {max: {memory: «256Mi}}"),
             "limitRange.max.memory: 256Mi is under limitRange.default.memory 512Mi; "
-            "raise it, or lower that",
+            "raise it, or lower limitRange.default.memory",
         ),
         "a most that is empty": (
             team("limitRange: {max: {cpu: «null}}"),
@@ -1105,8 +1108,8 @@ def test_a_quota_of_which_all_is_left_empty_is_told_once_a_key(tmp_path: Path) -
     assert all("is empty; write null" in line for line in lines)
 
 
-DRAIN = "must stay, so no node can be drained; keep minAvailable below"
-SHARE = "is not a share; write a number, or a percentage such as 50%"
+DRAIN = "must keep running, so no node can be drained; keep minAvailable below"
+SHARE = "is not a number or a percentage; write one such as 1 or 50%"
 
 
 @rows(
@@ -1119,12 +1122,12 @@ SHARE = "is not a share; write a number, or a percentage such as 50%"
             app(beside="autoscaling: {minReplicas: «0}"),
             "apps[0].autoscaling.minReplicas: 0 is below 1; write 1 or more",
         ),
-        "one pod that must stay": (
+        "one pod that must keep running": (
             app(beside="autoscaling: {minReplicas: «1}"),
             "apps[0].autoscaling.minReplicas: 1 pod, and podDisruptionBudget.minAvailable is 1, "
             "so no node can be drained; raise it to 2 or set podDisruptionBudget.enabled to false",
         ),
-        "one replica that must stay": (
+        "one replica that must keep running": (
             app("replicas: «1", archetype="worker"),
             "apps[0].app.replicas: 1 pod, and podDisruptionBudget.minAvailable is 1, "
             "so no node can be drained; raise it to 2 or set podDisruptionBudget.enabled to false",
@@ -1182,12 +1185,12 @@ FIELDS = "write minute, hour, day of month, month and day of week"
         ),
         "six fields": (
             '{cron: «"0 0 2 * * *"}',
-            f"cron: '0 0 2 * * *' has 6 fields, and there is no seconds field; {FIELDS}",
+            f"cron: '0 0 2 * * *' has 6 fields, but seconds are not supported; {FIELDS}",
         ),
         "a number": ("{cron: «5}", f"cron: '5' has 1 field, not 5; {FIELDS}"),
         "a day that never comes": (
             '{cron: «"0 2 30 2 *"}',
-            "cron: day of month '30' never comes in month '2'; use a day up to 29",
+            "cron: day of month '30' does not exist in month '2'; use a day up to 29",
         ),
         "a start of the machine": (
             '{cron: «"@reboot"}',
@@ -1196,7 +1199,7 @@ FIELDS = "write minute, hour, day of month, month and day of week"
         ),
         "a time zone in it": (
             '{cron: «"TZ=Europe/Berlin 0 2 * * *"}',
-            "cron: the schedule holds a time zone; write that in schedule.timezone",
+            "cron: the schedule contains a time zone; move it to schedule.timezone",
         ),
         "a time zone misspelt": (
             "{cron: 0 2 * * *, timezone: «Europe/Berln}",
@@ -1209,8 +1212,7 @@ FIELDS = "write minute, hour, day of month, month and day of week"
         ),
         "a deadline that is over before it is noticed": (
             "{cron: 0 2 * * *, startingDeadlineSeconds: «9}",
-            "startingDeadlineSeconds: 9 is below 10, so that runs would be skipped; "
-            "write 10 or more",
+            "startingDeadlineSeconds: 9 is below 10, so runs would be skipped; write 10 or more",
         ),
         "a restart policy that jobs do not have": (
             "{cron: 0 2 * * *, restartPolicy: «Always}",
@@ -1228,8 +1230,8 @@ EVERYTHING = "allows everything; name who (`to`) or which `ports`"
 
 @rows(
     {
-        "a word": ("[«allow-all]", "[0]: holds no keys; write them below it: to, ports"),
-        "not in a list": ("«{to: []}", ": is no list; begin each entry with '- '"),
+        "a word": ("[«allow-all]", "[0]: must be a mapping; write them below it: to, ports"),
+        "not in a list": ("«{to: []}", ": must be a list; begin each entry with '- '"),
         "an empty rule": ("[«{}]", f"[0]: {EVERYTHING}"),
         "a rule of empty lists": ("[«{to: [], ports: []}]", f"[0]: {EVERYTHING}"),
         "every namespace": ("[«{to: [{namespaceSelector: {}}]}]", f"[0]: {EVERYTHING}"),
@@ -1261,16 +1263,16 @@ EVERYTHING = "allows everything; name who (`to`) or which `ports`"
         ),
         "a peer that is nobody": (
             "[{to: [«{}]}]",
-            "[0].to[0]: names nobody; add namespaceSelector, podSelector or ipBlock",
+            "[0].to[0]: selects nothing; add namespaceSelector, podSelector or ipBlock",
         ),
         "labels without matchLabels": (
             "[{to: [{podSelector: {«app: x}}]}]",
             "[0].to[0].podSelector.app: is an unknown key; "
-            "known here: matchLabels, matchExpressions",
+            "use one of: matchLabels, matchExpressions",
         ),
         "addresses beside pods": (
             "[{to: [{ipBlock: «{cidr: 10.0.0.0/8}, podSelector: {}}]}]",
-            "[0].to[0].ipBlock: cannot stand beside podSelector; make two entries of it",
+            "[0].to[0].ipBlock: cannot be combined with podSelector; split it into two entries",
         ),
         "no CIDR": (
             "[{to: [{ipBlock: {cidr: «10.0.0.0/33}}]}]",
@@ -1307,8 +1309,8 @@ EVERYTHING = "allows everything; name who (`to`) or which `ports`"
         ),
         "an operator without values": (
             "[{to: [{podSelector: {matchExpressions: [«{key: a, operator: In}]}}]}]",
-            "[0].to[0].podSelector.matchExpressions[0].values: is empty, "
-            "and In compares with something; add a value",
+            "[0].to[0].podSelector.matchExpressions[0].values: must not be "
+            "empty for In; add a value",
         ),
         "a port out of range": (
             "[{ports: [{port: «65536}]}]",
@@ -1342,7 +1344,7 @@ def test_a_rule_that_lets_everybody_in_is_refused(tmp_path: Path) -> None:
     )
 
 
-ISTIO = "is taken by Istio's sidecar in every pod; use another port such as 8080"
+ISTIO = "is used by Istio's sidecar in every pod; use another port such as 8080"
 
 
 @rows(
@@ -1363,7 +1365,7 @@ ISTIO = "is taken by Istio's sidecar in every pod; use another port such as 8080
         ),
         "a writable path twice": (
             app("writablePaths: [{path: /tmp}, {path: «/tmp}]"),
-            "apps[0].app.writablePaths[1].path: '/tmp' stands here twice; keep one",
+            "apps[0].app.writablePaths[1].path: '/tmp' is listed twice; remove one",
         ),
         "the root as a writable path": (
             app("writablePaths: [{path: «/}]"),
@@ -1382,11 +1384,11 @@ ISTIO = "is taken by Istio's sidecar in every pod; use another port such as 8080
         ),
         "an alert twice": (
             app(beside="alerts: [{name: A, expr: up}, {name: «A, expr: down}]"),
-            "apps[0].alerts[1].name: 'A' stands here twice; rename one",
+            "apps[0].alerts[1].name: 'A' is listed twice; rename one",
         ),
         "an alert without expression": (
             app(beside='alerts: [{name: A, expr: «""}]'),
-            "apps[0].alerts[0].expr: is empty; write a text",
+            "apps[0].alerts[0].expr: is empty; write some text",
         ),
     }
 )
@@ -1396,7 +1398,7 @@ def test_ports_paths_and_alerts_that_collide_or_are_none_are_refused(
     refused(tmp_path, text, said)
 
 
-NO_HOST = "is missing, and ingress is enabled; add it, such as `host: my-api.apps.example.com`"
+NO_HOST = "is required when ingress is enabled; add it, such as `host: my-api.apps.example.com`"
 EXAMPLE = "my-api.apps.sre.example.com"
 
 
@@ -1407,19 +1409,21 @@ EXAMPLE = "my-api.apps.sre.example.com"
         "a host of nothing": ("{enabled: true, host: «~}", f"host: {NO_HOST}"),
         "a host in capitals": (
             "{enabled: true, host: «A.example.com}",
-            f"host: 'A' holds 'A'; {LABEL}",
+            f"host: 'A' contains 'A'; {LABEL}",
         ),
         "a host with a port": (
             '{enabled: true, host: «"a.example.com:443"}',
-            f"host: 'a.example.com:443' holds a port; write only the host name, such as {EXAMPLE}",
+            f"host: 'a.example.com:443' contains a port; write only the host name, such as "
+            f"{EXAMPLE}",
         ),
         "a wildcard": (
             '{enabled: true, host: «"*.example.com"}',
-            f"host: '*.example.com' holds a wildcard; write one full host name, such as {EXAMPLE}",
+            f"host: '*.example.com' contains a wildcard; write one full host name, such as "
+            f"{EXAMPLE}",
         ),
         "a URL": (
             '{enabled: true, host: «"https://a.example.com"}',
-            "host: 'https://a.example.com' holds a scheme; write only the host name, "
+            "host: 'https://a.example.com' contains a scheme; write only the host name, "
             f"such as {EXAMPLE}",
         ),
         "a gateway misspelt": (
@@ -1446,11 +1450,11 @@ CHAIN = "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in ran
     {
         "a key twice": (
             team("quota: {}\n«quota: {}\n"),
-            "quota: this key stands on line 2 already; keep one of the two",
+            "quota: this key is already set on line 2; remove one",
         ),
         "a key twice deep inside": (
             app("port: 8080\n«port: 8081\n"),
-            "apps[0].app.port: this key stands on line 7 already; keep one of the two",
+            "apps[0].app.port: this key is already set on line 7; remove one",
         ),
         "anchors that explode": (
             team(f"a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n{CHAIN}").replace("&a4", "«&a4"),
@@ -1458,11 +1462,11 @@ CHAIN = "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in ran
         ),
         "an anchor that holds itself": (
             team("quota: «&a {requests: *a}"),
-            "(file): an anchor holds itself; write the value out",
+            "(file): an anchor contains itself; write the value out",
         ),
         "an anchor that merges itself": (
             team("quota: «&a {<<: *a}"),
-            "(file): an anchor holds itself; write the value out",
+            "(file): an anchor contains itself; write the value out",
         ),
         "an anchor that is nowhere": (
             team("quota: «*nowhere"),
@@ -1478,33 +1482,33 @@ CHAIN = "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in ran
         ),
         "several documents": (
             team("«---\nteam: team-beta\n"),
-            "(file): holds several documents; keep one, and move the others to files of their own",
+            "(file): contains several documents; keep one, and move the others to separate files",
         ),
         "a tab for indentation": (
             team("apps:\n«\t- archetype: web-app\n"),
-            "(file): a tab is no indentation in YAML; use spaces",
+            "(file): YAML does not allow tabs for indentation; use spaces",
         ),
         "a tab behind spaces": (
             team("quota:\n  pods: 5\n «\tservices: 5\n"),
-            "(file): a tab is no indentation in YAML; use spaces",
+            "(file): YAML does not allow tabs for indentation; use spaces",
         ),
         "an empty file": ("«", "(file): is empty; write at least the key `team`"),
         "only a comment": ("«# to do\n", "(file): is empty; write at least the key `team`"),
         "a list": (
             "«- team\n",
-            "(file): does not hold keys; write `key: value` lines, such as `team: ...`",
+            "(file): must be a mapping; write `key: value` lines, such as `team: ...`",
         ),
         "a word": (
             "«team\n",
-            "(file): does not hold keys; write `key: value` lines, such as `team: ...`",
+            "(file): must be a mapping; write `key: value` lines, such as `team: ...`",
         ),
         "a list for a key": (
             team("? «[a]\n: b\n"),
-            "(file): a key must be a word; quote it or mend the braces",
+            "(file): a key must be text; quote it or fix the braces",
         ),
         "a control character": (
             team('quota: "«\a"\n'),
-            "(file): holds a control character; remove it",
+            "(file): contains a control character; remove it",
         ),
         "a schedule without quotes": (
             app(archetype="cronjob", beside="schedule:\n  cron: *«/5 * * * *\n"),
@@ -1516,11 +1520,11 @@ CHAIN = "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in ran
         ),
         "a colon inside a value": (
             team("quota: pods«: 5"),
-            f"(file): a ':' does not fit here; mend the indentation or {QUOTE}",
+            f"(file): a ':' is not allowed here; fix the indentation or {QUOTE}",
         ),
         "a line without colon": (
             team("«quota\n"),
-            "(file): this line is no `key: value`; add the ':', or remove it",
+            "(file): this line is not `key: value`; add the ':', or remove it",
         ),
         "a quote never closed": (
             "team: «'team-alpha\n",
@@ -1528,11 +1532,11 @@ CHAIN = "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in ran
         ),
         "a line out of line": (
             team("apps:\n  - archetype: web-app\n   «app: {}\n"),
-            "(file): this does not line up with the lines above; mend the indentation",
+            "(file): this does not line up with the lines above; fix the indentation",
         ),
         "a bracket never closed": (
             team("apps: [\n").replace("apps", "«apps"),
-            "(file): a bracket or brace is not closed, or lacks a ','; mend it",
+            "(file): a bracket or brace is not closed, or a ',' is missing; fix it",
         ),
     }
 )
@@ -1588,7 +1592,7 @@ def test_a_file_without_end_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "x.yaml"
     file.write_text("#" * 2_000_000)
     assert problems_of(file) == [
-        "tenants/x.yaml:1:1: (file): has 2000000 bytes, over 1048576; split what is in it"
+        "tenants/x.yaml:1:1: (file): has 2000000 bytes, but at most 1048576 are allowed; split it"
     ]
 
 
@@ -1601,7 +1605,7 @@ def test_a_directory_is_refused(tmp_path: Path) -> None:
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     assert problems_of(tmp_path / "x.yaml") == [
-        "tenants/x.yaml:1:1: (file): there is no such file; check the path"
+        "tenants/x.yaml:1:1: (file): no such file; check the path"
     ]
 
 
@@ -1646,11 +1650,12 @@ def test_all_problems_of_a_file_are_told_at_once_in_its_order(tmp_path: Path) ->
             "9:7: apps[0].app.prot: is an unknown key; did you mean 'port'?",
             "10:13: apps[0].app.env[0]: has both value and secretRef; keep one of the two",
             f"11:14: apps[0].ingress.host: {NO_HOST}",
-            "12:14: apps[0].alerts[0]: holds no keys; write them below it: "
+            "12:14: apps[0].alerts[0]: must be a mapping; write them below it: "
             "name, expr, for, severity, summary",
-            "12:45: apps[0].alerts[2].name: 'A' stands here twice; rename one",
+            "12:45: apps[0].alerts[2].name: 'A' is listed twice; rename one",
             f"13:16: apps[1].archetype: 'workr' {ARCHETYPES}; did you mean worker?",
-            "15:13: apps[1].app.name: 'my-api' is the name of another app of this team; rename one",
+            "15:13: apps[1].app.name: 'my-api' is also the name of another app of this "
+            "team; rename one",
             "17:5: apps[1].ingress: does not fit a worker, only a web-app; "
             "remove it or change `archetype`",
             "18:41: apps[1].podDisruptionBudget.minAvailable: 2 of 2 pods (app.replicas) "

@@ -32,7 +32,7 @@ def refused(folder: Path, text: str, said: str) -> None:
     assert told(folder, text) == [f"tenants/team-alpha.yaml:{where}: {said}"]
 
 
-REQUESTS_CPU = "apps[0].app.resources.requests.cpu: the team's apps ask for"
+REQUESTS_CPU = "apps[0].app.resources.requests.cpu: the team's apps request"
 
 
 @rows(
@@ -43,7 +43,7 @@ REQUESTS_CPU = "apps[0].app.resources.requests.cpu: the team's apps ask for"
                 api("replicas: 4\nresources: {requests: {cpu: «400m}}"),
             ),
             f"{REQUESTS_CPU} 1800m at rest and 2250m while api rolls out, over "
-            "quota.requests.cpu 1500m (a pod of api takes 450m, its sidecar included); lower it "
+            "quota.requests.cpu 1500m (a pod of api takes 450m, including its sidecar); lower it "
             "to 250m, or raise quota.requests.cpu to 2250m",
         ),
         "requests of memory": (
@@ -51,32 +51,32 @@ REQUESTS_CPU = "apps[0].app.resources.requests.cpu: the team's apps ask for"
                 "requests: {memory: 1G}",
                 api("replicas: 3\nresources: {requests: {memory: «0.25Gi}}"),
             ),
-            "apps[0].app.resources.requests.memory: the team's apps ask for 960Mi at rest and "
+            "apps[0].app.resources.requests.memory: the team's apps request 960Mi at rest and "
             "1280Mi while api rolls out, over quota.requests.memory 1G (a pod of api takes "
-            "320Mi, its sidecar included); lower it to 174Mi, or raise quota.requests.memory to "
+            "320Mi, including its sidecar); lower it to 174Mi, or raise quota.requests.memory to "
             "1280Mi",
         ),
         "limits of CPU": (
             small("limits: {cpu: 2}", api("resources: {limits: {cpu: «1}}")),
-            "apps[0].app.resources.limits.cpu: the team's apps ask for 2400m at rest and 3600m "
-            "while api rolls out, over quota.limits.cpu 2 (a pod of api takes 1200m, its sidecar "
-            "included); lower it to 466m, or raise quota.limits.cpu to 3600m",
+            "apps[0].app.resources.limits.cpu: the team's apps request 2400m at rest and 3600m "
+            "while api rolls out, over quota.limits.cpu 2 (a pod of api takes 1200m, including "
+            "its sidecar); lower it to 466m, or raise quota.limits.cpu to 3600m",
         ),
         "limits of memory, in bytes": (
             small("limits: {memory: 1500000000}", api("resources: {limits: {memory: «600000001}}")),
-            "apps[0].app.resources.limits.memory: the team's apps ask for 1736870914 at rest and "
+            "apps[0].app.resources.limits.memory: the team's apps request 1736870914 at rest and "
             "2605306371 while api rolls out, over quota.limits.memory 1500000000 (a pod of api "
-            "takes 868435457, its sidecar included); lower it to 220Mi, or raise "
+            "takes 868435457, including its sidecar); lower it to 220Mi, or raise "
             "quota.limits.memory to 2605306371",
         ),
         "pods": (
             small("pods: 4", api("replicas: «5")),
-            "apps[0].app.replicas: the team's apps ask for 5 pods at rest and 7 while api rolls "
+            "apps[0].app.replicas: the team's apps request 5 pods at rest and 7 while api rolls "
             "out, over quota.pods 4; lower it to 3, or raise quota.pods to 7",
         ),
         "pods of autoscaling": (
             small("pods: 5", api("replicas: 3", "autoscaling: {minReplicas: «6}")),
-            "apps[0].autoscaling.minReplicas: the team's apps ask for 6 pods at rest and 8 while "
+            "apps[0].autoscaling.minReplicas: the team's apps request 6 pods at rest and 8 while "
             "api rolls out, over quota.pods 5; lower it to 4, or raise quota.pods to 8",
         ),
         "pods, where another app's rollout takes more than its own": (
@@ -85,7 +85,7 @@ REQUESTS_CPU = "apps[0].app.resources.requests.cpu: the team's apps ask for"
                 api("replicas: «6"),
                 entry("replicas: 5", archetype="worker"),
             ),
-            "apps[0].app.replicas: the team's apps ask for 11 pods at rest and 13 while api rolls "
+            "apps[0].app.replicas: the team's apps request 11 pods at rest and 13 while api rolls "
             "out, over quota.pods 9; lower it to 2, or raise quota.pods to 13",
         ),
         "Services": (
@@ -95,7 +95,7 @@ REQUESTS_CPU = "apps[0].app.resources.requests.cpu: the team's apps ask for"
                 entry(archetype="worker", name="«queue"),
                 entry(beside="serviceMonitor: {enabled: false}", archetype="worker", name="b"),
             ),
-            "apps[1].app.name: the team's apps ask for 2 services at rest, over quota.services 1; "
+            "apps[1].app.name: the team's apps request 2 services at rest, over quota.services 1; "
             "raise quota.services to 2",
         ),
     }
@@ -117,25 +117,25 @@ def test_a_team_that_cannot_run_is_refused(tmp_path: Path, text: str, said: str)
                 ),
             ),
             f"{REQUESTS_CPU} 1100m at rest and 1400m while my-api rolls out, over "
-            "quota.requests.cpu 1200m (a pod of api takes 200m, its sidecar included); lower it "
+            "quota.requests.cpu 1200m (a pod of api takes 200m, including its sidecar); lower it "
             "to 100m, or raise quota.requests.cpu to 1400m",
         ),
         "by one pod": (
             small("pods: 4", api("replicas: «4")),
-            "apps[0].app.replicas: the team's apps ask for 4 pods at rest and 5 while api rolls "
+            "apps[0].app.replicas: the team's apps request 4 pods at rest and 5 while api rolls "
             "out, over quota.pods 4; lower it to 3, or raise quota.pods to 5",
         ),
         "by a thousandth of a core": (
             small("requests: {cpu: 449m}", api("resources: {requests: {cpu: «0.1}}")),
             f"{REQUESTS_CPU} 300m at rest and 450m while api rolls out, over quota.requests.cpu "
-            "449m (a pod of api takes 150m, its sidecar included); lower it to 99m, or raise "
+            "449m (a pod of api takes 150m, including its sidecar); lower it to 99m, or raise "
             "quota.requests.cpu to 450m",
         ),
         "by a byte": (
             small("requests: {memory: 603979775}", api("resources: {requests: {memory: «128Mi}}")),
-            "apps[0].app.resources.requests.memory: the team's apps ask for 384Mi at rest and "
+            "apps[0].app.resources.requests.memory: the team's apps request 384Mi at rest and "
             "576Mi while api rolls out, over quota.requests.memory 603979775 (a pod of api takes "
-            "192Mi, its sidecar included); lower it to 127Mi, or raise quota.requests.memory to "
+            "192Mi, including its sidecar); lower it to 127Mi, or raise quota.requests.memory to "
             "576Mi",
         ),
     }
@@ -148,9 +148,9 @@ def test_a_team_that_cannot_roll_out_is_refused(tmp_path: Path, text: str, said:
     {
         "of the cronjob's resources": (
             small("requests: {cpu: 800m}", api(), report("resources: {requests: {cpu: «500m}}")),
-            "apps[1].app.resources.requests.cpu: the team's apps ask for 300m at rest and 850m "
-            "while report runs, over quota.requests.cpu 800m (a pod of report takes 550m, its "
-            "sidecar included); lower it to 450m, or raise quota.requests.cpu to 850m",
+            "apps[1].app.resources.requests.cpu: the team's apps request 300m at rest and 850m "
+            "while report runs, over quota.requests.cpu 800m (a pod of report takes 550m, "
+            "including its sidecar); lower it to 450m, or raise quota.requests.cpu to 850m",
         ),
         "of another app's, which ask for more": (
             small(
@@ -159,12 +159,12 @@ def test_a_team_that_cannot_roll_out_is_refused(tmp_path: Path, text: str, said:
                 report("resources: {requests: {cpu: 400m}}"),
             ),
             f"{REQUESTS_CPU} 700m at rest and 1150m while report runs, over quota.requests.cpu 1 "
-            "(a pod of api takes 350m, its sidecar included); lower it to 225m, or raise "
+            "(a pod of api takes 350m, including its sidecar); lower it to 225m, or raise "
             "quota.requests.cpu to 1150m",
         ),
         "of the pods": (
             small("pods: 0", report(beside="schedule: «{cron: '@daily'}")),
-            "apps[0].schedule: the team's apps ask for 0 pods at rest and 1 while report runs, "
+            "apps[0].schedule: the team's apps request 0 pods at rest and 1 while report runs, "
             "over quota.pods 0; raise quota.pods to 1",
         ),
     }
@@ -178,7 +178,7 @@ def test_a_team_whose_cronjob_cannot_run_is_refused(tmp_path: Path, text: str, s
         "by the LimitRange": (
             small("requests: {cpu: 400m}", api().replace("name", "«name")),
             f"{REQUESTS_CPU} 300m at rest and 450m while api rolls out, over quota.requests.cpu "
-            "400m (a pod of api takes 150m, its sidecar included); set it to 83m, or raise "
+            "400m (a pod of api takes 150m, including its sidecar); set it to 83m, or raise "
             "quota.requests.cpu to 450m",
         ),
         "by the file's LimitRange": (
@@ -187,9 +187,9 @@ def test_a_team_whose_cronjob_cannot_run_is_refused(tmp_path: Path, text: str, s
                 "limits: {memory: 3Gi}",
                 api("resources: {limits: «{cpu: 400m}}"),
             ),
-            "apps[0].app.resources.limits.memory: the team's apps ask for 2560Mi at rest and "
+            "apps[0].app.resources.limits.memory: the team's apps request 2560Mi at rest and "
             "3840Mi while api rolls out, over quota.limits.memory 3Gi (a pod of api takes "
-            "1280Mi, its sidecar included); set it to 768Mi, or raise quota.limits.memory to "
+            "1280Mi, including its sidecar); set it to 768Mi, or raise quota.limits.memory to "
             "3840Mi",
         ),
     }
@@ -207,8 +207,8 @@ def test_what_a_default_asks_for_is_told_where_it_could_be_set(
                 "requests: {cpu: 6}, limits: {cpu: 6}",
                 api("replicas: 5\nresources: {requests: {cpu: 700m}, limits: {cpu: «800m}}"),
             ),
-            "apps[0].app.resources.limits.cpu: the team's apps ask for 5 at rest and 7 while api "
-            "rolls out, over quota.limits.cpu 6 (a pod of api takes 1, its sidecar included); "
+            "apps[0].app.resources.limits.cpu: the team's apps request 5 at rest and 7 while api "
+            "rolls out, over quota.limits.cpu 6 (a pod of api takes 1, including its sidecar); "
             "lower app.replicas to 4, or raise quota.limits.cpu to 7",
         ),
         "of a request that the LimitRange holds up": (
@@ -217,7 +217,7 @@ def test_what_a_default_asks_for_is_told_where_it_could_be_set(
                 "requests: {cpu: 500m}", api("replicas: 5\nresources: {requests: {cpu: «60m}}")
             ),
             f"{REQUESTS_CPU} 550m at rest and 770m while api rolls out, over quota.requests.cpu "
-            "500m (a pod of api takes 110m, its sidecar included); lower app.replicas to 3, or "
+            "500m (a pod of api takes 110m, including its sidecar); lower app.replicas to 3, or "
             "raise quota.requests.cpu to 770m",
         ),
         "of a request, by autoscaling": (
@@ -227,7 +227,7 @@ def test_what_a_default_asks_for_is_told_where_it_could_be_set(
                 api("resources: {requests: {cpu: «50m}}", "autoscaling: {minReplicas: 5}"),
             ),
             f"{REQUESTS_CPU} 500m at rest and 700m while api rolls out, over quota.requests.cpu "
-            "500m (a pod of api takes 100m, its sidecar included); lower autoscaling.minReplicas "
+            "500m (a pod of api takes 100m, including its sidecar); lower autoscaling.minReplicas "
             "to 4, or raise quota.requests.cpu to 700m",
         ),
         "of a limit, as far as nodes can be drained": (
@@ -237,9 +237,9 @@ def test_what_a_default_asks_for_is_told_where_it_could_be_set(
                     "replicas: 3\nresources: {requests: {memory: 512Mi}, limits: {memory: «512Mi}}",
                 ),
             ),
-            "apps[0].app.resources.limits.memory: the team's apps ask for 2304Mi at rest and 3Gi "
-            "while api rolls out, over quota.limits.memory 1536Mi (a pod of api takes 768Mi, its "
-            "sidecar included); raise quota.limits.memory to 3Gi",
+            "apps[0].app.resources.limits.memory: the team's apps request 2304Mi at rest and 3Gi "
+            "while api rolls out, over quota.limits.memory 1536Mi (a pod of api takes 768Mi, "
+            "including its sidecar); raise quota.limits.memory to 3Gi",
         ),
         "of two cronjobs that each ask for too much": (
             small(
@@ -247,15 +247,15 @@ def test_what_a_default_asks_for_is_told_where_it_could_be_set(
                 entry("resources: {requests: {cpu: 400m}}", archetype="cronjob", name="cleanup"),
                 report("resources: {requests: {cpu: «500m}}"),
             ),
-            "apps[1].app.resources.requests.cpu: the team's apps ask for 0 at rest and 550m "
-            "while report runs, over quota.requests.cpu 300m (a pod of report takes 550m, its "
-            "sidecar included); raise quota.requests.cpu to 550m",
+            "apps[1].app.resources.requests.cpu: the team's apps request 0 at rest and 550m "
+            "while report runs, over quota.requests.cpu 300m (a pod of report takes 550m, "
+            "including its sidecar); raise quota.requests.cpu to 550m",
         ),
         "of memory, below which nothing runs": (
             small("requests: {memory: 130Mi}", report("resources: {requests: {memory: «67Mi}}")),
-            "apps[0].app.resources.requests.memory: the team's apps ask for 0 at rest and 131Mi "
+            "apps[0].app.resources.requests.memory: the team's apps request 0 at rest and 131Mi "
             "while report runs, over quota.requests.memory 130Mi (a pod of report takes 131Mi, "
-            "its sidecar included); lower it to 66Mi, or raise quota.requests.memory to 131Mi",
+            "including its sidecar); lower it to 66Mi, or raise quota.requests.memory to 131Mi",
         ),
     }
 )
@@ -266,9 +266,10 @@ def test_only_what_would_suffice_is_told(tmp_path: Path, text: str, said: str) -
 def test_istios_own_sidecar_counts_where_the_stack_sets_none(tmp_path: Path) -> None:
     text, where = place(small("limits: {cpu: 7}", api("resources: {limits: {cpu: «500m}}")))
     assert told(tmp_path, text, istio={}) == [
-        f"tenants/team-alpha.yaml:{where}: apps[0].app.resources.limits.cpu: the team's apps ask "
-        "for 5 at rest and 7500m while api rolls out, over quota.limits.cpu 7 (a pod of api takes "
-        "2500m, its sidecar included); lower it to 333m, or raise quota.limits.cpu to 7500m"
+        f"tenants/team-alpha.yaml:{where}: apps[0].app.resources.limits.cpu: the team's apps "
+        "request 5 at rest and 7500m while api rolls out, over quota.limits.cpu 7 (a pod of "
+        "api takes "
+        "2500m, including its sidecar); lower it to 333m, or raise quota.limits.cpu to 7500m"
     ]
 
 
@@ -277,22 +278,22 @@ def test_istios_own_sidecar_counts_where_the_stack_sets_none(tmp_path: Path) -> 
         "more CPU": (
             team("limitRange: {max: {cpu: «100m}, default: {cpu: 100m}}"),
             "limitRange.max.cpu: 100m is under the limit of each pod's sidecar, 200m, so no pod "
-            "could start; raise it to 200m",
+            "can start; raise it to 200m",
         ),
         "more memory": (
             team("limitRange: {max: {memory: «200M}, default: {memory: 200M}}"),
             "limitRange.max.memory: 200M is under the limit of each pod's sidecar, 256Mi, so no "
-            "pod could start; raise it to 256Mi",
+            "pod can start; raise it to 256Mi",
         ),
         "less CPU": (
             team("limitRange: {min: {cpu: «0.051}}"),
             "limitRange.min.cpu: 0.051 is over the request of each pod's sidecar, 50m, so no pod "
-            "could start; lower it to 50m",
+            "can start; lower it to 50m",
         ),
         "less memory": (
             team("limitRange: {min: {memory: «65Mi}}"),
             "limitRange.min.memory: 65Mi is over the request of each pod's sidecar, 64Mi, so no "
-            "pod could start; lower it to 64Mi",
+            "pod can start; lower it to 64Mi",
         ),
     }
 )
@@ -321,7 +322,7 @@ def test_services_of_a_suspended_team_stay(tmp_path: Path) -> None:
     refused(
         tmp_path,
         f"{text}lifecycle: suspended\n",
-        "apps[0].app.name: the team's apps ask for 1 service at rest, over quota.services 0; raise "
+        "apps[0].app.name: the team's apps request 1 service at rest, over quota.services 0; raise "
         "quota.services to 1",
     )
     accepted(tmp_path, text.replace("«", "") + "lifecycle: offboarding\n")
@@ -342,7 +343,7 @@ def test_a_mistake_of_another_kind_is_told_beside_it(tmp_path: Path) -> None:
     assert [line.split(": ")[1] for line in lines] == ["apps[0].app.port", "apps[0].app.replicas"]
 
 
-MORE = "which is all apps' full scale"
+MORE = "the full scale of all apps"
 
 
 @rows(
@@ -476,7 +477,7 @@ def test_a_sidecar_below_the_default_minimum_is_told_in_each_team_s_file(tmp_pat
     }
     assert told(tmp_path, team(""), istio={"proxy": proxy}) == [
         "tenants/team-alpha.yaml:1:1: limitRange.min.cpu: 50m is over the request of each pod's "
-        "sidecar, 10m, so no pod could start; lower it to 10m"
+        "sidecar, 10m, so no pod can start; lower it to 10m"
     ]
     accepted(tmp_path, team("limitRange: {min: {cpu: null}}"), istio={"proxy": proxy})
 
@@ -488,7 +489,7 @@ def test_a_resource_without_a_limit_holds_any_number_of_apps(tmp_path: Path) -> 
     text, where = place(small(limits, api("replicas: «400")))
     (problem,) = told(tmp_path, text)
     assert problem.startswith(
-        f"tenants/team-alpha.yaml:{where}: apps[0].app.replicas: the team's apps ask for 400 pods"
+        f"tenants/team-alpha.yaml:{where}: apps[0].app.replicas: the team's apps request 400 pods"
     )
 
 
@@ -504,7 +505,7 @@ def test_a_quota_that_limits_nothing_is_refused(tmp_path: Path) -> None:
     counts = "pods: null, services: null, persistentvolumeclaims: null"
     text, where = place(team(f"quota: «{{{limits}, {counts}}}"))
     assert told(tmp_path, text) == [
-        f"tenants/team-alpha.yaml:{where}: quota: limits nothing; keep a limit on at least one "
-        "resource, such as pods"
+        f"tenants/team-alpha.yaml:{where}: quota: must limit at least one resource; set a limit, "
+        "such as pods"
     ]
     accepted(tmp_path, team(f"quota: {{{limits}, pods: null, services: null}}"))

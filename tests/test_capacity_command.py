@@ -142,7 +142,7 @@ def test_one_team_can_be_named(tenants: Path, capsys: pytest.CaptureFixture[str]
     assert main([*command, "team-gamma"]) == 1
     said = capsys.readouterr()
     assert said.out == ""
-    wrong = "(file): there is no such file; check the path"
+    wrong = "(file): no such file; check the path"
     assert said.err == f"{tenants}/team-gamma.yaml:1:1: {wrong}\n"
 
 
@@ -165,7 +165,7 @@ def test_a_file_that_cannot_be_counted_is_told_and_the_others_are_shown(
     said = capsys.readouterr()
     assert said.out.startswith("team-beta (active)\n")
     (line,) = said.err.splitlines()
-    assert "quota.pods: is no whole number" in line
+    assert "quota.pods: must be a whole number" in line
 
 
 def test_help_shows_an_example(capsys: pytest.CaptureFixture[str]) -> None:

@@ -71,10 +71,10 @@ def test_what_cannot_run_or_roll_out_is_told_and_nothing_else(
 
 
 FIGURES = re.compile(
-    r"the team's apps ask for (?P<rest>\S+)( pods?| services?)? at rest"
+    r"the team's apps request (?P<rest>\S+)( pods?| services?)? at rest"
     r"( and (?P<needed>\S+) while app-(?P<moving>\d+) (?P<moves>runs|rolls out))?, "
     r"over quota\.(?P<resource>\S+) (?P<quota>\S+)"
-    r"( \(a pod of app-(?P<asking>\d+) takes (?P<pod>\S+), its sidecar included\))?; "
+    r"( \(a pod of app-(?P<asking>\d+) takes (?P<pod>\S+), including its sidecar\))?; "
 )
 
 
@@ -217,8 +217,8 @@ def lowered(file: File, index: int, resource: str, app: App) -> Iterator[File]:
 PODS = r"only (?P<pods>\d+) of (?P<all>\d+) (replicas|runs at once) fit"
 WARNING = re.compile(
     rf"({PODS}|its run does not fit) beside the other apps at (?P<others>rest|full scale); "
-    r"((lower it to \d+|set it to Forbid)(?P<theirs> and lower theirs)?, or )?raise .*, which is "
-    "all apps' full scale"
+    r"((lower it to \d+|set it to Forbid)(?P<theirs> and lower theirs)?, or )?raise .*, the full "
+    "scale of all apps"
 )
 
 

@@ -103,7 +103,7 @@ def test_a_variable_about_a_credential_is_none(name: str) -> None:
 
 def test_a_variable_about_a_credential_is_one_if_its_value_is() -> None:
     reason = looks_like_credential("OIDC_TOKEN_URL", "https://app:hunter2@idp.example.com")
-    assert reason == "its value has the form of a URL with a password"
+    assert reason == "its value looks like a URL with a password"
 
 
 def test_the_place_of_a_credential_is_none() -> None:
@@ -248,7 +248,7 @@ def test_any_other_value_is_one_if_its_name_says_so(value: str) -> None:
 )
 def test_a_value_in_the_form_of_a_credential_is_one(value: str, form: str) -> None:
     reason = looks_like_credential("SETTING", value)
-    assert reason == f"its value has the form of {form}"
+    assert reason == f"its value looks like {form}"
 
 
 @pytest.mark.parametrize(

@@ -79,8 +79,8 @@ def test_a_value_outside_its_field_is_refused_by_the_fields_name(
         ("* 1/2/3 * * *", "hour '1/2/3' has the step '2/3'; write a number above 0, as in '*/5'"),
         ("* 22-2 * * *", "hour '22-2' runs backwards; split it in two: 22-23,0-2"),
         ("* * * * FRI-SUN", "day of week 'FRI-SUN' runs backwards; split it in two: 5-6,0"),
-        ("1,,2 * * * *", "minute '1,,2' has a ',' too many; remove it"),
-        ("* , * * *", "hour ',' has a ',' too many; remove it"),
+        ("1,,2 * * * *", "minute '1,,2' has an extra ','; remove it"),
+        ("* , * * *", "hour ',' has an extra ','; remove it"),
     ],
 )
 def test_a_malformed_step_range_or_list_is_refused(expression: str, message: str) -> None:
@@ -94,7 +94,7 @@ def test_a_malformed_step_range_or_list_is_refused(expression: str, message: str
         (" ", "the schedule is empty; write one such as '0 2 * * *'"),
         (
             "0 0 2 * * *",
-            "'0 0 2 * * *' has 6 fields, and there is no seconds field; "
+            "'0 0 2 * * *' has 6 fields, but seconds are not supported; "
             "write minute, hour, day of month, month and day of week",
         ),
         (
@@ -114,7 +114,7 @@ def test_a_schedule_without_exactly_five_fields_is_refused(expression: str, mess
 
 @pytest.mark.parametrize("expression", ["TZ=UTC 0 2 * * *", "CRON_TZ=Europe/Berlin @daily", "TZ="])
 def test_a_time_zone_in_the_expression_is_refused(expression: str) -> None:
-    message = "the schedule holds a time zone; write that in schedule.timezone"
+    message = "the schedule contains a time zone; move it to schedule.timezone"
     assert refusal(expression) == message
 
 
@@ -145,9 +145,12 @@ def test_an_interval_that_is_no_go_duration_above_zero_is_refused(duration: str)
 @pytest.mark.parametrize(
     ("expression", "message"),
     [
-        ("0 0 31 2 *", "day of month '31' never comes in month '2'; use a day up to 29"),
-        ("0 0 30,31 feb ?", "day of month '30,31' never comes in month 'feb'; use a day up to 29"),
-        ("0 0 31 4,6 */1", "day of month '31' never comes in month '4,6'; use a day up to 30"),
+        ("0 0 31 2 *", "day of month '31' does not exist in month '2'; use a day up to 29"),
+        (
+            "0 0 30,31 feb ?",
+            "day of month '30,31' does not exist in month 'feb'; use a day up to 29",
+        ),
+        ("0 0 31 4,6 */1", "day of month '31' does not exist in month '4,6'; use a day up to 30"),
     ],
 )
 def test_a_day_that_none_of_its_months_has_is_refused(expression: str, message: str) -> None:
@@ -193,13 +196,13 @@ def test_a_zone_of_the_iana_database_is_accepted(name: str) -> None:
         ),
         (
             "GMT+8",
-            "'GMT+8' is an offset from UTC, not a time zone; write 'Etc/GMT-8', where IANA "
-            "inverts the sign, or a place such as 'Europe/Berlin'",
+            "'GMT+8' is an offset from UTC, not a time zone; write 'Etc/GMT-8' (IANA inverts "
+            "the sign), or a place such as 'Europe/Berlin'",
         ),
         (
             "-05:00",
-            "'-05:00' is an offset from UTC, not a time zone; write 'Etc/GMT+5', where IANA "
-            "inverts the sign, or a place such as 'Europe/Berlin'",
+            "'-05:00' is an offset from UTC, not a time zone; write 'Etc/GMT+5' (IANA inverts "
+            "the sign), or a place such as 'Europe/Berlin'",
         ),
         (
             "UTC+5:30",

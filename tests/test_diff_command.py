@@ -357,7 +357,7 @@ def test_a_stack_whose_file_goes_is_told(clone: Clone) -> None:
     (clone.repository.root / "Pulumi.team-beta.yaml").unlink()
     code, said, _ = clone.diff()
     assert code == 3
-    assert "team-beta has no file any more; what it made stays\n" in said
+    assert "team-beta no longer has a file; what it made stays\n" in said
 
 
 def test_a_setting_of_another_provider_is_told_without_its_value(clone: Clone) -> None:

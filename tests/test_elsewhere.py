@@ -131,7 +131,7 @@ IN = "apps[0].app"
         "a budget the other way round": (
             app(beside="podDisruptionBudget: {«maxUnavailable: 1}"),
             "apps[0].podDisruptionBudget.maxUnavailable: is not supported here; "
-            "say in `minAvailable` how many pods must keep running",
+            "use `minAvailable` for the number of pods that must keep running",
         ),
         "a probe of a container": (
             app("«livenessProbe: {httpGet: {path: /}}"),

@@ -62,9 +62,12 @@ def test_it_is_not_that_of_another_address_and_not_before_the_stack_s(
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (None, "cannot be read; name a file with the CA's certificate"),
-        (b"\xff\xfe", "cannot be read; name a file with the CA's certificate"),
-        (b"no certificate", "holds no PEM certificate; name a file with the CA's"),
+        (None, "cannot be read; name a file with the CA's certificate certificate"),
+        (b"\xff\xfe", "cannot be read; name a file with the CA's certificate certificate"),
+        (
+            b"no certificate",
+            "contains no PEM certificate; name a file with the CA's certificate certificate",
+        ),
     ],
 )
 def test_a_file_that_is_no_ca_is_told_before_anything_is_made(

@@ -125,7 +125,7 @@ def test_openbao_looks_at_no_case_so_groups_that_differ_in_it_alone_are_one(
     assert lines(validate_files(named, teams, with_groups)) == [said]
 
 
-PASSED_OVER = "would be passed over; rename it to team-beta.yaml"
+PASSED_OVER = "is not read because of its extension; rename it to team-beta.yaml"
 
 
 def test_a_file_with_the_suffix_yml_is_refused(tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_a_file_with_the_suffix_yml_is_refused(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
     assert lines(validate_folder(TeamsFolder(tmp_path / "no", "no"), settings())) == [
-        "no:1:1: (file): there is no such folder; check the path"
+        "no:1:1: (file): no such folder; check the path"
     ]
 
 

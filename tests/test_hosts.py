@@ -87,8 +87,8 @@ def test_a_host_of_the_platform_is_no_app_s(tmp_path: Path, host: str, named: st
     image = "{repository: registry.sre.internal:5000/team-alpha/my-api, tag: v1.0.0}"
     text, where = place(app(beside=f"ingress: {{enabled: true, host: «{host}}}", image=image))
     assert told(tmp_path, text, **OWN) == [
-        f"tenants/team-alpha.yaml:{where}: apps[0].ingress.host: '{host}' is a host of the "
-        f"platform (sre-platform:{named}); choose another"
+        f"tenants/team-alpha.yaml:{where}: apps[0].ingress.host: '{host}' is reserved for "
+        f"the platform (sre-platform:{named}); choose another"
     ]
 
 

@@ -469,7 +469,7 @@ def test_a_path_that_is_not_there_is_one_line(path: str, trees: Trees) -> None:
     run = trees.run_on(path)
     assert (run.code, run.lines) == (
         1,
-        [f"{path}: there is no such file or folder; check the path"],
+        [f"{path}: no such file or folder; check the path"],
     )
 
 
@@ -488,7 +488,7 @@ def test_a_folder_without_teams_is_one_line(trees: Trees) -> None:
     assert (run.code, run.lines) == (
         1,
         [
-            "apps:1:1: (file): holds no namespace and no app; name the folder of a team, or of "
+            "apps:1:1: (file): contains no namespace and no app; name the folder of a team, or of "
             "all teams"
         ],
     )

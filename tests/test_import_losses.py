@@ -43,11 +43,11 @@ def kustomized(text: str, **files: str) -> dict[str, str]:
 LOSSES: dict[str, tuple[Mapping[str, str], str]] = {
     "a key that no chart knows": (
         {"apps/a.yaml": release(VALUES + "«wibble: {a: b}\n")},
-        "spec.values.wibble: is an unknown key; known here: archetype, app, ",
+        "spec.values.wibble: is an unknown key; use one of: archetype, app, ",
     ),
     "a key that no chart knows, of one that a path names": (
         {"apps/a.yaml": release(VALUES + "«prot: 80\n", chart="./charts/sre-web-app")},
-        "spec.values.prot: is an unknown key; known here: archetype, app, ",
+        "spec.values.prot: is an unknown key; use one of: archetype, app, ",
     ),
     "a version that is none": (
         {"apps/a.yaml": release(VALUES.replace('"v1.0.0"', "«latest"))},
@@ -273,7 +273,7 @@ LOSSES: dict[str, tuple[Mapping[str, str], str]] = {
         ),
         "kind: NetworkPolicy 'x' is nothing that the program makes; ",
     ),
-    "a key of a ConfigMap that holds no values": (
+    "a key of a ConfigMap that contains no values": (
         {
             "apps/a.yaml": release(spec="valuesFrom: [{kind: ConfigMap, name: vals}]\n"),
             "apps/b.yaml": manifest(

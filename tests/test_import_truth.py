@@ -381,7 +381,7 @@ def test_an_app_without_a_block_that_it_needs_does_not_stop_the_others(trees: Tr
     run = trees.run({"apps/a.yaml": release(), "apps/b.yaml": job}, "--partial")
     assert run.code == 0
     assert [app.name for app in trees.team().apps] == ["my-api"]
-    assert ["spec.values.schedule: holds no keys" in line for line in run.lost] == [True]
+    assert ["spec.values.schedule: must be a mapping" in line for line in run.lost] == [True]
 
 
 SCOPES = {

@@ -164,7 +164,7 @@ def test_a_team_whose_file_is_gone_is_refused_with_the_missing_step(
 ) -> None:
     line = refused(program, team_file(), before=beta(program, lifecycle))
     assert (
-        "/team-beta.yaml:1:1: (file): team-beta has no file any more, but AuthBackendRole " in line
+        "/team-beta.yaml:1:1: (file): team-beta no longer has a file, but AuthBackendRole " in line
     )
     assert (
         "are still there; put it back, set `lifecycle: offboarding` in its file, run `up`" in line
@@ -236,7 +236,7 @@ def test_a_team_of_which_an_up_that_failed_has_left_something_is_refused(
     left = of_beta(program, kind, name)
     line = refused(program, team_file(), before={**beta(program, "offboarding"), **left})
     what = f"{kind.rpartition(':')[2]} {name}{said}"
-    assert f"team-beta has no file any more, but {what} is still there; put it back" in line
+    assert f"team-beta no longer has a file, but {what} is still there; put it back" in line
 
 
 def test_of_what_is_left_three_are_named_and_the_rest_is_counted(program: Program) -> None:
@@ -267,7 +267,7 @@ def test_a_team_that_another_stack_has_now_may_go(program: Program) -> None:
 
 def test_the_setting_that_once_let_teams_go_no_longer_does(program: Program) -> None:
     line = refused(program, team_file(), before=beta(program), moved=["team-beta"])
-    assert "team-beta has no file any more" in line
+    assert "team-beta no longer has a file" in line
 
 
 def test_what_is_not_of_a_team_is_none(program: Program) -> None:

@@ -24,11 +24,11 @@ def test_a_dns_label_is_accepted(text: str) -> None:
     ("text", "message"),
     [
         ("", "the name is empty; write 1 to 63 characters"),
-        ("My-api", "'My-api' holds 'M'; use lower-case letters, digits and '-' only"),
-        ("my_api", "'my_api' holds '_'; use lower-case letters, digits and '-' only"),
-        ("my.api", "'my.api' holds '.'; use lower-case letters, digits and '-' only"),
-        ("my-api\n", r"'my-api\n' holds '\n'; use lower-case letters, digits and '-' only"),
-        ("é", "'é' holds 'é'; use lower-case letters, digits and '-' only"),
+        ("My-api", "'My-api' contains 'M'; use lower-case letters, digits and '-' only"),
+        ("my_api", "'my_api' contains '_'; use lower-case letters, digits and '-' only"),
+        ("my.api", "'my.api' contains '.'; use lower-case letters, digits and '-' only"),
+        ("my-api\n", r"'my-api\n' contains '\n'; use lower-case letters, digits and '-' only"),
+        ("é", "'é' contains 'é'; use lower-case letters, digits and '-' only"),
         ("-api", "'-api' starts with '-'; start and end with a letter or digit"),
         ("api-", "'api-' ends with '-'; start and end with a letter or digit"),
         ("a" * 64, f"'{'a' * 40}'... has 64 characters; use 63 at most"),
@@ -67,7 +67,7 @@ def test_a_team_s_name_is_accepted(text: str) -> None:
         (
             "007",
             "'007' is a number, which Harbor takes for a project's id; "
-            "begin with a letter, such as team-007",
+            "start with a letter, such as team-007",
         ),
         *(
             (
@@ -82,7 +82,7 @@ def test_a_team_s_name_is_accepted(text: str) -> None:
             "'2026-01-31' is not text in YAML unless it is quoted everywhere; "
             "choose another name, such as team-2026-01-31",
         ),
-        ("a.b", "'a.b' holds '.'; use lower-case letters, digits and '-' only"),
+        ("a.b", "'a.b' contains '.'; use lower-case letters, digits and '-' only"),
     ],
 )
 def test_what_is_no_team_s_name_is_refused(text: str, message: str) -> None:
@@ -100,15 +100,15 @@ def test_a_dns_name_is_accepted(text: str) -> None:
     ("text", "message"),
     [
         ("", "the name is empty; write 1 to 253 characters"),
-        ("a..b", "'a..b' has a '.' too many; put single dots between labels only"),
-        ("a.", "'a.' has a '.' too many; put single dots between labels only"),
+        ("a..b", "'a..b' has an extra '.'; put single dots between labels only"),
+        ("a.", "'a.' has an extra '.'; put single dots between labels only"),
         ("good.-bad", "'-bad' starts with '-'; start and end with a letter or digit"),
-        ("good.Bad", "'Bad' holds 'B'; use lower-case letters, digits and '-' only"),
+        ("good.Bad", "'Bad' contains 'B'; use lower-case letters, digits and '-' only"),
         (
             "../team-beta",
-            "'../team-beta' has a '.' too many; put single dots between labels only",
+            "'../team-beta' has an extra '.'; put single dots between labels only",
         ),
-        ("a/b", "'a/b' holds '/'; use lower-case letters, digits and '-' only"),
+        ("a/b", "'a/b' contains '/'; use lower-case letters, digits and '-' only"),
         ("a" * 254, f"'{'a' * 40}'... has 254 characters; use 253 at most"),
     ],
 )
@@ -129,19 +129,19 @@ def test_a_host_name_is_accepted(text: str) -> None:
         ("", "the name is empty; write 1 to 253 characters"),
         (
             "https://example.com",
-            f"'https://example.com' holds a scheme; write only the host name, such as {EXAMPLE}",
+            f"'https://example.com' contains a scheme; write only the host name, such as {EXAMPLE}",
         ),
         (
             "example.com/api",
-            f"'example.com/api' holds a path; write only the host name, such as {EXAMPLE}",
+            f"'example.com/api' contains a path; write only the host name, such as {EXAMPLE}",
         ),
         (
             "example.com:443",
-            f"'example.com:443' holds a port; write only the host name, such as {EXAMPLE}",
+            f"'example.com:443' contains a port; write only the host name, such as {EXAMPLE}",
         ),
         (
             "*.example.com",
-            f"'*.example.com' holds a wildcard; write one full host name, such as {EXAMPLE}",
+            f"'*.example.com' contains a wildcard; write one full host name, such as {EXAMPLE}",
         ),
         ("10.0.0.1", f"'10.0.0.1' is an IP address, not a host name; write one such as {EXAMPLE}"),
         ("2001::1", f"'2001::1' is an IP address, not a host name; write one such as {EXAMPLE}"),
@@ -156,8 +156,11 @@ def test_a_host_name_is_accepted(text: str) -> None:
             "'my-api.team-alpha.svc' is a name inside the cluster; "
             f"write the host name that users call, such as {EXAMPLE}",
         ),
-        ("Example.com", "'Example' holds 'E'; use lower-case letters, digits and '-' only"),
-        ("my_api.example.com", "'my_api' holds '_'; use lower-case letters, digits and '-' only"),
+        ("Example.com", "'Example' contains 'E'; use lower-case letters, digits and '-' only"),
+        (
+            "my_api.example.com",
+            "'my_api' contains '_'; use lower-case letters, digits and '-' only",
+        ),
         (f"{'a' * 64}.com", f"'{'a' * 40}'... has 64 characters; use 63 at most"),
     ],
 )
@@ -168,7 +171,7 @@ def test_what_is_no_public_host_name_is_refused(text: str, message: str) -> None
 
 
 def test_a_password_in_front_of_a_host_is_not_repeated() -> None:
-    with pytest.raises(ValueError, match="holds a user name or an '@'; ") as error:
+    with pytest.raises(ValueError, match="contains a user name or an '@'; ") as error:
         check_host("https://me:hunter2@example.com")
     assert "hunter2" not in str(error.value)
 
@@ -182,9 +185,9 @@ def test_a_variables_name_is_accepted(text: str) -> None:
     ("text", "message"),
     [
         ("", "the name is empty; write one such as LOG_LEVEL"),
-        ("LOG-LEVEL", "'LOG-LEVEL' holds '-'; use letters, digits and '_' only"),
-        ("LOG LEVEL", "'LOG LEVEL' holds ' '; use letters, digits and '_' only"),
-        ("A=B", "'A=B' holds '='; use letters, digits and '_' only"),
+        ("LOG-LEVEL", "'LOG-LEVEL' contains '-'; use letters, digits and '_' only"),
+        ("LOG LEVEL", "'LOG LEVEL' contains ' '; use letters, digits and '_' only"),
+        ("A=B", "'A=B' contains '='; use letters, digits and '_' only"),
         ("2FA", "'2FA' starts with a digit; start with a letter or '_'"),
     ],
 )
@@ -215,7 +218,8 @@ def test_a_digest_in_a_tag_is_refused(text: str) -> None:
     with pytest.raises(ValueError) as error:
         check_tag(text)
     assert (
-        str(error.value) == f"'{text}' holds a digest; write only the version, such as \"v1.0.0\""
+        str(error.value) == f"'{text}' contains a digest; write only the version, such as "
+        f'"v1.0.0"'
     )
 
 
@@ -223,9 +227,9 @@ def test_a_digest_in_a_tag_is_refused(text: str) -> None:
     ("text", "message"),
     [
         ("", 'the tag is empty; pin a version such as "v1.0.0"'),
-        ("v1:2", "'v1:2' holds ':'; use letters, digits, '_', '.' and '-' only"),
-        ("v1+build", "'v1+build' holds '+'; use letters, digits, '_', '.' and '-' only"),
-        ("v1 ", "'v1 ' holds ' '; use letters, digits, '_', '.' and '-' only"),
+        ("v1:2", "'v1:2' contains ':'; use letters, digits, '_', '.' and '-' only"),
+        ("v1+build", "'v1+build' contains '+'; use letters, digits, '_', '.' and '-' only"),
+        ("v1 ", "'v1 ' contains ' '; use letters, digits, '_', '.' and '-' only"),
         (".v1", "'.v1' starts with '.'; start with a letter, a digit or '_'"),
         ("-v1", "'-v1' starts with '-'; start with a letter, a digit or '_'"),
         ("a" * 129, f"'{'a' * 40}'... has 129 characters; use 128 at most"),

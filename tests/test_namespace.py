@@ -107,22 +107,22 @@ def test_a_star_stands_for_the_rest_of_a_key_in_a_domain_only(tmp_path: Path, ke
     {
         "a label that is not allowed": (
             team("namespace: {labels: {color: «red}}"),
-            f"namespace.labels.color: is not among the labels that this stack allows ({ALLOWED}); "
+            f"namespace.labels.color: is not one of the labels that this stack allows ({ALLOWED}); "
             "remove it, or ask the platform team",
         ),
         "a label like a pattern of the stack's": (
             team("namespace: {labels: {costs.example.com/x: «a}}"),
-            "namespace.labels.costs.example.com/x: is not among the labels that this stack allows "
+            "namespace.labels.costs.example.com/x: is not one of the labels that this stack allows "
             f"({ALLOWED}); remove it, or ask the platform team",
         ),
         "a slip of the hand": (
             team("namespace: {labels: {sr.io/security-categorization: «low}}"),
-            "namespace.labels.sr.io/security-categorization: is not among the labels that this "
+            "namespace.labels.sr.io/security-categorization: is not one of the labels that this "
             f"stack allows ({ALLOWED}); did you mean {CATEGORY}?",
         ),
         "an annotation that is not allowed": (
             team("namespace: {annotations: {other.com/x: «y}}"),
-            "namespace.annotations.other.com/x: is not among the annotations that this stack "
+            "namespace.annotations.other.com/x: is not one of the annotations that this stack "
             "allows (example.com/on-*); remove it, or ask the platform team",
         ),
         "an annotation of the stack's": (
@@ -169,7 +169,7 @@ def test_a_star_stands_for_the_rest_of_a_key_in_a_domain_only(tmp_path: Path, ke
                 "namespace: {annotations: {example.com/on-call: "
                 "«ghp_16C7e42F292c6912E7710c838347Ae178B4a}}"
             ),
-            "namespace.annotations.example.com/on-call: has the form of a credential, and viewers "
+            "namespace.annotations.example.com/on-call: looks like a credential, and viewers can "
             "read it; store it in OpenBao",
         ),
         "a credential as a label": (
@@ -177,7 +177,7 @@ def test_a_star_stands_for_the_rest_of_a_key_in_a_domain_only(tmp_path: Path, ke
                 "namespace: {labels: {cost.example.com/owner: "
                 "«ghp_16C7e42F292c6912E7710c838347Ae178B4a}}"
             ),
-            "namespace.labels.cost.example.com/owner: has the form of a credential, and viewers "
+            "namespace.labels.cost.example.com/owner: looks like a credential, and viewers can "
             "read it; store it in OpenBao",
         ),
     }
@@ -236,8 +236,8 @@ def test_a_credential_that_a_stack_gives_every_namespace_is_told(tmp_path: Path,
     value = "ghp_16C7e42F292c6912E7710c838347Ae178B4a"
     text, where = place(stack_file(f"{{{what}: {{example.com/a: b, example.com/x: «{value}}}}}"))
     assert problems_of_stack(tmp_path, text) == [
-        f"Pulumi.test.yaml:{where}: config.sre-platform:namespace.{what}.example.com/x: has the "
-        "form of a credential, and viewers read it; store it in OpenBao"
+        f"Pulumi.test.yaml:{where}: config.sre-platform:namespace.{what}.example.com/x: looks "
+        "like a credential, and viewers can read it; store it in OpenBao"
     ]
 
 
@@ -250,7 +250,7 @@ def test_annotations_hold_what_kubernetes_lets_them_hold_and_no_more(tmp_path: P
     accepted(tmp_path, team(text % ("y" * room)), namespace=stack)
     assert told(tmp_path, team(text % ("y" * (room + 1))), namespace=stack) == [
         "tenants/team-alpha.yaml:3:16: namespace.annotations: the namespace's annotations take "
-        "262145 bytes, Kubernetes allows 262144; shorten them"
+        "262145 bytes, but Kubernetes allows 262144; shorten them"
     ]
 
 

@@ -98,10 +98,10 @@ def test_an_app_s_name_that_yaml_reads_as_something_else_is_text(name: str) -> N
         ("kube-x", "./kube-x.yaml:3:7: team: 'kube-x' is a namespace of the platform; choose"),
         ("istio-system", "./istio-system.yaml:3:7: team: 'istio-system' is a namespace of the"),
         ("base-images", "./base-images.yaml:3:7: team: 'base-images' is a shared registry"),
-        ("Team", "./Team.yaml:1:1: team: 'Team' holds 'T'; use lower-case letters, digits and"),
-        ("../x", "./../x.yaml:1:1: team: '../x' holds '.'; use lower-case letters, digits and"),
-        ("x: y", "./x: y.yaml:1:1: team: 'x: y' holds ':'; use lower-case letters, digits and"),
-        ("x\ny: z", r"./x\ny: z.yaml:1:1: team: 'x\ny: z' holds '\n'; use lower-case letters"),
+        ("Team", "./Team.yaml:1:1: team: 'Team' contains 'T'; use lower-case letters, digits and"),
+        ("../x", "./../x.yaml:1:1: team: '../x' contains '.'; use lower-case letters, digits and"),
+        ("x: y", "./x: y.yaml:1:1: team: 'x: y' contains ':'; use lower-case letters, digits and"),
+        ("x\ny: z", r"./x\ny: z.yaml:1:1: team: 'x\ny: z' contains '\n'; use lower-case letters"),
         ("-x", "./-x.yaml:1:1: team: '-x' starts with '-'; start and end with a letter or"),
         ("pay--ments", "./pay--ments.yaml:1:1: team: 'pay--ments' has '-' twice in a row, which"),
         ("123", "./123.yaml:1:1: team: '123' is a number, which Harbor takes for a project's id"),
@@ -123,9 +123,7 @@ def test_a_name_that_is_taken_reserved_or_none_is_refused(
 def test_a_folder_that_is_not_there_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     for kind in (["team", "x"], ["app", "x", "y", "--archetype", "worker"]):
         assert main(["new", *kind, "--tenants", "nowhere"]) == 1
-        assert capsys.readouterr().err == (
-            "nowhere:1:1: (file): there is no such folder; check the path\n"
-        )
+        assert capsys.readouterr().err == ("nowhere:1:1: (file): no such folder; check the path\n")
     assert not Path("nowhere").exists()
 
 
@@ -311,12 +309,24 @@ AT_APPS = "./team-alpha.yaml:2:1: apps[1].app.name"
 @pytest.mark.parametrize(
     ("name", "archetype", "said"),
     [
-        ("my-api", "worker", f"{AT_APPS}: 'my-api' is the name of another app of this team;"),
-        ("default", "worker", f"{AT_APPS}: its ServiceAccount 'default' is made by"),
-        ("allow-dns", "web-app", f"{AT_APPS}: its NetworkPolicy 'allow-dns' is made by"),
-        ("9lives", "web-app", f"{AT_APPS}: '9lives' begins with a digit, which its Service cannot"),
-        ("a" * 53, "cronjob", f"{AT_APPS}: has 53 characters, a cronjob's name at most 52;"),
-        ("a" * 60, "worker", f"{AT_APPS}: has 60 characters, its Service <name>-metrics leaves"),
+        ("my-api", "worker", f"{AT_APPS}: 'my-api' is also the name of another app of this team;"),
+        ("default", "worker", f"{AT_APPS}: its ServiceAccount 'default' is already created by"),
+        ("allow-dns", "web-app", f"{AT_APPS}: its NetworkPolicy 'allow-dns' is already created by"),
+        (
+            "9lives",
+            "web-app",
+            f"{AT_APPS}: '9lives' starts with a digit, but a Service name must not",
+        ),
+        (
+            "a" * 53,
+            "cronjob",
+            f"{AT_APPS}: has 53 characters, but a cronjob's name may have at most 52;",
+        ),
+        (
+            "a" * 60,
+            "worker",
+            f"{AT_APPS}: has 60 characters, but its Service <name>-metrics allows",
+        ),
     ],
 )
 def test_a_name_that_validate_refuses_is_told_at_the_key(
@@ -351,7 +361,7 @@ NO_BLOCK = "is not a list of lines that begin with '- '; write it so, or add the
             app("prot: 1") + "x: 1\n",
             [
                 "7:7: apps[0].app.prot: is an unknown key; did you mean 'port'?",
-                "8:1: x: is an unknown key; known here: team, lifecycle, namespace, access, "
+                "8:1: x: is an unknown key; use one of: team, lifecycle, namespace, access, "
                 "quota, limitRange, registry, apps",
             ],
         ),
@@ -363,7 +373,10 @@ NO_BLOCK = "is not a list of lines that begin with '- '; write it so, or add the
         ),
         ("{team: team-alpha}\n", ["1:1: (file): is written in braces; write `key: value` lines"]),
         (team("apps: 5"), [f"2:7: apps: {NO_BLOCK}"]),
-        ("team: [\n", ["1:1: (file): a bracket or brace is not closed, or lacks a ','; mend it"]),
+        (
+            "team: [\n",
+            ["1:1: (file): a bracket or brace is not closed, or a ',' is missing; fix it"],
+        ),
         ("", ["1:1: (file): is empty; write at least the key `team`"]),
     ],
 )
@@ -389,7 +402,7 @@ def test_a_file_with_an_end_mark_stays_as_it_is(
 def test_an_unknown_team_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "team-alpha.yaml").write_text(app())
     assert refused(capsys, "app", "team-alpa", "shop", "--archetype", "worker") == [
-        "./team-alpa.yaml:1:1: (file): there is no such file; did you mean team-alpha?"
+        "./team-alpa.yaml:1:1: (file): no such file; did you mean team-alpha?"
     ]
 
 

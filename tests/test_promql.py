@@ -121,7 +121,7 @@ BROKEN = {
     'a{b="1" or b="2"}': "has `or` within braces; write two selectors: a or b",
     "1 > 2": "is not PromQL: comparisons between scalars must use BOOL modifier; correct it",
     "a > 5m30h": "'5m30h' is not a duration; write one such as 30s, 10m or 1h",
-    "a > 300y": "'300y' is longer than Prometheus can count; shorten it",
+    "a > 300y": "'300y' is too long for Prometheus; shorten it",
     "a > 1_0m": "is not PromQL: 1_0m is not a number or a duration; correct it",
     "a > 1__0": "is not PromQL: 1__0 is not a number or a duration; correct it",
     "a > 0x1e": "is not PromQL: 0x1e is not a number or a duration; correct it",
@@ -131,17 +131,18 @@ BROKEN = {
         "is not PromQL: 0xffffffffffffffff is too large for a number; correct it"
     ),
     "a @ 1e19": "is not PromQL: timestamp out of bounds for @ modifier: inf; correct it",
-    "rate(a[0])": "is not PromQL: the duration 0 is not longer than 0; correct it",
-    "rate(a[-5m])": "is not PromQL: the duration -5m is not longer than 0; correct it",
-    "rate(a[1h:0s])": "is not PromQL: the duration 0s is not longer than 0; correct it",
-    "rate(a[1e10])": "has a duration that Prometheus cannot count; shorten it",
-    "a offset 1e10": "has a duration that Prometheus cannot count; shorten it",
+    "rate(a[0])": "is not PromQL: the duration 0 must be longer than 0; correct it",
+    "rate(a[-5m])": "is not PromQL: the duration -5m must be longer than 0; correct it",
+    "rate(a[1h:0s])": "is not PromQL: the duration 0s must be longer than 0; correct it",
+    "rate(a[1e10])": "has a duration that is too long for Prometheus; shorten it",
+    "a offset 1e10": "has a duration that is too long for Prometheus; shorten it",
     "rate(a[5m/0])": "is not PromQL: the duration 5m/0 is divided by zero; correct it",
     "rate(a[:5m])": "is not PromQL: a duration such as 5m is missing; correct it",
     "a offset": "is not PromQL: a duration such as 5m is missing; correct it",
     "rate(a[b])": "is not PromQL: b is not a duration such as 5m; correct it",
     "rate(a[time()])": "is not PromQL: time() is not a duration such as 5m; correct it",
-    "rate(a['5m'])": "is not PromQL: brackets hold a duration only, such as [5m]; correct it",
+    "rate(a['5m'])": "is not PromQL: brackets may contain only a duration, such as [5m]; "
+    "correct it",
     "a offset (5m) * b": ("is not PromQL: ( 5m ) * b is not a duration such as 5m; correct it"),
     "rate(a[5m] smoothed anchored)": (
         "has anchored and smoothed on one selector; remove one of them"
@@ -384,7 +385,7 @@ AT = "apps[0].alerts[0]"
         ),
         "a duration": (
             app(beside="alerts: [{name: A, expr: up, for: «300y}]"),
-            f"{AT}.for: '300y' is longer than Prometheus can count; shorten it",
+            f"{AT}.for: '300y' is too long for Prometheus; shorten it",
         ),
         "a duration in another order": (
             app(beside="alerts: [{name: A, expr: up, for: «5m1h}]"),
@@ -392,7 +393,7 @@ AT = "apps[0].alerts[0]"
         ),
         "a summary's function": (
             app(beside="alerts: [{name: A, expr: up, summary: «'{{ $value | humanizeX }}'}]"),
-            f"{AT}.summary: holds a template; write only {{{{ $labels.NAME }}}} and "
+            f"{AT}.summary: contains a template; write only {{{{ $labels.NAME }}}} and "
             "{{ $value }}",
         ),
     }

@@ -67,7 +67,7 @@ def test_a_number_of_thousands_of_digits_is_refused_in_a_short_line() -> None:
 def test_more_than_kubernetes_can_count_is_refused(text: str) -> None:
     with pytest.raises(ValueError) as error:
         parse(text)
-    assert str(error.value) == f"'{text}' is more than Kubernetes can count; write less than 8Ei"
+    assert str(error.value) == f"'{text}' is too large for Kubernetes; write less than 8Ei"
 
 
 @pytest.mark.parametrize(

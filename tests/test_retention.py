@@ -46,7 +46,8 @@ def test_as_many_kept_as_are_in_use_is_warned_of_for_the_next_push_drops_one(
     text, where = place(running("«2", "v1.0.0", "v2.0.0"))
     assert warned(tmp_path, text) == [
         f"tenants/team-alpha.yaml:{where}: registry.retention.mostRecentlyPushed: warning: keeps 2 "
-        f"in each repository, just as many as run from {REPOSITORY} (v1.0.0, v2.0.0), so the next "
+        f"in each repository, exactly as many as run from {REPOSITORY} (v1.0.0, v2.0.0), so "
+        f"the next "
         "push there deletes one that is in use; keep at least 3"
     ]
 

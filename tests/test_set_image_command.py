@@ -157,12 +157,12 @@ def refused(file: Path, capsys: pytest.CaptureFixture[str], *arguments: str) -> 
     [
         ("latest", "'latest' is not a version; pin one such as \"v1.0.0\""),
         ("", 'the tag is empty; pin a version such as "v1.0.0"'),
-        ("sha256:0a", "'sha256:0a' holds a digest; write only the version, such as \"v1.0.0\""),
-        ("ghp_" + "a1B2" * 9, 'holds a GitHub token; pin a version such as "v1.0.0"'),
+        ("sha256:0a", "'sha256:0a' contains a digest; write only the version, such as \"v1.0.0\""),
+        ("ghp_" + "a1B2" * 9, 'contains a GitHub token; pin a version such as "v1.0.0"'),
         (".v1", "'.v1' starts with '.'; start with a letter, a digit or '_'"),
         ("v" * 129, f"'{'v' * 40}'... has 129 characters; use 128 at most"),
         *(
-            (tag, f"{tag!r} holds {wrong!r}; use letters, digits, '_', '.' and '-' only")
+            (tag, f"{tag!r} contains {wrong!r}; use letters, digits, '_', '.' and '-' only")
             for tag, wrong in (
                 ("v1 # x", " "), ('v1"', '"'), ("v1'", "'"), ("v1: x", ":"), ("v1, x: y", ","),
                 ("v1}", "}"), ("*v1", "*"), ("é", "é"), ("v1\x1b[0m", "\x1b"), ("v1\x85", "\x85"),
@@ -177,7 +177,7 @@ def test_a_tag_that_is_none_is_refused(
     assert refused(file, capsys, "team-alpha", "my-api", tag) == [f"{PLACE}: {said}"]
 
 
-NO_FILE = "(file): there is no such file"
+NO_FILE = "(file): no such file"
 APPS = "team-alpha.yaml:3:3: apps"
 
 
@@ -206,7 +206,7 @@ def test_a_team_without_apps_is_told(file: Path, capsys: pytest.CaptureFixture[s
 
 def test_a_folder_that_is_not_there_is_told(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert refused(file, capsys, "team-alpha", "my-api", "v2", "--tenants", "nowhere") == [
-        "nowhere:1:1: (file): there is no such folder; check the path"
+        "nowhere:1:1: (file): no such folder; check the path"
     ]
 
 
@@ -217,13 +217,13 @@ def test_a_folder_that_is_not_there_is_told(file: Path, capsys: pytest.CaptureFi
         (FILE.replace("my-api\n", "my-apis\n") + "x: 1\n", ":8:1: x: is an unknown key"),
         (FILE + entry(), ":10:13: apps[1].app.name: 'my-api' is the name of another app"),
         ("team: [", ":1:1: (file): a bracket or brace is not closed"),
-        (FILE + "---\nteam: x\n", ":8:1: (file): holds several documents"),
+        (FILE + "---\nteam: x\n", ":8:1: (file): contains several documents"),
         (FILE.replace("port:", "name:"), ":7:7: apps[0].app.name: this key stands"),
         (team("apps: [{archetype: worker, app: {name: my-api}}]"), "app.image: is missing"),
-        (team("apps: [x, {app: 5}, {app: {name: 7}}]"), "apps[0]: holds no keys"),
-        (team("apps: {a: b}"), ":2:7: apps: is no list"),
-        (team("apps: 5"), ":2:7: apps: is no list"),
-        ("[]", ":1:1: (file): does not hold keys"),
+        (team("apps: [x, {app: 5}, {app: {name: 7}}]"), "apps[0]: must be a mapping"),
+        (team("apps: {a: b}"), ":2:7: apps: must be a list"),
+        (team("apps: 5"), ":2:7: apps: must be a list"),
+        ("[]", ":1:1: (file): must hold keys"),
         ("", ":1:1: (file): is empty"),
     ],
 )

@@ -37,7 +37,7 @@ URL = "is not a URL; write one such as https://openbao.sre.internal"
         ),
         "an unknown key like no other but for its prefix": (
             stack("  «sre-platform:nope: {}\n"),
-            "nope: is an unknown key; known here: sre-platform:teams, sre-platform:tenants, "
+            "nope: is an unknown key; use one of: sre-platform:teams, sre-platform:tenants, "
             "sre-platform:platform, sre-platform:manage, sre-platform:kubernetes, "
             "sre-platform:namespace, sre-platform:harbor, sre-platform:openbao, "
             "sre-platform:externalSecrets, sre-platform:istio, sre-platform:platformHosts, "
@@ -53,11 +53,11 @@ URL = "is not a URL; write one such as https://openbao.sre.internal"
         ),
         "a key twice": (
             stack("  «" + CLUSTER.lstrip()),
-            "kubernetes: this key stands on line 3 already; keep one of the two",
+            "kubernetes: this key is already set on line 3; remove one",
         ),
         "a word for a truth": (
             stack("  sre-platform:platform: «'on'\n"),
-            "platform: is neither true nor false; write one of the two, without quotes",
+            "platform: must be true or false; write it without quotes",
         ),
         "a truth for a word": (
             stack("  sre-platform:guardrails: «true\n"),
@@ -114,37 +114,39 @@ URL = "is not a URL; write one such as https://openbao.sre.internal"
         ),
         "a truth in quotes below a key": (
             stack("  sre-platform:manage: {harbor: «'true'}\n"),
-            "manage.harbor: is neither true nor false; write one of the two, without quotes",
+            "manage.harbor: must be true or false; write it without quotes",
         ),
         "an encrypted setting": (
             stack("  sre-platform:openbao: «{secure: v1:abc}\n"),
-            "openbao: is encrypted, and no setting is a secret; set it with `--plaintext`",
+            "openbao: must not be encrypted, because no setting is secret; set it with "
+            "`--plaintext`",
         ),
         "an encrypted setting inside": (
             stack("  sre-platform:harbor: {url: «{secure: v1:abc}}\n"),
-            "harbor.url: is encrypted, and no setting is a secret; set it with `--plaintext`",
+            "harbor.url: must not be encrypted, because no setting is secret; set it with "
+            "`--plaintext`",
         ),
         "a list for keys": (
             stack("  sre-platform:manage: «[]\n"),
-            "manage: holds no keys; write them below it: kubernetes, harbor, openbao",
+            "manage: must be a mapping; write them below it: kubernetes, harbor, openbao",
         ),
         "a list of hosts that is one": (
             stack("  sre-platform:platformHosts: «grafana.sre.example.com\n"),
-            "platformHosts: is no list; begin each entry with '- '",
+            "platformHosts: must be a list; begin each entry with '- '",
         ),
         "a host with a scheme": (
             stack("  sre-platform:platformHosts: [a.b, «'https://a.b']\n"),
-            "platformHosts[1]: is not a host: 'https://a' holds ':'; "
+            "platformHosts[1]: is not a host: 'https://a' contains ':'; "
             "use lower-case letters, digits and '-' only",
         ),
         "a wildcard in the middle": (
             stack("  sre-platform:platformHosts: [«'a.*.b']\n"),
-            "platformHosts[0]: is not a host: '*' holds '*'; "
+            "platformHosts[0]: is not a host: '*' contains '*'; "
             "use lower-case letters, digits and '-' only",
         ),
         "a wildcard for everything": (
             stack("  sre-platform:platformHosts: [«'*.']\n"),
-            "platformHosts[0]: is not a host: '*' holds '*'; "
+            "platformHosts[0]: is not a host: '*' contains '*'; "
             "use lower-case letters, digits and '-' only",
         ),
         "a host without a domain": (
@@ -189,7 +191,7 @@ URL = "is not a URL; write one such as https://openbao.sre.internal"
         ),
         "an address with a password, which is not repeated": (
             stack("  sre-platform:harbor: {url: «'https://admin:hunter2@harbor'}\n"),
-            "harbor.url: holds a user name or an '@'; write the address alone",
+            "harbor.url: contains a user name or an '@'; write only the address",
         ),
         "no clusterIdentifier": (
             "config:\n" + TEAMS + "  sre-platform:kubernetes: «{}\n",
@@ -206,7 +208,7 @@ URL = "is not a URL; write one such as https://openbao.sre.internal"
         ),
         "a team that is not in a list": (
             "config:\n  sre-platform:teams: «team-alpha\n" + CLUSTER,
-            "teams: is no list; begin each entry with '- '",
+            "teams: must be a list; begin each entry with '- '",
         ),
         "a team that is a number": (
             "config:\n  sre-platform:teams: [team-alpha, «5]\n" + CLUSTER,
@@ -219,7 +221,7 @@ URL = "is not a URL; write one such as https://openbao.sre.internal"
         "a team without a file, like no other": (
             "config:\n  sre-platform:teams: [«shop]\n" + CLUSTER,
             "teams[0]: 'shop' has no file in tenants; "
-            "add tenants/shop.yaml, or take an offboarded team out here",
+            "add tenants/shop.yaml, or remove an offboarded team here",
         ),
         "all teams, in a list": (
             "config:\n  sre-platform:teams: [«'*']\n" + CLUSTER,
@@ -227,7 +229,7 @@ URL = "is not a URL; write one such as https://openbao.sre.internal"
         ),
         "a team twice": (
             "config:\n  sre-platform:teams: [team-alpha, «team-alpha]\n" + CLUSTER,
-            "teams[1]: 'team-alpha' stands here twice; keep one",
+            "teams[1]: 'team-alpha' is listed twice; remove one",
         ),
     }
 )
@@ -247,7 +249,10 @@ def test_a_wrong_setting_is_told_where_it_stands(tmp_path: Path, text: str, said
             "config:«\n",
             "config: is empty; fill it in, such as `config: {sre-platform:teams: '*'}`",
         ),
-        "a tab": ("config:\n«\tx: y\n", "(file): a tab is no indentation in YAML; use spaces"),
+        "a tab": (
+            "config:\n«\tx: y\n",
+            "(file): YAML does not allow tabs for indentation; use spaces",
+        ),
     }
 )
 def test_a_file_that_is_no_stack_is_refused(tmp_path: Path, text: str, said: str) -> None:
@@ -258,7 +263,7 @@ def test_a_file_that_is_no_stack_is_refused(tmp_path: Path, text: str, said: str
 def test_a_stack_without_a_file_is_told(tmp_path: Path) -> None:
     _, problems = read_stack(tmp_path, "test")
     assert [str(problem) for problem in problems] == [
-        "Pulumi.test.yaml:1:1: (file): there is no such file; check the path"
+        "Pulumi.test.yaml:1:1: (file): no such file; check the path"
     ]
 
 

@@ -93,12 +93,12 @@ def test_files_are_told_as_seen_from_where_one_stands(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["nowhere.yaml"], "nowhere.yaml:1:1: (file): there is no such file; check the path"),
+        (["nowhere.yaml"], "nowhere.yaml:1:1: (file): no such file; check the path"),
         (["."], ".:1:1: (file): is a directory; a team is one YAML file"),
-        (["--tenants", "nowhere"], "nowhere:1:1: (file): there is no such folder; check the path"),
+        (["--tenants", "nowhere"], "nowhere:1:1: (file): no such folder; check the path"),
         (
             ["--tenants", "."],
-            ".:1:1: (file): holds no team files; write one, such as team-alpha.yaml",
+            ".:1:1: (file): contains no team files; add one, such as team-alpha.yaml",
         ),
     ],
     ids=["no such file", "a directory", "no such folder", "an empty folder"],

@@ -26,15 +26,15 @@ def ingress(ports: str) -> str:
 NOWHERE = f"is not defined above, {STAYS}; define"
 IF_MEANT = "in `env`, or write $$({0}) if you mean that"
 UNSHOWN = (
-    "holds a $(...) whose name `env` does not define, so Kubernetes leaves it as it is; "
+    "contains a $(...) whose name `env` does not define, so Kubernetes does not expand it; "
     "define it in `env`, or write $$(...) if you mean that"
 )
 # Put together here, so that no scanner takes a line of this file for a leak.
 GITHUB = "ghp_" + "a1B2" * 9
 KEY_ID = "AKIA" + "Q3EGZ7EXAMPLE234"
 LOW = (
-    "is below 1024, where a process that is not root may listen only if the node's runtime lets it "
-    "(containerd does since 2.0, CRI-O does not); use a higher port such as"
+    "is below 1024, where a process that is not root may listen only if the node's runtime allows "
+    "it (containerd does since 2.0, CRI-O does not); use a higher port such as"
 )
 
 
@@ -54,8 +54,8 @@ LOW = (
         ),
         "the variable itself": (
             app("env: [{name: PATH, value: «'$(PATH):/opt/bin'}]"),
-            f"{IN}.env[0].value: $(PATH) names the variable itself, which Kubernetes leaves as it "
-            "is; write the whole value",
+            f"{IN}.env[0].value: $(PATH) refers to the variable itself, which Kubernetes does not "
+            "expand; write the whole value",
         ),
         "a name in other letters": (
             app("env: [{name: HOST, value: db}, {name: URL, value: «$(host)}]"),
@@ -71,8 +71,9 @@ LOW = (
         ),
         "what is no variable's name, and is not repeated": (
             app("env: [{name: NOW, value: «$(date +%s)}]"),
-            f"{IN}.env[0].value: holds a $(...) without a variable's name, which Kubernetes leaves "
-            "as it is; write $$(...) if you mean that",
+            f"{IN}.env[0].value: contains a $(...) without a variable's name, which "
+            f"Kubernetes does "
+            "not expand; write $$(...) if you mean that",
         ),
         "a password that is taken for a name, and is not repeated": (
             app("env: [{name: URL, value: «$(hunter2)}]"),
@@ -116,8 +117,8 @@ LOW = (
                 "env: [{name: KEY, secretRef: k}]\n"
                 "probes: {readiness: {exec: {command: [check, «$(KEY)]}}}"
             ),
-            f"{IN}.probes.readiness.exec.command[1]: $(KEY) is empty here, as Kubernetes puts no "
-            "secret into a probe's command; let a shell read it: "
+            f"{IN}.probes.readiness.exec.command[1]: $(KEY) is empty here, as Kubernetes does not "
+            "expand secrets in a probe's command; let a shell read it: "
             '["/bin/sh", "-c", "... $KEY"]',
         ),
     }
@@ -241,13 +242,13 @@ def test_a_rule_on_a_port_that_is_there_brings_no_warning(tmp_path: Path, text: 
     {
         "cpu": (
             team("quota: {requests: {cpu: «'9'}}"),
-            "quota.requests.cpu: 9 is more than quota.limits.cpu 8, so it is never used "
-            "up; lower it, or raise the limit",
+            "quota.requests.cpu: 9 is more than quota.limits.cpu 8, so it can never be "
+            "fully used; lower it, or raise the limit",
         ),
         "memory": (
             team("quota: {requests: {memory: «3Gi}, limits: {memory: 2Gi}}"),
-            "quota.requests.memory: 3Gi is more than quota.limits.memory 2Gi, so it is never used "
-            "up; lower it, or raise the limit",
+            "quota.requests.memory: 3Gi is more than quota.limits.memory 2Gi, so it can never be "
+            "fully used; lower it, or raise the limit",
         ),
         "the default": (
             team("quota: {limits: {cpu: «'2'}}"),

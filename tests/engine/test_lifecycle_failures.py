@@ -58,7 +58,7 @@ def assert_held(checkout: RefusingCheckout) -> None:
     preview = checkout.without_file()
     assert preview.code == 1
     (line,) = re.findall(r"tenants/team-beta\.yaml:1:1: .*", preview.output)
-    assert "(file): team-beta has no file any more, but " in line
+    assert "(file): team-beta no longer has a file, but " in line
     said = line.partition("but ")[2].partition(" still there")[0]
     names = re.findall(r"[A-Z]\w+ team-beta[\w/.-]*", said)
     assert names
@@ -111,7 +111,7 @@ def test_one_role_binding_that_is_left_holds_the_team(checkout: RefusingCheckout
         assert of_beta(checkout) < before
     gone = checkout.go_to("gone")
     assert gone.code == 1
-    assert f"team-beta has no file any more, but {DEVELOPERS} is still there; put it" in gone.output
+    assert f"team-beta no longer has a file, but {DEVELOPERS} is still there; put it" in gone.output
     assert of_beta(checkout) >= DATA
 
 

@@ -379,7 +379,7 @@ BAD = {
         PUSH_SECRET,
         thing("generators.external-secrets.io/v1 Password", {}),
     ],
-    ("sre-platform-only", "the mesh is the platform's"): [
+    ("sre-platform-only", "the platform manages the mesh"): [
         GATEWAY,
         thing("extensions.istio.io/v1 WasmPlugin", {}),
     ],

@@ -324,7 +324,7 @@ def test_a_team_is_held_by_access_that_was_not_revoked(stack: Stack) -> None:
         refused = stack.run(command)
         assert refused.code == 1
         (line,) = re.findall(r"tenants/fog\.yaml:1:1: .*", refused.output)
-        assert "(file): fog has no file any more, but " in line
+        assert "(file): fog no longer has a file, but " in line
         assert "RoleBinding fog/fog-developers" in line or "more are still there" in line
     assert cluster_of(stack.checkout).get("v1", "Namespace", None, "fog")
 

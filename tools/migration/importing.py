@@ -96,7 +96,7 @@ def _nothing(paths: Sequence[str], findings: Findings) -> Problem:
     message = (
         "nothing here can be imported; fix what is reported above"
         if findings.lost
-        else "holds no namespace and no app; name the folder of a team, or of all teams"
+        else "contains no namespace and no app; name the folder of a team, or of all teams"
     )
     return Problem(", ".join(paths), 1, 1, WHOLE_FILE, message)
 

@@ -78,7 +78,7 @@ def findings_beside(
     for other in sorted({each.stack for each in settings} - {stack, *gone}):
         yield _finding(Rules.OTHER_STACK, f"{other}: see `./sre diff --stack {other}`")
     for name in gone:
-        yield _finding(Rules.OTHER_STACK, f"{name} has no file any more; what it made stays")
+        yield _finding(Rules.OTHER_STACK, f"{name} no longer has a file; what it made stays")
     file = f"Pulumi.{stack}.yaml"
     for each in settings:
         if each.stack != stack:
