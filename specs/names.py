@@ -66,7 +66,7 @@ def check_team_name(text: str) -> None:
     if text.isdecimal():
         raise ValueError(
             f"{text!r} is a number, which Harbor takes for a project's id; "
-            f"begin with a letter, such as team-{text}"
+            f"start with a letter, such as team-{text}"
         )
     if re.fullmatch(_OTHER_VALUE, text):
         raise ValueError(

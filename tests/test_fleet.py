@@ -33,7 +33,7 @@ def test_one_host_in_two_apps_of_a_team_is_refused(tmp_path: Path) -> None:
         claiming("team-alpha") + claiming("team-alpha", f"«{HOST}", "store").partition("apps:\n")[2]
     )
     assert lines(validate_folder(folder(tmp_path, text), settings())) == [
-        f"tenants/team-alpha.yaml:{where}: apps[1].ingress.host: host '{HOST}' is taken in "
+        f"tenants/team-alpha.yaml:{where}: apps[1].ingress.host: host '{HOST}' is already used in "
         "tenants/team-alpha.yaml:7; choose another"
     ]
 
@@ -42,7 +42,7 @@ def test_one_host_in_two_teams_is_refused_in_the_second(tmp_path: Path) -> None:
     text, where = place(claiming("team-beta", f"«{HOST}"))
     teams = folder(tmp_path, claiming("team-alpha"), text)
     assert lines(validate_folder(teams, settings())) == [
-        f"tenants/team-beta.yaml:{where}: apps[0].ingress.host: host '{HOST}' is taken in "
+        f"tenants/team-beta.yaml:{where}: apps[0].ingress.host: host '{HOST}' is already used in "
         "tenants/team-alpha.yaml:7; choose another"
     ]
 
@@ -52,7 +52,7 @@ def test_a_named_file_is_held_against_the_others_of_its_folder(tmp_path: Path) -
     teams = folder(tmp_path, text, claiming("team-beta"))
     named = [(tmp_path / "team-alpha.yaml", "team-alpha.yaml")]
     assert lines(validate_files(named, teams, settings())) == [
-        f"team-alpha.yaml:{where}: apps[0].ingress.host: host '{HOST}' is taken in "
+        f"team-alpha.yaml:{where}: apps[0].ingress.host: host '{HOST}' is already used in "
         "tenants/team-beta.yaml:7; choose another"
     ]
 
@@ -63,7 +63,7 @@ def test_a_stack_of_one_team_is_held_against_the_other_teams_files(tmp_path: Pat
     fleet = load_stack(teams, settings(teams=("team-alpha",)))
     assert [team.name for team in fleet.teams] == ["team-alpha"]
     assert lines(fleet) == [
-        f"tenants/team-alpha.yaml:{where}: apps[0].ingress.host: host '{HOST}' is taken in "
+        f"tenants/team-alpha.yaml:{where}: apps[0].ingress.host: host '{HOST}' is already used in "
         "tenants/team-beta.yaml:7; choose another"
     ]
 
@@ -104,7 +104,7 @@ def test_one_developers_group_of_two_teams_is_refused_where_openbao_knows_groups
     with_groups = settings(openbao={"oidcAccessor": "auth_oidc_1"})
     assert lines(validate_folder(teams, with_groups)) == [
         f"tenants/team-beta.yaml:{where}: access.developers[0]: developers' group 'builders' is "
-        "taken in tenants/team-alpha.yaml:2; choose another"
+        "already used in tenants/team-alpha.yaml:2; choose another"
     ]
 
 
@@ -119,7 +119,7 @@ def test_openbao_looks_at_no_case_so_groups_that_differ_in_it_alone_are_one(
     with_groups = settings(openbao={"oidcAccessor": "auth_oidc_1"})
     said = (
         f"x/team-beta.yaml:{where}: access.developers[0]: developers' group '{one.lower()}' is "
-        "taken in tenants/team-alpha.yaml:2; choose another"
+        "already used in tenants/team-alpha.yaml:2; choose another"
     )
     named = [(tmp_path / "team-beta.yaml", "x/team-beta.yaml")]
     assert lines(validate_files(named, teams, with_groups)) == [said]

@@ -279,7 +279,7 @@ def test_what_is_not_of_a_team_is_none(program: Program) -> None:
 def test_a_renamed_team_is_told_that_nothing_is_moved(program: Program) -> None:
     before = program(team_file(team="team-old")).state()
     line = refused(program, team_file(), before=before)
-    assert "team-alpha would get nothing of team-old, as a" in line
+    assert "team-alpha would not take over team-old's objects, as a" in line
 
 
 @pytest.fixture
@@ -294,7 +294,9 @@ def test_what_renaming_an_app_does_is_said_before_it_happens(
 ) -> None:
     program(web_app(name="new"), before=program(web_app(name="old")).state())
     (line,) = warned
-    assert line.startswith("team-alpha: the app old goes and new comes. If that is a new name")
+    assert line.startswith(
+        "team-alpha: the app old is removed and new is added. If you are renaming it"
+    )
     assert "all objects of old are deleted" in line
 
 
@@ -302,7 +304,7 @@ def test_of_several_new_apps_each_may_be_the_new_name(program: Program, warned: 
     file = merged(*(web_app("autoscaling: {maxReplicas: 2}", name) for name in ("new", "other")))
     program(file, before=program(web_app(name="old")).state())
     (line,) = warned
-    assert line.startswith("team-alpha: the app old goes and new or other comes. ")
+    assert line.startswith("team-alpha: the app old is removed and new or other is added. ")
 
 
 def test_an_app_that_comes_or_goes_alone_is_no_rename(program: Program, warned: list[str]) -> None:

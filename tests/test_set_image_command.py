@@ -215,15 +215,15 @@ def test_a_folder_that_is_not_there_is_told(file: Path, capsys: pytest.CaptureFi
     [
         (FILE + "qota: {}\n", ":8:1: qota: is an unknown key; did you mean 'quota'?"),
         (FILE.replace("my-api\n", "my-apis\n") + "x: 1\n", ":8:1: x: is an unknown key"),
-        (FILE + entry(), ":10:13: apps[1].app.name: 'my-api' is the name of another app"),
+        (FILE + entry(), ":10:13: apps[1].app.name: 'my-api' is also the name of another app"),
         ("team: [", ":1:1: (file): a bracket or brace is not closed"),
         (FILE + "---\nteam: x\n", ":8:1: (file): contains several documents"),
-        (FILE.replace("port:", "name:"), ":7:7: apps[0].app.name: this key stands"),
+        (FILE.replace("port:", "name:"), ":7:7: apps[0].app.name: this key is already set"),
         (team("apps: [{archetype: worker, app: {name: my-api}}]"), "app.image: is missing"),
         (team("apps: [x, {app: 5}, {app: {name: 7}}]"), "apps[0]: must be a mapping"),
         (team("apps: {a: b}"), ":2:7: apps: must be a list"),
         (team("apps: 5"), ":2:7: apps: must be a list"),
-        ("[]", ":1:1: (file): must hold keys"),
+        ("[]", ":1:1: (file): must be a mapping"),
         ("", ":1:1: (file): is empty"),
     ],
 )

@@ -7,7 +7,7 @@ import pytest
 from tests.written import app, place, rows, team, warned
 
 IN = "apps[0].app"
-STAYS = "so Kubernetes leaves it as it is"
+STAYS = "so Kubernetes does not expand it"
 
 
 def worker(in_app: str = "", beside: str = "") -> str:

@@ -41,7 +41,7 @@ def open_team(folder: TeamsFolder, team: str) -> Source:
     hint = nearest(team, files)
     do = f"did you mean {hint}?" if hint else f"there are: {', '.join(files)}"
     shown = f"{folder.shown}/{team}{SUFFIX}"
-    raise ProblemsError(Problem(shown, 1, 1, WHOLE_FILE, f"there is no such file; {do}"))
+    raise ProblemsError(Problem(shown, 1, 1, WHOLE_FILE, f"no such file; {do}"))
 
 
 def problems(source: Source, folder: TeamsFolder, settings: Settings) -> tuple[Problem, ...]:
