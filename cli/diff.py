@@ -23,7 +23,7 @@ def add(commands: Commands) -> None:
         help="say what a change means to who reviews it",
         description="Says what differs between the working tree and the base, which is where HEAD "
         "and REF parted: first what a reviewer must not miss, then every object that is added, "
-        "changed or removed. Exit code: 0 nothing differs, 2 changes, 3 changes that need a second "
+        "changed or removed. Exit code: 0 no differences, 2 changes, 3 changes that need a second "
         "reviewer, 1 a mistake or a wrong command line.",
         epilog="example: ./sre diff --base origin/main --format markdown",
     )

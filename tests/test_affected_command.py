@@ -181,8 +181,8 @@ def test_the_platforms_stacks_and_the_others_can_be_told_apart(sre: Sre) -> None
 @pytest.mark.parametrize(
     ("ref", "said"),
     [
-        ("nowhere", "there is no revision 'nowhere' in this clone"),
-        ("--all", "there is no revision '--all' in this clone"),
+        ("nowhere", "no revision 'nowhere' in this clone"),
+        ("--all", "no revision '--all' in this clone"),
     ],
 )
 def test_a_base_that_is_not_there_is_told_in_a_line(sre: Sre, ref: str, said: str) -> None:
@@ -226,7 +226,7 @@ def test_a_file_whose_name_a_shell_would_take_apart_is_refused(
     repository.write(f"Pulumi.{name}.yaml", PLATFORM)
     code, output, errors = sre()
     assert (code, output, errors.count("\n")) == (1, "", 1)
-    assert errors.startswith(f"'Pulumi.{name}.yaml' names no stack; use letters")
+    assert errors.startswith(f"'Pulumi.{name}.yaml' is not a stack's name; use letters")
     repository.commit()
     repository.git("branch", "--force", "base")
     (repository.root / f"Pulumi.{name}.yaml").unlink()

@@ -183,7 +183,7 @@ def test_what_a_failed_diff_said_is_no_markdown(tmp_path: Path) -> None:
 
 
 def test_a_report_on_nothing_says_so(tmp_path: Path) -> None:
-    assert report("Review", tmp_path).endswith("\nNo stack is touched.")
+    assert report("Review", tmp_path).endswith("\nNo stack is affected.")
 
 
 def test_what_is_to_be_known_beforehand_comes_first(tmp_path: Path) -> None:

@@ -119,7 +119,7 @@ def _in_a_process(root: Path, *options: str) -> subprocess.CompletedProcess[str]
 def test_where_nothing_differs_it_says_so_and_ends_with_0(clone: Clone) -> None:
     code, said, errors = clone.diff()
     assert (code, errors) == (0, "")
-    assert said.endswith("objects: none differs\nnothing differs\n")
+    assert said.endswith("objects: none differs\nno differences\n")
 
 
 def test_what_changes_no_object_is_no_change(clone: Clone) -> None:
@@ -138,7 +138,7 @@ def test_a_host_that_the_platform_gives_up_is_told_and_so_is_the_team_that_takes
     assert code == 3
     assert [(each["team"], each["detail"]) for each in told] == [
         ("", "grafana.sre.example.com, by sre-platform:platformHosts of Pulumi.dev.yaml until now"),
-        ("team-alpha", "grafana.sre.example.com leads to team-alpha now"),
+        ("team-alpha", "grafana.sre.example.com now routes to team-alpha"),
     ]
 
 
@@ -267,7 +267,7 @@ def test_code_that_changes_no_object_is_told(clone: Clone) -> None:
     assert code == 2
     assert said.endswith(
         ". CM-3 SA-10  platform: platform code or defaults change\n"
-        "    components/quota.py: reaches no object of a team in this stack\n"
+        "    components/quota.py: reaches no team's object in this stack\n"
     )
 
 
@@ -313,7 +313,7 @@ def test_each_step_of_a_teams_life_is_said(clone: Clone) -> None:
     code, said, _ = clone.diff(base="HEAD")
     assert code == 3
     assert "    offboarding -> active\n" in said
-    assert "another group or account let in\n" in said
+    assert "another group or account gets access\n" in said
 
 
 def test_what_others_merged_since_is_no_part_of_the_change(clone: Clone) -> None:
@@ -357,7 +357,7 @@ def test_a_stack_whose_file_goes_is_told(clone: Clone) -> None:
     (clone.repository.root / "Pulumi.team-beta.yaml").unlink()
     code, said, _ = clone.diff()
     assert code == 3
-    assert "team-beta no longer has a file; what it made stays\n" in said
+    assert "team-beta no longer has a file; its resources stay\n" in said
 
 
 def test_a_setting_of_another_provider_is_told_without_its_value(clone: Clone) -> None:
@@ -411,16 +411,16 @@ def test_a_base_older_than_rendering_is_told_in_a_line(clone: Clone) -> None:
     clone.repository.git("checkout", "--quiet", "base", "--", "cli/render.py")
     code, said, errors = clone.diff(base="HEAD")
     assert (code, said) == (1, "")
-    assert errors == ("./sre diff: the base has no program that renders; name a later revision\n")
+    assert errors == (
+        "./sre diff: the base has no program that can render; name a later revision\n"
+    )
 
 
 @pytest.mark.parametrize("ref", ["nowhere", "-x", "", "base:tenants"])
 def test_a_base_that_is_not_there_is_told_in_a_line(clone: Clone, ref: str) -> None:
     code, said, errors = clone.diff(f"--base={ref}")
     assert (code, said) == (1, "")
-    assert errors == (
-        f"./sre diff: there is no revision '{ref}' in this clone; name another, or fetch it\n"
-    )
+    assert errors == (f"./sre diff: no revision '{ref}' in this clone; name another, or fetch it\n")
 
 
 def test_a_clone_without_the_history_in_between_is_told_what_to_do(
@@ -458,7 +458,7 @@ def test_a_folder_without_git_is_told_in_a_line(
         monkeypatch.setattr(f"cli.{module}.ROOT", plain)
     code, said, errors = clone.diff()
     assert (code, said) == (1, "")
-    assert errors == f"./sre diff: {plain} is in no Git repository; run this in a clone\n"
+    assert errors == f"./sre diff: {plain} is not in a Git repository; run this in a clone\n"
 
 
 def test_a_checkout_may_be_a_folder_of_its_repository(
@@ -502,7 +502,7 @@ def test_help_shows_an_example_and_the_exit_codes(capsys: pytest.CaptureFixture[
     assert ended.value.code == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "example: ./sre diff --base origin/main --format markdown" in said
-    assert "0 nothing differs, 2 changes, 3 changes that need a second reviewer" in said
+    assert "0 no differences, 2 changes, 3 changes that need a second reviewer" in said
 
 
 def test_nothing_is_left_behind(

@@ -106,7 +106,7 @@ def test_nothing_is_told_in_a_line() -> None:
     review = _of({"a": 1}, {"a": 1})
     assert review.exit_code == NONE
     assert text_report(review, False) == (
-        "stack dev, since main (0123456789ab): objects: none differs\nnothing differs\n"
+        "stack dev, since main (0123456789ab): objects: none differs\nno differences\n"
     )
 
 
@@ -165,7 +165,7 @@ def test_a_comment_is_never_longer_than_github_takes_and_says_so() -> None:
     quotas = [_object({"spec": {"hard": {f"k{n}": "1"}}}, name=f"q{n}") for n in range(3_000)]
     report = markdown_report(_of({}, many))
     assert 40_000 < len(report.encode()) <= 65_536
-    assert report.endswith("lines do not fit into a comment**; `./sre diff` shows them all.\n")
+    assert report.endswith("lines do not fit into a comment**; run `./sre diff` to see them all.\n")
     assert report.count("<details>") == report.count("</details>") == 1
     destroyed = markdown_report(_review(_side(*quotas), _side()))
     assert len(destroyed.encode()) <= 65_536

@@ -597,8 +597,8 @@ def test_an_app_under_a_new_name_is_said_to_be_destroyed_and_made_anew(shipped: 
     (found,) = [each for each in comparison.findings if each.rule is Rules.RENAMED]
     assert (found.team, found.app) == ("team-alpha", "their-api")
     assert found.detail == (
-        "their-api looks like my-api renamed: all objects of my-api are destroyed and made anew as "
-        "their-api; what calls it by its name no longer finds it"
+        "their-api looks like my-api renamed: all objects of my-api are destroyed and recreated as "
+        "their-api; callers no longer find it by its name"
     )
 
 

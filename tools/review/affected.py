@@ -65,8 +65,8 @@ def stacks(root: Path) -> tuple[Stack, ...]:
     for name in names:
         if not _NAME.fullmatch(name):
             raise ValueError(
-                f"'{_file(name)}' names no stack; use letters, digits, '-', '_' and '.', "
-                "100 at most"
+                f"'{_file(name)}' is not a stack's name; use letters, digits, '-', '_' and '.', "
+                "at most 100 characters"
             )
     found = (_stack(root, name) for name in names)
     return tuple(sorted(found, key=lambda stack: (not stack.platform, stack.name)))

@@ -106,7 +106,7 @@ def _hits(pair: Pair, changes: Sequence[FieldChange]) -> Iterator[Hit]:
         yield from _destroyed(pair, kind)
         return
     if kind is None:
-        yield Hit(Rules.UNKNOWN, f"{pair.object.shown}: no rule knows this kind")
+        yield Hit(Rules.UNKNOWN, f"{pair.object.shown}: no rule covers this kind")
         return
     yield from kind.rule(pair)
     if pair.before is None:
@@ -122,7 +122,7 @@ def _hits(pair: Pair, changes: Sequence[FieldChange]) -> Iterator[Hit]:
 def _destroyed(pair: Pair, kind: ObjectKind | None) -> Iterator[Hit]:
     rule = Rules.DATA_DESTROYED if kind and kind.data else Rules.DESTROYED
     protected = pair.was(f"{OPTIONS}.protect")
-    note = " (protected until now: `up` refuses)" if protected else ""
+    note = " (protected until now, so `up` refuses)" if protected else ""
     yield Hit(rule, pair.object.shown + note, kind.controls if kind else ())
 
 
@@ -135,7 +135,7 @@ def _replaced(pair: Pair, kind: ObjectKind, changes: Sequence[FieldChange]) -> I
     for path in fixed:
         yield Hit(Rules.REPLACED, f"{pair.object.shown}: {path} cannot change in place")
     if not fixed and _known_otherwise(pair):
-        yield Hit(Rules.REPLACED, f"{pair.object.shown}: Pulumi knows it by another name")
+        yield Hit(Rules.REPLACED, f"{pair.object.shown}: Pulumi tracks it under another name")
 
 
 def _known_otherwise(pair: Pair) -> bool:

@@ -78,7 +78,7 @@ def findings_beside(
     for other in sorted({each.stack for each in settings} - {stack, *gone}):
         yield _finding(Rules.OTHER_STACK, f"{other}: see `./sre diff --stack {other}`")
     for name in gone:
-        yield _finding(Rules.OTHER_STACK, f"{name} no longer has a file; what it made stays")
+        yield _finding(Rules.OTHER_STACK, f"{name} no longer has a file; its resources stay")
     file = f"Pulumi.{stack}.yaml"
     for each in settings:
         if each.stack != stack:
@@ -102,7 +102,7 @@ def code_findings(changed: Sequence[str], teams: Sequence[str]) -> Iterator[Revi
     if changed:
         first, more = ", ".join(changed[:_FEW]), len(changed) - _FEW
         what = f"{first} and {more} more" if more > 0 else first
-        reached = ", ".join(teams) or "no object of a team in this stack"
+        reached = ", ".join(teams) or "no team's object in this stack"
         yield _finding(Rules.CODE, f"{what}: reaches {reached}")
 
 
@@ -123,7 +123,7 @@ def link_findings(root: Path, changed: Sequence[str]) -> Iterator[ReviewFinding]
     """Symbolic links: their targets can change later without a change of their own path."""
     for file in changed:
         if (root / file).is_symlink():
-            yield _finding(Rules.UNKNOWN, f"{file} is a link, and may lead to anything")
+            yield _finding(Rules.UNKNOWN, f"{file} is a link, and can point anywhere")
 
 
 def _is_supply(file: str) -> bool:

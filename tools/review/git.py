@@ -23,10 +23,10 @@ def merge_base(root: Path, ref: str) -> str:
     _git(root, "rev-parse", "--git-dir")  # reports a missing repository
     commit = _commit(root, ref)
     if commit is None:
-        raise GitError(f"there is no revision '{ref}' in this clone; name another, or fetch it")
+        raise GitError(f"no revision '{ref}' in this clone; name another, or fetch it")
     head = _commit(root, "HEAD")
     if head is None:
-        raise GitError("there is no commit yet; make one")
+        raise GitError("no commit yet; make one")
     found = _run(root, "merge-base", commit, head)
     if found.returncode == 0:
         return found.stdout.decode().split()[0]
@@ -35,7 +35,9 @@ def merge_base(root: Path, ref: str) -> str:
             f"'{ref}' and HEAD have no commit in common in this shallow clone; fetch the history "
             "between them (git fetch --unshallow)"
         )
-    raise GitError(f"'{ref}' and HEAD have no commit in common; name a revision that HEAD is from")
+    raise GitError(
+        f"'{ref}' and HEAD have no commit in common; name a revision that HEAD descends from"
+    )
 
 
 def changed_files(root: Path, commit: str) -> list[str]:
@@ -97,12 +99,12 @@ def _run(root: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
             check=False,
         )
     except FileNotFoundError:
-        raise GitError("there is no `git` on this machine; install it") from None
+        raise GitError("`git` is not installed; install it") from None
 
 
 def _complaint(root: Path, done: subprocess.CompletedProcess[bytes]) -> str:
     """The first line of what Git complained about."""
     said = (done.stderr.decode(errors="replace").strip().splitlines() or ["failed"])[0]
     if "not a git repository" in said:
-        return f"{root} is in no Git repository; run this in a clone"
+        return f"{root} is not in a Git repository; run this in a clone"
     return f"git {done.args[1]}: {said.removeprefix('fatal: ')}"

@@ -110,7 +110,7 @@ def summary(review: Review) -> str:
 
 
 NO_PROTECTION = (
-    "The base does not say what is protected, so that a protection removed is not seen here."
+    "The base does not record what is protected, so removed protection is not shown here."
 )
 
 

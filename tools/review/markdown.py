@@ -51,7 +51,7 @@ def marker(stack: str) -> str:
 
 def _top(review: Review) -> _Section:
     verdict = {
-        NONE: "nothing differs",
+        NONE: "no differences",
         SECOND_REVIEWER: "**changes that need a second reviewer**",
     }.get(review.exit_code, "changes")
     since = f"since {_code(review.base)} ({_code(review.commit[:12])})"
@@ -131,7 +131,7 @@ def _fitting(sections: Sequence[_Section]) -> Iterator[str]:
         else:
             room += _length(fixed)
     if cut:
-        yield f"**{cut} lines do not fit into a comment**; `./sre diff` shows them all."
+        yield f"**{cut} lines do not fit into a comment**; run `./sre diff` to see them all."
 
 
 def _length(lines: Sequence[str]) -> int:

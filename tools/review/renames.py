@@ -17,15 +17,15 @@ def renames(base: Side, head: Side) -> Iterator[ReviewFinding]:
     """A team that resembles a removed one; an app that does, within its team."""
     before, after = _by_team(base), _by_team(head)
     for old, new in _matches(before, after):
-        yield _finding(new, "", old, new, "images, secrets and all that is stored stay behind")
+        yield _finding(new, "", old, new, "images, secrets and stored data are not moved")
     for team in sorted(before.keys() & after.keys()):
         for old, new in _matches(_by_app(before[team]), _by_app(after[team])):
-            yield _finding(team, new, old, new, "what calls it by its name no longer finds it")
+            yield _finding(team, new, old, new, "callers no longer find it by its name")
 
 
 def _finding(team: str, app: str, old: str, new: str, besides: str) -> ReviewFinding:
     detail = (
-        f"{new} looks like {old} renamed: all objects of {old} are destroyed and made anew as "
+        f"{new} looks like {old} renamed: all objects of {old} are destroyed and recreated as "
         f"{new}; {besides}"
     )
     return ReviewFinding(Rules.RENAMED, team, app, "", detail, Rules.RENAMED.value.controls)

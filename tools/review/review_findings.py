@@ -22,48 +22,46 @@ class Rules(Enum):
 
     LIFECYCLE = ReviewRule("lifecycle", ("AC-2",), "the team's lifecycle changes")
     RENAMED = ReviewRule(
-        "renamed", ("CM-3", "CP-9"), "looks like a rename, and a name cannot be moved"
+        "renamed", ("CM-3", "CP-9"), "looks like a rename, and objects cannot be renamed"
     )
     DATA_DESTROYED = ReviewRule(
-        "data-destroyed", ("CP-9", "SI-12"), "what holds data is destroyed, and the data with it"
+        "data-destroyed", ("CP-9", "SI-12"), "an object that holds data is destroyed with its data"
     )
     DESTROYED = ReviewRule("destroyed", ("CM-3",), "destroyed")
-    REPLACED = ReviewRule("replaced", ("CM-3", "CP-10"), "destroyed and made anew")
+    REPLACED = ReviewRule("replaced", ("CM-3", "CP-10"), "destroyed and recreated")
     UNPROTECTED = ReviewRule("protection-removed", ("CM-5", "SI-12"), "protection removed")
-    FEWER_KEPT = ReviewRule("fewer-kept", ("CP-9", "SI-12"), "images are deleted earlier")
-    NETWORK = ReviewRule("network-wider", ("SC-7",), "network opened wider")
+    FEWER_KEPT = ReviewRule("fewer-kept", ("CP-9", "SI-12"), "images are deleted sooner")
+    NETWORK = ReviewRule("network-wider", ("SC-7",), "network access widened")
     ISOLATION = ReviewRule(
-        "network-isolation-lost", ("SC-7",), "pods are no longer closed by default"
+        "network-isolation-lost", ("SC-7",), "pods no longer deny traffic by default"
     )
     HOST = ReviewRule("host-new", ("SC-7",), "reachable from outside under a new host or gateway")
     PLATFORM_HOST = ReviewRule(
-        "platform-host", ("SC-7", "SC-23"), "a host of the platform is given up, or taken by a team"
+        "platform-host", ("SC-7", "SC-23"), "a platform host is released, or used by a team"
     )
     SERVICE = ReviewRule(
-        "service-exposed", ("SC-7",), "a Service reaches beyond the cluster's network"
+        "service-exposed", ("SC-7",), "a Service is exposed outside the cluster's network"
     )
     MESH = ReviewRule("mesh-left", ("SC-8",), "traffic is no longer encrypted by the mesh")
     TLS = ReviewRule("tls-unverified", ("SC-8", "SC-23"), "a server's certificate is not verified")
-    GROUP = ReviewRule("group-let-in", ("AC-3", "AC-2"), "another group or account let in")
-    ROLE = ReviewRule("role-granted", ("AC-3", "AC-6"), "a role other than edit or view granted")
+    GROUP = ReviewRule("group-let-in", ("AC-3", "AC-2"), "another group or account gets access")
+    ROLE = ReviewRule("role-granted", ("AC-3", "AC-6"), "a role other than edit or view is granted")
     RIGHTS = ReviewRule("rights-wider", ("AC-6",), "more rights")
-    ACCOUNT = ReviewRule("account-enabled", ("AC-2",), "an account works again")
+    ACCOUNT = ReviewRule("account-enabled", ("AC-2",), "an account is enabled again")
     CREDENTIAL = ReviewRule("credential-longer", ("IA-5",), "a credential or login lives longer")
     LOGIN = ReviewRule(
         "login-checked-otherwise", ("IA-2", "AC-3"), "logins or stores of secrets change"
     )
-    SECRET_READ = ReviewRule("secret-read", ("AC-6", "IA-5"), "a secret newly read")
-    SECRET_PLAIN = ReviewRule("secret-plain", ("SC-28",), "a secret is no longer kept as one")
-    TOKEN = ReviewRule("token-mounted", ("AC-6",), "pods get another identity, or a token of it")
+    SECRET_READ = ReviewRule("secret-read", ("AC-6", "IA-5"), "a secret is newly read")
+    SECRET_PLAIN = ReviewRule("secret-plain", ("SC-28",), "a secret is no longer stored as one")
+    TOKEN = ReviewRule("token-mounted", ("AC-6",), "pods get another identity, or its token")
     IMAGE = ReviewRule("image-repository", ("CM-7", "SR-11"), "an image from a new repository")
-    SIGNATURES = ReviewRule("signatures-off", ("SI-7", "CM-14"), "signature enforcement off")
-    SCAN = ReviewRule("scan-off", ("RA-5", "SI-3"), "vulnerability scans off")
-    PUBLIC = ReviewRule("registry-public", ("AC-3", "AC-14"), "images may be pulled by anybody")
+    SIGNATURES = ReviewRule("signatures-off", ("SI-7", "CM-14"), "signature enforcement is off")
+    SCAN = ReviewRule("scan-off", ("RA-5", "SI-3"), "vulnerability scans are off")
+    PUBLIC = ReviewRule("registry-public", ("AC-3", "AC-14"), "anyone can pull images")
     POD = ReviewRule("pod-weaker", ("CM-7", "AC-6"), "a pod's hardening is weaker")
     POD_SECURITY = ReviewRule("pod-security-lower", ("CM-7", "SC-39"), "Pod Security is lower")
-    GUARDRAIL = ReviewRule(
-        "guardrail", ("CM-6", "AC-3"), "a policy of the platform changes or goes"
-    )
+    GUARDRAIL = ReviewRule("guardrail", ("CM-6", "AC-3"), "a platform policy is changed or removed")
     QUOTA = ReviewRule("quota-raised", ("SC-6", "SC-5"), "quota or limit raised")
     NO_LIMIT = ReviewRule("limit-removed", ("SC-6", "SC-5"), "no quota or limit on a resource")
     NAMESPACE = ReviewRule(
@@ -71,11 +69,11 @@ class Rules(Enum):
     )
     MONITORING = ReviewRule("alert-removed", ("SI-4", "AU-6"), "an alert is removed")
     NEW_TEAM = ReviewRule("team-new", ("AC-2", "CM-3"), "a new team")
-    ADOPTED = ReviewRule("adopt", ("CM-3", "CM-8"), "objects that already run are taken over")
+    ADOPTED = ReviewRule("adopt", ("CM-3", "CM-8"), "existing objects are taken over")
     OTHER_STACK = ReviewRule("stack-not-shown", ("CM-3",), "another stack's settings change")
-    SETTING = ReviewRule("setting", ("CM-6",), "a setting of the stack that no rule knows")
-    SUPPLY = ReviewRule("supply-chain", ("SR-3", "CM-3"), "what builds or runs the program changes")
-    UNKNOWN = ReviewRule("unclassified", ("CM-3",), "a change that no rule knows")
+    SETTING = ReviewRule("setting", ("CM-6",), "a stack setting that no rule covers")
+    SUPPLY = ReviewRule("supply-chain", ("SR-3", "CM-3"), "the program's build or runtime changes")
+    UNKNOWN = ReviewRule("unclassified", ("CM-3",), "a change that no rule covers")
     CODE = ReviewRule(
         "platform-code", ("CM-3", "SA-10"), "platform code or defaults change", second=False
     )
@@ -85,7 +83,7 @@ class Rules(Enum):
         "an image goes back to an older version, which retention may have deleted",
         second=False,
     )
-    LESS_SPARE = ReviewRule("less-spare", ("CP-10", "SC-5"), "fewer pods stand by", second=False)
+    LESS_SPARE = ReviewRule("less-spare", ("CP-10", "SC-5"), "fewer standby pods", second=False)
     WRITABLE = ReviewRule(
         "writable-path", ("SI-7", "CM-7"), "a path becomes writable", second=False
     )

@@ -65,7 +65,7 @@ def _render_base(tree: Path, stack: str, out: Path) -> None:
 def _start(tree: Path, stack: str, out: Path, errors: Path) -> subprocess.Popen[bytes]:
     """The render of the base, in a separate process: its modules have the same names."""
     if not (tree / "cli" / "render.py").exists():
-        raise SideError("the base has no program that renders; name a later revision")
+        raise SideError("the base has no program that can render; name a later revision")
     # The packages are this environment's; the program and the files are the base's.
     environment = {**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
     with errors.open("wb") as stderr:

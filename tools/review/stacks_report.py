@@ -29,7 +29,7 @@ def report(title: str, folder: Path, limit: int = LIMIT) -> str:
     if notes.exists():
         lines += [notes.read_text(encoding="utf-8"), ""]
     if not files:
-        lines.append("No stack is touched.")
+        lines.append("No stack is affected.")
     texts = {path: path.read_text(encoding="utf-8", errors="replace").strip() for path in files}
     frames = {path: _frame(path, texts[path]) for path in files}
     left = limit - sum(len(line) + 1 for line in lines)

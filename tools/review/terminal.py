@@ -40,7 +40,7 @@ def _head(review: Review) -> Iterator[str]:
     if review.exit_code == SECOND_REVIEWER:
         yield "needs a second reviewer"
     elif review.exit_code == NONE:
-        yield "nothing differs"
+        yield "no differences"
 
 
 def _findings(review: Review) -> Iterator[tuple[bool, str]]:

@@ -57,7 +57,7 @@ def openbao_policy(pair: Pair) -> Iterator[Hit]:
     """A policy of OpenBao."""
     before, after = _capabilities(pair.was("policy", "")), _capabilities(pair.now("policy", ""))
     if before is None or after is None:
-        yield Hit(Rules.RIGHTS, f"policy {pair.object.name} is written so that no rule can read it")
+        yield Hit(Rules.RIGHTS, f"policy {pair.object.name} is in a form that no rule can read")
         return
     for path in sorted(before.keys() | after.keys()):
         had, may = _effective(before, path), _effective(after, path)
@@ -73,7 +73,7 @@ def login_role(pair: Pair) -> Iterator[Hit]:
     names, namespaces = "boundServiceAccountNames", "boundServiceAccountNamespaces"
     if any(_new(pair, bound) for bound in (names, namespaces)):
         accounts, places = listed(pair.now(names, ())), listed(pair.now(namespaces, ()))
-        yield Hit(Rules.GROUP, f"ServiceAccounts {accounts} of {places} log in as {name}")
+        yield Hit(Rules.GROUP, f"ServiceAccounts {accounts} of {places} can log in as {name}")
     if pair.before and (new := _new(pair, "tokenPolicies")):
         yield Hit(Rules.RIGHTS, f"role {name} gets the policy {listed(new)}")
     for field in ("tokenTtl", "tokenMaxTtl", "tokenPeriod"):
@@ -120,7 +120,7 @@ def _lifetime(days: Any) -> float:
 
 
 def _days(days: Any) -> str:
-    return "without end" if days in (None, -1) else f"{days} days"
+    return "without expiry" if days in (None, -1) else f"{days} days"
 
 
 def _seconds(seconds: Any) -> float:

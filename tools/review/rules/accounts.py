@@ -10,4 +10,4 @@ def service_account(pair: Pair) -> Iterator[Hit]:
     """Whether pods with this ServiceAccount get its token."""
     field = "automountServiceAccountToken"
     if pair.now(field) is not False and (pair.before is None or pair.was(field) is False):
-        yield Hit(Rules.TOKEN, f"{pair.object.shown} hands its token to pods")
+        yield Hit(Rules.TOKEN, f"{pair.object.shown} gives its token to pods")

@@ -23,7 +23,7 @@ def virtual_service(pair: Pair) -> Iterator[Hit]:
     if pair.before and (new := sorted(gateways - former)):
         yield Hit(Rules.HOST, f"{pair.object.shown} through {listed(new)}")
     if pair.before and (new := sorted(_targets(pair.now("spec")) - _targets(pair.was("spec")))):
-        yield Hit(Rules.HOST, f"{pair.object.shown} leads to {listed(new)}")
+        yield Hit(Rules.HOST, f"{pair.object.shown} routes to {listed(new)}")
 
 
 def service(pair: Pair) -> Iterator[Hit]:
@@ -32,7 +32,7 @@ def service(pair: Pair) -> Iterator[Hit]:
     if kind != former and kind != "ClusterIP":
         yield Hit(Rules.SERVICE, f"{pair.object.shown} is of type {kind}")
     if new := _set(pair.now("spec.externalIPs")) - _set(pair.was("spec.externalIPs")):
-        yield Hit(Rules.SERVICE, f"{pair.object.shown} answers at {listed(sorted(new))}")
+        yield Hit(Rules.SERVICE, f"{pair.object.shown} is reachable at {listed(sorted(new))}")
 
 
 def namespace(pair: Pair) -> Iterator[Hit]:
@@ -46,7 +46,9 @@ def namespace(pair: Pair) -> Iterator[Hit]:
     ):
         yield Hit(Rules.MESH, f"{pair.object.shown}: no sidecars are injected")
     if pair.before and former.get(_TEAM) and labels.get(_TEAM) != former[_TEAM]:
-        yield Hit(Rules.GUARDRAIL, f"{pair.object.shown} is no longer marked as {former[_TEAM]}'s")
+        yield Hit(
+            Rules.GUARDRAIL, f"{pair.object.shown} is no longer labelled as {former[_TEAM]}'s"
+        )
     if pair.before:
         yield from _other_labels(pair)
     # A host that a VirtualService claims is reported there.

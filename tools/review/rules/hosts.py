@@ -19,7 +19,7 @@ def platform_hosts(
         yield _finding(f"{own}, by sre-platform:{former[own]} of Pulumi.{stack}.yaml until now")
     for host, team in sorted(_taken(head)):
         if any(overlap(host, own) for own in left):
-            yield _finding(f"{host} leads to {team} now", team)
+            yield _finding(f"{host} now routes to {team}", team)
 
 
 def _taken(head: Side) -> set[tuple[str, str]]:

@@ -22,7 +22,7 @@ def prometheus_rule(pair: Pair) -> Iterator[Hit]:
 def service_monitor(pair: Pair) -> Iterator[Hit]:
     """Which of an app's metrics Prometheus reads."""
     if pair.before and pair.now("spec.endpoints") != pair.was("spec.endpoints"):
-        yield Hit(Rules.ALERT, f"{pair.object.shown} reads other figures")
+        yield Hit(Rules.ALERT, f"{pair.object.shown} scrapes other metrics")
 
 
 def _alerts(groups: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ _UNVERIFIED = ("insecure", "skipTlsVerify")
 def admission_policy(pair: Pair) -> Iterator[Hit]:
     """A ValidatingAdmissionPolicy; no rule can tell a stricter expression from a weaker one."""
     if pair.before and pair.now("spec") != pair.was("spec"):
-        yield Hit(Rules.GUARDRAIL, f"{pair.object.name} checks otherwise")
+        yield Hit(Rules.GUARDRAIL, f"{pair.object.name} checks something else")
 
 
 def admission_binding(pair: Pair) -> Iterator[Hit]:
@@ -22,9 +22,9 @@ def admission_binding(pair: Pair) -> Iterator[Hit]:
     if "Deny" not in actions and (
         pair.before is None or "Deny" in (pair.was("spec.validationActions") or ())
     ):
-        yield Hit(Rules.GUARDRAIL, f"{name} lets in what it is against")
+        yield Hit(Rules.GUARDRAIL, f"{name} admits what it forbids")
     elif pair.before and _beside_actions(pair.now("spec")) != _beside_actions(pair.was("spec")):
-        yield Hit(Rules.GUARDRAIL, f"{name} holds elsewhere, or for another policy")
+        yield Hit(Rules.GUARDRAIL, f"{name} applies elsewhere, or to another policy")
 
 
 def provider(pair: Pair) -> Iterator[Hit]:

@@ -22,7 +22,7 @@ def project(pair: Pair) -> Iterator[Hit]:
     if _truth(pair.now("public")) and not _truth(pair.was("public")):
         yield Hit(Rules.PUBLIC, f"Harbor project {name}")
     if _truth(pair.now("forceDestroy")) and not _truth(pair.was("forceDestroy")):
-        yield Hit(Rules.UNPROTECTED, f"Harbor project {name} is deleted with the images in it")
+        yield Hit(Rules.UNPROTECTED, f"Harbor project {name} is deleted with its images")
     if pair.before and _gib(pair.now("storageQuota")) > _gib(pair.was("storageQuota")):
         yield Hit(Rules.QUOTA, f"storage {pair.was('storageQuota')} -> {pair.now('storageQuota')}")
 

@@ -24,7 +24,9 @@ def secret(pair: Pair) -> Iterator[Hit]:
         return
     shown, annotations = pair.object.shown, pair.now("metadata.annotations") or {}
     if pair.now("type") == _TOKEN:
-        yield Hit(Rules.CREDENTIAL, f"{shown}: a token of {annotations.get(_ACCOUNT)} without end")
+        yield Hit(
+            Rules.CREDENTIAL, f"{shown}: a token of {annotations.get(_ACCOUNT)} without expiry"
+        )
     else:
         yield Hit(Rules.UNKNOWN, f"{shown} is not read from OpenBao")
 

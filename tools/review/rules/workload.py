@@ -183,7 +183,9 @@ def _container(name: str, after: _Spec, before: _Spec | None) -> Iterator[Hit]:
             yield Hit(Rules.WRITABLE, f"{path} of container {name}")
     for port in after.get("ports") or ():
         if port.get("hostPort") and port not in (former.get("ports") or ()):
-            yield Hit(Rules.POD, f"port {port['hostPort']} of the node leads to container {name}")
+            yield Hit(
+                Rules.POD, f"port {port['hostPort']} of the node is mapped to container {name}"
+            )
     if before is None:
         command = [*(after.get("command") or ()), *(after.get("args") or ())]
         runs = " ".join([str(after.get("image")), *conceal(command, "args", "")])
