@@ -143,7 +143,7 @@ def test_a_server_that_never_answers_does_not_keep_the_command(
         code, output, _ = doctor(capsys)
     assert code == 1
     assert "OpenBao: reachable no answer in time" in rows(output, "FAIL")
-    assert "OpenBao: token needs what failed above" in rows(output, "skipped")
+    assert "OpenBao: token depends on a check that failed above" in rows(output, "skipped")
 
 
 def test_the_sandbox_s_servers_are_asked_where_the_environment_names_none(
@@ -263,7 +263,7 @@ def test_an_unknown_stack_is_a_wrong_command_line(capsys: pytest.CaptureFixture[
     with pytest.raises(SystemExit) as ended:
         main(["doctor", "--stack", "dve"])
     assert ended.value.code == 2
-    assert "there is no stack 'dve'; use one of: dev, " in capsys.readouterr().err
+    assert "no stack 'dve'; use one of: dev, " in capsys.readouterr().err
 
 
 def test_its_help_has_an_example() -> None:
@@ -304,7 +304,7 @@ def test_a_check_with_a_defect_is_told_by_its_kind_and_the_next_is_asked() -> No
     examination = Examination("S", "", [Check("a", defective), Check("b", lambda: [ok("fine")])])
     examination.start().join(30)
     told = Told(list(examination.lines()))
-    assert told.found("S: a") == "so far; an answer is not understood (RuntimeError)"
+    assert told.found("S: a") == "so far; unexpected answer (RuntimeError)"
     assert told.found("S: b") == "fine"
     assert "hunter2" not in told.text
 

@@ -145,11 +145,11 @@ def test_a_cluster_that_has_all_passes_every_check(cluster: FakeServer, team: Ma
     ("question", "answer", "what", "found"),
     [
         (VERSION, (200, {"gitVersion": "v1.29.9"}), "version", "v1.29.9"),
-        (VERSION, (401, {}), "version", "the API server knows no such user"),
+        (VERSION, (401, {}), "version", "the API server does not know this user"),
         (VERSION, (500, {}), "version", "answered 500"),
-        (VERSION, (200, "welcome"), "version", "an answer is not understood (TypeError)"),
-        (WHOAMI, (401, {}), "identity", "the API server knows no such user"),
-        (WHOAMI, user("system:anonymous"), "identity", "the API server knows no such user"),
+        (VERSION, (200, "welcome"), "version", "unexpected answer (TypeError)"),
+        (WHOAMI, (401, {}), "identity", "the API server does not know this user"),
+        (WHOAMI, user("system:anonymous"), "identity", "the API server does not know this user"),
         (
             "GET /apis/networking.istio.io/v1",
             (404, {}),
@@ -171,9 +171,9 @@ def test_a_cluster_that_has_all_passes_every_check(cluster: FakeServer, team: Ma
             "ci may not create, get, patch, delete, list, watch deployments.apps in team-alpha",
         ),
         (REVIEW, refusing("watch", "pods"), "permissions", "ci may not watch pods in team-alpha"),
-        (ROLES.format("edit"), (404, {}), "granting roles", "there is no ClusterRole edit"),
-        (GATEWAY, (404, {}), "gateways", "there is no Gateway istio-system/sre-gateway"),
-        (STORE, (404, {}), "secret store", "there is no ClusterSecretStore openbao-backend"),
+        (ROLES.format("edit"), (404, {}), "granting roles", "no ClusterRole edit"),
+        (GATEWAY, (404, {}), "gateways", "no Gateway istio-system/sre-gateway"),
+        (STORE, (404, {}), "secret store", "no ClusterSecretStore openbao-backend"),
         (
             STORE,
             (200, {"status": {"conditions": [CONDITION]}}),
@@ -184,13 +184,13 @@ def test_a_cluster_that_has_all_passes_every_check(cluster: FakeServer, team: Ma
             POLICY_BINDINGS,
             (200, {"items": []}),
             "guardrails",
-            "sre-images without a binding: held by nothing",
+            "sre-images without a binding, so not enforced",
         ),
         (
             OPERATOR,
             (404, {}),
             "External Secrets",
-            "there is no ServiceAccount external-secrets/external-secrets",
+            "no ServiceAccount external-secrets/external-secrets",
         ),
     ],
 )
@@ -212,17 +212,17 @@ def test_what_is_wrong_fails_its_own_check(
             POLICIES,
             (200, {"items": []}),
             "guardrails",
-            "there is no ValidatingAdmissionPolicy sre-",
+            "no ValidatingAdmissionPolicy sre-",
         ),
-        (POLICIES, (403, {}), "guardrails", "may not be looked at (403)"),
+        (POLICIES, (403, {}), "guardrails", "cannot be read (403)"),
         (
             POLICY_BINDINGS,
             (200, {"items": [bound("Audit")]}),
             "guardrails",
             "sre-images only audited",
         ),
-        (GATEWAY, (403, {}), "gateways", "may not be looked at (403)"),
-        (OPERATOR, (403, {}), "External Secrets", "may not be looked at (403)"),
+        (GATEWAY, (403, {}), "gateways", "cannot be read (403)"),
+        (OPERATOR, (403, {}), "External Secrets", "cannot be read (403)"),
     ],
 )
 def test_what_is_to_be_known_warns(
@@ -334,7 +334,7 @@ def test_a_role_of_groups_that_would_pass_all_guardrails_is_warned_of(
     told = examined(program(file, kubernetes=config), kubernetes=config)
     assert told.failed() == {}
     found = [line.finding.found for line in told.warned]
-    expected = "the ClusterRole view-logs may change namespaces, which bypasses all guardrails"
+    expected = "the ClusterRole view-logs can change namespaces, which bypasses all guardrails"
     assert found == ([expected] if warned else [])
 
 
@@ -350,7 +350,9 @@ def test_the_platform_s_stack_makes_the_secret_store_itself(
     cluster.answers |= {STORE: (404, {}), POLICIES: (200, {"items": []})}
     told = examined(made, platform=True)
     assert told.statuses == {"ok"}
-    assert told.found("Kubernetes: secret store") == ("openbao-backend will be made by this stack")
+    assert told.found("Kubernetes: secret store") == (
+        "openbao-backend will be created by this stack"
+    )
 
 
 def test_gateways_that_no_app_uses_warn_only(cluster: FakeServer, program: Program) -> None:
@@ -419,7 +421,7 @@ def test_verification_turned_off_is_told(cluster: FakeServer, team: Made, tmp_pa
 def test_credentials_in_the_clear_are_told(cluster: FakeServer, team: Made) -> None:
     (warned,) = examined(team).warned
     assert (warned.what, warned.finding.found) == (
-        "Kubernetes: TLS", "none: credentials travel in the clear"
+        "Kubernetes: TLS", "none: credentials travel in plain text"
     )  # fmt: skip
 
 
@@ -433,7 +435,7 @@ def test_a_client_certificate_that_cannot_be_used_is_no_fault_of_the_server_s(
     _rewrite(tmp_path / "kubeconfig", "user", no_certificate)
     (failed,) = examined(team).failed().values()
     assert "the client certificate or its key" in failed.found
-    assert failed.do == "correct the credential"
+    assert failed.do == "fix the credential"
 
 
 def test_a_certificate_of_another_ca_is_told_apart_from_nobody_there(

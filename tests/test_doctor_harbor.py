@@ -81,10 +81,10 @@ def test_a_harbor_that_has_all_passes_every_check(harbor: FakeServer) -> None:
     [
         (INFO, (500, {}), "reachable", "answered 500"),
         (INFO, (302, {}), "reachable", "answered 302"),
-        (USER, (401, {}), "credentials", "Harbor takes them for nobody's"),
-        (USER, (200, {"username": "jo"}), "credentials", "jo is no administrator"),
+        (USER, (401, {}), "credentials", "Harbor does not accept them"),
+        (USER, (200, {"username": "jo"}), "credentials", "jo is not an administrator"),
         (INFO, info(harbor_version="v2.4.3"), "version", "v2.4.3"),
-        (INFO, info(auth_mode="db_auth"), "groups", "Harbor keeps its own accounts"),
+        (INFO, info(auth_mode="db_auth"), "groups", "Harbor uses its own accounts"),
         (HEALTH, health(core="healthy"), "components", "no jobservice"),
         (
             HEALTH,
@@ -107,7 +107,7 @@ def test_what_is_wrong_fails_its_own_check(
 @pytest.mark.parametrize(
     ("question", "answer", "what", "found"),
     [
-        (INFO, (200, {"auth_mode": "oidc_auth"}), "version", "not told"),
+        (INFO, (200, {"auth_mode": "oidc_auth"}), "version", "unknown"),
         (INFO, info(auth_mode="ldap_auth"), "groups", "logins by LDAP"),
         (SCANNERS, (200, []), "scanner", "no default scanner"),
         (
@@ -116,14 +116,14 @@ def test_what_is_wrong_fails_its_own_check(
             "scanner",
             "no default scanner",
         ),
-        (SCANNERS, (403, {}), "scanner", "may not be looked at (403)"),
+        (SCANNERS, (403, {}), "scanner", "cannot be read (403)"),
         (
             QUOTAS,
             quota(20 * GIB),
             "storage quotas",
-            "team-alpha has 20 GiB, its file says 50 GiB; Pulumi does not see it",
+            "team-alpha has 20 GiB, but its file says 50 GiB; Pulumi does not detect it",
         ),
-        (QUOTAS, quota(-1), "storage quotas", "team-alpha has no limit, its file says 50 GiB"),
+        (QUOTAS, quota(-1), "storage quotas", "team-alpha has no limit, but its file says 50 GiB"),
     ],
 )
 def test_what_is_to_be_known_warns(
@@ -186,7 +186,7 @@ class TestRobot:
         assert told.failed() == {}
         (warned,) = told.warned
         assert warned.finding.found == (
-            f"{ROBOT} is a robot: `up` says that it changes storage quotas, and does not"
+            f"{ROBOT} is a robot: `up` reports changed storage quotas, but does not change them"
         )
 
     @pytest.mark.parametrize("lacking", [*SYSTEM_RIGHTS, *PROJECT_RIGHTS])
@@ -199,8 +199,8 @@ class TestRobot:
         )
         told = examined()
         failed = told.failed()["Harbor: credentials"]
-        assert failed.found == f"{ROBOT} is a robot that may not {lacking[1]} {lacking[0]}"
-        assert failed.do == "let it, or use an administrator"
+        assert failed.found == f"{ROBOT} is a robot that cannot {lacking[1]} {lacking[0]}"
+        assert failed.do == "grant it, or use an administrator"
         assert "skipped" in told.statuses
 
     def test_rights_in_another_project_are_none(self, harbor: FakeServer) -> None:
@@ -228,7 +228,7 @@ class TestRobot:
         assert told.failed() == {}
         unseen, quotas = told.warned
         assert unseen.finding.found == (
-            f"{ROBOT} is a robot whose rights cannot be seen: `up` may be refused"
+            f"{ROBOT} is a robot whose rights cannot be read: `up` may be refused"
         )
         assert "storage quotas" in quotas.finding.found
 
@@ -237,7 +237,7 @@ class TestRobot:
     ) -> None:
         monkeypatch.setenv("HARBOR_USERNAME", "robot$team-alpha+ci")
         failed = examined().failed()["Harbor: credentials"]
-        assert failed.found == "robot$team-alpha+ci is a robot of one project"
+        assert failed.found == "robot$team-alpha+ci is a robot of a single project"
 
 
 def test_an_administrator_by_a_group_of_oidc_s_is_one(harbor: FakeServer) -> None:
@@ -259,7 +259,7 @@ def test_a_project_that_is_not_there_yet_has_no_wrong_quota(
     told = examined()
     assert told.statuses == {"ok"}
     assert told.found("Harbor: storage quotas") == (
-        "0 as the teams' files say; 1 will be made by this stack"
+        "0 as in the team files; 1 will be created by this stack"
     )
 
 
@@ -268,9 +268,9 @@ def test_each_team_s_quota_is_held_against_its_own_file(harbor: FakeServer) -> N
     beta = Team(team="team-beta", registry=Registry(storageQuota=60))
     told = examined(Team(team="team-alpha"), beta)
     assert [line.finding.found for line in told.warned] == [
-        "team-beta has 50 GiB, its file says 60 GiB; Pulumi does not see it"
+        "team-beta has 50 GiB, but its file says 60 GiB; Pulumi does not detect it"
     ]
-    assert "1 as the teams' files say" in told.found("Harbor: storage quotas")
+    assert "1 as in the team files" in told.found("Harbor: storage quotas")
 
 
 def test_verification_turned_off_is_told(harbor: FakeServer) -> None:
@@ -282,7 +282,7 @@ def test_verification_turned_off_is_told(harbor: FakeServer) -> None:
 def test_a_password_in_the_clear_is_told(harbor: FakeServer) -> None:
     (warned,) = examined().warned
     assert (warned.what, warned.finding.found) == (
-        "Harbor: TLS", "none: the password travels in the clear"
+        "Harbor: TLS", "none: the password travels in plain text"
     )  # fmt: skip
 
 

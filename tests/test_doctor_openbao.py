@@ -112,28 +112,28 @@ def test_an_openbao_that_has_all_passes_every_check(bao: FakeServer, made: Made)
             "GET /v1/sys/health",
             (200, "welcome"),
             "reachable",
-            "an answer is not understood (TypeError)",
+            "unexpected answer (TypeError)",
         ),
         ("GET /v1/sys/health", (301, {}), "reachable", "answered 301"),
         (
             LOOKUP,
             (403, {"errors": ["permission denied"]}),
             "token",
-            "none, or one that is not valid",
+            "missing, or no longer valid",
         ),
         (LOOKUP, token(ttl=120), "token", "ci, for 2 more minutes"),
-        (LOOKUP, token(type="batch"), "child token", "the token may make no other"),
+        (LOOKUP, token(type="batch"), "child token", "the token cannot create child tokens"),
         (
             CAPABILITIES,
             granting("deny", only_on="auth/token/create"),
             "child token",
-            "may make no other",
+            "cannot create child tokens",
         ),
         (KV, (200, {"data": {"type": "kv", "options": None}}), "KV mount", "sre is KV version 1"),
         (KV, (200, {"data": {"type": "pki", "options": None}}), "KV mount", "sre is of type pki"),
-        (KV, (403, {}), "KV mount", "the mount sre is not there"),
+        (KV, (403, {}), "KV mount", "the mount sre does not exist"),
         (AUTH, (200, {"data": {"type": "jwt"}}), "Kubernetes logins", "is of type jwt"),
-        (AUTH, (403, {}), "Kubernetes logins", "the auth mount kubernetes is not there"),
+        (AUTH, (403, {}), "Kubernetes logins", "the auth mount kubernetes does not exist"),
         (
             "GET /v1/sys/auth",
             (200, {"data": {"oidc/": {"accessor": "auth_oidc_0"}}}),
@@ -169,7 +169,7 @@ def test_what_is_wrong_fails_its_own_check(
     [
         (LOOKUP, token(policies=["root"], ttl=0), "token", "a root token"),
         (LOOKUP, token(ttl=20 * 60), "token", "ci, for 20 more minutes"),
-        ("GET /v1/sys/auth", (403, {}), "OIDC accessor", "may not be looked at (403)"),
+        ("GET /v1/sys/auth", (403, {}), "OIDC accessor", "cannot be read (403)"),
     ],
 )
 def test_what_is_to_be_known_warns(
@@ -186,8 +186,8 @@ def test_what_the_platform_s_stack_makes_itself_may_be_absent(bao: FakeServer, m
     bao.answers |= {KV: (403, {}), AUTH: (403, {})}
     told = examined(made, platform=True)
     assert told.statuses == {"ok"}
-    assert "will be made by this stack" in told.found("OpenBao: KV mount")
-    assert "will be made by this stack" in told.found("OpenBao: Kubernetes logins")
+    assert "will be created by this stack" in told.found("OpenBao: KV mount")
+    assert "will be created by this stack" in told.found("OpenBao: Kubernetes logins")
 
 
 def test_the_platform_s_stack_cannot_use_a_mount_of_another_type(
@@ -213,7 +213,7 @@ def test_verification_turned_off_is_told(bao: FakeServer, made: Made) -> None:
 def test_a_token_in_the_clear_is_told(bao: FakeServer, made: Made) -> None:
     (warned,) = examined(made).warned
     assert (warned.what, warned.finding.found) == (
-        "OpenBao: TLS", "none: the token travels in the clear"
+        "OpenBao: TLS", "none: the token travels in plain text"
     )  # fmt: skip
 
 
@@ -256,7 +256,7 @@ def test_a_token_that_no_header_can_hold_is_told(
 ) -> None:
     monkeypatch.setenv("VAULT_TOKEN", "hunter2\nzwei€")
     told = examined(made)
-    assert told.failed()["OpenBao: reachable"].do == "correct the credential"
+    assert told.failed()["OpenBao: reachable"].do == "fix the credential"
     assert "hunter2" not in told.text
 
 

@@ -125,7 +125,7 @@ SOME = [{"metadata": {"name": "one"}}]
         ),
         (
             "services \"x\" is forbidden: ValidatingAdmissionPolicy 'sre-services' with binding "
-            "'sre-services' denied request: Services are of type ClusterIP",
+            "'sre-services' denied request: Services must be of type ClusterIP",
             "sre-services",
         ),
         ("Unauthorized", "authentication"),
@@ -252,7 +252,7 @@ def test_a_check_is_passed_over_for_a_team_that_has_not_what_it_is_about() -> No
 def test_a_check_that_is_for_no_team_fails() -> None:
     table: dict[Caller, tuple[Attempt, ...]] = {Caller.VIEWER: (LIST_PODS,)}
     [row] = matrix.untried(table, [])
-    assert row.seen == "selects nothing: no team has what it takes"
+    assert row.seen == "selects nothing: no team has the needed objects"
     assert not row.passed
 
 

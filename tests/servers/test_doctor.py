@@ -187,7 +187,7 @@ def told_ok(told: Told, what: str) -> bool:
 def test_the_gateway_of_the_cluster_is_found_and_another_is_not(team: Made) -> None:
     assert told_ok(of_the_cluster(team), "Kubernetes: gateways")
     told = of_the_cluster(team, istio={"gateways": ("istio-system/other",)})
-    assert "there is no Gateway istio-system/other" in told.found("Kubernetes: gateways")
+    assert "no Gateway istio-system/other" in told.found("Kubernetes: gateways")
 
 
 def test_a_version_that_the_cluster_does_not_serve_is_told(program: Program) -> None:
@@ -223,7 +223,7 @@ def test_a_token_that_the_api_server_does_not_know_is_told(
         (tmp_path / "kubeconfig").write_text(yaml.safe_dump(kubeconfig))
         os.environ["KUBECONFIG"] = str(tmp_path / "kubeconfig")
         (failed,) = of_the_cluster(team).failed().values()
-        assert failed.found.startswith("the API server knows no such user")
+        assert failed.found.startswith("the API server does not know this user")
 
 
 @pytest.fixture

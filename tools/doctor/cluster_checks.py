@@ -119,7 +119,7 @@ class ClusterChecks:
     def _tls(self) -> Iterator[Outcome]:
         unverified = warn(
             "not verified: the kubeconfig has insecure-skip-tls-verify",
-            "put the CA there instead (certificate-authority-data)",
+            "set the CA there instead (certificate-authority-data)",
         )
         off = None if self._cluster.verified else unverified
         yield tls(self._cluster.address, "credentials travel", off)
@@ -151,7 +151,7 @@ class ClusterChecks:
                 yield ok(f"{version}: {', '.join(kinds)}")
             else:
                 own += len(kinds)
-        yield ok(f"{own} of Kubernetes' own")
+        yield ok(f"{own} built into Kubernetes")
 
     def _not_served(self, version: str, kinds: Sequence[str]) -> Outcome:
         group, _, _ = version.partition("/")
@@ -188,11 +188,11 @@ class ClusterChecks:
             name = f"{kind}.{group}{slash}{part}" if group else resource
             yield fail(
                 f"{self._user} may not {', '.join(verbs)} {name}{_in(namespaces)}",
-                "let it, by a ClusterRole that is bound to it",
+                "grant it with a ClusterRole and a binding",
             )
         if not lacking:
             resources = {(right.group, right.resource) for right in rights}
-            yield ok(f"what the program does with {len(resources)} kinds of objects")
+            yield ok(f"everything the program does with {len(resources)} kinds of objects")
 
     def _rights(self) -> Iterator[_Right]:
         """The provider's operations on each kind; unserved kinds are reported elsewhere."""
@@ -238,10 +238,11 @@ class ClusterChecks:
         for name in lacking:
             yield fail(
                 f"{self._user} may not bind the ClusterRole {name}",
-                f"let it `bind` clusterroles.{_RBAC} of that name, or give it that role's rights",
+                f"grant it `bind` on clusterroles.{_RBAC} of that name, or grant it that "
+                f"role's rights",
             )
         if not lacking:
-            yield ok(", ".join(sorted(name for _, name in bindings)) or "none is granted")
+            yield ok(", ".join(sorted(name for _, name in bindings)) or "none granted")
 
     def _role(self, name: str) -> Iterator[Outcome]:
         """A binding to a role that does not exist is accepted, and grants nothing."""
@@ -253,13 +254,14 @@ class ClusterChecks:
             return
         if role is None:
             yield fail(
-                f"there is no ClusterRole {name}",
+                f"no ClusterRole {name}",
                 "create it, or remove it from the team's access.roles",
             )
         elif name in self._settings.kubernetes.group_roles and _changes_namespaces(role):
             yield warn(
-                f"the ClusterRole {name} may change namespaces, which bypasses all guardrails",
-                "remove it from sre-platform:kubernetes.groupRoles, or that right from the role",
+                f"the ClusterRole {name} can change namespaces, which bypasses all guardrails",
+                "remove it from sre-platform:kubernetes.groupRoles, or remove that right "
+                "from the role",
             )
 
     def _may_bind(self, binding: Mapping[str, Any]) -> bool:
@@ -290,8 +292,8 @@ class ClusterChecks:
             if self._cluster.get(version, "Gateway", namespace, name) is None:
                 finding = fail if gateway in used else warn
                 yield finding(
-                    f"there is no Gateway {gateway}",
-                    "make it, or name others in sre-platform:istio.gateways",
+                    f"no Gateway {gateway}",
+                    "create it, or name others in sre-platform:istio.gateways",
                 )
             else:
                 yield ok(gateway)
@@ -310,10 +312,10 @@ class ClusterChecks:
         for name in sorted(self._shared_stores()):
             store = self._cluster.get(version, "ClusterSecretStore", None, name)
             if store is None and name in self._made_stores():
-                yield ok(f"{name} will be made by this stack")
+                yield ok(f"{name} will be created by this stack")
             elif store is None:
                 yield fail(
-                    f"there is no ClusterSecretStore {name}",
+                    f"no ClusterSecretStore {name}",
                     "run the stack that has sre-platform:platform, or set "
                     "sre-platform:externalSecrets.secretStore to tenant",
                 )
@@ -325,9 +327,9 @@ class ClusterChecks:
         namespace, name = operator.namespace, operator.service_account
         if self._cluster.get("v1", "ServiceAccount", namespace, name) is None:
             yield fail(
-                f"there is no ServiceAccount {namespace}/{name}",
-                "install the operator, or name its own in sre-platform:externalSecrets "
-                "(namespace, serviceAccount)",
+                f"no ServiceAccount {namespace}/{name}",
+                "install the operator, or set its namespace and serviceAccount in "
+                "sre-platform:externalSecrets",
             )
         else:
             yield ok(f"ServiceAccount {namespace}/{name}")
@@ -342,16 +344,16 @@ class ClusterChecks:
         loose = [name for name in ours if name not in bound]
         audited = [name for name in ours if name in bound and "Deny" not in bound[name]]
         if not ours and self._settings.platform:
-            yield ok("will be made by this stack")
+            yield ok("will be created by this stack")
         elif not ours:
             yield warn(
-                "there is no ValidatingAdmissionPolicy sre-*",
+                "no ValidatingAdmissionPolicy sre-*",
                 "run the stack that has sre-platform:platform",
             )
         elif loose:
             yield fail(
-                f"{', '.join(loose)} without a binding: held by nothing",
-                "`pulumi up --refresh` of the stack that has sre-platform:platform",
+                f"{', '.join(loose)} without a binding, so not enforced",
+                "run `pulumi up --refresh` on the stack that has sre-platform:platform",
             )
         elif audited and self._settings.guardrails == "deny":
             yield warn(
@@ -365,7 +367,8 @@ class ClusterChecks:
         level = self._settings.kubernetes.pod_security
         if level in (None, "privileged"):
             yield warn(
-                "namespaces enforce no level: `edit` is root on the nodes, unless others hold it",
+                "namespaces enforce no level: `edit` gives root on the nodes, unless "
+                "something else prevents it",
                 "set sre-platform:kubernetes.podSecurity; with Istio that needs istio-cni",
             )
         else:
@@ -386,8 +389,8 @@ class ClusterChecks:
 
 def _unknown() -> Outcome:
     return fail(
-        "the API server knows no such user: the credentials are wrong or have expired",
-        "log in again; `kubectl auth whoami` tells whether it worked",
+        "the API server does not know this user: the credentials are wrong or have expired",
+        "log in again; check with `kubectl auth whoami`",
     )
 
 

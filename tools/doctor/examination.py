@@ -52,7 +52,7 @@ def skipped(found: str) -> Outcome:
 def tls(address: str, carried: str, unverified: Outcome | None) -> Outcome:
     """Whether what is `carried` is safe; `unverified` is the message without verification."""
     if not address.startswith("https://"):
-        return warn(f"none: {carried} in the clear", "use an https address")
+        return warn(f"none: {carried} in plain text", "use an https address")
     return unverified or ok("verified")
 
 
@@ -107,12 +107,12 @@ class Examination:
             for finding in check.ask():
                 findings.append(finding)  # each at once: results before an error count
         except CredentialError as error:
-            return [*findings, fail(str(error), "correct the credential")], False
+            return [*findings, fail(str(error), "fix the credential")], False
         except UnreachableError as error:
             do = (
                 f"name the CA that signed it in {self.trust}"
                 if error.untrusted
-                else "start it, or correct the address"
+                else "start it, or fix the address"
             )
             return [*findings, fail(str(error), do)], False
         except RefusedError as refusal:
@@ -122,8 +122,8 @@ class Examination:
         except Exception as error:  # its message may contain the server's words
             findings.append(
                 fail(
-                    f"an answer is not understood ({type(error).__name__})",
-                    "see that the address is the right one; if it is, this check has a defect",
+                    f"unexpected answer ({type(error).__name__})",
+                    "check the address; if it is right, this check has a bug",
                 )
             )
         failed = any(finding.status is Status.FAIL for finding in findings)
@@ -136,9 +136,9 @@ class Examination:
             if number < len(done):
                 findings = done[number]
             elif number == len(done) and not over:
-                findings = [fail("no answer in time", "see why it hangs, and run this again")]
+                findings = [fail("no answer in time", "find out why it hangs, then run this again")]
             else:
-                findings = [skipped("needs what failed above")]
+                findings = [skipped("depends on a check that failed above")]
             for finding in findings:
                 yield Line(f"{self.server}: {check.what}", finding)
 
@@ -146,6 +146,6 @@ class Examination:
 def _refused(refusal: RefusedError, gate: bool) -> Outcome:
     if refusal.status in (401, 403) and not gate:
         return warn(
-            f"may not be looked at ({refusal.status})", "let this identity read it, or see to it"
+            f"cannot be read ({refusal.status})", "let this identity read it, or check it yourself"
         )
-    return fail(f"answered {refusal.status}", "see the server's log for the reason")
+    return fail(f"answered {refusal.status}", "check the server's log for the reason")

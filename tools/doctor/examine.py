@@ -63,7 +63,7 @@ def doctor(
     fleet = load_stack(folder, settings)
     if fleet.problems:
         return fleet.problems, None
-    title = f"Stack {stack}, on the servers that its settings and the environment name."
+    title = f"Stack {stack}, on the servers from its settings and the environment."
     sandbox = running(root) if _is_bare(stack) else None
     if sandbox:
         title = f"Stack {stack}, on the servers that `make servers` started."
@@ -79,10 +79,10 @@ def doctor(
         if target in examinations:
             lines += examinations[target].lines()
         elif getattr(managed.manage, target) and len(targets) < len(SERVERS):
-            stood_in = fail("the sandbox stands in for it, so nothing answers", "set HARBOR_URL")
+            stood_in = fail("simulated by the sandbox, so there is no server", "set HARBOR_URL")
             lines.append(Line(server, stood_in))
         elif getattr(managed.manage, target):
-            lines.append(Line(server, skipped("stood in for by the sandbox")))
+            lines.append(Line(server, skipped("simulated by the sandbox")))
         elif getattr(settings.manage, target):
             lines.append(Line(server, skipped(f"left out of this run by {LEAVE_OUT}")))
         else:

@@ -95,28 +95,28 @@ class HarborChecks:
             yield ok(f"{user['username']}, an administrator")
         else:
             yield fail(
-                f"{user['username']} is no administrator",
-                "use one: others may not make projects with quotas and robots",
+                f"{user['username']} is not an administrator",
+                "use one: other users cannot create projects with quotas and robots",
             )
 
     def _robot(self) -> Iterator[Outcome]:
         name = os.environ["HARBOR_USERNAME"]
         if "+" in name:  # as in robot$library+ci
-            yield fail(f"{name} is a robot of one project", "use an administrator")
+            yield fail(f"{name} is a robot of a single project", "use an administrator")
             return
         permissions = self._permissions(name)
         if permissions is None:
             yield warn(
-                f"{name} is a robot whose rights cannot be seen: `up` may be refused",
-                "let it list the system's robots, or use an administrator",
+                f"{name} is a robot whose rights cannot be read: `up` may be refused",
+                "let it list system robots, or use an administrator",
             )
         elif lacking := self._lacking(permissions):
             yield fail(
-                f"{name} is a robot that may not {lacking}", "let it, or use an administrator"
+                f"{name} is a robot that cannot {lacking}", "grant it, or use an administrator"
             )
             return
         yield warn(
-            f"{name} is a robot: `up` says that it changes storage quotas, and does not",
+            f"{name} is a robot: `up` reports changed storage quotas, but does not change them",
             "use an administrator, or set quotas in Harbor",
         )
 
@@ -149,7 +149,7 @@ class HarborChecks:
         version = str(self._harbor.get("systeminfo").get("harbor_version", ""))
         numbers = re.match(r"v?(\d+)\.(\d+)", version)
         if not numbers:
-            yield warn("not told", f"see that it is {OLDEST[0]}.{OLDEST[1]} or newer")
+            yield warn("unknown", f"check that it is {OLDEST[0]}.{OLDEST[1]} or newer")
         elif (int(numbers[1]), int(numbers[2])) >= OLDEST:
             yield ok(version)
         else:
@@ -161,22 +161,22 @@ class HarborChecks:
             yield ok("logins by OIDC")
         elif other := _GROUP_LOGINS.get(mode):
             yield warn(
-                f"logins by {other}, and the program makes members of OIDC groups",
-                "see that they work, or set sre-platform:harbor.mapGroups to false",
+                f"logins by {other}, but the program adds OIDC groups as members",
+                "check that they work, or set sre-platform:harbor.mapGroups to false",
             )
         else:
             yield fail(
-                "Harbor keeps its own accounts, and so knows no groups",
-                "let it log in by OIDC, or set sre-platform:harbor.mapGroups to false",
+                "Harbor uses its own accounts, so it has no groups",
+                "configure OIDC logins, or set sre-platform:harbor.mapGroups to false",
             )
 
     def _components(self) -> Iterator[Outcome]:
         health = {one["name"]: one["status"] for one in self._harbor.get("health")["components"]}
         ill = sorted(name for name, status in health.items() if status != "healthy")
         if ill:
-            yield fail(f"not healthy: {', '.join(ill)}", "see their logs")
+            yield fail(f"not healthy: {', '.join(ill)}", "check their logs")
         if "jobservice" not in health:
-            yield fail("no jobservice", "run it: retention needs it")
+            yield fail("no jobservice", "start it: retention needs it")
         elif not ill:
             yield ok(f"healthy: {', '.join(sorted(health))}")
 
@@ -186,7 +186,7 @@ class HarborChecks:
         if default and not default.get("disabled"):
             yield ok(str(default["name"]))
         else:
-            yield warn("no default scanner: images are not scanned as they are pushed", "add one")
+            yield warn("no default scanner: images are not scanned on push", "add one")
 
     def _quotas(self) -> Iterator[Outcome]:
         """Pulumi never sees them (docs/operations.md, Drift)."""
@@ -198,14 +198,15 @@ class HarborChecks:
             if limit is not None and limit != wanted * _GIB:
                 there = "no limit" if limit < 0 else f"{limit / _GIB:g} GiB"
                 yield warn(
-                    f"{team.name} has {there}, its file says {wanted} GiB; Pulumi does not see it",
+                    f"{team.name} has {there}, but its file says {wanted} GiB; Pulumi does "
+                    f"not detect it",
                     "set it in Harbor",
                 )
             same += limit == wanted * _GIB
         missing = limits.count(None)
         yield ok(
-            f"{same} as the teams' files say"
-            + (f"; {missing} will be made by this stack" if missing else "")
+            f"{same} as in the team files"
+            + (f"; {missing} will be created by this stack" if missing else "")
         )
 
     def _limit(self, team: Team) -> int | None:

@@ -112,13 +112,13 @@ class OpenBaoChecks:
             if refusal.status not in (400, 401, 403):
                 raise
             yield fail(
-                "none, or one that is not valid (any more)",
+                "missing, or no longer valid",
                 "set VAULT_TOKEN, or log in: `bao login`",
             )
             return
         minutes, name = self._token["ttl"] // 60, self._token["display_name"]
         if "root" in self._token["policies"]:
-            yield warn("a root token", "use one that may do no more than this stack needs")
+            yield warn("a root token", "use one with only the rights that this stack needs")
         elif not self._token["ttl"]:
             yield ok(f"{name}, which does not expire")
         elif minutes < SHORT:
@@ -132,11 +132,11 @@ class OpenBaoChecks:
             yield ok("not needed (sre-platform:openbao.skipChildToken)")
         elif self._token["type"] == "batch" or not self._can("auth/token/create", ("update",)):
             yield fail(
-                "the token may make no other",
-                "set sre-platform:openbao.skipChildToken, or let it update auth/token/create",
+                "the token cannot create child tokens",
+                "set sre-platform:openbao.skipChildToken, or grant it update on auth/token/create",
             )
         else:
-            yield ok("may be made")
+            yield ok("can be created")
 
     def _kv_mount(self) -> Iterator[Outcome]:
         mount = self._mount("sre")
@@ -148,7 +148,7 @@ class OpenBaoChecks:
             version = (mount.get("options") or {}).get("version", "1")
             found = f"KV version {version}" if mount["type"] == "kv" else f"of type {mount['type']}"
             yield fail(
-                f"sre is {found}", "the program needs KV version 2 there: move what is there"
+                f"sre is {found}", "the program needs KV version 2 there: move the existing mount"
             )
 
     def _auth_mount(self) -> Iterator[Outcome]:
@@ -160,7 +160,7 @@ class OpenBaoChecks:
         else:
             yield fail(
                 f"the auth mount kubernetes is of type {mount['type']}",
-                "the program needs type kubernetes there: move what is there",
+                "the program needs type kubernetes there: move the existing mount",
             )
 
     def _mount(self, path: str) -> Mapping[str, Any] | None:
@@ -174,10 +174,10 @@ class OpenBaoChecks:
 
     def _absent(self, what: str) -> Outcome:
         if self._platform:
-            return ok(f"{what} will be made by this stack")
+            return ok(f"{what} will be created by this stack")
         return fail(
-            f"{what} is not there, or the token may do nothing in it",
-            "run the stack that has sre-platform:platform; see to the token's policy",
+            f"{what} does not exist, or the token has no rights in it",
+            "run the stack that has sre-platform:platform, or fix the token's policy",
         )
 
     def _accessor(self) -> Iterator[Outcome]:
@@ -189,7 +189,7 @@ class OpenBaoChecks:
         else:
             yield fail(
                 f"no auth mount has the accessor {wanted}",
-                "take it from `bao auth list` for sre-platform:openbao.oidcAccessor",
+                "set sre-platform:openbao.oidcAccessor to one from `bao auth list`",
             )
 
     def _capabilities(self) -> Iterator[Outcome]:
@@ -209,7 +209,7 @@ class OpenBaoChecks:
                 "add them to its policy",
             )
         if not lacking:
-            yield ok(f"what the program does at {len(needed)} paths")
+            yield ok(f"everything the program does at {len(needed)} paths")
 
     def _can(self, path: str, capabilities: Sequence[str]) -> bool:
         return set(capabilities) <= self._granted([path])[path]

@@ -85,7 +85,7 @@ def _member(group: str, stranger: Scene, team: Team) -> Scene:
         if subject["kind"] == "Group"
     }
     if group not in bound:
-        raise SelectsNothingError(f"no RoleBinding in {team.name} is for {group}")
+        raise SelectsNothingError(f"no RoleBinding in {team.name} for {group}")
     return replace(stranger, cluster=admin.cluster.impersonating("isolation-check", group))
 
 

@@ -109,7 +109,7 @@ def untried(
     for caller, lines in table.items():
         for check in lines:
             if (caller, check.what) not in tried:
-                error = SelectsNothingError("no team has what it takes")
+                error = SelectsNothingError("no team has the needed objects")
                 yield MatrixRow(
                     caller, f"any {caller}", check.what, check.expected, selects_nothing(error)
                 )

@@ -52,9 +52,7 @@ def renewed(page: str, rows: Sequence[MatrixRow]) -> str:
 
 def _rows(root: Path, teams: Sequence[Team], settings: Settings) -> list[MatrixRow]:
     if len(teams) < 2:
-        raise CannotRunError(
-            "the stack has fewer than two active teams: there is nothing to isolate"
-        )
+        raise CannotRunError("the stack has fewer than two active teams; nothing to isolate")
     servers = running(root)
     if servers is None:
         raise CannotRunError("no servers run here; run `make servers` and `make up` first")

@@ -11,18 +11,18 @@ from tools.isolation.verdict import NOT_ASKED
 _HEADS = ("WHO", "WHAT", "EXPECTED", "SEEN")
 
 _WITHOUT_HARBOR = (
-    "a stack makes none where it does not manage Harbor, or where `up` ran with "
-    f"{LEAVE_OUT}=harbor; set the same here if that is meant"
+    "a stack creates none if it does not manage Harbor, or if `up` ran with "
+    f"{LEAVE_OUT}=harbor; set it here too if that is intended"
 )
 
 _CALLERS = {
     Caller.DEVELOPER: "A user of the team's developers' group in Keycloak, with the role `edit`.",
     Caller.VIEWER: "A user of the team's viewers' group in Keycloak, with the role `view`.",
-    Caller.ROLE: "A user of a further group, with a ClusterRole that the stack lets teams give.",
-    Caller.APP: "The ServiceAccount of one of the team's apps, with a token of its own.",
-    Caller.ROBOT: "The team's robot in Harbor, whose password is tried elsewhere.",
-    Caller.ANONYMOUS: "Anybody who reaches the servers.",
-    Caller.STORE: "What External Secrets can read for a team, by the login that its store names.",
+    Caller.ROLE: "A user of a further group, with a ClusterRole that the stack allows.",
+    Caller.APP: "The ServiceAccount of one of the team's apps, with its own token.",
+    Caller.ROBOT: "The team's robot in Harbor, whose password is tried on the other servers.",
+    Caller.ANONYMOUS: "Anyone who can reach the servers.",
+    Caller.STORE: "What External Secrets can read for a team, with the login of its store.",
 }
 
 

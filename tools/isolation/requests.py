@@ -106,7 +106,7 @@ class Scene:
             if name in ("", object["metadata"]["name"]):
                 return object
         where = f" in {place}" if place else ""
-        raise SelectsNothingError(" ".join(f"there is no {word} {name}".split()) + where)
+        raise SelectsNothingError(" ".join(f"no {word} {name}".split()) + where)
 
     def path(self, kind: TargetKind, namespace: str) -> str:
         """The URL path of that object."""
