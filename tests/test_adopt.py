@@ -97,12 +97,12 @@ def test_nothing_is_imported_without_the_setting(program: Program, openbao: Fake
         (
             "sys/mounts",
             {"sre/": {"type": "kv", "options": {"version": "1"}}},
-            "OpenBao has 'kv' at sre/ where this stack has kv of version 2",
+            "OpenBao has 'kv' at sre/, but this stack needs kv of version 2",
         ),
         (
             "sys/auth",
             {"kubernetes/": {"type": "jwt"}},
-            "OpenBao has 'jwt' at kubernetes/ where this stack has kubernetes",
+            "OpenBao has 'jwt' at kubernetes/, but this stack needs kubernetes",
         ),
     ],
 )

@@ -226,7 +226,7 @@ def test_a_route_without_a_destination_is_told_of_and_not_waited_for(formers: Fo
     former = formers.of(a_team(web()), *live)["team-a/shop"]
     assert "VirtualService" in former.held
     said = told("team-a/shop", former, [])
-    assert "next: VirtualService to-https sends to no Service" in said
+    assert "next: VirtualService to-https has no route to a Service" in said
     assert "`pulumi up`" not in said, "it would make no VirtualService"
 
 

@@ -261,7 +261,9 @@ def test_what_cannot_be_changed_is_said_before_anything_happens(
     try:
         run = checkout.run("up")
         assert run.code == 1
-        assert f"Deployment {TEAM}/extra exists and cannot become what this stack" in run.output
+        assert (
+            f"Deployment {TEAM}/extra exists and cannot be changed to what this stack" in run.output
+        )
         assert "field is immutable" in run.output
         assert f"kubectl delete deployment extra -n {TEAM} --cascade=orphan" in run.output
         made = {name for name in cluster_uids(cluster).keys() - before[2] if " Pod " not in name}
