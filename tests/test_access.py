@@ -233,9 +233,9 @@ def test_bindings_are_imported_as_the_stack_would_make_them(tmp_path: Path) -> N
     assert [str(problem) for problem in findings.lost] == [
         "a.yaml:5:66: subjects[1].name: 'plain' lacks the stack's kubernetes.groupPrefix 'oidc:': "
         "it is not a Keycloak group; bind it by other means",
-        "a.yaml:17:32: subjects[0].name: the group has view-logs too, but a team's file gives it "
-        "only one; remove one",
-        "a.yaml:22:36: roleRef.name: gives another role than edit or view or view-logs or debug; "
-        "put the group into `access`, which may let it do less, or bind it by other means",
+        "a.yaml:17:32: subjects[0].name: the group has view-logs too, but a team's file can give "
+        "it only one; remove one",
+        "a.yaml:22:36: roleRef.name: gives a role other than edit or view or view-logs or debug; "
+        "add the group to `access`, which may grant fewer rights, or bind it by other means",
     ]
     assert "'team-alpha-role-view-logs' replaces it" in str(findings.notes[1])

@@ -117,7 +117,7 @@ def test_values_are_merged_in_fluxs_order(trees: Trees) -> None:
     )
     assert (run.code, run.lost) == (0, [])
     assert run.notes == [
-        "apps/a.yaml:17:29: spec.valuesFrom[3].name: ConfigMap 'gone' is not here; it is optional"
+        "apps/a.yaml:17:29: spec.valuesFrom[3].name: ConfigMap 'gone' is missing, but optional"
     ]
     (app,) = trees.team().apps
     assert (app.app.image.tag, app.app.image.pull_policy) == ("v2", "Always")
@@ -197,9 +197,7 @@ def test_a_generated_config_map_gives_its_values_with_their_comments(trees: Tree
 def test_a_values_file_beside_a_release_without_values_is_taken(trees: Trees) -> None:
     run = trees.run({"apps/a.yaml": release(""), "apps/values.yaml": VALUES})
     assert (run.code, run.lost) == (0, [])
-    assert run.notes == [
-        "apps/a.yaml:7:3: spec: has no values; they are taken from apps/values.yaml"
-    ]
+    assert run.notes == ["apps/a.yaml:7:3: spec: has no values; they come from apps/values.yaml"]
     assert [app.name for app in trees.team().apps] == ["my-api"]
 
 
@@ -234,7 +232,7 @@ def test_an_app_that_lacks_what_was_refused_is_left_out_and_said_to_be(trees: Tr
     other = release(VALUES.replace("my-api", "other").replace("v1.0.0", "latest"))
     run = trees.run({"apps/a.yaml": release(), "apps/b.yaml": other}, "--partial")
     assert [app.name for app in trees.team().apps] == ["my-api"]
-    assert any("the app is left out as a whole" in note for note in run.notes)
+    assert any("the whole app is left out" in note for note in run.notes)
 
 
 def test_a_null_where_there_is_no_default_is_no_loss(trees: Trees) -> None:
@@ -311,7 +309,8 @@ def test_a_host_that_another_team_has_is_told_where_the_release_claims_it(trees:
     run = trees.run(release(VALUES + ingress).replace("team-alpha", "team-zeta"))
     assert run.code == 1
     assert run.lost[0].startswith(
-        "apps/a.yaml:19:36: spec.values.ingress.host: host 'my-api.apps.sre.example.com' is taken "
+        "apps/a.yaml:19:36: spec.values.ingress.host: host 'my-api.apps.sre.example.com' is "
+        "already "
     )
 
 
@@ -324,8 +323,8 @@ def test_a_quota_is_written_where_it_differs_and_as_it_was_written(trees: Trees)
         "  services: null\n  persistentvolumeclaims: null\n"
     ) in run.files["team-alpha.yaml"]
     assert (
-        "apps/q.yaml:6:8: spec.hard: does not limit what the defaults do; written as null, no "
-        "limit: quota.limits.memory, quota.services, quota.persistentvolumeclaims"
+        "apps/q.yaml:6:8: spec.hard: leaves out limits that the defaults set; written as null "
+        "(no limit): quota.limits.memory, quota.services, quota.persistentvolumeclaims"
     ) in run.notes
 
 
@@ -334,7 +333,7 @@ def test_a_quota_of_other_things_alone_leaves_the_defaults(trees: Trees) -> None
     quota = {"apps/q.yaml": manifest("ResourceQuota", hard)}
     run = trees.run({"apps/a.yaml": release(), **quota}, "--partial")
     assert "quota:" not in run.files["team-alpha.yaml"]
-    assert any("defaults now hold: quota.requests.cpu 4, " in note for note in run.notes)
+    assert any("defaults now apply: quota.requests.cpu 4, " in note for note in run.notes)
 
 
 def test_a_limit_range_says_what_the_api_server_makes_of_it(trees: Trees) -> None:
@@ -368,7 +367,8 @@ def test_a_limit_range_without_a_minimum_leaves_the_team_without_one(trees: Tree
     assert "  min: {cpu: null, memory: 1Mi}\n" in run.files["team-alpha.yaml"]
     assert trees.team().limit_range.min.cpu is None
     assert any(
-        "does not set what has a default; written as null, no minimum: limitRange.min.cpu" in note
+        "leaves out keys that have a default; written as null (no minimum): "
+        "limitRange.min.cpu" in note
         for note in run.notes
     )
 
@@ -391,7 +391,8 @@ def test_the_charts_autoscaler_is_the_program_s_but_for_what_it_averages_over(
     run = trees.run({"apps/a.yaml": release(), "apps/h.yaml": made})
     assert run.code == code, run.lost
     assert any(
-        "spec.metrics[0].type: averages over a pod's containers, its sidecar among them; " in note
+        "spec.metrics[0].type: averages over all of a pod's containers, including the "
+        "sidecar; " in note
         for note in run.notes
     )
 
@@ -422,12 +423,11 @@ def test_an_account_that_cannot_be_carried_is_not_said_to_be_replaced(trees: Tre
 def test_a_tenant_without_manifests_of_a_kind_is_told_that_defaults_hold(trees: Trees) -> None:
     namespace = "apiVersion: v1\nkind: Namespace\nmetadata: {name: team-alpha}\n"
     run = trees.run({"apps/a.yaml": release(), "apps/n.yaml": namespace})
-    notes = [note for note in run.notes if "comes with no" in note]
+    notes = [note for note in run.notes if "metadata.name: has no" in note]
     assert notes == [
-        "apps/n.yaml:3:18: metadata.name: comes with no ResourceQuota, LimitRange; the team is "
-        "bound by the defaults of `quota`, `limitRange`",
-        "apps/n.yaml:3:18: metadata.name: comes with no RoleBinding; nobody gets access to the "
-        "team",
+        "apps/n.yaml:3:18: metadata.name: has no ResourceQuota, LimitRange; the "
+        "defaults of `quota`, `limitRange` apply to the team",
+        "apps/n.yaml:3:18: metadata.name: has no RoleBinding; nobody gets access to the team",
     ]
     team = trees.team()
     assert (team.developers, team.viewers) == ((), ())

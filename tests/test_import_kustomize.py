@@ -134,7 +134,7 @@ def test_what_is_lost_is_told_where_it_is_written(files: Mapping[str, str], tree
     plain, place = place_in(files)
     trees.write(plain)
     run = trees.run_on("apps", "--partial")
-    (line,) = [line for line in run.lost if "is no key of `quota`" in line]
+    (line,) = [line for line in run.lost if "is not a key of `quota`" in line]
     file, row, _ = place.split(":")
     assert line.startswith(f"{file}:{row}:")
 
@@ -183,24 +183,24 @@ def test_two_overlays_of_one_team_are_told_and_another_team_is_written(trees: Tr
     run = trees.run(files, "--partial")
     assert (run.code, list(run.files)) == (0, ["team-zeta.yaml"])
     assert run.lost == [
-        "apps/prod/kustomization.yaml:1:1: (file): apps/dev/kustomization.yaml makes ResourceQuota "
-        "'q' of 'team-alpha' differently; import one of the two at a time"
+        "apps/prod/kustomization.yaml:1:1: (file): apps/dev/kustomization.yaml creates "
+        "ResourceQuota 'q' of 'team-alpha' differently; import only one of the two"
     ]
 
 
 REFUSED = {
     "an address": (
         "resources: [../base, «https://example.com/x.yaml]\n",
-        "would be fetched",
+        "is remote",
     ),
-    "a repository": ("resources: [../base, «github.com/a/b]\n", "would be fetched"),
+    "a repository": ("resources: [../base, «github.com/a/b]\n", "is remote"),
     "a repository by ssh": (
         "resources: [../base, «git@example.com:a/b.git]\n",
-        "would be fetched",
+        "is remote",
     ),
     "a version of a repository": (
         "resources: [../base, «x/y?ref=v1]\n",
-        "would be fetched",
+        "is remote",
     ),
     "a generated Secret": (
         "«secretGenerator: [{name: s, literals: [a=hunter2]}]\n",
@@ -234,17 +234,17 @@ def test_what_would_be_fetched_or_run_is_left_out_and_told(
 BROKEN = {
     "a patch from elsewhere": (
         "patches: [{path: «https://example.com/p.yaml}]\n",
-        "would be fetched, ",
+        "is remote, ",
     ),
     "a patch that is not here": (
         "patches: [{path: «gone.yaml}]\n",
-        "is not among the files here; ",
+        "is not in the imported files; ",
     ),
     "a patch outside": ("patches: [{path: «../loose/p.yaml}]\n", "is a file outside "),
-    "a patch by a link": ("patches: [{path: «link.yaml}]\n", "leads through a symbolic link"),
+    "a patch by a link": ("patches: [{path: «link.yaml}]\n", "goes through a symbolic link"),
     "a component from elsewhere": (
         "components: [«https://example.com/a/b]\n",
-        "would be fetched, ",
+        "is remote, ",
     ),
     "transformers": ("«transformers: [t.yaml]\n", "runs plugins, "),
 }
@@ -297,7 +297,7 @@ def test_a_folder_that_is_named_like_an_address_is_not_fetched(trees: Trees) -> 
     }
     trees.write({**files, "apps/https:/x/y/kustomization.yaml": "resources: []\n"})
     run = trees.run_on("apps/kustomization.yaml", "apps/r.yaml")
-    assert ["would be fetched" in line for line in run.lost] == [True]
+    assert ["is remote" in line for line in run.lost] == [True]
 
 
 def test_what_kustomize_refuses_is_one_line_without_what_it_quotes(trees: Trees) -> None:
@@ -410,7 +410,7 @@ def test_an_object_with_a_value_that_is_not_known_is_refused_alone(
     trees.write(files)
     run = trees.run_on("repo", "--partial")
     (line,) = run.lost
-    assert line.startswith("repo/tenants/alpha/q.yaml:6:21: spec.hard.pods: Flux fills in ")
+    assert line.startswith("repo/tenants/alpha/q.yaml:6:21: spec.hard.pods: Flux substitutes ")
     assert said in line
     team = trees.team()
     assert [app.name for app in team.apps] == ["my-api"]
@@ -472,8 +472,8 @@ def test_a_kustomization_whose_folder_is_not_named_is_noted(trees: Trees) -> Non
     trees.write({"repo/apps/r.yaml": release()})
     run = trees.run_on("repo/apps", "repo/clusters")
     assert run.notes == [
-        "repo/clusters/prod/tenants.yaml:6:9: spec.path: './tenants/alpha' is not among the files "
-        "here; nothing of it is imported"
+        "repo/clusters/prod/tenants.yaml:6:9: spec.path: './tenants/alpha' is not in the files; "
+        "nothing of it is imported"
     ]
 
 

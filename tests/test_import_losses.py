@@ -89,7 +89,7 @@ LOSSES: dict[str, tuple[Mapping[str, str], str]] = {
     ),
     "post-renderers": (
         {"apps/a.yaml": release(spec="«postRenderers: [{kustomize: {}}]\n")},
-        "spec.postRenderers: changes what runs, and no team's file says it; ",
+        "spec.postRenderers: changes what runs, but a team's file cannot express it; ",
     ),
     "a suspended release": (
         {"apps/a.yaml": release(spec="«suspend: true\n")},
@@ -101,11 +101,11 @@ LOSSES: dict[str, tuple[Mapping[str, str], str]] = {
     ),
     "values from a Secret": (
         {"apps/a.yaml": release(spec="valuesFrom:\n  - «kind: Secret\n    name: x\n")},
-        "spec.valuesFrom[0]: values from a Secret cannot be carried; ",
+        "spec.valuesFrom[0]: values from a Secret cannot be imported; ",
     ),
     "values from a ConfigMap that is not here": (
         {"apps/a.yaml": release(spec="valuesFrom: [{kind: ConfigMap, name: «gone}]\n")},
-        "spec.valuesFrom[0].name: ConfigMap 'gone' is not among the files; ",
+        "spec.valuesFrom[0].name: ConfigMap 'gone' is not in the imported files; ",
     ),
     "a wrong value within a ConfigMap": (
         {
@@ -122,11 +122,11 @@ LOSSES: dict[str, tuple[Mapping[str, str], str]] = {
     ),
     "a value that Flux fills in": (
         {"apps/a.yaml": release(VALUES + "ingress: {enabled: true, host: «'${HOST}'}\n")},
-        "spec.values.ingress.host: Flux fills in ${...} where postBuild is used; ",
+        "spec.values.ingress.host: Flux substitutes ${...} where postBuild is used; ",
     ),
     "a null that takes a default away": (
         {"apps/a.yaml": release(VALUES + "  probes: «null\n")},
-        "spec.values.app.probes: takes the chart's default away, and here it holds; ",
+        "spec.values.app.probes: unsets the chart's default, which applies here; ",
     ),
     "a Helm template": (
         beside("metadata:\n  name: «{{ .Values.name }}\n"),
@@ -138,7 +138,7 @@ LOSSES: dict[str, tuple[Mapping[str, str], str]] = {
     ),
     "a Secret": (
         beside(manifest("Secret", "stringData: {a: hunter2}\n").replace(": S", ": «S")),
-        "kind: Secret 'x' is nothing that the program makes; store its values in OpenBao",
+        "kind: Secret 'x' is not created by the program; store its values in OpenBao",
     ),
     "an object of another kind in a list": (
         beside(
@@ -146,15 +146,15 @@ LOSSES: dict[str, tuple[Mapping[str, str], str]] = {
             "- {apiVersion: security.istio.io/v1, kind: «PeerAuthentication, "
             "metadata: {name: p, namespace: team-alpha}}\n"
         ),
-        "items[0].kind: PeerAuthentication 'p' is nothing that the program makes; ",
+        "items[0].kind: PeerAuthentication 'p' is not created by the program; ",
     ),
     "an object of another namespace": (
         beside(manifest("Service").replace("Ser", "«Ser").replace("team-alpha", "elsewhere")),
-        "kind: Service 'x' is in namespace 'elsewhere', of which no team is here; ",
+        "kind: Service 'x' is in namespace 'elsewhere', whose team is not in the import; ",
     ),
     "a quota's key that is not known": (
         beside(manifest("ResourceQuota", "spec: {hard: {pods: 3, «count/jobs.batch: '5'}}\n")),
-        "spec.hard.count/jobs.batch: is no key of `quota`; ",
+        "spec.hard.count/jobs.batch: is not a key of `quota`; ",
     ),
     "a quota's scope": (
         beside(manifest("ResourceQuota", "spec: {hard: {pods: 3}, «scopes: [BestEffort]}\n")),
@@ -162,7 +162,7 @@ LOSSES: dict[str, tuple[Mapping[str, str], str]] = {
     ),
     "bounds of pods": (
         beside(manifest("LimitRange", "spec: {limits: [«{type: Pod, max: {cpu: '4'}}]}\n")),
-        "spec.limits[0]: bounds of containers alone can be carried; ",
+        "spec.limits[0]: only container limits can be imported; ",
     ),
     "a bound of another resource": (
         beside(
@@ -175,7 +175,7 @@ LOSSES: dict[str, tuple[Mapping[str, str], str]] = {
     ),
     "another role": (
         beside(manifest("RoleBinding", "roleRef: {kind: ClusterRole, name: «admin}\n", api=RBAC)),
-        "roleRef.name: gives another role than edit or view; ",
+        "roleRef.name: gives a role other than edit or view; ",
     ),
     "access for a user": (
         beside(
@@ -195,7 +195,7 @@ LOSSES: dict[str, tuple[Mapping[str, str], str]] = {
                 api="networking.k8s.io/v1",
             ).replace(": Net", ": «Net")
         ),
-        "kind: NetworkPolicy 'x' is nothing that the program makes; write its rules under ",
+        "kind: NetworkPolicy 'x' is not created by the program; write its rules under ",
     ),
     "a default network policy that allows more": (
         beside(
@@ -207,11 +207,11 @@ LOSSES: dict[str, tuple[Mapping[str, str], str]] = {
                 api="networking.k8s.io/v1",
             )
         ),
-        "spec: is not what the program makes under this name; ",
+        "spec: differs from what the program creates under this name; ",
     ),
     "a label of a namespace": (
         {"apps/a.yaml": NAMESPACE.replace("}", ", labels: {«cost-center: '42'}}")},
-        "metadata.labels.cost-center: is nothing that the program sets; ",
+        "metadata.labels.cost-center: is not set by the program; ",
     ),
     "a namespace without sidecars": (
         {"apps/a.yaml": NAMESPACE.replace("}", ", labels: {«istio-injection: disabled}}")},
@@ -227,41 +227,42 @@ LOSSES: dict[str, tuple[Mapping[str, str], str]] = {
                 api="external-secrets.io/v1beta1",
             ),
         },
-        "spec.data[0].remoteRef.key: is not what the program makes here; ",
+        "spec.data[0].remoteRef.key: differs from what the program creates here; ",
     ),
     "a file that is not there": (
         kustomized("bases: [«../gone]\n"),
-        "bases[0]: is not among the files here; ",
+        "bases[0]: is not in the imported files; ",
     ),
     "a resource outside, by an absolute path": (
         kustomized("bases: [«/etc]\n"),
-        "bases[0]: is not among the files here; ",
+        "bases[0]: is not in the imported files; ",
     ),
     "a label for all objects": (
         kustomized("commonLabels: {«tier: gold}\n"),
-        "commonLabels.tier: is no label that the program sets; ",
+        "commonLabels.tier: is not a label that the program sets; ",
     ),
     "image automation": (
         beside(
             "apiVersion: image.toolkit.fluxcd.io/v1beta2\nkind: «ImagePolicy\n"
             "metadata: {name: my-api, namespace: flux-system}\n"
         ),
-        "kind: ImagePolicy 'my-api' acts on what Flux applies, which nothing does any more; ",
+        "kind: ImagePolicy 'my-api' acts on objects that Flux applies, and Flux no longer "
+        "applies any; ",
     ),
     "a values file that differs from the release beside it": (
         {
             "apps/a.yaml": release(VALUES + "  port: 8080\n"),
             "apps/values.yaml": "app:\n  port: «9090\n",
         },
-        "app.port: the release beside it does not read this file, and differs; ",
+        "app.port: the release beside it does not read this file, and has different values; ",
     ),
     "a file that is no object": (
         beside("«a: b\n"),
-        "(file): is neither an object nor what a release takes values from; ",
+        "(file): is neither an object nor a source of a release's values; ",
     ),
     "an object of another group, of a kind that the program makes": (
         beside(manifest("«Service", name="my-api", api="serving.knative.dev/v1")),
-        "kind: Service 'my-api' is nothing that the program makes; make it by other means",
+        "kind: Service 'my-api' is not created by the program; create it by other means",
     ),
     "a policy of another group": (
         beside(
@@ -271,7 +272,7 @@ LOSSES: dict[str, tuple[Mapping[str, str], str]] = {
                 api="crd.projectcalico.org/v1",
             )
         ),
-        "kind: NetworkPolicy 'x' is nothing that the program makes; ",
+        "kind: NetworkPolicy 'x' is not created by the program; ",
     ),
     "a key of a ConfigMap that contains no values": (
         {
@@ -280,11 +281,11 @@ LOSSES: dict[str, tuple[Mapping[str, str], str]] = {
                 "ConfigMap", "data: {values.yaml: 'app: {}', x: «y}", name="vals"
             ),
         },
-        "data.x: no release takes values from the key 'x'; ",
+        "data.x: no release reads values from the key 'x'; ",
     ),
     "a ConfigMap that is no values": (
         beside(manifest("ConfigMap", "data: {a: b}\n").replace(": C", ": «C")),
-        "kind: ConfigMap 'x' gives no release its values; ",
+        "kind: ConfigMap 'x' is used by no release; ",
     ),
 }
 

@@ -23,7 +23,7 @@ DENY = manifest(
 )
 
 # Notes on what such a small tree does not say.
-EXPECTED = ("comes with no", "no policy here allows all")
+EXPECTED = ("metadata.name: has no", "no policy here allows everything")
 
 
 @pytest.fixture
@@ -108,9 +108,9 @@ def test_a_network_that_closes_is_noted(
 
 CONTEXTS = {
     "containerSecurityContext: {readOnlyRootFilesystem: false}": "the root file system becomes ",
-    "podSecurityContext: {runAsUser: 0}": "no container runs as root; ",
-    "securityContext: {runAsNonRoot: false}": "no container runs as root; ",
-    "containerSecurityContext: {privileged: true}": "no container is privileged; ",
+    "podSecurityContext: {runAsUser: 0}": "containers must not run as root; ",
+    "securityContext: {runAsNonRoot: false}": "containers must not run as root; ",
+    "containerSecurityContext: {privileged: true}": "containers cannot be privileged; ",
     "containerSecurityContext: {capabilities: {add: [CHOWN]}}": "all capabilities are dropped; ",
 }
 
@@ -216,7 +216,7 @@ UNKNOWN = {
     ),
     "a source that is not here": (
         {"apps/a.yaml": chart(REFERENCE.format("OCIRepository"))},
-        "OCIRepository 'c' is not among the files; import it with the release",
+        "OCIRepository 'c' is not in the imported files; import it with the release",
     ),
 }
 
@@ -260,7 +260,7 @@ def test_a_narrower_policy_is_lost_as_the_program_opens_wider(text: str, trees: 
     run = trees.run({"apps/a.yaml": release(), "apps/p.yaml": text})
     assert run.code == 1
     (line,) = run.lost
-    assert "which opens wider; accept that (--partial)" in line
+    assert "which opens more; accept that (--partial)" in line
     assert "networkPolicy" not in line
 
 
@@ -470,7 +470,7 @@ def test_an_object_of_the_whole_cluster_is_no_teams(trees: Trees) -> None:
         {"apps/a.yaml": release(), "apps/b.yaml": other, "apps/c.yaml": role}, "--partial"
     )
     assert run.lost == [
-        "apps/c.yaml:2:7: kind: ClusterRole 'logs' names no namespace, so no team has it; give it "
-        "one if its kind has namespaces, or accept that it goes (--partial), or keep it by other "
-        "means"
+        "apps/c.yaml:2:7: kind: ClusterRole 'logs' has no namespace, so it belongs to no team; add "
+        "one if its kind has namespaces, or accept that it is lost (--partial), or keep it by "
+        "other means"
     ]

@@ -9,7 +9,7 @@ from tools.migration.documents import Manifest, note_other_name
 from tools.migration.import_findings import Findings
 from tools.migration.value import Value
 
-_INTO_GROUP = "put the account into one"
+_INTO_GROUP = "add the account to a group"
 
 # The roles of developers and viewers.
 _ROLES = {"edit": "developers", "view": "viewers"}
@@ -47,8 +47,8 @@ def read_access(
             is_of_group = any(
                 isinstance(each, dict) and each.get("kind") == "Group" for each in subjects
             )
-            into = "put the group into `access`, which may let it do less, or " * is_of_group
-            message = f"gives another role than {' or '.join(known)}; {into}bind it by other means"
+            into = "add the group to `access`, which may grant fewer rights, or " * is_of_group
+            message = f"gives a role other than {' or '.join(known)}; {into}bind it by other means"
             findings.lost.append(binding.problem(("roleRef", "name"), message))
             continue
         told = len(findings.lost)
@@ -82,7 +82,8 @@ def _add_role(
         given = roles.setdefault(group.data, binding.value(("roleRef", "name"), role))
         if given.data != role:
             message = (
-                f"the group has {given.data} too, but a team's file gives it only one; remove one"
+                f"the group has {given.data} too, but a team's file can give it only one; "
+                f"remove one"
             )
             findings.lost.append(group.problem(message))
 

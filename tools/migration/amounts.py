@@ -58,7 +58,7 @@ def read_quota(team: str, manifests: Sequence[Manifest], findings: Findings) -> 
             loc: Loc = ("spec", "hard", key)
             path = _HARD.get(key)
             if path is None:
-                message = f"is no key of `quota`; {ACCEPT}"
+                message = f"is not a key of `quota`; {ACCEPT}"
                 findings.lost.append(manifest.problem(loc, message, at_key=True))
             else:
                 # Counts are numbers in a team's file, and usually text in a ResourceQuota.
@@ -88,7 +88,7 @@ def read_limit_range(
         for index, item in enumerate(manifest.entries("spec", "limits")):
             loc: Loc = ("spec", "limits", index)
             if not isinstance(item, dict) or item.get("type") != "Container":
-                message = f"bounds of containers alone can be carried; {ACCEPT}"
+                message = f"only container limits can be imported; {ACCEPT}"
                 findings.lost.append(manifest.problem(loc, message))
                 continue
             _lose_others(manifest, loc, item, {"type", *_BOUNDS}, findings)
@@ -113,7 +113,7 @@ def _leave_without_minimum(manifest: Manifest, found: _Found, findings: Findings
         found["min", resource] = manifest.value(("spec", "limits"), None)
     if missing:
         listed = ", ".join(f"limitRange.min.{resource}" for resource in missing)
-        message = f"does not set what has a default; written as null, no minimum: {listed}"
+        message = f"leaves out keys that have a default; written as null (no minimum): {listed}"
         findings.note(manifest.problem(("spec", "limits"), message, at_key=True))
 
 
@@ -125,7 +125,7 @@ def _leave_unlimited(
         found[path] = manifest.value(("spec", "hard"), None)
     if paths:
         listed = ", ".join(".".join(("quota", *path)) for path in paths)
-        message = f"does not limit what the defaults do; written as null, no limit: {listed}"
+        message = f"leaves out limits that the defaults set; written as null (no limit): {listed}"
         findings.note(manifest.problem(("spec", "hard"), message, at_key=True))
 
 
@@ -147,7 +147,7 @@ def _read_bounds(
                 if _is_less(*((low, high) if bound == "max" else (high, low))):
                     found[bound, resource] = manifest.value(loc, amount)
             else:
-                message = f"another LimitRange says it too; {ACCEPT}"
+                message = f"another LimitRange sets it too; {ACCEPT}"
                 findings.lost.append(manifest.problem(loc, message))
 
 
@@ -191,7 +191,7 @@ def _note_defaults(
     }
     if manifests and missing:
         listed = ", ".join(f"{'.'.join((key, *path))} {value}" for path, value in missing.items())
-        message = f"does not say all that a team has; defaults now hold: {listed}"
+        message = f"does not set everything; defaults now apply: {listed}"
         findings.note(manifests[0].problem(at, message, at_key=True))
 
 

@@ -152,9 +152,12 @@ class Checker:
         if file.is_symlink():
             message = "is a symbolic link, which Flux does not follow; replace it with the file"
         elif len(several) > 1:
-            message = f"the folder has {' and '.join(several)}, but kustomize takes one; keep one"
+            message = (
+                f"the folder has {' and '.join(several)}, but kustomize reads only "
+                f"one; remove the others"
+            )
         else:
-            message = "must hold one YAML document; write it as one"
+            message = "must contain a single YAML document; write it as one"
         self._findings.lost += found.lost or [Problem(shown, 1, 1, WHOLE_FILE, message)]
 
     def _follow(
@@ -185,15 +188,15 @@ class Checker:
         """The target of the reference; None if it is lost, which is then among the findings."""
         named = reference.named
         if is_remote(named):
-            message = "would be fetched, which an import does not do; name a copy in the tree"
+            message = "is remote, and an import fetches nothing; name a copy in the tree"
             self._lose(home, reference, message)
             return None
         path = Path(os.path.normpath(folder / named))
         # kustomize rejects absolute paths too, because another machine has other files there.
         if Path(named).is_absolute() or not os.path.exists(path):  # noqa: PTH110 (see tree)
-            message = "is not among the files here; import from a checkout that has it"
+            message = "is not in the imported files; import from a checkout that has it"
         elif Path(os.path.realpath(path)) != path:
-            message = "leads through a symbolic link, which Flux does not follow; name the file"
+            message = "goes through a symbolic link, which Flux does not follow; name the file"
         elif self._repository and not path.is_relative_to(self._repository):
             message = "is outside the repository; name a copy in it"
         elif path.is_file() and not path.is_relative_to(folder):

@@ -85,11 +85,11 @@ class ConfigMaps:
             for key in each.entries.keys() - each.used:
                 entry = each.entries[key]
                 message = (
-                    f"no release takes values from the key '{key}'; write them under `app.env`"
+                    f"no release reads values from the key '{key}'; write them under `app.env`"
                 )
                 yield entry.manifest.problem(entry.at, message)
         for source in self.loose.values():
-            message = f"is neither an object nor what a release takes values from; {ACCEPT}"
+            message = f"is neither an object nor a source of a release's values; {ACCEPT}"
             yield source.problem((), message)
 
 
@@ -113,7 +113,7 @@ def _config_map(manifest: Manifest, namespace: str | None) -> ConfigMap:
     }
     is_made = manifest.at[:1] == ("configMapGenerator",)
     told = manifest.problem(("name",) if is_made else ("kind",), "")
-    message = f"{manifest.title} gives no release its values; write them under `app.env`"
+    message = f"{manifest.title} is used by no release; write its values under `app.env`"
     generator = str(manifest.original.get("name")) if is_made else ""
     return ConfigMap(manifest.name, namespace, entries, replace(told, message=message), generator)
 

@@ -157,7 +157,7 @@ def manifests(source: Source, findings: Findings) -> list[Manifest]:
         if isinstance(item, dict) and "kind" in item:
             found.append(Manifest(source, ("items", index), item))
         else:
-            message = "is no object; give it apiVersion and kind"
+            message = "is not an object; add apiVersion and kind"
             findings.lost.append(source.problem(("items", index), message))
     return found
 
@@ -190,11 +190,11 @@ def note_other_name(
     suggest deleting it.
     """
     if manifest.name != made:
-        message = f"'{made}' replaces it; once that is there, this one can be deleted"
+        message = f"'{made}' replaces it; once that exists, this one can be deleted"
         if is_lossy:
             message = (
-                f"'{made}' replaces it, except for what is lost of it; keep this one in the "
-                "cluster until that is made by other means"
+                f"'{made}' replaces only part of it; keep this one in the cluster until the "
+                "rest is created by other means"
             )
         findings.note(manifest.problem(("metadata", "name"), message))
 
@@ -221,7 +221,7 @@ def _is_sound(source: Source, findings: Findings) -> bool:
         return False
     if isinstance(source.data.get(SOPS), dict):
         message = (
-            "the document is encrypted by SOPS; store what it holds in OpenBao and name it by "
+            "the document is encrypted by SOPS; store its values in OpenBao and name it by "
             "secretRef"
         )
         findings.lost.append(source.problem((SOPS,), message, at_key=True))
@@ -235,5 +235,5 @@ def _template(source: Source) -> Problem | None:
     if start < 0:
         return None
     line, column = source.text.count("\n", 0, start) + 1, start - source.text.rfind("\n", 0, start)
-    message = "is a Helm template, not YAML; import what it makes (`helm template`)"
+    message = "is a Helm template, not YAML; import its output (`helm template`)"
     return Problem(source.shown, line, column, WHOLE_FILE, message)

@@ -29,7 +29,7 @@ ACCEPT = "accept that it goes (--partial), or keep it by other means"
 UNREADABLE = "the folder cannot be read: no permission; make it readable (chmod +rx)"
 
 SUBSTITUTED = (
-    "Flux fills in ${...} where postBuild is used; write the value that runs (in a shell command, "
+    "Flux substitutes ${...} where postBuild is used; write the value in use (in a shell command, "
     "$NAME without braces)"
 )
 

@@ -123,7 +123,7 @@ def _read_teams(tree: Tree, settings: Settings, findings: Findings) -> list[_Tea
     for kustomization in tree.kustomizations.values():
         for loc, key, value in kustomization.labels():
             if not is_idle_label(key) and (key != "sre.io/team" or str(value) not in teams):
-                message = f"is no label that the program sets; {ACCEPT}"
+                message = f"is not a label that the program sets; {ACCEPT}"
                 findings.lost.append(kustomization.manifest.problem(loc, message, at_key=True))
     return imports
 
@@ -134,8 +134,8 @@ def _in_the_way(folder: TeamsFolder, imports: Sequence[_TeamImport]) -> Iterator
     for each in imports:
         for file in folder.in_the_way(each.tenant.team):
             message = (
-                "is there already; move it away, or import into another folder (--tenants) and "
-                "take over what you need"
+                "already exists; move it, or import into another folder (--tenants) and copy "
+                "what you need"
             )
             yield Problem(folder.shown_as(file), 1, 1, WHOLE_FILE, message)
 
@@ -167,7 +167,7 @@ def _settle(
         for each, refusals in zip(tuple(imports), locs, strict=True):
             if not _leave_out(each, refusals, findings):
                 imports.remove(each)
-                message = "the team is left out as a whole: it needs what was refused"
+                message = "the whole team is left out: it needs something that was refused"
                 findings.note(each.tenant.home.problem(("metadata", "name"), message))
     return drafts, fleet
 
@@ -191,7 +191,7 @@ def _leave_out(each: _TeamImport, locs: Sequence[Loc], findings: Findings) -> bo
         app = each.apps[index]
         if not app.leave_out(inner) or "app" not in app.entry.data:
             del each.apps[index]
-            message = "the app is left out as a whole: it lacks what was refused"
+            message = "the whole app is left out: it needs something that was refused"
             findings.note(app.release.problem(("metadata", "name"), message))
     return True
 
@@ -205,7 +205,7 @@ def _tell_nulls(each: _TeamImport, team: Team, findings: Findings) -> None:
             for step in loc:
                 default = _step_into(default, step)
             if not _is_empty(default):
-                message = "takes the chart's default away, and here it holds; write a value"
+                message = "unsets the chart's default, which applies here; write a value"
                 findings.lost.append(value.problem(message))
 
 
@@ -239,7 +239,7 @@ def _tell_comments(
         if lines:
             lost.setdefault(source.shown, set()).update(lines)
     for shown, lines in lost.items():
-        message = f"{len(lines)} comments, from here on, are not kept"
+        message = f"{len(lines)} comments, starting here, are not kept"
         if len(lines) == 1:
             message = "the comment here is not kept"
         findings.note(Problem(shown, min(lines) + 1, 1, WHOLE_FILE, message))

@@ -26,14 +26,14 @@ _REMOTE = re.compile(
 # Keys that add objects that are not created here: the others are the same without them.
 _LEFT_OUT = {
     "secretGenerator": "makes Secrets; store their values in OpenBao and name them by secretRef",
-    "helmCharts": "renders charts, which an import does not do; import `helm template`'s output",
-    "helmChartInflationGenerator": "renders charts, which an import does not do; "
+    "helmCharts": "renders charts, which an import cannot do; import `helm template`'s output",
+    "helmChartInflationGenerator": "renders charts, which an import cannot do; "
     "import `helm template`'s output",
     "helmGlobals": "",
-    "generators": "runs plugins, which an import does not do; import their output",
-    "validators": "runs plugins, which an import does not do; accept that (--partial)",
+    "generators": "runs plugins, which an import cannot do; import their output",
+    "validators": "runs plugins, which an import cannot do; accept that (--partial)",
 }
-_RUNS_PLUGINS = "runs plugins, which an import does not do; write their output into the objects"
+_RUNS_PLUGINS = "runs plugins, which an import cannot do; write their output into the objects"
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ def _layers(
         loc: Loc = ("spec", "valuesFrom", index)
         if not isinstance(reference, dict) or reference.get("kind") != "ConfigMap":
             message = (
-                "values from a Secret cannot be carried; store it in OpenBao and name it by "
+                "values from a Secret cannot be imported; store it in OpenBao and name it by "
                 "secretRef"
             )
             f.lost.append(release.problem(loc, message))
@@ -56,31 +56,31 @@ def _layers(
         config_map = maps.find(name, namespace)
         if config_map is None and (generated := maps.find_generated(name, namespace)):
             note = (
-                f"kustomize names this ConfigMap '{generated.name}', which Flux does not find by "
-                "this name; its values are taken"
+                f"kustomize names this ConfigMap '{generated.name}', so Flux does not find it by "
+                "this name; its values are imported anyway"
             )
             f.note(release.problem((*loc, "name"), note))
             config_map = generated
         if config_map is None and beside and name in (f"{release.name}-values", f"{release.name}"):
             note = (
-                f"taken from {beside.shown}, as nothing else makes the ConfigMap '{name}'; the "
-                "release's own values go over it"
+                f"taken from {beside.shown}, as nothing else creates the ConfigMap '{name}'; the "
+                "release's own values override it"
             )
             f.note(release.problem((*loc, "name"), note))
             maps.loose.pop(beside.file.resolve(), None)
             yield value_at(beside, (), beside.data)
             beside = None
         elif config_map is None and reference.get("optional"):
-            note = f"ConfigMap '{name}' is not here; it is optional"
+            note = f"ConfigMap '{name}' is missing, but optional"
             f.note(release.problem((*loc, "name"), note))
         elif config_map is None:
-            message = f"ConfigMap '{name}' is not among the files; import it with the release"
+            message = f"ConfigMap '{name}' is not in the imported files; import it with the release"
             f.lost.append(release.problem((*loc, "name"), message))
             yield _target(reference)
         else:
             yield from _from_config_map(release, index, reference, config_map, f)
     if not own and not references and beside:
-        f.note(release.problem(("spec",), f"has no values; they are taken from {beside.shown}"))
+        f.note(release.problem(("spec",), f"has no values; they come from {beside.shown}"))
         maps.loose.pop(beside.file.resolve(), None)
         yield value_at(beside, (), beside.data)
     elif own:
@@ -138,5 +138,8 @@ def check_beside(beside: Source, values: Value, f: Findings) -> None:
     for loc, value in value_at(beside, (), beside.data).scalars():
         found, missing = values.find(loc)
         if missing or found.plain != value.plain:
-            message = "the release beside it does not read this file, and differs; make them equal"
+            message = (
+                "the release beside it does not read this file, and has different "
+                "values; make them equal"
+            )
             f.lost.append(value.problem(message))

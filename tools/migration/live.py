@@ -31,7 +31,9 @@ def live_names(release: Manifest, team: str, archetype: str, entry: Value) -> It
         return
     app, live = found.data, chart_name(release_name(release), found.data)
     kinds = ", ".join(_kinds(archetype, entry.plain))
-    message = f"runs as '{live}' today ({kinds}), and as '{app}' once the program makes it"
+    message = (
+        f"runs as '{live}' today ({kinds}), and will run as '{app}' once the program creates it"
+    )
     if archetype == "web-app":
         message += f"; callers then use {app}.{team} instead of {live}.{team}"
     yield release.problem(("metadata", "name"), f"{message}; see docs/migration.md")

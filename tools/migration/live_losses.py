@@ -40,7 +40,10 @@ def differences(manifest: Manifest, made: Mapping[str, Any]) -> Iterator[Finding
             if policies.is_covered(manifest.data, [made]):
                 yield ("spec",), f"allows less than the program's, {policies.WIDER}"
             else:
-                yield ("spec",), f"is not what the program makes under this name; {policies.HINT}"
+                yield (
+                    ("spec",),
+                    f"differs from what the program creates under this name; {policies.HINT}",
+                )
         return
     for key, value in manifest.data.items():
         if key not in _NOT_OBJECT:
@@ -56,7 +59,7 @@ def metadata_differences(manifest: Manifest, made: Mapping[str, Any]) -> Iterato
         if key in ("name", "namespace") or key in _SERVERS or not value:
             continue
         if key not in ("labels", "annotations") or not isinstance(value, dict):
-            yield ("metadata", key), f"is nothing that the program sets; {ACCEPT}"
+            yield ("metadata", key), f"is not set by the program; {ACCEPT}"
             continue
         here = made["metadata"].get(key) or {}
         for name, text in value.items():
@@ -68,7 +71,7 @@ def metadata_differences(manifest: Manifest, made: Mapping[str, Any]) -> Iterato
             elif name in here:
                 yield loc, f"the program sets it to '{here[name]}'; accept that (--partial)"
             else:
-                yield loc, f"is nothing that the program sets; {ACCEPT}"
+                yield loc, f"is not set by the program; {ACCEPT}"
 
 
 def _pod_security(loc: Loc, name: str, level: Any, here: Mapping[str, str]) -> Iterator[Finding]:
@@ -107,7 +110,7 @@ def _missing(value: Any, made: Any, loc: Loc, kind: str) -> Iterator[Finding]:
         for index, (inner, other) in enumerate(zip(value, made, strict=True)):
             yield from _missing(inner, other, (*loc, index), kind)
     elif not _is_default(value, loc, kind) and not _equal(value, made):
-        yield loc, f"is not what the program makes here; {ACCEPT}"
+        yield loc, f"differs from what the program creates here; {ACCEPT}"
 
 
 def _is_default(value: Any, loc: Loc, kind: str) -> bool:

@@ -59,14 +59,14 @@ class Making:
         for file, shown in self.checked.resources.items():
             self.files.use(file, shown)
         if not self.checked.is_sound:
-            message = "is left out as a whole: it lacks what was refused"
+            message = "is left out entirely: it needs something that was refused"
             findings.note(self.problem(message))
             return []
         try:
             text = build(self.checked, self.applied.edit if self.applied else _unchanged)
         except BuildError as error:
             if len(findings.lost) == told:
-                message = f"kustomize cannot build it: {error}; correct it"
+                message = f"kustomize cannot build it: {error}; fix it"
                 findings.lost.append(self.problem(message))
             return []
         patches = self._patches()
@@ -84,7 +84,7 @@ class Making:
     def _object(self, text: str, patches: Sequence[Patch], findings: Findings) -> Manifest | None:
         made = Source(Path(), "", text=text)
         if not isinstance(made.data, dict):
-            findings.lost.append(self.problem("makes an object that cannot be read; correct it"))
+            findings.lost.append(self.problem("outputs an object that cannot be read; fix it"))
             return None
         data, origin = _without_origin(made.data)
         if isinstance(data.get(SOPS), dict):
@@ -98,7 +98,7 @@ class Making:
                 findings.lost.append(_at_variable(manifest, str(error)))
                 return None
             if filled.problems:
-                message = "is not YAML once Flux has filled in ${...}; write the values that run"
+                message = "is not YAML after Flux substitutes ${...}; write the values in use"
                 findings.lost.append(manifest.problem((), message))
                 return None
             data, _ = _without_origin(filled.data)

@@ -71,9 +71,10 @@ def sort_objects(tree: Tree, findings: Findings) -> dict[str, TeamObjects]:
             teams[home].others.append(manifest)
         else:
             why = (
-                f"is in namespace '{home}', of which no team is here; import it with its team"
+                f"is in namespace '{home}', whose team is not in the import; import it with "
+                f"its team"
                 if home
-                else "names no namespace, so no team has it; give it one if its kind has "
+                else "has no namespace, so it belongs to no team; add one if its kind has "
                 f"namespaces, or {ACCEPT}"
             )
             message = f"{manifest.title} {why}"
@@ -134,8 +135,8 @@ def _flux_object(manifest: Manifest) -> Iterator[Finding]:
         return
     if manifest.group != f"kustomize.{_TOOLKIT}":
         message = (
-            f"{manifest.title} acts on what Flux applies, which nothing does any more; see to it "
-            "by other means"
+            f"{manifest.title} acts on objects that Flux applies, and Flux no longer applies any; "
+            "replace it by other means"
         )
         yield ("kind",), message
         return
@@ -146,14 +147,14 @@ def _flux_object(manifest: Manifest) -> Iterator[Finding]:
                 yield (
                     loc,
                     (
-                        "Flux does not apply what it names; look at what runs, then accept that "
+                        "Flux does not apply what it names; check what runs, then accept that "
                         "(--partial)"
                     ),
                 )
         elif key == "kubeConfig":
             yield loc, "targets another cluster; import it with that cluster's stack"
         elif key not in KNOWN and value not in (None, (), {}, ""):
-            yield loc, "changes what is applied; write into the objects what it makes of them"
+            yield loc, "changes what is applied; write the result into the objects"
 
 
 def _look_for_substitutions(manifest: Manifest, findings: Findings) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from specs.openings import Opening, directions, openings, selected, selects, selects_all
 
 HINT = "write its rules under `networkPolicy` of the apps that need them"
-WIDER = "which opens wider; accept that (--partial), or tell the platform team"
+WIDER = "which opens more; accept that (--partial), or contact the platform team"
 
 _KEYS = {"podSelector", "policyTypes", "ingress", "egress"}
 _PEER_KEYS = {"podSelector", "namespaceSelector", "ipBlock"}

@@ -27,7 +27,7 @@ _FLUX_CHART = {
 }  # fmt: skip
 _HERE = {"values", "valuesFrom", "targetNamespace", "releaseName", "suspend", "kubeConfig"}
 
-_UNSAID = "changes what runs, and no team's file says it; write what it makes into the values"
+_UNSAID = "changes what runs, but a team's file cannot express it; write its result into the values"
 
 FLUX_NAMESPACE = "flux-system"
 
@@ -62,14 +62,14 @@ def read_release(
     if archetype is None:
         known = ", ".join(ARCHETYPES)
         message = chart.unknown or (
-            f"is not one of the charts {known}; keep the release with Flux, or make it by other "
+            f"is not one of the charts {known}; keep the release with Flux, or create it by other "
             "means"
         )
         f.lost.append(release.problem(chart.loc, message))
         return None
     layers = read_layers(release, namespace, maps, f)
     if not layers:
-        message = "has no values that the lost ones cannot change; give it `values`"
+        message = "has only values that the lost ones may change; give it `values`"
         f.lost.append(release.problem(("spec",), message))
         return None
     values = layers[0]
@@ -95,7 +95,7 @@ def _elsewhere(release: Manifest) -> Iterator[Finding]:
     if target and home and target != home and home != FLUX_NAMESPACE:
         yield (
             ("spec", "targetNamespace"),
-            f"is not the team's namespace; what it makes is in '{target}': import it from there",
+            f"is not the team's namespace; its objects are in '{target}': import it from there",
         )
     if release.get("spec", "kubeConfig"):
         message = "targets another cluster; import it with that cluster's stack"
@@ -111,17 +111,18 @@ def _unsaid(release: Manifest) -> Iterator[Finding]:
     if spec.get("suspend"):
         yield (
             ("spec", "suspend"),
-            ("Flux does not apply it; look at what runs, then accept that (--partial)"),
+            ("Flux does not apply it; check what runs, then accept that (--partial)"),
         )
     for key in release.mapping("spec", "chart", "spec"):
         loc: Loc = ("spec", "chart", "spec", key)
         if key in ("valuesFiles", "valuesFile"):
             if release.get(*map(str, loc)) not in (VALUES_KEY, (VALUES_KEY,)):
-                yield loc, "takes other values of the chart; write them into the values"
+                yield loc, "uses other values files of the chart; write them into the values"
         elif key not in _FLUX_CHART:
             yield loc, f"is an unknown key; {ACCEPT}"
     if release.get("spec", "upgrade", "preserveValues"):
         yield (
             ("spec", "upgrade", "preserveValues"),
-            "keeps values that are not here; write them into the values (`helm get values`)",
+            "keeps values that are not in the files; write them into the values (`helm get "
+            "values`)",
         )

@@ -24,7 +24,7 @@ _HINTS = {
     "Secret": _STORE,
     "SealedSecret": _STORE,
 }
-_OTHERWISE = "make it by other means"
+_OTHERWISE = "create it by other means"
 
 
 def made_objects(root: Path, stack: str, texts: Mapping[str, str]) -> dict[str, Objects]:
@@ -65,7 +65,7 @@ def _held(
             yield from _held_policy(manifest, made, findings)
             return
         hint = _HINTS.get(manifest.kind, _OTHERWISE)
-        yield ("kind",), f"{manifest.title} is nothing that the program makes; {hint}"
+        yield ("kind",), f"{manifest.title} is not created by the program; {hint}"
     elif manifest.kind == "NetworkPolicy" and policies.same(
         manifest.data, counterpart, is_ipv4=True
     ):
@@ -85,8 +85,8 @@ def _note_metrics(manifest: Manifest, findings: Findings) -> None:
     for index, metric in enumerate(manifest.entries("spec", "metrics")):
         if isinstance(metric, dict) and metric.get("type") == "Resource":
             message = (
-                "averages over a pod's containers, its sidecar among them; the program's "
-                "autoscaler looks at the app's container alone, and may keep more pods"
+                "averages over all of a pod's containers, including the sidecar; the "
+                "program's autoscaler looks only at the app's container, and may keep more pods"
             )
             findings.note(manifest.problem(("spec", "metrics", index, "type"), message))
 
@@ -104,9 +104,9 @@ def _held_policy(
             note_other_name(manifest, name, findings)
             return
     if policies.is_covered(manifest.data, others.values()):
-        said = f"{manifest.title} allows less than the program's together, {policies.WIDER}"
+        said = f"{manifest.title} allows less than the program's combined, {policies.WIDER}"
     else:
-        said = f"{manifest.title} is nothing that the program makes; {policies.HINT}"
+        said = f"{manifest.title} is not created by the program; {policies.HINT}"
     yield ("kind",), said
 
 

@@ -43,8 +43,8 @@ class Variables:
                 return "$"
             if match[1] is None:
                 raise SubstitutionError(
-                    "Flux fills in a form of ${...} that an import does not read; write the value "
-                    "that runs"
+                    "Flux substitutes a form of ${...} that an import does not read; write the "
+                    "value in use"
                 )
             return self._value(match[1]) or match[2] or ""
 
@@ -56,7 +56,7 @@ class Variables:
         if self.unknown:
             raise SubstitutionError(
                 f"Flux fills in ${{{name}}}, which may come from {self.unknown}; write the value "
-                "that runs"
+                "in use"
             )
         return self.values.get(name, "")
 

@@ -77,9 +77,9 @@ def read_tenant(
 def _note_missing(home: Manifest, missing: Sequence[str], findings: Findings) -> None:
     """Note what has no limits today, or nobody with access."""
     if "RoleBinding" in missing:
-        message = "comes with no RoleBinding; nobody gets access to the team"
+        message = "has no RoleBinding; nobody gets access to the team"
         findings.note(home.problem(("metadata", "name"), message))
     if kinds := [kind for kind in missing if kind != "RoleBinding"]:
         blocks = ", ".join(f"`{_KEYS[kind]}`" for kind in kinds)
-        message = f"comes with no {', '.join(kinds)}; the team is bound by the defaults of {blocks}"
+        message = f"has no {', '.join(kinds)}; the defaults of {blocks} apply to the team"
         findings.note(home.problem(("metadata", "name"), message))

@@ -31,7 +31,7 @@ _CONTEXTS: tuple[Loc, ...] = tuple(
     for above in ((), ("app",))
     for name in ("podSecurityContext", "containerSecurityContext", "securityContext")
 )
-_NOT_ROOT = "no container runs as root; give the image a user of its own"
+_NOT_ROOT = "containers must not run as root; set a non-root user in the image"
 
 
 def note_tightened(
@@ -54,8 +54,8 @@ def note_tightened(
                 findings.note(manifest.problem(loc, message))
             if opening:
                 message = (
-                    "no policy here allows all that these policies of the program do: "
-                    f"{', '.join(opening)}; tell the platform team if that must stay closed"
+                    "no policy here allows everything that these policies of the program allow: "
+                    f"{', '.join(opening)}; contact the platform team if that must stay closed"
                 )
                 findings.note(manifest.problem(("metadata", "name"), message))
     for app in apps:
@@ -108,7 +108,7 @@ def _of_namespace(
         yield (
             ("metadata", "labels", enforce) if level else ("metadata", "name"),
             f"Pod Security rises from {level or 'no level'} to {level_now}, which the stack "
-            "enforces; pods that need more are refused",
+            "enforces; pods that need more privileges are refused",
         )
     if closing:
         yield ("metadata", "name"), _closing("all pods", closing)
@@ -123,8 +123,8 @@ def _closing(whose: str, directions: Sequence[str]) -> str:
     lets = " and ".join(_LETS[direction] for direction in directions)
     rules = " and ".join(_RULES[direction] for direction in directions)
     return (
-        f"no policy here closes {what} of {whose} today; the program {lets}: write what else is "
-        f"needed under {rules} of the app"
+        f"no policy here restricts {what} of {whose} today; the program {lets}: add other rules "
+        f"under {rules} of the app"
     )
 
 
@@ -132,8 +132,8 @@ def _of_context(context: Mapping[str, Any]) -> Iterator[Finding]:
     if context.get("readOnlyRootFilesystem") is False:
         yield (
             ("readOnlyRootFilesystem",),
-            "the root file system becomes read-only; list what the app writes to under "
-            "`app.writablePaths`",
+            "the root file system becomes read-only; list the paths that the app writes "
+            "to under `app.writablePaths`",
         )
     if context.get("runAsNonRoot") is False:
         yield ("runAsNonRoot",), _NOT_ROOT
@@ -141,7 +141,7 @@ def _of_context(context: Mapping[str, Any]) -> Iterator[Finding]:
         yield ("runAsUser",), _NOT_ROOT
     for key in ("allowPrivilegeEscalation", "privileged"):
         if context.get(key) is True:
-            yield (key,), "no container is privileged; the app must run without"
+            yield (key,), "containers cannot be privileged; the app must run without it"
     capabilities = context.get("capabilities")
     if isinstance(capabilities, Mapping) and capabilities.get("add"):
-        yield ("capabilities", "add"), "all capabilities are dropped; the app must run without"
+        yield ("capabilities", "add"), "all capabilities are dropped; the app must run without them"

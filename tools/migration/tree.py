@@ -63,7 +63,7 @@ def read_tree(paths: Sequence[str], findings: Findings) -> Tree:
     """
     for path in paths:
         if not os.path.exists(path):  # noqa: PTH110 (Path's own raises where it may not look)
-            raise ValueError(f"{path}: there is no such file or folder; check the path")
+            raise ValueError(f"{path}: no such file or folder; check the path")
     found: dict[Path, str] = {}
     for path in paths:
         for file, shown in _files(Path(path), path, findings):
@@ -112,7 +112,7 @@ class _Reader:
                 self._build(folder, applied[key], applied)
             else:
                 path = applied[key].manifest.get("spec", "path") or "./"
-                message = f"'{path}' is not among the files here; nothing of it is imported"
+                message = f"'{path}' is not in the files; nothing of it is imported"
                 self._findings.note(applied[key].manifest.problem(("spec", "path"), message))
         for top in tops:
             if top not in carriers:
@@ -205,7 +205,7 @@ class _Reader:
             earlier, by = self._made.get(_identity(manifest), (None, None))
             if earlier and by and by.applied and not same(earlier.data, manifest.data):
                 message = (
-                    f"no Kustomization of Flux here applies it, and {by.title} makes "
+                    f"no Kustomization of Flux here applies it, and {by.title} creates "
                     f"{manifest.title} differently; it is left out"
                 )
                 self._findings.note(making.problem(message))
@@ -219,8 +219,8 @@ class _Reader:
         is_namespace = manifest.kind == "Namespace" and not manifest.group
         team = manifest.name if is_namespace else self._tree.namespace(manifest)
         message = (
-            f"{by.title} makes {manifest.title} of '{team}' differently; import one of the two "
-            "at a time"
+            f"{by.title} creates {manifest.title} of '{team}' differently; import only one of the "
+            "two"
         )
         self._tree.torn.setdefault(str(team), making.problem(message))
 
@@ -265,27 +265,27 @@ class _Reader:
         group = str(source.data.get("apiVersion")).partition("/")[0]
         above = next(self._above(source.file.resolve()), None)
         if group == GROUP:
-            message = f"kustomize reads no file of this name; rename it to {FILES[0]}"
+            message = f"kustomize does not read a file of this name; rename it to {FILES[0]}"
             self._findings.lost.append(source.problem((), message))
             return
         found = manifests(source, self._findings)
         if not found and "kind" not in source.data:
             self._tree.loose[source.file.resolve()] = source
         elif not found:
-            message = "is no object; give it apiVersion and kind"
+            message = "is not an object; add apiVersion and kind"
             self._findings.lost.append(source.problem((), message))
         else:
             others = [each for each in found if not (above and self._is_made(each))]
             for each in found:
                 if each not in others:
                     message = (
-                        f"{above} does not name this file, but makes the same object; it is left "
+                        f"{above} does not name this file, but creates the same object; it is left "
                         "out"
                     )
                     self._findings.note(each.problem((), message))
             self._tree.objects += others
             if above and others:
-                message = f"{above} does not name this file; it is imported all the same"
+                message = f"{above} does not name this file; it is imported anyway"
                 self._findings.note(Problem(source.shown, 1, 1, WHOLE_FILE, message))
 
     def _is_made(self, manifest: Manifest) -> bool:
