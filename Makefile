@@ -16,10 +16,10 @@ setup:
 up: setup ## Provision all teams on the embedded sandbox: Pulumi's engine, no cluster or account
 	@$(PYTHON) -m sandbox up
 
-preview: setup ## Show what `make up` would change; REFRESH=1 looks at the servers first
+preview: setup ## Show what `make up` would change; REFRESH=1 reads the servers first
 	@$(PYTHON) -m sandbox preview $(if $(REFRESH),--refresh)
 
-down: setup ## Take everything in the sandbox away again
+down: setup ## Remove everything in the sandbox
 	@$(PYTHON) -m sandbox down
 
 servers: setup ## Start real servers on this machine: an API server with controllers, and OpenBao
@@ -36,10 +36,10 @@ stack-diff: setup ## Say what the change since BASE (default: origin/main) means
 stack-preview: setup ## Show what `make stack-up` would change, with Pulumi's CLI and STACK's servers
 	@scripts/stack preview "$(STACK)"
 
-stack-up: setup ## Run `pulumi up` for stack STACK without asking; makes a stack that is new
+stack-up: setup ## Run `pulumi up` for stack STACK without asking; creates a new stack
 	@scripts/stack up "$(STACK)"
 
-stack-drift: setup ## Compare STACK's servers with what it says, change nothing; fails if they differ
+stack-drift: setup ## Compare STACK with its servers without changes; fails if they differ
 	@scripts/stack drift "$(STACK)"
 
 check: setup ## Run what takes neither engine nor servers: lint, format, types, unit tests
@@ -54,13 +54,13 @@ nightly: setup ## Run the tests that draw their values with many others than in 
 bench: setup ## Measure what the platform costs up to 1,000 teams; writes bench/results.md
 	@$(PYTHON) -m bench
 
-bench-quick: setup ## Measure the ratios that matter in two minutes; fails where one is far off
+bench-quick: setup ## Measure the ratios that matter in two minutes; fails if one is far off
 	@$(PYTHON) -m bench --quick
 
-e2e: setup ## Run stack `dev` on real servers with Pulumi's official plugins, where they can be had
+e2e: setup ## Run stack `dev` on real servers with the official Pulumi plugins, if available
 	@$(PYTHON) -m pytest -q -rs -m e2e tests/e2e
 
-golden: setup ## Renew the golden files of `./sre render`
+golden: setup ## Update the golden files of `./sre render`
 	@UPDATE_GOLDEN=1 $(PYTHON) -m pytest -q tests/test_render.py
 
 docs: setup ## Renew docs/reference.md from the models, and the picture of imports
