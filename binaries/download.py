@@ -66,7 +66,7 @@ def fetch(url: str, sha256: str, file: Path) -> None:
     except (OSError, HTTPException) as error:
         raise DownloadError(f"Cannot download {url} ({_reason(error)})") from None
     if digest.hexdigest() != sha256:
-        raise DownloadError(f"What came as {url} does not have the checksum it should have")
+        raise DownloadError(f"The checksum of {url} does not match")
 
 
 def checksum(page: str, file: str) -> str:
@@ -79,7 +79,7 @@ def checksum(page: str, file: str) -> str:
         page = (sums.get(file) or "").removeprefix("sha256:")
     match = re.search(rf"^([0-9a-f]{{64}})(\s+\*?{re.escape(file)})?$", page, re.MULTILINE)
     if match is None:
-        raise DownloadError(f"The publisher tells no checksum of {file}")
+        raise DownloadError(f"The publisher provides no checksum for {file}")
     return match[1]
 
 

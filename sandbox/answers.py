@@ -11,7 +11,7 @@ from sandbox.package import Existing, ServerError, UnfinishedError
 OUTCOME_UNKNOWN = (500, 502, 503, 504)
 # Nothing is wrong with the request: it may succeed later.
 NO_VERDICT = (409, 429, *OUTCOME_UNKNOWN)
-_ADVICE = f"run this again; where it stays so, its log is in {FOLDER / 'logs'}"
+_ADVICE = f"run this again; if it keeps failing, its log is in {FOLDER / 'logs'}"
 
 
 @contextmanager

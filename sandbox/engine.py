@@ -124,7 +124,7 @@ def down(engine: Engine) -> None:
 COMMANDS = {"up": up, "preview": preview, "down": down}
 PROTECTED = (
     "Nothing was changed, as what holds data is protected. Put back what you have removed, "
-    "or take the whole sandbox away with `make down`."
+    "or remove the whole sandbox with `make down`."
 )
 NOTHING = "There is nothing to take down."
 

@@ -203,7 +203,7 @@ class Providers(provider_pb2_grpc.ResourceProviderServicer):
     def _problems(self, urn: str, inputs: Properties, new: bool) -> list[InputProblem]:
         package, _, kind = self._asked(urn)
         if not package.knows(kind):
-            return [InputProblem("", f"the sandbox's servers know no type {_type(urn)!r}")]
+            return [InputProblem("", f"the sandbox's servers do not know the type {_type(urn)!r}")]
         problems = package.problems(kind, inputs)
         key = package.key(kind, inputs)
         if key is None:

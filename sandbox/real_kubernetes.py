@@ -187,7 +187,7 @@ class RealKubernetes:
                 reason = f"not ready after {READY_WITHIN} s: {unmet}"
                 raise UnfinishedError(f"{_word(inputs)}: {reason}", left)
             if self._cancelled.wait(POLL):
-                raise UnfinishedError(f"{_word(inputs)}: not awaited any longer: {unmet}", left)
+                raise UnfinishedError(f"{_word(inputs)}: no longer awaited: {unmet}", left)
             with told(_word(inputs), _SERVER, left):
                 found = self._get(inputs)
             if found is None:

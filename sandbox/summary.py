@@ -41,6 +41,6 @@ def table(
     yield ""
     yield "Objects: " + ", ".join(f"{count[p]} in {word}" for p, word in PACKAGES.items()) + "."
     if servers:
-        yield "Kubernetes and OpenBao are the servers of `make servers`; Harbor is stood in for."
+        yield "Kubernetes and OpenBao are the servers of `make servers`; Harbor is simulated."
         for team in list(teams.values())[:1]:
             yield f"Look: kubectl --kubeconfig {servers.kubeconfig} get all -n {team['namespace']}"

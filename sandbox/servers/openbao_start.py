@@ -23,7 +23,7 @@ def unseal(openbao: OpenBao, file: Path, interrupts: Interrupts) -> str:
     if not file.exists():
         raise UserError(
             f"OpenBao's key {file} is gone, and what it kept with it; "
-            f"run `make servers-down`, then remove {FOLDER} to start anew."
+            f"run `make servers-down`, then remove {FOLDER} to start over."
         )
     keys: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
     if openbao.call("GET", "sys/seal-status")["sealed"]:

@@ -119,7 +119,7 @@ def _suspended_and_offboarded(official: Official) -> None:
 
 
 def test_make_up_runs_the_plugins_too(official: Official) -> None:
-    """Not the language host; Harbor is stood in for."""
+    """Not the language host; Harbor is simulated."""
     own = {"SANDBOX_PROVIDERS": ""}
     up = official.checkout.run("up", within=WITHIN, **own)
     assert up.code == 0, up.output

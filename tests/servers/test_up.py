@@ -1,4 +1,4 @@
-"""`make up`, `make preview` and `make down` on real servers; Harbor is stood in for."""
+"""`make up`, `make preview` and `make down` on real servers; Harbor is simulated."""
 
 import json
 import os
