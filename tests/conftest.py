@@ -3,6 +3,7 @@
 import gc
 import json
 import os
+import signal
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,11 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.register_profile("nightly", **_DRAWN, max_examples=1000, print_blob=True)
 hypothesis.settings.load_profile("few")
+
+# A shell starts what runs in the background deaf to Ctrl-C, and so each of its children: those that
+# tests interrupt would never end.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # What on a developer's machine would change what the SDKs send.
 _FOREIGN = ("KUBECONFIG", "HARBOR_", "VAULT_", "PULUMI_")
