@@ -52,7 +52,7 @@ def main(argv: list[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(
         prog="./sre",
-        description="Writes, checks, renders and reviews team files; looks after a stack.",
+        description="Create, check, render and review team files; operate a stack.",
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")

@@ -12,32 +12,32 @@ def add(commands: Commands) -> None:
     """Add the command to the command line."""
     parser = commands.add_parser(
         "affected",
-        help="list the stacks that a change touches",
-        description="Lists the stacks that the working tree changes since it parted from REF, in "
-        "the order in which they are to be run: a team's file touches the stacks that hold it, "
-        "a stack's file that stack, the program's code all of them.",
+        help="list the stacks that a change affects",
+        description="Lists the stacks affected by changes in the working tree since its merge base "
+        "with REF, in the order to run them: a team's file affects the stacks that include "
+        "it, a stack's file affects that stack, and the program's code affects all stacks.",
         epilog="example: ./sre affected --base origin/main --format json",
     )
     which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("--base", metavar="REF", help="revision that the change is meant for")
-    which.add_argument("--all", action="store_true", help="every stack, changed or not")
+    which.add_argument("--base", metavar="REF", help="revision that the change targets")
+    which.add_argument("--all", action="store_true", help="every stack, whether changed or not")
     parser.add_argument(
         "--only",
         choices=("platform", "teams"),
-        help="stacks that make what all teams lean on, or the others",
+        help="only stacks that manage the shared objects of all teams, or only the others",
     )
     parser.add_argument(
         "--skip",
         metavar="NAME",
         action="append",
         default=[],
-        help="a stack to leave out; can be given several times",
+        help="stack to leave out; repeatable",
     )
     parser.add_argument(
         "--format",
         choices=("lines", "json"),
         default="lines",
-        help="a name a line (default), or a JSON list, as `fromJSON` of a workflow takes it",
+        help="one name per line (default), or a JSON list for `fromJSON` in a workflow",
     )
     parser.set_defaults(run=run)
 
@@ -59,9 +59,9 @@ def run(arguments: argparse.Namespace) -> int:
     for name in found.gone:
         if name not in arguments.skip:
             print(
-                f"Pulumi.{name}.yaml is gone, so stack '{name}' cannot be run and all that it made "
-                "stays; put the file back, let go of what it holds (docs/lifecycle.md), and delete "
-                "the file last",
+                f"Pulumi.{name}.yaml is gone, so stack '{name}' cannot be run and its resources "
+                "stay; restore the file, remove the stack's resources (docs/lifecycle.md), "
+                "and delete the file last",
                 file=sys.stderr,
             )
     names = [

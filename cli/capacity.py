@@ -33,16 +33,16 @@ def add(commands: Commands) -> None:
     parser = commands.add_parser(
         "capacity",
         parents=[options()],
-        help="show what teams' apps take of their quota",
-        description="Shows what teams' apps take of their quota, sidecars included: at rest; while "
-        "the app whose rollout takes most rolls out; while the cronjob that takes most runs; with "
-        "all apps at full scale. What cannot run or roll out is an error, a full scale out of "
-        "reach a warning; both are lines on stderr, as `validate` has them.",
+        help="show how much quota the teams' apps use",
+        description="Shows how much quota the teams' apps use, including sidecars: at rest, during "
+        "the largest rollout, during the largest cronjob run, and with all apps at full "
+        "scale. Apps that cannot run or roll out are errors, and a full scale that does not "
+        "fit is a warning; both are reported on stderr in the format of `validate`.",
         epilog="example: ./sre capacity --team team-alpha",
     )
-    parser.add_argument("--team", metavar="NAME", help="this team alone (default: all)")
+    parser.add_argument("--team", metavar="NAME", help="only this team (default: all)")
     parser.add_argument(
-        "--format", choices=("text", "json"), default="text", help="how to write it (default: text)"
+        "--format", choices=("text", "json"), default="text", help="output format (default: text)"
     )
     parser.set_defaults(run=run)
 

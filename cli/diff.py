@@ -20,18 +20,18 @@ def add(commands: Commands) -> None:
     parser = commands.add_parser(
         "diff",
         parents=[stack_option()],
-        help="say what a change means to who reviews it",
-        description="Says what differs between the working tree and the base, which is where HEAD "
-        "and REF parted: first what a reviewer must not miss, then every object that is added, "
-        "changed or removed. Exit code: 0 no differences, 2 changes, 3 changes that need a second "
-        "reviewer, 1 a mistake or a wrong command line.",
+        help="summarise a change for its reviewer",
+        description="Compares the working tree with the base, the merge base of HEAD and REF: "
+        "first what a reviewer must not miss, then every object that is added, changed or removed. "
+        "Exit code: 0 no differences, 2 changes, 3 changes that need a second reviewer, 1 an "
+        "error or a wrong command line.",
         epilog="example: ./sre diff --base origin/main --format markdown",
     )
     parser.add_argument(
         "--base", metavar="REF", required=True, help="branch, tag or commit to compare with"
     )
     parser.add_argument(
-        "--format", choices=_FORMATS, default="text", help="how to write it (default: text)"
+        "--format", choices=_FORMATS, default="text", help="output format (default: text)"
     )
     parser.set_defaults(run=run, tenants=None)
 

@@ -14,17 +14,18 @@ def add(commands: Commands) -> None:
     parser = commands.add_parser(
         "doctor",
         parents=[options()],
-        help="see whether a stack's servers have what it needs",
-        description="Asks the servers of a stack for what `pulumi up` needs of them, and changes "
-        "nothing: reachable, verified, permissions, what must be there. Addresses and credentials "
-        "come from where the program takes them. A line a check, and what to do about each that "
-        "fails; the exit code is 1 if one does.",
+        help="check that a stack's servers have what it needs",
+        description="Checks that the servers of a stack are ready for `pulumi up`, without "
+        "changing "
+        "anything: connections, certificates, permissions and required objects. Addresses "
+        "and credentials come from the same settings that the program uses. Prints one line "
+        "per check and what to do about each that fails; the exit code is 1 if any fails.",
         epilog="example: ./sre doctor --stack team-alpha",
     )
     parser.add_argument(
         "--server",
         choices=["kubernetes", "openbao", "harbor"],
-        help="ask only this server; fails unless it answers or the stack does not manage it",
+        help="check only this server; fails unless it answers or the stack does not manage it",
     )
     parser.set_defaults(run=run)
 

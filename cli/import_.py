@@ -18,17 +18,17 @@ def add(commands: Commands) -> None:
     parser = commands.add_parser(
         "import",
         parents=[options()],
-        help="make teams' files of the manifests that Flux applied",
-        description="Reads HelmReleases with their values, and tenants' manifests, and writes a "
-        "file for each team. Nothing is written if anything in them would get lost: each such "
-        "thing is a line on stderr, FILE:LINE:COLUMN: KEY PATH: what it is; what to do.",
+        help="create team files from the manifests that Flux applied",
+        description="Reads HelmReleases with their values, and tenant manifests, and writes a "
+        "file for each team. Writes nothing if anything would be lost: each loss is one "
+        "line on stderr, FILE:LINE:COLUMN: KEY PATH: what is wrong; what to do.",
         epilog="example: ./sre import apps/tenants/team-alpha",
     )
     parser.add_argument("paths", nargs="+", metavar="PATH", help="folders or files of manifests")
     parser.add_argument(
         "--partial",
         action="store_true",
-        help="write what can be carried, and tell what was left out",
+        help="write what can be imported, and report what is left out",
     )
     parser.set_defaults(run=run)
 
@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
         count = len(found.lost)
         things, it = ("1 thing", "it") if count == 1 else (f"{count} things", "them")
         print(
-            f"Nothing is written: {things} above would get lost; --partial leaves {it} out.",
+            f"Nothing is written: {things} above would be lost; --partial leaves {it} out.",
             file=sys.stderr,
         )
         return 1

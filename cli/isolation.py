@@ -16,7 +16,7 @@ def add(commands: Commands) -> None:
     parser = commands.add_parser(
         "isolation",
         parents=[options()],
-        help="show on the servers of `make servers` that teams are kept apart",
+        help="check on the servers of `make servers` that teams are isolated",
         description="Asks the servers of `make servers`, after `make up`, for what each may have "
         "and what not, as a developer, a viewer, a member of a further group, an app and a robot "
         "of each team and as anybody: who, what, what is expected, what was seen. Teams that are "
@@ -29,12 +29,12 @@ def add(commands: Commands) -> None:
         "--format",
         choices=("text", "markdown"),
         default="text",
-        help="text, a line for each caller (default), or markdown, a line for each kind of caller",
+        help="text, one line per caller (default), or markdown, one line per kind of caller",
     )
     parser.add_argument(
         "--write-docs",
         action="store_true",
-        help="renew the table in docs/isolation.md, if all is as expected",
+        help="update the table in docs/isolation.md if all results are as expected",
     )
     parser.set_defaults(run=run)
 

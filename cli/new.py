@@ -15,31 +15,35 @@ def add(commands: Commands) -> None:
     """Add the command to the command line."""
     parser = commands.add_parser(
         "new",
-        help="write a team's file, or add an app to it",
-        description="Writes the file of a new team, or adds an app to a team's file, valid at "
-        "once. What stands in the file stays as it is, comments too.",
+        help="create a team's file, or add an app to one",
+        description="Creates the file of a new team, or adds an app to a team's file. The result "
+        "is valid immediately; existing content and comments are kept.",
         epilog="example: ./sre new app team-alpha shop --archetype web-app",
     )
     kinds = parser.add_subparsers(required=True, metavar="KIND")
     team = kinds.add_parser(
         "team",
         parents=[options()],
-        help="write tenants/NAME.yaml",
-        description="Writes tenants/NAME.yaml, valid at once: fill in what it says.",
+        help="create tenants/NAME.yaml",
+        description="Creates a valid tenants/NAME.yaml to edit.",
         epilog="example: ./sre new team team-gamma",
     )
-    team.add_argument("name", metavar="NAME", help="the team: lower-case letters, digits and '-'")
+    team.add_argument(
+        "name", metavar="NAME", help="name of the team: lower-case letters, digits and '-'"
+    )
     team.set_defaults(run=_new_team)
     app = kinds.add_parser(
         "app",
         parents=[options()],
         help="add an app to tenants/TEAM.yaml",
-        description="Adds an app to tenants/TEAM.yaml, valid at once: fill in what it says.",
+        description="Adds a valid app to tenants/TEAM.yaml to edit.",
         epilog="example: ./sre new app team-alpha shop --archetype web-app",
     )
-    app.add_argument("team", metavar="TEAM", help="the team whose file it is")
-    app.add_argument("name", metavar="NAME", help="the app: lower-case letters, digits and '-'")
-    app.add_argument("--archetype", choices=ARCHETYPES, required=True, help="what kind it is")
+    app.add_argument("team", metavar="TEAM", help="name of the team")
+    app.add_argument(
+        "name", metavar="NAME", help="name of the app: lower-case letters, digits and '-'"
+    )
+    app.add_argument("--archetype", choices=ARCHETYPES, required=True, help="archetype of the app")
     app.set_defaults(run=_new_app)
 
 
@@ -49,7 +53,7 @@ def _new_team(arguments: argparse.Namespace) -> int:
     schema = os.path.relpath(SCHEMA, stack.folder.path)
     with alone(stack.folder):
         written = new_team(stack.folder, stack.settings, arguments.name, schema)
-    print(f"{written}: written; see what it says, and add an app with ./sre new app.")
+    print(f"{written}: written; review it, and add an app with ./sre new app.")
     file = (stack.folder.path / f"{arguments.name}{SUFFIX}").resolve()
     if file.is_relative_to(ROOT):
         owner = f"/{file.relative_to(ROOT)} @ORGANIZATION/{arguments.name}-developers"

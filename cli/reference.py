@@ -38,14 +38,14 @@ _WORDS = {str: "text", int: "whole number", bool: "true or false", Quantity: "qu
 _TEAM = """\
 # Every key
 
-Made from the models by `make docs`; edit those, not this page.
+Generated from the models by `make docs`; edit the models, not this page.
 
 - [A team's file](#a-teams-file), `tenants/<team>.yaml`: what a team writes.
 - [A stack's config](#a-stacks-config), `Pulumi.<stack>.yaml`: what differs between clusters.
 
-A path is what an error message shows, with `[]` for each entry of a list. A quantity is Kubernetes'
-own: CPU in cores (`500m` is half of one), memory in bytes (`128Mi`). A duration is Prometheus' own
-(`30s`, `10m`, `1h`). Keys that are not listed are errors.
+A path is written as in error messages, with `[]` for each entry of a list. A quantity is a
+Kubernetes quantity: CPU in cores (`500m` is half a core), memory in bytes (`128Mi`). A duration is
+a Prometheus duration (`30s`, `10m`, `1h`). Keys that are not listed are errors.
 
 ## A team's file
 """
@@ -53,7 +53,7 @@ own: CPU in cores (`500m` is half of one), memory in bytes (`128Mi`). A duration
 _STACK = """\
 ## A stack's config
 
-Under `config` in `Pulumi.<stack>.yaml`; keys with other prefixes are not looked at.
+Under `config` in `Pulumi.<stack>.yaml`; keys with other prefixes are ignored.
 """
 
 
@@ -218,7 +218,7 @@ def _about(keys: Sequence[ReferenceKey], section: str) -> str:
             f"- {_code(get_args(kind.model_fields['archetype'].annotation)[0])}: {kind.__doc__}"
             for kind in _ARCHETYPES
         )
-        return "\n".join(["Each app is of one archetype:\n", *kinds])
+        return "\n".join(["Each app has one archetype:\n", *kinds])
     for model, title in _SHARED.items():
         if section == title:
             places = (_code(key.entry) for key in keys if key.shared == title)

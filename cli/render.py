@@ -14,8 +14,9 @@ def add(commands: Commands) -> None:
     parser = commands.add_parser(
         "render",
         parents=[options()],
-        help="write every object the program would create",
-        description="Writes every object the program would create, a YAML document a file, under "
+        help="write every object that the program would create",
+        description="Writes every object that the program would create, one YAML document "
+        "per file, under "
         "DIR/kubernetes, DIR/harbor and DIR/openbao. Secret values show as [secret].",
         epilog="example: ./sre render --stack team-alpha --out /tmp/rendered",
     )
@@ -23,7 +24,7 @@ def add(commands: Commands) -> None:
         "--out",
         metavar="DIR",
         required=True,
-        help="where to write: a new or empty folder, or an earlier render, which is replaced",
+        help="output folder: new, empty, or an earlier render, which is replaced",
     )
     parser.set_defaults(run=run)
 

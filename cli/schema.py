@@ -14,16 +14,16 @@ def add(commands: Commands) -> None:
     """Add the command to the command line."""
     parser = commands.add_parser(
         "schema",
-        help="renew the JSON Schema of team files, for editors",
-        description="Writes schemas/team.schema.json, made from the models. A team's file names "
-        "it in its first line; editors that run yaml-language-server then complete keys, explain "
-        "them and mark mistakes.",
+        help="update the JSON Schema of team files, for editors",
+        description="Generates schemas/team.schema.json from the models. A team's file names it "
+        "in its first line; editors that run yaml-language-server then complete and explain "
+        "keys, and mark mistakes.",
         epilog="example: ./sre schema --check",
     )
     parser.add_argument(
         "--check",
         action="store_true",
-        help="write nothing; the exit code is 1 if the file is not what would be written",
+        help="write nothing; exit with code 1 if the file is out of date",
     )
     parser.set_defaults(run=run)
 
@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"{shown} is current.")
         return 0
     if arguments.check:
-        print(f"{shown} is not what the models say; run ./sre schema", file=sys.stderr)
+        print(f"{shown} is out of date; run ./sre schema", file=sys.stderr)
         return 1
     SCHEMA.parent.mkdir(exist_ok=True)
     replace(SCHEMA, text)

@@ -15,17 +15,16 @@ def add(commands: Commands) -> None:
     parser = commands.add_parser(
         "set-image",
         parents=[options()],
-        help="give an app another image tag",
-        description="Writes another image tag for an app into tenants/TEAM.yaml: one value "
-        "changes, all else stays as it is. What `validate` would refuse is refused, and nothing "
-        "is written then. An older version than the current one is a warning, as Harbor may "
-        "have deleted its image. With the tag that is there already nothing is written either, and "
-        "the exit code is 0.",
+        help="set the image tag of an app",
+        description="Sets the image tag of an app in tenants/TEAM.yaml and keeps everything "
+        "else as it is. Writes nothing if `validate` would refuse the result. Warns about a "
+        "version older than the current one, as Harbor may have deleted its image. Writes "
+        "nothing and exits with code 0 if the tag is already set.",
         epilog="example: ./sre set-image team-alpha my-api v1.1.0",
     )
-    parser.add_argument("team", metavar="TEAM", help="the team whose file it is")
-    parser.add_argument("app", metavar="APP", help="the app's name")
-    parser.add_argument("tag", metavar="TAG", help="the version; never latest, no digest")
+    parser.add_argument("team", metavar="TEAM", help="name of the team")
+    parser.add_argument("app", metavar="APP", help="name of the app")
+    parser.add_argument("tag", metavar="TAG", help="the version; not `latest`, not a digest")
     parser.set_defaults(run=run)
 
 
@@ -37,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
         change = set_tag(stack.folder, stack.settings, team, app, tag)
     shown = f"{stack.folder.shown}/{team}.yaml: {app}"
     if change is None:
-        print(f"{shown}: is at {tag} already.")
+        print(f"{shown}: already at {tag}.")
         return 0
     print(f"{shown}: {without_credentials(change.before) or 'no tag'} is now {tag}.")
     for warning in change.warnings:

@@ -29,7 +29,7 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument(
         "--tenants",
         metavar="DIR",
-        help="folder of the teams' files (default: the stack's, tenants/)",
+        help="folder of the team files (default: the stack's, tenants/)",
     )
     return parser
 
@@ -60,9 +60,7 @@ def stack_files(arguments: argparse.Namespace) -> StackFiles:
 
 def _stack(name: str) -> str:
     if name not in (names := stack_names(ROOT)):
-        raise argparse.ArgumentTypeError(
-            f"there is no stack '{name}'; use one of: {', '.join(names)}"
-        )
+        raise argparse.ArgumentTypeError(f"no stack '{name}'; use one of: {', '.join(names)}")
     return name
 
 

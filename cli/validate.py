@@ -16,9 +16,9 @@ def add(commands: Commands) -> None:
         "validate",
         parents=[options()],
         help="check team files",
-        description="Checks team files, all of them unless some are named. A problem is a line on "
-        "stderr: FILE:LINE:COLUMN: KEY PATH: what is wrong; what to do. A warning is told so too, "
-        "and is no reason to fail.",
+        description="Checks the named team files, or all of them. Reports one problem per line on "
+        "stderr: FILE:LINE:COLUMN: KEY PATH: what is wrong; what to do. Warnings are "
+        "reported too, but do not fail the check.",
         epilog="example: ./sre validate tenants/team-alpha.yaml",
     )
     parser.add_argument("files", nargs="*", metavar="FILE", help="team files to check")
@@ -37,5 +37,5 @@ def run(arguments: argparse.Namespace) -> int:
         print(warning.as_warning(), file=sys.stderr)
     if fleet.problems:
         raise ProblemsError(*fleet.problems)
-    print(f"{checked} team {'file' if checked == 1 else 'files'} checked, nothing wrong.")
+    print(f"{checked} team {'file' if checked == 1 else 'files'} checked, no problems.")
     return 0

@@ -36,7 +36,7 @@ from specs.team import Team
 Find = Callable[[str], str | None]
 
 _ROBOT = "harbor:index/robotAccount:RobotAccount"
-_ON = "sre-platform:adopt is on: what runs under this stack's names is taken over."
+_ON = "sre-platform:adopt is on: existing objects with this stack's names are taken over."
 _OFF = "Remove the setting after one `pulumi up`."
 _NOT_YET = "Keep the setting while anything is held back: {}."
 
@@ -163,17 +163,17 @@ def _handover(cluster: Cluster, adoption: Adoption) -> pulumi.ResourceHookBindin
         wanted = known(args.new_inputs)
         said: Iterable[str] = ()
         if wanted is None:
-            said = ["taken over if it exists; what changes in it is not known before"]
+            said = ["taken over if it exists; its changes are not known in advance"]
         elif taken := take_over(cluster, wanted, pulumi.runtime.is_dry_run()):
             if taken.changes:
                 by = f" from {', '.join(taken.managers)}" if taken.managers else ""
-                said = [f"taken over{by}; what changes in it:", *taken.changes]
+                said = [f"taken over{by}; its changes:", *taken.changes]
             else:
                 adoption.unchanged += 1
                 adoption.managers.update(taken.managers)
         elif former := _counterpart(adoption, wanted):
             changes = made_beside(cluster, wanted, former)
-            said = ["how it differs from the former one:", *changes] if changes else ()
+            said = ["differences from the former object:", *changes] if changes else ()
         if said:
             pulumi.log.info("\n  ".join(said), adoption.resources[f"{args.type} {args.name}"])
 
@@ -219,8 +219,8 @@ def refuse_robot(harbor: Harbor, name: str) -> None:
     for found in harbor.get("robots", query):
         if found["name"].endswith(f"{team}+{robot}"):
             raise UnadoptableError(
-                f"Harbor robot {found['name']} exists, and nobody can read its secret; delete it: "
-                f"a new one is made, with its credential at sre/{team}/harbor-{robot}"
+                f"Harbor robot {found['name']} exists, and its secret cannot be read; delete it, "
+                f"and a new one is created with its credential at sre/{team}/harbor-{robot}"
             )
 
 
@@ -249,8 +249,8 @@ def _openbao_ids(openbao: OpenBao) -> dict[str, Find]:
         if mount["type"] != type or (mount.get("options") or {}).get("version") != version:
             wanted = f"{type} of version {version}" if version else type
             raise UnadoptableError(
-                f"OpenBao has '{mount['type']}' at {name}/ where this stack has {wanted}; "
-                "move it, or bring it to that version"
+                f"OpenBao has '{mount['type']}' at {name}/, but this stack needs {wanted}; "
+                "move it, or upgrade it to that version"
             )
         return name
 

@@ -23,7 +23,7 @@ _ALSO_CALLED = {"requests.cpu": "cpu", "requests.memory": "memory"}
 def told(name: str, former: Former, teams: Sequence[Team]) -> str:
     """The release's objects, what waits until they are gone, and the next step."""
     runs = _by_name(former.everything)
-    lines = [f"{name} runs under other names; its own objects come up beside these: {runs}"]
+    lines = [f"{name} runs under other names; its new objects start beside these: {runs}"]
     if waiting := sorted(_waiting(former)):
         lines.append(f"held back: {'; '.join(waiting)}")
     lines += _beyond(former)
@@ -45,7 +45,7 @@ def _waiting(former: Former) -> Iterator[str]:
             routes = " and ".join(
                 route["metadata"]["name"] for route in former.routes if not former.leads_here(route)
             )
-            yield f"{kind}, until {routes} leads to Service {former.app.name}"
+            yield f"{kind}, until {routes} routes to Service {former.app.name}"
         elif kind == "CronJob":
             yield f"{kind}, until the former one is suspended"
         else:
@@ -60,18 +60,18 @@ def _beyond(former: Former) -> Iterator[str]:
         if others:
             yield (
                 f"VirtualService {route['metadata']['name']} also serves {', '.join(others)}: "
-                "the commands move these too, and they stop working once it is deleted"
+                "the commands move these too, and they stop working when it is deleted"
             )
 
 
 def _next(former: Former) -> Iterator[str]:
     name, app = former.team.name, former.app.name
     if not former.team.running:
-        yield "next: make the team active; a suspended one has no pods to move to"
+        yield "next: make the team active; a suspended team has no pods to move to"
         return
     deployment = former.mine("Deployment")
     if deployment is None and not isinstance(former.app, CronJob):
-        yield f"next: `pulumi up`; it starts {former.pods} pods beside those that run"
+        yield f"next: `pulumi up`; it starts {former.pods} pods beside those that are running"
         return
     if deployment and _available(deployment) < former.pods:
         yield (
@@ -82,20 +82,21 @@ def _next(former: Former) -> Iterator[str]:
             yield f"  kubectl scale deployment {app} -n {name} --replicas {former.pods}"
         return
     if moves := list(_moves(former)):
-        yield "next: move it; each is one write:"
+        yield "next: move it; each command is a single write:"
         yield from (f"  {there}" for there, _ in moves)
         yield "back:"
         yield from (f"  {back}" for _, back in moves)
         return
     if nowhere := [r["metadata"]["name"] for r in former.routes if not former.leads_here(r)]:
         yield (
-            f"next: VirtualService {' and '.join(nowhere)} sends to no Service, as a redirect or a "
-            f"delegate does; give it a route to Service {app}, or remove the host from it"
+            f"next: VirtualService {' and '.join(nowhere)} has no route to a Service (a "
+            f"redirect or "
+            f"a delegate, for example); add a route to Service {app}, or remove the host from it"
         )
         return
     kind = "CronJob" if isinstance(former.app, CronJob) else "VirtualService"
     if former.mine(kind) is None and (former.routes or kind == "CronJob"):
-        yield f"next: `pulumi up`; it makes {kind} {app}"
+        yield f"next: `pulumi up`; it creates {kind} {app}"
     else:
         yield "next: save what you delete (`helm get manifest`), then delete it, Services last:"
         yield from (f"  {command}" for command in _deletions(former))
@@ -216,10 +217,10 @@ def lacking_room(cluster: Cluster, formers: Iterable[Former], settings: Settings
             if need and used is not None and hard is not None and used + need > hard:
                 yield (
                     f"{name}: to run beside what is there, {', '.join(f.app.name for f in moving)} "
-                    f"need {shown(resource, need)} more of {resource}, but only "
+                    f"need {shown(resource, need)} more {resource}, but only "
                     f"{shown(resource, max(0, hard - used))} is free; raise quota.{resource} to "
-                    f"{shown(resource, used + need)} during the move, or leave apps out of the "
-                    "file and move them one by one"
+                    f"{shown(resource, used + need)} during the move, or leave some apps out of "
+                    "the file and move them one by one"
                 )
 
 

@@ -185,10 +185,10 @@ def _refused(wanted: Object, refusal: RefusedError) -> str:
     afterwards = ""
     if kind == "Deployment":
         delete += " --cascade=orphan"
-        afterwards = "; its pods run on, until you delete their ReplicaSet"
+        afterwards = "; its pods keep running until you delete their ReplicaSet"
     return (
-        f"{_word(wanted)} exists and cannot become what this stack wants: {refusal.reason}; "
-        f"nothing of it was changed; make room with `{delete}`{afterwards}"
+        f"{_word(wanted)} exists and cannot be changed to what this stack needs: {refusal.reason}; "
+        f"it was not changed; remove it with `{delete}`{afterwards}"
     )
 
 

@@ -450,7 +450,7 @@ def test_validate_prints_warnings_on_stderr_and_passes(
     Path("team-alpha.yaml").write_text(SCALED)
     assert main(["validate", "team-alpha.yaml"]) == 0
     output = capsys.readouterr()
-    assert output.out == "1 team file checked, nothing wrong.\n"
+    assert output.out == "1 team file checked, no problems.\n"
     assert output.err == (
         "team-alpha.yaml:8:32: apps[0].autoscaling.maxReplicas: warning: only 7 of 8 replicas fit "
         f"beside the other apps at rest; lower it to 7, or raise quota.pods to 8, {MORE}\n"

@@ -493,7 +493,7 @@ def test_a_stack_that_is_not_there_ends_with_1(clone: Clone) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["diff", "--base", "base", "--stack", "nowhere"])
     assert ended.value.code == 1
-    assert "there is no stack 'nowhere'" in clone.capsys.readouterr().err
+    assert "no stack 'nowhere'" in clone.capsys.readouterr().err
 
 
 def test_help_shows_an_example_and_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:

@@ -160,7 +160,7 @@ def test_the_sandbox_s_servers_are_asked_where_the_environment_names_none(
         _, output, _ = doctor(capsys)
         assert output.startswith("Stack dev, on the servers that `make servers` started.\n")
         assert f"OpenBao: reachable {bao.address} is sealed" in rows(output, "FAIL")
-        assert "Harbor stood in for by the sandbox" in rows(output, "skipped")
+        assert "Harbor simulated by the sandbox" in rows(output, "skipped")
 
 
 @pytest.mark.parametrize("address", ADDRESSES)

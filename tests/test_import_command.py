@@ -281,7 +281,7 @@ def test_a_file_that_is_there_is_not_written_over(trees: Trees) -> None:
     run = trees.run(release(), "--partial")
     assert (run.code, run.files) == (1, {"team-alpha.yaml": "team: team-alpha\n"})
     assert run.lost == [
-        "out/team-alpha.yaml:1:1: (file): is there already; move it away, or import into another "
+        "out/team-alpha.yaml:1:1: (file): already exists; move it away, or import into another "
         "folder (--tenants) and take over what you need"
     ]
 
@@ -290,7 +290,7 @@ def test_a_misnamed_file_is_in_the_way_too(trees: Trees) -> None:
     trees.write({"out/team-alpha.yml": ""})
     run = trees.run(release())
     assert (run.code, run.files) == (1, {"team-alpha.yml": ""})
-    assert run.lost[0].startswith("out/team-alpha.yml:1:1: (file): is there already; ")
+    assert run.lost[0].startswith("out/team-alpha.yml:1:1: (file): already exists; ")
 
 
 def test_a_link_to_nowhere_is_not_written_through(
@@ -299,7 +299,7 @@ def test_a_link_to_nowhere_is_not_written_through(
     trees.write({"apps/a.yaml": release()})
     (trees.tenants / "team-alpha.yaml").symlink_to("elsewhere.yaml")
     assert main(["import", "apps", "--tenants", "out"]) == 1
-    assert ": is there already; " in capsys.readouterr().err
+    assert ": already exists; " in capsys.readouterr().err
     assert not (trees.tenants / "elsewhere.yaml").exists()
 
 

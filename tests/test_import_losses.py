@@ -327,5 +327,5 @@ def test_with_a_loss_nothing_is_written_unless_told(trees: Trees) -> None:
     run = trees.run(release(VALUES.replace("v1.0.0", "latest")))
     assert (run.code, run.output, run.files) == (1, "", {})
     assert run.lines[-1] == (
-        "Nothing is written: 1 thing above would get lost; --partial leaves it out."
+        "Nothing is written: 1 thing above would be lost; --partial leaves it out."
     )

@@ -59,7 +59,7 @@ def test_a_new_team_s_file_is_valid_and_says_what_to_fill_in(
 ) -> None:
     assert new("team", "team-gamma") == 0
     assert capsys.readouterr().out == (
-        "./team-gamma.yaml: written; see what it says, and add an app with ./sre new app.\n"
+        "./team-gamma.yaml: written; review it, and add an app with ./sre new app.\n"
     )
     assert valid()
     text = (folder / "team-gamma.yaml").read_text()
@@ -93,8 +93,8 @@ def test_an_app_s_name_that_yaml_reads_as_something_else_is_text(name: str) -> N
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("team-alpha", "./team-alpha.yaml:1:1: (file): is there already; choose another name"),
-        ("team-beta", "./team-beta.yml:1:1: (file): is there already; choose another name"),
+        ("team-alpha", "./team-alpha.yaml:1:1: (file): already exists; choose another name"),
+        ("team-beta", "./team-beta.yml:1:1: (file): already exists; choose another name"),
         ("kube-x", "./kube-x.yaml:3:7: team: 'kube-x' is a namespace of the platform; choose"),
         ("istio-system", "./istio-system.yaml:3:7: team: 'istio-system' is a namespace of the"),
         ("base-images", "./base-images.yaml:3:7: team: 'base-images' is a shared registry"),
@@ -139,7 +139,7 @@ NEW = """\
         repository: harbor.sre.internal/team-alpha/shop
         tag: "v0.1.0" # a release writes it: ./sre set-image
       port: 8080 # answers /healthz and /readyz too; see `probes` if not
-    # ingress: {enabled: true, host: HOST} # to be reached from outside the cluster
+    # ingress: {enabled: true, host: HOST} # access from outside the cluster
 """
 
 
@@ -166,7 +166,7 @@ WIDE_NEW = """\
                 repository: harbor.sre.internal/team-alpha/shop
                 tag: "v0.1.0" # a release writes it: ./sre set-image
             port: 8080 # answers /healthz and /readyz too; see `probes` if not
-        # ingress: {enabled: true, host: HOST} # to be reached from outside the cluster
+        # ingress: {enabled: true, host: HOST} # access from outside the cluster
 """
 PLACES = {
     "no key": ("team: team-alpha\n", "\napps:\n" + NEW),
@@ -350,7 +350,7 @@ def test_a_name_that_is_none_is_refused(
     assert lines[0].startswith("./team-alpha.yaml:3:3: apps[1].app.name: ")
 
 
-NO_BLOCK = "is not a list of lines that begin with '- '; write it so, or add the app by hand"
+NO_BLOCK = "must be a list of lines that begin with '- '; rewrite it, or add the app by hand"
 
 
 @pytest.mark.parametrize(
@@ -371,7 +371,7 @@ NO_BLOCK = "is not a list of lines that begin with '- '; write it so, or add the
             ),
             [f"2:7: apps: {NO_BLOCK}"],
         ),
-        ("{team: team-alpha}\n", ["1:1: (file): is written in braces; write `key: value` lines"]),
+        ("{team: team-alpha}\n", ["1:1: (file): is written in braces; use `key: value` lines"]),
         (team("apps: 5"), [f"2:7: apps: {NO_BLOCK}"]),
         (
             "team: [\n",
@@ -394,8 +394,7 @@ def test_a_file_with_an_end_mark_stays_as_it_is(
 ) -> None:
     (folder / "team-alpha.yaml").write_text("team: team-alpha\n...\n")
     assert refused(capsys, "app", "team-alpha", "shop", "--archetype", "worker") == [
-        "./team-alpha.yaml:1:1: apps: is written in a form that nothing can be added to; "
-        "add the app by hand"
+        "./team-alpha.yaml:1:1: apps: is in a form that cannot be extended; add the app by hand"
     ]
 
 

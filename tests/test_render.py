@@ -201,7 +201,8 @@ def test_what_render_did_not_make_is_refused_and_left_as_it_was(
     mine.write_text("mine")
     assert _render(out) == 1
     assert capsys.readouterr().err == (
-        f"{out}:1:1: (file): holds files that render did not write; name a new or an empty folder\n"
+        f"{out}:1:1: (file): contains files that render did not write; name a new or an "
+        f"empty folder\n"
     )
     assert mine.read_text() == "mine"
     assert len(list(tmp_path.rglob("*"))) == (1 if kind == "a file" else 3)

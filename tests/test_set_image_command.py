@@ -131,7 +131,7 @@ def test_the_same_tag_is_no_change_and_no_mistake(
 ) -> None:
     before = file.stat()
     assert set_image("team-alpha", "my-api", "v1.0.0") == 0
-    assert capsys.readouterr().out == "./team-alpha.yaml: my-api: is at v1.0.0 already.\n"
+    assert capsys.readouterr().out == "./team-alpha.yaml: my-api: already at v1.0.0.\n"
     assert (file.stat().st_mtime_ns, file.stat().st_ino) == (before.st_mtime_ns, before.st_ino)
 
 
@@ -186,9 +186,9 @@ APPS = "team-alpha.yaml:3:3: apps"
     [
         (("team-alpa", "my-api"), f"team-alpa.yaml:1:1: {NO_FILE}; did you mean team-alpha?"),
         (("./team-alpha", "my-api"), f"./team-alpha.yaml:1:1: {NO_FILE}; did you mean team-alpha?"),
-        (("qqq", "my-api"), f"qqq.yaml:1:1: {NO_FILE}; there are: team-alpha"),
+        (("qqq", "my-api"), f"qqq.yaml:1:1: {NO_FILE}; use one of: team-alpha"),
         (("team-alpha", "my-ap"), f"{APPS}: has no app 'my-ap'; did you mean my-api?"),
-        (("team-alpha", "zzz"), f"{APPS}: has no app 'zzz'; there are: my-api"),
+        (("team-alpha", "zzz"), f"{APPS}: has no app 'zzz'; use one of: my-api"),
     ],
 )
 def test_a_team_or_app_that_is_not_there_is_told(
@@ -236,7 +236,7 @@ def test_a_file_with_other_problems_stays_and_they_are_told(
     assert all(line.startswith("./team-alpha.yaml:") for line in lines)
 
 
-SHARED = "is written at an anchor that others use too; give this app a tag of its own"
+SHARED = "is at an anchor that is also used elsewhere; give this app its own tag"
 
 
 @pytest.mark.parametrize(
@@ -271,7 +271,7 @@ def test_a_tag_over_several_lines_is_not_changed(
 ) -> None:
     file.write_text(tag_line("|-\n          v1.0.0"))
     assert refused(file, capsys, "team-alpha", "my-api", "v2") == [
-        "./team-alpha.yaml:11:14: apps[0].app.image.tag: is a block of lines; "
+        "./team-alpha.yaml:11:14: apps[0].app.image.tag: is a block scalar; "
         "write it on the key's line"
     ]
 
@@ -319,7 +319,7 @@ def test_an_older_version_is_written_with_a_warning_that_its_image_may_be_gone(
     assert set_image("team-alpha", "my-api", after) == 0
     assert capsys.readouterr().err == (
         f"{PLACE}: warning: '{after}' is older than '{before}', and Harbor keeps only the 20 "
-        "images last pushed to a repository; check that it is still there before you deploy it\n"
+        "images last pushed to a repository; check that it still exists before you deploy it\n"
     )
     assert f"tag: {after}" in file.read_text()
 

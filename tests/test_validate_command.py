@@ -30,7 +30,7 @@ def test_the_shipped_files_are_right_wherever_one_stands(tmp_path: Path) -> None
     for cwd in (ROOT, tmp_path):
         run = sre("validate", cwd=cwd)
         assert (run.returncode, run.stdout, run.stderr) == (
-            0, "2 team files checked, nothing wrong.\n", ""
+            0, "2 team files checked, no problems.\n", ""
         )  # fmt: skip
 
 
@@ -46,7 +46,7 @@ def test_each_problem_is_a_line_on_stderr_and_the_exit_code_is_1(bad: Path) -> N
 def test_an_unknown_stack_is_a_wrong_command_line(tmp_path: Path) -> None:
     run = sre("validate", "--stack", "dve", cwd=tmp_path)
     assert (run.returncode, run.stdout) == (2, "")
-    assert "there is no stack 'dve'; use one of: dev, " in run.stderr
+    assert "no stack 'dve'; use one of: dev, " in run.stderr
     assert "Traceback" not in run.stderr
 
 
@@ -58,7 +58,7 @@ def validate(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, 
 
 def test_one_file_can_be_named(capsys: pytest.CaptureFixture[str]) -> None:
     file = str(ROOT / "tenants" / "team-alpha.yaml")
-    assert validate(capsys, file) == (0, "1 team file checked, nothing wrong.\n", "")
+    assert validate(capsys, file) == (0, "1 team file checked, no problems.\n", "")
 
 
 def test_another_folder_can_be_named(bad: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -72,24 +72,24 @@ def policy(settings: Settings) -> Policy:
         rules=[
             PolicyRule(
                 _HOSTS,
-                "hosts are those of the team's file, and none of the platform's; write it there: "
-                "apps[].ingress.host",
+                "hosts must be in the team's file and not reserved for the platform; set "
+                "apps[].ingress.host there",
             ),
             PolicyRule(
                 f"object.spec.?gateways.orValue([]).all(gateway,\n"
                 f"  gateway in {literal(['mesh', *settings.istio.gateways])}\n)",
-                "gateways are those of the platform; write it in the team's file: "
-                "apps[].ingress.gateway",
+                "gateways must be the platform's; set apps[].ingress.gateway in the team's file",
             ),
             PolicyRule(
                 _MATCHES,
-                "routes match the team's own hosts; remove destinationSubnets and the sniHosts of "
-                "others",
+                "routes must match the team's own hosts; remove destinationSubnets and "
+                "other teams' "
+                "sniHosts",
             ),
             PolicyRule(
                 _DESTINATIONS,
-                "traffic goes to Services of the team's own namespace; name one without its "
-                "namespace, or as <service>.<team>.svc.cluster.local",
+                "traffic must go to Services in the team's own namespace; name one without "
+                "a namespace, or as <service>.<team>.svc.cluster.local",
             ),
         ],
     )

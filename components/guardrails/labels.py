@@ -30,7 +30,8 @@ def policy() -> Policy:
         rules=[
             PolicyRule(
                 f"{_teams('object')}.all(team, team == request.namespace)",
-                f"the label {TEAM_LABEL} is the namespace's own team's; correct it or leave it out",
+                f"the label {TEAM_LABEL} must name the namespace's own team; correct it or "
+                f"remove it",
             )
         ],
     )

@@ -12,12 +12,12 @@ _KINDS = {
     # secrets. Generators run as the operator too.
     "external-secrets.io": (
         ["secretstores", "pushsecrets"],
-        "the platform's secret store is the only one; name a secret in the team's file: "
-        "apps[].app.env[].secretRef",
+        "the platform's secret store is the only one; set apps[].app.env[].secretRef in "
+        "the team's file",
     ),
     "generators.external-secrets.io": (
         ["*"],
-        "store the value in OpenBao and name it in the team's file: apps[].app.env[].secretRef",
+        "store the value in OpenBao and set apps[].app.env[].secretRef in the team's file",
     ),
     # They reach beyond the namespace (which sidecars and gateways know a host, and where a gateway
     # routes), change what a sidecar runs, or lead out of the mesh.
@@ -31,8 +31,8 @@ _KINDS = {
             "sidecars",
             "proxyconfigs",
         ],
-        "the mesh is the platform's; an app is reached by apps[].ingress in the team's file, for "
-        "more ask the platform team",
+        "the platform manages the mesh; use apps[].ingress in the team's file, or ask the platform "
+        "team",
     ),
     "security.istio.io": (
         ["peerauthentications"],
@@ -40,11 +40,11 @@ _KINDS = {
     ),
     "extensions.istio.io": (
         ["wasmplugins"],
-        "the mesh is the platform's; ask the platform team",
+        "the platform manages the mesh; ask the platform team",
     ),
     "gateway.networking.k8s.io": (
         ["*"],
-        "an app is reached by apps[].ingress in the team's file",
+        "use apps[].ingress in the team's file",
     ),
     # Flux applies their contents with its own rights.
     "helm.toolkit.fluxcd.io": (["*"], "an app is deployed by the team's file: apps[]"),
@@ -65,8 +65,7 @@ _KINDS = {
             "alertmanagerconfigs",
             "thanosrulers",
         ],
-        "what is scraped is set in the team's file, apps[].serviceMonitor, and so are alerts: "
-        "apps[].alerts",
+        "set apps[].serviceMonitor and apps[].alerts in the team's file",
     ),
 }
 
@@ -81,7 +80,8 @@ def policy(settings: Settings) -> Policy:
         # One per group, false for that group, so that each has its own message.
         rules=[
             PolicyRule(
-                f"request.resource.group != '{group}'", f"made by the platform only: {instead}"
+                f"request.resource.group != '{group}'",
+                f"only the platform may create this; {instead}",
             )
             for group, (_, instead) in _KINDS.items()
         ],

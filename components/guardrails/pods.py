@@ -69,13 +69,14 @@ variables.images.all(image,
   image.matches(variables.allowed)
   || request.kind.kind == 'Pod' && image.startsWith('{settings.istio.proxy_image}:')
 )""",
-                f"images come from {projects}; push it there and write it in the team's file: "
-                "apps[].app.image.repository",
+                f"images must come from {projects}; push it there and set "
+                f"apps[].app.image.repository "
+                "in the team's file",
             ),
             PolicyRule(
                 _VERSIONS,
-                "images are pinned to a version other than latest, or to a digest; write it in the "
-                "team's file: apps[].app.image.tag",
+                "images must be pinned to a version other than latest, or to a digest; set "
+                "apps[].app.image.tag in the team's file",
             ),
         ],
     )
@@ -102,12 +103,13 @@ def scheduling() -> Policy:
         rules=[
             PolicyRule(
                 "!variables.pod.?priorityClassName.orValue('').startsWith('system-')",
-                "the priority classes system-* are the cluster's own; remove priorityClassName",
+                "the priority classes system-* are reserved for the cluster; remove "
+                "priorityClassName",
             ),
             PolicyRule(_UNBOUND, "the scheduler chooses the node; remove nodeName"),
             PolicyRule(
                 _TOLERATIONS,
-                "nodes with a taint are for others; remove tolerations but those of "
+                "tainted nodes are reserved; remove tolerations except those of "
                 "node.kubernetes.io/, or ask the platform team",
             ),
         ],

@@ -33,14 +33,14 @@ def policy() -> Policy:
             PolicyRule(_STORE, f"secretStoreRef must name the platform's store, {SECRET_STORE}"),
             PolicyRule(
                 _ONE_BY_ONE,
-                "name each secret by data[].remoteRef or dataFrom[].extract; find and sourceRef "
+                "name each secret with data[].remoteRef or dataFrom[].extract; find and sourceRef "
                 "are not allowed",
             ),
             PolicyRule(
                 _KEYS,
-                "a team's secrets are at sre/<team>/<name>; store it there and name it by "
+                "a team's secrets are at sre/<team>/<name>; store it there and set "
                 "apps[].app.env[].secretRef in the team's file",
             ),
-            PolicyRule(_TARGET, "an ExternalSecret makes a Secret; remove target.manifest"),
+            PolicyRule(_TARGET, "an ExternalSecret must create a Secret; remove target.manifest"),
         ],
     )

@@ -13,14 +13,14 @@ def policy() -> Policy:
             PolicyRule(
                 # An ExternalName would lead through the gateway to another team's Service.
                 "object.spec.type == 'ClusterIP'",
-                "Services are of type ClusterIP; an app is reached from outside by apps[].ingress "
+                "Services must be of type ClusterIP; for access from outside, use apps[].ingress "
                 "in the team's file",
             ),
             PolicyRule(
                 # Traffic for that address, no matter whose, would come here (CVE-2020-8554).
                 "object.spec.?externalIPs.orValue([]).size() == 0",
-                "externalIPs are not allowed; an app is reached from outside by apps[].ingress in "
-                "the team's file",
+                "externalIPs are not allowed; for access from outside, use apps[].ingress in the "
+                "team's file",
             ),
         ],
     )

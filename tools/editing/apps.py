@@ -20,7 +20,7 @@ def with_entry(source: Source, entry: Sequence[str]) -> str:
     text = source.text
     root, apps = source.node(()), source.node(("apps",))
     if not isinstance(root, yaml.MappingNode) or root.flow_style:
-        raise ProblemsError(source.problem((), "is written in braces; write `key: value` lines"))
+        raise ProblemsError(source.problem((), "is written in braces; use `key: value` lines"))
     column = root.start_mark.column
     if apps is None:
         lines = ["", f"{' ' * column}apps:", *_indented(entry, column + _STEP)]

@@ -56,7 +56,7 @@ def set_tag(
     changed = Source(source.file, source.shown, text=_spliced(source, loc, tag))
     refuse(problems(changed, folder, settings))
     if changed.data != wanted:
-        message = "is written at an anchor that others use too; give this app a tag of its own"
+        message = "is at an anchor that is also used elsewhere; give this app its own tag"
         raise ProblemsError(source.problem(loc, message))
     save(changed)
     return TagChange(source.raw(loc), tuple(_warnings(changed, settings, loc, source.raw(loc))))
@@ -73,7 +73,7 @@ def _warnings(changed: Source, settings: Settings, loc: Loc, before: str) -> Ite
         yield changed.problem(
             loc,
             f"'{tag}' is older than '{before}', and Harbor keeps only the {images} last pushed to "
-            "a repository; check that it is still there before you deploy it",
+            "a repository; check that it still exists before you deploy it",
         )
 
 
@@ -93,7 +93,7 @@ def _index(data: dict[str, Any], app: str) -> int | None:
 def _unknown(data: dict[str, Any], app: str) -> str:
     names = [str(name) for name in _names(data)]
     hint = nearest(app, names)
-    known = f"there are: {', '.join(names)}" if names else "add it with ./sre new app"
+    known = f"use one of: {', '.join(names)}" if names else "add it with ./sre new app"
     return f"has no app '{app}'; {f'did you mean {hint}?' if hint else known}"
 
 
@@ -108,7 +108,7 @@ def _spliced(source: Source, loc: Loc, tag: str) -> str:
     kept = properties[0] if properties else ""
     style = typed[len(kept) : len(kept) + 1]
     if style in ("|", ">"):
-        raise ProblemsError(source.problem(loc, "is a block of lines; write it on the key's line"))
+        raise ProblemsError(source.problem(loc, "is a block scalar; write it on the key's line"))
     word = f"{style}{tag}{style}" if style in ("'", '"') else written(tag)
     return f"{source.text[:start]}{kept}{word if typed else f' {word}'}{source.text[end:]}"
 

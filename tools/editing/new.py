@@ -23,15 +23,15 @@ FIRST_TAG = "v0.1.0"
 
 _TEAM = """\
 # yaml-language-server: $schema={schema}
-# Every key: docs/reference.md. What is left out has its default.
+# Every key: docs/reference.md. Omitted keys have their default.
 team: {name}
 
-# Keycloak groups: who may change what the team runs, and who may look.
+# Keycloak groups: who may change the team's objects, and who may view them.
 access:
   developers: [{team}-developers]
   viewers: [{team}-viewers]
 
-# What all apps together may use; these are the defaults.
+# Limits for all apps together; these are the defaults.
 quota:
   requests: {{cpu: "{quota.requests.cpu}", memory: {quota.requests.memory}}}
   limits: {{cpu: "{quota.limits.cpu}", memory: {quota.limits.memory}}}
@@ -53,14 +53,14 @@ app:
 _REST = {
     "web-app": """\
   port: 8080 # answers /healthz and /readyz too; see `probes` if not
-# ingress: {enabled: true, host: HOST} # to be reached from outside the cluster
+# ingress: {enabled: true, host: HOST} # access from outside the cluster
 """,
     "worker": """\
-  # command: [/bin/worker] # where the image's own is not the one
+  # command: [/bin/worker] # if it differs from the image's own
   replicas: 2
 """,
     "cronjob": """\
-  # command: [/bin/job] # where the image's own is not the one
+  # command: [/bin/job] # if it differs from the image's own
 schedule:
   cron: "0 2 * * *" # minute, hour, day of month, month, day of week
   timezone: Etc/UTC
@@ -84,7 +84,7 @@ def new_team(folder: TeamsFolder, settings: Settings, team: str, schema: str) ->
     except ValueError as error:
         shown = f"{folder.shown}/{team}{SUFFIX}"
         raise ProblemsError(Problem(shown, 1, 1, "team", str(error))) from None
-    message = "is there already; choose another name, or edit it"
+    message = "already exists; choose another name, or edit it"
     refuse(
         Problem(folder.shown_as(other), 1, 1, WHOLE_FILE, message)
         for other in folder.in_the_way(team)
@@ -119,7 +119,7 @@ def new_app(
     entry = head + _REST[archetype]
     changed = Source(source.file, source.shown, text=with_entry(source, entry.splitlines()))
     if changed.data != {**source.data, "apps": (*before, frozen(yaml.safe_load(entry)))}:
-        message = "is written in a form that nothing can be added to; add the app by hand"
+        message = "is in a form that cannot be extended; add the app by hand"
         raise ProblemsError(source.problem(("apps",), message))
     # Reported at `apps`: the lines of the entry are not in the file.
     here = source.problem(("apps",), "", at_key=True)

@@ -39,7 +39,7 @@ def open_team(folder: TeamsFolder, team: str) -> Source:
         return source
     refuse(folder.problems())
     hint = nearest(team, files)
-    do = f"did you mean {hint}?" if hint else f"there are: {', '.join(files)}"
+    do = f"did you mean {hint}?" if hint else f"use one of: {', '.join(files)}"
     shown = f"{folder.shown}/{team}{SUFFIX}"
     raise ProblemsError(Problem(shown, 1, 1, WHOLE_FILE, f"no such file; {do}"))
 

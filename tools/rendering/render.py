@@ -60,7 +60,7 @@ def render(root: Path, stack: str, settings: Settings, folder: TeamsFolder, out:
     if fleet.problems:
         return Outcome(fleet.problems)
     if out.exists() and not _is_ours(out):
-        message = "holds files that render did not write; name a new or an empty folder"
+        message = "contains files that render did not write; name a new or an empty folder"
         return Outcome([Problem(str(out), 1, 1, WHOLE_FILE, message)])
     tree = _tree(root, stack, folder.path, [team.name for team in fleet.teams])
     try:
