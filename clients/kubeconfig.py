@@ -57,8 +57,8 @@ def api_server(context: str | None) -> ApiServer:
         yaml.YAMLError,
     ):
         raise KubeconfigError(
-            f"{files} does not tell the API server and its CA, which OpenBao needs outside the "
-            "cluster; mend it, or set sre-platform:openbao.inCluster to true"
+            f"{files} does not name the API server and its CA, which OpenBao needs outside the "
+            "cluster; fix it, or set sre-platform:openbao.inCluster to true"
         ) from None
 
 

@@ -224,7 +224,7 @@ class Schedule(Spec):
         within(
             _CONTROLLER_LOOKS_EVERY,
             INT32_MAX,
-            f"is below {_CONTROLLER_LOOKS_EVERY}, so that runs would be skipped; "
+            f"is below {_CONTROLLER_LOOKS_EVERY}, so runs would be skipped; "
             f"write {_CONTROLLER_LOOKS_EVERY} or more",
             TOO_MANY,
         ),

@@ -56,7 +56,7 @@ def check_app(team: Team, app: AnyApp, at: Loc, settings: Settings) -> Iterator[
             if form := credential_form(text):
                 yield (
                     (*at, "alerts", index, key),
-                    f"holds {form}, and everybody who sees the alert reads it; remove it",
+                    f"contains {form}, which everyone who sees the alert can read; remove it",
                 )
     if isinstance(app, WebApp):
         yield from _check_port(app.app.port, (*inner, "port"))
@@ -75,7 +75,8 @@ def _check_app_name(app: AnyApp, inner: Loc) -> Iterator[Finding]:
     if isinstance(app, CronJob) and len(name) > _CRONJOB_NAME_MAX:
         yield (
             loc,
-            f"has {len(name)} characters, a cronjob's name at most {_CRONJOB_NAME_MAX}; shorten it",
+            f"has {len(name)} characters, but a cronjob's name may have at most "
+            f"{_CRONJOB_NAME_MAX}; shorten it",
         )
         return
     metrics = app.metrics_service
@@ -83,11 +84,11 @@ def _check_app_name(app: AnyApp, inner: Loc) -> Iterator[Finding]:
         most = _SERVICE_NAME_MAX - len(METRICS_SUFFIX)
         yield (
             loc,
-            f"has {len(name)} characters, its Service <name>-metrics leaves {most}; shorten it",
+            f"has {len(name)} characters, but its Service <name>-metrics allows {most}; shorten it",
         )
     elif (metrics or isinstance(app, WebApp)) and name[:1].isdigit():
         # A Service's name is an RFC 1035 label.
-        yield loc, f"'{name}' begins with a digit, which its Service cannot; begin with a letter"
+        yield loc, f"'{name}' starts with a digit, but a Service name must not; start with a letter"
 
 
 def _check_image(
@@ -104,7 +105,7 @@ def _check_image(
             f"'{repository}' is not in {registry}; push it there and write {suggestion}",
         )
     elif not image:
-        yield loc, f"'{repository}' names no image; write {suggestion}"
+        yield loc, f"'{repository}' has no image name; write {suggestion}"
     elif project != team.name and project not in settings.harbor.shared_projects:
         shared = ", ".join(settings.harbor.shared_projects) or "none"
         yield (
@@ -121,20 +122,20 @@ def _check_env(env: tuple[EnvVar, ...], at: Loc) -> Iterator[Finding]:
     for index, variable in enumerate(env):
         loc: Loc = (*at, index)
         if variable.name in seen:
-            yield (*loc, "name"), f"'{variable.name}' stands here twice; keep one"
+            yield (*loc, "name"), f"'{variable.name}' is listed twice; remove one"
         seen.add(variable.name)
         if variable.value is not None and variable.secret_ref is not None:
             yield loc, "has both value and secretRef; keep one of the two"
         elif variable.value is None and variable.secret_ref is None:
             yield loc, "has neither value nor secretRef; add one of the two"
         elif variable.secret_ref is not None and variable.plain:
-            yield (*loc, "plain"), "goes with value only; remove it"
+            yield (*loc, "plain"), "applies only to `value`; remove it"
         elif variable.value is not None and not variable.plain:
             reason = looks_like_credential(variable.name, variable.value)
             if reason:
                 yield (
                     (*loc, "value"),
-                    f"{reason}; use secretRef, or add `plain: true` if it is no credential",
+                    f"{reason}; use secretRef, or add `plain: true` if it is not a credential",
                 )
 
 
@@ -154,7 +155,7 @@ def _check_words(container: Container, inner: Loc) -> Iterator[Finding]:
     for at, each, use in words:
         for index, word in enumerate(each):
             if form := credential_form(word):
-                yield (*at, index), f"holds {form}; add a variable with a secretRef, and {use}"
+                yield (*at, index), f"contains {form}; add a variable with a secretRef, and {use}"
 
 
 def _check_resources(team: Team, container: Container, at: Loc) -> Iterator[Finding]:
@@ -172,12 +173,14 @@ def _check_resources(team: Team, container: Container, at: Loc) -> Iterator[Find
         if own_limit and limit.units > most.units:
             yield (
                 limit_loc,
-                f"{limit} is over limitRange.max.{resource} {most}; lower it, or raise that",
+                f"{limit} is over limitRange.max.{resource} {most}; lower it, or raise "
+                f"limitRange.max.{resource}",
             )
         if own_request and least is not None and request.units < least.units:
             yield (
                 request_loc,
-                f"{request} is under limitRange.min.{resource} {least}; raise it, or lower that",
+                f"{request} is under limitRange.min.{resource} {least}; raise it, or lower "
+                f"limitRange.min.{resource}",
             )
         if request.units > limit.units and (own_request or own_limit):
             if own_request and own_limit:
@@ -188,12 +191,12 @@ def _check_resources(team: Team, container: Container, at: Loc) -> Iterator[Find
             elif own_request:
                 yield (
                     request_loc,
-                    f"{request} is over the default limit {limit}; give limits.{resource} too",
+                    f"{request} is over the default limit {limit}; set limits.{resource} too",
                 )
             else:
                 yield (
                     limit_loc,
-                    f"{limit} is under the default request {request}; give requests.{resource} too",
+                    f"{limit} is under the default request {request}; set requests.{resource} too",
                 )
 
 
@@ -201,20 +204,20 @@ def _check_writable_paths(container: Container, at: Loc) -> Iterator[Finding]:
     seen: set[str] = set()
     for index, writable in enumerate(container.writable_paths):
         if writable.path in seen:
-            yield (*at, index, "path"), f"'{writable.path}' stands here twice; keep one"
+            yield (*at, index, "path"), f"'{writable.path}' is listed twice; remove one"
         seen.add(writable.path)
 
 
 def _check_port(port: int, loc: Loc) -> Iterator[Finding]:
     if port in _SIDECAR_PORTS:
-        yield loc, f"{port} is taken by Istio's sidecar in every pod; use another port such as 8080"
+        yield loc, f"{port} is used by Istio's sidecar in every pod; use another port such as 8080"
 
 
 def _check_ingress(ingress: Ingress, at: Loc, settings: Settings) -> Iterator[Finding]:
     if ingress.enabled and ingress.host is None:
         yield (
             (*at, "host"),
-            "is missing, and ingress is enabled; add it, such as `host: my-api.apps.example.com`",
+            "is required when ingress is enabled; add it, such as `host: my-api.apps.example.com`",
         )
     elif ingress.host is not None:
         yield from _check_host(ingress.host, (*at, "host"), settings)
@@ -230,7 +233,7 @@ def _check_host(host: str, loc: Loc, settings: Settings) -> Iterator[Finding]:
     for own, setting in settings.platform_owned_hosts.items():
         if overlap(host, own):
             told = f"sre-platform:{setting}{f': {own}' if own != host else ''}"
-            yield loc, f"'{host}' is a host of the platform ({told}); choose another"
+            yield loc, f"'{host}' is reserved for the platform ({told}); choose another"
             return
     namespace = host.rpartition(".")[2]
     if settings.is_platform_namespace(namespace):
@@ -268,6 +271,7 @@ def _check_scaling(app: WebApp | Worker, at: Loc) -> Iterator[Finding]:
         )
         yield (
             (*at, "podDisruptionBudget", "minAvailable"),
-            f"{budget.min_available} of {replicas} pods ({source}) must stay, "
+            f"{budget.min_available} of {replicas} pods ({source}) must keep "
+            f"running, "
             f"so no node can be drained; {fix}",
         )

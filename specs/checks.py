@@ -38,7 +38,7 @@ def check_team(team: Team, settings: Settings, file_stem: str) -> Iterator[Findi
     yield from check_access(team, settings)
     if all(attrgetter(resource)(team.quota) is None for resource in RESOURCES):
         # Kubernetes reports no status for such a quota, and `up` would wait for it.
-        yield ("quota",), "limits nothing; keep a limit on at least one resource, such as pods"
+        yield ("quota",), "must limit at least one resource; set a limit, such as pods"
     yield from _check_limit_range(team.limit_range)
     yield from check_sidecar(team.limit_range, settings.istio.sidecar)
     if not team.registry.signatures.enforce and not team.registry.signatures.reason:

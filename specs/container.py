@@ -39,11 +39,10 @@ _MOUNT_PATH = r"(?!/(proc|sys|dev)(?![^/]))(/(?!\.{1,2}(?![^/]))[^/:]+)+"
 def _check_secret_ref(value: str) -> None:
     # Shown only if it is clearly a name: it may be the secret itself.
     if credential_form(value):
-        raise ValueError("holds a secret itself; store it in OpenBao and write its name here")
+        raise ValueError("contains the secret itself; store it in OpenBao and write its name here")
     if "/" in value or ".." in value:
         raise ValueError(
-            "is a path, and secrets come from the team's own path only; write the name alone, "
-            "such as my-api-db-credentials"
+            "must be a name, not a path; write only the name, such as my-api-db-credentials"
         )
     if value in (PULL_SECRET, PUSH_SECRET):
         raise ValueError(f"'{value}' is the platform's own secret; choose another name")
@@ -58,9 +57,9 @@ def _check_secret_ref(value: str) -> None:
 
 def _check_repository(value: str) -> None:
     if "@" in value:
-        raise ValueError("holds a digest; write the repository alone and the version in `tag`")
+        raise ValueError("contains a digest; write only the repository, and the version in `tag`")
     if ":" in value.rpartition("/")[2]:
-        raise ValueError("holds a tag; write the version in `tag`")
+        raise ValueError("contains a tag; write the version in `tag`")
     if not all(re.fullmatch(_PATH_COMPONENT, part) for part in value.split("/")[1:]):
         raise ValueError(f"'{value}' is not a repository; write host/project/name in lower case")
 
@@ -80,7 +79,7 @@ def _check_mount_path(value: str) -> None:
         raise ValueError(f"'{value}' belongs to the kernel; mount another path such as /tmp")
 
 
-TOO_MANY = "is more than Kubernetes can count; lower it"
+TOO_MANY = "is too large for Kubernetes; lower it"
 Count = Annotated[int, within(0, INT32_MAX, "is below 0; write 0 or more", TOO_MANY)]
 Positive = Annotated[int, within(1, INT32_MAX, "is below 1; write 1 or more", TOO_MANY)]
 SecretName = Annotated[str, checked(_check_secret_ref, _SECRET_NAME, maxLength=names.DNS_NAME_MAX)]
@@ -113,9 +112,9 @@ _PLAIN_ENV_NAME = re.compile(r"(?=.*[A-Z])[A-Z0-9_. -]+")
 
 def _check_env_name(value: str) -> None:
     if "=" in value:  # not shown: a secret may follow it
-        raise ValueError("holds a '='; write the name alone, and what it is set to under `value`")
+        raise ValueError("contains a '='; write only the name, and its value in `value`")
     if credential_form(value):
-        raise ValueError("holds a secret itself; write a name here, and use secretRef")
+        raise ValueError("contains the secret itself; write a name here, and use secretRef")
     try:
         names.check_env_name(value)
     except ValueError:
@@ -137,12 +136,14 @@ class EnvVar(Spec):
     )
     secret_ref: SecretName | None = Field(
         None,
-        description="Name of the team's secret in OpenBao (`sre/<team>/<name>`): makes the "
-        "ExternalSecret and the Secret of that name.",
+        description="Name of the team's secret in OpenBao (`sre/<team>/<name>`): creates "
+        "the ExternalSecret and the Secret of that name.",
         examples=["my-api-db-credentials"],
     )
     plain: bool = Field(
-        False, description="Says that `value` is no credential where its name or form suggests one."
+        False,
+        description="Confirms that `value` is not a credential although its name or "
+        "form suggests one.",
     )
 
 
@@ -172,9 +173,9 @@ class Resources(Spec):
     """CPU and memory of the container (guide: app.resources)."""
 
     requests: ResourceRequests = Field(
-        ResourceRequests(), description="What is set aside for each pod."
+        ResourceRequests(), description="Resources reserved for each pod."
     )
-    limits: ResourceLimits = Field(ResourceLimits(), description="What each pod may use at most.")
+    limits: ResourceLimits = Field(ResourceLimits(), description="Maximum resources for each pod.")
 
 
 class WritablePath(Spec):
@@ -184,16 +185,18 @@ class WritablePath(Spec):
         description="Absolute path in the container.", examples=["/tmp"]
     )
     size_limit: Memory = Field(
-        memory("64Mi"), description="Most that may be written before the pod is evicted."
+        memory("64Mi"), description="Maximum size; a pod that exceeds it is evicted."
     )
 
 
 class LivenessProbe(Spec):
     """HTTP check that restarts the container when it fails."""
 
-    path: UrlPath = Field("/healthz", description="Path that must answer 200 to 399 on `app.port`.")
+    path: UrlPath = Field(
+        "/healthz", description="Path that must return status 200 to 399 on `app.port`."
+    )
     initial_delay_seconds: Count = Field(
-        10, description="Seconds from the start to the first probe."
+        10, description="Seconds from the container's start to the first probe."
     )
     period_seconds: Positive = Field(10, description="Seconds between probes.")
 
@@ -201,9 +204,11 @@ class LivenessProbe(Spec):
 class ReadinessProbe(Spec):
     """HTTP check that takes the pod out of the Service while it fails."""
 
-    path: UrlPath = Field("/readyz", description="Path that must answer 200 to 399 on `app.port`.")
+    path: UrlPath = Field(
+        "/readyz", description="Path that must return status 200 to 399 on `app.port`."
+    )
     initial_delay_seconds: Count = Field(
-        5, description="Seconds from the start to the first probe."
+        5, description="Seconds from the container's start to the first probe."
     )
     period_seconds: Positive = Field(5, description="Seconds between probes.")
 
@@ -215,7 +220,7 @@ class HttpProbes(Spec):
         LivenessProbe(), description="Restarts the container on failure."
     )
     readiness: ReadinessProbe = Field(
-        ReadinessProbe(), description="Takes the pod out of the Service on failure."
+        ReadinessProbe(), description="Removes the pod from the Service on failure."
     )
 
 
@@ -225,8 +230,8 @@ class ExecAction(Spec):
     command: tuple[str, ...] = Field(
         min_length=1,
         description="Program and arguments; exit code 0 is healthy. A shell that runs `pgrep -f`, "
-        "or `ps` into `grep`, has the pattern on its own command line and finds itself: put a "
-        "letter of the pattern in brackets.",
+        "or `ps` into `grep`, matches its own command line: put one letter of the pattern in "
+        "brackets.",
         examples=["""["/bin/sh", "-c", "pgrep -f '[w]orker' || exit 1"]"""],
     )
 
@@ -236,7 +241,7 @@ class ExecLivenessProbe(Spec):
 
     exec: ExecAction = Field(description="The command.")
     initial_delay_seconds: Count = Field(
-        10, description="Seconds from the start to the first probe."
+        10, description="Seconds from the container's start to the first probe."
     )
     period_seconds: Positive = Field(30, description="Seconds between probes.")
 
@@ -246,7 +251,7 @@ class ExecReadinessProbe(Spec):
 
     exec: ExecAction = Field(description="The command.")
     initial_delay_seconds: Count = Field(
-        5, description="Seconds from the start to the first probe."
+        5, description="Seconds from the container's start to the first probe."
     )
     period_seconds: Positive = Field(10, description="Seconds between probes.")
 
@@ -266,11 +271,13 @@ class Container(Spec):
     """What the apps of all archetypes say about their container: the block `app`."""
 
     name: Label = Field(
-        description="Name of the app and of every object made for it; unique in the team.",
+        description="Name of the app and of its objects; unique within the team.",
         examples=["my-api"],
     )
     team: str | None = Field(
-        None, description="The team; if given, the file's own.", examples=["team-alpha"]
+        None,
+        description="Name of the team; optional, but must match the file's `team`.",
+        examples=["team-alpha"],
     )
     image: Image = Field(description="The container image.")
     env: tuple[EnvVar, ...] = Field((), description="Environment variables.")
@@ -283,18 +290,22 @@ class Container(Spec):
 class WebAppContainer(Container):
     """`app` of a web-app."""
 
-    port: Port = Field(8080, description="Port the app listens on, and of its Service.")
-    replicas: Count = Field(2, description="Pods when `autoscaling` is off; ignored when it is on.")
+    port: Port = Field(8080, description="Port that the app and its Service listen on.")
+    replicas: Count = Field(
+        2, description="Number of pods when `autoscaling` is off; ignored when it is on."
+    )
     probes: HttpProbes = Field(HttpProbes(), description="HTTP health checks.")
 
 
 class WorkerContainer(Container):
     """`app` of a worker."""
 
-    replicas: Count = Field(2, description="Pods when `autoscaling` is off; ignored when it is on.")
+    replicas: Count = Field(
+        2, description="Number of pods when `autoscaling` is off; ignored when it is on."
+    )
     command: tuple[str, ...] = Field((), description="Replaces the image's entry point.")
     args: tuple[str, ...] = Field((), description="Arguments of the command.")
-    probes: ExecProbes = Field(ExecProbes(), description="Health checks by command.")
+    probes: ExecProbes = Field(ExecProbes(), description="Health checks that run a command.")
 
 
 class CronJobContainer(Container):

@@ -59,7 +59,9 @@ def store_ca_cert(settings: Settings) -> str | None:
         raise ValueError(f"{file} cannot be read; name a file with the CA's certificate") from None
     certificates = _CERTIFICATE.findall(text)
     if not certificates:
-        raise ValueError(f"{file} holds no PEM certificate; name a file with the CA's")
+        raise ValueError(
+            f"{file} contains no PEM certificate; name a file with the CA's certificate"
+        )
     # Nothing else in the file goes into the cluster.
     return "".join(f"{certificate}\n" for certificate in certificates)
 

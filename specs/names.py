@@ -93,7 +93,7 @@ def check_host(text: str) -> None:
     """
     instead = f"write only the host name, such as {_HOST_EXAMPLE}"
     if "@" in text:  # not shown: a password may precede it
-        raise ValueError(f"the host holds a user name or an '@'; {instead}")
+        raise ValueError(f"the host contains a user name or an '@'; {instead}")
     _check_length(text, DNS_NAME_MAX)
     if "://" in text:
         raise ValueError(f"{text!r} contains a scheme; {instead}")

@@ -78,9 +78,9 @@ def _check_peer(peer: NetworkPolicyPeer, at: Loc) -> Iterator[Finding]:
     selectors = {"namespaceSelector": peer.namespace_selector, "podSelector": peer.pod_selector}
     given = [key for key, selector in selectors.items() if selector is not None]
     if peer.ip_block is None and not given:
-        yield at, "names nobody; add namespaceSelector, podSelector or ipBlock"
+        yield at, "selects nothing; add namespaceSelector, podSelector or ipBlock"
     elif peer.ip_block is not None and given:
-        yield (*at, "ipBlock"), f"cannot stand beside {given[0]}; make two entries of it"
+        yield (*at, "ipBlock"), f"cannot be combined with {given[0]}; split it into two entries"
     for key, selector in selectors.items():
         if selector is not None:
             yield from _check_selector(selector, (*at, key))
@@ -105,15 +105,15 @@ def _check_selector(selector: LabelSelector, at: Loc) -> Iterator[Finding]:
         needs_values = expression.operator in ("In", "NotIn")
         loc: Loc = (*at, "matchExpressions", index, "values")
         if needs_values and not expression.values:
-            yield loc, f"is empty, and {expression.operator} compares with something; add a value"
+            yield loc, f"must not be empty for {expression.operator}; add a value"
         elif not needs_values and expression.values:
-            yield loc, f"goes with In and NotIn only, not {expression.operator}; remove it"
+            yield loc, f"applies only to In and NotIn, not to {expression.operator}; remove it"
 
 
 def _check_port_range(port: NetworkPolicyPort, at: Loc) -> Iterator[Finding]:
     if port.end_port is None:
         return
     if not isinstance(port.port, int):
-        yield (*at, "endPort"), "needs a number as `port`, where the range begins; add it"
+        yield (*at, "endPort"), "requires a number as `port`, the start of the range; add it"
     elif port.end_port < port.port:
         yield (*at, "endPort"), f"{port.end_port} is below `port` {port.port}; swap them"

@@ -16,7 +16,7 @@ def check_url(value: str) -> None:
     """Raise ValueError, "what is wrong; what to do"."""
     scheme, _, _ = value.partition("://")
     if "@" in value:  # not shown: a password may precede it
-        raise ValueError("holds a user name or an '@'; write the address alone")
+        raise ValueError("contains a user name or an '@'; write only the address")
     if scheme not in ("http", "https") or not host_of(value):
         raise ValueError(f"'{value}' is not a URL; write one such as https://openbao.sre.internal")
 

@@ -281,8 +281,8 @@ def test_a_file_that_is_there_is_not_written_over(trees: Trees) -> None:
     run = trees.run(release(), "--partial")
     assert (run.code, run.files) == (1, {"team-alpha.yaml": "team: team-alpha\n"})
     assert run.lost == [
-        "out/team-alpha.yaml:1:1: (file): already exists; move it away, or import into another "
-        "folder (--tenants) and take over what you need"
+        "out/team-alpha.yaml:1:1: (file): already exists; move it, or import into another folder "
+        "(--tenants) and copy what you need"
     ]
 
 

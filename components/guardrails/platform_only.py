@@ -47,8 +47,8 @@ _KINDS = {
         "use apps[].ingress in the team's file",
     ),
     # Flux applies their contents with its own rights.
-    "helm.toolkit.fluxcd.io": (["*"], "an app is deployed by the team's file: apps[]"),
-    "kustomize.toolkit.fluxcd.io": (["*"], "an app is deployed by the team's file: apps[]"),
+    "helm.toolkit.fluxcd.io": (["*"], "deploy apps with apps[] in the team's file"),
+    "kustomize.toolkit.fluxcd.io": (["*"], "deploy apps with apps[] in the team's file"),
     # By relabelling, a monitor makes Prometheus call any address in the cluster; by
     # bearerTokenFile, it makes Prometheus send its own token there. A team's own Prometheus or
     # Alertmanager collects the contents of all namespaces' monitors and alert routes, including

@@ -83,9 +83,7 @@ class HarborChecks:
             user = self._harbor.get("users/current")
         except RefusedError as refusal:
             if refusal.status == 401:
-                yield fail(
-                    "Harbor takes them for nobody's", "correct HARBOR_USERNAME and HARBOR_PASSWORD"
-                )
+                yield fail("Harbor does not accept them", "fix HARBOR_USERNAME and HARBOR_PASSWORD")
             elif refusal.status == 412:  # a valid login that belongs to no user
                 yield from self._robot()
             else:

@@ -9,7 +9,7 @@ from specs.problem import ProblemsError
 from specs.source import Loader, Source
 
 _STEP = 2  # columns by which an entry's lines are indented when they arrive here
-_NO_BLOCK = "is not a list of lines that begin with '- '; write it so, or add the app by hand"
+_NO_BLOCK = "must be a list of lines that begin with '- '; rewrite it, or add the app by hand"
 
 
 def with_entry(source: Source, entry: Sequence[str]) -> str:

@@ -48,7 +48,7 @@ class Charts:
         found = self._find(kind, home, name)
         if found is None:
             # Without the object, only its name is known.
-            message = f"{kind} '{name}' is not among the files; import it with the release"
+            message = f"{kind} '{name}' is not in the imported files; import it with the release"
             return Chart(name if name in ARCHETYPES else None, loc, message)
         if found.kind == "HelmChart":
             return Chart(self._of_template(release, found, ("spec",)).name, loc)

@@ -24,7 +24,7 @@ class Findings:
 
 
 # What to do about something that a team's file cannot express, without touching what runs.
-ACCEPT = "accept that it goes (--partial), or keep it by other means"
+ACCEPT = "accept that it is lost (--partial), or keep it by other means"
 
 UNREADABLE = "the folder cannot be read: no permission; make it readable (chmod +rx)"
 

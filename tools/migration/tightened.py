@@ -17,8 +17,8 @@ _INJECTION = "istio-injection"
 _MESH = (_INJECTION, "istio.io/rev", "istio.io/dataplane-mode")
 
 _LETS = {
-    INGRESS: "lets in Istio's gateway, Prometheus and the namespace alone",
-    EGRESS: "lets out DNS, the namespace and port 443 alone",
+    INGRESS: "lets in only Istio's gateway, Prometheus and the namespace",
+    EGRESS: "lets out only DNS, the namespace and port 443",
 }
 _RULES = {
     INGRESS: "`networkPolicy.additionalIngress`",
@@ -144,4 +144,7 @@ def _of_context(context: Mapping[str, Any]) -> Iterator[Finding]:
             yield (key,), "containers cannot be privileged; the app must run without it"
     capabilities = context.get("capabilities")
     if isinstance(capabilities, Mapping) and capabilities.get("add"):
-        yield ("capabilities", "add"), "all capabilities are dropped; the app must run without them"
+        yield (
+            ("capabilities", "add"),
+            "all capabilities are dropped; the app must run without them them",
+        )

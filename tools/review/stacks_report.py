@@ -15,7 +15,7 @@ LIMIT = comment.LIMIT - 536  # characters
 
 _DIFF = ".diff.md"
 _FAILED = "FAILED: "  # the beginning of the last line that scripts/stack writes on failure
-_TOO_LONG = "_Too long to be shown here: it is among this run's artifacts._"
+_TOO_LONG = "_Too long to show here; see this run's artifacts._"
 
 
 def report(title: str, folder: Path, limit: int = LIMIT) -> str:
@@ -76,7 +76,7 @@ def _shares(lengths: Sequence[int], total: int) -> list[int]:
 
 def _ends(text: str, size: int) -> str:
     """The first and the last lines of `text`, in `size` characters: failures come last."""
-    mark = "\n... (the whole is among this run's artifacts)\n"
+    mark = "\n... (see this run's artifacts for the full text)\n"
     half = (size - len(mark)) // 2
     if half <= 0:
         return ""
