@@ -49,7 +49,7 @@ def check_app(team: Team, app: AnyApp, at: Loc, settings: Settings) -> Iterator[
     seen: set[str] = set()
     for index, alert in enumerate(app.alerts):
         if alert.name in seen:
-            yield (*at, "alerts", index, "name"), f"'{alert.name}' stands here twice; rename one"
+            yield (*at, "alerts", index, "name"), f"'{alert.name}' is listed twice; rename one"
         seen.add(alert.name)
         texts = {"name": alert.name, "expr": alert.expr, "summary": alert.summary}
         for key, text in texts.items():

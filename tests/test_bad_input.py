@@ -290,7 +290,7 @@ DIGITS = "must be a whole number; write digits only, such as"
         "an empty entry": (team("apps:\n  - «~\n"), f"apps[0]: {EMPTY}"),
         "a word for an entry": (
             team("apps: [«web-app]"),
-            "apps[0]: must be a mapping; use `key: value` lines below it",
+            "apps[0]: must be a mapping; write `key: value` lines below it",
         ),
         "a word for a mapping": (
             app(beside="ingress: «true"),
@@ -1496,11 +1496,11 @@ CHAIN = "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in ran
         "only a comment": ("«# to do\n", "(file): is empty; write at least the key `team`"),
         "a list": (
             "«- team\n",
-            "(file): must be a mapping; use `key: value` lines, such as `team: ...`",
+            "(file): must be a mapping; write `key: value` lines, such as `team: ...`",
         ),
         "a word": (
             "«team\n",
-            "(file): must be a mapping; use `key: value` lines, such as `team: ...`",
+            "(file): must be a mapping; write `key: value` lines, such as `team: ...`",
         ),
         "a list for a key": (
             team("? «[a]\n: b\n"),
