@@ -62,11 +62,11 @@ def test_it_is_not_that_of_another_address_and_not_before_the_stack_s(
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (None, "cannot be read; name a file with the CA's certificate certificate"),
-        (b"\xff\xfe", "cannot be read; name a file with the CA's certificate certificate"),
+        (None, "cannot be read; name a file with the CA's certificate"),
+        (b"\xff\xfe", "cannot be read; name a file with the CA's certificate"),
         (
             b"no certificate",
-            "contains no PEM certificate; name a file with the CA's certificate certificate",
+            "contains no PEM certificate; name a file with the CA's certificate",
         ),
     ],
 )
