@@ -255,7 +255,7 @@ def test_a_quota_that_cannot_hold_both_is_told_with_what_is_needed(formers: Form
     found = formers.of(team, *live)
     (line,) = lacking_room(formers.cluster, found.values(), formers.settings)
     assert line == (
-        "team-a: to run beside what is there, shop need 3 more of pods, but only 2 is free; raise "
+        "team-a: to run beside what is there, shop need 3 more pods, but only 2 is free; raise "
         "quota.pods to 21 during the move, or leave some apps out of the file and move them "
         "one by one"
     )

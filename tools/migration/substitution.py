@@ -55,7 +55,7 @@ class Variables:
             return self.fixed[name]
         if self.unknown:
             raise SubstitutionError(
-                f"Flux fills in ${{{name}}}, which may come from {self.unknown}; write the value "
+                f"Flux substitutes ${{{name}}}, which may come from {self.unknown}; write the value "
                 "in use"
             )
         return self.values.get(name, "")
