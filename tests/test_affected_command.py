@@ -144,8 +144,8 @@ def test_a_stack_whose_file_is_gone_is_told_and_not_listed(
 ) -> None:
     repository.git("rm", "--quiet", "Pulumi.alpha.yaml")
     told = (
-        "Pulumi.alpha.yaml is gone, so stack 'alpha' cannot be run and all that it made stays; put "
-        "the file back, let go of what it holds (docs/lifecycle.md), and delete the file last\n"
+        "Pulumi.alpha.yaml is gone, so stack 'alpha' cannot be run and its resources stay; restore "
+        "the file, remove the stack's resources (docs/lifecycle.md), and delete the file last\n"
     )
     assert sre() == (0, "", told)
     assert sre("--base", "base", "--skip", "alpha") == lines()

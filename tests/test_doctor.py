@@ -183,7 +183,7 @@ def test_a_stack_of_its_own_is_never_asked_of_the_sandbox_s_servers(
     monkeypatch.setattr(examine, "PATIENCE", 0)
     _, output, _ = doctor(capsys, "--stack", "platform")
     assert output.startswith(
-        "Stack platform, on the servers that its settings and the environment name.\n"
+        "Stack platform, on the servers from its settings and the environment.\n"
     )
     assert "Harbor not managed by this stack" in rows(output, "skipped")
 

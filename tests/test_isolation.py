@@ -169,7 +169,7 @@ def test_a_refusal_by_another_holder_than_expected_fails() -> None:
 
 def test_a_check_that_reaches_for_nothing_fails_though_it_is_refused() -> None:
     outcome = seen(LIST_PODS, Server(refused(DENIED)), Server([]))
-    assert outcome == "selects nothing: there is no Pod in team-alpha"
+    assert outcome == "selects nothing: no Pod in team-alpha"
 
 
 @pytest.mark.parametrize(

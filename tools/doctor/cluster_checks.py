@@ -357,7 +357,7 @@ class ClusterChecks:
             )
         elif audited and self._settings.guardrails == "deny":
             yield warn(
-                f"{', '.join(audited)} are only audited",
+                f"{', '.join(audited)} only audited",
                 "set sre-platform:guardrails to deny in the platform's stack",
             )
         else:

@@ -55,8 +55,8 @@ class Variables:
             return self.fixed[name]
         if self.unknown:
             raise SubstitutionError(
-                f"Flux substitutes ${{{name}}}, which may come from {self.unknown}; write the value "
-                "in use"
+                f"Flux substitutes ${{{name}}}, which may come from {self.unknown}; write the "
+                "value in use"
             )
         return self.values.get(name, "")
 
