@@ -229,7 +229,7 @@ def test_one_server_that_is_asked_alone_and_stood_in_for_is_no_answer(
     code, output, _ = doctor(capsys, "--server", "harbor")
     assert code == 1
     (row,) = rows(output, "FAIL")
-    assert row.startswith("Harbor the sandbox stands in for it")
+    assert row.startswith("Harbor simulated by the sandbox")
 
 
 def test_one_server_that_the_stack_does_not_manage_need_not_answer(
