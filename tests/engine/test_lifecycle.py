@@ -130,4 +130,7 @@ def test_a_group_that_is_taken_out_of_the_file_loses_its_access(checkout: Checko
 def test_what_renaming_an_app_does_is_said_before_it_happens(checkout: Checkout) -> None:
     checkout.edit(BETA, "name: order-processor", "name: orders")
     preview = checkout.run("preview")
-    assert "warning: team-beta: the app order-processor goes and orders comes." in preview.output
+    assert (
+        "warning: team-beta: the app order-processor is removed and orders is added."
+        in preview.output
+    )
