@@ -220,7 +220,7 @@ def test_a_diff_that_does_not_fit_is_left_out_whole(tmp_path: Path) -> None:
     long = "<details>\n" + "x" * LIMIT + "\n</details>"
     text = report("Review", results(tmp_path, a__diff__md=long, b__diff__md="small"))
     assert "xxx" not in text
-    assert "### a: diff\n\n_Too long to be shown here" in text
+    assert "### a: diff\n\n_Too long to show here" in text
     assert "### b: diff\n\nsmall" in text
 
 

@@ -41,7 +41,7 @@ def test_what_is_as_strict_today_is_not_noted(trees: Trees) -> None:
 
 def test_a_closed_network_that_opens_is_noted(trees: Trees) -> None:
     run = trees.run({"apps/a.yaml": release(), "apps/n.yaml": NAMESPACE, "apps/p.yaml": DENY})
-    (note,) = [note for note in run.notes if "no policy here allows all" in note]
+    (note,) = [note for note in run.notes if "no policy here allows everything" in note]
     assert note.startswith("apps/n.yaml:4:9: metadata.name: ")
     assert "allow-https-egress" in note
     assert "my-api" not in note
@@ -91,17 +91,17 @@ def test_a_network_that_closes_is_noted(
         {"apps/a.yaml": release(values), "apps/n.yaml": NAMESPACE, "apps/p.yaml": policy},
         "--partial",
     )
-    notes = [note for note in run.notes if "no policy here closes" in note]
+    notes = [note for note in run.notes if "no policy here restricts" in note]
     if closing is None:
         assert notes == []
         return
     of_app, of_all = notes
     assert of_app.startswith(
-        f"apps/a.yaml:19:30: spec.values.networkPolicy.enabled: no policy here closes {closing} of "
-        "the app today; "
+        f"apps/a.yaml:19:30: spec.values.networkPolicy.enabled: no policy here restricts "
+        f"{closing} of the app today; "
     )
     assert of_all.startswith(
-        f"apps/n.yaml:4:9: metadata.name: no policy here closes {closing} of all pods today; "
+        f"apps/n.yaml:4:9: metadata.name: no policy here restricts {closing} of all pods today; "
     )
     assert all(rules in note for note in notes)
 
@@ -145,8 +145,8 @@ def test_the_names_that_run_are_told_and_the_app_is_imported(
     assert run.live == [
         f"apps/a.yaml:4:9: metadata.name: runs as '{name}' today (Deployment, Service, "
         "ServiceAccount, PodDisruptionBudget, NetworkPolicy, ServiceMonitor, VirtualService), and "
-        f"as 'my-api' once the program makes it; callers then use my-api.team-alpha instead of "
-        f"{name}.team-alpha; see docs/migration.md"
+        f"will run as 'my-api' once the program creates it; callers then use my-api.team-alpha "
+        f"instead of {name}.team-alpha; see docs/migration.md"
     ]
     assert [app.name for app in trees.team().apps] == ["my-api"]
 

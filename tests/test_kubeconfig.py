@@ -81,12 +81,12 @@ def test_a_kubeconfig_that_does_not_tell_is_refused_in_a_line(
     with pytest.raises(KubeconfigError) as error:
         api_server(None)
     message = str(error.value)
-    assert message.startswith(f"{kubeconfig} does not tell the API server and its CA")
+    assert message.startswith(f"{kubeconfig} does not name the API server and its CA")
     assert "\n" not in message
     assert "hunter2" not in message
 
 
 def test_a_missing_kubeconfig_is_refused_in_a_line(kubeconfig: Path) -> None:
     kubeconfig.unlink()
-    with pytest.raises(KubeconfigError, match="does not tell the API server"):
+    with pytest.raises(KubeconfigError, match="does not name the API server"):
         api_server(None)

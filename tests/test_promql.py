@@ -98,7 +98,7 @@ BROKEN = {
     for expression, said in UNREADABLE.items()
 } | {
     "rate(http_errors_total[5m] > 0.05": "'(' at character 5 is never closed; close it",
-    "rate(a[5m)) > 1": "')' at character 10 is where ']' must be; correct it",
+    "rate(a[5m)) > 1": "')' at character 10 must be ']'; correct it",
     "sum(rate(a[5m]))) > 1": "')' at character 17 was never opened; remove it",
     "a{b='c} > 1": '"\'" at character 5 is never closed; close it',
     "a\n  > sum(b": "'(' at line 2, character 8 is never closed; close it",

@@ -123,7 +123,7 @@ def test_two_stand_ins_have_different_ports():
     ],
 )
 def test_an_unknown_type_is_refused(engine, token):
-    assert "know no type" in engine.check(token, {"name": "x", "metadata": {"name": "x"}})
+    assert "do not know the type" in engine.check(token, {"name": "x", "metadata": {"name": "x"}})
 
 
 @pytest.mark.parametrize(
