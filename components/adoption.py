@@ -227,13 +227,13 @@ def refuse_robot(harbor: Harbor, name: str) -> None:
 def _hook(
     name: str, action: Callable[[ResourceHookArgs], None], on_dry_run: bool
 ) -> pulumi.ResourceHook:
-    def told(args: ResourceHookArgs) -> None:
+    def run(args: ResourceHookArgs) -> None:
         try:
             action(args)
         except (RefusedError, UnreachableError) as error:
             raise UnadoptableError(f"sre-platform:adopt: {error}") from None
 
-    return pulumi.ResourceHook(name, told, pulumi.ResourceHookOptions(on_dry_run=on_dry_run))
+    return pulumi.ResourceHook(name, run, pulumi.ResourceHookOptions(on_dry_run=on_dry_run))
 
 
 def _openbao_ids(openbao: OpenBao) -> dict[str, Find]:

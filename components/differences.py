@@ -35,7 +35,7 @@ def differences(live: Object, settled: Object, idle: bool = False) -> list[str]:
         *above, name = map(str, each.path)
         change = _change(was, now, _is_secret(each, live["kind"]))
         if above in (["metadata", mark] for mark in _MARKS):
-            if not _is_idle(name, change, live["kind"]):
+            if not _is_idle(name, was is None, live["kind"]):
                 marks.append(f"{name} {change}")
         elif not (idle and above[-1:] in ([mark] for mark in _MARKS) and is_idle_label(name)):
             lines.append(f"{_written(each.path)}: {change}")
@@ -55,9 +55,9 @@ def _is_secret(each: Difference, kind: str) -> bool:
     return kind == "Secret" or not _HIDDEN.isdisjoint(each.path)
 
 
-def _is_idle(key: str, change: str, kind: str) -> bool:
+def _is_idle(key: str, added: bool, kind: str) -> bool:
     """On a Namespace the team's label matters: it binds the guardrails."""
-    ours = key == TEAM_LABEL and change.startswith("added") and kind != "Namespace"
+    ours = key == TEAM_LABEL and added and kind != "Namespace"
     return ours or is_idle_label(key)
 
 

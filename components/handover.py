@@ -89,9 +89,9 @@ def _next(former: Former) -> Iterator[str]:
         return
     if nowhere := [r["metadata"]["name"] for r in former.routes if not former.leads_here(r)]:
         yield (
-            f"next: VirtualService {' and '.join(nowhere)} has no route to a Service (a "
-            f"redirect or "
-            f"a delegate, for example); add a route to Service {app}, or remove the host from it"
+            f"next: VirtualService {' and '.join(nowhere)} has no route to a Service "
+            f"(a redirect or a delegate, for example); add a route to Service {app}, or remove "
+            "the host from it"
         )
         return
     kind = "CronJob" if isinstance(former.app, CronJob) else "VirtualService"

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from specs.app import BaseApp
 from specs.team import Team
@@ -93,11 +93,6 @@ def object_meta(
     return ObjectMetaArgs(
         name=name, namespace=place.namespace, labels=labels, annotations=annotations
     )
-
-
-def select(labels: Labels) -> LabelSelectorArgs:
-    """A selector for exactly these labels."""
-    return LabelSelectorArgs(match_labels=labels)
 
 
 def _label_value(tag: str) -> str:

@@ -9,9 +9,10 @@ from pulumi_kubernetes.autoscaling.v2 import (
     MetricSpecArgs,
     MetricTargetArgs,
 )
+from pulumi_kubernetes.meta.v1 import LabelSelectorArgs
 from pulumi_kubernetes.policy.v1 import PodDisruptionBudget, PodDisruptionBudgetSpecArgs
 
-from components.metadata import Place, app_labels, app_selector, object_meta, select
+from components.metadata import Place, app_labels, app_selector, object_meta
 from specs.app import WebApp, Worker
 from specs.team import Team
 
@@ -58,7 +59,7 @@ def disruption_budget(team: Team, app: WebApp | Worker, place: Place) -> PodDisr
         metadata=object_meta(place, app.name, app_labels(team, app)),
         spec=PodDisruptionBudgetSpecArgs(
             min_available=app.pod_disruption_budget.min_available,
-            selector=select(app_selector(app)),
+            selector=LabelSelectorArgs(match_labels=app_selector(app)),
         ),
         opts=place.options,
     )

@@ -30,14 +30,13 @@ from pulumi_kubernetes.core.v1 import (
     VolumeArgs,
     VolumeMountArgs,
 )
-from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
+from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 
 from components.metadata import (
     Place,
     app_labels,
     app_selector,
     object_meta,
-    select,
     workload_labels,
 )
 from components.quota import amounts
@@ -79,7 +78,7 @@ def deployment(
         metadata=object_meta(place, app.name, workload_labels(team, app)),
         spec=DeploymentSpecArgs(
             replicas=_replicas(team, app),
-            selector=select(app_selector(app)),
+            selector=LabelSelectorArgs(match_labels=app_selector(app)),
             template=template,
         ),
         opts=place.with_options(depends_on=depends_on),

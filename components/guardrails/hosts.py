@@ -1,11 +1,6 @@
 """Which hosts a team may use, and where their traffic goes."""
 
-from components.guardrails.policy import (
-    SPEC_CHANGES,
-    Policy,
-    PolicyRule,
-    literal,
-)
+from components.guardrails.policy import SPEC_CHANGES, Policy, PolicyRule, literal
 from components.metadata import HOSTS_ANNOTATION
 from specs.hosts import split_patterns
 from specs.settings import Settings
@@ -76,15 +71,14 @@ def policy(settings: Settings) -> Policy:
                 "apps[].ingress.host there",
             ),
             PolicyRule(
-                f"object.spec.?gateways.orValue([]).all(gateway,\n"
+                "object.spec.?gateways.orValue([]).all(gateway,\n"
                 f"  gateway in {literal(['mesh', *settings.istio.gateways])}\n)",
                 "gateways must be the platform's; set apps[].ingress.gateway in the team's file",
             ),
             PolicyRule(
                 _MATCHES,
                 "routes must match the team's own hosts; remove destinationSubnets and "
-                "other teams' "
-                "sniHosts",
+                "other teams' sniHosts",
             ),
             PolicyRule(
                 _DESTINATIONS,

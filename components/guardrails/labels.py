@@ -31,7 +31,7 @@ def policy() -> Policy:
             PolicyRule(
                 f"{_teams('object')}.all(team, team == request.namespace)",
                 f"the label {TEAM_LABEL} must name the namespace's own team; correct it or "
-                f"remove it",
+                "remove it",
             )
         ],
     )

@@ -70,8 +70,7 @@ variables.images.all(image,
   || request.kind.kind == 'Pod' && image.startsWith('{settings.istio.proxy_image}:')
 )""",
                 f"images must come from {projects}; push it there and set "
-                f"apps[].app.image.repository "
-                "in the team's file",
+                "apps[].app.image.repository in the team's file",
             ),
             PolicyRule(
                 _VERSIONS,
