@@ -272,6 +272,6 @@ def _check_scaling(app: WebApp | Worker, at: Loc) -> Iterator[Finding]:
         yield (
             (*at, "podDisruptionBudget", "minAvailable"),
             f"{budget.min_available} of {replicas} pods ({source}) must keep "
-            f"running, "
+            "running, "
             f"so no node can be drained; {fix}",
         )

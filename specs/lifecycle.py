@@ -71,7 +71,7 @@ def missing_steps(
             gone = "no longer has a file"
         renamed = (
             f"; {' and '.join(new)} would not take over {name}'s objects, as a team cannot "
-            f"be renamed"
+            "be renamed"
             if new
             else ""
         )
@@ -105,7 +105,7 @@ def maybe_renamed(before: Mapping[str, Deployed], teams: Sequence[Team]) -> Iter
             if new:
                 yield (
                     f"{team.name}: the app {old} is removed and {' or '.join(new)} is added. If "
-                    f"you are "
+                    "you are "
                     f"renaming it: all objects of {old} are deleted and recreated under the "
                     f"new name, and callers of {old} no longer find it ({GUIDE})"
                 )

@@ -69,7 +69,7 @@ def _check_quota(quota: Quota) -> Iterator[Finding]:
         if own:
             said = (
                 f"{request} is more than quota.limits.{resource} {limit}, so it can "
-                f"never be fully used"
+                "never be fully used"
             )
             yield ("quota", "requests", resource), f"{said}; lower it, or raise the limit"
         else:
@@ -112,7 +112,7 @@ def _check_probes(container: WorkerContainer, known: Collection[str], at: Loc) -
                     yield (
                         loc,
                         f"$({name}) is empty here, as Kubernetes does not expand secrets in "
-                        f"a probe's "
+                        "a probe's "
                         f'command; let a shell read it: ["/bin/sh", "-c", "... ${name}"]',
                     )
                 elif _is_missing(name, known, runs_shell(words)):

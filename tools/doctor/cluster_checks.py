@@ -239,7 +239,7 @@ class ClusterChecks:
             yield fail(
                 f"{self._user} may not bind the ClusterRole {name}",
                 f"grant it `bind` on clusterroles.{_RBAC} of that name, or grant it that "
-                f"role's rights",
+                "role's rights",
             )
         if not lacking:
             yield ok(", ".join(sorted(name for _, name in bindings)) or "none granted")

@@ -197,7 +197,7 @@ class HarborChecks:
                 there = "no limit" if limit < 0 else f"{limit / _GIB:g} GiB"
                 yield warn(
                     f"{team.name} has {there}, but its file says {wanted} GiB; Pulumi does "
-                    f"not detect it",
+                    "not detect it",
                     "set it in Harbor",
                 )
             same += limit == wanted * _GIB

@@ -83,7 +83,7 @@ def _add_role(
         if given.data != role:
             message = (
                 f"the group has {given.data} too, but a team's file can give it only one; "
-                f"remove one"
+                "remove one"
             )
             findings.lost.append(group.problem(message))
 

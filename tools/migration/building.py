@@ -154,7 +154,7 @@ class Checker:
         elif len(several) > 1:
             message = (
                 f"the folder has {' and '.join(several)}, but kustomize reads only "
-                f"one; remove the others"
+                "one; remove the others"
             )
         else:
             message = "must contain a single YAML document; write it as one"

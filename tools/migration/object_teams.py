@@ -72,7 +72,7 @@ def sort_objects(tree: Tree, findings: Findings) -> dict[str, TeamObjects]:
         else:
             why = (
                 f"is in namespace '{home}', whose team is not in the import; import it with "
-                f"its team"
+                "its team"
                 if home
                 else "has no namespace, so it belongs to no team; add one if its kind has "
                 f"namespaces, or {ACCEPT}"
