@@ -214,7 +214,7 @@ OTHERS_SERVICE = f"orders.{OTHER}.svc.cluster.local"
 
 # By policy and a word of its message.
 BAD = {
-    ("sre-images", "images come from"): [
+    ("sre-images", "images must come from"): [
         *(make(OTHERS_IMAGE) for make in MAKERS),
         pod("busybox"),
         pod("docker.io/library/busybox:1.37.0"),
@@ -328,7 +328,7 @@ BAD = {
             }
         ),
     ],
-    ("sre-hosts", "hosts are those"): [
+    ("sre-hosts", "hosts must be in"): [
         virtual_service(host)
         for host in (
             "orders.example.com",
@@ -344,8 +344,8 @@ BAD = {
             *PLATFORM_HOSTS,
         )
     ],
-    ("sre-hosts", "gateways are those"): [virtual_service(gateways=[f"{TEAM}/own"])],
-    ("sre-hosts", "routes match"): [
+    ("sre-hosts", "gateways must be the platform's"): [virtual_service(gateways=[f"{TEAM}/own"])],
+    ("sre-hosts", "routes must match"): [
         virtual_service(
             http=[],
             tcp=[{"match": [{"destinationSubnets": ["0.0.0.0/0"]}], "route": [to("shop")]}],
@@ -383,7 +383,7 @@ BAD = {
         GATEWAY,
         thing("extensions.istio.io/v1 WasmPlugin", {}),
     ],
-    ("sre-platform-only", "deployed by the team's file"): [
+    ("sre-platform-only", "deploy apps with apps[]"): [
         thing("helm.toolkit.fluxcd.io/v1 HelmRelease", {}),
         thing("kustomize.toolkit.fluxcd.io/v1 Kustomization", {}),
     ],

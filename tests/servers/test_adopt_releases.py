@@ -349,7 +349,7 @@ def test_the_preview_names_what_there_is_and_what_it_holds_back(story: Story) ->
     shop = said_of(story.said["before"], "storefront")
     assert f"VirtualService {RELEASES['storefront'][1]}" in shop[0]
     assert [line for line in shop if line.startswith("held back")] == [
-        f"held back: VirtualService, until {RELEASES['storefront'][1]} leads to Service storefront"
+        f"held back: VirtualService, until {RELEASES['storefront'][1]} routes to Service storefront"
     ]
     assert "Keep the setting" in story.said["before"]
 
@@ -360,7 +360,7 @@ def test_a_file_that_calls_a_service_that_goes_is_told_of(story: Story) -> None:
 
 def test_what_a_new_object_has_otherwise_is_told_and_no_secret(story: Story) -> None:
     said = story.said["before"]
-    assert len(re.findall("^ +how it differs from the former one", said, re.MULTILINE)) == 1, said
+    assert len(re.findall("^ +differences from the former object", said, re.MULTILINE)) == 1, said
     assert "spec.template.spec.containers[mailer].env: removed (not shown)" in said
     assert "hunter2" not in said
 

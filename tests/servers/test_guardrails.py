@@ -385,7 +385,7 @@ def test_the_program_s_own_workloads_run_and_its_namespaces_can_be_deleted(
         until(lambda object=object: available(admin, object))
     teams = [object["metadata"]["name"] for object in shipped if object["kind"] == "Namespace"]
     assert running
-    assert teams == ["team-alpha", "team-beta"]
+    assert sorted(teams) == ["team-alpha", "team-beta"]
     for team in teams:
         admin.delete("v1", "Namespace", None, team)
     until(lambda: not any(admin.get("v1", "Namespace", None, team) for team in teams))

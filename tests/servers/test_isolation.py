@@ -170,7 +170,7 @@ def test_a_group_that_is_bound_nowhere_fails_all_its_checks(
         rows = failed()
     finally:
         cluster.create(without_server_fields(binding))
-    why = "selects nothing: no RoleBinding in team-alpha is for team-alpha-viewers"
+    why = "selects nothing: no RoleBinding in team-alpha for team-alpha-viewers"
     assert {(row.who, row.seen) for row in rows} == {("team-alpha viewer", why)}
 
 
