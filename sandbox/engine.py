@@ -123,8 +123,8 @@ def down(engine: Engine) -> None:
 
 COMMANDS = {"up": up, "preview": preview, "down": down}
 PROTECTED = (
-    "Nothing was changed, as what holds data is protected. Put back what you have removed, "
-    "or remove the whole sandbox with `make down`."
+    "Nothing was changed, because resources that hold data are protected. Restore what you "
+    "removed, or remove the whole sandbox with `make down`."
 )
 NOTHING = "There is nothing to take down."
 

@@ -152,7 +152,7 @@ def test_a_secret_that_is_gone_is_no_empty_one(job: dict[str, str]) -> None:
 def test_a_key_that_is_no_variables_name_is_refused(job: dict[str, str]) -> None:
     Answers.secret = {"a-b": "x"}
     run = with_credentials(job, "echo", "it ran")
-    told = "'a-b' in sre-ci/data/preview is no variable's name.\n"
+    told = "'a-b' in sre-ci/data/preview is not a valid variable name.\n"
     assert (run.returncode, run.stderr) == (1, told)
 
 

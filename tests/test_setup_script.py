@@ -110,6 +110,6 @@ def test_a_package_that_is_not_the_locked_one_is_refused(checkout: Checkout) -> 
     assert code == 1
     assert "six" not in checkout.installed()
     assert errors.splitlines()[-1] == (
-        "Setting up .venv failed, as said above; mend the cause and run the same command again."
+        "Setting up .venv failed with the error above; fix it and run the same command again."
     )
     assert not (checkout.root / ".venv/requirements.lock").exists()

@@ -93,7 +93,7 @@ def test_with_refresh_the_servers_are_looked_at_once_harbor_has_answered(
 def test_refresh_takes_one_value_so_that_none_is_mistaken_for_no(
     script: Script, value: str
 ) -> None:
-    told = "REFRESH takes 1 alone; write REFRESH=1, or leave it out.\n"
+    told = "REFRESH must be 1 or empty; write REFRESH=1, or leave it out.\n"
     assert script("exit 0", "up", REFRESH=value) == (1, told)
 
 
@@ -152,7 +152,7 @@ def test_a_missing_stack_is_told(make: Make, command: str) -> None:
 
 
 def test_an_unknown_stack_is_told_with_those_there_are(make: Make) -> None:
-    told = "There is no stack 'team-alhpa'; use one of: dev platform team-alpha team-beta"
+    told = "Unknown stack 'team-alhpa'; use one of: dev platform team-alpha team-beta"
     assert make("stack-up", STACK="team-alhpa") == (2, told)
 
 
@@ -163,7 +163,7 @@ def test_a_missing_cli_is_told(make: Make, tmp_path: Path) -> None:
         found = subprocess.run(["which", tool], capture_output=True, text=True, check=True)
         (tools / tool).symlink_to(found.stdout.strip())
     code, said = make("stack-up", path=str(tools), STACK="team-alpha")
-    assert (code, said.partition(";")[0]) == (2, "There is no Pulumi CLI on PATH")
+    assert (code, said.partition(";")[0]) == (2, "No Pulumi CLI on PATH")
 
 
 @pytest.fixture
@@ -206,7 +206,7 @@ def test_servers_are_not_looked_at_unless_harbor_has_answered(
 ) -> None:
     code, said = script(sre, command, REFRESH="1")
     assert code == 1
-    assert said.splitlines()[-1].startswith("Harbor has to answer before the servers are looked at")
+    assert said.splitlines()[-1].startswith("Harbor must answer before the servers are compared")
     assert "pulumi preview" not in said
     assert "pulumi up" not in said
     if "echo" in sre:

@@ -112,7 +112,7 @@ def test_what_holds_data_in_harbor_and_what_goes_before_it_is_kept(checkout: Che
     refused = set(re.findall(r":(\w+::[\w/.-]+)\" cannot be deleted", run.output))
     # Of what goes first; project, robots and members would follow.
     assert refused >= {"RetentionPolicy::team-beta", "SecretV2::team-beta/harbor-pull"}
-    assert "Nothing was changed, as what holds data is protected." in run.output
+    assert "Nothing was changed, because resources that hold data are protected." in run.output
     assert checkout.state() == before
 
 
