@@ -99,11 +99,12 @@ class Checkout:
     def _share_plugins(self) -> None:
         """Plugins take hundreds of MB: share the user's own Pulumi's, and put new ones there."""
         link = self.folder / "home" / "plugins"
-        own = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi") / "plugins"
-        with suppress(OSError):  # files that the engine put there stay
+        own = user_home() / "plugins"
+        own.mkdir(parents=True, exist_ok=True)
+        with suppress(OSError):  # what the engine put there stays
             link.rmdir()
-        if not link.is_symlink():
-            own.mkdir(parents=True, exist_ok=True)
+        if not link.exists():
+            link.unlink(missing_ok=True)  # a link to a folder that is gone
             link.symlink_to(own)
 
     @contextmanager
@@ -145,6 +146,11 @@ class Checkout:
             "VAULT_ADDR": "https://openbao.sandbox.invalid",
             "VAULT_TOKEN": "sandbox",
         }
+
+
+def user_home() -> Path:
+    """The folder of the user's own Pulumi."""
+    return Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
 
 
 def _context(settings: str) -> str | None:

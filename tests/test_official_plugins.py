@@ -1,5 +1,6 @@
 """Which provider plugins `make up` runs on real servers."""
 
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,7 +10,10 @@ from pulumi.automation import CommandError
 from pulumi.automation._cmd import CommandResult
 
 from binaries.console import UserError
+from clients.local_servers import FOLDER, environment_file
+from sandbox.checkout import Checkout
 from sandbox.official import CHOICE, STAND_IN, plugin, plugins, version
+from tests.written import ROOT
 
 KUBERNETES = f"pulumi-resource-kubernetes v{version('kubernetes')}"
 
@@ -115,6 +119,31 @@ def test_a_stack_whose_plugin_is_gone_is_refused(path: Path, tmp_path: Path) -> 
     (path / plugin("kubernetes")).unlink()
     with pytest.raises(UserError, match="was made with pulumi-resource-kubernetes, which is gone"):
         run(tmp_path, is_new=False)
+
+
+def prepared(root: Path) -> Path:
+    """The sandbox's folder of plugins, in a checkout with servers that is made ready for a run."""
+    for name in ("Pulumi.yaml", "Pulumi.dev.yaml"):
+        shutil.copyfile(ROOT / name, root / name)
+    environment = environment_file(root / FOLDER)
+    environment.parent.mkdir(parents=True, exist_ok=True)
+    environment.write_text("export VAULT_ADDR=https://127.0.0.1:1\n")
+    with Checkout(root).locked("up"):
+        return root / ".sandbox" / "home" / "plugins"
+
+
+def test_plugins_are_those_of_the_users_own_pulumi(path: Path, tmp_path: Path) -> None:
+    plugins = prepared(tmp_path)
+    assert plugins.resolve() == tmp_path / "home" / "plugins"
+    plugins.resolve().rmdir()
+    assert prepared(tmp_path).is_dir()
+
+
+def test_plugins_that_the_sandbox_has_already_stay(path: Path, tmp_path: Path) -> None:
+    kept = tmp_path / ".sandbox" / "home" / "plugins" / "kept"
+    kept.mkdir(parents=True)
+    assert prepared(tmp_path) == kept.parent
+    assert kept.is_dir()
 
 
 def test_a_stack_that_the_stand_in_made_stays_with_it(path: Path, tmp_path: Path) -> None:
