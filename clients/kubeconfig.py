@@ -2,7 +2,7 @@
 
 import base64
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,8 +32,7 @@ def current_context(files: str) -> str | None:
 
     Raises the errors of reading and parsing them: OSError, yaml.YAMLError and others.
     """
-    contexts = (config.get("current-context") for _, config in _read(files))
-    return next(filter(None, contexts), None)
+    return _current(_read(files))
 
 
 def api_server(context: str | None) -> ApiServer:
@@ -43,9 +42,9 @@ def api_server(context: str | None) -> ApiServer:
     """
     files = listed()
     try:
-        name = context or current_context(files)
-        _, entry = _named(files, "contexts", name)
-        file, entry = _named(files, "clusters", entry["context"]["cluster"])
+        configs = list(_read(files))
+        _, entry = _named(configs, "contexts", context or _current(configs))
+        file, entry = _named(configs, "clusters", entry["context"]["cluster"])
         return ApiServer(entry["cluster"]["server"], _ca_cert(entry["cluster"], file.parent))
     except (
         OSError,
@@ -69,11 +68,18 @@ def _read(files: str) -> Iterator[tuple[Path, dict[str, Any]]]:
             yield file, yaml.safe_load(file.read_text(encoding="utf-8")) or {}
 
 
-def _named(files: str, kind: str, name: str | None) -> tuple[Path, dict[str, Any]]:
+def _current(configs: Iterable[tuple[Path, dict[str, Any]]]) -> str | None:
+    contexts = (config.get("current-context") for _, config in configs)
+    return next(filter(None, contexts), None)
+
+
+def _named(
+    configs: Iterable[tuple[Path, dict[str, Any]]], kind: str, name: str | None
+) -> tuple[Path, dict[str, Any]]:
     """The first entry of that kind and name, and the file that contains it."""
     return next(
         (file, entry)
-        for file, config in _read(files)
+        for file, config in configs
         for entry in config.get(kind) or ()
         if entry["name"] == name
     )

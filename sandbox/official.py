@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 
@@ -12,9 +13,10 @@ from pulumi.automation import CommandError, PulumiCommand
 from binaries import pulumi_cli
 from binaries.console import UserError, say
 from sandbox.checkout import Checkout
+from sandbox.provider import SDKS
 
-# By package, the SDK that has the plugin's version. There is no local Harbor.
-SDKS = {"kubernetes": "pulumi-kubernetes", "vault": "pulumi-vault"}
+# The packages with real servers: there is no local Harbor.
+PACKAGES = ("kubernetes", "vault")
 
 # `stand-in` keeps the sandbox's own providers on real servers too.
 CHOICE, STAND_IN = "SANDBOX_PROVIDERS", "stand-in"
@@ -30,16 +32,21 @@ def plugins(checkout: Checkout, is_new: bool, cli: PulumiCommand) -> Sequence[st
         return ()
     record = checkout.work / "official.json"
     if is_new:
-        wanted = () if os.environ.get(CHOICE) == STAND_IN else tuple(SDKS)
-        found = [package for package in wanted if _is_there(package) or _download(package, cli)]
-        record.write_text(json.dumps(found), encoding="utf-8")
+        wanted = () if os.environ.get(CHOICE) == STAND_IN else PACKAGES
     else:
-        found = json.loads(record.read_text(encoding="utf-8")) if record.exists() else []
-        for package in found:
-            if not _is_there(package) and not _download(package, cli):
-                raise UserError(
-                    f"This stack was made with {plugin(package)}, which is gone; put it on PATH."
-                )
+        wanted = json.loads(record.read_text(encoding="utf-8")) if record.exists() else ()
+    home = Path(os.environ["PULUMI_HOME"])
+    missing = [package for package in wanted if not is_installed(package, home)]
+    if missing and pulumi_cli.downloadable():
+        for package in missing:
+            _download(package, cli)
+    found = [package for package in wanted if is_installed(package, home)]
+    if is_new:
+        record.write_text(json.dumps(found), encoding="utf-8")
+    elif gone := [package for package in wanted if package not in found]:
+        raise UserError(
+            f"This stack was made with {plugin(gone[0])}, which is gone; put it on PATH."
+        )
     say(_told(found))
     return found
 
@@ -54,26 +61,20 @@ def version(package: str) -> str:
     return metadata.version(SDKS[package])
 
 
-def _is_there(package: str) -> bool:
-    downloaded = Path(
-        os.environ["PULUMI_HOME"], "plugins", f"resource-{package}-v{version(package)}"
-    )
-    return bool(shutil.which(plugin(package))) or (downloaded / plugin(package)).exists()
+def is_installed(package: str, home: Path) -> bool:
+    """Whether its plugin is on PATH, or in the PULUMI_HOME `home`."""
+    downloaded = home / "plugins" / f"resource-{package}-v{version(package)}" / plugin(package)
+    return bool(shutil.which(plugin(package))) or downloaded.exists()
 
 
-def _download(package: str, cli: PulumiCommand) -> bool:
-    if not pulumi_cli.downloadable():
-        return False
+def _download(package: str, cli: PulumiCommand) -> None:
     say(f"Downloading {plugin(package)} v{version(package)} ...")
-    try:
+    with suppress(CommandError):  # the CLI has shown it
         cli.run(["plugin", "install", "resource", package, version(package)], str(Path.cwd()), {})
-    except CommandError:
-        return False
-    return _is_there(package)
 
 
 def _told(official: Sequence[str]) -> str:
-    stand_ins = [package for package in (*SDKS, "harbor") if package not in official]
+    stand_ins = [package for package in (*PACKAGES, "harbor") if package not in official]
     parts = [f"{plugin(package)} v{version(package)}" for package in official]
     parts.append(f"the sandbox's stand-in for {', '.join(stand_ins)}")
     return f"Providers: {'; '.join(parts)}."

@@ -33,8 +33,12 @@ from sandbox.simulated_kubernetes import SimulatedKubernetes
 from sandbox.simulated_openbao import SimulatedOpenBao
 from sandbox.world import World, WorldItem, WorldKey
 
-PACKAGES = ("kubernetes", "harbor", "vault")
-SDKS = ("pulumi-kubernetes", "pulumiverse-harbor", "pulumi-vault")
+# By package, the SDK that has its plugin's version.
+SDKS = {
+    "kubernetes": "pulumi-kubernetes",
+    "harbor": "pulumiverse-harbor",
+    "vault": "pulumi-vault",
+}
 # More than the engine's parallel operations: a wait for pods must not block another call.
 CALLS_AT_A_TIME = 256
 
@@ -61,7 +65,7 @@ class Providers(provider_pb2_grpc.ResourceProviderServicer):
         }
         # The engine warns if a provider is older than its SDK: the newest SDK's version suits all
         # three.
-        self._version = str(max(VersionInfo.parse(metadata.version(sdk)) for sdk in SDKS))
+        self._version = str(max(VersionInfo.parse(metadata.version(sdk)) for sdk in SDKS.values()))
         self._claims: dict[
             WorldKey, str
         ] = {}  # names that this run's program has used, and their objects
@@ -238,7 +242,7 @@ def serve(
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     try:
-        yield ",".join(f"{package}:{port}" for package in PACKAGES if package not in but)
+        yield ",".join(f"{package}:{port}" for package in SDKS if package not in but)
     finally:
         server.stop(grace=None).wait()
 

@@ -68,8 +68,8 @@ def _check_quota(quota: Quota) -> Iterator[Finding]:
         own = resource in quota.requests.model_fields_set
         if own:
             said = (
-                f"{request} is more than quota.limits.{resource} {limit}, so it can "
-                "never be fully used"
+                f"{request} is more than quota.limits.{resource} {limit}, "
+                "so it can never be fully used"
             )
             yield ("quota", "requests", resource), f"{said}; lower it, or raise the limit"
         else:
@@ -111,9 +111,9 @@ def _check_probes(container: WorkerContainer, known: Collection[str], at: Loc) -
                 if name in secret:
                     yield (
                         loc,
-                        f"$({name}) is empty here, as Kubernetes does not expand secrets in "
-                        "a probe's "
-                        f'command; let a shell read it: ["/bin/sh", "-c", "... ${name}"]',
+                        f"$({name}) is empty here, as Kubernetes does not expand "
+                        "secrets in a probe's command; "
+                        f'let a shell read it: ["/bin/sh", "-c", "... ${name}"]',
                     )
                 elif _is_missing(name, known, runs_shell(words)):
                     yield loc, _unexpanded(name, tuple(known))
@@ -171,9 +171,8 @@ def _check_ports(app: AnyApp, at: Loc) -> Iterator[Finding]:
             yield (
                 (*at, *key),
                 f"{port} is below 1024, where a process that is not root may listen only if the "
-                "node's runtime allows it (containerd does since 2.0, CRI-O does not); use "
-                "a higher "
-                f"port such as {8080 if isinstance(app, WebApp) else 9090}",
+                "node's runtime allows it (containerd does since 2.0, CRI-O does not); "
+                f"use a higher port such as {8080 if isinstance(app, WebApp) else 9090}",
             )
 
 

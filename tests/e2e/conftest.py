@@ -4,7 +4,6 @@ import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -14,16 +13,14 @@ from binaries import pulumi_cli
 from clients.harbor import harbor_of
 from clients.kubernetes import Cluster
 from clients.openbao import OpenBao
+from sandbox.checkout import user_home
+from sandbox.official import is_installed, plugin
+from sandbox.provider import SDKS
 from specs.settings import Settings
 from tests.checkouts import ROOT, Checkout, finished
 from tests.servers.conftest import cluster_of, openbao_of, sourced, started
 
 HOST = "pulumi-language-python"
-PROVIDERS = {
-    "kubernetes": "pulumi_kubernetes",
-    "vault": "pulumi_vault",
-    "harbor": "pulumiverse_harbor",
-}
 STACK = "dev"
 WITHIN = 15 * 60  # seconds, for a command; the first downloads the plugins
 
@@ -78,16 +75,8 @@ def _cli_with_plugins() -> str:
     if not (shutil.which(HOST) or (cli and Path(cli).resolve().with_name(HOST).exists())):
         missing.append(HOST)
     if not downloadable:
-        missing += [f"pulumi-resource-{name}" for name in PROVIDERS if not _has_provider(name)]
+        missing += [plugin(name) for name in SDKS if not is_installed(name, user_home())]
     if cli and not missing:
         return cli
     reason = f"not installed: {', '.join(missing)}"
     pytest.skip(reason if downloadable else f"{reason}; get.pulumi.com does not answer")
-
-
-def _has_provider(name: str) -> bool:
-    plugin = f"pulumi-resource-{name}"
-    home = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
-    version = metadata.version(PROVIDERS[name])
-    cached = home / "plugins" / f"resource-{name}-v{version}" / plugin
-    return bool(shutil.which(plugin)) or cached.exists()
