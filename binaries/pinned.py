@@ -49,8 +49,9 @@ class Release:
 class Published:
     """Where to download the programs of a release: URLs of a file and of its SHA-256.
 
-    {program}, {version}, {system}, {machine} and {archive}, the usual kind of archive on the
-    system, are filled in. An archive contains the program at its top or in a folder.
+    {program}, {version}, {system}, {machine} (amd64), {processor} (x86_64) and {archive}, the usual
+    kind of archive on the system, are filled in. An archive contains the program at its top or in a
+    folder.
     """
 
     file: str
@@ -64,6 +65,7 @@ class Published:
             "version": version,
             "system": system,
             "machine": MACHINES.get(platform.machine(), platform.machine()),
+            "processor": platform.machine().replace("aarch64", "arm64"),
             "archive": "zip" if system == "darwin" else "tar.gz",
         }
         return self.file.format(**values), self.checksum.format(**values)
@@ -166,12 +168,24 @@ KUSTOMIZE = Release(
     ldflags=f"-X sigs.k8s.io/kustomize/api/provenance.version=v{KUSTOMIZE_VERSION}",
     version_argument="version",
 )
+KYVERNO_VERSION = VersionInfo(1, 19, 1)
+KYVERNO = Release(
+    folder="kyverno",
+    title="Kyverno's command line",
+    version=KYVERNO_VERSION,
+    packages={"kyverno": "github.com/kyverno/kyverno/cmd/cli/kubectl-kyverno"},
+    building_takes="10 to 20 minutes",
+    install_page="https://kyverno.io/docs/kyverno-cli/install/",
+    ldflags=f"-X github.com/kyverno/kyverno/pkg/version.BuildVersion=v{KYVERNO_VERSION}",
+    version_argument="version",
+)
 KUBERNETES_DOWNLOADS = "https://dl.k8s.io/release/v{version}/bin/{system}/{machine}/{program}"
 ETCD_DOWNLOADS = "https://github.com/etcd-io/etcd/releases/download/v{version}"
 ACTIONLINT_DOWNLOADS = "https://github.com/rhysd/actionlint/releases/download/v{version}"
 KUSTOMIZE_DOWNLOADS = (
     "https://github.com/kubernetes-sigs/kustomize/releases/download/kustomize%2Fv{version}"
 )
+KYVERNO_DOWNLOADS = "https://github.com/kyverno/kyverno/releases/download/v{version}"
 HELM_DOWNLOADS = "https://get.helm.sh/helm-v{version}-{system}-{machine}.tar.gz"
 SERVERS = (
     (KUBERNETES, Published(KUBERNETES_DOWNLOADS, f"{KUBERNETES_DOWNLOADS}.sha256")),
@@ -204,6 +218,12 @@ HELM_PUBLISHED = Published(HELM_DOWNLOADS, f"{HELM_DOWNLOADS}.sha256")
 KUSTOMIZE_PUBLISHED = Published(
     f"{KUSTOMIZE_DOWNLOADS}/kustomize_v{{version}}_{{system}}_{{machine}}.tar.gz",
     f"{KUSTOMIZE_DOWNLOADS}/checksums.txt",
+)
+
+# `make test-full` applies policies to rendered objects with it.
+KYVERNO_PUBLISHED = Published(
+    f"{KYVERNO_DOWNLOADS}/kyverno-cli_v{{version}}_{{system}}_{{processor}}.tar.gz",
+    f"{KYVERNO_DOWNLOADS}/checksums.txt",
 )
 
 
