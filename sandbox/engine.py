@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pulumi.automation import CommandError, LocalWorkspace, Stack
+from pulumi.automation import CommandError, LocalWorkspace, OutputMap, Stack
 
 from binaries import pulumi_cli
 from binaries.console import (
@@ -49,6 +49,13 @@ def run(command: str, root: Path = ROOT, refresh: bool = False) -> int:
         complain(f"Interrupted; the next `make {command}` carries on from here.")
         return INTERRUPTED
     return 0
+
+
+class _Workspace(LocalWorkspace):
+    """Has no outputs: the Automation API would ask the CLI for them after each run."""
+
+    def stack_outputs(self, stack_name: str) -> OutputMap:
+        return {}
 
 
 @dataclass
@@ -96,9 +103,11 @@ def up(engine: Engine) -> None:
             complain(PROTECTED)
         raise
     with _marked(engine.checkout):
-        result = engine.stack.up(refresh=engine.refresh, **display.settings(engine.colour))
+        engine.stack.up(
+            refresh=engine.refresh, show_secrets=False, **display.settings(engine.colour)
+        )
     resources = engine.export()["deployment"]["resources"]
-    for line in summary.table(result.outputs, resources, engine.checkout.servers):
+    for line in summary.table(resources, engine.checkout.servers):
         say(line)
 
 
@@ -136,7 +145,7 @@ def _engine(checkout: Checkout, command: str, refresh: bool) -> Generator[Engine
         cancelled = threading.Event()
         servers = _connected(checkout, cancelled)
         cli = CliProcess(pulumi_cli.find(), lock, signals)
-        workspace = LocalWorkspace(
+        workspace = _Workspace(
             work_dir=str(checkout.work),
             program=lambda: _program(checkout.root),
             pulumi_command=cli,

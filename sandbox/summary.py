@@ -4,23 +4,20 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pulumi.automation import OutputMap
-
 from clients.local_servers import Servers
 from plain.table import columns
 
 PACKAGES = {"kubernetes": "Kubernetes", "harbor": "Harbor", "vault": "OpenBao"}
 
 
-def table(
-    outputs: OutputMap, resources: list[dict[str, Any]], servers: Servers | None
-) -> Iterator[str]:
+def table(resources: list[dict[str, Any]], servers: Servers | None) -> Iterator[str]:
     """Lines: the teams, the apps, each server's number of objects, and how to look at real ones.
 
-    The program's output `teams` is {team: {lifecycle, namespace, registry, openbao, apps}}, and its
-    `apps` is {app: {archetype, address?, url?}}.
+    They come from the state's resources. The stack's output `teams` is {team: {lifecycle,
+    namespace, registry, openbao, apps}}, and its `apps` is {app: {archetype, address?, url?}}.
     """
-    teams: Mapping[str, Any] = outputs["teams"].value if "teams" in outputs else {}
+    (stack,) = (each for each in resources if each["type"] == "pulumi:pulumi:Stack")
+    teams: Mapping[str, Any] = stack["outputs"].get("teams", {})
     yield from columns(
         [("TEAM", "LIFECYCLE", "NAMESPACE", "REGISTRY", "OPENBAO")]
         + [

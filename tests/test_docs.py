@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 import yaml
-from pulumi.automation import OutputValue
 
 from cli import reference
 from dryrun.recording import Recording, record_stack
@@ -149,8 +148,9 @@ def test_a_page_shows_the_table_that_make_up_ends_with(page: Path) -> None:
     recording = _shipped()
     # The engine gives a mapping's keys in their order.
     teams = json.loads(json.dumps(recording.outputs["teams"], sort_keys=True))
-    resources = [{"type": made.type} for made in recording.registrations]
-    table = "\n".join(summary.table({"teams": OutputValue(teams, False)}, resources, None))
+    stack = {"type": "pulumi:pulumi:Stack", "outputs": {"teams": teams}}
+    resources = [stack, *({"type": made.type} for made in recording.registrations)]
+    table = "\n".join(summary.table(resources, None))
     assert table in page.read_text(encoding="utf-8")
 
 
