@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup up preview down servers servers-down stack-diff stack-preview stack-up \
-  stack-drift check test nightly bench bench-quick e2e golden docs lock clean
+  stack-drift check test test-full nightly bench bench-quick e2e golden docs lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9 -]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -47,6 +47,9 @@ check: setup ## Run what takes neither engine nor servers: lint, format, types, 
 
 test: setup ## Run everything CI runs, or STAGES of: lint types unit bench engine servers
 	@$(PYTHON) -m tests.stages $(STAGES)
+
+test-full: test ## Run everything that `make test` runs, and policies in Kyverno's own engine
+	@$(PYTHON) -m tests.stages parts
 
 nightly: setup ## Run the tests that draw their values with many others than in `make test`
 	@$(PYTHON) -m tests.stages nightly

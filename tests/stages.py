@@ -32,13 +32,16 @@ STAGES = {
         ["-m", "cli.rooms", "--check"],
     ],
     "types": [["-m", "pyrefly", "check"]],
-    "unit": [tests("not engine and not servers and not e2e", *PARALLEL)],
+    "unit": [tests("not engine and not servers and not e2e and not parts", *PARALLEL)],
     "bench": [["-m", "bench", "--quick"]],
     "engine": [tests("engine", *PARALLEL)],
     "servers": [tests("servers or e2e", *BY_FILE)],
 }
-# Runs only where it is named.
-NIGHTLY = {"nightly": [tests("hypothesis", *PARALLEL, "--hypothesis-profile=nightly")]}
+# Run only where they are named.
+NAMED = {
+    "parts": [tests("parts", *BY_FILE)],
+    "nightly": [tests("hypothesis", *PARALLEL, "--hypothesis-profile=nightly")],
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.stages", description=__doc__)
     parser.add_argument("stages", nargs="*", metavar="STAGE", help=", ".join(STAGES))
     asked = parser.parse_args(arguments).stages or list(STAGES)
-    if unknown := [stage for stage in asked if stage not in STAGES | NIGHTLY]:
+    if unknown := [stage for stage in asked if stage not in STAGES | NAMED]:
         parser.error(f"no stage {unknown[0]!r}; choose from {', '.join(STAGES)}")
     took: dict[str, float] = {}
     code = 0
@@ -68,7 +71,7 @@ def run(stage: str) -> int:
     def line() -> str:
         return f"{passed(time.monotonic() - started)}  {stage}"
 
-    for command in (STAGES | NIGHTLY)[stage]:
+    for command in (STAGES | NAMED)[stage]:
         arguments = [sys.executable, *command]
         if "pytest" in command:  # has more to say, by `tests.progress`
             code = subprocess.run(arguments, cwd=ROOT).returncode
