@@ -4,10 +4,10 @@ import json
 from typing import Any
 
 from clients.kubernetes import Object
-from components.metadata import TEAM_LABEL
 from plain import trees
 from plain.trees import ABSENT, Difference, Entry, Path
 from specs.idle_labels import is_idle_label
+from specs.labels import TEAM_LABEL
 
 # Nobody sets these.
 _SERVER_SET = frozenset(

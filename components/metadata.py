@@ -8,17 +8,13 @@ import pulumi
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from specs.app import BaseApp
+from specs.labels import TEAM_LABEL
 from specs.team import Team
 
 Labels = dict[str, str]
 
 # Distinguishes an app's pods, and those of one of its instances, from others.
 NAME, INSTANCE = "app.kubernetes.io/name", "app.kubernetes.io/instance"
-
-# Marks a Namespace as a team's.
-TEAM_LABEL = "sre.io/team"
-# On a team's Namespace: the hosts of the team's file, joined by commas.
-HOSTS_ANNOTATION = "sre.io/hosts"
 
 # Labels of everything that this program creates in a cluster.
 PLATFORM_LABELS = {

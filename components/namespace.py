@@ -4,7 +4,8 @@ import pulumi
 from pulumi_kubernetes.core.v1 import Namespace
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
-from components.metadata import HOSTS_ANNOTATION, team_labels
+from components.metadata import team_labels
+from specs.labels import HOSTS_ANNOTATION
 from specs.settings import Settings
 from specs.team import Team
 

@@ -24,6 +24,11 @@ LabelValue = Annotated[
     ),
 ]
 
+# Marks a Namespace as a team's, and everything in it as that team's.
+TEAM_LABEL = "sre.io/team"
+# On a team's Namespace: the hosts of the team's file, joined by commas.
+HOSTS_ANNOTATION = "sre.io/hosts"
+
 # For all annotations of an object together, keys and values (Kubernetes: ValidateAnnotations).
 ANNOTATIONS_MAX_BYTES = 256 * 1024
 
@@ -51,8 +56,8 @@ _STEERING: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 _DOMAINS = {domain: what for what, domains in _STEERING.items() for domain in domains}
 _KEYS = {
-    "sre.io/team": "the platform's policies",
-    "sre.io/hosts": "the platform's policies",
+    TEAM_LABEL: "the platform's policies",
+    HOSTS_ANNOTATION: "the platform's policies",
     # Selectors used it before Kubernetes had its own label for this.
     "name": "network policies",
     "control-plane": "admission policies",

@@ -1,8 +1,8 @@
 """Which hosts a team may use, and where their traffic goes."""
 
 from components.guardrails.policy import SPEC_CHANGES, Policy, PolicyRule, literal
-from components.metadata import HOSTS_ANNOTATION
 from specs.hosts import split_patterns
+from specs.labels import HOSTS_ANNOTATION
 from specs.settings import Settings
 
 _ROUTES = """\

@@ -2,7 +2,7 @@
 
 from components.guardrails.pods import MAKE_PODS
 from components.guardrails.policy import Policy, PolicyRule, literal
-from components.metadata import TEAM_LABEL
+from specs.labels import TEAM_LABEL
 
 
 def _teams(holder: str) -> str:

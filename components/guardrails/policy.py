@@ -22,7 +22,8 @@ from pulumi_kubernetes.meta.v1 import (
     ObjectMetaArgs,
 )
 
-from components.metadata import TEAM_LABEL, platform_labels
+from components.metadata import platform_labels
+from specs.labels import TEAM_LABEL
 from specs.settings import Settings
 
 _ACTIONS = {"deny": ["Deny"], "audit": ["Audit", "Warn"]}

@@ -7,6 +7,7 @@ from typing import Any
 
 from specs.fleet import SUFFIX, Fleet, TeamsFolder, validate_loaded
 from specs.idle_labels import is_idle_label
+from specs.labels import TEAM_LABEL
 from specs.load import check_source
 from specs.problem import WHOLE_FILE, Loc, Problem
 from specs.settings import Settings
@@ -122,7 +123,7 @@ def _read_teams(tree: Tree, settings: Settings, findings: Findings) -> list[_Tea
     findings.lost += maps.unused()
     for kustomization in tree.kustomizations.values():
         for loc, key, value in kustomization.labels():
-            if not is_idle_label(key) and (key != "sre.io/team" or str(value) not in teams):
+            if not is_idle_label(key) and (key != TEAM_LABEL or str(value) not in teams):
                 message = f"is not a label that the program sets; {ACCEPT}"
                 findings.lost.append(kustomization.manifest.problem(loc, message, at_key=True))
     return imports

@@ -3,16 +3,15 @@
 from collections.abc import Iterator
 from typing import Any
 
+from specs.labels import HOSTS_ANNOTATION, TEAM_LABEL
 from tools.review.pair import Hit, Pair, listed
 from tools.review.rendered_objects import Side
 from tools.review.review_findings import Rules
 
-HOSTS = "sre.io/hosts"
 _LEVEL = "pod-security.kubernetes.io/enforce"
 _LEVELS = (None, "privileged", "baseline", "restricted")
-_TEAM = "sre.io/team"
 _INJECTION = "istio-injection"
-_JUDGED = {HOSTS, _LEVEL, _TEAM, _INJECTION}
+_JUDGED = {HOSTS_ANNOTATION, _LEVEL, TEAM_LABEL, _INJECTION}
 
 
 def virtual_service(pair: Pair) -> Iterator[Hit]:
@@ -45,9 +44,9 @@ def namespace(pair: Pair) -> Iterator[Hit]:
         pair.before is None or former.get(_INJECTION) == "enabled"
     ):
         yield Hit(Rules.MESH, f"{pair.object.shown}: no sidecars are injected")
-    if pair.before and former.get(_TEAM) and labels.get(_TEAM) != former[_TEAM]:
+    if pair.before and former.get(TEAM_LABEL) and labels.get(TEAM_LABEL) != former[TEAM_LABEL]:
         yield Hit(
-            Rules.GUARDRAIL, f"{pair.object.shown} is no longer labelled as {former[_TEAM]}'s"
+            Rules.GUARDRAIL, f"{pair.object.shown} is no longer labelled as {former[TEAM_LABEL]}'s"
         )
     if pair.before:
         yield from _other_labels(pair)
@@ -91,7 +90,7 @@ def _rank(level: Any) -> int:
 
 def _annotated(pair: Pair, get: Any) -> set[str]:
     annotations = get("metadata.annotations") or {}
-    return set(filter(None, annotations.get(HOSTS, "").split(",")))
+    return set(filter(None, annotations.get(HOSTS_ANNOTATION, "").split(",")))
 
 
 def _routed(side: Side, namespace: str) -> set[str]:

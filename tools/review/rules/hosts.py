@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from specs.hosts import covers, overlap
+from specs.labels import HOSTS_ANNOTATION
 from specs.settings import Settings
 from tools.review.rendered_objects import Side
 from tools.review.review_findings import ReviewFinding, Rules
-from tools.review.rules.exposure import HOSTS
 
 
 def platform_hosts(
@@ -27,7 +27,7 @@ def _taken(head: Side) -> set[tuple[str, str]]:
     return {
         (host, each.team)
         for each in head.of("Namespace")
-        for host in (each.get("metadata.annotations") or {}).get(HOSTS, "").split(",")
+        for host in (each.get("metadata.annotations") or {}).get(HOSTS_ANNOTATION, "").split(",")
         if host
     }
 
