@@ -18,6 +18,7 @@ from cli import (
     set_image,
     validate,
 )
+from specs.names import nearest
 from specs.problem import WHOLE_FILE, Problem, ProblemsError
 
 COMMANDS = (
@@ -58,10 +59,18 @@ def main(argv: list[str] | None = None) -> int:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in COMMANDS:
         command.add(commands)
+    words = sys.argv[1:] if argv is None else argv
+    if not words:
+        parser.print_help(sys.stderr)
+        parser.exit(2)
+    if not words[0].startswith("-") and words[0] not in commands.choices:
+        near = nearest(words[0], commands.choices)
+        hint = f"did you mean {near}?" if near else f"choose from {', '.join(commands.choices)}"
+        parser.error(f"no command '{words[0]}'; {hint}")
     try:
-        arguments = parser.parse_args(argv)
+        arguments = parser.parse_args(words)
     except SystemExit as ended:
-        if ended.code == 2 and (argv or sys.argv[1:])[:1] == ["diff"]:
+        if ended.code == 2 and words[0] == "diff":
             sys.exit(diff.MISTAKE)
         raise
     try:
