@@ -19,6 +19,7 @@ from dryrun.recording import record
 from sandbox.servers.keys import Keys
 from specs.settings import PREFIX
 from tests.program import ROOT, TEAMS, Made
+from tests.warm_python import warm_python
 from tests.written import ISTIO, dev_settings
 
 # Of what hypothesis draws: the same few in every run, and `--hypothesis-profile=nightly` others and
@@ -98,6 +99,13 @@ def everything(program: Program) -> Made:
         harbor={"sharedProjects": ["base-images"]},
         namespace=dev_settings().namespace.model_dump(mode="json", by_alias=True),
     )
+
+
+@pytest.fixture(scope="session")
+def warm() -> Iterator[Path]:
+    """A `python` for commands, which has the SDKs loaded."""
+    with warm_python() as program:
+        yield program
 
 
 @pytest.fixture(scope="session")

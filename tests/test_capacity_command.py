@@ -5,7 +5,6 @@ import os
 import pty
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -42,7 +41,7 @@ def test_each_resource_is_a_line(tenants: Path, capsys: pytest.CaptureFixture[st
 
 
 def test_a_resource_without_a_limit_is_shown_as_such(
-    tenants: Path, capsys: pytest.CaptureFixture[str]
+    tenants: Path, warm: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     unlimited = "quota: {limits: {cpu: null}, pods: null}\n"
     (tenants / "team-alpha.yaml").write_text(BEYOND + unlimited)
@@ -55,7 +54,7 @@ def test_a_resource_without_a_limit_is_shown_as_such(
     (team,) = json.loads(capsys.readouterr().out)["teams"]
     assert team["quota"]["pods"] is None
     assert team["quota"]["services"] == "10"
-    assert "░" not in _row(_on_a_terminal(tenants), "pods")[-1]
+    assert "░" not in _row(_on_a_terminal(warm, tenants), "pods")[-1]
 
 
 def test_what_is_piped_holds_no_bars_or_colours(
@@ -69,26 +68,26 @@ def test_what_is_piped_holds_no_bars_or_colours(
     assert _row(out, "limits.cpu")[5:] == ["too", "little", "for", "full", "scale"]
 
 
-def test_a_terminal_shows_bars_as_long_as_the_quota(tenants: Path) -> None:
+def test_a_terminal_shows_bars_as_long_as_the_quota(tenants: Path, warm: Path) -> None:
     (tenants / "team-alpha.yaml").write_text(app(beside="autoscaling: {maxReplicas: 4}"))
-    out = _on_a_terminal(tenants)
+    out = _on_a_terminal(warm, tenants)
     # Of 20 pods 2 rest, 1 more rolls out, 1 more is full scale, in 24 parts.
     assert _row(out, "pods")[5] == "███▓▒" + "░" * 19
     assert "\033" not in out
 
 
-def test_a_terminal_shows_in_red_what_does_not_fit(tenants: Path) -> None:
+def test_a_terminal_shows_in_red_what_does_not_fit(tenants: Path, warm: Path) -> None:
     (tenants / "team-alpha.yaml").write_text(TOO_MUCH)
-    out = _on_a_terminal(tenants)
+    out = _on_a_terminal(warm, tenants)
     assert re.search(r"^limits.cpu .*█{24}  \033\[31mtoo little\033\[0m$", out, re.MULTILINE)
-    assert "\033" not in _on_a_terminal(tenants, NO_COLOR="1")
+    assert "\033" not in _on_a_terminal(warm, tenants, NO_COLOR="1")
 
 
-def _on_a_terminal(tenants: Path, **environment: str) -> str:
+def _on_a_terminal(python: Path, tenants: Path, **environment: str) -> str:
     ours, theirs = pty.openpty()
     with open(ours, "rb", buffering=0) as reading:  # noqa: PTH123 (a descriptor)
         process = subprocess.Popen(
-            [sys.executable, "-m", "cli", "capacity", "--tenants", str(tenants)],
+            [python, "-m", "cli", "capacity", "--tenants", str(tenants)],
             cwd=ROOT,
             env={**os.environ, **environment},
             stdout=theirs,

@@ -16,14 +16,14 @@ import pytest
 from cli.__main__ import main
 from tests.repository import Repository
 from tests.written import ROOT
-from tools.review.sides import _render_base
+from tools.review.sides import _render, _render_base
 
 ALPHA, BETA = "tenants/team-alpha.yaml", "tenants/team-beta.yaml"
 DEV = "Pulumi.dev.yaml"
 
 _LEFT_OUT = shutil.ignore_patterns(
     *(".git", ".venv", ".sandbox", "__pycache__", ".*_cache"),
-    *("tests", "docs", "bench", "crds", "findings", "schemas"),
+    *("tests", "docs", "bench", "crds", "findings", "schemas", "sandbox", "binaries", ".github"),
 )
 
 
@@ -56,24 +56,26 @@ class Clone:
         return code, {finding["id"] for finding in said["findings"]}
 
 
-RenderBase = Callable[[Path, str, Path], None]
-
-
 @pytest.fixture(scope="module")
-def render_once(tmp_path_factory: pytest.TempPathFactory) -> RenderBase:
-    """Renders a base as the command does; equal ones once, as most tests have the same."""
+def render_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., None]:
+    """Renders a side as the command does; equal ones once, as most tests have the same base."""
     done: dict[str, Path] = {}
 
-    def render(tree: Path, stack: str, out: Path) -> None:
+    def render(tree: Path, stack: str, *rest: Any) -> None:
+        # What differs in the code is not this process's: it is rendered by a process of its own.
+        files = [tree / "__main__.py", tree / f"Pulumi.{stack}.yaml", *(tree / "tenants").iterdir()]
         digest = hashlib.sha256(stack.encode())
-        for file in sorted(each for each in tree.rglob("*") if each.is_file()):
+        for file in sorted(files):
             digest.update(f"\0{file.relative_to(tree)}\0".encode() + file.read_bytes())
         key = digest.hexdigest()
         if key not in done:
-            made = tmp_path_factory.mktemp("base") / "out"
-            _render_base(tree, stack, made)
+            made = tmp_path_factory.mktemp("side") / "out"
+            if len(rest) == 1:
+                _render_base(tree, stack, made)
+            else:
+                _render(tree, stack, *rest[:-1], made)
             done[key] = made
-        shutil.copytree(done[key], out)
+        rest[-1].symlink_to(done[key])
 
     return render
 
@@ -91,11 +93,14 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
 @pytest.fixture
 def clone(
     repository: Repository,
-    render_once: RenderBase,
+    render_once: Callable[..., None],
+    warm: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> Iterator[Clone]:
-    monkeypatch.setattr("tools.review.sides._render_base", render_once)
+    for side in ("_render_base", "_render"):
+        monkeypatch.setattr(f"tools.review.sides.{side}", render_once)
+    monkeypatch.setattr("sys.executable", str(warm))
     for module in ("stack_options", "diff"):
         monkeypatch.setattr(f"cli.{module}.ROOT", repository.root)
     first = repository.git("rev-parse", "base")

@@ -1,7 +1,6 @@
 """`./sre set-image`: one value of a team's file changes, or nothing."""
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -289,11 +288,11 @@ def test_a_file_that_cannot_be_written_is_told(
     ]
 
 
-def test_of_several_at_once_no_change_undoes_another(file: Path) -> None:
+def test_of_several_at_once_no_change_undoes_another(file: Path, warm: Path) -> None:
     names = [f"app-{number}" for number in range(6)]
     quota = "quota: {limits: {cpu: 10}}\n"
     file.write_text(team(f"{quota}apps:\n") + "".join(entry(name=name) for name in names))
-    command = [sys.executable, "-m", "cli", "set-image", "--tenants", str(file.parent)]
+    command = [warm, "-m", "cli", "set-image", "--tenants", str(file.parent)]
     running = [
         subprocess.Popen([*command, "team-alpha", name, "v7"], cwd=ROOT, stdout=subprocess.DEVNULL)
         for name in names
