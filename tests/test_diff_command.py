@@ -8,12 +8,15 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cli.__main__ import main
+from specs.fleet import TeamsFolder
+from specs.settings import Settings
 from tests.repository import Repository
 from tests.written import ROOT
 from tools.review.sides import _render, _render_base
@@ -23,7 +26,7 @@ DEV = "Pulumi.dev.yaml"
 
 _LEFT_OUT = shutil.ignore_patterns(
     *(".git", ".venv", ".sandbox", "__pycache__", ".*_cache"),
-    *("tests", "docs", "bench", "crds", "findings", "schemas", "sandbox", "binaries", ".github"),
+    *("tests", "docs", "bench", "crds", "findings", "schemas", "sandbox", ".github"),
 )
 
 
@@ -56,13 +59,19 @@ class Clone:
         return code, {finding["id"] for finding in said["findings"]}
 
 
+# `once(tree, stack, out, render)`
+Once = Callable[[Path, str, Path, Callable[[Path], None]], None]
+
+
 @pytest.fixture(scope="module")
-def render_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., None]:
-    """Renders a side as the command does; equal ones once, as most tests have the same base."""
+def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
+    """Renders a side to `out` as the command does; equal ones once, as most tests share theirs.
+
+    The code is this process's for all of them.
+    """
     done: dict[str, Path] = {}
 
-    def render(tree: Path, stack: str, *rest: Any) -> None:
-        # What differs in the code is not this process's: it is rendered by a process of its own.
+    def once(tree: Path, stack: str, out: Path, render: Callable[[Path], None]) -> None:
         files = [tree / "__main__.py", tree / f"Pulumi.{stack}.yaml", *(tree / "tenants").iterdir()]
         digest = hashlib.sha256(stack.encode())
         for file in sorted(files):
@@ -70,14 +79,11 @@ def render_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., None]
         key = digest.hexdigest()
         if key not in done:
             made = tmp_path_factory.mktemp("side") / "out"
-            if len(rest) == 1:
-                _render_base(tree, stack, made)
-            else:
-                _render(tree, stack, *rest[:-1], made)
+            render(made)
             done[key] = made
-        rest[-1].symlink_to(done[key])
+        out.symlink_to(done[key])
 
-    return render
+    return once
 
 
 @pytest.fixture(scope="module")
@@ -93,13 +99,19 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
 @pytest.fixture
 def clone(
     repository: Repository,
-    render_once: Callable[..., None],
+    once: Once,
     warm: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> Iterator[Clone]:
-    for side in ("_render_base", "_render"):
-        monkeypatch.setattr(f"tools.review.sides.{side}", render_once)
+    def base(tree: Path, stack: str, out: Path) -> None:
+        once(tree, stack, out, partial(_render_base, tree, stack))
+
+    def head(root: Path, stack: str, settings: Settings, folder: TeamsFolder, out: Path) -> None:
+        once(root, stack, out, partial(_render, root, stack, settings, folder))
+
+    monkeypatch.setattr("tools.review.sides._render_base", base)
+    monkeypatch.setattr("tools.review.sides._render", head)
     monkeypatch.setattr("sys.executable", str(warm))
     for module in ("stack_options", "diff"):
         monkeypatch.setattr(f"cli.{module}.ROOT", repository.root)

@@ -50,8 +50,9 @@ def warm_python() -> Iterator[Path]:
         program.chmod(0o755)
         command = [sys.executable, "-P", str(Path(__file__)), address]
         server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        assert server.stdout and server.stdout.read(1), "it does not start"
         try:
+            assert server.stdout is not None
+            assert server.stdout.read(1), "it does not start"
             yield program
         finally:
             server.terminate()
@@ -85,9 +86,10 @@ def _forget_the_checkout() -> None:
     """A command imports its own checkout's modules."""
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
-        if name != "__main__" and file and Path(file).parent.is_relative_to(ROOT):
-            if ".venv" not in Path(file).parts:
-                del sys.modules[name]
+        if name == "__main__" or not file or ".venv" in Path(file).parts:
+            continue
+        if Path(file).is_relative_to(ROOT):
+            del sys.modules[name]
 
 
 def _answer(connection: socket.socket) -> NoReturn:
@@ -112,10 +114,10 @@ def _run(program: str, arguments: list[str]) -> int:
     """The exit code of `python [-P] -m MODULE ...`."""
     import atexit
 
-    sys.stdin = open(0, closefd=False)
-    sys.stdout = open(1, "w", closefd=False)
-    sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)
-    here = [] if arguments[0] == "-P" else [os.getcwd()]
+    sys.stdin = os.fdopen(0, closefd=False)
+    sys.stdout = os.fdopen(1, "w", closefd=False)
+    sys.stderr = os.fdopen(2, "w", buffering=1, errors="backslashreplace", closefd=False)
+    here = [] if arguments[0] == "-P" else [str(Path.cwd())]
     paths = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
     sys.path[:0] = here + paths
     sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
@@ -129,8 +131,8 @@ def _run(program: str, arguments: list[str]) -> int:
         runpy.run_module(module, run_name="__main__", alter_sys=True)
     except SystemExit as ended:
         code = ended.code
-    except BaseException:
-        sys.excepthook(*sys.exc_info())
+    except BaseException as error:
+        sys.excepthook(type(error), error, error.__traceback__)
         code = 1
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
