@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from textwrap import dedent, indent
+from unittest import mock
 
 import pytest
 
@@ -11,6 +13,7 @@ from cli.__main__ import main
 from specs.load import load_team
 from specs.team import Team
 from tests.written import MARK, ROOT, dev_settings
+from tools.migration.rendered import Objects, made_objects
 
 GUIDE = ROOT / "tests/flux/guide/apps/tenants"
 
@@ -81,6 +84,16 @@ class Run:
         return [line.replace("note: ", "") for line in self.lines if ": note: " in line]
 
 
+def _made_once(root: Path, stack: str, texts: Mapping[str, str]) -> dict[str, Objects]:
+    """The program is run once for equal files, which most tests of a kind lead to."""
+    return _made(root, stack, tuple(texts.items()))
+
+
+@cache
+def _made(root: Path, stack: str, texts: tuple[tuple[str, str], ...]) -> dict[str, Objects]:
+    return made_objects(root, stack, dict(texts))
+
+
 class Trees:
     """Imports trees in a folder of its own, as a user who stands there."""
 
@@ -101,7 +114,8 @@ class Trees:
         return self.run_on("apps", *arguments)
 
     def run_on(self, *arguments: str) -> Run:
-        code = main(["import", *arguments, "--tenants", "out"])
+        with mock.patch("tools.migration.importing.made_objects", _made_once):
+            code = main(["import", *arguments, "--tenants", "out"])
         output = self._capsys.readouterr()
         files = {file.name: file.read_text() for file in sorted(self.tenants.iterdir())}
         return Run(code, output.out, output.err.splitlines(), files)
