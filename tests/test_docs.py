@@ -71,8 +71,10 @@ def checkout(tmp_path: Path, warm: Path) -> Path:
     shutil.copytree(
         ROOT,
         copy,
-        # With what Python has compiled, or each command would do that again.
-        ignore=shutil.ignore_patterns(".git", ".venv", ".sandbox", ".*_cache", "*.pyc.*", "golden"),
+        # With what Python has compiled, or each command would do that again; without tests.
+        ignore=shutil.ignore_patterns(
+            *(".git", ".venv", ".sandbox", ".*_cache", "*.pyc.*", "test_*", "golden", "findings")
+        ),
     )
     programs = copy / ".venv" / "bin"
     programs.mkdir(parents=True)

@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +29,15 @@ def published(*kinds: str) -> set[str]:
     }
 
 
+@cache
+def crd(kind: str) -> Any:
+    text = (ROOT / "sandbox" / "crds" / f"{kind}.yaml").read_text(encoding="utf-8")
+    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+
+
 def of_crd(kind: str, *inside: str) -> set[str]:
     """Keys of a custom resource's `spec`, or of what is inside of it."""
-    crd = yaml.safe_load((ROOT / "sandbox" / "crds" / f"{kind}.yaml").read_text(encoding="utf-8"))
-    schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+    schema = crd(kind)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
     for key in inside:
         schema = schema["properties"][key]["items"]
     return set(schema["properties"])
