@@ -10,7 +10,7 @@ import pulumi
 import pulumi_vault as vault
 import pulumiverse_harbor as harbor
 
-from components.shared import Shared
+from components.shared import LOGIN_TOKEN_TTL, Shared
 from specs.settings import Settings
 from specs.team import Team
 
@@ -37,7 +37,7 @@ def team_access(team: Team, settings: Settings, shared: Shared, parent: pulumi.R
         bound_service_account_names=["*"],
         bound_service_account_namespaces=[team.name],
         token_policies=[policy.name],
-        token_ttl=3600,
+        token_ttl=LOGIN_TOKEN_TTL,
         opts=opts,
     )
     if settings.openbao.oidc_accessor is None:

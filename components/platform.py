@@ -8,7 +8,7 @@ import pulumi_vault as vault
 from clients.kubeconfig import ApiServer, KubeconfigError, api_server
 from components.external_secrets import cluster_secret_store
 from components.guardrails import guardrails
-from components.shared import Shared
+from components.shared import LOGIN_TOKEN_TTL, Shared
 from components.token_reviewer import token_reviewer
 from specs.settings import STORE_ROLE, Settings
 
@@ -106,6 +106,6 @@ def _store_login(settings: Settings, shared: Shared, parent: pulumi.Resource) ->
         bound_service_account_names=[settings.external_secrets.service_account],
         bound_service_account_namespaces=[settings.external_secrets.namespace],
         token_policies=[policy.name],
-        token_ttl=3600,
+        token_ttl=LOGIN_TOKEN_TTL,
         opts=opts,
     )

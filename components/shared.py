@@ -6,6 +6,9 @@ import pulumi
 
 from specs.settings import SECRET_STORE
 
+LOGIN_TOKEN_TTL = 3600
+"""Seconds; lifetime of the OpenBao token that a ServiceAccount logs in for."""
+
 
 @dataclass(frozen=True)
 class Shared:
