@@ -57,7 +57,7 @@ nightly: setup ## Run the tests that draw their values with many others than in 
 bench: setup ## Measure what the platform costs up to 1,000 teams; writes bench/results.md
 	@$(PYTHON) -m bench
 
-bench-quick: setup ## Measure the ratios that matter in two minutes; fails if one is far off
+bench-quick: setup ## Measure the ratios that matter in a minute; fails if one is far off
 	@$(PYTHON) -m bench --quick
 
 e2e: setup ## Run stack `dev` on real servers with the official Pulumi plugins, if available

@@ -40,7 +40,7 @@ def validate(work: Path, teams: int, times: int, figure: Callable[[Cost], float]
     )
 
 
-def start(times: int) -> MeasuredRow:
+def start(times: int, figure: Callable[[Cost], float]) -> MeasuredRow:
     """`./sre validate` of one file against Python that does nothing."""
     ours, theirs = interleaved(
         times,
@@ -52,7 +52,7 @@ def start(times: int) -> MeasuredRow:
         "`python -c pass`",
         _times(ours),
         _times(theirs),
-        ours.wall - theirs.wall,
+        figure(ours) - figure(theirs),
         0.5,
         "s more",
     )
