@@ -62,6 +62,7 @@ class Checkout:
     """A copy of the checkout with a sandbox of its own."""
 
     module = "sandbox"  # takes the commands
+    python = sys.executable  # runs it
 
     def __init__(self, folder: Path) -> None:
         shutil.copytree(ROOT, folder, ignore=LEFT_OUT)
@@ -89,7 +90,7 @@ class Checkout:
 
         The providers are the sandbox's own, whichever plugins this machine has.
         """
-        arguments = [sys.executable, "-m", self.module, *command.split()]
+        arguments = [self.python, "-m", self.module, *command.split()]
         own = {"NO_COLOR": "1", CHOICE: STAND_IN}
         return self.start_program(arguments, {**os.environ, **own, **environment})
 

@@ -3,8 +3,8 @@
 `python -m tests.engine.refusing COMMAND`, in a checkout that has been copied without tests. In
 `.sandbox/refused` there stand regular expressions for `create|update|delete Kind name`, one a line.
 
-`export FILE`, `import FILE` are `pulumi stack`'s; `move TEAM` is what docs/operations.md says of a
-team that gets a stack of its own.
+`hasty` is `pulumi up --skip-preview`; `export FILE`, `import FILE` are `pulumi stack`'s;
+`move TEAM` is what docs/operations.md says of a team that gets a stack of its own.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from unittest import mock
 import grpc
 from pulumi.runtime.proto import provider_pb2
 
-from sandbox import engine, provider
+from sandbox import display, engine, provider
 from sandbox.engine import Engine
 
 FILE = Path(".sandbox/refused")
@@ -55,6 +55,11 @@ def refuse(operation: str, urn: str, context: grpc.ServicerContext) -> None:
         context.abort(grpc.StatusCode.PERMISSION_DENIED, f"not allowed to {asked}")
 
 
+def hasty(_: str, engine: Engine) -> None:
+    """`pulumi up --skip-preview`."""
+    engine.stack.up(**display.settings(engine.colour))
+
+
 def export(file: str, engine: Engine) -> None:
     """The state, into a file."""
     engine.cli("stack", "export", "--file", file)
@@ -78,9 +83,9 @@ def move(team: str, engine: Engine) -> None:
 
 
 def main() -> int:
-    """Run a command of `make`, or one of the three above."""
+    """Run a command of `make`, or one of the four above."""
     parser = argparse.ArgumentParser(description=__doc__)
-    more = {"export": export, "import": restore, "move": move}
+    more = {"hasty": hasty, "export": export, "import": restore, "move": move}
     parser.add_argument("command", choices=[*engine.COMMANDS, *more])
     parser.add_argument("argument", nargs="?", default="")
     arguments = parser.parse_args()

@@ -13,6 +13,7 @@ import pytest
 from sandbox.servers.keys import Keys
 from tests.checkouts import ROOT, Checkout
 from tests.engine.harbor_ways import FILE, Contents
+from tests.engine.shared import once
 from tests.fake_server import serving
 
 pytestmark = pytest.mark.engine
@@ -77,9 +78,12 @@ class HarborCheckout(Checkout):
 
 @pytest.fixture(scope="module")
 def provisioned_once(tmp_path_factory: pytest.TempPathFactory) -> HarborCheckout:
-    checkout = HarborCheckout(tmp_path_factory.mktemp("harbor") / "checkout")
-    checkout.up()
-    return checkout
+    def make(folder: Path) -> HarborCheckout:
+        checkout = HarborCheckout(folder)
+        checkout.up()
+        return checkout
+
+    return once(tmp_path_factory, "harbor", make)
 
 
 @pytest.fixture

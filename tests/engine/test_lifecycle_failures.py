@@ -8,6 +8,7 @@ import pytest
 
 from tests.checkouts import ROOT, Checkout, Run
 from tests.engine.refusing import FILE
+from tests.engine.shared import once
 from tests.engine.test_lifecycle import ACCESS, BETA, DATA, WORKLOADS, of_beta, robot
 
 pytestmark = pytest.mark.engine
@@ -28,14 +29,14 @@ class RefusingCheckout(Checkout):
         (self.folder / FILE).write_text("\n".join(operations), encoding="utf-8")
 
     def go_to(self, step: str) -> Run:
-        """`make up` with the team's file so; `gone`: without it."""
+        """An `up` with the team's file so; `gone`: without it. A preview would say no more."""
         file = self.folder / BETA
         if step == "gone":
             file.unlink(missing_ok=True)
         else:
             self.restore(BETA)
             self.edit(BETA, "lifecycle: active", f"lifecycle: {step}")
-        return self.run("up")
+        return self.run("hasty")
 
     def without_file(self) -> Run:
         """What a preview says to the team's file being deleted; the file is put back."""
@@ -51,6 +52,26 @@ class RefusingCheckout(Checkout):
 def checkout(provisioned: tuple[Checkout, Run], tmp_path: Path) -> RefusingCheckout:
     """A provisioned checkout of the test's own."""
     return RefusingCheckout.twin(provisioned[0], tmp_path / "checkout")
+
+
+@pytest.fixture(scope="module")
+def offboarded(
+    provisioned: tuple[Checkout, Run], tmp_path_factory: pytest.TempPathFactory
+) -> RefusingCheckout:
+    """A provisioned checkout after the team's offboarding. No test changes it."""
+
+    def make(folder: Path) -> RefusingCheckout:
+        checkout = RefusingCheckout.twin(provisioned[0], folder)
+        assert checkout.go_to("offboarding").code == 0
+        return checkout
+
+    return once(tmp_path_factory, "offboarded", make)
+
+
+@pytest.fixture
+def offboarding(offboarded: RefusingCheckout, tmp_path: Path) -> RefusingCheckout:
+    """Such a checkout of the test's own."""
+    return RefusingCheckout.twin(offboarded, tmp_path / "checkout")
 
 
 def assert_held(checkout: RefusingCheckout) -> None:
@@ -81,9 +102,16 @@ def is_closed(checkout: RefusingCheckout) -> bool:
     ],
 )
 def test_a_step_that_failed_is_not_taken_for_done(
-    checkout: RefusingCheckout, start: str, step: str, refused: str
+    provisioned: tuple[Checkout, Run],
+    offboarded: RefusingCheckout,
+    tmp_path: Path,
+    start: str,
+    step: str,
+    refused: str,
 ) -> None:
-    if start != "active":
+    before = offboarded if start == "offboarding" else provisioned[0]
+    checkout = RefusingCheckout.twin(before, tmp_path / "checkout")
+    if start == "suspended":
         assert checkout.go_to(start).code == 0
     checkout.refuse(refused)
     failed = checkout.go_to(step)
@@ -117,8 +145,8 @@ def test_one_role_binding_that_is_left_holds_the_team(checkout: RefusingCheckout
     assert of_beta(checkout) >= DATA
 
 
-def test_a_deletion_that_failed_goes_on_without_the_file(checkout: RefusingCheckout) -> None:
-    assert checkout.go_to("offboarding").code == 0
+def test_a_deletion_that_failed_goes_on_without_the_file(offboarding: RefusingCheckout) -> None:
+    checkout = offboarding
     checkout.refuse("delete Namespace team-beta")
     assert checkout.go_to("gone").code == 1
     assert "Namespace team-beta" in of_beta(checkout)
@@ -127,9 +155,10 @@ def test_a_deletion_that_failed_goes_on_without_the_file(checkout: RefusingCheck
     assert of_beta(checkout) == set()
 
 
-def test_a_deletion_that_failed_can_be_taken_back(checkout: RefusingCheckout) -> None:
-    before = of_beta(checkout)
-    assert checkout.go_to("offboarding").code == 0
+def test_a_deletion_that_failed_can_be_taken_back(
+    provisioned: tuple[Checkout, Run], offboarding: RefusingCheckout
+) -> None:
+    before, checkout = of_beta(provisioned[0]), offboarding
     checkout.refuse("delete Namespace team-beta")
     assert checkout.go_to("gone").code == 1
     checkout.refuse()

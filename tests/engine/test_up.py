@@ -1,6 +1,7 @@
 """`make up`, `make preview` and `make down` on the real engine, with the providers stood in for."""
 
 import re
+import sys
 
 import pytest
 
@@ -29,9 +30,9 @@ def test_the_first_up_provisions_both_teams_with_all_three_archetypes(
 
 
 def test_a_second_up_says_that_everything_is_unchanged(
-    provisioned: tuple[Checkout, Run],
+    provisioned: tuple[Checkout, Run], checkout: Checkout
 ) -> None:
-    checkout, first = provisioned
+    _, first = provisioned
     second = checkout.up()
     assert second.count("unchanged") == first.count("created")
     assert not second.steps("created") | second.steps("updated") | second.steps("deleted")
@@ -168,7 +169,10 @@ def test_down_takes_everything_away_and_says_so(checkout: Checkout) -> None:
     assert "nothing to take down" in checkout.run("down").output
 
 
-def test_two_checkouts_run_at_once(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_two_checkouts_run_at_once(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Checkout, "python", sys.executable)  # as `make` starts it
     checkouts = [Checkout(tmp_path_factory.mktemp("pair") / "checkout") for _ in range(2)]
     runs = [checkout.start("up") for checkout in checkouts]
     outputs = [run.communicate(timeout=300)[0] for run in runs]
