@@ -61,7 +61,7 @@ class App(pulumi.ComponentResource):
             self.service_account = account.metadata["name"]
         guards = [*tenant.guardrails, *tenant.secrets_of(app)]
         if app.network_policy.enabled:
-            guards.append(network.app_policy(team, app, place, gateway))
+            guards.append(network.app_policy(team, app, place, settings, gateway))
 
         if isinstance(app, CronJob):
             pod = workload.pod_template(

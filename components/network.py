@@ -1,4 +1,4 @@
-"""NetworkPolicies: the six of each namespace, and each app's own.
+"""NetworkPolicies: those of each namespace, and each app's own.
 
 NIST 800-53 SC-7; guide: Networking.
 """
@@ -19,7 +19,7 @@ from pulumi_kubernetes.networking.v1 import (
 from components.metadata import Labels, Place, app_labels, app_selector, object_meta, team_labels
 from specs import network as spec
 from specs.app import BaseApp, WebApp
-from specs.settings import Settings
+from specs.settings import ControlPlane, IstioSettings, Settings
 from specs.team import Team
 
 _IN, _OUT = "Ingress", "Egress"
@@ -27,7 +27,10 @@ _Peers = Sequence[NetworkPolicyPeerArgs]
 
 
 def tenant_policies(team: Team, place: Place, settings: Settings) -> list[NetworkPolicy]:
-    """The six policies that every namespace starts with (guide: Default network rules)."""
+    """The policies that every namespace starts with.
+
+    The six of the guide (Default network rules), and one without which no sidecar starts.
+    """
     everything = LabelSelectorArgs()
     policies = {
         "default-deny-all": NetworkPolicySpecArgs(
@@ -42,7 +45,7 @@ def tenant_policies(team: Team, place: Place, settings: Settings) -> list[Networ
         "allow-istio-gateway": NetworkPolicySpecArgs(
             pod_selector=everything,
             policy_types=[_IN],
-            ingress=[_from(_gateways(settings.istio.gateways))],
+            ingress=[_from(_gateways(settings.istio.gateways, settings.istio))],
         ),
         "allow-same-namespace": NetworkPolicySpecArgs(
             pod_selector=everything,
@@ -54,16 +57,24 @@ def tenant_policies(team: Team, place: Place, settings: Settings) -> list[Networ
             pod_selector=everything, policy_types=[_OUT], egress=[_to_https()]
         ),
     }
+    if settings.istio.control_plane:
+        policies["allow-istio-control-plane"] = NetworkPolicySpecArgs(
+            pod_selector=everything,
+            policy_types=[_OUT],
+            egress=[_to_control_plane(settings.istio.control_plane)],
+        )
     return [_policy(name, policy, team_labels(team), place) for name, policy in policies.items()]
 
 
-def app_policy(team: Team, app: BaseApp, place: Place, gateway: str | None) -> NetworkPolicy:
+def app_policy(
+    team: Team, app: BaseApp, place: Place, settings: Settings, gateway: str | None
+) -> NetworkPolicy:
     """An app's own policy: the guide's default rules and the team's additions.
 
     `gateway` ("namespace/name") is the one for traffic from outside, if any.
     """
     ingress = [
-        *_default_ingress(app, gateway),
+        *_default_ingress(app, settings, gateway),
         *(_ingress_rule(rule) for rule in app.network_policy.additional_ingress),
     ]
     egress = [
@@ -81,11 +92,13 @@ def app_policy(team: Team, app: BaseApp, place: Place, gateway: str | None) -> N
     return _policy(app.name, policy, app_labels(team, app), place)
 
 
-def _default_ingress(app: BaseApp, gateway: str | None) -> Iterator[NetworkPolicyIngressRuleArgs]:
+def _default_ingress(
+    app: BaseApp, settings: Settings, gateway: str | None
+) -> Iterator[NetworkPolicyIngressRuleArgs]:
     """Who may connect to the app's one port; for a worker or cronjob, Prometheus to its metrics."""
     if isinstance(app, WebApp):
         if gateway:
-            yield _from(_gateways([gateway]), app.app.port)
+            yield _from(_gateways([gateway], settings.istio), app.app.port)
         yield _from(_monitoring(), app.app.port)
         yield _from(_same_namespace(), app.app.port)
     elif app.metrics_port:
@@ -103,20 +116,23 @@ def _policy(
     )
 
 
-def _namespace(name: str) -> NetworkPolicyPeerArgs:
+def _namespace(name: str, pod_labels: Labels | None = None) -> NetworkPolicyPeerArgs:
+    """The namespace's pods; only those with the labels, if any are given."""
     # Kubernetes sets this label on each namespace: no team can set another's.
     labels = {"kubernetes.io/metadata.name": name}
-    return NetworkPolicyPeerArgs(namespace_selector=LabelSelectorArgs(match_labels=labels))
+    return NetworkPolicyPeerArgs(
+        namespace_selector=LabelSelectorArgs(match_labels=labels),
+        pod_selector=LabelSelectorArgs(match_labels=pod_labels) if pod_labels else None,
+    )
 
 
 def _monitoring() -> _Peers:
     return [_namespace("monitoring")]
 
 
-def _gateways(gateways: Sequence[str]) -> _Peers:
-    return [
-        _namespace(name) for name in sorted({gateway.partition("/")[0] for gateway in gateways})
-    ]
+def _gateways(gateways: Sequence[str], istio: IstioSettings) -> _Peers:
+    namespaces = sorted({gateway.partition("/")[0] for gateway in gateways})
+    return [_namespace(name, istio.gateway_pod_labels) for name in namespaces]
 
 
 def _same_namespace() -> _Peers:
@@ -136,6 +152,18 @@ def _to_dns() -> NetworkPolicyEgressRuleArgs:
 
 def _to_https() -> NetworkPolicyEgressRuleArgs:
     return NetworkPolicyEgressRuleArgs(ports=[NetworkPolicyPortArgs(port=443, protocol="TCP")])
+
+
+def _to_control_plane(plane: ControlPlane) -> NetworkPolicyEgressRuleArgs:
+    """To istiod's port for configuration and certificates, over TLS (Istio: Ports used by Istio).
+
+    Sidecars use no other: 15010 is the same in plain text, 15014 is for Prometheus, and the API
+    server calls the webhooks.
+    """
+    return NetworkPolicyEgressRuleArgs(
+        to=[_namespace(plane.namespace, plane.pod_labels)],
+        ports=[NetworkPolicyPortArgs(port=15012, protocol="TCP")],
+    )
 
 
 def _ingress_rule(rule: spec.IngressRule) -> NetworkPolicyIngressRuleArgs:

@@ -15,7 +15,7 @@ from specs.retention import check_retention
 from specs.settings import SECRET_STORE, Settings
 from specs.team import LimitRange, Team
 
-# The six NetworkPolicies of each namespace (guide: Default network rules).
+# NetworkPolicies of each namespace: the guide's six (Default network rules), and one for Istio.
 TENANT_POLICIES = (
     "default-deny-all",
     "allow-dns",
@@ -23,6 +23,7 @@ TENANT_POLICIES = (
     "allow-istio-gateway",
     "allow-same-namespace",
     "allow-https-egress",
+    "allow-istio-control-plane",
 )
 
 # Kubernetes' own, and that of the namespace's SecretStore.

@@ -8,7 +8,14 @@ from pydantic.alias_generators import to_camel
 
 from specs.base import ClusterRole, Cpu, Label, Memory, Spec, checked, cpu, matching, memory
 from specs.hosts import check_host_pattern, host_of, namespace_of, other_names
-from specs.labels import ChosenAnnotation, ChosenLabel, KeyPattern, LabelValue, steered
+from specs.labels import (
+    ChosenAnnotation,
+    ChosenLabel,
+    KeyPattern,
+    LabelKey,
+    LabelValue,
+    steered,
+)
 from specs.names import check_dns_label
 
 
@@ -33,6 +40,12 @@ def _not_empty(value: tuple[str, ...]) -> tuple[str, ...]:
     return value
 
 
+def _labelled(value: dict[str, str]) -> dict[str, str]:
+    if not value:
+        raise ValueError("is empty, which selects every pod; name at least one label")
+    return value
+
+
 def _check_group_prefix(value: str) -> None:
     if value != value.strip() or value.startswith("system:"):
         raise ValueError(f"'{value}' is not a group prefix; write one such as oidc:")
@@ -42,6 +55,7 @@ Url = Annotated[str, checked(check_url)]
 Gateway = Annotated[str, checked(_check_gateway)]
 HostPattern = Annotated[str, checked(check_host_pattern)]
 GroupPrefix = Annotated[str, checked(_check_group_prefix)]
+PodLabels = Annotated[dict[LabelKey, LabelValue], AfterValidator(_labelled)]
 
 
 class Manage(Spec):
@@ -252,12 +266,33 @@ class Proxy(Spec):
         return self
 
 
+class ControlPlane(Spec):
+    """Where sidecars get their configuration and certificates."""
+
+    namespace: Label = Field("istio-system", description="Namespace that istiod runs in.")
+    pod_labels: PodLabels = Field(
+        {"app": "istiod"},
+        description="Labels of its pods; those of all revisions have the default.",
+    )
+
+
 class IstioSettings(Spec):
     """The service mesh."""
 
     gateways: Annotated[tuple[Gateway, ...], AfterValidator(_not_empty)] = Field(
         ("istio-system/sre-gateway",),
         description="Gateways an ingress may use, as namespace/name; the first is the default.",
+    )
+    gateway_pod_labels: PodLabels | None = Field(
+        None,
+        description="Labels of the gateways' pods, which alone may then connect to apps; default: "
+        "every pod of the gateways' namespaces may.",
+        examples=["{istio: gateway}"],
+    )
+    control_plane: ControlPlane | None = Field(
+        ControlPlane(),
+        description="The control plane, which every pod may reach on port 15012. `null`: teams get "
+        "no such policy, because the cluster has no Istio or opens the port by other means.",
     )
     proxy_image: Annotated[
         str,
@@ -365,7 +400,9 @@ class Settings(Spec):
         """Names that no team may use: platform namespaces, and names in OpenBao and Harbor."""
         gateways = {gateway.partition("/")[0] for gateway in self.istio.gateways}
         servers = {namespace for host in self._addresses if (namespace := namespace_of(host))}
-        return _RESERVED | gateways | servers | {self.external_secrets.namespace}
+        plane = self.istio.control_plane
+        mesh = {plane.namespace} if plane else set()
+        return _RESERVED | gateways | servers | mesh | {self.external_secrets.namespace}
 
     def is_platform_namespace(self, name: str) -> bool:
         """Whether a namespace of the name is, or may become, the platform's."""

@@ -233,6 +233,7 @@ def test_no_pod_starts_before_quota_limits_policies_and_secrets_stand(
                 "allow-istio-gateway",
                 "allow-same-namespace",
                 "allow-https-egress",
+                "allow-istio-control-plane",
             )
         ),
     }

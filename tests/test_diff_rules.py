@@ -22,6 +22,7 @@ Edit = Callable[[dict[str, Any]], object]
 API = "kubernetes/team-alpha/Deployment-my-api"
 API_POLICY = "kubernetes/team-alpha/NetworkPolicy-my-api"
 DENY_ALL = "kubernetes/team-alpha/NetworkPolicy-default-deny-all"
+CONTROL_PLANE = "kubernetes/team-alpha/NetworkPolicy-allow-istio-control-plane"
 BETA_POLICY = "kubernetes/team-beta/NetworkPolicy-order-processor"
 REPORT = "kubernetes/team-beta/CronJob-nightly-report"
 REPORT_POLICY = "kubernetes/team-beta/NetworkPolicy-nightly-report"
@@ -170,6 +171,8 @@ WEAKENING: list[tuple[str, Edit, Rules]] = [
     (API_POLICY, _set("spec.podSelector", {}), Rules.NETWORK),
     (BETA_POLICY, _set("spec.egress.3.to.0.ipBlock.cidr", "10.0.0.0/8"), Rules.NETWORK),
     (REPORT_POLICY, _drop("spec.egress.3.to.0.ipBlock.except"), Rules.NETWORK),
+    (CONTROL_PLANE, _drop("spec.egress.0.to.0.podSelector"), Rules.NETWORK),
+    (CONTROL_PLANE, _set("spec.egress.0.ports.0.port", 15010), Rules.NETWORK),
     (DENY_ALL, _set("spec.policyTypes", ["Ingress"]), Rules.ISOLATION),
     (DENY_ALL, _set("spec.podSelector.matchLabels", {"app": "x"}), Rules.ISOLATION),
     (ROUTE, _add("spec.hosts", "new.example.com"), Rules.HOST),

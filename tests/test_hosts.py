@@ -118,6 +118,12 @@ def test_hosts_beside_the_platform_s_are_an_app_s(tmp_path: Path, host: str) -> 
     accepted(tmp_path, app(beside=f"ingress: {{enabled: true, host: {host}}}"), **own)
 
 
+def test_the_namespace_of_the_control_plane_is_no_team_s(tmp_path: Path) -> None:
+    istio = {"controlPlane": {"namespace": "mesh"}}
+    (problem,) = told(tmp_path, "team: mesh\n", "mesh", istio=istio)
+    assert problem.endswith("'mesh' is a namespace of the platform; choose another name")
+
+
 def test_the_namespace_of_openbao_s_address_in_the_cluster_is_no_team_s(tmp_path: Path) -> None:
     assert "vault-system" in settings(**OWN).platform_namespaces
     (problem,) = told(tmp_path, "team: vault-system\n", "vault-system", **OWN)

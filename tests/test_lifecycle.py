@@ -124,7 +124,7 @@ def test_offboarding_changes_nothing_of_the_data(program: Program) -> None:
 def test_offboarding_the_namespace_stays_closed(program: Program) -> None:
     policies = lived(program, "offboarding").names(NETWORK_POLICY)
     assert "team-alpha/default-deny-all" in policies
-    assert len(policies) == 6
+    assert len(policies) == 7
 
 
 def test_an_active_teams_robots_are_enabled(program: Program) -> None:

@@ -48,6 +48,21 @@ TENANT_POLICIES = {
         "policyTypes": ["Egress"],
         "egress": [TO_HTTPS],
     },
+    "allow-istio-control-plane": {
+        "podSelector": ALL_PODS,
+        "policyTypes": ["Egress"],
+        "egress": [
+            {
+                "to": [
+                    {
+                        **_namespace("istio-system"),
+                        "podSelector": {"matchLabels": {"app": "istiod"}},
+                    }
+                ],
+                "ports": _port(15012),
+            }
+        ],
+    },
 }
 
 DATABASE = {
@@ -62,14 +77,14 @@ DATABASE = {
 
 
 @pytest.mark.parametrize("name", TENANT_POLICIES)
-def test_a_namespace_starts_with_the_guide_s_policy(program: Program, name: str) -> None:
+def test_a_namespace_starts_with_the_policy(program: Program, name: str) -> None:
     policy = program(team_file()).one(NETWORK_POLICY, f"team-alpha/{name}")
     assert policy.metadata["name"] == name
     assert policy.metadata["namespace"] == "team-alpha"
     assert policy.spec == TENANT_POLICIES[name]
 
 
-def test_a_namespace_starts_with_six_policies(program: Program) -> None:
+def test_a_namespace_starts_with_no_other_policies(program: Program) -> None:
     names = program(team_file()).names(NETWORK_POLICY)
     assert names == sorted(f"team-alpha/{name}" for name in TENANT_POLICIES)
 
@@ -79,6 +94,33 @@ def test_every_gateway_of_the_stack_may_reach_the_namespace(program: Program) ->
     made = program(team_file(), istio={"gateways": gateways})
     policy = made.one(NETWORK_POLICY, "team-alpha/allow-istio-gateway")
     assert policy.spec["ingress"] == [{"from": [_namespace("edge"), _namespace("istio-system")]}]
+
+
+def test_the_stack_says_where_the_control_plane_is(program: Program) -> None:
+    plane = {"namespace": "mesh", "podLabels": {"app": "istiod", "istio.io/rev": "stable"}}
+    made = program(team_file(), istio={"controlPlane": plane})
+    policy = made.one(NETWORK_POLICY, "team-alpha/allow-istio-control-plane")
+    istiod = {**_namespace("mesh"), "podSelector": {"matchLabels": plane["podLabels"]}}
+    assert policy.spec["egress"] == [{"to": [istiod], "ports": _port(15012)}]
+
+
+def test_a_stack_without_a_control_plane_opens_no_port_for_it(program: Program) -> None:
+    names = program(team_file(), istio={"controlPlane": None}).names(NETWORK_POLICY)
+    assert "team-alpha/allow-istio-control-plane" not in names
+    assert "team-alpha/allow-istio-gateway" in names
+
+
+def test_a_stack_can_admit_the_gateways_pods_alone(program: Program) -> None:
+    keys = "ingress: {enabled: true, host: a.example.com}"
+    made = program(web_app(keys), istio={"gatewayPodLabels": {"istio": "gateway"}})
+    gateway = {
+        **_namespace("istio-system"),
+        "podSelector": {"matchLabels": {"istio": "gateway"}},
+    }
+    everyone = made.one(NETWORK_POLICY, "team-alpha/allow-istio-gateway")
+    assert everyone.spec["ingress"] == [{"from": [gateway]}]
+    own = made.one(NETWORK_POLICY, "team-alpha/my-api")
+    assert own.spec["ingress"][0] == {"from": [gateway], "ports": _port(8080)}
 
 
 @pytest.mark.parametrize("archetype", ARCHETYPES)

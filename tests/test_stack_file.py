@@ -35,6 +35,15 @@ URL = "is not a URL; write one such as https://openbao.sre.internal"
             stack("  «sre-platform:harbour: {}\n"),
             "harbour: is an unknown key; did you mean 'sre-platform:harbor'?",
         ),
+        "labels that select every gateway pod": (
+            stack("  sre-platform:istio: {gatewayPodLabels: «{}}\n"),
+            "istio.gatewayPodLabels: is empty, which selects every pod; name at least one label",
+        ),
+        "labels that select all of the control plane's namespace": (
+            stack("  sre-platform:istio: {controlPlane: {podLabels: «{}}}\n"),
+            "istio.controlPlane.podLabels: is empty, which selects every pod; name at least one "
+            "label",
+        ),
         "an unknown key like no other but for its prefix": (
             stack("  «sre-platform:nope: {}\n"),
             "nope: is an unknown key; use one of: sre-platform:teams, sre-platform:tenants, "
