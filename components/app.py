@@ -8,10 +8,6 @@ from components.tenant import Tenant
 from specs.app import AnyApp, CronJob, WebApp
 from specs.settings import Settings
 
-# Without a native sidecar istio-proxy outlives the task, and the Job never completes
-# (Istio: sidecar.istio.io/nativeSidecar).
-_JOB_ANNOTATIONS = {"sidecar.istio.io/nativeSidecar": "true"}
-
 # An app's output: kinds of its objects that the last run held back.
 HELD = "held"
 
@@ -64,9 +60,7 @@ class App(pulumi.ComponentResource):
             guards.append(network.app_policy(team, app, place, settings, gateway))
 
         if isinstance(app, CronJob):
-            pod = workload.pod_template(
-                team, app, settings, account, _JOB_ANNOTATIONS, app.schedule.restart_policy
-            )
+            pod = workload.pod_template(team, app, settings, account, app.schedule.restart_policy)
             if "CronJob" not in self._held:
                 workload.cron_job(team, app, place, pod, guards)
         else:
@@ -86,6 +80,6 @@ class App(pulumi.ComponentResource):
         elif app.metrics_port:
             routing.metrics_service(team, app, place, app.metrics_port)
         if app.service_monitor.enabled and "ServiceMonitor" not in self._held:
-            monitoring.service_monitor(team, app, place)
+            monitoring.service_monitor(team, app, place, settings)
         if app.alerts:
             monitoring.prometheus_rule(team, app, place)

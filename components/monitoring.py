@@ -1,18 +1,53 @@
 """An app's monitoring: a ServiceMonitor to scrape it, a PrometheusRule for its alerts."""
 
+from typing import Any
+
 from pulumi_kubernetes.apiextensions import CustomResource
 
 from components.metadata import Place, app_labels, app_selector, object_meta
 from components.routing import HTTP_SERVICE_PORT, METRICS_SERVICE_PORT
 from specs.app import BaseApp, WebApp
+from specs.settings import MetricsSettings, Settings
 from specs.team import Team
 
 _API = "monitoring.coreos.com/v1"
 
+# Where the sidecar's agent serves the app's metrics together with its own. The sidecar does not
+# intercept the port, so mutual TLS does not apply (Istio: Prometheus, "Metrics merging").
+_MERGED_PORT, _MERGED_PATH = 15020, "/stats/prometheus"
 
-def service_monitor(team: Team, app: BaseApp, place: Place) -> CustomResource:
+# Metrics of the proxy, which the platform scrapes by itself: twice, they would double its sums. The
+# agent's own remain, because they count scrapes of the app that failed.
+_PROXYS_METRICS = "envoy_.+|istio_(requests?|response|tcp)_.+|istio_build"
+
+
+def scraped_port(app: BaseApp, settings: Settings) -> int | None:
+    """The port of the app's pods to which Prometheus connects, if any."""
+    own = _own_port(app)
+    return _MERGED_PORT if own and settings.metrics.scrape == "merged" else own
+
+
+def _own_port(app: BaseApp) -> int | None:
+    return app.app.port if isinstance(app, WebApp) else app.metrics_port
+
+
+def pod_annotations(app: BaseApp, settings: Settings) -> dict[str, str]:
+    """Tell the sidecar's agent which metrics to merge, if Prometheus reads them from it.
+
+    The last one decides even if the mesh has turned merging off.
+    """
+    if settings.metrics.scrape != "merged" or not app.service_monitor.enabled:
+        return {}
+    return {
+        "prometheus.io/scrape": "true",
+        "prometheus.io/port": str(_own_port(app)),
+        "prometheus.io/path": app.service_monitor.path,
+        "prometheus.istio.io/merge-metrics": "true",
+    }
+
+
+def service_monitor(team: Team, app: BaseApp, place: Place, settings: Settings) -> CustomResource:
     """`<app.name>` (guide: serviceMonitor)."""
-    monitor = app.service_monitor
     return CustomResource(
         place.name(app.name),
         api_version=_API,
@@ -20,18 +55,53 @@ def service_monitor(team: Team, app: BaseApp, place: Place) -> CustomResource:
         metadata=object_meta(place, app.name, app_labels(team, app)),
         spec={
             "selector": {"matchLabels": app_selector(app)},
-            "endpoints": [
-                {
-                    "port": (
-                        HTTP_SERVICE_PORT if isinstance(app, WebApp) else METRICS_SERVICE_PORT
-                    ),
-                    "path": monitor.path,
-                    "interval": monitor.interval,
-                }
-            ],
+            "endpoints": [_endpoint(app, settings.metrics)],
         },
         opts=place.options,
     )
+
+
+def _endpoint(app: BaseApp, metrics: MetricsSettings) -> dict[str, Any]:
+    monitor = app.service_monitor
+    endpoint = {
+        "port": HTTP_SERVICE_PORT if isinstance(app, WebApp) else METRICS_SERVICE_PORT,
+        "path": monitor.path,
+        "interval": monitor.interval,
+    }
+    match metrics.scrape:
+        case "plain":
+            return endpoint
+        case "mesh":
+            folder = metrics.certificates
+            return endpoint | {
+                "scheme": "https",
+                "tlsConfig": {
+                    "caFile": f"{folder}/root-cert.pem",
+                    "certFile": f"{folder}/cert-chain.pem",
+                    "keyFile": f"{folder}/key.pem",
+                    # Certificates of the mesh name identities, not the hosts or addresses that
+                    # Prometheus compares (Istio: Prometheus, "TLS settings").
+                    "insecureSkipVerify": True,
+                },
+            }
+        case "merged":
+            # The port is no port of the Service, which would make the mesh route to it: the
+            # Service only tells Prometheus the pods' addresses.
+            return endpoint | {
+                "path": _MERGED_PATH,
+                "relabelings": [
+                    {
+                        "action": "replace",
+                        "sourceLabels": ["__address__"],
+                        "regex": r"(.+):\d+",
+                        "replacement": f"${{1}}:{_MERGED_PORT}",
+                        "targetLabel": "__address__",
+                    }
+                ],
+                "metricRelabelings": [
+                    {"action": "drop", "sourceLabels": ["__name__"], "regex": _PROXYS_METRICS}
+                ],
+            }
 
 
 def prometheus_rule(team: Team, app: BaseApp, place: Place) -> CustomResource:

@@ -17,6 +17,7 @@ from pulumi_kubernetes.networking.v1 import (
 )
 
 from components.metadata import Labels, Place, app_labels, app_selector, object_meta, team_labels
+from components.monitoring import scraped_port
 from specs import network as spec
 from specs.app import BaseApp, WebApp
 from specs.settings import ControlPlane, IstioSettings, Settings
@@ -95,14 +96,13 @@ def app_policy(
 def _default_ingress(
     app: BaseApp, settings: Settings, gateway: str | None
 ) -> Iterator[NetworkPolicyIngressRuleArgs]:
-    """Who may connect to the app's one port; for a worker or cronjob, Prometheus to its metrics."""
+    """Who may connect to a web-app's port, and Prometheus to the metrics of any app."""
+    if isinstance(app, WebApp) and gateway:
+        yield _from(_gateways([gateway], settings.istio), app.app.port)
+    if scraped := scraped_port(app, settings):
+        yield _from(_monitoring(), scraped)
     if isinstance(app, WebApp):
-        if gateway:
-            yield _from(_gateways([gateway], settings.istio), app.app.port)
-        yield _from(_monitoring(), app.app.port)
         yield _from(_same_namespace(), app.app.port)
-    elif app.metrics_port:
-        yield _from(_monitoring(), app.metrics_port)
 
 
 def _policy(

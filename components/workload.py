@@ -17,6 +17,8 @@ from pulumi_kubernetes.core.v1 import (
     EnvVarSourceArgs,
     ExecActionArgs,
     HTTPGetActionArgs,
+    LifecycleArgs,
+    LifecycleHandlerArgs,
     LocalObjectReferenceArgs,
     PodSecurityContextArgs,
     PodSpecArgs,
@@ -27,6 +29,7 @@ from pulumi_kubernetes.core.v1 import (
     SecretKeySelectorArgs,
     SecurityContextArgs,
     ServiceAccount,
+    SleepActionArgs,
     VolumeArgs,
     VolumeMountArgs,
 )
@@ -39,6 +42,7 @@ from components.metadata import (
     object_meta,
     workload_labels,
 )
+from components.monitoring import pod_annotations
 from components.quota import amounts
 from specs import container as spec
 from specs.app import HTTP, BaseApp, WebApp, Worker
@@ -47,6 +51,14 @@ from specs.container import PULL_SECRET
 from specs.resources import resolve
 from specs.settings import Settings
 from specs.team import Team
+
+# The sidecar starts before the app and ends after it, so that no request is lost in between and a
+# Job completes (Istio: sidecar.istio.io/nativeSidecar; Kubernetes: Sidecar Containers).
+_NATIVE_SIDECAR = {"sidecar.istio.io/nativeSidecar": "true"}
+
+# A web-app keeps serving for this long while gateways and sidecars learn that its pod is ending.
+# It counts towards the 30 s that Kubernetes gives a pod to end.
+_FAREWELL_SECONDS = 5
 
 
 def account_name(app: BaseApp) -> str:
@@ -130,7 +142,6 @@ def pod_template(
     app: BaseApp,
     settings: Settings,
     account: ServiceAccount | None,
-    annotations: dict[str, str] | None = None,
     restart_policy: str | None = None,
 ) -> PodTemplateSpecArgs:
     """The hardened pod: no root, no token, no writable root file system, no capabilities.
@@ -140,7 +151,11 @@ def pod_template(
     return PodTemplateSpecArgs(
         metadata=ObjectMetaArgs(
             labels=workload_labels(team, app),
-            annotations={**(annotations or {}), **_sidecar(settings)} or None,
+            annotations={
+                **_NATIVE_SIDECAR,
+                **pod_annotations(app, settings),
+                **_sidecar(settings),
+            },
         ),
         spec=PodSpecArgs(
             service_account_name=account.metadata["name"] if account else account_name(app),
@@ -211,7 +226,15 @@ def _container(team: Team, app: BaseApp) -> ContainerArgs:
         or None,
         liveness_probe=liveness,
         readiness_probe=readiness,
+        lifecycle=_lifecycle(app),
     )
+
+
+def _lifecycle(app: BaseApp) -> LifecycleArgs | None:
+    if not isinstance(app, WebApp):
+        return None  # nothing sends it requests
+    sleep = SleepActionArgs(seconds=_FAREWELL_SECONDS)
+    return LifecycleArgs(pre_stop=LifecycleHandlerArgs(sleep=sleep))
 
 
 def _command(container: spec.Container) -> tuple[list[str] | None, list[str] | None]:

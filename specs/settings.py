@@ -317,6 +317,25 @@ class IstioSettings(Spec):
         return self.proxy or Proxy()
 
 
+class MetricsSettings(Spec):
+    """How the platform's Prometheus reads apps' metrics."""
+
+    scrape: Literal["merged", "mesh", "plain"] = Field(
+        "merged",
+        description="`merged`: from the sidecar's port 15020, which needs no certificate and adds "
+        "the sidecar's own metrics. `mesh`: from the app's port, with a certificate of Istio that "
+        "Prometheus has in `certificates`. `plain`: from the app's port without TLS, which "
+        "STRICT mutual TLS refuses.",
+    )
+    certificates: Annotated[
+        str, matching(r"(/[A-Za-z0-9._-]+)+", "is not a folder; write one such as /etc/prom-certs")
+    ] = Field(
+        "/etc/prom-certs",
+        description="For `mesh`: folder in Prometheus's pods with `root-cert.pem`, "
+        "`cert-chain.pem` and `key.pem`.",
+    )
+
+
 PREFIX = "sre-platform:"
 
 # Leaves Harbor out of one run: for servers that lack one.
@@ -374,6 +393,9 @@ class Settings(Spec):
         ExternalSecretsSettings(), description="The External Secrets Operator."
     )
     istio: IstioSettings = Field(IstioSettings(), description="The service mesh.")
+    metrics: MetricsSettings = Field(
+        MetricsSettings(), description="How Prometheus reads apps' metrics."
+    )
     platform_hosts: tuple[HostPattern, ...] = Field(
         (),
         description="Hosts that no team may use, besides the servers in this config: full names, "

@@ -180,9 +180,13 @@ def test_ingress_uses_the_stack_s_first_gateway_unless_the_app_names_another(
     assert other.one(VIRTUAL_SERVICE, IT).spec["gateways"] == ["edge/partners"]
 
 
-def test_prometheus_scrapes_the_app_s_own_port(program: Program) -> None:
-    made = program(web_app())
-    assert made.one(SERVICE_MONITOR, IT).spec == {
-        "selector": {"matchLabels": SELECTOR},
-        "endpoints": [{"port": "http", "path": "/metrics", "interval": "30s"}],
-    }
+def test_prometheus_finds_its_pods_through_its_service(program: Program) -> None:
+    monitor = program(web_app()).one(SERVICE_MONITOR, IT).spec
+    assert monitor["selector"] == {"matchLabels": SELECTOR}
+    (endpoint,) = monitor["endpoints"]
+    assert (endpoint["port"], endpoint["interval"]) == ("http", "30s")
+
+
+def test_it_serves_on_while_callers_learn_that_its_pod_ends(program: Program) -> None:
+    container = program(web_app()).one(DEPLOYMENT, IT).container
+    assert container["lifecycle"] == {"preStop": {"sleep": {"seconds": 5}}}

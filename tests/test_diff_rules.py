@@ -146,6 +146,7 @@ def _further(role: str) -> Edit:
     return edit
 
 
+ANNOTATIONS = "spec.template.metadata.annotations"
 POD = "spec.template.spec"
 CONTAINER = f"{POD}.containers.0"
 REPORT_CONTAINER = "spec.jobTemplate.spec.template.spec.containers.0"
@@ -320,6 +321,8 @@ def test_a_weakening_change_needs_a_second_reviewer(
 
 
 ORDINARY: list[tuple[str, Edit]] = [
+    (API, _label(ANNOTATIONS, "prometheus.io/port", "9000")),
+    (API, _label(ANNOTATIONS, "prometheus.io/path", "/m")),
     (API, _set(f"{CONTAINER}.image", "harbor.sre.internal/team-alpha/my-api:v9")),
     (API, _label("metadata.labels", "app.kubernetes.io/version", "v9")),
     (API, _label("spec.template.metadata.labels", "app.kubernetes.io/version", "v9")),
@@ -405,6 +408,7 @@ NOTED: list[tuple[str, Edit, Rules]] = [
     (SCALER, _set("spec.minReplicas", 1), Rules.LESS_SPARE),
     (ALERTS, _set("spec.groups.0.rules.0.expr", "vector(0) > 1"), Rules.ALERT),
     (MONITOR, _set("spec.endpoints.0.interval", "5m"), Rules.ALERT),
+    (API, _set(f"{CONTAINER}.lifecycle.preStop.sleep.seconds", 10), Rules.BEHAVIOUR),
 ]
 
 
@@ -413,6 +417,12 @@ def test_a_small_thing_is_noted(shipped: Side, key: str, edit: Edit, rule: Rules
     comparison = compare(shipped, _with(shipped, key, edit))
     assert _found(comparison) == {rule}
     assert not any(finding.needs_second for finding in comparison.findings)
+
+
+def test_metrics_that_are_no_longer_read_encrypted_need_a_second_reviewer(shipped: Side) -> None:
+    encrypted = _with(shipped, MONITOR, _set("spec.endpoints.0.scheme", "https"))
+    assert _found(compare(encrypted, shipped)) == {Rules.ALERT, Rules.MESH}
+    assert _found(compare(shipped, encrypted)) == {Rules.ALERT}
 
 
 def test_the_same_objects_differ_in_nothing(shipped: Side) -> None:

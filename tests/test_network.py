@@ -141,7 +141,7 @@ def test_an_app_s_policy_covers_its_pods_only_and_both_directions(
 def test_a_web_app_admits_monitoring_and_its_namespace_to_its_port(program: Program) -> None:
     policy = program(web_app("app: {port: 9443}")).one(NETWORK_POLICY, "team-alpha/my-api")
     assert policy.spec["ingress"] == [
-        {"from": [_namespace("monitoring")], "ports": _port(9443)},
+        {"from": [_namespace("monitoring")], "ports": _port(15020)},
         {"from": SAME_NAMESPACE, "ports": _port(9443)},
     ]
 
@@ -154,7 +154,7 @@ def test_a_web_app_with_ingress_admits_the_namespace_of_its_own_gateway_too(
     policy = program(web_app(keys), istio=gateways).one(NETWORK_POLICY, "team-alpha/my-api")
     assert policy.spec["ingress"] == [
         {"from": [_namespace("edge")], "ports": _port(8080)},
-        {"from": [_namespace("monitoring")], "ports": _port(8080)},
+        {"from": [_namespace("monitoring")], "ports": _port(15020)},
         {"from": SAME_NAMESPACE, "ports": _port(8080)},
     ]
 
@@ -167,7 +167,7 @@ def test_a_worker_or_cronjob_admits_prometheus_to_its_metrics_alone(
     policy = program(one_of_each(keys, ARCHETYPES[1:])).one(
         NETWORK_POLICY, f"team-alpha/{archetype}"
     )
-    assert policy.spec["ingress"] == [{"from": [_namespace("monitoring")], "ports": _port(7070)}]
+    assert policy.spec["ingress"] == [{"from": [_namespace("monitoring")], "ports": _port(15020)}]
 
 
 @pytest.mark.parametrize("archetype", ["worker", "cronjob"])

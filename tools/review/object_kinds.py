@@ -48,6 +48,11 @@ class ObjectKind:
 ORDINARY = ('metadata.labels["app.kubernetes.io/version"]',)
 
 
+# Where the sidecar reads the app's metrics: they follow from the app's port and `serviceMonitor`.
+_METRICS = tuple(
+    f'metadata.annotations["prometheus.io/{what}"]' for what in ("scrape", "port", "path")
+)
+
 _IN_POD = tuple(
     f"spec.{group}[*].{field}"
     for group in ("containers", "initContainers")
@@ -61,7 +66,7 @@ def _pods(template: str, *ordinary: str, fixed: tuple[str, ...] = ()) -> ObjectK
         judged=("spec.replicas", *(f"{template}.{path}" for path in workload.JUDGED)),
         ordinary=(
             *ordinary,
-            *(f"{template}.{path}" for path in (*ORDINARY, *_IN_POD, "spec.restartPolicy")),
+            *(f"{template}.{path}" for path in (*ORDINARY, *_METRICS, *_IN_POD, "spec.restartPolicy")),
             f"{template}.spec.terminationGracePeriodSeconds",
         ),
         fixed=fixed,

@@ -20,9 +20,16 @@ def prometheus_rule(pair: Pair) -> Iterator[Hit]:
 
 
 def service_monitor(pair: Pair) -> Iterator[Hit]:
-    """Which of an app's metrics Prometheus reads."""
-    if pair.before and pair.now("spec.endpoints") != pair.was("spec.endpoints"):
+    """Which of an app's metrics Prometheus reads, and whether encrypted."""
+    before, after = pair.was("spec.endpoints"), pair.now("spec.endpoints")
+    if pair.before and after != before:
         yield Hit(Rules.ALERT, f"{pair.object.shown} scrapes other metrics")
+        if _encrypted(before) and not _encrypted(after):
+            yield Hit(Rules.MESH, f"{pair.object.shown} reads metrics without TLS")
+
+
+def _encrypted(endpoints: Any) -> bool:
+    return all(endpoint.get("scheme") == "https" for endpoint in endpoints or ())
 
 
 def _alerts(groups: Any) -> dict[str, Any]:

@@ -55,7 +55,7 @@ JUDGED = (
         for group in _CONTAINERS
         for field in (
             "image", "env", "envFrom", "volumeMounts", "command", "args", "ports",
-            "livenessProbe", "readinessProbe", "startupProbe",
+            "livenessProbe", "readinessProbe", "startupProbe", "lifecycle",
         )
     ),
     "spec.automountServiceAccountToken",
