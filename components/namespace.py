@@ -22,7 +22,7 @@ def namespace(team: Team, settings: Settings, parent: pulumi.Resource) -> Namesp
         metadata=ObjectMetaArgs(
             name=team.name,
             labels={
-                **stack.labels,
+                **stack.every_label,
                 **own.labels,
                 **team_labels(team),
                 "istio-injection": "enabled",

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pulumi
 
 from components import (
+    authorization,
     external_secrets,
     network,
     openbao_access,
@@ -25,7 +26,7 @@ class Tenant(pulumi.ComponentResource):
     """`sre:platform:Tenant`: everything a team has before its first app (guide: Prerequisites).
 
     `place`: where its namespaced objects go; None if the stack manages no cluster. `guardrails`:
-    what must exist before a workload starts: quota, limits and network policies.
+    what must exist before a workload starts: quota, limits, and policies of network and mesh.
 
     `namespace`, `registry` (where its images are) and `openbao` (where its secrets are).
     """
@@ -73,6 +74,7 @@ class Tenant(pulumi.ComponentResource):
             quota.resource_quota(self.team, place),
             quota.limit_range(self.team, place),
             *network.tenant_policies(self.team, place, settings),
+            *authorization.tenant_policies(self.team, place, settings),
         ]
         if not self.team.offboarding:
             self._access(place, settings, credentials)

@@ -21,6 +21,7 @@ CUSTOM_RESOURCES = frozenset(
     for api, kinds in {
         "monitoring.coreos.com/v1": ("ServiceMonitor", "PrometheusRule"),
         "networking.istio.io/v1": ("VirtualService",),
+        "security.istio.io/v1": ("AuthorizationPolicy",),
         "networking.istio.io/v1beta1": ("VirtualService",),
         "external-secrets.io/v1": ("ExternalSecret", "SecretStore", "ClusterSecretStore"),
         "external-secrets.io/v1beta1": ("ExternalSecret", "SecretStore", "ClusterSecretStore"),

@@ -3,7 +3,13 @@
 from collections.abc import Iterator
 
 from specs.app import METRICS_SUFFIX, AnyApp, CronJob, Ingress, WebApp, Worker
-from specs.container import Container, CronJobContainer, EnvVar, WorkerContainer
+from specs.container import (
+    Container,
+    CronJobContainer,
+    EnvVar,
+    ExecProbes,
+    WorkerContainer,
+)
 from specs.credentials import credential_form, looks_like_credential
 from specs.hosts import overlap
 from specs.names import nearest
@@ -65,6 +71,18 @@ def check_app(team: Team, app: AnyApp, at: Loc, settings: Settings) -> Iterator[
         yield from _check_port(app.service_monitor.port, (*at, "serviceMonitor", "port"))
     if isinstance(app, WebApp | Worker):
         yield from _check_scaling(app, at)
+    if isinstance(app, Worker) and settings.kubernetes.require_probes:
+        yield from _check_probes(app.app.probes, (*inner, "probes"))
+
+
+def _check_probes(probes: ExecProbes, at: Loc) -> Iterator[Finding]:
+    for name in ("liveness", "readiness"):
+        if getattr(probes, name) is None:
+            yield (
+                (*at, name),
+                "is required on this cluster (sre-platform:kubernetes.requireProbes); add "
+                f"`{name}: {{exec: {{command: [...]}}}}`",
+            )
 
 
 def _check_app_name(app: AnyApp, inner: Loc) -> Iterator[Finding]:

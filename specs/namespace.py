@@ -14,7 +14,7 @@ from specs.team import Namespace, Team
 def check_namespace(team: Team, stack: NamespaceSettings) -> Iterator[Finding]:
     """Report keys and values that the stack does not let a team set, and oversized annotations."""
     own = team.namespace
-    yield from _check_keys("labels", own.labels, stack.allowed_labels, stack.labels)
+    yield from _check_keys("labels", own.labels, stack.allowed_labels, stack.every_label)
     yield from _check_keys(
         "annotations", own.annotations, stack.allowed_annotations, stack.annotations
     )
@@ -43,7 +43,7 @@ def check_selectors(policy: NetworkPolicy, at: Loc, stack: NamespaceSettings) ->
     for loc, key in selected_labels(policy):
         if any(allowed.covers(key) for allowed in stack.allowed_labels):
             whose = "a team may set it on its namespace"
-        elif key in stack.labels:
+        elif key in stack.every_label:
             whose = "every team's namespace has it"
         else:
             continue

@@ -88,6 +88,11 @@ class KubernetesSettings(Spec):
         "name (`--oidc-groups-prefix`); team files name groups without it.",
         examples=['"oidc:"'],
     )
+    require_probes: bool = Field(
+        False,
+        description="Whether the cluster's admission policies require a liveness and a readiness "
+        "probe of each container: then a worker's file must have both.",
+    )
     group_roles: tuple[ClusterRole, ...] = Field(
         ("view",),
         description="ClusterRoles that team files may give to further groups (`access.roles`). A "
@@ -135,7 +140,7 @@ class NamespaceSettings(Spec):
         default_factory=dict,
         description="Labels of every team's namespace. A team may replace the value of one that "
         "`allowedLabels` covers.",
-        examples=['{sre.io/network-policy-configured: "true"}'],
+        examples=["{sre.io/security-categorization: moderate}"],
     )
     annotations: dict[ChosenAnnotation, str] = Field(
         default_factory=dict,
@@ -149,6 +154,15 @@ class NamespaceSettings(Spec):
     allowed_annotations: tuple[AllowedKey, ...] = Field(
         (), description="Annotations that a team's file may set (`namespace.annotations`)."
     )
+
+    @property
+    def every_label(self) -> dict[str, str]:
+        """What every team's namespace is labelled with, unless a team may and does replace it.
+
+        The program says that there are network policies, because it creates them with the
+        namespace; the platform's admission policies require the label.
+        """
+        return {"sre.io/network-policy-configured": "true", **self.labels}
 
 
 class HarborSettings(Spec):
@@ -293,6 +307,12 @@ class IstioSettings(Spec):
         ControlPlane(),
         description="The control plane, which every pod may reach on port 15012. `null`: teams get "
         "no such policy, because the cluster has no Istio or opens the port by other means.",
+    )
+    authorization: Literal["audit", "enforce"] | None = Field(
+        None,
+        description="AuthorizationPolicies that admit to a team's pods only the gateways, the team "
+        "itself and, with `metrics.scrape: mesh`, Prometheus. `enforce`: sidecars refuse everyone "
+        "else. `audit`: they only record it. Default: no policies.",
     )
     proxy_image: Annotated[
         str,

@@ -34,6 +34,7 @@ CLUSTER_ROLE_BINDING = "kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBindi
 EXTERNAL_SECRET = "kubernetes:external-secrets.io/v1:ExternalSecret"
 SECRET_STORE = "kubernetes:external-secrets.io/v1:ClusterSecretStore"
 TENANT_STORE = "kubernetes:external-secrets.io/v1:SecretStore"
+AUTHORIZATION_POLICY = "kubernetes:security.istio.io/v1:AuthorizationPolicy"
 VIRTUAL_SERVICE = "kubernetes:networking.istio.io/v1:VirtualService"
 SERVICE_MONITOR = "kubernetes:monitoring.coreos.com/v1:ServiceMonitor"
 ADMISSION_POLICY = "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy"

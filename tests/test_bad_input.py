@@ -635,6 +635,22 @@ def test_istio_s_own_namespace_is_no_team_s_wherever_the_gateways_are(tmp_path: 
     ]
 
 
+PROBE = "{exec: {command: [/bin/check]}}"
+
+
+def test_a_worker_needs_both_probes_where_the_cluster_requires_them(tmp_path: Path) -> None:
+    kubernetes = {"clusterIdentifier": "test", "requireProbes": True}
+    text = app(f"probes: {{liveness: {PROBE}}}", archetype="worker")
+    (problem,) = told(tmp_path, text, kubernetes=kubernetes)
+    assert problem.endswith(
+        "apps[0].app.probes.readiness: is required on this cluster "
+        "(sre-platform:kubernetes.requireProbes); add `readiness: {exec: {command: [...]}}`"
+    )
+    both = app(f"probes: {{liveness: {PROBE}, readiness: {PROBE}}}", archetype="worker")
+    (tmp_path / "both").mkdir()
+    assert told(tmp_path / "both", both, kubernetes=kubernetes) == []
+
+
 def test_a_team_named_as_harbor_refuses_is_told_so_once(tmp_path: Path) -> None:
     text = app(image="{repository: harbor.sre.internal/pay--ments/api, tag: v1.0.0}")
     text = text.replace("team-alpha", "pay--ments")

@@ -14,7 +14,7 @@ from tests.written import accepted, app, place, rows, settings, team, told
 
 CATEGORY = "sre.io/security-categorization"
 STACK = {
-    "labels": {"sre.io/network-policy-configured": "true", CATEGORY: "moderate"},
+    "labels": {CATEGORY: "moderate"},
     "annotations": {"example.com/contact": "platform"},
     "allowedLabels": (
         {"key": CATEGORY, "values": ("low", "moderate")},

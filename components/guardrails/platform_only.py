@@ -70,20 +70,31 @@ _KINDS = {
 }
 
 
+# Where the stack has AuthorizationPolicies, a team's own could admit others, or lift an audit.
+_AUTHORIZED = {
+    "security.istio.io": (
+        ["peerauthentications", "authorizationpolicies"],
+        "mutual TLS and who may call whom are set for the whole mesh; ask the platform team for an "
+        "exception",
+    )
+}
+
+
 def policy(settings: Settings) -> Policy:
     """Kinds that reach beyond the namespace, or undo what the platform created in it."""
     operator = settings.external_secrets
+    kinds = {**_KINDS, **(_AUTHORIZED if settings.istio.authorization else {})}
     account = f"system:serviceaccount:{operator.namespace}:{operator.service_account}"
     return Policy(
         "sre-platform-only",
-        resources={group: resources for group, (resources, _) in _KINDS.items()},
+        resources={group: resources for group, (resources, _) in kinds.items()},
         # One per group, false for that group, so that each has its own message.
         rules=[
             PolicyRule(
                 f"request.resource.group != '{group}'",
                 f"only the platform may create this; {instead}",
             )
-            for group, (_, instead) in _KINDS.items()
+            for group, (_, instead) in kinds.items()
         ],
         operations=("CREATE", "UPDATE", "DELETE"),
         conditions={

@@ -27,6 +27,7 @@ _ISTIO = "networking.istio.io"
 _OPERATORS = {
     "external-secrets.io": "the External Secrets Operator",
     _ISTIO: "Istio",
+    "security.istio.io": "Istio",
     "monitoring.coreos.com": "the Prometheus Operator",
 }
 

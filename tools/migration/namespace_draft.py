@@ -12,7 +12,7 @@ def read_namespace(
 ) -> dict[str, dict[str, Value]]:
     """Labels and annotations that the stack lets a team set and does not set itself."""
     found = {
-        "labels": _chosen(manifests, "labels", stack.allowed_labels, stack.labels),
+        "labels": _chosen(manifests, "labels", stack.allowed_labels, stack.every_label),
         "annotations": _chosen(
             manifests, "annotations", stack.allowed_annotations, stack.annotations
         ),

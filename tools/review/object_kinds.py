@@ -66,7 +66,10 @@ def _pods(template: str, *ordinary: str, fixed: tuple[str, ...] = ()) -> ObjectK
         judged=("spec.replicas", *(f"{template}.{path}" for path in workload.JUDGED)),
         ordinary=(
             *ordinary,
-            *(f"{template}.{path}" for path in (*ORDINARY, *_METRICS, *_IN_POD, "spec.restartPolicy")),
+            *(
+                f"{template}.{path}"
+                for path in (*ORDINARY, *_METRICS, *_IN_POD, "spec.restartPolicy")
+            ),
             f"{template}.spec.terminationGracePeriodSeconds",
         ),
         fixed=fixed,
@@ -88,6 +91,8 @@ KINDS = {
     "LimitRange": ObjectKind(limits.limit_range, judged=("spec.limits",), controls=("SC-6",)),
     # Judged for a namespace as a whole
     "NetworkPolicy": ObjectKind(judged=("spec",), controls=("SC-7",)),
+    # Every change in place needs a second reviewer
+    "AuthorizationPolicy": ObjectKind(controls=("AC-3", "AC-4")),
     "RoleBinding": ObjectKind(
         access.role_binding, judged=("subjects", "roleRef"), fixed=("roleRef",), controls=("AC-2",)
     ),
