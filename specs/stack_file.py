@@ -11,7 +11,7 @@ from specs.base import Spec
 from specs.explain import explain
 from specs.fleet import TeamsFolder, wrong_teams
 from specs.namespace import check_credentials
-from specs.problem import Loc, Problem, one_a_place
+from specs.problem import Finding, Loc, Problem, one_a_place
 from specs.settings import PREFIX, Settings
 from specs.source import Source, frozen
 
@@ -113,8 +113,17 @@ def read_stack(
     wrong = wrong_teams(TeamsFolder(root / settings.tenants, settings.tenants), settings)
     found = [source.problem((*loc, index), message) for index, message in wrong]
     secret = check_credentials(settings.namespace, ("config", f"{PREFIX}namespace"))
-    found += [source.problem(*finding) for finding in secret]
+    found += [source.problem(*finding) for finding in (*secret, *_check_authorization(settings))]
     return settings, [*problems, *sorted(found)]
+
+
+def _check_authorization(settings: Settings) -> Iterator[Finding]:
+    if settings.istio.authorization and settings.metrics.scrape == "plain":
+        yield (
+            ("config", f"{PREFIX}istio", "authorization"),
+            "would refuse Prometheus, which has no identity with metrics.scrape plain; set that to "
+            "merged or mesh",
+        )
 
 
 def _encrypted(value: Any, loc: Loc) -> Iterator[Loc]:

@@ -44,14 +44,26 @@ URL = "is not a URL; write one such as https://openbao.sre.internal"
             "istio.controlPlane.podLabels: is empty, which selects every pod; name at least one "
             "label",
         ),
+        "a Prometheus that authorization would refuse": (
+            stack(
+                "  sre-platform:metrics: {scrape: plain}\n"
+                "  sre-platform:istio: {authorization: «enforce}\n"
+            ),
+            "istio.authorization: would refuse Prometheus, which has no identity with "
+            "metrics.scrape plain; set that to merged or mesh",
+        ),
+        "a folder of certificates that is none": (
+            stack("  sre-platform:metrics: {scrape: mesh, certificates: «certs}\n"),
+            "metrics.certificates: 'certs' is not a folder; write one such as /etc/prom-certs",
+        ),
         "an unknown key like no other but for its prefix": (
             stack("  «sre-platform:nope: {}\n"),
             "nope: is an unknown key; use one of: sre-platform:teams, sre-platform:tenants, "
             "sre-platform:platform, sre-platform:manage, sre-platform:kubernetes, "
             "sre-platform:namespace, sre-platform:harbor, sre-platform:openbao, "
             "sre-platform:externalSecrets, sre-platform:istio, sre-platform:metrics, "
-            "sre-platform:platformHosts, "
-            "sre-platform:moved, sre-platform:guardrails, sre-platform:adopt",
+            "sre-platform:platformHosts, sre-platform:moved, sre-platform:guardrails, "
+            "sre-platform:adopt",
         ),
         "an unknown key inside": (
             stack("  sre-platform:harbor: {«hots: x}\n"),
