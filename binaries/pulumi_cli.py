@@ -48,7 +48,15 @@ def find() -> PulumiCommand:
             return PulumiCommand(version=OLDEST_ON_PATH)
         except (InvalidVersionError, OSError, subprocess.CalledProcessError):
             say(f"{on_path} is not a Pulumi CLI v{OLDEST_ON_PATH} or newer; using v{VERSION}.")
-    return PulumiCommand(root=str(pinned.cached(RELEASE, _download)))
+    return _Cached(pinned.cached(RELEASE, _download))
+
+
+class _Cached(PulumiCommand):
+    """Is not asked for its version, which is known."""
+
+    def __init__(self, root: Path) -> None:
+        self.command = str(root / "bin" / "pulumi")
+        self.version = VERSION
 
 
 def downloadable() -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pulumi.automation import CommandError, LocalWorkspace, OutputMap, Stack
+from pulumi.automation import CommandError
 
 from binaries import pulumi_cli
 from binaries.console import (
@@ -24,6 +24,7 @@ from sandbox import display, official, provider, summary
 from sandbox.checkout import STACK, Checkout
 from sandbox.cli_process import CliProcess, Signals
 from sandbox.package import RealServer, ServerError
+from sandbox.quick_stack import QuickStack
 
 ROOT = Path(__file__).parents[1]
 
@@ -51,13 +52,6 @@ def run(command: str, root: Path = ROOT, refresh: bool = False) -> int:
     return 0
 
 
-class _Workspace(LocalWorkspace):
-    """Has no outputs: the Automation API would ask the CLI for them after each run."""
-
-    def stack_outputs(self, stack_name: str) -> OutputMap:
-        return {}
-
-
 @dataclass
 class Engine:
     """The engine, ready to run the checkout's program for one command.
@@ -66,22 +60,11 @@ class Engine:
     command.
     """
 
-    stack: Stack
+    stack: QuickStack
     checkout: Checkout
     colour: bool
     refresh: bool
     existing: list[dict[str, Any]] = field(default_factory=list)
-
-    def cli(self, *args: str) -> str:
-        """Run a CLI command on the stack; return its output."""
-        workspace = self.stack.workspace
-        command = [*args, "--stack", STACK]
-        return workspace.pulumi_command.run(command, workspace.work_dir, {}).stdout
-
-    def export(self) -> dict[str, Any]:
-        """The stack's state, with its secrets encrypted."""
-        state: dict[str, Any] = json.loads(self.cli("stack", "export"))
-        return state
 
 
 def up(engine: Engine) -> None:
@@ -103,10 +86,8 @@ def up(engine: Engine) -> None:
             complain(PROTECTED)
         raise
     with _marked(engine.checkout):
-        engine.stack.up(
-            refresh=engine.refresh, show_secrets=False, **display.settings(engine.colour)
-        )
-    resources = engine.export()["deployment"]["resources"]
+        engine.stack.up(refresh=engine.refresh, **display.settings(engine.colour))
+    resources = _resources(engine.stack.export())
     for line in summary.table(resources, engine.checkout.servers):
         say(line)
 
@@ -123,7 +104,7 @@ def down(engine: Engine) -> None:
     if not engine.existing:
         say(NOTHING)
         return
-    engine.cli("state", "unprotect", "--all", "--yes")
+    engine.stack.cli("state", "unprotect", "--all", "--yes")
     with _marked(engine.checkout):
         engine.stack.destroy(refresh=engine.refresh, **display.settings(engine.colour))
     where = "on the servers" if engine.checkout.servers else "of the sandbox"
@@ -145,13 +126,8 @@ def _engine(checkout: Checkout, command: str, refresh: bool) -> Generator[Engine
         cancelled = threading.Event()
         servers = _connected(checkout, cancelled)
         cli = CliProcess(pulumi_cli.find(), lock, signals)
-        workspace = _Workspace(
-            work_dir=str(checkout.work),
-            program=lambda: _program(checkout.root),
-            pulumi_command=cli,
-        )
         colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-        stack = Stack.create_or_select(STACK, workspace)
+        stack = QuickStack(STACK, str(checkout.work), lambda: _program(checkout.root), cli)
         engine = Engine(stack, checkout, colour, refresh)
         state = _recovered(engine, servers)
         found = official.plugins(checkout, not _resources(state), cli)
@@ -159,7 +135,7 @@ def _engine(checkout: Checkout, command: str, refresh: bool) -> Generator[Engine
             os.environ["PULUMI_DEBUG_PROVIDERS"] = providers
             if checkout.unfinished.exists():
                 _look(engine)
-                state = engine.export()
+                state = engine.stack.export()
             engine.existing = _resources(state)
             yield engine
 
@@ -190,7 +166,7 @@ def _recovered(engine: Engine, servers: Mapping[str, RealServer]) -> dict[str, A
     """
     if any((engine.checkout.state / ".pulumi" / "locks").rglob("*.json")):
         engine.stack.cancel()
-    state = engine.export()
+    state = engine.stack.state
     if pending := state["deployment"].pop("pending_operations", None):
         if not servers:
             say(f"The last run was cut short: {len(pending)} unfinished operations are forgotten.")
@@ -203,7 +179,7 @@ def _recovered(engine: Engine, servers: Mapping[str, RealServer]) -> dict[str, A
                 state["deployment"].setdefault("resources", []).append(found)
         file = engine.checkout.work / "recovered.json"
         file.write_text(json.dumps(state), encoding="utf-8")
-        engine.cli("stack", "import", "--file", str(file))
+        engine.stack.cli("stack", "import", "--file", str(file))
         file.unlink()
     return state
 

@@ -185,7 +185,7 @@ def unprotect(teams: list[str], engine: Engine) -> None:
     """Lift the protection of what is these teams' alone."""
     protected = [resource["urn"] for resource in engine.existing if resource.get("protect")]
     theirs = [urn for urn in protected if re.search(rf"::({'|'.join(teams)})(/|$)", urn)]
-    engine.cli("state", "unprotect", "--yes", *theirs)
+    engine.stack.cli("state", "unprotect", "--yes", *theirs)
 
 
 def _by_id(objects: dict[str, Any], id: str) -> dict[str, Any] | None:

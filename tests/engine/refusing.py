@@ -62,12 +62,12 @@ def hasty(_: str, engine: Engine) -> None:
 
 def export(file: str, engine: Engine) -> None:
     """The state, into a file."""
-    engine.cli("stack", "export", "--file", file)
+    engine.stack.cli("stack", "export", "--file", file)
 
 
 def restore(file: str, engine: Engine) -> None:
     """The state, from a file."""
-    engine.cli("stack", "import", "--file", file)
+    engine.stack.cli("stack", "import", "--file", file)
 
 
 def move(team: str, engine: Engine) -> None:
