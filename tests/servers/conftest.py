@@ -88,9 +88,9 @@ def started(checkout: Checkout) -> Generator[Checkout]:
         yield checkout
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
-    """A checkout whose servers run. Tests leave them as they found them."""
+    """A checkout whose servers run until a module's end: a worker has those of one at a time."""
     with started(Checkout(tmp_path_factory.mktemp("servers") / "checkout")) as checkout:
         yield checkout
 
@@ -103,13 +103,6 @@ def cluster(servers: Checkout) -> Cluster:
 @pytest.fixture
 def openbao(servers: Checkout) -> OpenBao:
     return openbao_of(servers)
-
-
-@pytest.fixture(scope="module")
-def own_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
-    """As `servers`, but a module's own, to kill, stop and start."""
-    with started(Checkout(tmp_path_factory.mktemp("own") / "checkout")) as checkout:
-        yield checkout
 
 
 @pytest.fixture

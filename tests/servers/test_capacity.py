@@ -306,13 +306,13 @@ def refusal_of_run(cluster: Cluster) -> str:
 
 
 @pytest.fixture(scope="module")
-def provisioned(own_servers: Checkout) -> Checkout:
+def provisioned(servers: Checkout) -> Checkout:
     """The shipped teams, and an odd one whose quota is exactly what it needs."""
-    inject(cluster_of(own_servers))
-    set_istio(own_servers, ODD_SIDECAR)
-    write_odd(own_servers)
-    own_servers.up()
-    return own_servers
+    inject(cluster_of(servers))
+    set_istio(servers, ODD_SIDECAR)
+    write_odd(servers)
+    servers.up()
+    return servers
 
 
 @pytest.fixture

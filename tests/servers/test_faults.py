@@ -148,17 +148,17 @@ def _named(resource: dict[str, Any]) -> str | None:
 
 
 @pytest.fixture(scope="module")
-def stack(own_servers: Checkout) -> Iterator[Stack]:
-    for shipped in (own_servers.folder / "tenants").glob("*.yaml"):
+def stack(servers: Checkout) -> Iterator[Stack]:
+    for shipped in (servers.folder / "tenants").glob("*.yaml"):
         shipped.unlink()
-    servers = record_of(own_servers)
-    keys, rules = Keys(servers.folder), list[Rule]()
-    api_server, openbao = cluster_of(own_servers).address, servers.environment["BAO_ADDR"]
+    recorded = record_of(servers)
+    keys, rules = Keys(recorded.folder), list[Rule]()
+    api_server, openbao = cluster_of(servers).address, recorded.environment["BAO_ADDR"]
     with (
         proxied(api_server, keys, rules) as to_api_server,
         proxied(openbao, keys, rules) as to_openbao,
     ):
-        yield Stack(own_servers, {api_server: to_api_server, openbao: to_openbao}, rules)
+        yield Stack(servers, {api_server: to_api_server, openbao: to_openbao}, rules)
 
 
 @pytest.fixture(scope="module")

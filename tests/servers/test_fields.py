@@ -19,11 +19,11 @@ QUOTA = {"pods": "99"}
 
 
 @pytest.fixture(scope="module")
-def provisioned(own_servers: Checkout) -> Checkout:
+def provisioned(servers: Checkout) -> Checkout:
     """With an autoscaler that has scaled `my-api`, as it does where there are too few pods."""
-    own_servers.up()
-    until(lambda: is_scaled(cluster_of(own_servers), "my-api"))
-    return own_servers
+    servers.up()
+    until(lambda: is_scaled(cluster_of(servers), "my-api"))
+    return servers
 
 
 @pytest.fixture
@@ -31,11 +31,6 @@ def checkout(provisioned: Checkout) -> Iterator[Checkout]:
     """What a test changes is put back."""
     with provisioned.put_back("tenants", "components"):
         yield provisioned
-
-
-@pytest.fixture
-def cluster(own_servers: Checkout) -> Cluster:
-    return cluster_of(own_servers)
 
 
 def replicas(cluster: Cluster) -> int:

@@ -138,9 +138,9 @@ def definition(group: str, kind: str) -> Object:
 
 
 @pytest.fixture(scope="module")
-def admin(own_servers: Checkout, program: Program) -> Cluster:
+def admin(servers: Checkout, program: Program) -> Cluster:
     """An administrator of a cluster with the policies and a team's namespace."""
-    cluster = cluster_of(own_servers)
+    cluster = cluster_of(servers)
     for group, kind in CUSTOM.items():
         cluster.apply(definition(group, kind), "test")
     debugging = "pods/ephemeralcontainers"
@@ -324,9 +324,9 @@ def audited(admin: Cluster, developer: Cluster, program: Program) -> Iterator[Cl
 
 
 def test_for_audit_the_same_object_is_let_in_with_a_warning(
-    audited: Cluster, own_servers: Checkout
+    audited: Cluster, servers: Checkout
 ) -> None:
-    config = yaml.safe_load(record_of(own_servers).kubeconfig.read_text())
+    config = yaml.safe_load(record_of(servers).kubeconfig.read_text())
     path = audited.path(HIJACKED["apiVersion"], HIJACKED["kind"], TEAM)
     answer = requests.post(
         f"{audited.address}/{path}?dryRun=All",
@@ -336,7 +336,7 @@ def test_for_audit_the_same_object_is_let_in_with_a_warning(
             "Impersonate-User": "dev",
             "Impersonate-Group": DEVELOPERS,
         },
-        verify=str(record_of(own_servers).ca_cert),
+        verify=str(record_of(servers).ca_cert),
         timeout=30,
     )
     assert answer.status_code == 201

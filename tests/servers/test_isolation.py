@@ -37,10 +37,10 @@ def last_line(run: Run) -> str:
 
 
 @pytest.fixture(scope="module")
-def provisioned(own_servers: Checkout) -> Checkout:
-    (own_servers.folder / ".venv").symlink_to(ROOT / ".venv")
-    own_servers.up()
-    return own_servers
+def provisioned(servers: Checkout) -> Checkout:
+    (servers.folder / ".venv").symlink_to(ROOT / ".venv")
+    servers.up()
+    return servers
 
 
 @pytest.fixture

@@ -24,12 +24,12 @@ CLAIM = {
 
 
 @pytest.fixture(scope="module")
-def provisioned(own_servers: Checkout) -> Checkout:
+def provisioned(servers: Checkout) -> Checkout:
     """With data that is the team's own: a claim in its namespace, a secret in OpenBao."""
-    own_servers.up()
-    cluster_of(own_servers).create(CLAIM)
-    openbao_of(own_servers).call("POST", "sre/data/team-beta/orders", {"data": {"value": "x"}})
-    return own_servers
+    servers.up()
+    cluster_of(servers).create(CLAIM)
+    openbao_of(servers).call("POST", "sre/data/team-beta/orders", {"data": {"value": "x"}})
+    return servers
 
 
 def go_to(checkout: Checkout, lifecycle: str) -> None:

@@ -25,7 +25,7 @@ from sandbox.simulated_openbao import (
     SECRET,
 )
 from tests.checkouts import Checkout, Run, finished
-from tests.servers.conftest import cluster_of, openbao_of, until
+from tests.servers.conftest import until
 from tests.servers.inherited import PROVIDER
 
 pytestmark = pytest.mark.servers
@@ -75,8 +75,8 @@ def change(cluster: Cluster, wanted: Object, patch: Object) -> None:
 
 
 @pytest.fixture(scope="module")
-def provisioned(own_servers: Checkout) -> tuple[Checkout, Run]:
-    return own_servers, own_servers.up()
+def provisioned(servers: Checkout) -> tuple[Checkout, Run]:
+    return servers, servers.up()
 
 
 @pytest.fixture
@@ -85,16 +85,6 @@ def checkout(provisioned: tuple[Checkout, Run]) -> Iterator[Checkout]:
     checkout, _ = provisioned
     with checkout.put_back("tenants", "components"):
         yield checkout
-
-
-@pytest.fixture
-def cluster(own_servers: Checkout) -> Cluster:
-    return cluster_of(own_servers)
-
-
-@pytest.fixture
-def openbao(own_servers: Checkout) -> OpenBao:
-    return openbao_of(own_servers)
 
 
 def test_the_first_up_makes_every_object_on_the_servers(
