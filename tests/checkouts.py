@@ -11,6 +11,7 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Self
 
 from clients.local_servers import FOLDER, running
@@ -62,7 +63,8 @@ class Checkout:
     """A copy of the checkout with a sandbox of its own."""
 
     module = "sandbox"  # takes the commands
-    python = sys.executable  # runs it
+    python = sys.executable  # runs those that are awaited
+    environment: Mapping[str, str] = MappingProxyType({})  # of all
 
     def __init__(self, folder: Path) -> None:
         shutil.copytree(ROOT, folder, ignore=LEFT_OUT)
@@ -90,9 +92,16 @@ class Checkout:
 
         The providers are the sandbox's own, whichever plugins this machine has.
         """
-        arguments = [self.python, "-m", self.module, *command.split()]
+        return self._start(sys.executable, command, environment)
+
+    def _start(
+        self, python: str, command: str, environment: Mapping[str, str]
+    ) -> subprocess.Popen[str]:
+        arguments = [python, "-m", self.module, *command.split()]
         own = {"NO_COLOR": "1", CHOICE: STAND_IN}
-        return self.start_program(arguments, {**os.environ, **own, **environment})
+        return self.start_program(
+            arguments, {**os.environ, **own, **self.environment, **environment}
+        )
 
     def start_program(
         self, arguments: Sequence[str], environment: Mapping[str, str]
@@ -111,7 +120,7 @@ class Checkout:
 
     def run(self, command: str, within: float = 300, **environment: str) -> Run:
         """`within` is in seconds."""
-        return finished(self.start(command, **environment), within)
+        return finished(self._start(self.python, command, environment), within)
 
     def up(self) -> Run:
         """`make up`, which must succeed."""

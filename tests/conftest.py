@@ -19,7 +19,7 @@ from dryrun.recording import record
 from sandbox.servers.keys import Keys
 from specs.settings import PREFIX
 from tests.program import ROOT, TEAMS, Made
-from tests.warm_python import warm_python
+from tests.warm_python import LOADED, warm_python
 from tests.written import ISTIO, dev_settings
 
 # Of what hypothesis draws: the same few in every run, and `--hypothesis-profile=nightly` others and
@@ -104,7 +104,7 @@ def everything(program: Program) -> Made:
 @pytest.fixture(scope="session")
 def warm() -> Iterator[Path]:
     """A `python` for commands, which has the SDKs loaded."""
-    with warm_python() as program:
+    with warm_python(*LOADED) as program:
         yield program
 
 

@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 
 ROOT = Path(__file__).parents[1]
 # What commands import at some time, without the clients of servers: a test may look for those.
-_LOADED = ("cli.__main__", "components", "dryrun.recording", "tools.review.review")
+LOADED = ("cli.__main__", "components", "dryrun.recording", "tools.review.review")
 
 _PROGRAM = """\
 #!{python} -IS
@@ -41,14 +41,17 @@ sys.exit(answer[0] if answer else "warm Python: the command ended by a signal")
 
 
 @contextmanager
-def warm_python() -> Iterator[Path]:
-    """The program; the process that it asks ends with the block."""
+def warm_python(*loaded: str) -> Iterator[Path]:
+    """The program; the process that it asks ends with the block.
+
+    `loaded` are modules of the checkout: the packages that they import are loaded.
+    """
     with TemporaryDirectory(prefix="warm-") as folder:
         address = f"{folder}/socket"
         program = Path(folder) / "python"
         program.write_text(_PROGRAM.format(python=sys.executable, address=address))
         program.chmod(0o755)
-        command = [sys.executable, "-P", str(Path(__file__)), address]
+        command = [sys.executable, "-P", str(Path(__file__)), address, *loaded]
         server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         try:
             assert server.stdout is not None
@@ -59,10 +62,10 @@ def warm_python() -> Iterator[Path]:
             server.communicate()
 
 
-def _serve(address: str) -> NoReturn:
+def _serve(address: str, *loaded: str) -> NoReturn:
     own = list(sys.path)
     sys.path.insert(0, str(ROOT))
-    for name in _LOADED:
+    for name in loaded:
         __import__(name)
     sys.path[:] = own
     _forget_the_checkout()
@@ -145,4 +148,4 @@ def _run(program: str, arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    _serve(sys.argv[1])
+    _serve(*sys.argv[1:])

@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -34,9 +35,8 @@ class HarborCheckout(Checkout):
 
     module = "tests.engine.harbor_ways"
 
-    def start(self, command: str, **environment: str) -> subprocess.Popen[str]:
-        # A copy has no tests: they come from here, and everything else from the copy.
-        return super().start(command, PYTHONPATH=str(ROOT), **environment)
+    # A copy has no tests: they come from here, and everything else from the copy.
+    environment = MappingProxyType({"PYTHONPATH": str(ROOT)})
 
     @contextmanager
     def harbor(self) -> Generator[dict[str, Any]]:

@@ -1,8 +1,8 @@
 """A team's way through its life where a run fails half-way: what counts is what that has left."""
 
 import re
-import subprocess
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -21,9 +21,8 @@ class RefusingCheckout(Checkout):
 
     module = "tests.engine.refusing"
 
-    def start(self, command: str, **environment: str) -> subprocess.Popen[str]:
-        # A copy has no tests: they come from here, and everything else from the copy.
-        return super().start(command, PYTHONPATH=str(ROOT), **environment)
+    # A copy has no tests: they come from here, and everything else from the copy.
+    environment = MappingProxyType({"PYTHONPATH": str(ROOT)})
 
     def refuse(self, *operations: str) -> None:
         (self.folder / FILE).write_text("\n".join(operations), encoding="utf-8")

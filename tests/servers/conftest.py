@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -14,6 +15,7 @@ from clients.kubernetes import Cluster
 from clients.local_servers import Servers, environment_file, running
 from clients.openbao import OpenBao
 from tests.checkouts import Checkout
+from tests.warm_python import warm_python
 
 # The files that take longest begin first, or one process works on when all others are done.
 LONGEST = ("test_faults.py", "test_up.py", "test_adopt_releases.py", "test_capacity.py")
@@ -86,6 +88,25 @@ def started(checkout: Checkout) -> Generator[Checkout]:
         run = checkout.run("servers", within=BUILT_WITHIN)
         assert run.code == 0, run.output
         yield checkout
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _commands(request: pytest.FixtureRequest) -> None:
+    """They run warm, but for those that get signals; some modules here start no servers."""
+    if request.node.get_closest_marker("servers"):
+        request.getfixturevalue("_warm_commands")
+
+
+@pytest.fixture(scope="session")
+def _warm_commands() -> Iterator[None]:
+    """A Python that has the packages loaded runs what `Checkout.run` is given."""
+    with (
+        warm_python(
+            "sandbox.engine", "sandbox.real", "components", "sandbox.servers.commands"
+        ) as python,
+        mock.patch.object(Checkout, "python", str(python)),
+    ):
+        yield
 
 
 @pytest.fixture(scope="module")
