@@ -90,7 +90,8 @@ class Checkout:
     def start(self, command: str, **environment: str) -> subprocess.Popen[str]:
         """A run in a process group of its own, as a terminal would start it.
 
-        The providers are the sandbox's own, whichever plugins this machine has.
+        It gets the signals that a test sends. The providers are the sandbox's own, whichever
+        plugins this machine has.
         """
         return self._start(sys.executable, command, environment)
 

@@ -12,7 +12,7 @@ from tests.engine.shared import once
 
 @pytest.fixture(scope="session", autouse=True)
 def quick_to_start(warm: Path) -> Iterator[None]:
-    """Commands run in a Python that has the SDKs loaded."""
+    """Commands that are awaited run in a Python that has the SDKs loaded."""
     with mock.patch.object(Checkout, "python", str(warm)):
         yield
 

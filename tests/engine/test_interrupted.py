@@ -3,19 +3,12 @@
 import os
 import signal
 import subprocess
-import sys
 
 import pytest
 
 from tests.checkouts import Checkout
 
 pytestmark = pytest.mark.engine
-
-
-@pytest.fixture(autouse=True)
-def own_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A signal to what a test has started reaches the command itself."""
-    monkeypatch.setattr(Checkout, "python", sys.executable)
 
 
 def until_something_is_created(process: subprocess.Popen[str]) -> str:

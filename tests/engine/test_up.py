@@ -1,7 +1,6 @@
 """`make up`, `make preview` and `make down` on the real engine, with the providers stood in for."""
 
 import re
-import sys
 
 import pytest
 
@@ -169,10 +168,7 @@ def test_down_takes_everything_away_and_says_so(checkout: Checkout) -> None:
     assert "nothing to take down" in checkout.run("down").output
 
 
-def test_two_checkouts_run_at_once(
-    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Checkout, "python", sys.executable)  # as `make` starts it
+def test_two_checkouts_run_at_once(tmp_path_factory: pytest.TempPathFactory) -> None:
     checkouts = [Checkout(tmp_path_factory.mktemp("pair") / "checkout") for _ in range(2)]
     runs = [checkout.start("up") for checkout in checkouts]
     outputs = [run.communicate(timeout=300)[0] for run in runs]
