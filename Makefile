@@ -25,11 +25,11 @@ down: setup ## Remove everything in the sandbox
 servers: setup ## Start real servers on this machine: an API server with controllers, and OpenBao
 	@$(PYTHON) -m sandbox servers
 
-servers-down: setup ## Stop these servers; their data stays
+servers-down: setup ## Stop these servers and keep their data
 	@$(PYTHON) -m sandbox servers-down
 
 # CI runs these for each stack; RESULT=FILE also stores the output.
-stack-diff: setup ## Say what the change since BASE (default: origin/main) means for stack STACK
+stack-diff: setup ## Summarise what the change since BASE (default: origin/main) does to stack STACK
 	@scripts/stack diff "$(STACK)"
 
 # REFRESH=1 reads the servers first, so that manual changes are seen.
@@ -42,22 +42,22 @@ stack-up: setup ## Run `pulumi up` for stack STACK without asking; creates a new
 stack-drift: setup ## Compare STACK with its servers without changes; fails if they differ
 	@scripts/stack drift "$(STACK)"
 
-check: setup ## Run what takes neither engine nor servers: lint, format, types, unit tests
+check: setup ## Run what needs neither engine nor servers: lint, format, types, unit tests
 	@$(PYTHON) -m tests.stages lint types unit
 
 test: setup ## Run everything CI runs, or STAGES of: lint types unit bench engine servers
 	@$(PYTHON) -m tests.stages $(STAGES)
 
-test-full: test ## Run everything that `make test` runs, and policies in Kyverno's own engine
+test-full: test ## Run everything in `make test`, and check policies with Kyverno's own engine
 	@$(PYTHON) -m tests.stages parts
 
-nightly: setup ## Run the tests that draw their values with many others than in `make test`
+nightly: setup ## Run the tests with generated values, with many more values than `make test`
 	@$(PYTHON) -m tests.stages nightly
 
 bench: setup ## Measure what the platform costs up to 1,000 teams; writes bench/results.md
 	@$(PYTHON) -m bench
 
-bench-quick: setup ## Measure the ratios that matter in a minute; fails if one is far off
+bench-quick: setup ## Measure the most important ratios in a minute; fails if one is far off
 	@$(PYTHON) -m bench --quick
 
 e2e: setup ## Run stack `dev` on real servers with the official Pulumi plugins, if available
@@ -66,11 +66,11 @@ e2e: setup ## Run stack `dev` on real servers with the official Pulumi plugins, 
 golden: setup ## Update the golden files of `./sre render`
 	@UPDATE_GOLDEN=1 $(PYTHON) -m pytest -q tests/test_render.py
 
-docs: setup ## Renew docs/reference.md from the models, and the picture of imports
+docs: setup ## Regenerate docs/reference.md from the models, and the picture of imports
 	@$(PYTHON) -m cli.reference
 	@$(PYTHON) -m cli.rooms
 
-lock: setup ## Renew requirements.lock from requirements.txt and the groups in pyproject.toml
+lock: setup ## Regenerate requirements.lock from requirements.txt and the groups in pyproject.toml
 	@$(PYTHON) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	  --upgrade --custom-compile-command "make lock" --output-file requirements.lock \
 	  --group dev requirements.txt

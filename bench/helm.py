@@ -67,7 +67,7 @@ def _check(app: dict[str, Any], printed: str, rendered: Path) -> None:
     if made != ours:
         differing = ", ".join(" ".join(each) for each in sorted(made ^ ours))
         raise FailedError(
-            f"Helm and render make other objects of {app['app']['name']}: {differing}"
+            f"Helm and render create different objects for {app['app']['name']}: {differing}"
         )
 
 

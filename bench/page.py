@@ -41,21 +41,21 @@ Machine: {_machine()}; its load was {load:.1f} when the run began.
 
 {reasons(found)}
 
-Times are on the clock and decide; CPU time stands beside them. Both are medians of runs in turn
-(ours, theirs, ours, and so on), but for 1,000 teams, where one run of each takes minutes. The bare
-program is [bare.py](bare.py). Helm renders {helm_apps} apps, each in a process of its own, from
-[charts](charts) that make of an app what render makes.
+Wall-clock times decide; CPU time is shown beside them. Both are medians of alternating runs
+(ours, theirs, ours, and so on), except for 1,000 teams, where one run of each takes minutes. The
+bare program is [bare.py](bare.py). Helm renders {helm_apps} apps, each in a separate process, from
+[charts](charts) that create the same objects for an app as `./sre render`.
 
 ## Previews of all teams
 
-A resource's time is that of the whole preview, with loading the SDKs, divided by their number.
-Ours has components too. Memory is that of a process at its peak.
+The time per resource is that of the whole preview, including loading the SDKs, divided by the
+number of resources; ours includes components. Memory is the peak of one process.
 
 {_previews(fleets)}
 
 ## Where a preview's time goes
 
-CPU time of a preview of 100 teams; within the program by looking at it every two milliseconds.
+CPU time of a preview of 100 teams; within the program, from a sample every two milliseconds.
 
 {shares}
 """
@@ -69,7 +69,7 @@ def _previews(fleets: Mapping[int, tuple[Preview, Preview]]) -> str:
             "Program": name,
             "Resources": f"{one.resources:,.0f}",
             "Time": seconds(one.wall),
-            "A resource": f"{one.each * 1000:.1f} ms",
+            "Per resource": f"{one.each * 1000:.1f} ms",
             "CPU": seconds(one.program_cpu),
             "Memory": mebibytes(one.peak),
             "Engine's CPU": seconds(one.engine_cpu),

@@ -89,8 +89,8 @@ def previews(
         _times(bare),
         figure(ours) / figure(bare),
         1.1,
-        why="A program loads its modules before the first resource, which weighs in a small fleet: "
-        "ours has models and components as well.",
+        why="A program loads its modules before the first resource, which matters in a small "
+        "fleet: ours loads models and components as well.",
     )
 
 
@@ -100,14 +100,14 @@ def linear(what: str, few: Preview, many: Preview) -> MeasuredRow:
     Among ten times as many, it may cost a quarter more, which is less than n log n would take.
     """
     return MeasuredRow(
-        f"time a resource of {what}, {many.resources:,.0f} resources",
+        f"time per resource of {what}, {many.resources:,.0f} resources",
         f"{few.resources:,.0f} resources",
         seconds(many.each),
         seconds(few.each),
         many.each / few.each,
         1.25,
-        why="Python's cyclic garbage collector walks all that a program holds, again and again; "
-        "`__main__.py` lets it do so seldom.",
+        why="Python's cyclic garbage collector repeatedly traverses everything that a program "
+        "holds; `__main__.py` makes it run less often.",
     )
 
 
@@ -139,16 +139,17 @@ def against_helm(
     left = all_apps / 20 / resources * 1000
     return MeasuredRow(
         f"`./sre render`, {teams:,} teams of 3 apps",
-        f"`helm template` of a chart an app, {apps} scaled up",
+        f"`helm template`, one chart per app, {apps} scaled up",
         _times(rendered),
         seconds(all_apps),
         all_apps / rendered.wall,
         20,
         "times faster",
         at_least=True,
-        why=f"It would leave {left:.2f} ms on the clock for each of {resources:,.0f} resources. "
-        "Render runs the program, which registers each through Pulumi's SDK, and that alone takes "
-        "longer on this machine (last table); shares of the teams run on all processors.",
+        why=f"It would leave {left:.2f} ms of wall-clock time for each of {resources:,.0f} "
+        "resources. Render runs the program, which registers each through Pulumi's SDK, and that "
+        "alone takes longer on this machine (last table); shares of the teams run on all "
+        "processors.",
     )
 
 

@@ -15,7 +15,7 @@ from plain.table import markdown
 _EVERY = 0.002  # seconds
 
 _MODELS = "reading and checking team files: specs/, pydantic, PyYAML"
-_COMPONENTS = "making components and arguments: components/, __main__.py"
+_COMPONENTS = "creating components and arguments: components/, __main__.py"
 _SDK = "Pulumi's SDK: registering, serializing, its event loop"
 
 # The owner of a piece of code, by parts of its path.

@@ -342,7 +342,7 @@ def _fill(root: Path, release: Release, fetch: Callable[[Path], None] | None) ->
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say(f"Another checkout is getting {release.title}; waiting for that.")
+            say(f"Another checkout is installing {release.title}; waiting for it.")
             fcntl.flock(lock, fcntl.LOCK_EX)
         if not _complete(root, release):
             say(f"Looking for {release.title}: not on PATH, not in the cache.")
@@ -392,8 +392,7 @@ def _build(release: Release, folder: Path) -> None:
             f"{GO_AT_LEAST[0]}.{GO_AT_LEAST[1]} or newer to have it built here."
         )
     say(
-        f"Building {release.title} v{release.version} with Go: {release.building_takes}, "
-        "only this once."
+        f"Building {release.title} v{release.version} with Go: {release.building_takes}, only once."
     )
     folder.mkdir(parents=True)
     # With a single package, you can choose the file's name: etcd's would be `server`.

@@ -29,7 +29,7 @@ def add(commands: Commands) -> None:
         epilog="example: ./sre new team team-gamma",
     )
     team.add_argument(
-        "name", metavar="NAME", help="name of name of the team: lower-case letters, digits and '-'"
+        "name", metavar="NAME", help="name of the team: lower-case letters, digits and '-'"
     )
     team.set_defaults(run=_new_team)
     app = kinds.add_parser(
@@ -41,7 +41,7 @@ def add(commands: Commands) -> None:
     )
     app.add_argument("team", metavar="TEAM", help="name of the team")
     app.add_argument(
-        "name", metavar="NAME", help="name of name of the app: lower-case letters, digits and '-'"
+        "name", metavar="NAME", help="name of the app: lower-case letters, digits and '-'"
     )
     app.add_argument("--archetype", choices=ARCHETYPES, required=True, help="archetype of the app")
     app.set_defaults(run=_new_app)

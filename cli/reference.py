@@ -222,7 +222,7 @@ def _about(keys: Sequence[ReferenceKey], section: str) -> str:
     for model, title in _SHARED.items():
         if section == title:
             places = (_code(key.entry) for key in keys if key.shared == title)
-            return f"{model.__doc__} Stands in {', '.join(dict.fromkeys(places))}."
+            return f"{model.__doc__} Used in {', '.join(dict.fromkeys(places))}."
     own = [key for key in keys if key.entry == section]
     archetypes = tuple(name for key in own for name in key.archetypes)
     only = f" Archetypes: {', '.join(archetypes)}." if _is_some(archetypes) else ""

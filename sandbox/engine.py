@@ -116,7 +116,7 @@ PROTECTED = (
     "Nothing was changed, because resources that hold data are protected. Restore what you "
     "removed, or remove the whole sandbox with `make down`."
 )
-NOTHING = "There is nothing to take down."
+NOTHING = "There is nothing to remove."
 
 
 @contextmanager
@@ -169,7 +169,7 @@ def _recovered(engine: Engine, servers: Mapping[str, RealServer]) -> dict[str, A
     state = engine.stack.state
     if pending := state["deployment"].pop("pending_operations", None):
         if not servers:
-            say(f"The last run was cut short: {len(pending)} unfinished operations are forgotten.")
+            say(f"The last run was cut short: {len(pending)} unfinished operations are dropped.")
         made = [op["resource"] for op in pending if op["type"] == "creating"]
         known = {resource["urn"] for resource in _resources(state)}
         for resource in made:
@@ -197,7 +197,7 @@ def _left_behind(resource: Mapping[str, Any], servers: Mapping[str, RealServer])
 
 def _look(engine: Engine) -> None:
     """Update the state from the servers, which the last run left unfinished."""
-    say("The last run did not finish: looking at what it has left on the servers.")
+    say("The last run did not finish; reading what it left on the servers.")
     lines: list[str] = []
     try:
         engine.stack.refresh(**display.settings(False, lines.append, lines.append))

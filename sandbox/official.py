@@ -45,7 +45,7 @@ def plugins(checkout: Checkout, is_new: bool, cli: PulumiCommand) -> Sequence[st
         record.write_text(json.dumps(found), encoding="utf-8")
     elif gone := [package for package in wanted if package not in found]:
         raise UserError(
-            f"This stack was made with {plugin(gone[0])}, which is gone; put it on PATH."
+            f"This stack was created with {plugin(gone[0])}, which is gone; put it on PATH."
         )
     say(_told(found))
     return found

@@ -219,7 +219,7 @@ class Providers(provider_pb2_grpc.ResourceProviderServicer):
         if holder == urn:
             self._claims[key] = urn
         else:
-            problems.append(InputProblem("", f"{key} already exists, made by {_name(holder)!r}"))
+            problems.append(InputProblem("", f"{key} already exists, created by {_name(holder)!r}"))
         return problems
 
 

@@ -130,7 +130,7 @@ class RealKubernetes:
     def _must_be_ours(self, inputs: Properties, live: Object | None, manager: str) -> None:
         if live and not self._upsert and not field_managers.has_written(live, manager):
             raise ServerError(
-                f"{_word(inputs)} already exists, and this stack did not make it; delete it or "
+                f"{_word(inputs)} already exists, but this stack did not create it; delete it or "
                 "choose another name, or take it over: sre-platform:adopt in the stack's config"
             )
 
@@ -191,7 +191,7 @@ class RealKubernetes:
             with told(_word(inputs), _SERVER, left):
                 found = self._get(inputs)
             if found is None:
-                raise ServerError(f"{_word(inputs)}: somebody has deleted it")
+                raise ServerError(f"{_word(inputs)}: was deleted by someone else")
             live = found
         return field_managers.recorded(live, manager)
 

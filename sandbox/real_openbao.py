@@ -156,7 +156,7 @@ class RealOpenBao:
             if any(inputs.get(name, "") != seen[name] for name in CONTENT[kind]):
                 raise ServerError(
                     f"{_what(kind, inputs)} already exists, with another type or description; this "
-                    "stack did not make it; move it, or take it over: sre-platform:adopt in the "
+                    "stack did not create it; move it, or take it over: sre-platform:adopt in the "
                     "stack's config"
                 )
         return path
@@ -232,14 +232,14 @@ class RealOpenBao:
     def _outputs(self, kind: str, id: str, inputs: Properties) -> Properties:
         live = self._get(kind, id, inputs)
         if live is None:
-            raise ServerError(f"{_what(kind, inputs)}: somebody has deleted it")
+            raise ServerError(f"{_what(kind, inputs)}: was deleted by someone else")
         return {**inputs, **_computed(kind, inputs, live)}
 
 
 def _check(kind: str, inputs: Properties) -> None:
     """Raise ServerError for values that would be lost on the way to OpenBao."""
     if kind not in CONTENT:
-        raise ServerError(f"{word(kind)}: the sandbox cannot make one on a real server")
+        raise ServerError(f"{word(kind)}: the sandbox cannot create one on a real server")
     taken = {*CONTENT[kind], *PLACED_BY.get(kind, ()), "deleteAllVersions"}
     if kind == MOUNT:
         taken.add("options")  # from an import; they never change

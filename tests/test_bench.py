@@ -207,7 +207,7 @@ def test_helm_must_make_what_render_makes(tmp_path: Path, monkeypatch: pytest.Mo
     )
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
-    with pytest.raises(FailedError, match=f"other objects of {app}: Deployment {app}$"):
+    with pytest.raises(FailedError, match=f"different objects for {app}: Deployment {app}$"):
         helm.seconds_an_app(tmp_path, tmp_path / "tenants", tmp_path / "rendered", apps=1)
 
 

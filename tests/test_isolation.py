@@ -209,8 +209,8 @@ def test_somebody_is_impersonated_by_the_name_that_the_api_server_knows() -> Non
     assert further.enter().cluster == ("isolation-check", "oidc:incident-response")
 
 
-def test_a_pod_beyond_the_quota_is_asked_of_teams_only_whose_quota_bounds_pods_sums() -> None:
-    (check,) = [c for c in checks(True)[Caller.DEVELOPER] if c.what.endswith("beyond the quota")]
+def test_a_pod_that_exceeds_the_quota_is_asked_only_of_teams_whose_quota_limits_sums() -> None:
+    (check,) = [c for c in checks(True)[Caller.DEVELOPER] if c.what.endswith("exceeds the quota")]
     over = refused('pods "x" is forbidden: exceeded quota: team-alpha-quota')
     assert seen(check, Server(over), Server(SOME), harbor="", app="") is None
     names = {"harbor": "", "app": "", "summed": "team-alpha"}
@@ -355,7 +355,7 @@ def test_without_servers_the_command_says_what_to_run(
     assert command.isolation(tmp_path, TEAMS, SETTINGS, "text", False) == 1
     assert capsys.readouterr() == (
         "",
-        "no servers run here; run `make servers` and `make up` first\n",
+        "no servers are running here; run `make servers` and `make up` first\n",
     )
 
 

@@ -117,7 +117,9 @@ def test_a_stack_whose_plugin_is_gone_is_refused(path: Path, tmp_path: Path) -> 
     install(path, "kubernetes")
     run(tmp_path, is_new=True)
     (path / plugin("kubernetes")).unlink()
-    with pytest.raises(UserError, match="was made with pulumi-resource-kubernetes, which is gone"):
+    with pytest.raises(
+        UserError, match="was created with pulumi-resource-kubernetes, which is gone"
+    ):
         run(tmp_path, is_new=False)
 
 

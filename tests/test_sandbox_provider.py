@@ -184,7 +184,7 @@ def test_what_a_preview_does_not_know_is_not_judged(engine):
 
 def test_a_name_that_the_program_uses_twice_is_refused_before_anything_is_created(engine):
     assert engine.check(DEPLOYMENT, APP, name="one") == ""
-    assert "already exists, made by 'one'" in engine.check(DEPLOYMENT, APP, name="other")
+    assert "already exists, created by 'one'" in engine.check(DEPLOYMENT, APP, name="other")
 
 
 def test_one_name_in_two_namespaces_or_of_two_kinds_is_accepted(engine):

@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 ROOT = Path(__file__).parents[2]
 READY_WITHIN = 90  # seconds, for each step; on an idle machine they take twelve in total
-NOTHING = "No servers run here."
+NOTHING = "No servers are running here."
 
 
 class StartError(Exception):
@@ -166,7 +166,7 @@ def up(servers: LocalServers) -> None:
     servers.start()
     started = [name for name in parts.ALL if name not in before]
     if not started:
-        say("The servers run already.")
+        say("The servers are already running.")
     else:
         again = "again " if before else ""
         say(f"Started {again}{', '.join(started)} in {time.monotonic() - began:.0f} s.")
@@ -190,11 +190,11 @@ def _locked(folder: Path) -> Generator[None]:
 
 
 def down(servers: LocalServers) -> None:
-    """Stop all running servers; their data stays."""
+    """Stop all running servers; their data is kept."""
     running = servers.running()
     servers.stop()
     say(
-        f"Stopped {', '.join(running)}; their data stays in {servers.folder}."
+        f"Stopped {', '.join(running)}; their data is kept in {servers.folder}."
         if running
         else NOTHING
     )

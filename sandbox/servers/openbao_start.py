@@ -22,7 +22,7 @@ def unseal(openbao: OpenBao, file: Path, interrupts: Interrupts) -> str:
             write_private(file, json.dumps(kept))
     if not file.exists():
         raise UserError(
-            f"OpenBao's key {file} is gone, and what it kept with it; "
+            f"OpenBao's key {file} is gone, and all its data with it; "
             f"run `make servers-down`, then remove {FOLDER} to start over."
         )
     keys: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))

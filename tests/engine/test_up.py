@@ -158,14 +158,14 @@ def test_the_robots_secrets_are_in_the_state_only_encrypted(checkout: Checkout) 
 
 
 def test_down_where_nothing_ever_was_says_so(fresh: Checkout) -> None:
-    assert "nothing to take down" in fresh.run("down").output
+    assert "nothing to remove" in fresh.run("down").output
 
 
 def test_down_takes_everything_away_and_says_so(checkout: Checkout) -> None:
     down = checkout.run("down")
     assert down.code == 0, down.output
     assert checkout.names() == set()
-    assert "nothing to take down" in checkout.run("down").output
+    assert "nothing to remove" in checkout.run("down").output
 
 
 def test_two_checkouts_run_at_once(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -43,7 +43,7 @@ def until(holds: Callable[[], object]) -> None:
 
 def record_of(checkout: Checkout) -> Servers:
     servers = running(checkout.folder)
-    assert servers, "no servers run there"
+    assert servers, "no servers are running there"
     return servers
 
 

@@ -206,7 +206,7 @@ def test_a_second_start_says_that_they_run_and_starts_nothing(servers: Checkout)
     before = pids(servers)
     run = servers.run("servers")
     assert run.code == 0
-    assert "The servers run already" in run.output
+    assert "The servers are already running" in run.output
     assert "Starting" not in run.output
     assert pids(servers) == before
 
@@ -328,4 +328,4 @@ def test_two_first_starts_at_once_start_each_server_once_and_say_so(fresh: Check
 def test_stopping_where_nothing_runs_says_so(tmp_path: Path) -> None:
     run = Checkout(tmp_path / "checkout").run("servers-down")
     assert run.code == 0
-    assert run.output == "No servers run here.\n"
+    assert run.output == "No servers are running here.\n"

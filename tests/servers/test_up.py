@@ -418,7 +418,7 @@ def test_an_object_that_others_have_made_is_not_taken_over(
     before = checkout.state()
     run = checkout.run("up")
     assert run.code == 1
-    assert "Namespace team-gamma already exists, and this stack did not make it" in run.output
+    assert "Namespace team-gamma already exists, but this stack did not create it" in run.output
     assert checkout.state() == before
     found = live(cluster, theirs)
     assert found
@@ -531,4 +531,4 @@ def test_down_leaves_nothing_on_the_servers(
     assert set(openbao.read("sys/mounts") or {}) == {"cubbyhole/", "identity/", "sys/"}
     assert set(openbao.read("sys/auth") or {}) == {"token/"}
     assert (openbao.read("sys/policies/acl?list=true") or {})["keys"] == ["default", "root"]
-    assert "nothing to take down" in checkout.run("down").output
+    assert "nothing to remove" in checkout.run("down").output

@@ -35,7 +35,7 @@ class Caller(StrEnum):
     STORE = "secret store"
 
 
-_KNOWN: dict[str, Request] = {"be known to the API server": asks_who_it_is()}
+_KNOWN: dict[str, Request] = {"authenticate to the API server": asks_who_it_is()}
 _EVERYTHING = everything(OWN)
 _REVIEWED: dict[str, Request] = {
     "the cluster's: impersonate a user": may("impersonate", "users"),

@@ -55,7 +55,7 @@ def _rows(root: Path, teams: Sequence[Team], settings: Settings) -> list[MatrixR
         raise CannotRunError("the stack has fewer than two active teams; nothing to isolate")
     servers = running(root)
     if servers is None:
-        raise CannotRunError("no servers run here; run `make servers` and `make up` first")
+        raise CannotRunError("no servers are running here; run `make servers` and `make up` first")
     try:
         cluster, openbao = administrator.cluster(servers), administrator.openbao(servers)
         admin = Admin(cluster, openbao, servers.ca_cert)

@@ -31,7 +31,7 @@ _ROLE = {"bound_service_account_names": "*", "bound_service_account_namespaces":
 
 _NOBODYS: dict[str, Request] = {
     "read another team's secret": vault_reads(_OTHERS),
-    "read another team's secret by `..`": vault_reads(_DETOUR, of=_OTHERS),
+    "read another team's secret through `..`": vault_reads(_DETOUR, of=_OTHERS),
     "list another team's secrets": vault_reads("sre/metadata/{other}", method="LIST"),
     "list the teams": vault_reads("sre/metadata", method="LIST"),
     "write a secret of the team": vault_writes("sre/data/{own}/isolation-check", _SECRET),
@@ -40,7 +40,7 @@ _NOBODYS: dict[str, Request] = {
     "write a policy": vault_writes("sys/policies/acl/isolation-check", _POLICY),
     "write a login role": vault_writes("auth/kubernetes/role/isolation-check", _ROLE),
     "list the mounts": vault_reads("sys/mounts"),
-    "get a token of another team": vault_writes("auth/token/create", {"policies": ["{other}"]}),
+    "get a token for another team": vault_writes("auth/token/create", {"policies": ["{other}"]}),
 }
 _OWN_ONES: dict[str, Request] = {
     "read a secret of the team": vault_reads(_OWN),

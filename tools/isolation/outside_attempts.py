@@ -1,4 +1,4 @@
-"""What nobody in a team may do: use another team's namespace, or cluster-wide objects."""
+"""What no member of a team may do: use another team's namespace, or cluster-wide objects."""
 
 from tools.isolation.namespace_attempts import LABEL, everything
 from tools.isolation.requests import (
@@ -50,7 +50,7 @@ _CLUSTER: dict[str, Request] = {
     "list the secrets in kube-system": lists(SECRET, _SYSTEM),
     "call a node's kubelet": reads(NODE, below="/proxy/pods"),
     "read the API server's metrics": reads_path("metrics"),
-    "get a token of External Secrets": gets_token("{operator}", "{operator_account}"),
+    "get a token for External Secrets": gets_token("{operator}", "{operator_account}"),
     "create a pod in kube-system": creates(pod(namespace=_SYSTEM)),
     "create a namespace": creates(thing("v1", "Namespace", None)),
     "create a node": creates(thing("v1", "Node", None)),
@@ -67,7 +67,7 @@ _CLUSTER: dict[str, Request] = {
     "delete a CustomResourceDefinition": deletes(CRD),
     "delete a ClusterRoleBinding": deletes(CLUSTER_ROLE_BINDING),
     "delete a ValidatingAdmissionPolicy": deletes(POLICY),
-    "delete the binding of one": deletes(POLICY_BINDING),
+    "delete a ValidatingAdmissionPolicyBinding": deletes(POLICY_BINDING),
 }
 
 

@@ -69,20 +69,20 @@ def _creations(before: str, expected: str, objects: Mapping[str, Object]) -> lis
 
 
 _ALLOWED = [
-    Attempt("be known to the API server", ALLOWED, asks_who_it_is()),
+    Attempt("authenticate to the API server", ALLOWED, asks_who_it_is()),
     Attempt("create a hardened pod", ALLOWED, creates(pod())),
-    Attempt("create a Deployment of it", ALLOWED, creates(deployment())),
+    Attempt("create a Deployment of such a pod", ALLOWED, creates(deployment())),
     Attempt("change a Deployment", ALLOWED, changes(DEPLOYMENT, OWN, {"spec": {"replicas": 1}})),
     Attempt("delete a pod", ALLOWED, deletes(POD, OWN)),
     Attempt("create a Service", ALLOWED, creates(service())),
     Attempt("list secrets", ALLOWED, lists(SECRET, OWN)),
     Attempt("read the quota", ALLOWED, reads(QUOTA, OWN)),
-    Attempt("get a token of a ServiceAccount", ALLOWED, gets_token(OWN)),
-    Attempt("create an ExternalSecret of the team's path", ALLOWED, creates(external_secret())),
+    Attempt("get a token for a ServiceAccount", ALLOWED, gets_token(OWN)),
+    Attempt("create an ExternalSecret for the team's path", ALLOWED, creates(external_secret())),
     Attempt("delete an ExternalSecret", ALLOWED, deletes(EXTERNAL_SECRET, OWN)),
-    Attempt("create a VirtualService of a Service", ALLOWED, creates(virtual_service())),
+    Attempt("create a VirtualService for a Service", ALLOWED, creates(virtual_service())),
     Attempt(
-        "create a VirtualService of the team's host", ALLOWED, creates(virtual_service("{host}"))
+        "create a VirtualService for the team's host", ALLOWED, creates(virtual_service("{host}"))
     ),
 ]
 
@@ -93,8 +93,8 @@ _HUGE = {"resources": {"limits": {"cpu": "1000", "memory": "1Ti"}}}
 _LAX = {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "privileged"}}}
 
 _BOUNDS = [
-    Attempt("create a pod beyond the quota", BY_QUOTA, creates(_BEYOND)),
-    Attempt("create a pod beyond the limits", BY_LIMIT_RANGE, creates(pod(container=_HUGE))),
+    Attempt("create a pod that exceeds the quota", BY_QUOTA, creates(_BEYOND)),
+    Attempt("create a pod that exceeds the limits", BY_LIMIT_RANGE, creates(pod(container=_HUGE))),
     Attempt("change the quota", BY_RBAC, changes(QUOTA, OWN, {"spec": _MORE})),
     Attempt("delete the quota", BY_RBAC, deletes(QUOTA, OWN)),
     Attempt("create a quota", BY_RBAC, creates(thing("v1", "ResourceQuota", spec=_MORE))),
@@ -103,7 +103,7 @@ _BOUNDS = [
     Attempt("create limits", BY_RBAC, creates(thing("v1", "LimitRange", spec=_WIDER))),
     Attempt("label the namespace", BY_RBAC, changes(OWN_NAMESPACE, ALL, _LAX)),
     Attempt("delete the namespace", BY_RBAC, deletes(OWN_NAMESPACE)),
-    Attempt("create a Role of all rights (escalate)", BY_RBAC, creates(role())),
+    Attempt("create a Role with all rights (escalate)", BY_RBAC, creates(role())),
     Attempt("bind the role cluster-admin (bind)", BY_RBAC, creates(binding())),
     Attempt("change a RoleBinding", BY_RBAC, changes(ROLE_BINDING, OWN, {"subjects": []})),
     Attempt("delete a RoleBinding", BY_RBAC, deletes(ROLE_BINDING, OWN)),
@@ -145,15 +145,15 @@ _IMAGES = _creations(
     "create ",
     by("sre-images"),
     {
-        "a pod of a foreign registry's image": pod(container=_FOREIGN),
-        "a pod of another's image": pod(container=_OTHERS),
-        "a pod of another's image by `..`": pod(container=_DETOUR),
-        "a Deployment of a foreign registry's image": deployment(_FOREIGN),
-        "a Deployment of another's image": deployment(_OTHERS),
-        "a CronJob of another's image": cron_job(_OTHERS),
-        "an init container of another's image": pod(_INIT),
-        "a volume of another's image": pod(_VOLUME),
-        "a pod of the image `latest`": pod(container=_LATEST),
+        "a pod with an image from another registry": pod(container=_FOREIGN),
+        "a pod with another team's image": pod(container=_OTHERS),
+        "a pod with another team's image through `..`": pod(container=_DETOUR),
+        "a Deployment with an image from another registry": deployment(_FOREIGN),
+        "a Deployment with another team's image": deployment(_OTHERS),
+        "a CronJob with another team's image": cron_job(_OTHERS),
+        "an init container with another team's image": pod(_INIT),
+        "a volume with another team's image": pod(_VOLUME),
+        "a pod with the tag `latest`": pod(container=_LATEST),
     },
 )
 
@@ -161,7 +161,7 @@ _SCHEDULING = _creations(
     "create a pod ",
     by("sre-scheduling"),
     {
-        "of the cluster's own priority": pod({"priorityClassName": "system-node-critical"}),
+        "with a system priority class": pod({"priorityClassName": "system-node-critical"}),
         "on a node of its choice": pod({"nodeName": "sandbox"}),
         "that tolerates every taint": pod({"tolerations": [{"operator": "Exists"}]}),
     },
@@ -170,7 +170,7 @@ _SCHEDULING = _creations(
 _LABEL = {"sre.io/team": "{other}"}
 
 _LABELS = [
-    Attempt(f"{what} with another's label", by("sre-labels"), request)
+    Attempt(f"{what} with another team's label", by("sre-labels"), request)
     for what, request in {
         "create a pod": creates(pod(labels=_LABEL)),
         "create a Deployment": creates(deployment(labels=_LABEL)),
@@ -202,15 +202,15 @@ _CODED_DOTS = "sre/{own}/%2e%2e/{other}/harbor-pull"
 
 _SECRETS = all_of(
     {
-        "create an ExternalSecret of another's path": creates(external_secret(OTHERS_SECRET)),
-        "create an ExternalSecret of a path with `..`": creates(external_secret(_DOTS)),
-        "create an ExternalSecret of a path with `%2e`": creates(external_secret(_CODED_DOTS)),
-        "extract another's path by an ExternalSecret": creates(external_secret(**_EXTRACT)),
-        "change an ExternalSecret to another's path": changes(EXTERNAL_SECRET, OWN, _TURNED),
-        "find secrets by an ExternalSecret": creates(external_secret(**_FIND)),
-        "draw on a generator by an ExternalSecret": creates(external_secret(**_DRAW)),
-        "make another kind by an ExternalSecret": creates(external_secret(**_MANIFEST)),
-        "create an ExternalSecret of another store": creates(external_secret(**_OTHER_STORE)),
+        "create an ExternalSecret for another team's path": creates(external_secret(OTHERS_SECRET)),
+        "create an ExternalSecret for a path with `..`": creates(external_secret(_DOTS)),
+        "create an ExternalSecret for a path with `%2e`": creates(external_secret(_CODED_DOTS)),
+        "extract another team's path with an ExternalSecret": creates(external_secret(**_EXTRACT)),
+        "change an ExternalSecret to another team's path": changes(EXTERNAL_SECRET, OWN, _TURNED),
+        "find secrets with an ExternalSecret": creates(external_secret(**_FIND)),
+        "use a generator in an ExternalSecret": creates(external_secret(**_DRAW)),
+        "create another kind with an ExternalSecret": creates(external_secret(**_MANIFEST)),
+        "create an ExternalSecret with another store": creates(external_secret(**_OTHER_STORE)),
     },
     by("sre-secrets"),
 )
@@ -222,7 +222,7 @@ _PLATFORM_ONLY = all_of(
         "delete a NetworkPolicy": deletes(NETWORK_POLICY, OWN),
         "create an Ingress": creates(ingress()),
         "create a SecretStore with the operator's login": creates(secret_store()),
-        "create a PushSecret to another's path": creates(push_secret()),
+        "create a PushSecret to another team's path": creates(push_secret()),
         "create a Gateway": creates(gateway()),
         "create a ServiceMonitor": creates(service_monitor()),
         "delete a ServiceMonitor": deletes(SERVICE_MONITOR, OWN),
@@ -238,14 +238,14 @@ _HOSTS = _creations(
     "create a VirtualService ",
     by("sre-hosts"),
     {
-        "of another's host": virtual_service("{other_host}"),
-        "of nobody's host": virtual_service("nobody.apps.sre.example.com"),
-        "of all hosts": virtual_service("*"),
-        "of another's Service": virtual_service("{app}.{other}.svc.cluster.local"),
-        "to another's Service": virtual_service(http=_TO_OTHERS),
-        "that delegates to another's": virtual_service(http=_DELEGATE),
-        "out of the cluster": virtual_service(http=_OUT),
-        "at a gateway of its own": virtual_service(gateways=["{own}/own"]),
+        "for another team's host": virtual_service("{other_host}"),
+        "for an unclaimed host": virtual_service("nobody.apps.sre.example.com"),
+        "for all hosts": virtual_service("*"),
+        "for another team's Service": virtual_service("{app}.{other}.svc.cluster.local"),
+        "that routes to another team's Service": virtual_service(http=_TO_OTHERS),
+        "that delegates to another team's": virtual_service(http=_DELEGATE),
+        "that routes out of the cluster": virtual_service(http=_OUT),
+        "at the team's own gateway": virtual_service(gateways=["{own}/own"]),
     },
 )
 

@@ -40,18 +40,18 @@ class Admin:
         """The kind's objects as first seen; "" is all namespaces."""
         place = (api_version, kind, namespace)
         if place not in self._listed:
-            with nobody_else_is_refused():
+            with admin_is_not_refused():
                 self._listed[place] = self.cluster.list(api_version, kind, namespace or None)
         return self._listed[place]
 
     def path(self, api_version: str, kind: str, namespace: str | None, name: str = "") -> str:
         """The URL path of an object, or of the kind."""
-        with nobody_else_is_refused():
+        with admin_is_not_refused():
             return self.cluster.path(api_version, kind, namespace or None, name or None)
 
     def must_know(self, path: str, method: str) -> None:
         """Check that OpenBao has something at that path."""
-        with nobody_else_is_refused():
+        with admin_is_not_refused():
             try:
                 self.openbao.call(method, path)
             except RefusedError as refusal:
@@ -61,7 +61,7 @@ class Admin:
 
 
 @contextmanager
-def nobody_else_is_refused() -> Iterator[None]:
+def admin_is_not_refused() -> Iterator[None]:
     """A refusal of the administrator must not count as a refusal of the caller."""
     try:
         yield
@@ -184,7 +184,7 @@ def gets_token(namespace: str, account: str = "default") -> Request:
 
 
 def asks_who_it_is() -> Request:
-    """A SelfSubjectReview, which everybody known to the API server may make."""
+    """A SelfSubjectReview, which everyone who is authenticated may make."""
     body = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
     path = "apis/authentication.k8s.io/v1/selfsubjectreviews"
     return lambda scene: scene.cluster.call("POST", path, body)

@@ -9,7 +9,7 @@ from tools.isolation.requests import (
     Attempt,
     Request,
     Scene,
-    nobody_else_is_refused,
+    admin_is_not_refused,
 )
 from tools.isolation.samples import OTHERS_SECRET, OWN_SECRET, Object
 from tools.isolation.target_kinds import STORE
@@ -38,7 +38,7 @@ def hands_out(secret: str) -> Request:
         store = scene.found(STORE, "{store_namespace}")
         vault = store["spec"]["provider"]["vault"]
         server = OpenBao(vault["server"], None, admin.ca_cert)
-        with nobody_else_is_refused():
+        with admin_is_not_refused():
             openbao = log_in(store, admin.cluster, server)
         mount = vault["path"]
         path = f"{mount}/data/{scene.filled(secret).removeprefix(f'{mount}/')}"

@@ -146,5 +146,5 @@ def _of_context(context: Mapping[str, Any]) -> Iterator[Finding]:
     if isinstance(capabilities, Mapping) and capabilities.get("add"):
         yield (
             ("capabilities", "add"),
-            "all capabilities are dropped; the app must run without them them",
+            "all capabilities are dropped; the app must run without them",
         )
