@@ -40,7 +40,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="sre-bench-") as folder:
         try:
             if quick:
-                found = [_tell(row) for row in measured_quickly(Path(folder))]
+                found = [_show(row) for row in measured_quickly(Path(folder))]
                 print(f"{comparison(found)}\n{_QUICKLY}")
             else:
                 found, text = measured(Path(folder))
@@ -62,7 +62,7 @@ def verdict(found: Iterable[MeasuredRow], noise: float) -> int:
     return 1 if missed else 0
 
 
-def _tell(row: MeasuredRow) -> MeasuredRow:
+def _show(row: MeasuredRow) -> MeasuredRow:
     """The row, whose name goes to stderr as a sign of progress."""
     print(f"{row.what}: {row.reached:.3g} {row.unit}", file=sys.stderr, flush=True)
     return row
@@ -83,27 +83,27 @@ def measured(work: Path) -> tuple[list[MeasuredRow], str]:
     """Every row, and the page that shows them."""
     load = os.getloadavg()[0]
     found = [
-        _tell(rows.validate(work, teams=1000, times=5, figure=_WALL)),
-        _tell(rows.start(times=15, figure=_WALL)),
-        _tell(rows.diff(work, times=5)),
-        _tell(rows.one_team(work, few=10, many=1000, times=5, figure=_WALL)),
-        _tell(rows.change(work, teams=100)),
+        _show(rows.validate(work, teams=1000, times=5, figure=_WALL)),
+        _show(rows.start(times=15, figure=_WALL)),
+        _show(rows.diff(work, times=5)),
+        _show(rows.one_team(work, few=10, many=1000, times=5, figure=_WALL)),
+        _show(rows.change(work, teams=100)),
     ]
     fleets = {}
     for teams, times in FLEETS.items():
         folder = checkouts.recorded(checkouts.all_teams(work / f"all-{teams}", teams))
         fleets[teams] = interleaved(times, preview(folder), preview(folder, "bare"))
-        found.append(_tell(rows.previews(teams, *fleets[teams], figure=_WALL)))
+        found.append(_show(rows.previews(teams, *fleets[teams], figure=_WALL)))
     few, many = fleets[100], fleets[1000]
     folder, out = work / "all-1000", work / "rendered"
     rendered = rows.render(folder, out)
     an_app = helm.seconds_an_app(work, folder / "tenants", out, HELM_APPS)
     found += [
-        _tell(rows.against_helm(1000, rendered, an_app, HELM_APPS, many[0].resources)),
-        _tell(rows.linear("the program", few[0], many[0])),
-        _tell(rows.linear("the bare program", few[1], many[1])),
-        _tell(rows.peak("preview of 1,000 teams", many[0].peak, many[1])),
-        _tell(rows.peak("`./sre render` of 1,000 teams", rendered.peak, many[1])),
+        _show(rows.against_helm(1000, rendered, an_app, HELM_APPS, many[0].resources)),
+        _show(rows.linear("the program", few[0], many[0])),
+        _show(rows.linear("the bare program", few[1], many[1])),
+        _show(rows.peak("preview of 1,000 teams", many[0].peak, many[1])),
+        _show(rows.peak("`./sre render` of 1,000 teams", rendered.peak, many[1])),
     ]
     return found, page(found, fleets, shares.table_of(work / "all-100", few[0]), load, HELM_APPS)
 

@@ -18,7 +18,7 @@ from clients.kubeconfig import KubeconfigError
 from clients.kubernetes import Cluster, Object
 from clients.openbao import OpenBao, openbao_of
 from components.former import Former, find_formers
-from components.handover import lacking_room, taken_names, told
+from components.handover import lacking_room, report, taken_names
 from components.metadata import NAME
 from components.takeover import (
     UnadoptableError,
@@ -140,7 +140,7 @@ def _formers(cluster: Cluster, teams: Sequence[Team], settings: Settings) -> dic
     if wrong:
         raise pulumi.RunError("\n".join(f"sre-platform:adopt: {line}" for line in wrong))
     for name, former in formers.items():
-        pulumi.log.info(told(name, former, teams))
+        pulumi.log.info(report(name, former, teams))
     return formers
 
 

@@ -20,7 +20,7 @@ from specs.team import Team
 _ALSO_CALLED = {"requests.cpu": "cpu", "requests.memory": "memory"}
 
 
-def told(name: str, former: Former, teams: Sequence[Team]) -> str:
+def report(name: str, former: Former, teams: Sequence[Team]) -> str:
     """The release's objects, what waits until they are gone, and the next step."""
     runs = _by_name(former.everything)
     lines = [f"{name} runs under other names; its new objects start beside these: {runs}"]

@@ -15,7 +15,7 @@ _ADVICE = f"run this again; if it keeps failing, its log is in {FOLDER / 'logs'}
 
 
 @contextmanager
-def told(what: str, server: str, left: Existing | None = None) -> Generator[None]:
+def reporting(what: str, server: str, left: Existing | None = None) -> Generator[None]:
     """Raise ServerError for a server, such as "The API server", that was asked about `what`.
 
     With `left`, what a write would leave, it is UnfinishedError if the write may have happened.

@@ -47,7 +47,7 @@ def plugins(checkout: Checkout, is_new: bool, cli: PulumiCommand) -> Sequence[st
         raise UserError(
             f"This stack was created with {plugin(gone[0])}, which is gone; put it on PATH."
         )
-    say(_told(found))
+    say(_providers_line(found))
     return found
 
 
@@ -73,7 +73,7 @@ def _download(package: str, cli: PulumiCommand) -> None:
         cli.run(["plugin", "install", "resource", package, version(package)], str(Path.cwd()), {})
 
 
-def _told(official: Sequence[str]) -> str:
+def _providers_line(official: Sequence[str]) -> str:
     stand_ins = [package for package in (*PACKAGES, "harbor") if package not in official]
     parts = [f"{plugin(package)} v{version(package)}" for package in official]
     parts.append(f"the sandbox's stand-in for {', '.join(stand_ins)}")

@@ -8,7 +8,7 @@ from pulumi.runtime.rpc import UNKNOWN
 from clients.http import RefusedError, UnreachableError
 from clients.kubernetes import Cluster, FieldConflictError, Object, past_conflicts
 from sandbox import field_managers
-from sandbox.answers import NO_VERDICT, told
+from sandbox.answers import NO_VERDICT, reporting
 from sandbox.diff import drift
 from sandbox.package import Existing, Properties, ServerError, UnfinishedError
 from sandbox.ready import missing
@@ -43,7 +43,7 @@ class RealKubernetes:
         if not _all_known(inputs):
             return inputs
         manager = _manager(kind, inputs, old)
-        with told(_word(inputs), _SERVER):
+        with reporting(_word(inputs), _SERVER):
             self._cluster.path_of(inputs)  # refused if the kind does not exist
             live = self._get(inputs)
             if old is None:
@@ -64,14 +64,14 @@ class RealKubernetes:
 
     def create(self, kind: str, inputs: Properties) -> tuple[str, Properties]:
         id, manager = object_id(inputs), _manager(kind, inputs)
-        with told(_word(inputs), _SERVER):
+        with reporting(_word(inputs), _SERVER):
             live = self._get(inputs)
             self._must_be_ours(inputs, live, manager)
             if live and "deletionTimestamp" in live["metadata"]:
                 self._until_gone(live)
                 live = None
         left = Existing(id, inputs, field_managers.recorded(inputs, manager))
-        with told(_word(inputs), _SERVER, left):
+        with reporting(_word(inputs), _SERVER, left):
             if live or self._upsert:
                 made = self._apply(inputs, manager, self._forces(inputs))
             else:
@@ -80,16 +80,16 @@ class RealKubernetes:
 
     def update(self, kind: str, old: Existing, inputs: Properties) -> Properties:
         manager = _manager(kind, inputs, old)
-        with told(_word(inputs), _SERVER):
+        with reporting(_word(inputs), _SERVER):
             self._take_over_fields(inputs, manager)
         left = Existing(old.id, inputs, field_managers.recorded(inputs, manager))
-        with told(_word(inputs), _SERVER, left):
+        with reporting(_word(inputs), _SERVER, left):
             made = self._apply(inputs, manager, self._forces(inputs))
         return self._awaited(left, made, manager)
 
     def read(self, kind: str, old: Existing) -> Existing | None:
         manager = _manager(kind, old.inputs, old)
-        with told(_word(old.inputs), _SERVER):
+        with reporting(_word(old.inputs), _SERVER):
             live = self._get(old.inputs)
             if live is None or "deletionTimestamp" in live["metadata"]:
                 return None
@@ -107,7 +107,7 @@ class RealKubernetes:
         return seen
 
     def delete(self, kind: str, old: Existing) -> None:
-        with told(_word(old.inputs), _SERVER):
+        with reporting(_word(old.inputs), _SERVER):
             if live := self._get(old.inputs):
                 metadata = live["metadata"]
                 self._cluster.delete(
@@ -117,7 +117,7 @@ class RealKubernetes:
 
     def left_behind(self, kind: str, inputs: Properties) -> str | None:
         """The ID of the object that an interrupted creation left, if it did. Raises ServerError."""
-        with told(_word(inputs), _SERVER):
+        with reporting(_word(inputs), _SERVER):
             live = self._get(inputs)
         ours = live and field_managers.has_written(live, _manager(kind, inputs))
         return object_id(inputs) if ours else None
@@ -188,7 +188,7 @@ class RealKubernetes:
                 raise UnfinishedError(f"{_word(inputs)}: {reason}", left)
             if self._cancelled.wait(POLL):
                 raise UnfinishedError(f"{_word(inputs)}: no longer awaited: {unmet}", left)
-            with told(_word(inputs), _SERVER, left):
+            with reporting(_word(inputs), _SERVER, left):
                 found = self._get(inputs)
             if found is None:
                 raise ServerError(f"{_word(inputs)}: was deleted by someone else")

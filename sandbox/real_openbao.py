@@ -10,7 +10,7 @@ from pulumi.runtime.rpc import UNKNOWN
 
 from clients.http import RefusedError
 from clients.openbao import OpenBao
-from sandbox.answers import told
+from sandbox.answers import reporting
 from sandbox.package import Existing, Properties, ServerError
 from sandbox.simulated_openbao import (
     AUTH,
@@ -79,14 +79,14 @@ class RealOpenBao:
         # OpenBao makes up a group's ID: without it, nothing can be recorded.
         left = Existing(path, inputs, inputs) if path and kind in PLACED_BY else None
         id = self.left_behind(kind, inputs)
-        with told(_what(kind, inputs), _SERVER, left):
+        with reporting(_what(kind, inputs), _SERVER, left):
             if id is None or kind not in (MOUNT, AUTH, GROUP_ALIAS):
                 id = self._write_new(kind, inputs)
             return id, self._outputs(kind, id, inputs)
 
     def update(self, kind: str, old: Existing, inputs: Properties) -> Properties:
         _check(kind, inputs)
-        with told(_what(kind, inputs), _SERVER, Existing(old.id, inputs, old.outputs)):
+        with reporting(_what(kind, inputs), _SERVER, Existing(old.id, inputs, old.outputs)):
             if kind in (MOUNT, AUTH):
                 self._move(kind, old.inputs, inputs)
                 self._put(f"{_url(kind, old.id, inputs)}/tune", _body(kind, inputs, old.inputs))
@@ -97,7 +97,7 @@ class RealOpenBao:
     def read(self, kind: str, old: Existing) -> Existing | None:
         if not old.inputs:
             return self._imported(kind, old.id)
-        with told(_what(kind, old.inputs), _SERVER):
+        with reporting(_what(kind, old.inputs), _SERVER):
             live = self._get(kind, old.id, old.inputs)
         if live is None:
             return None
@@ -111,7 +111,7 @@ class RealOpenBao:
     def _imported(self, kind: str, id: str) -> Existing | None:
         """By its path alone, with what OpenBao shows of it; empty values are left out."""
         placed = placed_at(kind, id)
-        with told(_what(kind, placed), _SERVER):
+        with reporting(_what(kind, placed), _SERVER):
             live = self._get(kind, id, placed)
         if live is None:
             return None
@@ -123,7 +123,7 @@ class RealOpenBao:
     def delete(self, kind: str, old: Existing) -> None:
         if kind == AUTH_CONFIG:
             return  # it is deleted with its mount; there is no other way
-        with told(_what(kind, old.inputs), _SERVER):
+        with reporting(_what(kind, old.inputs), _SERVER):
             url = _url(kind, old.id, old.inputs)
             if kind == SECRET and old.inputs.get("deleteAllVersions"):
                 url = url.replace("/data/", "/metadata/", 1)
@@ -134,7 +134,7 @@ class RealOpenBao:
 
         Raises ServerError, also for a mount that belongs to somebody else.
         """
-        with told(_what(kind, inputs), _SERVER):
+        with reporting(_what(kind, inputs), _SERVER):
             return self._existing(kind, inputs)
 
     def _existing(self, kind: str, inputs: Properties) -> str | None:

@@ -250,8 +250,8 @@ def _check_host(host: str, loc: Loc, settings: Settings) -> Iterator[Finding]:
     """Report hosts of the platform: its logins, image pulls and secrets would go to the app."""
     for own, setting in settings.platform_owned_hosts.items():
         if overlap(host, own):
-            told = f"sre-platform:{setting}{f': {own}' if own != host else ''}"
-            yield loc, f"'{host}' is reserved for the platform ({told}); choose another"
+            named = f"sre-platform:{setting}{f': {own}' if own != host else ''}"
+            yield loc, f"'{host}' is reserved for the platform ({named}); choose another"
             return
     namespace = host.rpartition(".")[2]
     if settings.is_platform_namespace(namespace):

@@ -12,8 +12,8 @@ from specs.capacity import Capacity, capacity
 from specs.checks import check_team
 from specs.explain import ARCHETYPES, explain, meant_archetype, unknown_archetype
 from specs.fit import check_quota, full_scale
-from specs.mend import Mended, mend_team
 from specs.problem import Loc, Problem, one_a_place
+from specs.repair import Repaired, repair_team
 from specs.settings import Settings
 from specs.source import Source
 from specs.team import Team
@@ -60,26 +60,26 @@ def check_source(source: Source, settings: Settings) -> TeamFile:
         return TeamFile(source, None, tuple(problems))
     data, misnamed = _with_meant_archetypes(source)
     problems += misnamed
-    mended = Mended()
+    repaired = Repaired()
     try:
         team = Team.model_validate(data)
         indices = tuple(range(len(team.apps)))
     except ValidationError as error:
         problems += (explain(source, data, Team, each) for each in error.errors(include_url=False))
-        maybe, indices = mend_team(source, data, name, mended)
+        maybe, indices = repair_team(source, data, name, repaired)
         if maybe is None:
             return TeamFile(source, None, one_a_place(problems))
         team = maybe
     for loc in _left_empty(source, team, ()):
         problems.append(source.problem(loc, "is empty; write null for no limit, or an amount"))
-        mended.locs.add(loc)
+        repaired.locs.add(loc)
     # The sums of a repaired file would be wrong.
     as_written = not problems
     loaded = TeamFile(source, team, (), indices)
     for loc, message in check_team(team, settings, name):
-        if loaded.file_loc(loc) in mended.quoted:
+        if loaded.file_loc(loc) in repaired.quoted:
             problems.insert(0, loaded.problem(loc, message))
-        elif not mended.touches(loaded.file_loc(loc)):
+        elif not repaired.touches(loaded.file_loc(loc)):
             problems.append(loaded.problem(loc, message))
     warnings: tuple[Problem, ...] = ()
     amounts = capacity(team, settings) if as_written else None

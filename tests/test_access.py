@@ -8,7 +8,7 @@ import pytest
 from specs.stack_file import read_stack
 from tests.conftest import Program
 from tests.program import GROUP, GROUP_ALIAS, MEMBER, ROLE_BINDING, Made, team_file
-from tests.written import accepted, place, rows, settings, team, told
+from tests.written import accepted, place, reported, rows, settings, team
 from tools.migration.access_draft import read_access
 from tools.migration.documents import documents, manifests
 from tools.migration.import_findings import Findings
@@ -64,7 +64,7 @@ def test_a_group_written_with_a_server_s_prefix_is_refused(
     text, where = place(team(text))
     cluster = {"clusterIdentifier": "test"} if target == "kubernetes" else {}
     stack: dict[str, Any] = {target: {**cluster, "groupPrefix": "oidc:"}}
-    assert told(tmp_path, text, **stack) == [
+    assert reported(tmp_path, text, **stack) == [
         f"tenants/team-alpha.yaml:{where}: access.{path}: 'oidc:devs' begins with the stack's "
         "prefix 'oidc:'; write devs"
     ]
@@ -74,7 +74,7 @@ def test_a_group_written_with_a_server_s_prefix_is_refused(
 def test_a_prefix_and_a_group_together_are_no_group_of_kubernetes_own(tmp_path: Path) -> None:
     text, where = place(team("access: {developers: [«tem:masters]}\n"))
     cluster = {"clusterIdentifier": "test", "groupPrefix": "sys"}
-    assert told(tmp_path, text, kubernetes=cluster) == [
+    assert reported(tmp_path, text, kubernetes=cluster) == [
         f"tenants/team-alpha.yaml:{where}: access.developers[0]: 'system:masters' is Kubernetes' "
         "own group; name a Keycloak group"
     ]
@@ -176,7 +176,7 @@ def test_a_role_that_nobody_may_give_is_told_where_it_stands(
     tmp_path: Path, text: str, said: str
 ) -> None:
     text, where = place(text)
-    assert told(tmp_path, text) == [f"tenants/team-alpha.yaml:{where}: {said}"]
+    assert reported(tmp_path, text) == [f"tenants/team-alpha.yaml:{where}: {said}"]
 
 
 def test_a_role_that_the_stack_lists_may_be_given_whatever_it_is(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Every kind of mistake in a team's file: where it is told, and in which words."""
+"""Every kind of mistake in a team's file: where it is reported, and in which words."""
 
 import random
 import re
@@ -15,10 +15,10 @@ from tests.written import (
     dev_settings,
     entry,
     place,
+    reported,
     rows,
     settings,
     team,
-    told,
 )
 
 # Put together here, so that no scanner takes a line of this file for a leak.
@@ -28,9 +28,9 @@ SECRETS = ("hunter2", GITHUB, "48151623")
 
 
 def refused(folder: Path, text: str, said: str) -> None:
-    """It is told once, at the mark, and nothing else is told."""
+    """It is reported once, at the mark, and nothing else is reported."""
     text, where = place(text)
-    assert told(folder, text) == [f"tenants/team-alpha.yaml:{where}: {said}"]
+    assert reported(folder, text) == [f"tenants/team-alpha.yaml:{where}: {said}"]
 
 
 TOP = "use one of: team, lifecycle, namespace, access, quota, limitRange, registry, apps"
@@ -621,7 +621,7 @@ def test_who_and_what_a_team_is_must_be_plain(tmp_path: Path, text: str, said: s
 def test_a_team_named_like_a_namespace_of_the_platform_is_refused(
     tmp_path: Path, name: str
 ) -> None:
-    assert told(tmp_path, f"team: {name}\n", name) == [
+    assert reported(tmp_path, f"team: {name}\n", name) == [
         f"tenants/{name}.yaml:1:7: team: '{name}' is a namespace of the platform; "
         "choose another name"
     ]
@@ -629,7 +629,7 @@ def test_a_team_named_like_a_namespace_of_the_platform_is_refused(
 
 def test_istio_s_own_namespace_is_no_team_s_wherever_the_gateways_are(tmp_path: Path) -> None:
     istio = {"gateways": ("istio-ingress/gateway",)}
-    assert told(tmp_path, "team: istio-system\n", "istio-system", istio=istio) == [
+    assert reported(tmp_path, "team: istio-system\n", "istio-system", istio=istio) == [
         "tenants/istio-system.yaml:1:7: team: 'istio-system' is a namespace of the platform; "
         "choose another name"
     ]
@@ -654,7 +654,7 @@ def test_a_worker_needs_both_probes_where_the_cluster_requires_them(tmp_path: Pa
 def test_a_team_named_as_harbor_refuses_is_told_so_once(tmp_path: Path) -> None:
     text = app(image="{repository: harbor.sre.internal/pay--ments/api, tag: v1.0.0}")
     text = text.replace("team-alpha", "pay--ments")
-    assert told(tmp_path, text, "pay--ments") == [
+    assert reported(tmp_path, text, "pay--ments") == [
         "tenants/pay--ments.yaml:1:7: team: 'pay--ments' has '-' twice in a row, which Harbor "
         "refuses in a project's name; write pay-ments"
     ]
@@ -662,7 +662,7 @@ def test_a_team_named_as_harbor_refuses_is_told_so_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("typed", ["no", "'no'"])
 def test_a_team_named_like_another_value_is_told_so_once(tmp_path: Path, typed: str) -> None:
-    (problem,) = told(tmp_path, f"team: {typed}\n", "no")
+    (problem,) = reported(tmp_path, f"team: {typed}\n", "no")
     assert problem.startswith("tenants/no.yaml:1:7: team: ")
 
 
@@ -683,7 +683,7 @@ def test_an_app_named_like_a_container_of_istio_s_is_refused(
 
 
 def test_a_team_named_like_a_shared_registry_project_is_refused(tmp_path: Path) -> None:
-    assert told(tmp_path, "team: base-images\n", "base-images") == [
+    assert reported(tmp_path, "team: base-images\n", "base-images") == [
         "tenants/base-images.yaml:1:7: team: 'base-images' is a shared registry project; "
         "choose another name"
     ]
@@ -955,7 +955,7 @@ def test_a_credential_that_others_would_see_is_refused_and_not_repeated(
 def test_no_problem_repeats_a_credential_of_a_known_form(
     tmp_path: Path, text: str, secret: str
 ) -> None:
-    said = told(tmp_path, text.replace("{}", secret))
+    said = reported(tmp_path, text.replace("{}", secret))
     assert said
     assert not any(part in line for line in said for part in ("hunter2", GITHUB[:12], JWT[:20]))
 
@@ -1099,7 +1099,7 @@ def test_a_limit_range_that_fits_nothing_is_refused(tmp_path: Path, text: str, s
 def test_a_limit_is_lifted_by_a_typed_null_alone(tmp_path: Path, keys: str) -> None:
     key = re.findall(r"\w+", keys.partition("«")[0].removesuffix(" !!null "))[-1]
     text, _ = place(team(keys))
-    (line,) = told(tmp_path, text)
+    (line,) = reported(tmp_path, text)
     assert line.endswith(f"{key}: is empty; write null for no limit, or an amount")
     for null in ("null", "~", "Null"):
         accepted(tmp_path, team(keys.replace("«", f" {null}")))
@@ -1109,7 +1109,7 @@ def test_a_limit_left_empty_is_told_where_it_stands_beside_other_problems(tmp_pa
     keys = "quota:\n  pods:\n  services: «many\n  requests:\n    cpu:\nlimitRange: {}\n"
     text, _ = place(team(keys + "apps:\n" + entry("port: 99999")))
     empty = "is empty; write null for no limit, or an amount"
-    assert told(tmp_path, text) == [
+    assert reported(tmp_path, text) == [
         f"tenants/team-alpha.yaml:3:8: quota.pods: {empty}",
         f"tenants/team-alpha.yaml:4:13: quota.services: {DIGITS} 10",
         f"tenants/team-alpha.yaml:6:9: quota.requests.cpu: {empty}",
@@ -1119,7 +1119,7 @@ def test_a_limit_left_empty_is_told_where_it_stands_beside_other_problems(tmp_pa
 
 def test_a_quota_of_which_all_is_left_empty_is_told_once_a_key(tmp_path: Path) -> None:
     keys = "requests: {cpu: , memory: }, limits: {cpu: , memory: }, pods: , services: "
-    lines = told(tmp_path, team(f"quota: {{{keys}, persistentvolumeclaims: }}"))
+    lines = reported(tmp_path, team(f"quota: {{{keys}, persistentvolumeclaims: }}"))
     assert len(lines) == 7
     assert all("is empty; write null" in line for line in lines)
 
@@ -1655,7 +1655,7 @@ def test_all_problems_of_a_file_are_told_at_once_in_its_order(tmp_path: Path) ->
         )
         + entry(archetype="workr", beside="ingress: {}\npodDisruptionBudget: {minAvailable: 2}")
     )
-    assert told(tmp_path, text) == [
+    assert reported(tmp_path, text) == [
         f"tenants/team-alpha.yaml:{line}"
         for line in (
             f"2:15: quota.pods: {DIGITS} 20",
@@ -1682,7 +1682,7 @@ def test_all_problems_of_a_file_are_told_at_once_in_its_order(tmp_path: Path) ->
 
 def test_what_is_missing_hides_nothing_else(tmp_path: Path) -> None:
     text = team("apps:\n  - archetype: web-app\n    ingress: {enabled: true}\n")
-    assert told(tmp_path, text) == [
+    assert reported(tmp_path, text) == [
         "tenants/team-alpha.yaml:3:5: apps[0].app: is missing; "
         "add it, with name and image below it",
         f"tenants/team-alpha.yaml:4:14: apps[0].ingress.host: {NO_HOST}",
@@ -1691,7 +1691,7 @@ def test_what_is_missing_hides_nothing_else(tmp_path: Path) -> None:
 
 def test_a_problem_is_one_line_whatever_the_file_holds(tmp_path: Path) -> None:
     text = team('"a\\nb": 1\n') + '"\\e[31m": 1\n' + f"{'k' * 500}: 1\n"
-    lines = told(tmp_path, text)
+    lines = reported(tmp_path, text)
     assert [line.split(": ")[1] for line in lines] == [r"a\nb", r"\x1b[31m", f"{'k' * 200}..."]
 
 

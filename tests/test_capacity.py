@@ -1,4 +1,4 @@
-"""Teams that do not fit their quota: where it is told, and in which words."""
+"""Teams that do not fit their quota: where it is reported, and in which words."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import pytest
 from cli.__main__ import main
 from specs.load import load_team
 from tests.conftest import Program
-from tests.written import accepted, entry, place, rows, settings, team, told, warned
+from tests.written import accepted, entry, place, reported, rows, settings, team, warned
 
 NOTHING_TO_SCALE = "autoscaling: {enabled: false}"
 
@@ -27,9 +27,9 @@ def report(in_app: str = "", beside: str = "") -> str:
 
 
 def refused(folder: Path, text: str, said: str) -> None:
-    """It is told once, at the mark, and nothing else is told."""
+    """It is reported once, at the mark, and nothing else is reported."""
     text, where = place(text)
-    assert told(folder, text) == [f"tenants/team-alpha.yaml:{where}: {said}"]
+    assert reported(folder, text) == [f"tenants/team-alpha.yaml:{where}: {said}"]
 
 
 REQUESTS_CPU = "apps[0].app.resources.requests.cpu: the team's apps request"
@@ -265,7 +265,7 @@ def test_only_what_would_suffice_is_told(tmp_path: Path, text: str, said: str) -
 
 def test_istios_own_sidecar_counts_where_the_stack_sets_none(tmp_path: Path) -> None:
     text, where = place(small("limits: {cpu: 7}", api("resources: {limits: {cpu: «500m}}")))
-    assert told(tmp_path, text, istio={}) == [
+    assert reported(tmp_path, text, istio={}) == [
         f"tenants/team-alpha.yaml:{where}: apps[0].app.resources.limits.cpu: the team's apps "
         "request 5 at rest and 7500m while api rolls out, over quota.limits.cpu 7 (a pod of "
         "api takes "
@@ -339,7 +339,7 @@ def test_a_file_that_says_something_else_than_its_author_meant_is_not_added_up(
 
 
 def test_a_mistake_of_another_kind_is_told_beside_it(tmp_path: Path) -> None:
-    lines = told(tmp_path, small("pods: 2", api("port: 15090\nreplicas: 2")))
+    lines = reported(tmp_path, small("pods: 2", api("port: 15090\nreplicas: 2")))
     assert [line.split(": ")[1] for line in lines] == ["apps[0].app.port", "apps[0].app.replicas"]
 
 
@@ -475,7 +475,7 @@ def test_a_sidecar_below_the_default_minimum_is_told_in_each_team_s_file(tmp_pat
         "requests": {"cpu": "10m", "memory": "64Mi"},
         "limits": {"cpu": "200m", "memory": "256Mi"},
     }
-    assert told(tmp_path, team(""), istio={"proxy": proxy}) == [
+    assert reported(tmp_path, team(""), istio={"proxy": proxy}) == [
         "tenants/team-alpha.yaml:1:1: limitRange.min.cpu: 50m is over the request of each pod's "
         "sidecar, 10m, so no pod can start; lower it to 10m"
     ]
@@ -487,7 +487,7 @@ def test_a_resource_without_a_limit_holds_any_number_of_apps(tmp_path: Path) -> 
     many = api("replicas: 400")
     accepted(tmp_path, small(f"{limits}, pods: null", many))
     text, where = place(small(limits, api("replicas: «400")))
-    (problem,) = told(tmp_path, text)
+    (problem,) = reported(tmp_path, text)
     assert problem.startswith(
         f"tenants/team-alpha.yaml:{where}: apps[0].app.replicas: the team's apps request 400 pods"
     )
@@ -504,7 +504,7 @@ def test_a_quota_that_limits_nothing_is_refused(tmp_path: Path) -> None:
     limits = "requests: {cpu: null, memory: null}, limits: {cpu: null, memory: null}"
     counts = "pods: null, services: null, persistentvolumeclaims: null"
     text, where = place(team(f"quota: «{{{limits}, {counts}}}"))
-    assert told(tmp_path, text) == [
+    assert reported(tmp_path, text) == [
         f"tenants/team-alpha.yaml:{where}: quota: must limit at least one resource; set a limit, "
         "such as pods"
     ]

@@ -173,11 +173,11 @@ def test_once_all_that_is_told_is_done_nothing_is_wrong(
     problems = short(load(folder, file, proxy)).values()
     for choice in (0, -1):
         told = [list(fixes(problem))[choice] for problem in problems]
-        mended = file
+        repaired = file
         # Of two numbers for one key the lower one is enough for both: it comes last.
         for path, amount, *_ in sorted(told, key=lambda fix: value(fix[1]), reverse=True):
-            mended = changed(mended, path, amount)
-        assert load(folder, mended, proxy).problems == ()
+            repaired = changed(repaired, path, amount)
+        assert load(folder, repaired, proxy).problems == ()
 
 
 @a_team

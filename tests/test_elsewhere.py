@@ -1,4 +1,4 @@
-"""Keys that other systems have: told as not supported, and never taken for typos of our own."""
+"""Keys that other systems have: reported as not supported, and never taken for typos of our own."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from specs.elsewhere import _KEYS
 from specs.names import meant_key
 from specs.team import Team
-from tests.written import ROOT, app, place, rows, told
+from tests.written import ROOT, app, place, reported, rows
 
 KUBERNETES = "v1.36.0-local"
 
@@ -111,7 +111,7 @@ def test_no_key_of_kubernetes_istio_or_prometheus_is_taken_for_a_typo(
     assert keys
     for key in keys:
         text = f"team: team-alpha\napps:\n  - archetype: {archetype}\n    {where.format(key)}\n"
-        assert [line for line in told(tmp_path, text) if "unknown key" in line] == [], key
+        assert [line for line in reported(tmp_path, text) if "unknown key" in line] == [], key
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_no_key_of_a_quota_or_limit_range_is_taken_for_a_typo(
     tmp_path: Path, key: str, keys: set[str]
 ) -> None:
     for inner in keys:
-        lines = told(tmp_path, f"team: team-alpha\n{key}: {{{inner}: 1}}\n")
+        lines = reported(tmp_path, f"team: team-alpha\n{key}: {{{inner}: 1}}\n")
         assert [line for line in lines if "unknown key" in line] == [], inner
 
 
@@ -175,7 +175,7 @@ IN = "apps[0].app"
 )
 def test_what_to_do_instead_is_told(tmp_path: Path, text: str, said: str) -> None:
     text, where = place(text)
-    assert told(tmp_path, text) == [f"tenants/team-alpha.yaml:{where}: {said}"]
+    assert reported(tmp_path, text) == [f"tenants/team-alpha.yaml:{where}: {said}"]
 
 
 MODELS = list(_KEYS)

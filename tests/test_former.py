@@ -9,7 +9,7 @@ import pytest
 from clients.http import RefusedError
 from clients.kubernetes import Cluster, Object
 from components.former import Former, find_formers
-from components.handover import lacking_room, taken_names, told
+from components.handover import lacking_room, report, taken_names
 from sandbox.servers.keys import ADMIN, Keys
 from specs.names import chart_name
 from specs.settings import Settings
@@ -170,7 +170,7 @@ def test_a_copy_of_requests_that_goes_elsewhere_counts_as_a_destination(formers:
     route["spec"]["http"][0]["mirror"] = {"host": "recorder"}
     former = formers.of(a_team(web()), route)["team-a/shop"]
     assert "VirtualService" in former.held
-    said = told("team-a/shop", former, [])
+    said = report("team-a/shop", former, [])
     assert "/spec/http/0/mirror" not in said, "nothing to move before the pods are there"
 
 
@@ -204,11 +204,11 @@ def test_nothing_is_to_be_moved_before_the_new_pods_are_available(formers: Forme
     live = [a_deployment("web-shop", "web", 3), a_route("web-shop", "web-shop")]
     team = a_team(web())
     few = a_deployment("shop", "shop", 3, available=1)
-    said = told("team-a/shop", formers.of(team, *live, few)["team-a/shop"], [])
+    said = report("team-a/shop", formers.of(team, *live, few)["team-a/shop"], [])
     assert "wait until 3 pods of Deployment shop are available (now 1)" in said
     assert "kubectl patch" not in said
     enough = a_deployment("shop", "shop", 3)
-    said = told("team-a/shop", formers.of(team, *live, enough)["team-a/shop"], [])
+    said = report("team-a/shop", formers.of(team, *live, enough)["team-a/shop"], [])
     assert "kubectl patch virtualservice web-shop -n team-a" in said
 
 
@@ -225,7 +225,7 @@ def test_a_route_without_a_destination_is_told_of_and_not_waited_for(formers: Fo
     live = [a_deployment("web-shop", "web"), route, a_deployment("shop", "shop")]
     former = formers.of(a_team(web()), *live)["team-a/shop"]
     assert "VirtualService" in former.held
-    said = told("team-a/shop", former, [])
+    said = report("team-a/shop", former, [])
     assert "next: VirtualService to-https has no route to a Service" in said
     assert "`pulumi up`" not in said, "it would make no VirtualService"
 
@@ -233,7 +233,7 @@ def test_a_route_without_a_destination_is_told_of_and_not_waited_for(formers: Fo
 def test_other_hosts_of_a_former_route_are_told_of(formers: Formers) -> None:
     route = a_route("web-shop", "web-shop")
     route["spec"]["hosts"].append("old.example.com")
-    said = told("team-a/shop", formers.of(a_team(web()), route)["team-a/shop"], [])
+    said = report("team-a/shop", formers.of(a_team(web()), route)["team-a/shop"], [])
     assert "VirtualService web-shop also serves old.example.com" in said
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from specs.hosts import covers, host_of, overlap
-from tests.written import accepted, app, place, settings, told
+from tests.written import accepted, app, place, reported, settings
 
 OWN = {
     "harbor": {"host": "registry.sre.internal:5000", "url": "https://Harbor.SRE.internal:8443/ui"},
@@ -86,7 +86,7 @@ def test_the_host_of_an_address(address: str, host: str) -> None:
 def test_a_host_of_the_platform_is_no_app_s(tmp_path: Path, host: str, named: str) -> None:
     image = "{repository: registry.sre.internal:5000/team-alpha/my-api, tag: v1.0.0}"
     text, where = place(app(beside=f"ingress: {{enabled: true, host: «{host}}}", image=image))
-    assert told(tmp_path, text, **OWN) == [
+    assert reported(tmp_path, text, **OWN) == [
         f"tenants/team-alpha.yaml:{where}: apps[0].ingress.host: '{host}' is reserved for "
         f"the platform (sre-platform:{named}); choose another"
     ]
@@ -105,7 +105,7 @@ def test_a_service_of_the_platform_is_no_app_s_host(
     tmp_path: Path, host: str, namespace: str
 ) -> None:
     text, where = place(app(beside=f"ingress: {{enabled: true, host: «{host}}}"))
-    assert told(tmp_path, text) == [
+    assert reported(tmp_path, text) == [
         f"tenants/team-alpha.yaml:{where}: apps[0].ingress.host: '{host}' is the name of a Service "
         f"in the platform's namespace '{namespace}'; write the host name that users call, such as "
         "my-api.apps.sre.example.com"
@@ -126,5 +126,5 @@ def test_the_namespace_of_the_control_plane_is_no_team_s(tmp_path: Path) -> None
 
 def test_the_namespace_of_openbao_s_address_in_the_cluster_is_no_team_s(tmp_path: Path) -> None:
     assert "vault-system" in settings(**OWN).platform_namespaces
-    (problem,) = told(tmp_path, "team: vault-system\n", "vault-system", **OWN)
+    (problem,) = reported(tmp_path, "team: vault-system\n", "vault-system", **OWN)
     assert problem.endswith("'vault-system' is a namespace of the platform; choose another name")

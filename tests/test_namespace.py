@@ -10,7 +10,7 @@ from specs.fleet import TeamsFolder, load_stack, validate_folder
 from specs.stack_file import read_stack
 from tests.conftest import Program
 from tests.program import NAMESPACE, team_file
-from tests.written import accepted, app, place, rows, settings, team, told
+from tests.written import accepted, app, place, reported, rows, settings, team
 
 CATEGORY = "sre.io/security-categorization"
 STACK = {
@@ -67,7 +67,7 @@ def test_a_key_that_steers_something_is_chosen_by_no_team(
 ) -> None:
     text, where = place(team(f"namespace: {{{what}: {{{key}: «x}}}}\n"))
     allowed = {f"allowed{what.capitalize()}": ({"key": "sre.io/*"},)}
-    assert told(tmp_path, text, namespace=allowed) == [
+    assert reported(tmp_path, text, namespace=allowed) == [
         f"tenants/team-alpha.yaml:{where}: namespace.{what}.{key}: '{key}' controls "
         f"{STEERING[key]} and cannot be set here; remove it"
     ]
@@ -186,13 +186,13 @@ def test_what_a_namespace_may_not_have_is_told_where_it_stands(
     tmp_path: Path, text: str, said: str
 ) -> None:
     text, where = place(text)
-    assert told(tmp_path, text, namespace=STACK) == [f"tenants/team-alpha.yaml:{where}: {said}"]
+    assert reported(tmp_path, text, namespace=STACK) == [f"tenants/team-alpha.yaml:{where}: {said}"]
 
 
 def test_a_value_that_the_stack_does_not_list_is_refused(tmp_path: Path) -> None:
     text, where = place(team(f"namespace: {{labels: {{{CATEGORY}: «High}}}}"))
     stack = {"allowedLabels": ({"key": CATEGORY, "values": ("low", "moderate")},)}
-    assert told(tmp_path, text, namespace=stack) == [
+    assert reported(tmp_path, text, namespace=stack) == [
         f"tenants/team-alpha.yaml:{where}: namespace.labels.{CATEGORY}: 'High' is not one of low, "
         "moderate; use one of them"
     ]
@@ -220,7 +220,7 @@ def test_of_several_entries_that_cover_a_key_the_closest_counts(
 ) -> None:
     text = team(f"namespace: {{{what.lower()}: {{example.com/{key}: %s}}}}")
     stack = {f"allowed{what}": listed}
-    (line,) = told(tmp_path, text % "z", namespace=stack)
+    (line,) = reported(tmp_path, text % "z", namespace=stack)
     assert line.endswith(f": 'z' is not one of {values}; use one of them")
     for value in values.split(", "):
         accepted(tmp_path, text % value, namespace=stack)
@@ -248,7 +248,7 @@ def test_annotations_hold_what_kubernetes_lets_them_hold_and_no_more(tmp_path: P
     room = 256 * 1024 - taken
     text = "namespace:\n  annotations: {b.com/x: '%s'}\n"
     accepted(tmp_path, team(text % ("y" * room)), namespace=stack)
-    assert told(tmp_path, team(text % ("y" * (room + 1))), namespace=stack) == [
+    assert reported(tmp_path, team(text % ("y" * (room + 1))), namespace=stack) == [
         "tenants/team-alpha.yaml:3:16: namespace.annotations: the namespace's annotations take "
         "262145 bytes, but Kubernetes allows 262144; shorten them"
     ]
@@ -307,7 +307,7 @@ def test_a_label_that_tells_no_team_from_another_lets_nobody_in(
 ) -> None:
     text, where = place(app(beside=SELECTING % selector))
     stack = {**STACK, "labels": {"tier": "trusted"}}
-    (problem,) = told(tmp_path, text, namespace=stack)
+    (problem,) = reported(tmp_path, text, namespace=stack)
     assert problem.startswith(f"tenants/team-alpha.yaml:{where}: apps[0].networkPolicy.")
     assert problem.endswith(
         f"the label '{key}' does not identify a team: {whose}; select by "
@@ -319,7 +319,7 @@ def test_a_label_that_tells_no_team_from_another_lets_nobody_in(
 
 def test_a_star_lets_no_team_set_the_label_that_tells_whose_a_namespace_is(tmp_path: Path) -> None:
     text = app(beside=SELECTING % "matchLabels: {sre.io/team: team-beta}")
-    assert told(tmp_path, text, namespace={"allowedLabels": ({"key": "sre.io/*"},)}) == []
+    assert reported(tmp_path, text, namespace={"allowedLabels": ({"key": "sre.io/*"},)}) == []
 
 
 def test_a_label_by_which_another_team_lets_namespaces_in_is_refused(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from binaries import pinned
 from binaries.console import UserError
 from specs.promql import _MOST_STEPS, check_expression, experimental
-from tests.written import ROOT, accepted, app, place, rows, told, warned
+from tests.written import ROOT, accepted, app, place, reported, rows, warned
 
 Prometheus = Callable[[str], str]
 
@@ -402,7 +402,7 @@ def test_a_rule_that_prometheus_refuses_is_told_at_its_place(
     tmp_path: Path, text: str, said: str
 ) -> None:
     text, where = place(text)
-    assert told(tmp_path, text) == [f"tenants/team-alpha.yaml:{where}: {said}"]
+    assert reported(tmp_path, text) == [f"tenants/team-alpha.yaml:{where}: {said}"]
 
 
 DURATIONS = ["0", "0s", "10m", "1h30m", "1y2w3d4h5m6s7ms", "292y", "1d", "00005m"]
@@ -419,7 +419,7 @@ def test_a_duration_of_prometheus_is_taken(tmp_path: Path, text: str) -> None:
 
 @pytest.mark.parametrize("text", NO_DURATIONS)
 def test_what_is_no_duration_of_prometheus_is_refused(tmp_path: Path, text: str) -> None:
-    (line,) = told(tmp_path, app(beside=f"alerts: [{{name: A, expr: up, for: '{text}'}}]"))
+    (line,) = reported(tmp_path, app(beside=f"alerts: [{{name: A, expr: up, for: '{text}'}}]"))
     assert f"{AT}.for: '{text}' is " in line
 
 

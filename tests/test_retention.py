@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from specs.retention import is_older
-from tests.written import accepted, entry, place, team, told, warned
+from tests.written import accepted, entry, place, reported, team, warned
 
 REPOSITORY = "harbor.sre.internal/team-alpha/shared"
 
@@ -25,7 +25,7 @@ def running(kept: str, *tags: str, repository: str = REPOSITORY, more: str = "")
 
 def test_fewer_kept_than_versions_in_use_is_an_error_that_names_them(tmp_path: Path) -> None:
     text, where = place(running("«1", "v1.0.0", "v2.0.0"))
-    assert told(tmp_path, text) == [
+    assert reported(tmp_path, text) == [
         f"tenants/team-alpha.yaml:{where}: registry.retention.mostRecentlyPushed: keeps 1 in each "
         f"repository, but the apps run 2 versions of {REPOSITORY} (v1.0.0, v2.0.0), so Harbor "
         "deletes images in use; keep at least 2"
@@ -35,7 +35,7 @@ def test_fewer_kept_than_versions_in_use_is_an_error_that_names_them(tmp_path: P
 def test_the_default_can_be_too_few_too(tmp_path: Path) -> None:
     tags = [f"v1.0.{number}" for number in range(21)]
     text = running("20", *tags).replace("registry: {retention: {mostRecentlyPushed: 20}}\n", "")
-    (problem,) = told(tmp_path, text)
+    (problem,) = reported(tmp_path, text)
     assert "registry.retention.mostRecentlyPushed: keeps 20 in each repository" in problem
     assert "v1.0.10, v1.0.11, v1.0.12 and 16 more), so Harbor deletes" in problem
 

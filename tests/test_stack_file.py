@@ -1,4 +1,4 @@
-"""A stack's file: what may stand in it, and what is told of what may not."""
+"""A stack's file: what may stand in it, and what is reported of what may not."""
 
 from collections import Counter
 from pathlib import Path
@@ -17,7 +17,7 @@ def stack(text: str) -> str:
     return "config:\n" + TEAMS + CLUSTER + text
 
 
-def told(root: Path, text: str) -> list[str]:
+def reported(root: Path, text: str) -> list[str]:
     (root / "Pulumi.test.yaml").write_text(text)
     (root / "tenants").mkdir()
     (root / "tenants" / "team-alpha.yaml").write_text("team: team-alpha\n")
@@ -257,7 +257,7 @@ URL = "is not a URL; write one such as https://openbao.sre.internal"
 )
 def test_a_wrong_setting_is_told_where_it_stands(tmp_path: Path, text: str, said: str) -> None:
     text, where = place(text)
-    assert told(tmp_path, text) == [f"Pulumi.test.yaml:{where}: config.sre-platform:{said}"]
+    assert reported(tmp_path, text) == [f"Pulumi.test.yaml:{where}: config.sre-platform:{said}"]
 
 
 @rows(
@@ -279,7 +279,7 @@ def test_a_wrong_setting_is_told_where_it_stands(tmp_path: Path, text: str, said
 )
 def test_a_file_that_is_no_stack_is_refused(tmp_path: Path, text: str, said: str) -> None:
     text, where = place(text)
-    assert told(tmp_path, text) == [f"Pulumi.test.yaml:{where}: {said}"]
+    assert reported(tmp_path, text) == [f"Pulumi.test.yaml:{where}: {said}"]
 
 
 def test_a_stack_without_a_file_is_told(tmp_path: Path) -> None:
@@ -293,7 +293,7 @@ def test_what_other_programs_keep_in_the_file_is_passed_over(tmp_path: Path) -> 
     text = (
         stack("  kubernetes:context: x\n  aws:region: {secure: abc}\n") + "encryptionsalt: v1:x\n"
     )
-    assert told(tmp_path, text) == []
+    assert reported(tmp_path, text) == []
 
 
 def test_settings_as_pulumi_writes_them_mean_the_same(tmp_path: Path) -> None:
@@ -330,7 +330,7 @@ def test_a_text_is_not_read_as_json(tmp_path: Path, folder: str) -> None:
 
 def test_an_annotation_s_allowed_value_may_be_any_text(tmp_path: Path) -> None:
     allowed = "{allowedAnnotations: [{key: example.com/on-call, values: [x y]}]}"
-    assert told(tmp_path, stack(f"  sre-platform:namespace: {allowed}\n")) == []
+    assert reported(tmp_path, stack(f"  sre-platform:namespace: {allowed}\n")) == []
 
 
 def test_what_only_the_engine_knows_is_checked_too(tmp_path: Path) -> None:
@@ -348,7 +348,7 @@ def test_what_only_the_engine_knows_is_checked_too(tmp_path: Path) -> None:
 
 def test_a_setting_that_has_lost_its_use_is_accepted_with_a_warning(tmp_path: Path) -> None:
     text, where = place(stack("  «sre-platform:moved: [team-beta]\n"))
-    assert told(tmp_path, text) == []
+    assert reported(tmp_path, text) == []
     settings, _ = read_stack(tmp_path, "test")
     assert settings
     (warning,) = outdated(tmp_path, "test", settings)

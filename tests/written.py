@@ -1,4 +1,4 @@
-"""Team files as tests write them: YAML text in which a « stands where a problem must be told."""
+"""Team files as tests write them: YAML text in which « marks the place of a problem."""
 
 import json
 from collections.abc import Mapping
@@ -85,7 +85,7 @@ def place(text: str) -> tuple[str, str]:
     return before + after, f"{before.count(chr(10)) + 1}:{len(before) - before.rfind(chr(10))}"
 
 
-def told(folder: Path, text: str, name: str = "team-alpha", **changes: Any) -> list[str]:
+def reported(folder: Path, text: str, name: str = "team-alpha", **changes: Any) -> list[str]:
     """The lines that `./sre validate` would print for one file that holds `text`."""
     file = folder / f"{name}.yaml"
     file.write_text(text)
@@ -142,5 +142,5 @@ def dev_settings() -> Settings:
 
 
 def rows(table: Mapping[str, tuple[str, str]]) -> pytest.MarkDecorator:
-    """A test for each row: what is wrong, a file with the place marked, and what is told there."""
+    """A test for each row: what is wrong, a file with the place marked, and the message there."""
     return pytest.mark.parametrize(("text", "said"), list(table.values()), ids=list(table))

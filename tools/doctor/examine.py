@@ -144,5 +144,5 @@ def _granted(made: Sequence[Registration]) -> frozenset[Right]:
 
 def _environment(wrong: Sequence[str]) -> Check:
     """Environment problems that prevent any check of the server."""
-    told = [message.rpartition("; ") for message in wrong]
-    return Check("environment", lambda: [fail(what, do) for what, _, do in told], gate=True)
+    parts = [message.rpartition("; ") for message in wrong]
+    return Check("environment", lambda: [fail(what, do) for what, _, do in parts], gate=True)

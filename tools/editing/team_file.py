@@ -51,8 +51,8 @@ def problems(source: Source, folder: TeamsFolder, settings: Settings) -> tuple[P
 
 def refuse(found: Iterable[Problem]) -> None:
     """Raise ProblemsError if there are problems."""
-    if told := tuple(found):
-        raise ProblemsError(*told)
+    if listed := tuple(found):
+        raise ProblemsError(*listed)
 
 
 def save(source: Source) -> None:

@@ -51,7 +51,7 @@ def read_access(
             message = f"gives a role other than {' or '.join(known)}; {into}bind it by other means"
             findings.lost.append(binding.problem(("roleRef", "name"), message))
             continue
-        told = len(findings.lost)
+        lost_before = len(findings.lost)
         groups = list(_groups(binding, cluster.group_prefix, findings))
         made = made_binding(team, binding)
         if who := next((who for who in found if made == f"{team}-{who}"), None):
@@ -60,7 +60,7 @@ def read_access(
         else:
             _add_role(binding, role, groups, roles, findings)
         if groups:
-            is_lossy = len(findings.lost) > told
+            is_lossy = len(findings.lost) > lost_before
             note_other_name(binding, made, findings, is_lossy=is_lossy)
     home = bindings[0] if bindings else home
     access: dict[str, Any] = {

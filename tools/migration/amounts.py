@@ -49,7 +49,7 @@ def read_quota(team: str, manifests: Sequence[Manifest], findings: Findings) -> 
     """`quota`, where it differs from the defaults."""
     found: _Found = {}
     for manifest in manifests:
-        told = len(findings.lost)
+        lost_before = len(findings.lost)
         spec = manifest.mapping("spec")
         _lose_others(manifest, ("spec",), spec, {"hard"}, findings)
         if any(spec.get(key) for key in _SCOPES):
@@ -65,7 +65,7 @@ def read_quota(team: str, manifests: Sequence[Manifest], findings: Findings) -> 
                 value = manifest.value(loc, _count(amount) if len(path) == 1 else amount)
                 if path not in found or _is_less(value.data, found[path].data):
                     found[path] = value  # all apply in a namespace, so the lowest limit decides
-        made, is_lossy = MADE[manifest.kind].format(team), len(findings.lost) > told
+        made, is_lossy = MADE[manifest.kind].format(team), len(findings.lost) > lost_before
         note_other_name(manifest, made, findings, is_lossy=is_lossy)
     paths = tuple(dict.fromkeys(_HARD.values()))
     if found:
@@ -83,7 +83,7 @@ def read_limit_range(
     """`limitRange`, where it differs from the defaults."""
     found: _Found = {}
     for manifest in manifests:
-        told = len(findings.lost)
+        lost_before = len(findings.lost)
         _lose_others(manifest, ("spec",), manifest.mapping("spec"), {"limits"}, findings)
         for index, item in enumerate(manifest.entries("spec", "limits")):
             loc: Loc = ("spec", "limits", index)
@@ -93,7 +93,7 @@ def read_limit_range(
                 continue
             _lose_others(manifest, loc, item, {"type", *_BOUNDS}, findings)
             _read_bounds(manifest, loc, item, found, findings)
-        made, is_lossy = MADE[manifest.kind].format(team), len(findings.lost) > told
+        made, is_lossy = MADE[manifest.kind].format(team), len(findings.lost) > lost_before
         note_other_name(manifest, made, findings, is_lossy=is_lossy)
     for bound, other in _FILLED_IN:
         for resource in _RESOURCES:

@@ -34,12 +34,12 @@ class ValuesEntry:
 
 @dataclass
 class ConfigMap:
-    """A ConfigMap; `told` is reported if no release uses it, `used` are the keys in use."""
+    """A ConfigMap; `if_unused` is reported if no release uses it, `used` are the keys in use."""
 
     name: str
     namespace: str | None
     entries: dict[str, ValuesEntry]
-    told: Problem
+    if_unused: Problem
     generator: str = ""
     used: set[str] = field(default_factory=set)
 
@@ -80,7 +80,7 @@ class ConfigMaps:
         """ConfigMaps from which no release takes its values."""
         for each in self.maps:
             if not each.used:
-                yield each.told
+                yield each.if_unused
                 continue
             for key in each.entries.keys() - each.used:
                 entry = each.entries[key]
@@ -112,10 +112,10 @@ def _config_map(manifest: Manifest, namespace: str | None) -> ConfigMap:
         for key, text in manifest.mapping(place).items()
     }
     is_made = manifest.at[:1] == ("configMapGenerator",)
-    told = manifest.problem(("name",) if is_made else ("kind",), "")
+    unused = manifest.problem(("name",) if is_made else ("kind",), "")
     message = f"{manifest.title} is used by no release; write its values under `app.env`"
     generator = str(manifest.original.get("name")) if is_made else ""
-    return ConfigMap(manifest.name, namespace, entries, replace(told, message=message), generator)
+    return ConfigMap(manifest.name, namespace, entries, replace(unused, message=message), generator)
 
 
 def _generated(manifest: Manifest, key: str, text: str) -> ValuesEntry | None:

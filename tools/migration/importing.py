@@ -70,18 +70,18 @@ def import_tree(
     tree = read_tree(paths, findings)
     imports = _read_teams(tree, settings, findings)
     if not imports:
-        return _told(findings, {}, [_nothing(paths, findings)])
+        return _result(findings, {}, [_nothing(paths, findings)])
     if refused := list(_in_the_way(folder, imports)):
-        return _told(findings, {}, refused)
+        return _result(findings, {}, refused)
     drafts, fleet = _settle(imports, folder, settings, findings)
     for each in imports:
         findings.notes += each.notes
     if not imports:
-        return _told(findings, {}, [_nothing(paths, findings)])
+        return _result(findings, {}, [_nothing(paths, findings)])
     if fleet.problems:
-        return _told(findings, {}, fleet.problems)
+        return _result(findings, {}, fleet.problems)
     for each, team in zip(imports, fleet.teams, strict=True):
-        _tell_nulls(each, team, findings)
+        _report_nulls(each, team, findings)
     texts = {team.name: draft.text for draft, team in zip(drafts, fleet.teams, strict=True)}
     made = made_objects(root, stack, texts)
     for warning in fleet.warnings:
@@ -89,8 +89,8 @@ def import_tree(
     for each in imports:
         hold_against(each.tenant.team, each.objects.others, made[each.tenant.team], findings)
         note_tightened(each.objects.others, each.apps, made[each.tenant.team], findings)
-    _tell_comments(tree, imports, drafts, findings)
-    return _told(findings, texts, [])
+    _report_comments(tree, imports, drafts, findings)
+    return _result(findings, texts, [])
 
 
 def _nothing(paths: Sequence[str], findings: Findings) -> Problem:
@@ -197,7 +197,7 @@ def _leave_out(each: _TeamImport, locs: Sequence[Loc], findings: Findings) -> bo
     return True
 
 
-def _tell_nulls(each: _TeamImport, team: Team, findings: Findings) -> None:
+def _report_nulls(each: _TeamImport, team: Team, findings: Findings) -> None:
     """A null in a chart's values removes the default: lost if there is one."""
     for app, model in zip(each.apps, team.apps, strict=True):
         values: Any = model.model_dump(by_alias=True)
@@ -223,7 +223,7 @@ def _is_empty(default: Any) -> bool:
     return default in (None, "", ())
 
 
-def _tell_comments(
+def _report_comments(
     tree: Tree, imports: Sequence[_TeamImport], drafts: Sequence[Draft], findings: Findings
 ) -> None:
     """Report places of comments that the teams' files do not have."""
@@ -246,7 +246,7 @@ def _tell_comments(
         findings.note(Problem(shown, min(lines) + 1, 1, WHOLE_FILE, message))
 
 
-def _told(findings: Findings, texts: Mapping[str, str], refused: Sequence[Problem]) -> Import:
+def _result(findings: Findings, texts: Mapping[str, str], refused: Sequence[Problem]) -> Import:
     # Lost values may also be missed at their places.
     lost: dict[tuple[str, int, int, str], Problem] = {}
     for problem in findings.lost:

@@ -55,7 +55,7 @@ class Making:
 
     def objects(self, findings: Findings) -> list[Manifest]:
         """The objects; none if it cannot be built, which is then among the findings."""
-        told = len(findings.lost)
+        lost_before = len(findings.lost)
         for file, shown in self.checked.resources.items():
             self.files.use(file, shown)
         if not self.checked.is_sound:
@@ -65,7 +65,7 @@ class Making:
         try:
             text = build(self.checked, self.applied.edit if self.applied else _unchanged)
         except BuildError as error:
-            if len(findings.lost) == told:
+            if len(findings.lost) == lost_before:
                 message = f"kustomize cannot build it: {error}; fix it"
                 findings.lost.append(self.problem(message))
             return []

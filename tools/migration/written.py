@@ -30,11 +30,11 @@ class Draft(Source):
         value, missing = self._find(loc)
         if value is None:
             key = "name" if self._home.kind == "Namespace" else "namespace"
-            told = self._home.problem(("metadata", key), message)
+            reported = self._home.problem(("metadata", key), message)
         else:
-            told = value.problem(message, missing, at_key=at_key)
-        self.locs[told] = loc
-        return told
+            reported = value.problem(message, missing, at_key=at_key)
+        self.locs[reported] = loc
+        return reported
 
     def raw(self, loc: Loc) -> str:
         """The scalar as typed at its origin."""

@@ -95,8 +95,8 @@ def _changes(pair: Pair) -> list[FieldChange]:
 
 def _entry(pair: Pair, changes: Sequence[FieldChange]) -> ComparedObject:
     if pair.before and pair.after:
-        told = tuple(shown(change, pair.object.kind) for change in changes)
-        return ComparedObject("changed", pair.object, told)
+        masked = tuple(shown(change, pair.object.kind) for change in changes)
+        return ComparedObject("changed", pair.object, masked)
     return ComparedObject("added" if pair.after else "removed", pair.object)
 
 

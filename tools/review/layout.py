@@ -20,7 +20,7 @@ SIGNS = {"added": "+", "changed": "~", "removed": "-"}
 
 
 @dataclass(frozen=True)
-class Told:
+class FindingGroup:
     """Findings of one kind at one place, reported together."""
 
     rule: Rules
@@ -29,10 +29,10 @@ class Told:
     details: tuple[str, ...]
 
 
-def told(findings: Sequence[ReviewFinding]) -> list[Told]:
+def grouped(findings: Sequence[ReviewFinding]) -> list[FindingGroup]:
     """The findings, with those of a kind and a place together; each detail once."""
     return [
-        Told(
+        FindingGroup(
             rule,
             place_name(team, app),
             tuple(dict.fromkeys(control for each in same for control in each.controls)),
@@ -75,8 +75,8 @@ def lines_of(change: FieldChange) -> list[str]:
     """The values of a change: one line `before -> after`, or the lines of a text that differ."""
     before, after = change.before, change.after
     if _is_text(before) and _is_text(after):
-        told = difflib.ndiff(before.splitlines(), after.splitlines())
-        return [_shortened(line) for line in told if line.startswith(("+ ", "- "))]
+        lines = difflib.ndiff(before.splitlines(), after.splitlines())
+        return [_shortened(line) for line in lines if line.startswith(("+ ", "- "))]
     if before is ABSENT:
         return [f"+ {shown_value(after)}"]
     if after is ABSENT:

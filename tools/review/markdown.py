@@ -14,10 +14,10 @@ from tools.review.layout import (
     NO_PROTECTION,
     by_team,
     counted,
+    grouped,
     lines_of,
     place_name,
     printable,
-    told,
 )
 from tools.review.object_changes import FieldChange
 from tools.review.review import NONE, SECOND_REVIEWER, Review
@@ -60,7 +60,7 @@ def _top(review: Review) -> _Section:
         f"Stack {_code(review.stack)}, {since}: {verdict}. Objects: {counted(review.entries)}.",
         "",
     ]
-    findings = told(review.findings)
+    findings = grouped(review.findings)
     if findings:
         before += ["**What a reviewer must not miss**", ""]
     lines = list[str]()

@@ -7,11 +7,11 @@ from tools.review.layout import (
     SIGNS,
     by_team,
     counted,
+    grouped,
     lines_of,
     place_name,
     printable,
     summary,
-    told,
 )
 from tools.review.object_changes import FieldChange
 from tools.review.review import NONE, SECOND_REVIEWER, Review
@@ -44,7 +44,7 @@ def _head(review: Review) -> Iterator[str]:
 
 
 def _findings(review: Review) -> Iterator[tuple[bool, str]]:
-    for group in told(review.findings):
+    for group in grouped(review.findings):
         second = group.rule.value.second
         yield second, ""
         where = f"{' '.join(group.controls)}  {group.place}: {group.rule.value.says}"

@@ -5,7 +5,7 @@ A wrong value is replaced with the obvious correction, or with the default. In
     app: {name: api, image: {tag: 1.0}, replicas: many}
 
 the tag becomes the text "1.0", the missing repository an empty text and `replicas` its default.
-Then the checks across keys can run, and `Mended` lists the places at which they must not report
+Then the checks across keys can run, and `Repaired` lists the places at which they must not report
 anything.
 """
 
@@ -41,7 +41,7 @@ _Validate = Callable[..., Any]
 
 
 @dataclass
-class Mended:
+class Repaired:
     """Places whose values were replaced: checks there would report problems that do not exist."""
 
     locs: set[Loc] = field(default_factory=set)
@@ -53,12 +53,12 @@ class Mended:
         return any(loc[: len(each)] == each[: len(loc)] for each in self.locs)
 
 
-def mend_team(
-    source: Source, data: dict[str, Any], name: str, mended: Mended
+def repair_team(
+    source: Source, data: dict[str, Any], name: str, repaired: Repaired
 ) -> tuple[Team | None, tuple[int, ...]]:
     """A model of a file with wrong values, so that the checks across keys can still run.
 
-    A wrong value is replaced with the obvious correction, or with the default; `mended` has the
+    A wrong value is replaced with the obvious correction, or with the default; `repaired` has the
     places.
     """
     validate_app = TypeAdapter[Any](AnyApp).validate_python
@@ -67,41 +67,43 @@ def mend_team(
     apps = {
         index: app
         for index, entry in enumerate(entries)
-        if (app := _mend(validate_app, source, entry, ("apps", index), mended)) is not None
+        if (app := _repair(validate_app, source, entry, ("apps", index), repaired)) is not None
     }
     rest = {"team": name, **data, "apps": ()}
-    team = _mend(Team.model_validate, source, rest, (), mended)
+    team = _repair(Team.model_validate, source, rest, (), repaired)
     if team is None:
         return None, ()
     return team.model_copy(update={"apps": tuple(apps.values())}), tuple(apps)
 
 
-def _mend(validate: _Validate, source: Source, data: Any, base: Loc, mended: Mended) -> Any:
+def _repair(validate: _Validate, source: Source, data: Any, base: Loc, repaired: Repaired) -> Any:
     data = _thawed(data)
     for _ in range(_MENDING_ROUNDS):
         try:
             return validate(frozen(data), context=LENIENT)
         except ValidationError as error:
             for each in error.errors(include_url=False):
-                _mend_value(source, data, base, each, mended)
+                _replace_value(source, data, base, each, repaired)
     return None
 
 
-def _mend_value(source: Source, data: Any, base: Loc, error: ErrorDetails, mended: Mended) -> None:
+def _replace_value(
+    source: Source, data: Any, base: Loc, error: ErrorDetails, repaired: Repaired
+) -> None:
     kind = error["type"]
     inner = document_loc(data, error["loc"], missing=kind == "missing")
     if not inner:
-        mended.locs.add(base)
+        repaired.locs.add(base)
         return
     parent, key = data, inner[-1]
     for part in inner[:-1]:
         parent = parent[part]
     typed = source.raw((*base, *inner))
     if kind == "string_type" and typed and error["input"] is not None:
-        mended.quoted.add((*base, *inner))
+        repaired.quoted.add((*base, *inner))
         parent[key] = typed
         return
-    mended.locs.add((*base, *inner))
+    repaired.locs.add((*base, *inner))
     if kind == "literal_error":
         parent[key] = nearest(typed, literals(error)) or literals(error)[0]
     elif kind in _FILLED_WITH:
