@@ -71,7 +71,7 @@ def test_a_group_written_with_a_server_s_prefix_is_refused(
     accepted(tmp_path, text)
 
 
-def test_a_prefix_and_a_group_together_are_no_group_of_kubernetes_own(tmp_path: Path) -> None:
+def test_a_prefix_and_a_group_together_are_not_one_of_kubernetes_own_groups(tmp_path: Path) -> None:
     text, where = place(team("access: {developers: [«tem:masters]}\n"))
     cluster = {"clusterIdentifier": "test", "groupPrefix": "sys"}
     assert reported(tmp_path, text, kubernetes=cluster) == [
@@ -81,7 +81,7 @@ def test_a_prefix_and_a_group_together_are_no_group_of_kubernetes_own(tmp_path: 
 
 
 @pytest.mark.parametrize("prefix", ["system:", "system:oidc:", " oidc:", "oidc: "])
-def test_a_prefix_that_is_none_is_refused(tmp_path: Path, prefix: str) -> None:
+def test_an_invalid_prefix_is_refused(tmp_path: Path, prefix: str) -> None:
     text, where = place(
         'config:\n  sre-platform:teams: "*"\n'
         f"  sre-platform:kubernetes: {{clusterIdentifier: test, groupPrefix: «'{prefix}'}}\n"
@@ -172,7 +172,7 @@ def test_a_role_is_revoked_with_all_access(program: Program) -> None:
         ),
     }
 )
-def test_a_role_that_nobody_may_give_is_told_where_it_stands(
+def test_a_role_that_the_stack_does_not_allow_is_reported_at_its_place(
     tmp_path: Path, text: str, said: str
 ) -> None:
     text, where = place(text)

@@ -71,7 +71,7 @@ def imported(made: Made) -> dict[str, str]:
     }
 
 
-def test_what_openbao_has_is_imported_and_the_rest_is_made(
+def test_what_openbao_has_is_imported_and_the_rest_is_created(
     program: Program, openbao: FakeServer
 ) -> None:
     made = program(TEAM, platform=True, adopt=True, openbao={"address": openbao.address})
@@ -114,7 +114,7 @@ def test_another_kind_of_mount_at_our_path_is_refused(
         program(OTHER, platform=True, adopt=True, openbao={"address": openbao.address})
 
 
-def test_a_server_that_refuses_to_tell_what_it_has_ends_the_run(
+def test_a_server_that_refuses_to_list_what_it_has_ends_the_run(
     program: Program, openbao: FakeServer
 ) -> None:
     openbao.answers["GET /v1/sys/policies/acl/team-b"] = (403, {"errors": ["permission denied"]})
@@ -131,7 +131,7 @@ def test_what_harbor_has_is_imported_by_its_numbers(program: Program, harbor: Fa
     }
 
 
-def test_a_robot_whose_secret_nobody_can_read_is_refused(harbor: FakeServer) -> None:
+def test_a_robot_whose_secret_cannot_be_read_is_refused(harbor: FakeServer) -> None:
     client = Harbor(harbor.address, "admin", "password")
     with pytest.raises(UnadoptableError, match=r"robot robot\$team-a\+push exists, .*delete it"):
         refuse_robot(client, "team-a/push")
@@ -157,7 +157,7 @@ TEAM_URN = "urn:pulumi:test::sre-platform::sre:platform:Tenant$kubernetes:core/v
 STATE = {**HELD, TEAM_URN: {"type": "kubernetes:core/v1:Namespace", "outputs": {}}}
 
 
-def test_to_end_a_takeover_while_an_object_is_held_back_is_refused(program: Program) -> None:
+def test_ending_a_takeover_while_an_object_is_held_back_is_refused(program: Program) -> None:
     with pytest.raises(pulumi.RunError) as refused:
         program(TEAM, before=STATE)
     assert str(refused.value) == (
@@ -166,7 +166,7 @@ def test_to_end_a_takeover_while_an_object_is_held_back_is_refused(program: Prog
     )
 
 
-def test_going_on_with_it_is_not_nor_is_another_teams(program: Program) -> None:
+def test_continuing_it_is_not_refused_nor_is_another_teams(program: Program) -> None:
     assert program(TEAM, before=STATE, adopt=True).resources
     assert program(OTHER, TEAM, before={TEAM_URN: STATE[TEAM_URN]}).resources
 
@@ -218,21 +218,21 @@ OURS = {
 }
 
 
-def test_what_others_alone_own_is_taken_out() -> None:
+def test_what_only_others_own_is_removed() -> None:
     live = a_deployment()
     take_out(live, THEIRS, OURS)
     assert live["metadata"]["annotations"] == {"revision": "3"}
     assert live["spec"]["containers"] == [{"name": "api", "env": [{"name": "A", "value": "1"}]}]
 
 
-def test_replicas_and_finalizers_stay_whoever_owns_them() -> None:
+def test_replicas_and_finalizers_stay_no_matter_who_owns_them() -> None:
     live = a_deployment()
     take_out(live, THEIRS, OURS)
     assert live["spec"]["replicas"] == 4
     assert live["metadata"]["finalizers"] == ["a", "b"]
 
 
-def test_a_list_of_which_nothing_is_left_goes_as_a_whole() -> None:
+def test_a_list_that_becomes_empty_is_removed_as_a_whole() -> None:
     live = {"spec": {"env": [{"name": "A"}]}}
     take_out(live, {"f:spec": {"f:env": {".": {}, 'k:{"name":"A"}': {".": {}}}}}, {"f:spec": {}})
     assert live == {"spec": {}}
@@ -270,7 +270,7 @@ def test_labels_and_annotations_that_differ_are_one_line() -> None:
         ("labels", "app.kubernetes.io/version"),
     ],
 )
-def test_who_applied_an_object_is_no_change(field: str, key: str) -> None:
+def test_who_applied_an_object_is_not_a_change(field: str, key: str) -> None:
     live, settled = a_deployment(), a_deployment()
     live["metadata"].setdefault(field, {})[key] = "theirs"
     assert differences(live, settled) == []
@@ -279,7 +279,7 @@ def test_who_applied_an_object_is_no_change(field: str, key: str) -> None:
     assert differences(live, settled) == []
 
 
-def test_in_a_pods_template_every_label_counts_as_it_restarts_the_pods() -> None:
+def test_in_a_pod_template_every_label_counts_because_it_restarts_the_pods() -> None:
     live, settled = a_deployment(), a_deployment()
     live["spec"]["template"] = {"metadata": {"labels": {"helm.sh/chart": "x-1"}}}
     settled["spec"]["template"] = {"metadata": {"labels": {}}}
@@ -288,7 +288,7 @@ def test_in_a_pods_template_every_label_counts_as_it_restarts_the_pods() -> None
     ]
 
 
-def test_the_teams_label_counts_where_it_is_new_on_a_namespace_alone() -> None:
+def test_the_teams_label_counts_only_when_it_is_new_on_a_namespace() -> None:
     bare: Object = {"kind": "Namespace", "metadata": {}}
     labelled: Object = {"kind": "Namespace", "metadata": {"labels": {"sre.io/team": "a"}}}
     assert differences(bare, labelled) == ['labels and annotations: sre.io/team added "a"']
@@ -297,7 +297,7 @@ def test_the_teams_label_counts_where_it_is_new_on_a_namespace_alone() -> None:
     assert differences(other, {**labelled, "kind": "Service"}) != []
 
 
-def test_values_that_may_be_secret_are_not_told() -> None:
+def test_values_that_may_be_secret_are_not_shown() -> None:
     live, settled = a_deployment(), a_deployment()
     live["spec"]["containers"][0]["env"][0]["value"] = "hunter2"
     live["spec"]["containers"][1] |= {"env": [{"name": "P", "value": "hunter2"}]}
@@ -310,12 +310,12 @@ def test_values_that_may_be_secret_are_not_told() -> None:
     assert differences(secret, {**secret, "data": {}}) == ["data.key: removed (not shown)"]
 
 
-def test_an_entry_at_the_front_of_a_list_without_names_is_the_only_one_told() -> None:
+def test_a_new_first_entry_of_a_list_without_names_is_the_only_one_reported() -> None:
     live: Object = {"kind": "NetworkPolicy", "metadata": {}, "spec": {"egress": [{"to": ["b"]}]}}
     settled = {**live, "spec": {"egress": [{"to": ["a"]}, {"to": ["b"]}]}}
     assert differences(live, settled) == ['spec.egress[]: added {"to": ["a"]}']
 
 
-def test_what_is_null_on_one_side_and_missing_on_the_other_is_no_difference() -> None:
+def test_null_on_one_side_and_missing_on_the_other_is_not_a_difference() -> None:
     live: Object = {"kind": "Service", "metadata": {"labels": None}, "spec": {"a": None}}
     assert differences(live, {"kind": "Service", "metadata": {}, "spec": {}}) == []

@@ -80,7 +80,7 @@ def lines(*names: str) -> Answer:
         ("components.md", []),
     ],
 )
-def test_a_changed_file_touches_the_stacks_it_matters_to(
+def test_a_changed_file_affects_the_stacks_that_use_it(
     repository: Repository, sre: Sre, file: str, touched: list[str]
 ) -> None:
     before = repository.root / file
@@ -90,7 +90,7 @@ def test_a_changed_file_touches_the_stacks_it_matters_to(
     assert sre() == lines(*touched), "committed"
 
 
-def test_nothing_is_touched_where_nothing_changed(sre: Sre) -> None:
+def test_nothing_is_affected_where_nothing_changed(sre: Sre) -> None:
     assert sre() == lines()
     assert sre("--base", "base", "--format", "json") == (0, "[]\n", "")
 
@@ -114,20 +114,22 @@ def test_what_others_merged_since_is_not_part_of_the_change(
     assert sre() == lines("dev")
 
 
-def test_a_renamed_team_touches_the_stacks_of_both_names(repository: Repository, sre: Sre) -> None:
+def test_a_renamed_team_affects_the_stacks_of_both_names(repository: Repository, sre: Sre) -> None:
     repository.git("mv", "tenants/team-a.yaml", "tenants/team-c.yaml")
     repository.write("Pulumi.gamma.yaml", team_stack("team-c"))
     repository.commit()
     assert sre() == lines("dev", "alpha", "gamma")
 
 
-def test_a_deleted_team_touches_the_stack_that_held_it(repository: Repository, sre: Sre) -> None:
+def test_a_deleted_team_affects_the_stack_that_had_it(repository: Repository, sre: Sre) -> None:
     repository.git("rm", "--quiet", "tenants/team-a.yaml")
     repository.write("Pulumi.alpha.yaml", team_stack())
     assert sre() == lines("dev", "alpha")
 
 
-def test_a_file_that_a_stack_no_longer_holds_touches_it(repository: Repository, sre: Sre) -> None:
+def test_a_file_that_a_stack_no_longer_includes_affects_it(
+    repository: Repository, sre: Sre
+) -> None:
     repository.write("Pulumi.dev.yaml", PLATFORM)
     repository.write("tenants/team-b.yaml", "as it is now\n")
     assert sre() == lines("dev")
@@ -139,7 +141,7 @@ def test_a_stack_that_becomes_the_platforms_comes_first(repository: Repository, 
     assert sre() == lines("dev", "platform", "zeta", "alpha", "beta")
 
 
-def test_a_stack_whose_file_is_gone_is_told_and_not_listed(
+def test_a_stack_whose_file_is_gone_is_reported_and_not_listed(
     repository: Repository, sre: Sre
 ) -> None:
     repository.git("rm", "--quiet", "Pulumi.alpha.yaml")
@@ -151,7 +153,7 @@ def test_a_stack_whose_file_is_gone_is_told_and_not_listed(
     assert sre("--base", "base", "--skip", "alpha") == lines()
 
 
-def test_a_stack_that_held_nothing_may_go(repository: Repository, sre: Sre) -> None:
+def test_a_stack_that_had_nothing_may_be_removed(repository: Repository, sre: Sre) -> None:
     repository.write("Pulumi.empty.yaml", team_stack())
     repository.commit()
     repository.git("branch", "--force", "base")
@@ -159,7 +161,7 @@ def test_a_stack_that_held_nothing_may_go(repository: Repository, sre: Sre) -> N
     assert sre() == lines()
 
 
-def test_a_stacks_file_that_cannot_be_read_touches_that_stack(
+def test_a_stacks_file_that_cannot_be_read_affects_that_stack(
     repository: Repository, sre: Sre
 ) -> None:
     repository.write("Pulumi.alpha.yaml", "config: [\n")
@@ -172,7 +174,7 @@ def test_all_stacks_need_no_git(repository: Repository, sre: Sre) -> None:
     assert sre("--all") == lines("dev", "platform", "alpha", "beta")
 
 
-def test_the_platforms_stacks_and_the_others_can_be_told_apart(sre: Sre) -> None:
+def test_the_platforms_stacks_and_the_others_can_be_distinguished(sre: Sre) -> None:
     assert sre("--all", "--only", "platform") == lines("dev", "platform")
     assert sre("--all", "--only", "teams") == lines("alpha", "beta")
     assert sre("--all", "--skip", "dev", "--skip", "beta") == lines("platform", "alpha")
@@ -185,13 +187,13 @@ def test_the_platforms_stacks_and_the_others_can_be_told_apart(sre: Sre) -> None
         ("--all", "no revision '--all' in this clone"),
     ],
 )
-def test_a_base_that_is_not_there_is_told_in_a_line(sre: Sre, ref: str, said: str) -> None:
+def test_a_missing_base_is_reported_in_one_line(sre: Sre, ref: str, said: str) -> None:
     code, output, errors = sre(f"--base={ref}")
     assert (code, output, errors.count("\n")) == (1, "", 1)
     assert errors.startswith(said)
 
 
-def test_a_shallow_clone_without_the_base_is_told_what_to_fetch(
+def test_a_shallow_clone_without_the_base_says_what_to_fetch(
     repository: Repository, sre: Sre, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     repository.write("README.md", "changed\n")
@@ -208,7 +210,7 @@ def test_a_shallow_clone_without_the_base_is_told_what_to_fetch(
     assert "git fetch --unshallow" in errors
 
 
-def test_a_folder_without_git_is_told_in_a_line(
+def test_a_folder_without_git_is_reported_in_one_line(
     sre: Sre, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "plain").mkdir()
@@ -220,7 +222,7 @@ def test_a_folder_without_git_is_told_in_a_line(
 
 
 @pytest.mark.parametrize("name", ["$(id)", "a b", "a;b", "é"])
-def test_a_file_whose_name_a_shell_would_take_apart_is_refused(
+def test_a_file_whose_name_a_shell_would_split_is_refused(
     repository: Repository, sre: Sre, name: str
 ) -> None:
     repository.write(f"Pulumi.{name}.yaml", PLATFORM)
@@ -276,5 +278,5 @@ def test_the_program_is_what_is_loaded_when_it_runs() -> None:
     assert all(any(file.startswith(folder) for file in loaded) for folder in folders)
 
 
-def test_what_the_program_consists_of_is_there() -> None:
+def test_the_files_of_the_program_exist() -> None:
     assert [part for part in PROGRAM if not (ROOT / part).exists()] == []

@@ -129,14 +129,14 @@ def test_the_pull_policy_can_be_set(program: Program) -> None:
 
 
 @of_each_archetype
-def test_a_container_without_figures_gets_the_guide_s(program: Program, archetype: str) -> None:
+def test_a_container_without_resources_gets_the_guide_s(program: Program, archetype: str) -> None:
     assert _workload(program(one_of_each()), archetype).container["resources"] == {
         "requests": {"cpu": "100m", "memory": "128Mi"},
         "limits": {"cpu": "500m", "memory": "512Mi"},
     }
 
 
-def test_a_figure_of_the_container_s_own_leaves_the_limit_range_s_others(program: Program) -> None:
+def test_a_value_of_the_container_s_own_leaves_the_other_defaults(program: Program) -> None:
     limits = "{defaultRequest: {cpu: 60m}, default: {memory: 300Mi}}"
     resources = "{requests: {memory: 64Mi}, limits: {cpu: 1}}"
     file = f"{one_of_each(f'app: {{resources: {resources}}}')}\nlimitRange: {limits}"
@@ -212,7 +212,7 @@ def test_without_one_it_runs_as_the_namespace_s_default_and_still_pulls(program:
 
 
 @of_each_archetype
-def test_no_pod_starts_before_quota_limits_policies_and_secrets_stand(
+def test_no_pod_starts_before_quota_limits_policies_and_secrets_exist(
     program: Program, archetype: str
 ) -> None:
     keys = "app: {env: [{name: DATABASE_URL, secretRef: db-credentials}]}"
@@ -297,7 +297,7 @@ def test_alerts_become_a_rule_of_the_app_s_name(program: Program) -> None:
     }
 
 
-def test_without_alerts_there_is_no_rule(program: Program) -> None:
+def test_without_alerts_no_rule_is_created(program: Program) -> None:
     assert program(one_of_each()).names(PROMETHEUS_RULE) == []
 
 
@@ -315,7 +315,7 @@ def test_no_update_waits_for_a_service_to_have_pods(program: Program) -> None:
         assert service.metadata["annotations"] == {"pulumi.com/skipAwait": "true"}
 
 
-def test_apps_of_one_name_in_two_teams_do_not_meet(program: Program) -> None:
+def test_apps_of_the_same_name_in_two_teams_do_not_collide(program: Program) -> None:
     beta = web_app().replace("team-alpha", "team-beta")
     made: dict[str, Any] = {
         one.name: one.metadata["namespace"] for one in program(web_app(), beta).all(DEPLOYMENT)

@@ -15,7 +15,7 @@ IT = "team-alpha/report"
 SELECTOR = {"app.kubernetes.io/name": "report", "app.kubernetes.io/instance": "report"}
 
 
-def test_a_cronjob_is_made_of_what_the_guide_lists(program: Program) -> None:
+def test_a_cronjob_consists_of_what_the_guide_lists(program: Program) -> None:
     made = program(cronjob())
     app = str(made.one(APP, IT))
     assert {one.type for one in made.resources if one.parent == app} == {
@@ -78,7 +78,7 @@ def test_it_has_neither_probes_nor_ports(program: Program) -> None:
     assert not {"livenessProbe", "readinessProbe", "ports"} & container.keys()
 
 
-def test_asked_to_it_is_scraped_through_a_headless_service(program: Program) -> None:
+def test_if_enabled_it_is_scraped_through_a_headless_service(program: Program) -> None:
     made = program(cronjob("serviceMonitor: {enabled: true, port: 7070, path: /m, interval: 2m}"))
     service = made.one(SERVICE, f"{IT}-metrics")
     assert service.metadata["name"] == "report-metrics"

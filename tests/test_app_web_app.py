@@ -21,7 +21,7 @@ SELECTOR = {"app.kubernetes.io/name": "my-api", "app.kubernetes.io/instance": "m
 OUTSIDE = "{enabled: true, host: my-api.apps.sre.example.com}"
 
 
-def test_a_web_app_is_made_of_what_the_guide_lists(program: Program) -> None:
+def test_a_web_app_consists_of_what_the_guide_lists(program: Program) -> None:
     made = program(web_app())
     app = str(made.one(APP, IT))
     assert {one.type for one in made.resources if one.parent == app} == {
@@ -117,13 +117,13 @@ def test_its_scaling_can_be_set(program: Program) -> None:
     assert (spec["minReplicas"], spec["maxReplicas"], target) == (3, 4, 55)
 
 
-def test_while_it_scales_by_itself_the_deployment_says_no_number(program: Program) -> None:
+def test_with_an_autoscaler_the_deployment_sets_no_number(program: Program) -> None:
     spec = program(web_app("app: {replicas: 7}")).one(DEPLOYMENT, IT).spec
     assert "replicas" not in spec
 
 
 @pytest.mark.parametrize(("keys", "replicas"), [("", 2), ("app: {replicas: 5}", 5)])
-def test_without_scaling_the_deployment_says_how_many(
+def test_without_an_autoscaler_the_deployment_sets_the_number(
     program: Program, keys: str, replicas: int
 ) -> None:
     made = program(web_app(f"{keys}\nautoscaling: {{enabled: false}}"))
@@ -136,13 +136,13 @@ def test_one_pod_stays_while_nodes_are_drained(program: Program) -> None:
     assert budget.spec == {"minAvailable": 1, "selector": {"matchLabels": SELECTOR}}
 
 
-def test_the_disruption_budget_can_be_a_share_or_off(program: Program) -> None:
+def test_the_disruption_budget_can_be_a_percentage_or_off(program: Program) -> None:
     share = program(web_app("podDisruptionBudget: {minAvailable: 50%}"))
     assert share.one(DISRUPTION_BUDGET, IT).spec["minAvailable"] == "50%"
     assert program(web_app("podDisruptionBudget: {enabled: false}")).names(DISRUPTION_BUDGET) == []
 
 
-def test_without_ingress_there_is_no_way_in_from_outside(program: Program) -> None:
+def test_without_ingress_the_app_is_not_reachable_from_outside(program: Program) -> None:
     assert program(web_app()).names(VIRTUAL_SERVICE) == []
 
 

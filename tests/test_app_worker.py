@@ -17,7 +17,7 @@ IT = "team-alpha/consumer"
 SELECTOR = {"app.kubernetes.io/name": "consumer", "app.kubernetes.io/instance": "consumer"}
 
 
-def test_a_worker_is_made_of_what_the_guide_lists(program: Program) -> None:
+def test_a_worker_consists_of_what_the_guide_lists(program: Program) -> None:
     made = program(worker())
     app = str(made.one(APP, IT))
     assert {one.type for one in made.resources if one.parent == app} == {
@@ -64,13 +64,13 @@ def test_without_monitoring_it_has_no_service_and_no_port(program: Program) -> N
     assert "ports" not in made.one(DEPLOYMENT, IT).container
 
 
-def test_it_does_not_scale_by_itself_unless_asked_to(program: Program) -> None:
+def test_it_has_no_autoscaler_by_default(program: Program) -> None:
     made = program(worker())
     assert made.names(AUTOSCALER) == []
     assert made.one(DEPLOYMENT, IT).spec["replicas"] == 2
 
 
-def test_asked_to_it_scales_and_the_deployment_says_no_number(program: Program) -> None:
+def test_with_an_autoscaler_the_deployment_sets_no_number(program: Program) -> None:
     made = program(worker("autoscaling: {enabled: true, minReplicas: 3}\napp: {replicas: 4}"))
     assert made.one(AUTOSCALER, IT).spec["minReplicas"] == 3
     assert made.one(AUTOSCALER, IT).spec["scaleTargetRef"]["name"] == "consumer"
@@ -81,7 +81,7 @@ def test_its_replicas_can_be_set(program: Program) -> None:
     assert program(worker("app: {replicas: 3}")).one(DEPLOYMENT, IT).spec["replicas"] == 3
 
 
-def test_without_probes_kubernetes_watches_the_process_alone(program: Program) -> None:
+def test_without_probes_kubernetes_watches_only_the_process(program: Program) -> None:
     container = program(worker()).one(DEPLOYMENT, IT).container
     assert "livenessProbe" not in container
     assert "readinessProbe" not in container

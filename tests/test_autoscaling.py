@@ -50,7 +50,7 @@ def scaled(request: str, limit: str, target: str, replicas: str = "maxReplicas: 
         ),
     ],
 )
-def test_a_target_that_the_limit_keeps_out_of_reach_is_warned_of(
+def test_a_target_that_the_limit_keeps_out_of_reach_causes_a_warning(
     tmp_path: Path, request_: str, limit: str, target: str, said: str
 ) -> None:
     text, where = place(scaled(request_, limit, target))
@@ -72,13 +72,13 @@ def test_a_target_that_the_limit_keeps_out_of_reach_is_warned_of(
         ("500m", "1", "181"),
     ],
 )
-def test_a_target_that_can_be_passed_is_not(
+def test_a_target_that_can_be_exceeded_does_not(
     tmp_path: Path, request_: str, limit: str, target: str
 ) -> None:
     assert warned(tmp_path, scaled(request_, limit, target)) == []
 
 
-def test_an_autoscaler_that_has_no_pod_to_add_is_not_warned_of(tmp_path: Path) -> None:
+def test_an_autoscaler_that_has_no_pod_to_add_causes_no_warning(tmp_path: Path) -> None:
     fixed = "minReplicas: 3, maxReplicas: 3"
     assert warned(tmp_path, scaled("100m", "100m", "200", fixed)) == []
     off = "enabled: false, maxReplicas: 4"
@@ -93,7 +93,7 @@ def test_what_the_app_leaves_out_comes_from_the_limit_range(tmp_path: Path) -> N
     assert warning.endswith("lower the target to 90, or raise resources.limits.cpu to 105m")
 
 
-def test_a_worker_s_autoscaler_is_looked_at_too(tmp_path: Path) -> None:
+def test_a_worker_s_autoscaler_is_checked_too(tmp_path: Path) -> None:
     keys = "autoscaling: {enabled: true, maxReplicas: 4, targetCPUUtilization: 95}"
     text = app(CPU % ("100m", "100m"), keys, archetype="worker")
     assert len(warned(tmp_path, text)) == 1

@@ -170,7 +170,7 @@ def test_an_unknown_key_is_refused(tmp_path: Path, text: str, said: str) -> None
         ),
     }
 )
-def test_a_missing_key_is_told_once(tmp_path: Path, text: str, said: str) -> None:
+def test_a_missing_key_is_reported_once(tmp_path: Path, text: str, said: str) -> None:
     refused(tmp_path, text, said)
 
 
@@ -627,7 +627,7 @@ def test_a_team_named_like_a_namespace_of_the_platform_is_refused(
     ]
 
 
-def test_istio_s_own_namespace_is_no_team_s_wherever_the_gateways_are(tmp_path: Path) -> None:
+def test_istio_s_own_namespace_cannot_be_a_team_s_wherever_the_gateways_are(tmp_path: Path) -> None:
     istio = {"gateways": ("istio-ingress/gateway",)}
     assert reported(tmp_path, "team: istio-system\n", "istio-system", istio=istio) == [
         "tenants/istio-system.yaml:1:7: team: 'istio-system' is a namespace of the platform; "
@@ -641,17 +641,17 @@ PROBE = "{exec: {command: [/bin/check]}}"
 def test_a_worker_needs_both_probes_where_the_cluster_requires_them(tmp_path: Path) -> None:
     kubernetes = {"clusterIdentifier": "test", "requireProbes": True}
     text = app(f"probes: {{liveness: {PROBE}}}", archetype="worker")
-    (problem,) = told(tmp_path, text, kubernetes=kubernetes)
+    (problem,) = reported(tmp_path, text, kubernetes=kubernetes)
     assert problem.endswith(
         "apps[0].app.probes.readiness: is required on this cluster "
         "(sre-platform:kubernetes.requireProbes); add `readiness: {exec: {command: [...]}}`"
     )
     both = app(f"probes: {{liveness: {PROBE}, readiness: {PROBE}}}", archetype="worker")
     (tmp_path / "both").mkdir()
-    assert told(tmp_path / "both", both, kubernetes=kubernetes) == []
+    assert reported(tmp_path / "both", both, kubernetes=kubernetes) == []
 
 
-def test_a_team_named_as_harbor_refuses_is_told_so_once(tmp_path: Path) -> None:
+def test_a_team_name_that_harbor_refuses_is_reported_once(tmp_path: Path) -> None:
     text = app(image="{repository: harbor.sre.internal/pay--ments/api, tag: v1.0.0}")
     text = text.replace("team-alpha", "pay--ments")
     assert reported(tmp_path, text, "pay--ments") == [
@@ -661,7 +661,9 @@ def test_a_team_named_as_harbor_refuses_is_told_so_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("typed", ["no", "'no'"])
-def test_a_team_named_like_another_value_is_told_so_once(tmp_path: Path, typed: str) -> None:
+def test_a_team_name_that_yaml_reads_as_another_value_is_reported_once(
+    tmp_path: Path, typed: str
+) -> None:
     (problem,) = reported(tmp_path, f"team: {typed}\n", "no")
     assert problem.startswith("tenants/no.yaml:1:7: team: ")
 
@@ -735,7 +737,9 @@ def test_a_team_named_like_a_shared_registry_project_is_refused(tmp_path: Path) 
         ),
     }
 )
-def test_two_objects_of_one_kind_and_name_are_refused(tmp_path: Path, text: str, said: str) -> None:
+def test_two_objects_of_the_same_kind_and_name_are_refused(
+    tmp_path: Path, text: str, said: str
+) -> None:
     refused(tmp_path, text, said)
 
 
@@ -960,7 +964,7 @@ def test_no_problem_repeats_a_credential_of_a_known_form(
     assert not any(part in line for line in said for part in ("hunter2", GITHUB[:12], JWT[:20]))
 
 
-def test_what_a_message_says_beside_a_credential_stays() -> None:
+def test_the_rest_of_a_message_with_a_credential_stays() -> None:
     problem = Problem("a.yaml", 1, 2, "x", f"'{GITHUB}' is not a host, but {GITHUB}; write a name")
     assert str(problem) == "a.yaml:1:2: x: '[secret]' is not a host, but [secret]; write a name"
 
@@ -1080,7 +1084,9 @@ def test_a_wrong_quantity_is_refused(tmp_path: Path, text: str, said: str) -> No
         ),
     }
 )
-def test_a_limit_range_that_fits_nothing_is_refused(tmp_path: Path, text: str, said: str) -> None:
+def test_a_limit_range_that_no_container_fits_is_refused(
+    tmp_path: Path, text: str, said: str
+) -> None:
     refused(tmp_path, text, said)
 
 
@@ -1096,7 +1102,7 @@ def test_a_limit_range_that_fits_nothing_is_refused(tmp_path: Path, text: str, s
         "limitRange: {min: {memory: «, cpu: null}}",
     ],
 )
-def test_a_limit_is_lifted_by_a_typed_null_alone(tmp_path: Path, keys: str) -> None:
+def test_a_limit_is_removed_only_by_an_explicit_null(tmp_path: Path, keys: str) -> None:
     key = re.findall(r"\w+", keys.partition("«")[0].removesuffix(" !!null "))[-1]
     text, _ = place(team(keys))
     (line,) = reported(tmp_path, text)
@@ -1105,7 +1111,7 @@ def test_a_limit_is_lifted_by_a_typed_null_alone(tmp_path: Path, keys: str) -> N
         accepted(tmp_path, team(keys.replace("«", f" {null}")))
 
 
-def test_a_limit_left_empty_is_told_where_it_stands_beside_other_problems(tmp_path: Path) -> None:
+def test_an_empty_limit_is_reported_at_its_place_beside_other_problems(tmp_path: Path) -> None:
     keys = "quota:\n  pods:\n  services: «many\n  requests:\n    cpu:\nlimitRange: {}\n"
     text, _ = place(team(keys + "apps:\n" + entry("port: 99999")))
     empty = "is empty; write null for no limit, or an amount"
@@ -1117,7 +1123,7 @@ def test_a_limit_left_empty_is_told_where_it_stands_beside_other_problems(tmp_pa
     ]
 
 
-def test_a_quota_of_which_all_is_left_empty_is_told_once_a_key(tmp_path: Path) -> None:
+def test_a_quota_without_any_value_is_reported_once_per_key(tmp_path: Path) -> None:
     keys = "requests: {cpu: , memory: }, limits: {cpu: , memory: }, pods: , services: "
     lines = reported(tmp_path, team(f"quota: {{{keys}, persistentvolumeclaims: }}"))
     assert len(lines) == 7
@@ -1186,7 +1192,7 @@ SHARE = "is not a number or a percentage; write one such as 1 or 50%"
         ),
     }
 )
-def test_scaling_that_cannot_be_is_refused(tmp_path: Path, text: str, said: str) -> None:
+def test_impossible_scaling_is_refused(tmp_path: Path, text: str, said: str) -> None:
     refused(tmp_path, text, said)
 
 
@@ -1236,7 +1242,7 @@ FIELDS = "write minute, hour, day of month, month and day of week"
         ),
     }
 )
-def test_a_schedule_that_never_comes_is_refused(tmp_path: Path, text: str, said: str) -> None:
+def test_a_schedule_that_never_occurs_is_refused(tmp_path: Path, text: str, said: str) -> None:
     text = app(archetype="cronjob", beside=f"schedule: {text}")
     refused(tmp_path, text, f"apps[0].schedule.{said}")
 
@@ -1351,7 +1357,7 @@ def test_a_wrong_network_rule_is_refused(tmp_path: Path, text: str, said: str) -
     refused(tmp_path, text, f"apps[0].networkPolicy.additionalEgress{said}")
 
 
-def test_a_rule_that_lets_everybody_in_is_refused(tmp_path: Path) -> None:
+def test_a_rule_that_lets_everyone_in_is_refused(tmp_path: Path) -> None:
     refused(
         tmp_path,
         app(beside="networkPolicy: {additionalIngress: [«{from: [{namespaceSelector: {}}]}]}"),
@@ -1408,7 +1414,7 @@ ISTIO = "is used by Istio's sidecar in every pod; use another port such as 8080"
         ),
     }
 )
-def test_ports_paths_and_alerts_that_collide_or_are_none_are_refused(
+def test_invalid_or_colliding_ports_paths_and_alerts_are_refused(
     tmp_path: Path, text: str, said: str
 ) -> None:
     refused(tmp_path, text, said)
@@ -1556,7 +1562,7 @@ CHAIN = "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in ran
         ),
     }
 )
-def test_what_is_no_sound_yaml_is_refused(tmp_path: Path, text: str, said: str) -> None:
+def test_invalid_yaml_is_refused(tmp_path: Path, text: str, said: str) -> None:
     refused(tmp_path, text, said)
 
 
@@ -1593,7 +1599,7 @@ def test_a_file_that_is_not_utf8_is_refused(
     ],
     ids=["line feed", "carriage return", "next line", "line separator", "two byte order marks"],
 )
-def test_lists_without_end_are_refused_whatever_they_stand_behind(
+def test_endless_lists_are_refused_whatever_precedes_them(
     tmp_path: Path, before: str, where: str
 ) -> None:
     file = tmp_path / "x.yaml"
@@ -1604,7 +1610,7 @@ def test_lists_without_end_are_refused_whatever_they_stand_behind(
     ]
 
 
-def test_a_file_without_end_is_refused(tmp_path: Path) -> None:
+def test_an_endless_file_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "x.yaml"
     file.write_text("#" * 2_000_000)
     assert problems_of(file) == [
@@ -1619,7 +1625,7 @@ def test_a_directory_is_refused(tmp_path: Path) -> None:
     ]
 
 
-def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     assert problems_of(tmp_path / "x.yaml") == [
         "tenants/x.yaml:1:1: (file): no such file; check the path"
     ]
@@ -1646,7 +1652,7 @@ def test_a_file_that_cannot_be_read_is_refused(
     ]
 
 
-def test_all_problems_of_a_file_are_told_at_once_in_its_order(tmp_path: Path) -> None:
+def test_all_problems_of_a_file_are_reported_at_once_in_its_order(tmp_path: Path) -> None:
     text = team("quota: {pods: many}\napps:\n") + (
         entry(
             "port: eighty\nprot: 80\nenv: [{name: A, value: x, secretRef: y}]",
@@ -1722,7 +1728,7 @@ def mutated(text: str, chance: random.Random) -> str:
 
 
 @pytest.mark.parametrize("file", SHIPPED, ids=[file.stem for file in SHIPPED])
-def test_a_damaged_file_is_accepted_or_told_about_and_never_an_exception(
+def test_a_damaged_file_is_accepted_or_reported_and_never_an_exception(
     tmp_path: Path, file: Path
 ) -> None:
     chance, text, stack = random.Random(7), file.read_text(), dev_settings()

@@ -52,14 +52,14 @@ def test_a_team_is_the_same_in_a_larger_fleet(tmp_path: Path) -> None:
     assert few.items() <= many.items()
 
 
-def test_archetypes_come_in_turn(tmp_path: Path) -> None:
+def test_archetypes_alternate(tmp_path: Path) -> None:
     (file,) = generated_teams.write_teams(tmp_path, 1, apps=4)
     archetypes = [app["archetype"] for app in yaml.safe_load(file.read_text())["apps"]]
     assert archetypes == ["web-app", "worker", "cronjob", "web-app"]
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_there_is_nothing_to_say_about_any_team(
+def test_no_team_has_problems(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], seed: int
 ) -> None:
     generated_teams.write_teams(tmp_path, 60, apps=4, seed=seed)
@@ -68,7 +68,7 @@ def test_there_is_nothing_to_say_about_any_team(
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_a_few_teams_hold_every_key(tmp_path: Path, seed: int) -> None:
+def test_a_few_teams_contain_every_key(tmp_path: Path, seed: int) -> None:
     settings, _ = read_stack(ROOT, "dev")
     assert isinstance(settings, Settings)
     files = generated_teams.write_teams(tmp_path, 6, seed=seed)
@@ -103,7 +103,7 @@ def _given(value: Any) -> Iterator[str]:
             yield from _given(getattr(value, name))
 
 
-def test_a_run_tells_what_the_program_took() -> None:
+def test_a_run_reports_what_the_program_used() -> None:
     # From a small process: the memory of whoever asks counts.
     program = "print(len(b'x' * 200_000_000))"
     asked = f"from bench.measure import PYTHON, run; print(run(PYTHON, '-c', {program!r}))"
@@ -113,12 +113,12 @@ def test_a_run_tells_what_the_program_took() -> None:
     assert 0 < cost.cpu < cost.wall + 1
 
 
-def test_a_program_that_fails_is_told_with_its_last_words() -> None:
+def test_a_program_that_fails_is_reported_with_its_last_line() -> None:
     with pytest.raises(FailedError, match="no more"):
         run(sys.executable, "-c", "raise SystemExit('no more')")
 
 
-def test_runs_are_taken_in_turn_and_the_medians_told() -> None:
+def test_runs_alternate_and_the_medians_are_reported() -> None:
     order = []
 
     def took(name: str, *walls: float) -> Iterator[Cost]:
@@ -132,7 +132,7 @@ def test_runs_are_taken_in_turn_and_the_medians_told() -> None:
     assert medians == (Cost(2, 4, 1), Cost(5, 10, 1))
 
 
-def test_the_table_tells_figures_and_whether_they_are_as_promised() -> None:
+def test_the_table_shows_figures_and_whether_they_meet_their_limits() -> None:
     assert comparison([SLOW, QUICK]).splitlines() == [
         "| What     | Against | Ours  | Theirs | Reached    | Must reach   | Met    |",
         "| -------- | ------- | ----- | ------ | ---------- | ------------ | ------ |",
@@ -141,7 +141,7 @@ def test_the_table_tells_figures_and_whether_they_are_as_promised() -> None:
     ]
 
 
-def test_the_page_tells_what_each_preview_took() -> None:
+def test_the_page_shows_what_each_preview_used() -> None:
     ours = Preview(10.0, 6.0, 5.0, peak=1500, engine_peak=700, resources=1000)
     bare = Preview(9.0, 5.0, 5.0, peak=900, engine_peak=700, resources=900)
     text = page([SLOW], {100: (ours, bare)}, "| Part |", load=0.5, helm_apps=50)
@@ -173,7 +173,7 @@ def test_a_row_that_is_off_by_noise_does_not_fail(monkeypatch: pytest.MonkeyPatc
     assert _run_quickly(monkeypatch, SLOW, TOO_NEAR) == 0
 
 
-def test_the_whole_run_leaves_no_room(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_whole_run_allows_no_noise(capsys: pytest.CaptureFixture[str]) -> None:
     assert command.verdict([SLOW, QUICK, TOO_NEAR], noise=1) == 1
     assert capsys.readouterr().err.splitlines() == [
         "validate: 4.5 times (9.0 s against 2.0 s, parsing); must be at most 4",
@@ -181,7 +181,7 @@ def test_the_whole_run_leaves_no_room(capsys: pytest.CaptureFixture[str]) -> Non
     ]
 
 
-def test_a_resource_too_many_is_no_noise(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_extra_resource_is_not_noise(monkeypatch: pytest.MonkeyPatch) -> None:
     change = MeasuredRow("change", "inputs", "9", "8", reached=1, limit=0, unit="resources off")
     assert _run_quickly(monkeypatch, change) == 1
 
@@ -191,7 +191,9 @@ def test_a_quick_run_writes_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
     assert _run_quickly(monkeypatch, QUICK) == 0
 
 
-def test_helm_must_make_what_render_makes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_helm_must_create_what_render_creates(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (file,) = generated_teams.write_teams(tmp_path / "tenants", 1, apps=1)
     app = yaml.safe_load(file.read_text())["apps"][0]["app"]["name"]
     rendered = tmp_path / "rendered" / "kubernetes" / "team-0000"

@@ -220,7 +220,7 @@ def _zip(folder: str, name: str) -> bytes:
         ("Darwin", "zip", _zip("etcd-v3.6.13-darwin-amd64", "etcd")),
     ],
 )
-def test_a_program_is_taken_out_of_its_archive(
+def test_a_program_is_extracted_from_its_archive(
     path, publisher, monkeypatch, tmp_path, system, archive, content
 ):
     monkeypatch.setattr("platform.system", lambda: system)
@@ -281,7 +281,7 @@ def test_an_interrupted_download_leaves_no_program_and_the_next_run_gets_it(
     assert _says(pinned.find(KWOK, publisher.published)["kwok"]) == "official"
 
 
-def test_what_has_no_official_build_is_built_in_one_go_from_the_pinned_sources(
+def test_what_has_no_official_build_is_built_at_once_from_the_pinned_sources(
     path, builds, publisher, capsys
 ):
     found = pinned.find(KUBERNETES, publisher.published)
@@ -307,7 +307,7 @@ def test_without_a_download_and_without_go_the_user_learns_what_to_install(path,
     )
 
 
-def test_a_build_that_fails_tells_its_last_error_and_leaves_no_program(
+def test_a_build_that_fails_reports_its_last_error_and_leaves_no_program(
     path, builds, publisher, monkeypatch, tmp_path
 ):
     monkeypatch.setenv("GO_FAILS", "yes")
@@ -317,7 +317,7 @@ def test_a_build_that_fails_tells_its_last_error_and_leaves_no_program(
     assert _kept(tmp_path, ETCD) == []
 
 
-def test_a_cache_that_cannot_be_written_to_is_told_in_a_line(path, publisher, monkeypatch):
+def test_a_cache_that_cannot_be_written_to_is_reported_in_one_line(path, publisher, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(_program(path / "file", "")))
     with pytest.raises(UserError) as error:
         pinned.find(ETCD, publisher.published)
@@ -396,7 +396,7 @@ def test_a_checksum_is_read_in_each_form_that_publishers_use(page):
         json.dumps({"assets": [{"name": "kwok-linux-amd64", "digest": None}]}),
     ],
 )
-def test_a_page_without_the_checksum_is_no_download(page):
+def test_a_page_without_the_checksum_ends_the_download(page):
     with pytest.raises(download.DownloadError):
         download.checksum(page, "kwok-linux-amd64")
 

@@ -194,7 +194,7 @@ def test_a_team_whose_cronjob_cannot_run_is_refused(tmp_path: Path, text: str, s
         ),
     }
 )
-def test_what_a_default_asks_for_is_told_where_it_could_be_set(
+def test_what_a_default_requests_is_reported_where_it_could_be_set(
     tmp_path: Path, text: str, said: str
 ) -> None:
     refused(tmp_path, text, said)
@@ -259,7 +259,7 @@ def test_what_a_default_asks_for_is_told_where_it_could_be_set(
         ),
     }
 )
-def test_only_what_would_suffice_is_told(tmp_path: Path, text: str, said: str) -> None:
+def test_only_what_would_suffice_is_recommended(tmp_path: Path, text: str, said: str) -> None:
     refused(tmp_path, text, said)
 
 
@@ -303,7 +303,7 @@ def test_a_limit_range_that_refuses_the_sidecar_is_refused(
     refused(tmp_path, text, said)
 
 
-def test_what_fills_the_quota_to_the_last_fits(tmp_path: Path) -> None:
+def test_what_uses_the_whole_quota_fits(tmp_path: Path) -> None:
     quota = (
         "requests: {cpu: 450m, memory: 576Mi}, limits: {cpu: 2100m, memory: 2304Mi}, "
         "pods: 3, services: 1"
@@ -312,7 +312,7 @@ def test_what_fills_the_quota_to_the_last_fits(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("lifecycle", ["suspended", "offboarding"])
-def test_a_team_that_does_not_run_takes_no_pods(tmp_path: Path, lifecycle: str) -> None:
+def test_a_team_that_does_not_run_uses_no_pods(tmp_path: Path, lifecycle: str) -> None:
     text = small("pods: 0, requests: {cpu: 1m}", api(), report())
     assert warned(tmp_path, f"{text}lifecycle: {lifecycle}\n") == []
 
@@ -338,7 +338,7 @@ def test_a_file_that_says_something_else_than_its_author_meant_is_not_added_up(
     )
 
 
-def test_a_mistake_of_another_kind_is_told_beside_it(tmp_path: Path) -> None:
+def test_a_mistake_of_another_kind_is_reported_beside_it(tmp_path: Path) -> None:
     lines = reported(tmp_path, small("pods: 2", api("port: 15090\nreplicas: 2")))
     assert [line.split(": ")[1] for line in lines] == ["apps[0].app.port", "apps[0].app.replicas"]
 
@@ -415,7 +415,7 @@ def test_a_full_scale_out_of_reach_is_a_warning(tmp_path: Path, text: str, said:
     assert warned(tmp_path, text) == [f"tenants/team-alpha.yaml:{where}: {said}"]
 
 
-def test_each_app_that_cannot_reach_its_full_scale_is_warned_of(tmp_path: Path) -> None:
+def test_each_app_that_cannot_reach_its_full_scale_causes_a_warning(tmp_path: Path) -> None:
     scaled = "autoscaling: {maxReplicas: 8}"
     text = small("pods: 9", api(beside=scaled), entry(beside=scaled), report())
     assert [line.split("; ")[0] for line in warned(tmp_path, text)] == [
@@ -470,7 +470,9 @@ def test_the_program_makes_nothing_for_a_team_that_does_not_fit(program: Program
         program(small("pods: 2", api()))
 
 
-def test_a_sidecar_below_the_default_minimum_is_told_in_each_team_s_file(tmp_path: Path) -> None:
+def test_a_sidecar_below_the_default_minimum_is_reported_in_each_team_s_file(
+    tmp_path: Path,
+) -> None:
     proxy = {
         "requests": {"cpu": "10m", "memory": "64Mi"},
         "limits": {"cpu": "200m", "memory": "256Mi"},
@@ -493,7 +495,7 @@ def test_a_resource_without_a_limit_holds_any_number_of_apps(tmp_path: Path) -> 
     )
 
 
-def test_a_full_scale_is_held_against_the_limits_that_there_are(tmp_path: Path) -> None:
+def test_a_full_scale_is_compared_with_the_limits_that_exist(tmp_path: Path) -> None:
     beside = "autoscaling: {maxReplicas: 50}"
     assert warned(tmp_path, small("limits: {cpu: null}, requests: {cpu: null}", api("", beside)))
     without = "limits: {cpu: null, memory: null}, requests: {cpu: null, memory: null}, pods: null"

@@ -57,7 +57,7 @@ def test_a_resource_without_a_limit_is_shown_as_such(
     assert "░" not in _row(_on_a_terminal(warm, tenants), "pods")[-1]
 
 
-def test_what_is_piped_holds_no_bars_or_colours(
+def test_piped_output_has_no_bars_or_colours(
     tenants: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tenants / "team-alpha.yaml").write_text(BEYOND)
@@ -145,7 +145,7 @@ def test_one_team_can_be_named(tenants: Path, capsys: pytest.CaptureFixture[str]
     assert said.err == f"{tenants}/team-gamma.yaml:1:1: {wrong}\n"
 
 
-def test_a_suspended_team_takes_services_alone(
+def test_a_suspended_team_uses_only_services(
     tenants: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tenants / "team-alpha.yaml").write_text(TOO_MUCH + "lifecycle: suspended\n")
@@ -155,7 +155,7 @@ def test_a_suspended_team_takes_services_alone(
     assert _row(out, "services") == ["10", "1", "1", "1", "1"]
 
 
-def test_a_file_that_cannot_be_counted_is_told_and_the_others_are_shown(
+def test_a_file_that_cannot_be_counted_is_reported_and_the_others_are_shown(
     tenants: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tenants / "team-alpha.yaml").write_text(team("quota: {pods: few}"))

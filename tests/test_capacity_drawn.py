@@ -60,7 +60,7 @@ def test_sums_are_those_of_pods_counted_one_by_one(folder: Path, team: tuple[Fil
 
 
 @a_team
-def test_what_cannot_run_or_roll_out_is_told_and_nothing_else(
+def test_what_cannot_run_or_roll_out_is_reported_and_nothing_else(
     folder: Path, team: tuple[File, Proxy]
 ) -> None:
     file, proxy = team
@@ -79,7 +79,7 @@ FIGURES = re.compile(
 
 
 @a_team
-def test_each_figure_that_is_told_is_right(folder: Path, team: tuple[File, Proxy]) -> None:
+def test_each_reported_figure_is_right(folder: Path, team: tuple[File, Proxy]) -> None:
     file, proxy = team
     ledger = Ledger(file, proxy)
     rest, needed = ledger.rest(), ledger.needed()
@@ -148,7 +148,7 @@ def written(amount: str | Fraction) -> str:
 
 
 @a_team
-def test_each_change_that_is_told_is_the_smallest_that_suffices(
+def test_each_recommended_change_is_the_smallest_that_suffices(
     folder: Path, team: tuple[File, Proxy]
 ) -> None:
     file, proxy = team
@@ -166,7 +166,7 @@ def test_each_change_that_is_told_is_the_smallest_that_suffices(
 
 
 @a_team
-def test_once_all_that_is_told_is_done_nothing_is_wrong(
+def test_once_all_recommended_changes_are_made_nothing_is_wrong(
     folder: Path, team: tuple[File, Proxy]
 ) -> None:
     file, proxy = team
@@ -181,7 +181,7 @@ def test_once_all_that_is_told_is_done_nothing_is_wrong(
 
 
 @a_team
-def test_a_raise_alone_is_told_only_where_nothing_less_would_do(
+def test_a_raise_alone_is_recommended_only_where_nothing_less_would_do(
     folder: Path, team: tuple[File, Proxy]
 ) -> None:
     file, proxy = team
@@ -235,7 +235,7 @@ def warned(loaded: TeamFile) -> dict[int, dict[str, Any]]:
 
 
 @a_team
-def test_of_full_scale_as_many_pods_fit_as_are_told_and_one_more_does_not(
+def test_of_full_scale_as_many_pods_fit_as_reported_and_one_more_does_not(
     folder: Path, team: tuple[File, Proxy]
 ) -> None:
     file, proxy = roomy(*team)
@@ -256,7 +256,7 @@ def test_of_full_scale_as_many_pods_fit_as_are_told_and_one_more_does_not(
 
 
 @a_team
-def test_once_all_apps_are_scaled_down_as_told_full_scale_fits(
+def test_once_all_apps_are_scaled_down_as_recommended_full_scale_fits(
     folder: Path, team: tuple[File, Proxy]
 ) -> None:
     file, proxy = roomy(*team)

@@ -93,7 +93,7 @@ def test_a_command_gets_what_the_secret_holds_and_the_token(job: dict[str, str])
     assert not {"ACTIONS_ID_TOKEN_REQUEST_TOKEN", "identity", "login", "secret"} & set(variables)
 
 
-def test_a_kubeconfig_is_a_file_that_only_its_owner_reads_and_that_goes(
+def test_a_kubeconfig_is_a_temporary_file_that_only_its_owner_can_read(
     job: dict[str, str],
 ) -> None:
     shown = 'stat -c %a "$KUBECONFIG"; cat "$KUBECONFIG"; echo "$KUBECONFIG"'
@@ -102,7 +102,7 @@ def test_a_kubeconfig_is_a_file_that_only_its_owner_reads_and_that_goes(
     assert not Path(path).exists()
 
 
-def test_github_is_told_what_to_mask(job: dict[str, str]) -> None:
+def test_github_learns_what_to_mask(job: dict[str, str]) -> None:
     run = with_credentials(job, "true")
     assert run.stdout.splitlines() == [
         "::add-mask::hvs.1",
@@ -117,7 +117,7 @@ def test_a_secret_of_several_lines_is_masked_whole_whatever_its_name(job: dict[s
     assert shown == ["::add-mask::hvs.1", "::add-mask::first%0Asecond 100%25"]
 
 
-def test_the_commands_exit_code_is_handed_on(job: dict[str, str]) -> None:
+def test_the_commands_exit_code_is_passed_on(job: dict[str, str]) -> None:
     assert with_credentials(job, "bash", "-c", "exit 7").returncode == 7
 
 
@@ -141,7 +141,7 @@ def test_a_job_that_may_not_log_in_runs_nothing(
     assert "it ran" not in run.stdout
 
 
-def test_a_secret_that_is_gone_is_no_empty_one(job: dict[str, str]) -> None:
+def test_a_missing_secret_is_not_an_empty_one(job: dict[str, str]) -> None:
     Answers.secret = None
     run = with_credentials(job, "echo", "it ran")
     told = "OpenBao has no credentials at sre-ci/data/preview; see docs/ci.md.\n"
@@ -149,7 +149,7 @@ def test_a_secret_that_is_gone_is_no_empty_one(job: dict[str, str]) -> None:
     assert "it ran" not in run.stdout
 
 
-def test_a_key_that_is_no_variables_name_is_refused(job: dict[str, str]) -> None:
+def test_a_key_that_is_not_a_variables_name_is_refused(job: dict[str, str]) -> None:
     Answers.secret = {"a-b": "x"}
     run = with_credentials(job, "echo", "it ran")
     told = "'a-b' in sre-ci/data/preview is not a valid variable name.\n"
@@ -171,7 +171,7 @@ def test_a_report_has_a_stacks_diff_and_below_it_the_preview(tmp_path: Path) -> 
     )
 
 
-def test_what_a_failed_diff_said_is_no_markdown(tmp_path: Path) -> None:
+def test_the_output_of_a_failed_diff_is_not_markdown(tmp_path: Path) -> None:
     said = "tenants/a.yaml:1:1: <img src=x> @org/team: **approved**\nFAILED: exit code 1"
     text = report("Review", results(tmp_path, a__diff__md=said))
     assert (
@@ -186,7 +186,7 @@ def test_a_report_on_nothing_says_so(tmp_path: Path) -> None:
     assert report("Review", tmp_path).endswith("\nNo stack is affected.")
 
 
-def test_what_is_to_be_known_beforehand_comes_first(tmp_path: Path) -> None:
+def test_notes_come_first(tmp_path: Path) -> None:
     text = report("Review", results(tmp_path, notes__md="stack b is gone\n", a__diff__md="x"))
     assert text.index("stack b is gone") < text.index("### a: diff")
 
@@ -204,7 +204,7 @@ def test_what_is_shown_cannot_end_its_fence(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("stacks", "lines"), [(1, 30_000), (3, 30_000), (2000, 10)])
-def test_a_report_is_no_longer_than_github_takes(tmp_path: Path, stacks: int, lines: int) -> None:
+def test_a_report_is_no_longer_than_github_accepts(tmp_path: Path, stacks: int, lines: int) -> None:
     for number in range(stacks):
         (tmp_path / f"s{number}.diff.md").write_text("small")
         (tmp_path / f"s{number}.preview.txt").write_text("line\n" * lines + f"end of {number}")

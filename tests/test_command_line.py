@@ -14,7 +14,7 @@ from cli.__main__ import main
         ("frobnicate", "choose from validate, capacity, new, "),
     ],
 )
-def test_a_word_that_is_no_command_gets_the_nearest_one(
+def test_an_unknown_command_gets_the_nearest_one(
     capsys: pytest.CaptureFixture[str], word: str, hint: str
 ) -> None:
     with pytest.raises(SystemExit) as ended:

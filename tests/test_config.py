@@ -52,7 +52,7 @@ def test_the_environment_can_leave_harbor_out_of_a_run(
 
 
 @pytest.mark.parametrize("target", ["kubernetes", "openbao", "habor"])
-def test_what_would_take_things_away_cannot_be_left_out(
+def test_what_would_delete_objects_cannot_be_left_out(
     target: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(pulumi.RunError) as error:

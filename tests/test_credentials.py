@@ -80,7 +80,7 @@ def test_a_variable_named_like_a_credential_is_one(name: str, said: str) -> None
         "JWKS_URL", "COMPAT", "PATH", "ADSN", "DSN_POOL",
     ],
 )  # fmt: skip
-def test_a_variable_whose_name_only_contains_such_letters_is_none(name: str) -> None:
+def test_a_variable_whose_name_only_contains_such_letters_is_not_one(name: str) -> None:
     assert looks_like_credential(name, "x") is None
 
 
@@ -97,7 +97,7 @@ def test_a_variable_whose_name_only_contains_such_letters_is_none(name: str) -> 
         "TOKEN_SECRET_REF", "PASS_THROUGH",
     ],
 )  # fmt: skip
-def test_a_variable_about_a_credential_is_none(name: str) -> None:
+def test_a_variable_about_a_credential_is_not_one(name: str) -> None:
     assert looks_like_credential(name, "x") is None
 
 
@@ -106,13 +106,13 @@ def test_a_variable_about_a_credential_is_one_if_its_value_is() -> None:
     assert reason == "its value looks like a URL with a password"
 
 
-def test_the_place_of_a_credential_is_none() -> None:
+def test_the_place_of_a_credential_is_not_one() -> None:
     assert looks_like_credential("GOOGLE_APPLICATION_CREDENTIALS", "/etc/gcp/key.json") is None
     assert looks_like_credential("DB_PASSWORD", "/hunter2") == "its name says password"
 
 
 @pytest.mark.parametrize("value", ["", " ", "true", "False", "yes", "NO", "on", "off"])
-def test_a_switch_is_no_credential_whatever_its_name(value: str) -> None:
+def test_a_switch_is_not_a_credential_whatever_its_name(value: str) -> None:
     assert looks_like_credential("REQUIRE_PASSWORD", value) is None
 
 
@@ -122,7 +122,7 @@ def test_0_and_1_are_switches_where_the_name_asks_yes_or_no(name: str, value: st
     assert looks_like_credential(name, value) is None
 
 
-def test_0_and_1_are_no_switches_elsewhere() -> None:
+def test_0_and_1_are_not_switches_elsewhere() -> None:
     assert looks_like_credential("DB_PASSWORD", "1") == "its name says password"
 
 
@@ -132,7 +132,7 @@ def test_a_small_number_of_tokens_is_a_count(name: str) -> None:
     assert looks_like_credential(name, "4815162342") == "its name says token"
 
 
-def test_the_working_directory_is_no_password() -> None:
+def test_the_working_directory_is_not_a_password() -> None:
     assert looks_like_credential("PWD", "/app") is None
     assert looks_like_credential("MYSQL_PWD", "/app") == "its name says password"
 
@@ -288,7 +288,7 @@ def test_a_value_in_the_form_of_a_credential_is_one(value: str, form: str) -> No
         '{"auths": {}}',
     ],
 )
-def test_a_value_of_another_form_is_none(value: str) -> None:
+def test_a_value_of_another_form_is_not_one(value: str) -> None:
     assert looks_like_credential("SETTING", value) is None
 
 
@@ -305,7 +305,7 @@ def test_a_value_of_another_form_is_none(value: str) -> None:
         ("SETTING", "psql password=$DB_PASS"),
     ],
 )
-def test_a_reference_to_another_variable_is_no_credential(name: str, value: str) -> None:
+def test_a_reference_to_another_variable_is_not_a_credential(name: str, value: str) -> None:
     assert looks_like_credential(name, value) is None
 
 

@@ -137,7 +137,7 @@ def test_an_unknown_descriptor_is_refused(expression: str, message: str) -> None
 @pytest.mark.parametrize(
     "duration", ["", "5", "1d", "1h 30m", " 1h", "-1h", "0s", "1H", ".h", "9999999h"]
 )
-def test_an_interval_that_is_no_go_duration_above_zero_is_refused(duration: str) -> None:
+def test_an_interval_that_is_not_a_go_duration_above_zero_is_refused(duration: str) -> None:
     message = f"'@every {duration}' has no valid duration; write one such as '@every 1h30m'"
     assert refusal(f"@every {duration}") == message
 
@@ -169,7 +169,7 @@ def test_a_day_that_none_of_its_months_has_is_refused(expression: str, message: 
         "0 0 31 2 0-6",
     ],
 )
-def test_a_day_that_comes_now_and_then_is_accepted(expression: str) -> None:
+def test_a_day_that_occurs_now_and_then_is_accepted(expression: str) -> None:
     check_schedule(expression)
 
 
@@ -240,7 +240,7 @@ def test_an_unknown_zone_is_refused_with_the_nearest_one(name: str, message: str
     "name",
     ["../zoneinfo/UTC", "/usr/share/zoneinfo/UTC", "Europe", "Europe/", "posix/UTC", "UTC\n"],
 )
-def test_a_path_is_no_zone(name: str) -> None:
+def test_a_path_is_not_a_zone(name: str) -> None:
     with pytest.raises(ValueError, match="is not a time zone; "):
         check_timezone(name)
 
@@ -255,13 +255,13 @@ def refusal(expression: str) -> str:
     "name",
     ["Europe/Munich", "Asia/Beijing", "Asia/Mumbai", "America/Boston", "Etc/GMT+13", "Etc/GMT+15"],
 )
-def test_another_city_or_distance_is_not_offered_for_a_place_that_is_none(name: str) -> None:
+def test_another_city_or_offset_is_not_suggested_for_an_unknown_place(name: str) -> None:
     with pytest.raises(ValueError, match=r"; write an IANA name such as 'Europe/Berlin'$"):
         check_timezone(name)
 
 
 @pytest.mark.parametrize("hours", range(-12, 15))
-def test_the_zone_offered_for_a_distance_has_that_distance(hours: int) -> None:
+def test_the_zone_suggested_for_an_offset_has_that_offset(hours: int) -> None:
     with pytest.raises(ValueError) as refused:
         check_timezone(f"UTC{hours:+}")
     offered = str(refused.value).split("write '")[1].split("'")[0]
@@ -269,7 +269,7 @@ def test_the_zone_offered_for_a_distance_has_that_distance(hours: int) -> None:
     assert datetime.now(ZoneInfo(offered)).utcoffset() == timedelta(hours=hours)
 
 
-def test_each_place_offered_for_a_name_of_another_system_is_a_time_zone() -> None:
+def test_each_place_suggested_for_a_name_of_another_system_is_a_time_zone() -> None:
     for place in (*_ABBREVIATIONS.values(), *_WINDOWS_PLACES.values()):
         check_timezone(place)
     assert not [name for name in _ABBREVIATIONS if _is_zone(name)]

@@ -26,7 +26,7 @@ def index(rendered: Path) -> dict[str, Any]:
     return json.loads((rendered / ".sre-render").read_text())
 
 
-def test_what_has_no_document_is_told_as_well(tmp_path: Path) -> None:
+def test_what_has_no_document_is_listed_too(tmp_path: Path) -> None:
     runs_code = Registration("pulumi-python:dynamic:Resource", "x", {"key": "[secret]"}, None)
     (tmp_path / ".sre-render").write_text(render_index({}, [runs_code]).text())
     side = read_side(tmp_path)
@@ -40,7 +40,7 @@ def test_every_object_has_an_entry(rendered: Path, index: dict[str, Any]) -> Non
     assert index["objects"].keys() == files
 
 
-def test_an_entry_says_whose_the_object_is_and_what_protects_it(index: dict[str, Any]) -> None:
+def test_an_entry_has_the_objects_owner_and_what_protects_it(index: dict[str, Any]) -> None:
     assert index["objects"]["kubernetes/_cluster/Namespace-team-alpha.yaml"] == {
         "type": "kubernetes:core/v1:Namespace",
         "logicalName": "team-alpha",
@@ -56,7 +56,7 @@ def test_an_entry_says_whose_the_object_is_and_what_protects_it(index: dict[str,
     assert (mount["team"], mount["app"]) == ("", "")
 
 
-def test_an_alias_is_what_else_pulumi_knows_the_object_by(index: dict[str, Any]) -> None:
+def test_an_alias_is_another_name_by_which_pulumi_knows_the_object(index: dict[str, Any]) -> None:
     secret = index["objects"]["kubernetes/team-alpha/ExternalSecret-harbor-pull.yaml"]
     assert secret["aliases"] == ["kubernetes:external-secrets.io/v1beta1:ExternalSecret"]
 

@@ -72,7 +72,7 @@ def test_a_secret_of_either_side_is_in_no_report(
             assert "Hunter2" not in report
 
 
-def test_a_secret_that_changes_is_told_without_its_values() -> None:
+def test_a_secret_that_changes_is_reported_without_its_values() -> None:
     variable = {"env": [{"name": "API_TOKEN", "value": "one-value"}]}
     other = {"env": [{"name": "API_TOKEN", "value": "other-value"}]}
     (entry,) = _of(variable, other, "Pod").entries
@@ -87,7 +87,7 @@ def test_a_secret_that_changes_is_told_without_its_values() -> None:
         FieldChange("env[API_KEY].valueFrom.secretKeyRef.name", "one-secret", "other-secret"),
     ],
 )
-def test_what_is_no_secret_is_shown(change: FieldChange) -> None:
+def test_what_is_not_secret_is_shown(change: FieldChange) -> None:
     assert shown(change, "Deployment") == change
 
 
@@ -102,7 +102,7 @@ def test_what_differs_at_the_end_of_a_long_value_is_shown() -> None:
 # The reports
 
 
-def test_nothing_is_told_in_a_line() -> None:
+def test_no_differences_are_reported_in_one_line() -> None:
     review = _of({"a": 1}, {"a": 1})
     assert review.exit_code == NONE
     assert text_report(review, False) == (
@@ -129,7 +129,7 @@ def test_a_change_says_which_field_and_both_values() -> None:
     )
 
 
-def test_of_a_text_only_the_lines_that_differ_are_told() -> None:
+def test_of_a_text_only_the_lines_that_differ_are_shown() -> None:
     before, after = {"policy": "one\ntwo\nthree\n"}, {"policy": "one\n2\nthree\n"}
     assert "policy:\n        - two\n        + 2\n" in text_report(_of(before, after), False)
 
@@ -160,7 +160,7 @@ def test_a_value_does_not_act_on_the_terminal() -> None:
     assert "\\u001b" in report
 
 
-def test_a_comment_is_never_longer_than_github_takes_and_says_so() -> None:
+def test_a_comment_is_never_longer_than_github_accepts_and_notes_the_cut() -> None:
     many = {f"key{number}": "x" * 200 for number in range(2_000)}
     quotas = [_object({"spec": {"hard": {f"k{n}": "1"}}}, name=f"q{n}") for n in range(3_000)]
     report = markdown_report(_of({}, many))
@@ -172,7 +172,7 @@ def test_a_comment_is_never_longer_than_github_takes_and_says_so() -> None:
     assert "do not fit" in destroyed
 
 
-def test_a_comment_begins_with_what_it_is_found_again_by() -> None:
+def test_a_comment_begins_with_the_line_that_identifies_it() -> None:
     assert markdown_report(_of({"a": 1}, {"a": 2})).startswith("<!-- sre diff dev -->\n")
 
 

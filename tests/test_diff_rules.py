@@ -413,7 +413,7 @@ NOTED: list[tuple[str, Edit, Rules]] = [
 
 
 @pytest.mark.parametrize(("key", "edit", "rule"), NOTED, ids=range(len(NOTED)))
-def test_a_small_thing_is_noted(shipped: Side, key: str, edit: Edit, rule: Rules) -> None:
+def test_a_minor_change_is_a_note(shipped: Side, key: str, edit: Edit, rule: Rules) -> None:
     comparison = compare(shipped, _with(shipped, key, edit))
     assert _found(comparison) == {rule}
     assert not any(finding.needs_second for finding in comparison.findings)
@@ -431,7 +431,7 @@ def test_the_same_objects_differ_in_nothing(shipped: Side) -> None:
     assert comparison.findings == ()
 
 
-def test_every_kind_of_object_that_is_destroyed_is_told(shipped: Side) -> None:
+def test_every_kind_of_object_that_is_destroyed_is_reported(shipped: Side) -> None:
     for key, each in shipped.objects.items():
         comparison = compare(shipped, _without(shipped, key))
         assert {Rules.DESTROYED, Rules.DATA_DESTROYED} & _found(comparison), key
@@ -439,18 +439,18 @@ def test_every_kind_of_object_that_is_destroyed_is_told(shipped: Side) -> None:
 
 
 @pytest.mark.parametrize("key", [NAMESPACE, PROJECT, SECRET, RETENTION])
-def test_what_holds_data_is_told_apart(shipped: Side, key: str) -> None:
+def test_what_holds_data_is_reported_separately(shipped: Side, key: str) -> None:
     comparison = compare(shipped, _without(shipped, key))
     assert Rules.DATA_DESTROYED in _found(comparison)
 
 
-def test_a_policy_that_closed_pods_is_missed_when_it_goes(shipped: Side) -> None:
+def test_removing_a_policy_that_closed_pods_is_reported(shipped: Side) -> None:
     closing = [key for key in shipped.objects if "team-alpha/NetworkPolicy-" in key]
     comparison = compare(shipped, _without(shipped, *closing))
     assert Rules.ISOLATION in _found(comparison)
 
 
-def test_a_policy_that_goes_while_another_closes_the_same_pods_opens_nothing(shipped: Side) -> None:
+def test_removing_a_policy_while_another_closes_the_same_pods_opens_nothing(shipped: Side) -> None:
     comparison = compare(shipped, _without(shipped, API_POLICY))
     assert _found(comparison) == {Rules.DESTROYED}
 
@@ -478,7 +478,7 @@ def test_an_object_of_a_kind_that_no_rule_knows_needs_a_second_reviewer(shipped:
     ("kind", "rule"),
     [("kubernetes.io/service-account-token", Rules.CREDENTIAL), ("Opaque", Rules.UNKNOWN)],
 )
-def test_a_secret_that_the_program_comes_to_write_itself_is_told(
+def test_a_secret_that_the_program_newly_writes_itself_is_reported(
     shipped: Side, kind: str, rule: Rules
 ) -> None:
     written = RenderedObject(
@@ -487,7 +487,7 @@ def test_a_secret_that_the_program_comes_to_write_itself_is_told(
     assert _found(compare(shipped, _and(shipped, written))) == {rule}
 
 
-def test_what_a_new_app_runs_is_told_without_what_is_secret(shipped: Side) -> None:
+def test_what_a_new_app_runs_is_reported_without_secrets(shipped: Side) -> None:
     edit = _set(f"{REPORT_CONTAINER}.args", ["-c", "--token", "Hunter2-Hunter2"])
     comparison = compare(_without(shipped, REPORT), _with(shipped, REPORT, edit))
     (told,) = (each.detail for each in comparison.findings if each.rule is Rules.BEHAVIOUR)
@@ -498,7 +498,7 @@ def test_what_a_new_app_runs_is_told_without_what_is_secret(shipped: Side) -> No
     )
 
 
-def test_a_provider_beside_the_others_is_told(shipped: Side) -> None:
+def test_an_additional_provider_is_reported(shipped: Side) -> None:
     other = RenderedObject("providers/other", "Provider", "other", {"context": "elsewhere"})
     assert _found(compare(shipped, _and(shipped, other))) == {Rules.UNKNOWN}
 
@@ -522,7 +522,7 @@ def _admin_path(*capabilities: str) -> Edit:
     ],
     ids=range(6),
 )
-def test_of_openbaos_paths_the_longest_that_fits_counts(
+def test_of_openbaos_paths_the_longest_match_counts(
     shipped: Side, before: tuple[str, ...], after: tuple[str, ...], found: set[Rules]
 ) -> None:
     base, head = (_with(shipped, POLICY, _admin_path(*each)) for each in (before, after))
@@ -530,7 +530,7 @@ def test_of_openbaos_paths_the_longest_that_fits_counts(
 
 
 @pytest.mark.parametrize("capability", ["list", "deny"])
-def test_a_narrow_path_of_openbao_that_goes_leaves_the_wider_one(
+def test_removing_a_narrow_path_of_openbao_leaves_the_wider_one(
     shipped: Side, capability: str
 ) -> None:
     base = _with(shipped, POLICY, _admin_path(capability))
@@ -538,7 +538,7 @@ def test_a_narrow_path_of_openbao_that_goes_leaves_the_wider_one(
     assert _found(compare(shipped, base)) == ({Rules.RIGHTS} if capability == "list" else set())
 
 
-def test_a_namespaces_host_is_told_unless_a_route_of_its_own_tells_it(shipped: Side) -> None:
+def test_a_namespaces_host_is_reported_unless_its_own_route_reports_it(shipped: Side) -> None:
     hosts = "frontend.apps.sre.example.com,my-api.apps.sre.example.com,new.example.com"
     head = _with(shipped, NAMESPACE, _set("metadata.annotations", {"sre.io/hosts": hosts}))
     mine = _with(head, ROUTE, _add("spec.hosts", "new.example.com"))
@@ -566,12 +566,12 @@ def test_a_group_of_openbao_is_let_in_and_gets_policies(shipped: Side) -> None:
     assert _found(compare(more, base)) == set()
 
 
-def test_a_robot_that_works_again_is_told(shipped: Side) -> None:
+def test_a_robot_that_is_enabled_again_is_reported(shipped: Side) -> None:
     base = _with(shipped, ROBOT, _set("disable", True))
     assert _found(compare(base, shipped)) == {Rules.ACCOUNT}
 
 
-def test_a_logical_name_that_changes_without_an_alias_makes_the_object_anew(shipped: Side) -> None:
+def test_a_logical_name_that_changes_without_an_alias_recreates_the_object(shipped: Side) -> None:
     project = shipped.objects[PROJECT]
     renamed = replace(project, logical_name="other")
     comparison = compare(shipped, _and(shipped, renamed))
@@ -580,7 +580,7 @@ def test_a_logical_name_that_changes_without_an_alias_makes_the_object_anew(ship
     assert _found(compare(shipped, _and(shipped, aliased))) == set()
 
 
-def test_a_team_that_is_new_is_told_with_the_groups_it_lets_in(shipped: Side) -> None:
+def test_a_new_team_is_reported_with_the_groups_that_get_access(shipped: Side) -> None:
     base = _without(
         shipped, *(key for key, each in shipped.objects.items() if each.team == "team-beta")
     )
@@ -614,7 +614,7 @@ def _renamed(each: RenderedObject, old: str, new: str) -> RenderedObject:
     )  # fmt: skip
 
 
-def test_an_app_under_a_new_name_is_said_to_be_destroyed_and_made_anew(shipped: Side) -> None:
+def test_an_app_under_a_new_name_is_reported_as_destroyed_and_recreated(shipped: Side) -> None:
     of_app = {key: each for key, each in shipped.objects.items() if each.app == "my-api"}
     renamed = [_renamed(each, "my-api", "their-api") for each in of_app.values()]
     comparison = compare(shipped, _and(_without(shipped, *of_app), *renamed))
@@ -626,7 +626,7 @@ def test_an_app_under_a_new_name_is_said_to_be_destroyed_and_made_anew(shipped: 
     )
 
 
-def test_a_team_under_a_new_name_is_said_to_be_destroyed_and_made_anew(shipped: Side) -> None:
+def test_a_team_under_a_new_name_is_reported_as_destroyed_and_recreated(shipped: Side) -> None:
     of_team = {key: each for key, each in shipped.objects.items() if each.team == "team-beta"}
     renamed = [_renamed(each, "team-beta", "team-delta") for each in of_team.values()]
     comparison = compare(shipped, _and(_without(shipped, *of_team), *renamed))
@@ -634,7 +634,7 @@ def test_a_team_under_a_new_name_is_said_to_be_destroyed_and_made_anew(shipped: 
     assert found.detail.startswith("team-delta looks like team-beta renamed: all objects of")
 
 
-def test_a_team_that_is_alike_in_its_quota_only_is_no_rename(shipped: Side) -> None:
+def test_a_team_that_shares_only_its_quota_is_not_a_rename(shipped: Side) -> None:
     of_team = {key: each for key, each in shipped.objects.items() if each.team == "team-beta"}
     others = [
         _renamed(each, "team-beta", "team-delta") for each in of_team.values() if not each.app
@@ -644,7 +644,7 @@ def test_a_team_that_is_alike_in_its_quota_only_is_no_rename(shipped: Side) -> N
     assert Rules.RENAMED not in _found(comparison)
 
 
-def test_another_app_of_another_archetype_is_no_rename(shipped: Side) -> None:
+def test_another_app_of_another_archetype_is_not_a_rename(shipped: Side) -> None:
     of_app = [key for key, each in shipped.objects.items() if each.app == "my-api"]
     workers = [each for each in shipped.objects.values() if each.app == "nightly-report"]
     moved = [_renamed(each, "team-beta", "team-alpha") for each in workers]

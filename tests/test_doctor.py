@@ -80,7 +80,7 @@ def rows(output: str, status: str) -> list[str]:
     return [" ".join(line.removeprefix(status).split()) for line in lines]
 
 
-def test_a_missing_environment_is_told_a_line_each(capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_variables_are_reported_one_per_line(capsys: pytest.CaptureFixture[str]) -> None:
     code, output, errors = doctor(capsys, "--stack", "dev")
     assert (code, errors) == (1, "")
     assert rows(output, "FAIL") == [
@@ -104,7 +104,7 @@ def test_an_environment_that_turns_verification_off_fails(
 
 
 @pytest.mark.parametrize("address", ["openbao:8200", "https://jo:hunter2@openbao", "hunter2@x"])
-def test_an_address_that_is_none_is_told_without_a_password_in_it(
+def test_an_invalid_address_is_reported_without_its_password(
     address: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     os.environ["VAULT_ADDR"] = address
@@ -114,7 +114,9 @@ def test_an_address_that_is_none_is_told_without_a_password_in_it(
     assert "hunter2" not in output
 
 
-def test_a_server_that_is_down_is_told_and_the_others_are_asked(keys: Keys, tmp_path: Path) -> None:
+def test_a_server_that_is_down_is_reported_and_the_others_are_checked(
+    keys: Keys, tmp_path: Path
+) -> None:
     with serving(keys) as down:
         pass
     with serving(keys) as bao:
@@ -134,7 +136,7 @@ def test_a_server_that_is_down_is_told_and_the_others_are_asked(keys: Keys, tmp_
     assert f"Harbor left out of this run by {LEAVE_OUT}" in rows(run.stdout, "skipped")
 
 
-def test_a_server_that_never_answers_does_not_keep_the_command(
+def test_a_server_that_never_answers_does_not_block_the_command(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(examine, "PATIENCE", 0.2)
@@ -197,7 +199,7 @@ HARBOR = {
 
 
 @pytest.mark.parametrize(("status", "code"), [(200, 0), (401, 1), (500, 1)])
-def test_one_server_can_be_asked_alone(
+def test_a_single_server_can_be_checked(
     keys: Keys, capsys: pytest.CaptureFixture[str], status: int, code: int
 ) -> None:
     with serving(keys) as harbor:
@@ -218,7 +220,7 @@ def test_one_server_can_be_asked_alone(
     assert "OpenBao" not in output
 
 
-def test_one_server_that_is_asked_alone_and_stood_in_for_is_no_answer(
+def test_a_single_server_that_is_simulated_is_not_an_answer(
     keys: Keys,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
@@ -232,7 +234,7 @@ def test_one_server_that_is_asked_alone_and_stood_in_for_is_no_answer(
     assert row.startswith("Harbor simulated by the sandbox")
 
 
-def test_one_server_that_the_stack_does_not_manage_need_not_answer(
+def test_a_single_server_that_the_stack_does_not_manage_need_not_answer(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert doctor(capsys, "--stack", "platform", "--server", "harbor")[0] == 0
@@ -240,7 +242,7 @@ def test_one_server_that_the_stack_does_not_manage_need_not_answer(
     assert doctor(capsys, "--stack", "team-alpha", "--server", "harbor")[0] == 0
 
 
-def test_a_wrong_team_file_is_told_as_validate_tells_it(
+def test_a_wrong_team_file_is_reported_as_validate_reports_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "team-alpha.yaml").write_text("team: team-alpha\nqota: {}\n")
@@ -250,7 +252,7 @@ def test_a_wrong_team_file_is_told_as_validate_tells_it(
     assert errors == told
 
 
-def test_what_cannot_be_left_out_is_told(
+def test_a_target_that_cannot_be_left_out_is_reported(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     os.environ[LEAVE_OUT] = "habor"
@@ -296,7 +298,7 @@ def test_only_a_failure_fails() -> None:
     assert examine.Report("", [*told, Line("d", fail("", ""))]).failed
 
 
-def test_a_check_with_a_defect_is_told_by_its_kind_and_the_next_is_asked() -> None:
+def test_a_defective_check_is_reported_by_its_kind_and_the_next_runs() -> None:
     def defective() -> Iterator[Outcome]:
         yield ok("so far")
         raise RuntimeError("hunter2")

@@ -67,7 +67,7 @@ def examined(*teams: Team, **harbor: Any) -> Told:
     return ask("Harbor", checks)
 
 
-def test_a_harbor_that_has_all_passes_every_check(harbor: FakeServer) -> None:
+def test_a_complete_harbor_passes_every_check(harbor: FakeServer) -> None:
     told = examined()
     assert told.statuses == {"ok"}
     assert [line.what for line in told.lines] == [
@@ -126,7 +126,7 @@ def test_what_is_wrong_fails_its_own_check(
         (QUOTAS, quota(-1), "storage quotas", "team-alpha has no limit, but its file says 50 GiB"),
     ],
 )
-def test_what_is_to_be_known_warns(
+def test_what_users_should_know_is_a_warning(
     harbor: FakeServer, question: str, answer: Any, what: str, found: str
 ) -> None:
     harbor.answers[question] = answer
@@ -138,7 +138,7 @@ def test_what_is_to_be_known_warns(
     assert warned.finding.do
 
 
-def test_a_wrong_password_is_told_though_other_paths_answer_200_to_it(harbor: FakeServer) -> None:
+def test_a_wrong_password_is_reported_although_other_paths_answer_200(harbor: FakeServer) -> None:
     harbor.answers[USER] = (401, {})
     told = examined()
     assert list(told.failed()) == ["Harbor: credentials"]
@@ -176,7 +176,7 @@ class TestRobot:
         harbor.answers[USER] = (412, {})
 
     @pytest.mark.parametrize("namespace", ["*", "team-alpha"])
-    def test_one_that_has_all_rights_warns_of_storage_quotas_alone(
+    def test_one_that_has_all_rights_warns_only_of_storage_quotas(
         self, harbor: FakeServer, namespace: str
     ) -> None:
         harbor.answers[ROBOTS] = robots(
@@ -203,13 +203,13 @@ class TestRobot:
         assert failed.do == "grant it, or use an administrator"
         assert "skipped" in told.statuses
 
-    def test_rights_in_another_project_are_none(self, harbor: FakeServer) -> None:
+    def test_rights_in_another_project_do_not_count(self, harbor: FakeServer) -> None:
         harbor.answers[ROBOTS] = robots(
             rights("system", "/", SYSTEM_RIGHTS), rights("project", "team-beta", PROJECT_RIGHTS)
         )
         assert list(examined().failed()) == ["Harbor: credentials"]
 
-    def test_members_need_not_be_its_business_where_no_groups_are_mapped(
+    def test_it_needs_no_right_on_members_where_no_groups_are_mapped(
         self, harbor: FakeServer
     ) -> None:
         harbor.answers[ROBOTS] = robots(
@@ -220,7 +220,7 @@ class TestRobot:
         assert list(examined().failed()) == ["Harbor: credentials"]
 
     @pytest.mark.parametrize("answer", [(401, {}), (403, {}), (200, None), (200, [])])
-    def test_one_whose_rights_cannot_be_seen_warns_that_they_may_not_do(
+    def test_one_whose_rights_cannot_be_read_warns_that_they_may_not_suffice(
         self, harbor: FakeServer, answer: Any
     ) -> None:
         harbor.answers[ROBOTS] = answer
@@ -240,7 +240,7 @@ class TestRobot:
         assert failed.found == "robot$team-alpha+ci is a robot of a single project"
 
 
-def test_an_administrator_by_a_group_of_oidc_s_is_one(harbor: FakeServer) -> None:
+def test_an_administrator_through_an_oidc_group_counts_as_one(harbor: FakeServer) -> None:
     user = {"username": "jo", "sysadmin_flag": False, "admin_role_in_auth": True}
     harbor.answers[USER] = (200, user)
     assert examined().statuses == {"ok"}
@@ -252,7 +252,7 @@ def test_a_stack_that_maps_no_groups_needs_no_oidc(harbor: FakeServer) -> None:
 
 
 @pytest.mark.parametrize("status", [403, 404])
-def test_a_project_that_is_not_there_yet_has_no_wrong_quota(
+def test_a_project_that_does_not_exist_yet_has_no_wrong_quota(
     harbor: FakeServer, status: int
 ) -> None:
     harbor.answers[PROJECT] = (status, {})
@@ -263,7 +263,7 @@ def test_a_project_that_is_not_there_yet_has_no_wrong_quota(
     )
 
 
-def test_each_team_s_quota_is_held_against_its_own_file(harbor: FakeServer) -> None:
+def test_each_team_s_quota_is_compared_with_its_own_file(harbor: FakeServer) -> None:
     harbor.answers["GET /api/v2.0/projects/team-beta"] = (200, {"project_id": 8})
     beta = Team(team="team-beta", registry=Registry(storageQuota=60))
     told = examined(Team(team="team-alpha"), beta)
@@ -273,20 +273,20 @@ def test_each_team_s_quota_is_held_against_its_own_file(harbor: FakeServer) -> N
     assert "1 as in the team files" in told.found("Harbor: storage quotas")
 
 
-def test_verification_turned_off_is_told(harbor: FakeServer) -> None:
+def test_disabled_verification_is_reported(harbor: FakeServer) -> None:
     (warned,) = examined(insecure=True).warned
     assert warned.finding.found == "not verified: sre-platform:harbor.insecure"
 
 
 @pytest.mark.parametrize("encrypted", [False])
-def test_a_password_in_the_clear_is_told(harbor: FakeServer) -> None:
+def test_a_password_in_plain_text_is_reported(harbor: FakeServer) -> None:
     (warned,) = examined().warned
     assert (warned.what, warned.finding.found) == (
         "Harbor: TLS", "none: the password travels in plain text"
     )  # fmt: skip
 
 
-def test_a_certificate_of_another_ca_is_told_apart_from_nobody_there(
+def test_a_certificate_of_another_ca_is_distinguished_from_no_answer(
     harbor: FakeServer, keys: Keys, other_keys: Keys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(other_keys.ca_cert))
@@ -302,7 +302,7 @@ def test_a_certificate_of_another_ca_is_told_apart_from_nobody_there(
 
 
 @pytest.mark.parametrize("status", [401, 403, 422])
-def test_no_word_of_the_server_s_is_printed_as_it_may_repeat_the_password(
+def test_no_text_of_the_server_is_printed_because_it_may_repeat_the_password(
     harbor: FakeServer, status: int
 ) -> None:
     echo = {"errors": [{"message": f"bad login {PASSWORD} {SENT}"}]}

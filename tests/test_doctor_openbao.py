@@ -82,7 +82,7 @@ def examined(made: Made, platform: bool = False, **openbao: Any) -> Told:
     return ask("OpenBao", OpenBaoChecks(settings, registered))
 
 
-def test_an_openbao_that_has_all_passes_every_check(bao: FakeServer, made: Made) -> None:
+def test_a_complete_openbao_passes_every_check(bao: FakeServer, made: Made) -> None:
     told = examined(made)
     assert told.statuses == {"ok"}
     assert [line.what for line in told.lines] == [
@@ -172,7 +172,7 @@ def test_what_is_wrong_fails_its_own_check(
         ("GET /v1/sys/auth", (403, {}), "OIDC accessor", "cannot be read (403)"),
     ],
 )
-def test_what_is_to_be_known_warns(
+def test_what_users_should_know_is_a_warning(
     bao: FakeServer, made: Made, question: str, answer: Any, what: str, found: str
 ) -> None:
     bao.answers[question] = answer
@@ -182,7 +182,9 @@ def test_what_is_to_be_known_warns(
     assert (warned.what, warned.finding.found) == (f"OpenBao: {what}", found)
 
 
-def test_what_the_platform_s_stack_makes_itself_may_be_absent(bao: FakeServer, made: Made) -> None:
+def test_what_the_platform_s_stack_creates_itself_may_be_missing(
+    bao: FakeServer, made: Made
+) -> None:
     bao.answers |= {KV: (403, {}), AUTH: (403, {})}
     told = examined(made, platform=True)
     assert told.statuses == {"ok"}
@@ -197,12 +199,12 @@ def test_the_platform_s_stack_cannot_use_a_mount_of_another_type(
     assert list(examined(made, platform=True).failed()) == ["OpenBao: KV mount"]
 
 
-def test_a_token_that_is_used_itself_need_make_no_other(bao: FakeServer, made: Made) -> None:
+def test_a_token_that_is_used_itself_need_not_create_another(bao: FakeServer, made: Made) -> None:
     bao.answers[LOOKUP] = token(type="batch")
     assert examined(made, skipChildToken=True).statuses == {"ok"}
 
 
-def test_verification_turned_off_is_told(bao: FakeServer, made: Made) -> None:
+def test_disabled_verification_is_reported(bao: FakeServer, made: Made) -> None:
     (warned,) = examined(made, skipTlsVerify=True).warned
     assert (warned.what, warned.finding.found) == (
         "OpenBao: TLS", "not verified: sre-platform:openbao.skipTlsVerify"
@@ -210,14 +212,14 @@ def test_verification_turned_off_is_told(bao: FakeServer, made: Made) -> None:
 
 
 @pytest.mark.parametrize("encrypted", [False])
-def test_a_token_in_the_clear_is_told(bao: FakeServer, made: Made) -> None:
+def test_a_token_in_plain_text_is_reported(bao: FakeServer, made: Made) -> None:
     (warned,) = examined(made).warned
     assert (warned.what, warned.finding.found) == (
         "OpenBao: TLS", "none: the token travels in plain text"
     )  # fmt: skip
 
 
-def test_a_certificate_of_another_ca_is_told_apart_from_nobody_there(
+def test_a_certificate_of_another_ca_is_distinguished_from_no_answer(
     bao: FakeServer, made: Made, other_keys: Keys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("VAULT_CACERT", str(other_keys.ca_cert))
@@ -228,7 +230,7 @@ def test_a_certificate_of_another_ca_is_told_apart_from_nobody_there(
     assert told.statuses == {"FAIL", "skipped"}
 
 
-def test_a_ca_that_is_no_file_is_told(
+def test_a_missing_ca_file_is_reported(
     bao: FakeServer, made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for content in (None, "no certificate"):
@@ -240,7 +242,7 @@ def test_a_ca_that_is_no_file_is_told(
         assert failed.do == "name the CA that signed it in VAULT_CACERT"
 
 
-def test_nobody_there_fails_once_and_skips_the_rest(
+def test_no_answer_fails_once_and_skips_the_rest(
     keys: Keys, made: Made, bao: FakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with serving(keys) as gone:
@@ -251,7 +253,7 @@ def test_nobody_there_fails_once_and_skips_the_rest(
     assert told.lines[0].finding.found.startswith(f"{address} does not answer")
 
 
-def test_a_token_that_no_header_can_hold_is_told(
+def test_a_token_that_no_header_can_contain_is_reported(
     bao: FakeServer, made: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("VAULT_TOKEN", "hunter2\nzwei€")
@@ -260,7 +262,7 @@ def test_a_token_that_no_header_can_hold_is_told(
     assert "hunter2" not in told.text
 
 
-def test_a_token_file_that_cannot_be_read_is_told(
+def test_a_token_file_that_cannot_be_read_is_reported(
     bao: FakeServer, made: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def unreadable(*_: object, **__: object) -> str:
@@ -272,7 +274,7 @@ def test_a_token_file_that_cannot_be_read_is_told(
 
 
 @pytest.mark.parametrize("status", [400, 403])
-def test_no_word_of_the_server_s_is_printed_as_it_may_repeat_the_token(
+def test_no_text_of_the_server_is_printed_because_it_may_repeat_the_token(
     bao: FakeServer, made: Made, status: int
 ) -> None:
     for question in list(bao.answers):

@@ -105,7 +105,7 @@ PLACES: dict[str, tuple[str, str, set[str]]] = {
 
 
 @pytest.mark.parametrize(("archetype", "where", "keys"), PLACES.values(), ids=PLACES)
-def test_no_key_of_kubernetes_istio_or_prometheus_is_taken_for_a_typo(
+def test_no_key_of_kubernetes_istio_or_prometheus_counts_as_a_typo(
     tmp_path: Path, archetype: str, where: str, keys: set[str]
 ) -> None:
     assert keys
@@ -121,7 +121,7 @@ def test_no_key_of_kubernetes_istio_or_prometheus_is_taken_for_a_typo(
         ("limitRange", published("limitrangeitem-v1")),
     ],
 )
-def test_no_key_of_a_quota_or_limit_range_is_taken_for_a_typo(
+def test_no_key_of_a_quota_or_limit_range_counts_as_a_typo(
     tmp_path: Path, key: str, keys: set[str]
 ) -> None:
     for inner in keys:
@@ -173,7 +173,7 @@ IN = "apps[0].app"
         ),
     }
 )
-def test_what_to_do_instead_is_told(tmp_path: Path, text: str, said: str) -> None:
+def test_the_message_says_what_to_do_instead(tmp_path: Path, text: str, said: str) -> None:
     text, where = place(text)
     assert reported(tmp_path, text) == [f"tenants/team-alpha.yaml:{where}: {said}"]
 
@@ -187,7 +187,7 @@ def test_no_key_of_the_file_is_in_the_tables(model: type[BaseModel]) -> None:
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_what_is_offered_instead_is_a_key_of_the_file(model: type[BaseModel]) -> None:
+def test_what_is_suggested_instead_is_a_key_of_the_file(model: type[BaseModel]) -> None:
     schema = Team.model_json_schema()
     known = {key for part in (schema, *schema["$defs"].values()) for key in part["properties"]}
     for do in _KEYS[model].values():
@@ -209,9 +209,7 @@ def _aliases(model: Any) -> set[str]:
         ("readTimeoutSeconds", None), ("color", None), ("", None),
     ],
 )  # fmt: skip
-def test_only_what_misspells_a_key_word_by_word_is_taken_for_it(
-    typed: str, meant: str | None
-) -> None:
+def test_only_what_misspells_a_key_word_by_word_counts_as_it(typed: str, meant: str | None) -> None:
     keys = [
         "port", "replicas", "minReplicas", "maxReplicas", "minAvailable", "activeDeadlineSeconds",
         "periodSeconds", "failedJobsHistoryLimit", "secretRef",

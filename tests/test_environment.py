@@ -52,7 +52,7 @@ def test_without_one_the_operator_s_own_trust_counts(monkeypatch: pytest.MonkeyP
         {"inCluster": False, "clusterCaCert": "the stack's own"},
     ],
 )
-def test_it_is_not_that_of_another_address_and_not_before_the_stack_s(
+def test_it_is_not_used_for_another_address_or_instead_of_the_stack_s(
     keys: Keys, monkeypatch: pytest.MonkeyPatch, elsewhere: dict[str, Any]
 ) -> None:
     monkeypatch.setenv("VAULT_CACERT", str(keys.ca_cert))
@@ -70,7 +70,7 @@ def test_it_is_not_that_of_another_address_and_not_before_the_stack_s(
         ),
     ],
 )
-def test_a_file_that_is_no_ca_is_told_before_anything_is_made(
+def test_a_file_that_is_not_a_ca_is_reported_before_anything_is_created(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None, said: str
 ) -> None:
     file = tmp_path / "ca.pem"

@@ -40,7 +40,7 @@ def test_a_name_is_kept_as_the_state_has_it() -> None:
     ],
     ids=lambda other: f"{other['manager']} {other['operation']}",
 )
-def test_an_update_makes_its_own_what_kubectl_has_set_and_what_was_posted(
+def test_an_update_takes_over_what_kubectl_has_set_and_what_was_posted(
     other: dict[str, Any],
 ) -> None:
     merged = entry(OURS, "Apply", "replicas", "paused")
@@ -60,7 +60,7 @@ def test_an_update_makes_its_own_what_kubectl_has_set_and_what_was_posted(
     ],
     ids=lambda other: f"{other['manager']} {other.get('subresource', '')}",
 )
-def test_what_an_autoscaler_or_another_manager_has_set_stays_theirs(other: dict[str, Any]) -> None:
+def test_what_an_autoscaler_or_another_manager_has_set_stays_its_own(other: dict[str, Any]) -> None:
     assert field_managers.with_taken_over(live(entry(OURS, "Apply"), other), OURS) is None
     mine, edited = entry(OURS, "Apply"), entry("kubectl-edit", "Update", "paused")
     taken = field_managers.with_taken_over(live(mine, other, edited), OURS)

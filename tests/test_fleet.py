@@ -47,7 +47,7 @@ def test_one_host_in_two_teams_is_refused_in_the_second(tmp_path: Path) -> None:
     ]
 
 
-def test_a_named_file_is_held_against_the_others_of_its_folder(tmp_path: Path) -> None:
+def test_a_named_file_is_compared_with_the_others_of_its_folder(tmp_path: Path) -> None:
     text, where = place(claiming("team-alpha", f"«{HOST}"))
     teams = folder(tmp_path, text, claiming("team-beta"))
     named = [(tmp_path / "team-alpha.yaml", "team-alpha.yaml")]
@@ -57,7 +57,7 @@ def test_a_named_file_is_held_against_the_others_of_its_folder(tmp_path: Path) -
     ]
 
 
-def test_a_stack_of_one_team_is_held_against_the_other_teams_files(tmp_path: Path) -> None:
+def test_a_stack_of_one_team_is_compared_with_the_other_teams_files(tmp_path: Path) -> None:
     text, where = place(claiming("team-alpha", f"«{HOST}"))
     teams = folder(tmp_path, text, claiming("team-beta"))
     fleet = load_stack(teams, settings(teams=("team-alpha",)))
@@ -80,7 +80,7 @@ def test_a_file_named_twice_claims_once(tmp_path: Path) -> None:
     assert lines(validate_files(twice, teams, settings())) == []
 
 
-def test_a_host_without_ingress_is_claimed_by_nobody(tmp_path: Path) -> None:
+def test_a_host_without_ingress_is_not_claimed(tmp_path: Path) -> None:
     off = claiming("team-beta").replace("enabled: true", "enabled: false")
     assert lines(validate_folder(folder(tmp_path, claiming("team-alpha"), off), settings())) == []
 
@@ -88,14 +88,14 @@ def test_a_host_without_ingress_is_claimed_by_nobody(tmp_path: Path) -> None:
 SHARING = ("team: team-alpha\naccess: {developers: [builders]}\n",)
 
 
-def test_a_team_that_is_offboarded_claims_nothing_any_more(tmp_path: Path) -> None:
+def test_an_offboarded_team_claims_nothing(tmp_path: Path) -> None:
     leaving = claiming("team-alpha") + "lifecycle: offboarding\n"
     assert (
         lines(validate_folder(folder(tmp_path, leaving, claiming("team-beta")), settings())) == []
     )
 
 
-def test_one_developers_group_of_two_teams_is_refused_where_openbao_knows_groups(
+def test_a_developers_group_of_two_teams_is_refused_where_openbao_knows_groups(
     tmp_path: Path,
 ) -> None:
     text, where = place("team: team-beta\naccess: {developers: [«builders]}\n")
@@ -109,7 +109,7 @@ def test_one_developers_group_of_two_teams_is_refused_where_openbao_knows_groups
 
 
 @pytest.mark.parametrize("one", ["Builders", "Bäcker", "BÄCKER"])
-def test_openbao_looks_at_no_case_so_groups_that_differ_in_it_alone_are_one(
+def test_openbao_ignores_case_so_groups_that_differ_only_in_case_are_one(
     tmp_path: Path, one: str
 ) -> None:
     first = f"team: team-alpha\naccess: {{developers: [{one}]}}\n"
@@ -139,7 +139,7 @@ def test_a_file_with_the_suffix_yml_is_refused(tmp_path: Path) -> None:
     ]
 
 
-def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
+def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
     assert lines(validate_folder(TeamsFolder(tmp_path / "no", "no"), settings())) == [
         "no:1:1: (file): no such folder; check the path"
     ]
@@ -153,7 +153,7 @@ def test_a_directory_named_like_a_file_is_refused(tmp_path: Path) -> None:
     ]
 
 
-def test_problems_of_all_files_are_told_at_once(tmp_path: Path) -> None:
+def test_problems_of_all_files_are_reported_at_once(tmp_path: Path) -> None:
     teams = folder(tmp_path, "team: team-alpha\nqouta: {}\n", "team: team-beta\napp: []\n")
     assert [line.partition(": ")[0] for line in lines(validate_folder(teams, settings()))] == [
         "tenants/team-alpha.yaml:2:1",

@@ -130,7 +130,7 @@ def a_deployment(
     return made
 
 
-def test_an_app_of_our_names_alone_is_none_that_moves(formers: Formers) -> None:
+def test_an_app_with_only_this_programs_names_does_not_move(formers: Formers) -> None:
     own = a_route("shop", "shop.team-a.svc.cluster.local")
     assert formers.of(a_team(web()), a_deployment("shop", "shop"), own) == {}
 
@@ -142,7 +142,7 @@ def test_a_release_is_known_by_helms_annotation_too(formers: Formers) -> None:
     assert formers.of(a_team(web()), renamed)["team-a/shop"].objects == (renamed,)
 
 
-def test_another_apps_objects_are_left_alone(formers: Formers) -> None:
+def test_another_apps_objects_are_not_touched(formers: Formers) -> None:
     other = an_object("Service", "web-other", "web", app="other")
     assert formers.of(a_team(web()), other) == {}
 
@@ -158,7 +158,7 @@ def test_another_apps_objects_are_left_alone(formers: Formers) -> None:
         (a_route("by-hand", "elsewhere", gateway="istio-system/other"), False),
     ],
 )
-def test_a_route_waits_while_another_of_its_host_and_gateway_leads_elsewhere(
+def test_a_route_waits_while_another_for_its_host_and_gateway_leads_elsewhere(
     formers: Formers, route: Object, held: bool
 ) -> None:
     found = formers.of(a_team(web()), route).get("team-a/shop")
@@ -200,7 +200,7 @@ def test_what_the_app_does_not_have_is_not_held_back(formers: Formers) -> None:
     assert formers.of(team, live)["team-a/shop"].held == set()
 
 
-def test_nothing_is_to_be_moved_before_the_new_pods_are_available(formers: Formers) -> None:
+def test_nothing_moves_before_the_new_pods_are_available(formers: Formers) -> None:
     live = [a_deployment("web-shop", "web", 3), a_route("web-shop", "web-shop")]
     team = a_team(web())
     few = a_deployment("shop", "shop", 3, available=1)
@@ -212,14 +212,14 @@ def test_nothing_is_to_be_moved_before_the_new_pods_are_available(formers: Forme
     assert "kubectl patch virtualservice web-shop -n team-a" in said
 
 
-def test_a_route_without_hosts_is_none_of_the_app(formers: Formers) -> None:
+def test_a_route_without_hosts_does_not_belong_to_the_app(formers: Formers) -> None:
     """Istio refuses it, the API server does not."""
     route = a_route("by-hand", "elsewhere")
     del route["spec"]["hosts"]
     assert formers.of(a_team(web()), route) == {}
 
 
-def test_a_route_without_a_destination_is_told_of_and_not_waited_for(formers: Formers) -> None:
+def test_a_route_without_a_destination_is_reported_and_not_waited_for(formers: Formers) -> None:
     route = a_route("to-https", "unused")
     route["spec"]["http"] = [{"redirect": {"scheme": "https"}}]
     live = [a_deployment("web-shop", "web"), route, a_deployment("shop", "shop")]
@@ -230,7 +230,7 @@ def test_a_route_without_a_destination_is_told_of_and_not_waited_for(formers: Fo
     assert "`pulumi up`" not in said, "it would make no VirtualService"
 
 
-def test_other_hosts_of_a_former_route_are_told_of(formers: Formers) -> None:
+def test_other_hosts_of_a_former_route_are_reported(formers: Formers) -> None:
     route = a_route("web-shop", "web-shop")
     route["spec"]["hosts"].append("old.example.com")
     said = report("team-a/shop", formers.of(a_team(web()), route)["team-a/shop"], [])
@@ -247,7 +247,7 @@ def test_an_object_that_another_app_would_take_over_is_refused(formers: Formers)
     assert "leave web-shop out of the file until shop has moved" in line
 
 
-def test_a_quota_that_cannot_hold_both_is_told_with_what_is_needed(formers: Formers) -> None:
+def test_a_quota_that_cannot_hold_both_is_reported_with_what_is_needed(formers: Formers) -> None:
     team = a_team(web())
     quota = an_object("ResourceQuota", "team-a-quota", "x")
     quota["status"] = {"hard": {"pods": "20", "cpu": "4"}, "used": {"pods": "18", "cpu": "1"}}
@@ -282,7 +282,9 @@ def test_kinds_are_listed_at_the_same_time(server: FakeServer, formers: Formers)
     assert find_formers(formers.cluster, [a_team(web())], formers.settings) == {}
 
 
-def test_of_several_refusals_the_first_kinds_is_told(server: FakeServer, formers: Formers) -> None:
+def test_of_several_refusals_the_first_kinds_is_reported(
+    server: FakeServer, formers: Formers
+) -> None:
     formers.of(a_team())
     for path in LISTS:
         server.answers[path] = (403, {"message": f"not {path.rpartition('/')[2]}"})

@@ -189,7 +189,7 @@ def test_an_example_of_the_guide_pastes_in_unchanged(
     assert made.archetype == archetype
 
 
-def test_the_guides_examples_stand_together_in_one_file(tmp_path: Path) -> None:
+def test_the_guides_examples_fit_together_in_one_file(tmp_path: Path) -> None:
     text = (
         pasted("web-app", QUICK_START)
         + pasted("web-app", FRONTEND)
@@ -319,7 +319,7 @@ def test_the_contracts_file_is_accepted(tmp_path: Path) -> None:
     assert [made.name for made in accepted(tmp_path, team(text)).apps] == ["my-api"]
 
 
-def test_a_team_that_says_nothing_has_the_guides_figures(tmp_path: Path) -> None:
+def test_a_team_without_settings_has_the_guides_values(tmp_path: Path) -> None:
     made = accepted(tmp_path, team(""))
     assert made.apps == ()
     assert made.developers == ("team-alpha-developers",)
@@ -335,7 +335,7 @@ def test_a_team_that_says_nothing_has_the_guides_figures(tmp_path: Path) -> None
     assert made.registry.signatures.enforce
 
 
-def test_a_web_app_that_says_nothing_has_the_guides_figures(tmp_path: Path) -> None:
+def test_a_web_app_without_settings_has_the_guides_values(tmp_path: Path) -> None:
     (made,) = accepted(tmp_path, app()).apps
     assert isinstance(made, WebApp)
     assert (made.app.port, made.app.replicas, made.app.image.pull_policy) == (
@@ -364,14 +364,14 @@ def test_a_web_app_that_says_nothing_has_the_guides_figures(tmp_path: Path) -> N
     assert made.service_account.create
 
 
-def test_a_worker_that_says_nothing_does_not_scale_and_has_metrics(tmp_path: Path) -> None:
+def test_a_worker_without_settings_does_not_scale_and_has_metrics(tmp_path: Path) -> None:
     (made,) = accepted(tmp_path, app(archetype="worker")).apps
     assert isinstance(made, Worker)
     assert not made.autoscaling.enabled
     assert (made.service_monitor.enabled, made.service_monitor.port) == (True, 9090)
 
 
-def test_a_cronjob_that_says_nothing_has_no_metrics_and_the_guides_figures(tmp_path: Path) -> None:
+def test_a_cronjob_without_settings_has_no_metrics_and_the_guides_values(tmp_path: Path) -> None:
     (made,) = accepted(tmp_path, app(archetype="cronjob")).apps
     assert isinstance(made, CronJob)
     assert not made.service_monitor.enabled

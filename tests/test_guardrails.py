@@ -27,7 +27,7 @@ POLICIES = [
 ]
 
 
-def test_the_platform_s_stack_makes_each_policy_and_binds_it(program: Program) -> None:
+def test_the_platform_s_stack_creates_each_policy_and_binds_it(program: Program) -> None:
     made = program(teams=[], platform=True)
     assert made.names(ADMISSION_POLICY) == made.names(ADMISSION_BINDING) == POLICIES
     for one in made.all(ADMISSION_POLICY) + made.all(ADMISSION_BINDING):
@@ -36,7 +36,7 @@ def test_the_platform_s_stack_makes_each_policy_and_binds_it(program: Program) -
         assert one.labels["app.kubernetes.io/part-of"] == "sre-platform"
 
 
-def test_no_other_stack_makes_policies(program: Program) -> None:
+def test_no_other_stack_creates_policies(program: Program) -> None:
     for made in (
         program(web_app()),
         program(teams=[], platform=True, manage={"kubernetes": False}),
@@ -44,7 +44,9 @@ def test_no_other_stack_makes_policies(program: Program) -> None:
         assert made.names(ADMISSION_POLICY) == made.names(ADMISSION_BINDING) == []
 
 
-def test_a_binding_waits_for_its_policy_and_is_for_teams_namespaces_alone(program: Program) -> None:
+def test_a_binding_waits_for_its_policy_and_applies_only_to_teams_namespaces(
+    program: Program,
+) -> None:
     made = program(teams=[], platform=True)
     for binding in made.all(ADMISSION_BINDING):
         assert str(made.one(ADMISSION_POLICY, binding.name)) in binding.depends_on
@@ -121,14 +123,14 @@ def test_the_sidecar_s_image_and_the_gateways_are_the_stack_s(
 
 
 @pytest.mark.parametrize("repository", ["proxyv2", "docker.io/istio/proxyv2'", "docker.io/"])
-def test_what_is_no_repository_is_refused_as_the_sidecar_s_image(
+def test_what_is_not_a_repository_is_refused_as_the_sidecar_s_image(
     program: Program, repository: str
 ) -> None:
     with pytest.raises(pulumi.RunError, match="is not a repository"):
         program(teams=[], istio={"proxyImage": repository})
 
 
-def test_no_team_is_called_data(program: Program) -> None:
+def test_no_team_can_be_called_data(program: Program) -> None:
     # External Secrets takes sre/data/team-beta/x, which would be its path, for sre/team-beta/x.
     with pytest.raises(pulumi.RunError, match="'data' is a namespace of the platform"):
         program(team_file(team="data"))
@@ -150,7 +152,7 @@ def test_a_namespace_of_a_team_without_hosts_names_none(program: Program) -> Non
     assert "annotations" not in program(web_app()).one(NAMESPACE, "team-alpha").metadata
 
 
-def test_a_team_s_hosts_are_none_of_the_platform_s(program: Program) -> None:
+def test_a_team_s_hosts_are_not_the_platform_s(program: Program) -> None:
     made = program(
         teams=[],
         platform=True,

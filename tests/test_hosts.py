@@ -28,7 +28,7 @@ OWN = {
         ("*.example.com", "*.EXAMPLE.com."),
     ],
 )
-def test_hosts_overlap_whichever_is_the_wider(one: str, other: str) -> None:
+def test_hosts_overlap_whichever_is_wider(one: str, other: str) -> None:
     assert overlap(one, other)
     assert overlap(other, one)
 
@@ -83,7 +83,9 @@ def test_the_host_of_an_address(address: str, host: str) -> None:
         ("a.b.ops.example.com", "platformHosts: *.ops.example.com"),
     ],
 )
-def test_a_host_of_the_platform_is_no_app_s(tmp_path: Path, host: str, named: str) -> None:
+def test_a_host_of_the_platform_is_refused_for_an_app(
+    tmp_path: Path, host: str, named: str
+) -> None:
     image = "{repository: registry.sre.internal:5000/team-alpha/my-api, tag: v1.0.0}"
     text, where = place(app(beside=f"ingress: {{enabled: true, host: «{host}}}", image=image))
     assert reported(tmp_path, text, **OWN) == [
@@ -101,7 +103,7 @@ def test_a_host_of_the_platform_is_no_app_s(tmp_path: Path, host: str, named: st
         ("istiod.istio-system", "istio-system"),
     ],
 )
-def test_a_service_of_the_platform_is_no_app_s_host(
+def test_a_service_of_the_platform_is_refused_as_an_app_s_host(
     tmp_path: Path, host: str, namespace: str
 ) -> None:
     text, where = place(app(beside=f"ingress: {{enabled: true, host: «{host}}}"))
@@ -113,18 +115,20 @@ def test_a_service_of_the_platform_is_no_app_s_host(
 
 
 @pytest.mark.parametrize("host", ["harbor.sre.internal.example.com", "ops.example.com"])
-def test_hosts_beside_the_platform_s_are_an_app_s(tmp_path: Path, host: str) -> None:
+def test_other_hosts_are_accepted_for_an_app(tmp_path: Path, host: str) -> None:
     own = {**OWN, "harbor": {}}
     accepted(tmp_path, app(beside=f"ingress: {{enabled: true, host: {host}}}"), **own)
 
 
 def test_the_namespace_of_the_control_plane_is_no_team_s(tmp_path: Path) -> None:
     istio = {"controlPlane": {"namespace": "mesh"}}
-    (problem,) = told(tmp_path, "team: mesh\n", "mesh", istio=istio)
+    (problem,) = reported(tmp_path, "team: mesh\n", "mesh", istio=istio)
     assert problem.endswith("'mesh' is a namespace of the platform; choose another name")
 
 
-def test_the_namespace_of_openbao_s_address_in_the_cluster_is_no_team_s(tmp_path: Path) -> None:
+def test_the_namespace_of_openbao_s_address_in_the_cluster_cannot_be_a_team_s(
+    tmp_path: Path,
+) -> None:
     assert "vault-system" in settings(**OWN).platform_namespaces
     (problem,) = reported(tmp_path, "team: vault-system\n", "vault-system", **OWN)
     assert problem.endswith("'vault-system' is a namespace of the platform; choose another name")

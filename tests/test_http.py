@@ -7,7 +7,7 @@ from sandbox.servers.keys import Keys
 from tests.fault_proxy import Rule, answering, proxied
 
 
-def test_a_server_that_wants_to_be_left_alone_for_an_hour_is_asked_sooner(
+def test_a_server_that_asks_for_an_hour_s_pause_is_asked_sooner(
     keys: Keys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waits: list[float] = []

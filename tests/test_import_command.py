@@ -33,7 +33,7 @@ def shipped(file: Path) -> Team:
     return loaded.team
 
 
-def test_the_guides_tree_becomes_a_file_with_its_values_as_they_stand(trees: Trees) -> None:
+def test_the_guides_tree_becomes_a_file_with_its_values_unchanged(trees: Trees) -> None:
     run = trees.run_on(str(GUIDE))
     assert (run.code, run.lost, run.output) == (0, [], "out/team-alpha.yaml written.\n")
     release_file = (GUIDE / "team-alpha/my-api/helmrelease.yaml").read_text()
@@ -44,7 +44,7 @@ def test_the_guides_tree_becomes_a_file_with_its_values_as_they_stand(trees: Tre
     }
 
 
-def test_the_guides_app_makes_what_it_makes_pasted_into_a_file(
+def test_an_imported_app_of_the_guide_creates_what_it_creates_when_pasted(
     trees: Trees, program: Program
 ) -> None:
     trees.run_on(str(GUIDE))
@@ -60,7 +60,7 @@ def test_the_guides_app_makes_what_it_makes_pasted_into_a_file(
     [*sorted((ROOT / "tenants").glob("*.yaml")), TEAMS / "team-gamma.yaml"],
     ids=lambda file: file.stem,
 )
-def test_a_team_that_is_taken_apart_into_manifests_comes_back_the_same(
+def test_a_team_that_is_split_into_manifests_comes_back_the_same(
     file: Path, trees: Trees, program: Program
 ) -> None:
     """All that the program makes in the cluster for a team, and a release for each app."""
@@ -228,14 +228,14 @@ def test_a_rule_of_which_a_part_is_refused_goes_as_a_whole(trees: Trees) -> None
     assert peer.pod_selector.selects_all
 
 
-def test_an_app_that_lacks_what_was_refused_is_left_out_and_said_to_be(trees: Trees) -> None:
+def test_an_app_that_needs_what_was_refused_is_left_out_and_reported(trees: Trees) -> None:
     other = release(VALUES.replace("my-api", "other").replace("v1.0.0", "latest"))
     run = trees.run({"apps/a.yaml": release(), "apps/b.yaml": other}, "--partial")
     assert [app.name for app in trees.team().apps] == ["my-api"]
     assert any("the whole app is left out" in note for note in run.notes)
 
 
-def test_a_null_where_there_is_no_default_is_no_loss(trees: Trees) -> None:
+def test_a_null_without_a_default_is_not_a_loss(trees: Trees) -> None:
     values = VALUES + "  env:\n  args: null\n  probes:\n"
     run = trees.run(release(values, chart="sre-worker"))
     assert (run.code, run.lost) == (0, [])
@@ -248,7 +248,7 @@ def test_the_stack_may_enforce_more_than_a_namespace_says(trees: Trees) -> None:
     assert trees.run(namespace + labels).lost == []
 
 
-def test_a_folder_of_many_teams_makes_a_file_for_each(trees: Trees) -> None:
+def test_a_folder_of_many_teams_becomes_a_file_for_each(trees: Trees) -> None:
     theirs = release().replace("team-alpha", "team-zeta")
     run = trees.run({"apps/alpha/a.yaml": release(), "apps/zeta/a.yaml": theirs})
     assert run.output == "out/team-alpha.yaml written.\nout/team-zeta.yaml written.\n"
@@ -276,7 +276,7 @@ def test_of_several_teams_all_are_written_or_none(
     )
 
 
-def test_a_file_that_is_there_is_not_written_over(trees: Trees) -> None:
+def test_an_existing_file_is_not_overwritten(trees: Trees) -> None:
     trees.write({"out/team-alpha.yaml": "team: team-alpha\n"})
     run = trees.run(release(), "--partial")
     assert (run.code, run.files) == (1, {"team-alpha.yaml": "team: team-alpha\n"})
@@ -303,7 +303,7 @@ def test_a_link_to_nowhere_is_not_written_through(
     assert not (trees.tenants / "elsewhere.yaml").exists()
 
 
-def test_a_host_that_another_team_has_is_told_where_the_release_claims_it(trees: Trees) -> None:
+def test_a_host_of_another_team_is_reported_where_the_release_claims_it(trees: Trees) -> None:
     shutil.copy(ROOT / "tenants/team-alpha.yaml", trees.tenants)
     ingress = "ingress: {enabled: true, host: my-api.apps.sre.example.com}\n"
     run = trees.run(release(VALUES + ingress).replace("team-alpha", "team-zeta"))
@@ -328,7 +328,7 @@ def test_a_quota_is_written_where_it_differs_and_as_it_was_written(trees: Trees)
     ) in run.notes
 
 
-def test_a_quota_of_other_things_alone_leaves_the_defaults(trees: Trees) -> None:
+def test_a_quota_of_other_resources_only_leaves_the_defaults(trees: Trees) -> None:
     hard = "spec: {hard: {count/jobs.batch: 5}}\n"
     quota = {"apps/q.yaml": manifest("ResourceQuota", hard)}
     run = trees.run({"apps/a.yaml": release(), **quota}, "--partial")
@@ -336,7 +336,7 @@ def test_a_quota_of_other_things_alone_leaves_the_defaults(trees: Trees) -> None
     assert any("defaults now apply: quota.requests.cpu 4, " in note for note in run.notes)
 
 
-def test_a_limit_range_says_what_the_api_server_makes_of_it(trees: Trees) -> None:
+def test_a_limit_range_means_what_the_api_server_makes_of_it(trees: Trees) -> None:
     limits = "spec: {limits: [{type: Container, max: {cpu: '1'}, min: {memory: 1Mi}}]}\n"
     trees.run({"apps/a.yaml": release(), "apps/l.yaml": manifest("LimitRange", limits)})
     bounds = trees.team().limit_range
@@ -408,7 +408,7 @@ def test_who_has_no_binding_gets_no_access(trees: Trees) -> None:
     assert any("'team-alpha-developers' replaces it" in note for note in run.notes)
 
 
-def test_an_account_that_cannot_be_carried_is_not_said_to_be_replaced(trees: Trees) -> None:
+def test_an_account_that_cannot_be_imported_is_not_reported_as_replaced(trees: Trees) -> None:
     account = "[{kind: ServiceAccount, name: ci, namespace: team-alpha}]"
     binding = manifest(
         "RoleBinding",
@@ -420,7 +420,7 @@ def test_an_account_that_cannot_be_carried_is_not_said_to_be_replaced(trees: Tre
     assert not [note for note in run.notes if "replaces it" in note]
 
 
-def test_a_tenant_without_manifests_of_a_kind_is_told_that_defaults_hold(trees: Trees) -> None:
+def test_a_tenant_without_manifests_of_a_kind_gets_a_note_about_defaults(trees: Trees) -> None:
     namespace = "apiVersion: v1\nkind: Namespace\nmetadata: {name: team-alpha}\n"
     run = trees.run({"apps/a.yaml": release(), "apps/n.yaml": namespace})
     notes = [note for note in run.notes if "metadata.name: has no" in note]
@@ -465,7 +465,7 @@ def test_a_namespace_that_no_file_can_be_named_by_is_refused(name: str, trees: T
 
 
 @pytest.mark.parametrize("path", ["gone", "", "x" * 300])
-def test_a_path_that_is_not_there_is_one_line(path: str, trees: Trees) -> None:
+def test_a_missing_path_is_reported_in_one_line(path: str, trees: Trees) -> None:
     run = trees.run_on(path)
     assert (run.code, run.lines) == (
         1,
@@ -483,7 +483,7 @@ def test_links_to_folders_are_followed_and_circles_end(trees: Trees) -> None:
     assert [app.name for app in trees.team().apps] == ["my-api"]
 
 
-def test_a_folder_without_teams_is_one_line(trees: Trees) -> None:
+def test_a_folder_without_teams_is_reported_in_one_line(trees: Trees) -> None:
     run = trees.run({"apps/readme.md": "x"})
     assert (run.code, run.lines) == (
         1,
@@ -500,7 +500,7 @@ def test_the_help_has_an_example(capsys: pytest.CaptureFixture[str]) -> None:
     assert "example: ./sre import apps/tenants/team-alpha" in capsys.readouterr().out
 
 
-def test_a_probe_that_finds_its_own_shell_is_noted_where_it_stands(trees: Trees) -> None:
+def test_a_probe_that_finds_its_own_shell_is_noted_at_its_place(trees: Trees) -> None:
     values = f"""{VALUES}  probes:
     liveness:
       exec:

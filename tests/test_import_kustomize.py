@@ -130,7 +130,7 @@ PLACES = {
 
 
 @pytest.mark.parametrize("files", PLACES.values(), ids=PLACES)
-def test_what_is_lost_is_told_where_it_is_written(files: Mapping[str, str], trees: Trees) -> None:
+def test_a_loss_is_reported_where_it_is_written(files: Mapping[str, str], trees: Trees) -> None:
     plain, place = place_in(files)
     trees.write(plain)
     run = trees.run_on("apps", "--partial")
@@ -171,7 +171,7 @@ def test_a_release_that_a_patch_changes_keeps_its_other_values(trees: Trees) -> 
     assert text.index("name: my-api") < text.index("image:") < text.index("replicas: 3")
 
 
-def test_two_overlays_of_one_team_are_told_and_another_team_is_written(trees: Trees) -> None:
+def test_two_overlays_of_one_team_are_reported_and_another_team_is_written(trees: Trees) -> None:
     other = release().replace("team-alpha", "team-zeta")
     files = {
         **{f"apps/{name}": text for name, text in BASE.items()},
@@ -217,7 +217,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("text", "said"), REFUSED.values(), ids=REFUSED)
-def test_what_would_be_fetched_or_run_is_left_out_and_told(
+def test_what_would_be_fetched_or_run_is_left_out_and_reported(
     text: str, said: str, trees: Trees, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kustomization = text if "resources" in text else f"resources: [../base]\n{text}"
@@ -282,7 +282,7 @@ def test_nothing_of_a_folder_whose_kustomization_cannot_be_read_is_imported(
     assert run.lost[0].startswith("apps/kustomization.yaml:")
 
 
-def test_a_kustomization_by_a_link_is_told_and_nothing_beside_it_imported(trees: Trees) -> None:
+def test_a_linked_kustomization_is_reported_and_nothing_beside_it_imported(trees: Trees) -> None:
     trees.write({"apps/p.yaml": MERGE, "apps/r.yaml": release(), "k.yaml": "resources: [r.yaml]\n"})
     (trees.folder / "apps/kustomization.yaml").symlink_to("../k.yaml")
     run = trees.run_on("apps", "--partial")
@@ -370,7 +370,7 @@ def test_flux_gives_a_namespace_and_names(trees: Trees) -> None:
     [("${PODS}", 7), ("${PODS:=9}", 7), ("${NONE:=9}", 9), ("${NONE:-9}", 9), ("${NONE=9}", 9),
      ("${FROM_MAP}", 5), ("${BOTH}", 8)],
 )  # fmt: skip
-def test_flux_fills_in_variables(typed: str, pods: int, trees: Trees) -> None:
+def test_flux_substitutes_variables(typed: str, pods: int, trees: Trees) -> None:
     spec = (
         "postBuild:\n  substitute: {PODS: '7', BOTH: '8'}\n"
         "  substituteFrom: [{kind: ConfigMap, name: sizes}]\n"
@@ -402,7 +402,7 @@ def test_flux_fills_in_variables(typed: str, pods: int, trees: Trees) -> None:
         ),
     ],
 )
-def test_an_object_with_a_value_that_is_not_known_is_refused_alone(
+def test_only_an_object_with_an_unknown_value_is_refused(
     source: str, typed: str, said: str, trees: Trees
 ) -> None:
     spec = f"postBuild:\n  substitute: {{SET: 'a'}}\n  substituteFrom: [{source}]\n"
@@ -417,7 +417,7 @@ def test_an_object_with_a_value_that_is_not_known_is_refused_alone(
     assert team.quota.pods == 20
 
 
-def test_without_post_build_flux_fills_in_nothing(trees: Trees) -> None:
+def test_without_post_build_flux_substitutes_nothing(trees: Trees) -> None:
     command = "  command: [sh, -c, 'echo ${HOME}']\n"
     trees.write(applied("", r__yaml=release(VALUES + command, chart="sre-worker")))
     run = trees.run_on("repo")
@@ -517,7 +517,7 @@ def test_a_platforms_tree_is_imported_whole_as_flux_applies_it(platform: Trees) 
     assert "callers then use shop.team-rose instead of shop-shop.team-rose" in said
 
 
-def test_a_team_of_that_tree_alone_lacks_what_flux_fills_in(platform: Trees) -> None:
+def test_a_single_team_of_that_tree_lacks_what_flux_substitutes(platform: Trees) -> None:
     run = platform.run_on("repo/apps/tenants/team-rose", "--partial")
     assert [line.partition(": ")[0] for line in run.lost] == [
         "repo/apps/tenants/team-rose/apps/shop.yaml:25:13",
@@ -563,7 +563,7 @@ def test_a_component_that_flux_adds_is_used(trees: Trees) -> None:
     assert trees.team().quota.pods == 45
 
 
-def test_labels_that_are_none_are_no_crash_with_common_metadata(trees: Trees) -> None:
+def test_invalid_labels_do_not_crash_common_metadata(trees: Trees) -> None:
     head = "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\n"
     spec = "path: ./apps\ncommonMetadata: {labels: {team: x}}\n"
     trees.write(

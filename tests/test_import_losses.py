@@ -291,7 +291,7 @@ LOSSES: dict[str, tuple[Mapping[str, str], str]] = {
 
 
 @pytest.mark.parametrize(("files", "said"), list(LOSSES.values()), ids=list(LOSSES))
-def test_a_loss_is_told_at_its_place_and_the_rest_makes_a_sound_file(
+def test_a_loss_is_reported_at_its_place_and_the_rest_becomes_a_valid_file(
     files: Mapping[str, str], said: str, trees: Trees
 ) -> None:
     plain, place = place_in(files)
@@ -304,7 +304,7 @@ def test_a_loss_is_told_at_its_place_and_the_rest_makes_a_sound_file(
 
 
 @pytest.mark.parametrize("named", [True, False])
-def test_a_folder_that_cannot_be_read_is_told(
+def test_a_folder_that_cannot_be_read_is_reported(
     named: bool, trees: Trees, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files = {"apps/kustomization.yaml": KUSTOMIZATION + "resources: [a.yaml, shut]\n"}
@@ -323,7 +323,7 @@ def test_a_folder_that_cannot_be_read_is_told(
     assert line.startswith("apps/shut:1:1: (file): the folder cannot be read: no permission; ")
 
 
-def test_with_a_loss_nothing_is_written_unless_told(trees: Trees) -> None:
+def test_with_a_loss_nothing_is_written_by_default(trees: Trees) -> None:
     run = trees.run(release(VALUES.replace("v1.0.0", "latest")))
     assert (run.code, run.output, run.files) == (1, "", {})
     assert run.lines[-1] == (

@@ -133,7 +133,7 @@ NAMES = {
 
 
 @pytest.mark.parametrize(("spec", "name"), NAMES.values(), ids=NAMES)
-def test_the_names_that_run_are_told_and_the_app_is_imported(
+def test_the_running_names_are_reported_and_the_app_is_imported(
     spec: str, name: str, trees: Trees
 ) -> None:
     values = (
@@ -222,7 +222,7 @@ UNKNOWN = {
 
 
 @pytest.mark.parametrize(("files", "said"), UNKNOWN.values(), ids=UNKNOWN)
-def test_a_chart_that_is_not_known_is_told_truly(
+def test_an_unknown_chart_is_reported_correctly(
     files: Mapping[str, str], said: str, trees: Trees
 ) -> None:
     run = trees.run(files, "--partial")
@@ -286,7 +286,9 @@ def test_a_wider_policy_needs_rules_of_apps(text: str, trees: Trees) -> None:
 @pytest.mark.parametrize(
     "peers", ["[x]", "[{ipBlock: x}]", "[{ipBlock: [x]}]", "[5]", "[{podSelector: x}]", "x"]
 )
-def test_a_policy_that_no_api_server_takes_is_one_line(peers: str, trees: Trees) -> None:
+def test_a_policy_that_no_api_server_accepts_is_reported_in_one_line(
+    peers: str, trees: Trees
+) -> None:
     policies = "".join(
         f"---\n{manifest('NetworkPolicy', spec, name=name, api=POLICY)}"
         for name in ("own", "allow-monitoring")
@@ -297,7 +299,7 @@ def test_a_policy_that_no_api_server_takes_is_one_line(peers: str, trees: Trees)
     assert all(line.startswith("apps/a.yaml:") for line in run.lost)
 
 
-def test_a_policy_that_only_denies_is_no_loss(trees: Trees) -> None:
+def test_a_policy_that_only_denies_is_not_a_loss(trees: Trees) -> None:
     text = policy("{podSelector: {}, policyTypes: [Egress]}", "no-egress")
     run = trees.run({"apps/a.yaml": release(), "apps/p.yaml": text})
     assert (run.code, run.lost) == (0, [])
@@ -321,7 +323,7 @@ def test_a_namespace_that_no_team_can_have_does_not_stop_the_others(trees: Trees
     assert ["'kube-public' is a namespace of the platform" in line for line in run.lost] == [True]
 
 
-def test_fluxs_own_objects_are_no_team(trees: Trees) -> None:
+def test_fluxs_own_objects_are_not_a_team(trees: Trees) -> None:
     labels = "labels: {app.kubernetes.io/part-of: flux}"
     own = (
         f"apiVersion: v1\nkind: Namespace\nmetadata: {{name: flux-system, {labels}}}\n---\n"
@@ -344,7 +346,7 @@ def test_an_autoscaler_of_the_whole_pod_is_the_same(trees: Trees) -> None:
     assert trees.run({"apps/a.yaml": release(), "apps/h.yaml": text}).lost == []
 
 
-def test_nothing_that_is_said_asks_to_remove_what_runs(trees: Trees) -> None:
+def test_no_message_suggests_removing_what_runs(trees: Trees) -> None:
     files = {
         "apps/a.yaml": release(spec="suspend: true\n"),
         "apps/n.yaml": NAMESPACE.replace("{istio", "{cost: '1', istio").replace(
@@ -358,7 +360,7 @@ def test_nothing_that_is_said_asks_to_remove_what_runs(trees: Trees) -> None:
     assert not [line for line in run.lost if "remove" in line or "delete" in line]
 
 
-def test_what_only_a_later_check_refuses_is_told_too(trees: Trees) -> None:
+def test_what_only_a_later_check_refuses_is_reported_too(trees: Trees) -> None:
     binding = manifest(
         "RoleBinding",
         "roleRef: {kind: ClusterRole, name: edit}\n"
@@ -423,13 +425,13 @@ LOSSY = {
 
 
 @pytest.mark.parametrize("text", LOSSY.values(), ids=LOSSY)
-def test_what_holds_something_that_is_lost_is_not_advised_away(text: str, trees: Trees) -> None:
+def test_deleting_what_contains_something_lost_is_not_suggested(text: str, trees: Trees) -> None:
     run = trees.run({"apps/a.yaml": release(), "apps/x.yaml": text}, "--partial")
     assert not [note for note in run.notes if "this one can go" in note]
     assert [note for note in run.notes if "keep this one in the cluster" in note]
 
 
-def test_a_service_account_is_not_sent_into_a_group(trees: Trees) -> None:
+def test_adding_a_service_account_to_a_group_is_not_suggested(trees: Trees) -> None:
     binding = manifest(
         "RoleBinding",
         "roleRef: {kind: ClusterRole, name: edit}\nsubjects: [{kind: ServiceAccount, name: ci}]\n",
@@ -448,13 +450,15 @@ ELSEWHERE = {
 
 
 @pytest.mark.parametrize(("spec", "said"), ELSEWHERE.values(), ids=ELSEWHERE)
-def test_what_runs_elsewhere_becomes_no_app_here(spec: str, said: str, trees: Trees) -> None:
+def test_what_runs_elsewhere_does_not_become_an_app_here(
+    spec: str, said: str, trees: Trees
+) -> None:
     run = trees.run({"apps/a.yaml": release(spec=spec), "apps/n.yaml": NAMESPACE}, "--partial")
     assert [said in line for line in run.lost] == [True]
     assert "apps:" not in run.files["team-alpha.yaml"]
 
 
-def test_nothing_of_a_team_that_is_left_out_is_said_to_be_replaced(trees: Trees) -> None:
+def test_nothing_of_a_team_that_is_left_out_is_reported_as_replaced(trees: Trees) -> None:
     theirs = manifest("Namespace", name="kube-system").replace("  namespace: team-alpha\n", "")
     quota = manifest("ResourceQuota", "spec: {hard: {pods: '4'}}\n")
     quota = quota.replace("namespace: team-alpha", "namespace: kube-system")
@@ -463,7 +467,7 @@ def test_nothing_of_a_team_that_is_left_out_is_said_to_be_replaced(trees: Trees)
     assert not any("takes its place" in note or "is written" in note for note in run.notes)
 
 
-def test_an_object_of_the_whole_cluster_is_no_teams(trees: Trees) -> None:
+def test_a_cluster_scoped_object_belongs_to_no_team(trees: Trees) -> None:
     role = "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: logs}\n"
     other = "apiVersion: v1\nkind: Namespace\nmetadata: {name: team-beta}\n"
     run = trees.run(

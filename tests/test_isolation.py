@@ -134,7 +134,7 @@ SOME = [{"metadata": {"name": "one"}}]
         ("relative paths not supported", "OpenBao"),
     ],
 )
-def test_a_refusal_is_told_by_its_holder(reason: str, holder: str) -> None:
+def test_a_refusal_is_attributed_to_who_refused(reason: str, holder: str) -> None:
     assert verdict.refusal(refused(reason)) == f"refused by {holder}"
 
 
@@ -148,7 +148,7 @@ def test_a_refusal_is_told_by_its_holder(reason: str, holder: str) -> None:
         refused("pods is forbidden: somebody new says no"),
     ],
 )
-def test_an_error_that_is_nobodys_known_refusal_is_no_refusal(error: RefusedError) -> None:
+def test_an_unknown_error_is_not_a_refusal(error: RefusedError) -> None:
     assert verdict.refusal(error) == f"answered {error.status}: {error.reason}"
 
 
@@ -156,18 +156,18 @@ def test_what_is_granted_is_seen_as_allowed() -> None:
     assert seen(LIST_PODS, Server(SOME), Server(SOME)) == verdict.ALLOWED
 
 
-def test_what_is_refused_is_seen_with_its_holder() -> None:
+def test_what_is_refused_is_seen_with_who_refused() -> None:
     assert seen(LIST_PODS, Server(refused(DENIED)), Server(SOME)) == verdict.BY_RBAC
 
 
-def test_a_refusal_by_another_holder_than_expected_fails() -> None:
+def test_a_refusal_from_another_source_than_expected_fails() -> None:
     row = MatrixRow(
         Caller.VIEWER, "somebody", "list pods", verdict.BY_RBAC, verdict.BY_POD_SECURITY
     )
     assert not row.passed
 
 
-def test_a_check_that_reaches_for_nothing_fails_though_it_is_refused() -> None:
+def test_a_check_without_a_target_fails_although_it_is_refused() -> None:
     outcome = seen(LIST_PODS, Server(refused(DENIED)), Server([]))
     assert outcome == "selects nothing: no Pod in team-alpha"
 
@@ -182,14 +182,14 @@ def test_a_check_that_reaches_for_nothing_fails_though_it_is_refused() -> None:
     ids=lambda check: check.what,
 )
 @pytest.mark.parametrize("reason", [DENIED, "permission denied"])
-def test_what_the_administrator_is_refused_is_no_refusal_of_the_caller(
+def test_a_refusal_of_the_administrator_is_not_a_refusal_of_the_caller(
     check: Attempt, reason: str
 ) -> None:
     outcome = seen(check, Server(refused(reason)), Server(refused(reason)))
     assert outcome == f"selects nothing: {Server.address} answered 403: {reason}"
 
 
-def test_a_secret_that_openbao_does_not_have_is_nothing_to_reach_for() -> None:
+def test_a_secret_that_openbao_does_not_have_is_not_a_target() -> None:
     check = Attempt("read a secret", verdict.BY_OPENBAO, vault_reads("sre/data/{own}/x"))
     nothing = Server(refused("Not Found", 404))
     assert str(seen(check, Server(refused("permission denied")), nothing)).startswith(
@@ -197,7 +197,7 @@ def test_a_secret_that_openbao_does_not_have_is_nothing_to_reach_for() -> None:
     )
 
 
-def test_somebody_is_impersonated_by_the_name_that_the_api_server_knows() -> None:
+def test_a_person_is_impersonated_by_the_name_that_the_api_server_knows() -> None:
     prefixed = SETTINGS.model_copy(
         update={"kubernetes": SETTINGS.kubernetes.model_copy(update={"group_prefix": "oidc:"})}
     )
@@ -227,7 +227,7 @@ def test_what_no_robot_has_stored_is_not_asked_for(path: str) -> None:
     assert str(seen(check, caller, Server(refused("no", 403)))).startswith("selects nothing: ")
 
 
-def test_every_check_of_a_caller_that_is_not_there_fails() -> None:
+def test_every_check_of_a_missing_caller_fails() -> None:
     nobody = verdict.SelectsNothingError("no RoleBinding in team-alpha is for auditors")
     row = matrix.outcome(Subject(Caller.VIEWER, "auditors", not_entered), nobody, LIST_PODS)
     assert row
@@ -244,7 +244,7 @@ def test_writes_to_the_api_server_are_dry_runs() -> None:
     assert body["metadata"]["namespace"] == "team-alpha"
 
 
-def test_a_check_is_passed_over_for_a_team_that_has_not_what_it_is_about() -> None:
+def test_a_check_is_skipped_for_a_team_without_its_subject() -> None:
     check = Attempt("take a host", verdict.by("sre-hosts"), vault_reads("{host}"))
     assert seen(check, Server({}), Server({})) is None
 
@@ -257,7 +257,7 @@ def test_a_check_that_is_for_no_team_fails() -> None:
 
 
 @BOTH_STORES
-def test_no_two_checks_of_a_kind_of_caller_are_called_the_same(shared_store: bool) -> None:
+def test_no_two_checks_of_a_kind_of_caller_have_the_same_name(shared_store: bool) -> None:
     for caller, listed in checks(shared_store).items():
         twice = [what for what, number in Counter(c.what for c in listed).items() if number > 1]
         assert not twice, caller
@@ -272,7 +272,7 @@ def test_every_kind_of_caller_is_allowed_something_that_shows_who_it_is(
 
 
 @BOTH_STORES
-def test_everybody_who_reaches_a_server_tries_another_team_s_things_and_the_cluster_s(
+def test_everyone_who_reaches_a_server_tries_another_team_s_objects_and_the_cluster_s(
     shared_store: bool,
 ) -> None:
     for caller, listed in checks(shared_store).items():
@@ -303,7 +303,7 @@ def test_the_last_line_says_that_all_is_as_expected() -> None:
     assert summary([row, row]) == "2 checks, all as expected."
 
 
-def test_rows_that_are_not_as_expected_are_told_again_at_the_end() -> None:
+def test_rows_that_are_not_as_expected_are_repeated_at_the_end() -> None:
     good = MatrixRow(Caller.APP, "app", "list pods", "refused by RBAC", "refused by RBAC")
     bad = MatrixRow(Caller.APP, "app", "list secrets", "refused by RBAC", "allowed")
     lines = summary([good, bad]).splitlines()
@@ -398,7 +398,7 @@ def running(keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
         ),
     ],
 )
-def test_what_is_refused_to_the_command_itself_is_told_in_a_line(
+def test_a_refusal_of_the_command_itself_is_reported_in_one_line(
     running: FakeServer,
     question: str,
     answer: Answer,
@@ -412,7 +412,7 @@ def test_what_is_refused_to_the_command_itself_is_told_in_a_line(
     assert capsys.readouterr() == ("", told)
 
 
-def test_the_secrets_made_for_it_go_though_a_namespace_takes_none(
+def test_its_secrets_are_removed_although_a_namespace_accepts_none(
     running: FakeServer, tmp_path: Path
 ) -> None:
     running.answers[f"PATCH {ALPHA}/secrets/isolation-check"] = (201, {})
@@ -421,7 +421,7 @@ def test_the_secrets_made_for_it_go_though_a_namespace_takes_none(
     assert f"DELETE {ALPHA}/secrets/isolation-check" in running.asked
 
 
-def test_a_kubeconfig_that_is_none_is_told_in_a_line(
+def test_an_invalid_kubeconfig_is_reported_in_one_line(
     running: FakeServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "kubeconfig").write_text("- [")
@@ -430,7 +430,7 @@ def test_a_kubeconfig_that_is_none_is_told_in_a_line(
     assert capsys.readouterr() == ("", told)
 
 
-def test_one_team_alone_cannot_be_kept_from_another(
+def test_a_single_team_cannot_be_isolated_from_another(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert command.isolation(tmp_path, TEAMS[:1], SETTINGS, "text", False) == 1

@@ -40,7 +40,7 @@ def test_the_current_context_is_taken_unless_another_is_named(kubeconfig: Path) 
     assert api_server("there") == ApiServer("https://far:6443", "far's CA")
 
 
-def test_all_files_of_a_list_are_read_and_missing_ones_passed_over(
+def test_all_files_of_a_list_are_read_and_missing_ones_skipped(
     kubeconfig: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = kubeconfig.parent / "first"
@@ -73,7 +73,7 @@ def test_the_users_own_kubeconfig_is_read_where_none_is_named(
         (KUBECONFIG, "- ["),
     ],
 )
-def test_a_kubeconfig_that_does_not_tell_is_refused_in_a_line(
+def test_a_kubeconfig_without_address_or_ca_is_refused_in_one_line(
     kubeconfig: Path, what: str, instead: str
 ) -> None:
     assert what in KUBECONFIG
@@ -86,7 +86,7 @@ def test_a_kubeconfig_that_does_not_tell_is_refused_in_a_line(
     assert "hunter2" not in message
 
 
-def test_a_missing_kubeconfig_is_refused_in_a_line(kubeconfig: Path) -> None:
+def test_a_missing_kubeconfig_is_refused_in_one_line(kubeconfig: Path) -> None:
     kubeconfig.unlink()
     with pytest.raises(KubeconfigError, match="does not name the API server"):
         api_server(None)

@@ -24,7 +24,7 @@ def kubeconfig(keys: Keys, server: FakeServer, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("kinds", [[], [{"name": "gateways", "kind": "Gateway", "namespaced": 1}]])
-def test_to_delete_what_is_gone_or_of_a_kind_that_is_not_served_is_no_error(
+def test_deleting_what_is_gone_or_of_an_unserved_kind_is_not_an_error(
     server: FakeServer, kubeconfig: Path, kinds: list[object]
 ) -> None:
     server.answers["GET /apis/networking.istio.io/v1"] = (200, {"resources": kinds})
@@ -41,7 +41,7 @@ def test_another_bearer_asks_as_often(server: FakeServer, kubeconfig: Path) -> N
     assert server.asked == ["GET /version"] * 2
 
 
-def test_a_write_that_another_has_overtaken_is_tried_again(
+def test_a_write_that_another_has_overtaken_is_retried(
     server: FakeServer, kubeconfig: Path
 ) -> None:
     answers = iter([(409, {"message": "the object has been modified"})] * 3 + [(200, {"n": 1})])
@@ -53,7 +53,7 @@ def test_a_write_that_another_has_overtaken_is_tried_again(
 @pytest.mark.parametrize(
     "refusal", [(422, "is invalid"), (409, "Apply failed with 1 conflict: conflict with x")]
 )
-def test_what_another_try_would_not_change_is_told_at_once(
+def test_what_another_try_would_not_change_is_reported_at_once(
     server: FakeServer, kubeconfig: Path, refusal: tuple[int, str]
 ) -> None:
     status, message = refusal

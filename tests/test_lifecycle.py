@@ -85,7 +85,7 @@ def test_suspended_nothing_runs_and_all_else_stays_as_it_is(program: Program) ->
     assert {one.type for one in suspended.resources if one.protect} == HOLDS_DATA
 
 
-def test_suspended_nobody_can_start_a_pod_by_hand(program: Program) -> None:
+def test_suspended_no_one_can_start_a_pod_by_hand(program: Program) -> None:
     quota = lived(program, "suspended").one(QUOTA, "team-alpha/team-alpha-quota")
     assert quota.spec["hard"]["pods"] == "0"
 
@@ -96,7 +96,7 @@ def test_the_pods_that_come_back_wait_for_the_quota_to_let_them(program: Program
         assert f"{QUOTA} team-alpha/team-alpha-quota" in one.depends_on
 
 
-def test_offboarding_no_app_is_left_and_nobody_has_access(program: Program) -> None:
+def test_offboarding_no_app_is_left_and_no_one_has_access(program: Program) -> None:
     made = lived(program, "offboarding", externalSecrets={"secretStore": "tenant"})
     gone = [APP, DEPLOYMENT, CRON_JOB, EXTERNAL_SECRET, ROLE_BINDING, MEMBER]
     gone += [AUTH_ROLE, POLICY, GROUP, TENANT_STORE]
@@ -177,19 +177,19 @@ def test_a_team_that_its_stack_no_longer_names_is_refused_too(program: Program) 
     assert line.startswith("Pulumi.test.yaml:1:1: (file): team-beta is no longer among this stack")
 
 
-def test_every_team_that_is_gone_is_told(program: Program) -> None:
+def test_every_team_that_is_gone_is_reported(program: Program) -> None:
     before = program(*(team_file(team=f"team-{name}") for name in ("alpha", "beta", "gamma")))
     with pytest.raises(pulumi.RunError) as error:
         program(team_file(), before=before.state())
     assert len(str(error.value).splitlines()) == 2
 
 
-def test_an_offboarded_team_may_go(program: Program) -> None:
+def test_an_offboarded_team_may_be_removed(program: Program) -> None:
     made = program(team_file(), before=beta(program, "offboarding"))
     assert list(made.outputs["teams"]) == ["team-alpha"]
 
 
-def test_a_team_that_is_partly_gone_may_go_on_going(program: Program) -> None:
+def test_the_removal_of_a_partly_removed_team_may_continue(program: Program) -> None:
     # Harbor keeps a project that holds images; what came before it is gone.
     offboarded = beta(program, "offboarding")
     left = {urn: one for urn, one in offboarded.items() if one["type"] == PROJECT}
@@ -251,7 +251,7 @@ def test_of_what_is_left_three_are_named_and_the_rest_is_counted(program: Progra
     assert f"but {', '.join(names)} (enabled) and 1 more are still there; " in line
 
 
-def test_a_secret_of_the_state_is_not_told(program: Program) -> None:
+def test_a_secret_of_the_state_is_not_shown(program: Program) -> None:
     left = of_beta(program, ROBOT, "team-beta/pull")
     for one in left.values():
         one["outputs"] = {**one["outputs"], "secret": "hunter2"}
@@ -259,7 +259,7 @@ def test_a_secret_of_the_state_is_not_told(program: Program) -> None:
     assert "hunter2" not in line
 
 
-def test_a_team_that_another_stack_has_now_may_go(program: Program) -> None:
+def test_a_team_that_another_stack_has_now_may_be_removed(program: Program) -> None:
     # `pulumi state move` has taken all of it along.
     made = program(team_file(), before=program(team_file()).state())
     assert list(made.outputs["teams"]) == ["team-alpha"]
@@ -270,13 +270,13 @@ def test_the_setting_that_once_let_teams_go_no_longer_does(program: Program) -> 
     assert "team-beta no longer has a file" in line
 
 
-def test_what_is_not_of_a_team_is_none(program: Program) -> None:
+def test_what_does_not_belong_to_a_team_is_not_one(program: Program) -> None:
     before = program(team_file(), platform=True).state()
     by_hand = "urn:pulumi:test::sre-platform::kubernetes:core/v1:Namespace::team-beta"
     program(team_file(), before={**before, by_hand: {"type": NAMESPACE, "outputs": {}}})
 
 
-def test_a_renamed_team_is_told_that_nothing_is_moved(program: Program) -> None:
+def test_a_renamed_team_gets_a_note_that_nothing_is_moved(program: Program) -> None:
     before = program(team_file(team="team-old")).state()
     line = refused(program, team_file(), before=before)
     assert "team-alpha would not take over team-old's objects, as a" in line
@@ -289,7 +289,7 @@ def warned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return lines
 
 
-def test_what_renaming_an_app_does_is_said_before_it_happens(
+def test_the_effect_of_renaming_an_app_is_reported_before_it_happens(
     program: Program, warned: list[str]
 ) -> None:
     program(web_app(name="new"), before=program(web_app(name="old")).state())
@@ -307,7 +307,9 @@ def test_of_several_new_apps_each_may_be_the_new_name(program: Program, warned: 
     assert line.startswith("team-alpha: the app old is removed and new or other is added. ")
 
 
-def test_an_app_that_comes_or_goes_alone_is_no_rename(program: Program, warned: list[str]) -> None:
+def test_an_app_that_is_only_added_or_removed_is_not_a_rename(
+    program: Program, warned: list[str]
+) -> None:
     def having(file: str) -> Mapping[str, Any]:
         return program(file).state()
 

@@ -34,13 +34,13 @@ def test_a_dns_label_is_accepted(text: str) -> None:
         ("a" * 64, f"'{'a' * 40}'... has 64 characters; use 63 at most"),
     ],
 )
-def test_what_is_no_dns_label_is_refused(text: str, message: str) -> None:
+def test_an_invalid_dns_label_is_refused(text: str, message: str) -> None:
     with pytest.raises(ValueError) as error:
         check_dns_label(text)
     assert str(error.value) == message
 
 
-def test_a_dns_label_can_be_held_to_fewer_characters() -> None:
+def test_a_dns_label_can_be_limited_to_fewer_characters() -> None:
     check_dns_label("a" * 52, max_length=52)
     with pytest.raises(ValueError, match="has 53 characters; use 52 at most"):
         check_dns_label("a" * 53, max_length=52)
@@ -85,7 +85,7 @@ def test_a_team_s_name_is_accepted(text: str) -> None:
         ("a.b", "'a.b' contains '.'; use lower-case letters, digits and '-' only"),
     ],
 )
-def test_what_is_no_team_s_name_is_refused(text: str, message: str) -> None:
+def test_an_invalid_team_s_name_is_refused(text: str, message: str) -> None:
     with pytest.raises(ValueError) as error:
         check_team_name(text)
     assert str(error.value) == message
@@ -112,7 +112,7 @@ def test_a_dns_name_is_accepted(text: str) -> None:
         ("a" * 254, f"'{'a' * 40}'... has 254 characters; use 253 at most"),
     ],
 )
-def test_what_is_no_dns_name_is_refused(text: str, message: str) -> None:
+def test_an_invalid_dns_name_is_refused(text: str, message: str) -> None:
     with pytest.raises(ValueError) as error:
         check_dns_name(text)
     assert str(error.value) == message
@@ -164,7 +164,7 @@ def test_a_host_name_is_accepted(text: str) -> None:
         (f"{'a' * 64}.com", f"'{'a' * 40}'... has 64 characters; use 63 at most"),
     ],
 )
-def test_what_is_no_public_host_name_is_refused(text: str, message: str) -> None:
+def test_an_invalid_public_host_name_is_refused(text: str, message: str) -> None:
     with pytest.raises(ValueError) as error:
         check_host(text)
     assert str(error.value) == message
@@ -191,7 +191,7 @@ def test_a_variables_name_is_accepted(text: str) -> None:
         ("2FA", "'2FA' starts with a digit; start with a letter or '_'"),
     ],
 )
-def test_what_is_no_variables_name_is_refused(text: str, message: str) -> None:
+def test_an_invalid_variables_name_is_refused(text: str, message: str) -> None:
     with pytest.raises(ValueError) as error:
         check_env_name(text)
     assert str(error.value) == message
@@ -235,7 +235,7 @@ def test_a_digest_in_a_tag_is_refused(text: str) -> None:
         ("a" * 129, f"'{'a' * 40}'... has 129 characters; use 128 at most"),
     ],
 )
-def test_what_is_no_tag_is_refused(text: str, message: str) -> None:
+def test_an_invalid_tag_is_refused(text: str, message: str) -> None:
     with pytest.raises(ValueError) as error:
         check_tag(text)
     assert str(error.value) == message

@@ -62,7 +62,7 @@ STEERING = {
 
 @pytest.mark.parametrize("what", ["labels", "annotations"])
 @pytest.mark.parametrize("key", STEERING)
-def test_a_key_that_steers_something_is_chosen_by_no_team(
+def test_a_key_that_controls_something_is_refused_for_a_team(
     tmp_path: Path, key: str, what: str
 ) -> None:
     text, where = place(team(f"namespace: {{{what}: {{{key}: «x}}}}\n"))
@@ -85,7 +85,7 @@ def test_a_key_that_steers_something_is_chosen_by_no_team(
         "{allowedAnnotations: [{key: «scheduler.alpha.kubernetes.io/node-*}]}",
     ],
 )
-def test_a_key_that_steers_something_is_chosen_by_no_stack(tmp_path: Path, setting: str) -> None:
+def test_a_key_that_controls_something_is_refused_for_a_stack(tmp_path: Path, setting: str) -> None:
     text, where = place(stack_file(setting))
     (problem,) = problems_of_stack(tmp_path, text)
     assert problem.startswith(f"Pulumi.test.yaml:{where}: config.sre-platform:namespace.")
@@ -93,7 +93,7 @@ def test_a_key_that_steers_something_is_chosen_by_no_stack(tmp_path: Path, setti
 
 
 @pytest.mark.parametrize("key", ["'*'", "'i*'", "'*.example.com/x'", "example.com/a*b", "a b"])
-def test_a_star_stands_for_the_rest_of_a_key_in_a_domain_only(tmp_path: Path, key: str) -> None:
+def test_a_star_matches_only_the_rest_of_a_key_in_a_domain(tmp_path: Path, key: str) -> None:
     text, where = place(stack_file(f"{{allowedLabels: [{{key: «{key}}}]}}"))
     (problem,) = problems_of_stack(tmp_path, text)
     assert problem.startswith(f"Pulumi.test.yaml:{where}:")
@@ -182,7 +182,7 @@ def test_a_star_stands_for_the_rest_of_a_key_in_a_domain_only(tmp_path: Path, ke
         ),
     }
 )
-def test_what_a_namespace_may_not_have_is_told_where_it_stands(
+def test_what_a_namespace_may_not_have_is_reported_at_its_place(
     tmp_path: Path, text: str, said: str
 ) -> None:
     text, where = place(text)
@@ -232,7 +232,9 @@ def test_a_closer_entry_without_values_takes_any(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("what", ["labels", "annotations"])
-def test_a_credential_that_a_stack_gives_every_namespace_is_told(tmp_path: Path, what: str) -> None:
+def test_a_credential_that_a_stack_gives_every_namespace_is_reported(
+    tmp_path: Path, what: str
+) -> None:
     value = "ghp_16C7e42F292c6912E7710c838347Ae178B4a"
     text, where = place(stack_file(f"{{{what}: {{example.com/a: b, example.com/x: «{value}}}}}"))
     assert problems_of_stack(tmp_path, text) == [
@@ -241,7 +243,7 @@ def test_a_credential_that_a_stack_gives_every_namespace_is_told(tmp_path: Path,
     ]
 
 
-def test_annotations_hold_what_kubernetes_lets_them_hold_and_no_more(tmp_path: Path) -> None:
+def test_annotations_may_be_as_large_as_in_kubernetes_and_no_larger(tmp_path: Path) -> None:
     # Those of the stack and the hosts that the program lists count along.
     stack = {"annotations": {"example.com/a": "é"}, "allowedAnnotations": ({"key": "b.com/x"},)}
     taken = len("example.com/a") + 2 + len("b.com/x") + len("sre.io/hosts")
@@ -302,7 +304,7 @@ EXPRESSION = "matchExpressions: [{key: «cost.example.com/center, operator: Exis
         ),
     ],
 )
-def test_a_label_that_tells_no_team_from_another_lets_nobody_in(
+def test_a_selector_by_a_label_of_any_team_is_refused(
     tmp_path: Path, selector: str, key: str, whose: str
 ) -> None:
     text, where = place(app(beside=SELECTING % selector))
@@ -317,7 +319,7 @@ def test_a_label_that_tells_no_team_from_another_lets_nobody_in(
     accepted(tmp_path, plain)  # where no team has such a label, it is for the platform's namespaces
 
 
-def test_a_star_lets_no_team_set_the_label_that_tells_whose_a_namespace_is(tmp_path: Path) -> None:
+def test_a_star_does_not_allow_the_label_that_marks_a_namespaces_team(tmp_path: Path) -> None:
     text = app(beside=SELECTING % "matchLabels: {sre.io/team: team-beta}")
     assert reported(tmp_path, text, namespace={"allowedLabels": ({"key": "sre.io/*"},)}) == []
 

@@ -110,7 +110,7 @@ def test_an_app_s_name_that_yaml_reads_as_something_else_is_text(name: str) -> N
         ("a" * 64, f"./{'a' * 64}.yaml:1:1: team: '{'a' * 40}'... has 64 characters; use 63"),
     ],
 )
-def test_a_name_that_is_taken_reserved_or_none_is_refused(
+def test_a_taken_reserved_or_invalid_name_is_refused(
     folder: Path, capsys: pytest.CaptureFixture[str], name: str, said: str
 ) -> None:
     (folder / "team-alpha.yaml").write_text(team(""))
@@ -120,7 +120,7 @@ def test_a_name_that_is_taken_reserved_or_none_is_refused(
     assert lines[0].startswith(said)
 
 
-def test_a_folder_that_is_not_there_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_folder_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     for kind in (["team", "x"], ["app", "x", "y", "--archetype", "worker"]):
         assert main(["new", *kind, "--tenants", "nowhere"]) == 1
         assert capsys.readouterr().err == ("nowhere:1:1: (file): no such folder; check the path\n")
@@ -293,7 +293,7 @@ def test_each_archetype_is_valid_at_once(
     )
 
 
-def test_an_app_can_be_added_to_what_was_just_made() -> None:
+def test_an_app_can_be_added_to_a_new_file() -> None:
     assert new("team", "team-alpha") == 0
     for archetype in ARCHETYPES:
         assert new_app(f"a-{archetype}", archetype) == 0
@@ -329,7 +329,7 @@ AT_APPS = "./team-alpha.yaml:2:1: apps[1].app.name"
         ),
     ],
 )
-def test_a_name_that_validate_refuses_is_told_at_the_key(
+def test_a_name_that_validate_refuses_is_reported_at_the_key(
     folder: Path, capsys: pytest.CaptureFixture[str], name: str, archetype: str, said: str
 ) -> None:
     (folder / "team-alpha.yaml").write_text(app())
@@ -341,7 +341,7 @@ def test_a_name_that_validate_refuses_is_told_at_the_key(
 @pytest.mark.parametrize(
     "name", ["", "Shop", "a b", "a: b", "a\n  b: c", '"a"', "#a", "a#", "../a", "*a", "{a}", "é"]
 )
-def test_a_name_that_is_none_is_refused(
+def test_an_invalid_name_is_refused(
     folder: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
     (folder / "team-alpha.yaml").write_text(app())
@@ -398,7 +398,7 @@ def test_a_file_with_an_end_mark_stays_as_it_is(
     ]
 
 
-def test_an_unknown_team_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_team_is_reported(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "team-alpha.yaml").write_text(app())
     assert refused(capsys, "app", "team-alpa", "shop", "--archetype", "worker") == [
         "./team-alpa.yaml:1:1: (file): no such file; did you mean team-alpha?"

@@ -60,7 +60,7 @@ def run(work: Path, is_new: bool, cli: Cli | None = None, servers: object = "som
     return list(plugins(checkout, is_new, given))
 
 
-def test_a_plugin_on_path_is_run_and_the_rest_stood_in_for(
+def test_a_plugin_on_path_runs_and_the_rest_is_simulated(
     path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     install(path, "kubernetes")
@@ -79,7 +79,7 @@ def test_what_can_be_downloaded_is(
     assert run(tmp_path, is_new=True) == ["vault"]
 
 
-def test_without_any_all_are_stood_in_for(
+def test_without_any_all_are_simulated(
     path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(tmp_path, is_new=True) == []
@@ -103,7 +103,7 @@ def test_the_stand_in_can_be_chosen(
     assert run(tmp_path, is_new=True) == []
 
 
-def test_a_stack_keeps_the_plugins_that_made_it(
+def test_a_stack_keeps_the_plugins_that_created_it(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install(path, "kubernetes")
@@ -148,6 +148,6 @@ def test_plugins_that_the_sandbox_has_already_stay(path: Path, tmp_path: Path) -
     assert kept.is_dir()
 
 
-def test_a_stack_that_the_stand_in_made_stays_with_it(path: Path, tmp_path: Path) -> None:
+def test_a_stack_that_the_stand_in_created_stays_with_it(path: Path, tmp_path: Path) -> None:
     install(path, "kubernetes")
     assert run(tmp_path, is_new=False) == []

@@ -32,7 +32,7 @@ def test_the_role_is_for_service_accounts_of_the_team_s_namespace_only(program: 
     }
 
 
-def test_without_an_oidc_accessor_there_is_no_identity_group(program: Program) -> None:
+def test_without_an_oidc_accessor_no_identity_group_is_created(program: Program) -> None:
     made = program(team_file())
     assert made.names(GROUP) == made.names(GROUP_ALIAS) == []
 
@@ -90,7 +90,7 @@ def test_a_robot_without_a_secret_stops_the_run_instead_of_breaking_every_pull(
         program(team_file(team="team-imported"))
 
 
-def test_without_harbor_there_is_no_credential_to_keep(program: Program) -> None:
+def test_without_harbor_no_credential_is_stored(program: Program) -> None:
     made = program(team_file(), manage={"harbor": False})
     assert made.names(CREDENTIAL) == []
     assert made.names(POLICY) == ["team-alpha"]

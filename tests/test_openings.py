@@ -22,7 +22,7 @@ def test_without_types_a_policy_closes_what_comes_in_and_with_egress_rules_what_
     assert directions(policy(policyTypes=["Egress"])) == ["Egress"]
 
 
-def test_a_rule_without_peers_or_ports_opens_to_everybody_on_all_ports() -> None:
+def test_a_rule_without_peers_or_ports_opens_to_everyone_on_all_ports() -> None:
     assert [str(each) for each in openings(policy({}), "a")] == ["ingress from anywhere, all ports"]
 
 

@@ -5,7 +5,7 @@ from tests.conftest import Program
 from tests.program import APP, TENANT, merged, one_of_each, team_file, web_app
 
 
-def test_the_outputs_tell_where_a_team_s_things_are(program: Program) -> None:
+def test_the_outputs_say_where_a_team_s_resources_are(program: Program) -> None:
     made = program(team_file(), harbor={"host": "registry.example.com"})
     assert made.outputs["teams"] == {
         "team-alpha": {
@@ -18,7 +18,7 @@ def test_the_outputs_tell_where_a_team_s_things_are(program: Program) -> None:
     }
 
 
-def test_the_outputs_tell_how_each_app_is_reached(program: Program) -> None:
+def test_the_outputs_say_how_each_app_is_reached(program: Program) -> None:
     outside = web_app("app: {port: 3000}\ningress: {enabled: true, host: shop.example.com}", "shop")
     made = program(merged(one_of_each(), outside))
     assert made.outputs["teams"]["team-alpha"]["apps"] == {
@@ -36,7 +36,7 @@ def test_the_outputs_tell_how_each_app_is_reached(program: Program) -> None:
     }
 
 
-def test_the_outputs_tell_of_the_stack_s_teams_only(program: Program) -> None:
+def test_the_outputs_have_only_the_stack_s_teams(program: Program) -> None:
     made = program(team_file(), team_file(team="team-beta"), teams=["team-beta"])
     assert list(made.outputs["teams"]) == ["team-beta"]
 
@@ -45,7 +45,7 @@ def test_a_stack_without_teams_has_outputs_too(program: Program) -> None:
     assert program(teams=[], platform=True).outputs["teams"] == {}
 
 
-def test_the_outputs_tell_the_version_and_nothing_else(program: Program) -> None:
+def test_the_outputs_also_have_the_version_and_nothing_else(program: Program) -> None:
     made = program(team_file())
     assert made.outputs.keys() == {"teams", "version"}
     assert made.outputs["version"] == version()
@@ -73,7 +73,7 @@ def test_an_app_gives_out_how_it_is_reached_and_as_whom_it_runs(program: Program
     assert given[APP, "team-alpha/plain"]["serviceAccount"] == "default"
 
 
-def test_a_stack_that_makes_nothing_of_a_team_tells_the_same(program: Program) -> None:
+def test_a_stack_that_creates_nothing_for_a_team_has_the_same_outputs(program: Program) -> None:
     managed = program(one_of_each())
     told = program(one_of_each(), manage={"kubernetes": False, "harbor": False, "openbao": False})
     assert told.outputs == managed.outputs

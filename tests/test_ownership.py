@@ -48,7 +48,7 @@ def test_github_finds_the_owners_in_one_place() -> None:
     assert [place for place in places if place.exists()] == []
 
 
-def test_versions_are_looked_for_wherever_some_are_pinned() -> None:
+def test_updates_are_looked_for_wherever_versions_are_pinned() -> None:
     modules = [Path("/", file.parent.relative_to(ROOT)) for file in _pinned("go.mod")]
     assert modules
     patterns = updates("gomod")
@@ -69,7 +69,7 @@ def _pinned(name: str) -> list[Path]:
     return [file for file in ROOT.rglob(name) if not {".venv", ".sandbox"} & set(file.parts)]
 
 
-def test_every_update_comes_at_some_time() -> None:
+def test_every_update_has_a_schedule() -> None:
     data: Any = yaml.safe_load((GITHUB / "dependabot.yml").read_text(encoding="utf-8"))
     assert data["version"] == 2
     assert {entry["schedule"]["interval"] for entry in data["updates"]} == {"weekly"}

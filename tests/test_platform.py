@@ -24,7 +24,7 @@ from tests.program import (
 )
 
 
-def test_only_a_stack_that_says_so_makes_the_platform(program: Program) -> None:
+def test_only_a_stack_that_says_so_creates_the_platform(program: Program) -> None:
     made = program(team_file())
     for kind in (PLATFORM, MOUNT, AUTH_BACKEND, AUTH_CONFIG, SECRET_STORE):
         assert made.names(kind) == []
@@ -55,7 +55,7 @@ def test_workloads_log_in_with_their_service_account(program: Program) -> None:
     }
 
 
-def test_an_openbao_outside_the_cluster_is_told_the_api_server_and_its_ca(
+def test_an_openbao_outside_the_cluster_gets_the_api_server_and_its_ca(
     program: Program,
 ) -> None:
     made = program(teams=[], platform=True, openbao={"inCluster": False})
@@ -69,7 +69,7 @@ def test_an_openbao_outside_the_cluster_is_told_the_api_server_and_its_ca(
     }
 
 
-def test_an_openbao_outside_the_cluster_checks_logins_as_somebody_who_may_do_just_that(
+def test_an_openbao_outside_the_cluster_checks_logins_as_an_account_that_may_do_only_that(
     program: Program,
 ) -> None:
     made = program(teams=[], platform=True, openbao={"inCluster": False})
@@ -95,7 +95,7 @@ def test_an_openbao_in_the_cluster_needs_no_token_of_ours(program: Program) -> N
     assert made.names(SECRET) == made.names(CLUSTER_ROLE_BINDING) == []
 
 
-def test_without_a_cluster_to_make_it_in_there_is_no_token_reviewer(program: Program) -> None:
+def test_without_a_managed_cluster_no_token_reviewer_is_created(program: Program) -> None:
     made = program(
         teams=[], platform=True, openbao={"inCluster": False}, manage={"kubernetes": False}
     )
@@ -183,7 +183,7 @@ def test_tenants_of_the_platform_s_own_stack_wait_for_it(program: Program) -> No
     assert str(mount) in store.depends_on
 
 
-def test_tenants_name_the_platform_alike_whichever_stack_makes_it(program: Program) -> None:
+def test_tenants_name_the_platform_alike_whichever_stack_creates_it(program: Program) -> None:
     file = web_app("app: {env: [{name: DATABASE_URL, secretRef: db-credentials}]}")
     here, elsewhere = program(file, platform=True), program(file)
     for other in elsewhere.of_package("kubernetes", "vault", "harbor"):

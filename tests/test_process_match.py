@@ -57,7 +57,7 @@ SCRIPTS = {
 
 
 @pytest.mark.parametrize(("script", "itself"), SCRIPTS.items(), ids=SCRIPTS)
-def test_a_script_finds_the_shell_that_runs_it_or_not(script: str, itself: bool) -> None:
+def test_whether_a_script_finds_the_shell_that_runs_it(script: str, itself: bool) -> None:
     assert bool(finds_itself(["/bin/sh", "-c", script])) == itself
     assert bool(finds_itself(["bash", "-o", "pipefail", "-ec", f"{script}; exit $?"])) == itself
 
@@ -74,7 +74,7 @@ def test_a_script_finds_the_shell_that_runs_it_or_not(script: str, itself: bool)
         (["sh", "-c", "pgrep -f " + "(a|a)" * 100 + " || exit 1"], False),
     ],
 )
-def test_a_command_finds_itself_or_not(command: list[str], itself: bool) -> None:
+def test_whether_a_command_finds_itself(command: list[str], itself: bool) -> None:
     assert bool(finds_itself(command)) == itself
 
 
@@ -82,7 +82,7 @@ FOUND = {script: itself for script, itself in SCRIPTS.items() if itself}
 
 
 @pytest.mark.parametrize("script", FOUND)
-def test_what_is_advised_does_not_find_itself(script: str) -> None:
+def test_what_is_recommended_does_not_find_itself(script: str) -> None:
     found = finds_itself(["/bin/sh", "-c", script])
     assert found
     _, pattern, better = found
@@ -108,7 +108,7 @@ def test_a_real_pgrep_finds_what_is_said(pattern: str, itself: bool) -> None:
 @given(
     st.lists(st.sampled_from(["pgrep", "-f", "|", "grep", "ps", "'", "(", "[[:a:]]", "*", "$("]))
 )
-def test_any_command_is_looked_at(words: list[str]) -> None:
+def test_any_command_is_checked(words: list[str]) -> None:
     finds_itself(["sh", "-c", " ".join(words)])
     finds_itself(words or [""])
 

@@ -98,7 +98,7 @@ def test_the_language_host_ends_the_program_without_a_traceback(
     assert ("KeyboardInterrupt" in done.stderr) is traceback
 
 
-def test_what_is_nowhere_to_be_found_is_told_all_at_once_and_nothing_is_registered(
+def test_everything_missing_is_reported_at_once_and_nothing_is_registered(
     program: Program, registered: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("dryrun.recording._PLACEHOLDERS", {})

@@ -213,7 +213,7 @@ def refusal(expression: str) -> str:
 
 
 @pytest.mark.parametrize("expression", SOUND)
-def test_an_expression_that_prometheus_takes_is_taken(expression: str) -> None:
+def test_an_expression_that_prometheus_accepts_is_accepted(expression: str) -> None:
     assert refusal(expression) == ""
 
 
@@ -222,7 +222,7 @@ def test_an_expression_that_no_alert_can_have_is_refused(expression: str, said: 
     assert refusal(expression) == said
 
 
-def test_prometheus_takes_the_sound_ones_and_refuses_the_broken_ones(
+def test_prometheus_accepts_the_valid_ones_and_refuses_the_broken_ones(
     prometheus: Prometheus,
 ) -> None:
     assert {each: said for each in SOUND if (said := prometheus(rule(each)))} == {}
@@ -231,7 +231,7 @@ def test_prometheus_takes_the_sound_ones_and_refuses_the_broken_ones(
 
 @pytest.mark.parametrize("steps", [_MOST_STEPS, _MOST_STEPS + 1])
 @pytest.mark.parametrize("step", ["+a", " and a", " > a"])
-def test_an_expression_of_too_many_steps_is_not_given_to_the_parser(
+def test_an_expression_with_too_many_steps_is_not_parsed(
     step: str, steps: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given: list[str] = []
@@ -361,7 +361,7 @@ def test_what_is_experimental_is_what_prometheus_refuses_by_default(
     assert [each for each in SOUND if experimental(each)] == []
 
 
-def test_an_experimental_function_is_warned_of(tmp_path: Path) -> None:
+def test_an_experimental_function_causes_a_warning(tmp_path: Path) -> None:
     text, where = place(app(beside="alerts: [{name: A, expr: «'mad_over_time(a[5m]) > 1'}]"))
     assert warned(tmp_path, text) == [
         f"tenants/team-alpha.yaml:{where}: apps[0].alerts[0].expr: warning: mad_over_time is "
@@ -398,7 +398,7 @@ AT = "apps[0].alerts[0]"
         ),
     }
 )
-def test_a_rule_that_prometheus_refuses_is_told_at_its_place(
+def test_a_rule_that_prometheus_refuses_is_reported_at_its_place(
     tmp_path: Path, text: str, said: str
 ) -> None:
     text, where = place(text)
@@ -410,7 +410,7 @@ NO_DURATIONS = ["1h 30m", "30", "1.5h", "-5m", "1M", "m", "300y", "9999999999999
 
 
 @pytest.mark.parametrize("text", DURATIONS)
-def test_a_duration_of_prometheus_is_taken(tmp_path: Path, text: str) -> None:
+def test_a_duration_of_prometheus_is_accepted(tmp_path: Path, text: str) -> None:
     alert = accepted(
         tmp_path, app(beside=f"alerts: [{{name: A, expr: up, for: '{text}'}}]")
     ).apps[0].alerts[0]  # fmt: skip
@@ -418,7 +418,7 @@ def test_a_duration_of_prometheus_is_taken(tmp_path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize("text", NO_DURATIONS)
-def test_what_is_no_duration_of_prometheus_is_refused(tmp_path: Path, text: str) -> None:
+def test_what_is_not_a_duration_of_prometheus_is_refused(tmp_path: Path, text: str) -> None:
     (line,) = reported(tmp_path, app(beside=f"alerts: [{{name: A, expr: up, for: '{text}'}}]"))
     assert f"{AT}.for: '{text}' is " in line
 
@@ -440,7 +440,7 @@ def test_prometheus_has_the_same_durations(prometheus: Prometheus) -> None:
         ),
     ],
 )  # fmt: skip
-def test_a_summary_that_is_taken_is_taken_by_prometheus(
+def test_a_summary_that_is_accepted_is_accepted_by_prometheus(
     tmp_path: Path, prometheus: Prometheus, summary: str
 ) -> None:
     text = app(beside=f"alerts: [{{name: A, expr: up, summary: '{summary}'}}]")
@@ -448,7 +448,7 @@ def test_a_summary_that_is_taken_is_taken_by_prometheus(
     assert prometheus(rule("up == 0", annotations={"summary": taken})) == ""
 
 
-def test_prometheus_takes_the_rules_of_the_shipped_teams(prometheus: Prometheus) -> None:
+def test_prometheus_accepts_the_rules_of_the_shipped_teams(prometheus: Prometheus) -> None:
     files = list((ROOT / "tests" / "golden").rglob("PrometheusRule-*.yaml"))
     assert files
     for file in files:

@@ -121,7 +121,7 @@ def test_every_resource_has_the_explicit_provider_of_its_package(everything: Mad
         ("openbao", "vault", OPENBAO),
     ],
 )
-def test_a_target_that_the_stack_does_not_manage_is_left_alone(
+def test_a_target_that_the_stack_does_not_manage_is_not_touched(
     program: Program, target: str, package: str, provider: str
 ) -> None:
     made = program(one_of_each(), platform=True, manage={target: False})

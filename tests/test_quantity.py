@@ -50,7 +50,7 @@ def test_a_quantity_has_the_exact_value_that_kubernetes_gives_it(
         ".", "-", "--1", "1,5", "1_000", "0x10", "1/2", "inf", "nan", "٣", "1e9999", "half",
     ],
 )  # fmt: skip
-def test_what_is_no_quantity_is_refused(text: str) -> None:
+def test_an_invalid_quantity_is_refused(text: str) -> None:
     with pytest.raises(ValueError) as error:
         parse(text)
     hint = "is not a quantity; write a number with a unit such as 128Mi or 500m"

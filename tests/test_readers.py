@@ -79,7 +79,7 @@ def go(request: pytest.FixtureRequest) -> Iterator[Readers]:
         sent.close()
 
 
-def test_go_takes_bare_words_for_numbers(go: Readers) -> None:
+def test_go_reads_bare_words_as_numbers(go: Readers) -> None:
     # So that the tests below are not passed by a reader that reads nothing.
     assert go("a: -.5\n") == {"sigs.k8s.io/yaml": {"a": -0.5}, "go.yaml.in/yaml/v3": {"a": -0.5}}
 
@@ -93,7 +93,7 @@ def python(document: str) -> dict[str, Any]:
 
 @each_writer
 @pytest.mark.parametrize("word", NOT_TEXT)
-def test_a_word_that_some_reader_takes_for_something_else_is_quoted(
+def test_a_word_that_some_reader_reads_as_something_else_is_quoted(
     write: Callable[[Any], str], word: str
 ) -> None:
     document = write({"key": word, word: "value"})

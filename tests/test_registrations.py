@@ -105,7 +105,7 @@ def test_everything_is_a_child_of_a_component_of_its_own_team(everything: Made) 
             assert name.partition("/")[0] == team, one
 
 
-def test_what_is_in_a_namespace_waits_for_it_and_goes_with_it(everything: Made) -> None:
+def test_what_is_in_a_namespace_waits_for_it_and_is_deleted_with_it(everything: Made) -> None:
     for one in everything.of_package("kubernetes"):
         if one.type not in CLUSTER_SCOPED:
             namespace = f"{NAMESPACE} {one.metadata['namespace']}"
@@ -113,13 +113,13 @@ def test_what_is_in_a_namespace_waits_for_it_and_goes_with_it(everything: Made) 
             assert one.deleted_with == namespace
 
 
-def test_nothing_else_goes_with_another_resource(everything: Made) -> None:
+def test_nothing_else_is_deleted_with_another_resource(everything: Made) -> None:
     for one in everything.resources:
         if one.package != "kubernetes" or one.type in CLUSTER_SCOPED:
             assert one.deleted_with == "", one
 
 
-def test_no_change_is_ignored_but_that_of_a_mounts_type(everything: Made) -> None:
+def test_no_change_is_ignored_except_that_of_a_mounts_type(everything: Made) -> None:
     """An imported mount is "kv" of version 2 where a made one is "kv-v2"."""
     ignoring = {
         str(one): list(one.registration.request.ignoreChanges)

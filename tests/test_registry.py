@@ -92,7 +92,7 @@ def test_the_cluster_s_robot_may_pull_from_its_project_and_nothing_else(program:
     ]
 
 
-def test_the_robots_credentials_can_end(program: Program) -> None:
+def test_the_robots_credentials_can_expire(program: Program) -> None:
     robots = program(team_file(keys=REGISTRY)).all(ROBOT)
     assert [robot.inputs["duration"] for robot in robots] == [30, 30]
 
@@ -110,13 +110,13 @@ def test_the_team_s_keycloak_groups_are_members(program: Program) -> None:
     }
 
 
-def test_no_group_is_a_member_where_harbor_knows_no_groups(program: Program) -> None:
+def test_no_group_is_a_member_where_harbor_has_no_groups(program: Program) -> None:
     made = program(team_file(), harbor={"mapGroups": False})
     assert made.names(MEMBER) == []
     assert made.names(PROJECT) == ["team-alpha"]
 
 
-def test_a_group_can_be_revoked_but_goes_after_what_is_protected(program: Program) -> None:
+def test_a_group_can_be_revoked_but_is_deleted_after_what_is_protected(program: Program) -> None:
     # Of all that Harbor would delete before a project, deleting this is refused first.
     made = program(team_file())
     retention = made.one(RETENTION, "team-alpha")

@@ -45,7 +45,7 @@ def test_several_runs_of_the_program_write_what_one_does(
     assert _tree(tmp_path) == _tree(shipped)
 
 
-def test_a_warning_is_told_and_hinders_nothing(
+def test_a_warning_is_reported_and_blocks_nothing(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "tenants").mkdir()
@@ -79,7 +79,7 @@ def test_the_shipped_teams_render_as_in_the_golden_files(shipped: Path) -> None:
     assert not any(differing.values()), f"{differing}; `make golden` renews them"
 
 
-def test_a_folder_that_cannot_be_written_to_is_told_in_a_line(
+def test_a_folder_that_cannot_be_written_to_is_reported_in_one_line(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert main(["render", "--out", "/proc/rendered"]) == 1
@@ -102,7 +102,7 @@ def test_objects_are_filed_by_namespace_or_team_kind_and_name(shipped: Path) -> 
         assert (shipped / path).is_file(), path
 
 
-def test_a_file_of_kubernetes_is_one_object_that_its_path_tells(shipped: Path) -> None:
+def test_a_file_of_kubernetes_is_one_object_that_its_path_names(shipped: Path) -> None:
     files = list((shipped / "kubernetes").rglob("*.yaml"))
     assert files
     for file in files:
@@ -190,7 +190,7 @@ def test_objects_of_two_kinds_may_share_a_name(tenants: Path, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("kind", ["a folder with other files", "a file"])
-def test_what_render_did_not_make_is_refused_and_left_as_it_was(
+def test_what_render_did_not_write_is_refused_and_left_unchanged(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str
 ) -> None:
     out = tmp_path / "mine"
@@ -218,7 +218,7 @@ def test_bad_input_writes_nothing(
     assert not (tmp_path / "out").exists()
 
 
-def test_bad_input_leaves_an_earlier_render_as_it_was(tenants: Path, tmp_path: Path) -> None:
+def test_bad_input_leaves_an_earlier_render_unchanged(tenants: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     _render(out, "--tenants", str(tenants))
     before = _tree(out)

@@ -40,7 +40,7 @@ def test_the_default_can_be_too_few_too(tmp_path: Path) -> None:
     assert "v1.0.10, v1.0.11, v1.0.12 and 16 more), so Harbor deletes" in problem
 
 
-def test_as_many_kept_as_are_in_use_is_warned_of_for_the_next_push_drops_one(
+def test_as_many_kept_as_are_in_use_causes_a_warning_about_the_next_push(
     tmp_path: Path,
 ) -> None:
     text, where = place(running("«2", "v1.0.0", "v2.0.0"))
@@ -56,7 +56,7 @@ def test_one_version_in_several_apps_counts_once(tmp_path: Path) -> None:
     assert warned(tmp_path, running("2", "v1.0.0", "v1.0.0", "v1.0.0")) == []
 
 
-def test_versions_of_several_repositories_are_counted_apart(tmp_path: Path) -> None:
+def test_versions_of_several_repositories_are_counted_separately(tmp_path: Path) -> None:
     text = running("2", "v1.0.0", "v2.0.0").replace("shared, tag: v2", "other, tag: v2")
     assert warned(tmp_path, text) == []
 
@@ -92,6 +92,6 @@ def test_a_version_before_another_is_older(tag: str, than: str) -> None:
     ("tag", "than"),
     [("v1.0", "v1.0.0"), ("v1.0.0", "1.0.0"), ("main-4f2a", "v1.0.0"), ("v1", ""), ("a1", "b2")],
 )
-def test_of_equal_versions_and_of_what_is_none_neither_is_older(tag: str, than: str) -> None:
+def test_of_equal_versions_and_of_non_versions_neither_is_older(tag: str, than: str) -> None:
     assert not is_older(tag, than)
     assert not is_older(than, tag)

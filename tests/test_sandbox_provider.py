@@ -202,7 +202,7 @@ def test_what_the_state_lists_exists_and_keeps_its_name(engine):
 
 
 @pytest.mark.parametrize("engine", [[state(PROJECT, "/projects/3", {"name": "a"})]], indirect=True)
-def test_ids_go_on_where_the_state_ends(engine):
+def test_ids_continue_where_the_state_ends(engine):
     id, outputs = engine.create(PROJECT, {"name": "b"})
     assert (id, outputs["projectId"]) == ("/projects/4", 4)
 
@@ -428,7 +428,7 @@ def test_a_real_server_is_asked_with_whole_numbers_and_its_answer_is_passed_on(r
 
 
 @pytest.mark.parametrize("real", [("team-alpha/my-api", {})], indirect=True)
-def test_what_the_state_has_under_another_name_is_not_made_twice_on_a_real_server(real):
+def test_what_the_state_has_under_another_name_is_not_created_twice_on_a_real_server(real):
     real.engine.create(DEPLOYMENT, APP, name="one")
     with pytest.raises(grpc.RpcError, match="already exists"):
         real.engine.create(DEPLOYMENT, APP, name="two")
@@ -436,14 +436,14 @@ def test_what_the_state_has_under_another_name_is_not_made_twice_on_a_real_serve
 
 
 @pytest.mark.parametrize("real", [("id", {})], indirect=True)
-def test_beside_a_real_server_the_others_are_stood_in_for(real):
+def test_beside_a_real_server_the_others_are_simulated(real):
     real.engine.create(PROJECT, {"name": "team-alpha"})
     assert real.engine.exists(PROJECT, {"name": "team-alpha"})
     assert real.server.asked == []
 
 
 @pytest.mark.parametrize("real", [ServerError("Deployment my-api: forbidden")], indirect=True)
-def test_a_refusal_of_a_real_server_is_the_engines_error_in_a_line(real):
+def test_a_refusal_of_a_real_server_is_the_engines_error_in_one_line(real):
     with pytest.raises(grpc.RpcError) as caught:
         real.engine.create(DEPLOYMENT, APP)
     assert caught.value.details() == "Deployment my-api: forbidden"
@@ -464,7 +464,7 @@ def test_a_refusal_of_a_real_server_is_the_engines_error_in_a_line(real):
     ],
     ids=["create", "update", "read"],
 )
-def test_an_object_that_is_not_ready_is_handed_over_for_the_state(real, operation):
+def test_an_object_that_is_not_ready_is_passed_on_for_the_state(real, operation):
     with pytest.raises(grpc.RpcError, match="not ready") as caught:
         operation(real.engine)
     details = {entry.key: entry.value for entry in caught.value.trailing_metadata()}
@@ -545,6 +545,6 @@ NO_PODS = {"type": "ReplicaFailure", "status": "True", "message": "exceeded quot
         ),
     ],
 )
-def test_what_an_object_still_waits_for_is_told(live, said):
+def test_what_an_object_still_waits_for_is_reported(live, said):
     assert said in missing(live)
     assert bool(missing(live)) == bool(said)

@@ -75,7 +75,7 @@ def _native(made: Made) -> list[Resource]:
     return [one for one in made.of_package("kubernetes") if one.type not in CUSTOM]
 
 
-def test_kubernetes_takes_every_object(everything: Made) -> None:
+def test_kubernetes_accepts_every_object(everything: Made) -> None:
     kinds = set()
     for one in _native(everything):
         _check_native(one.inputs)
@@ -83,7 +83,7 @@ def test_kubernetes_takes_every_object(everything: Made) -> None:
     assert len(kinds) == 13
 
 
-def test_the_operators_take_every_custom_resource(everything: Made) -> None:
+def test_the_operators_accept_every_custom_resource(everything: Made) -> None:
     for kind in CUSTOM:
         made = everything.all(kind)
         assert made, kind
@@ -91,7 +91,7 @@ def test_the_operators_take_every_custom_resource(everything: Made) -> None:
             _check_custom(one.inputs)
 
 
-def test_an_older_external_secrets_takes_its_objects_too(program: Program) -> None:
+def test_an_older_external_secrets_accepts_its_objects_too(program: Program) -> None:
     made = program(
         one_of_each("app: {env: [{name: X, secretRef: x}]}"),
         platform=True,

@@ -117,7 +117,7 @@ def test_a_tag_that_is_text_anyway_gets_none(file: Path, tag: str) -> None:
     assert yaml.safe_load(file.read_text())["apps"][0]["app"]["image"]["tag"] == tag
 
 
-def test_what_was_done_is_said(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_change_is_reported(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     set_image("team-alpha", "my-api", "v1.1.0")
     assert capsys.readouterr().out == "./team-alpha.yaml: my-api: v1.0.0 is now v1.1.0.\n"
     file.write_text(tag_line(""))
@@ -125,7 +125,7 @@ def test_what_was_done_is_said(file: Path, capsys: pytest.CaptureFixture[str]) -
     assert capsys.readouterr().out == "./team-alpha.yaml: my-api: no tag is now v1.1.0.\n"
 
 
-def test_the_same_tag_is_no_change_and_no_mistake(
+def test_the_same_tag_is_neither_a_change_nor_a_mistake(
     file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = file.stat()
@@ -170,7 +170,7 @@ def refused(file: Path, capsys: pytest.CaptureFixture[str], *arguments: str) -> 
         ),
     ],
 )  # fmt: skip
-def test_a_tag_that_is_none_is_refused(
+def test_an_invalid_tag_is_refused(
     file: Path, capsys: pytest.CaptureFixture[str], tag: str, said: str
 ) -> None:
     assert refused(file, capsys, "team-alpha", "my-api", tag) == [f"{PLACE}: {said}"]
@@ -190,20 +190,20 @@ APPS = "team-alpha.yaml:3:3: apps"
         (("team-alpha", "zzz"), f"{APPS}: has no app 'zzz'; use one of: my-api"),
     ],
 )
-def test_a_team_or_app_that_is_not_there_is_told(
+def test_a_missing_team_or_app_is_reported(
     file: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, str], said: str
 ) -> None:
     assert refused(file, capsys, *arguments, "v2") == [f"./{said}"]
 
 
-def test_a_team_without_apps_is_told(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_team_without_apps_is_reported(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file.write_text("team: team-alpha\n")
     assert refused(file, capsys, "team-alpha", "my-api", "v2") == [
         "./team-alpha.yaml:1:1: apps: has no app 'my-api'; add it with ./sre new app"
     ]
 
 
-def test_a_folder_that_is_not_there_is_told(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_folder_is_reported(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert refused(file, capsys, "team-alpha", "my-api", "v2", "--tenants", "nowhere") == [
         "nowhere:1:1: (file): no such folder; check the path"
     ]
@@ -226,7 +226,7 @@ def test_a_folder_that_is_not_there_is_told(file: Path, capsys: pytest.CaptureFi
         ("", ":1:1: (file): is empty"),
     ],
 )
-def test_a_file_with_other_problems_stays_and_they_are_told(
+def test_a_file_with_other_problems_is_unchanged_and_they_are_reported(
     file: Path, capsys: pytest.CaptureFixture[str], text: str, said: str
 ) -> None:
     file.write_text(text)
@@ -275,7 +275,7 @@ def test_a_tag_over_several_lines_is_not_changed(
     ]
 
 
-def test_a_file_that_cannot_be_written_is_told(
+def test_a_file_that_cannot_be_written_is_reported(
     file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
@@ -288,7 +288,7 @@ def test_a_file_that_cannot_be_written_is_told(
     ]
 
 
-def test_of_several_at_once_no_change_undoes_another(file: Path, warm: Path) -> None:
+def test_concurrent_changes_do_not_undo_each_other(file: Path, warm: Path) -> None:
     names = [f"app-{number}" for number in range(6)]
     quota = "quota: {limits: {cpu: 10}}\n"
     file.write_text(team(f"{quota}apps:\n") + "".join(entry(name=name) for name in names))
@@ -323,9 +323,7 @@ def test_an_older_version_is_written_with_a_warning_that_its_image_may_be_gone(
     assert f"tag: {after}" in file.read_text()
 
 
-def test_of_a_single_image_kept_it_is_said_so(
-    file: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_single_image_kept_is_mentioned(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     keys = "registry: {retention: {mostRecentlyPushed: 1}}\napps:\n"
     file.write_text(team(keys) + entry(archetype="cronjob"))
     assert set_image("team-alpha", "my-api", "v0.9.0") == 0
@@ -333,7 +331,7 @@ def test_of_a_single_image_kept_it_is_said_so(
 
 
 @pytest.mark.parametrize("tag", ["v1.0.1", "main-4f2a"])
-def test_a_newer_version_or_one_that_cannot_be_told_is_not_warned_of(
+def test_a_newer_or_incomparable_version_causes_no_warning(
     file: Path, capsys: pytest.CaptureFixture[str], tag: str
 ) -> None:
     assert set_image("team-alpha", "my-api", tag) == 0

@@ -60,7 +60,7 @@ def checkout(tmp_path: Path) -> Checkout:
     return Checkout(tmp_path)
 
 
-def test_a_set_up_has_what_the_lock_has_and_is_made_once(checkout: Checkout) -> None:
+def test_a_set_up_has_what_the_lock_has_and_runs_once(checkout: Checkout) -> None:
     code, output, errors = checkout.set_up()
     assert (code, output) == (0, ""), errors
     assert checkout.installed() == {"pip": "uv", "six": "uv", "uv": "pip"}
@@ -69,7 +69,7 @@ def test_a_set_up_has_what_the_lock_has_and_is_made_once(checkout: Checkout) -> 
     assert (checkout.root / ".venv/kept").exists()
 
 
-def test_an_interrupted_set_up_says_so_and_the_next_starts_anew(checkout: Checkout) -> None:
+def test_an_interrupted_set_up_says_so_and_the_next_starts_over(checkout: Checkout) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         silent.settimeout(120)
         index = f"http://127.0.0.1:{silent.getsockname()[1]}/simple"
@@ -92,7 +92,7 @@ def test_pip_installs_where_uv_cannot(checkout: Checkout) -> None:
     assert checkout.installed()["six"] == "pip"
 
 
-def test_where_pip_has_an_index_of_its_own_nothing_comes_from_elsewhere(checkout: Checkout) -> None:
+def test_where_pip_has_its_own_index_nothing_comes_from_elsewhere(checkout: Checkout) -> None:
     index = "https://user:pa55@index.invalid/simple"
     code, _, errors = checkout.set_up(PIP_INDEX_URL=index, PIP_RETRIES="0")
     assert code == 1

@@ -255,7 +255,7 @@ URL = "is not a URL; write one such as https://openbao.sre.internal"
         ),
     }
 )
-def test_a_wrong_setting_is_told_where_it_stands(tmp_path: Path, text: str, said: str) -> None:
+def test_a_wrong_setting_is_reported_at_its_place(tmp_path: Path, text: str, said: str) -> None:
     text, where = place(text)
     assert reported(tmp_path, text) == [f"Pulumi.test.yaml:{where}: config.sre-platform:{said}"]
 
@@ -277,19 +277,19 @@ def test_a_wrong_setting_is_told_where_it_stands(tmp_path: Path, text: str, said
         ),
     }
 )
-def test_a_file_that_is_no_stack_is_refused(tmp_path: Path, text: str, said: str) -> None:
+def test_a_file_that_is_not_a_stacks_is_refused(tmp_path: Path, text: str, said: str) -> None:
     text, where = place(text)
     assert reported(tmp_path, text) == [f"Pulumi.test.yaml:{where}: {said}"]
 
 
-def test_a_stack_without_a_file_is_told(tmp_path: Path) -> None:
+def test_a_stack_without_a_file_is_reported(tmp_path: Path) -> None:
     _, problems = read_stack(tmp_path, "test")
     assert [str(problem) for problem in problems] == [
         "Pulumi.test.yaml:1:1: (file): no such file; check the path"
     ]
 
 
-def test_what_other_programs_keep_in_the_file_is_passed_over(tmp_path: Path) -> None:
+def test_what_other_programs_keep_in_the_file_is_ignored(tmp_path: Path) -> None:
     text = (
         stack("  kubernetes:context: x\n  aws:region: {secure: abc}\n") + "encryptionsalt: v1:x\n"
     )
@@ -346,7 +346,7 @@ def test_what_only_the_engine_knows_is_checked_too(tmp_path: Path) -> None:
     ]
 
 
-def test_a_setting_that_has_lost_its_use_is_accepted_with_a_warning(tmp_path: Path) -> None:
+def test_an_obsolete_setting_is_accepted_with_a_warning(tmp_path: Path) -> None:
     text, where = place(stack("  «sre-platform:moved: [team-beta]\n"))
     assert reported(tmp_path, text) == []
     settings, _ = read_stack(tmp_path, "test")

@@ -67,7 +67,7 @@ def test_up_does_not_skip_the_preview_that_protected_things_rely_on(make: Make) 
     )  # fmt: skip
 
 
-def test_up_makes_a_stack_that_is_new(make: Make) -> None:
+def test_up_creates_a_new_stack(make: Make) -> None:
     assert make("stack-up", STACK="team-beta") == (
         0,
         "pulumi stack init --no-select --non-interactive team-beta\n"
@@ -75,13 +75,13 @@ def test_up_makes_a_stack_that_is_new(make: Make) -> None:
     )
 
 
-def test_a_preview_makes_no_stack(make: Make) -> None:
+def test_a_preview_creates_no_stack(make: Make) -> None:
     code, said = make("stack-preview", STACK="team-beta")
     assert (code, said.partition(".")[0]) == (0, "Stack 'team-beta' does not exist yet")
 
 
 @pytest.mark.parametrize(("command", "how"), [("up", "up --yes"), ("preview", "preview")])
-def test_with_refresh_the_servers_are_looked_at_once_harbor_has_answered(
+def test_with_refresh_the_servers_are_read_once_harbor_has_answered(
     script: Script, command: str, how: str
 ) -> None:
     code, said = script("exit 0", command, REFRESH="1")
@@ -97,13 +97,13 @@ def test_refresh_takes_one_value_so_that_none_is_mistaken_for_no(
     assert script("exit 0", "up", REFRESH=value) == (1, told)
 
 
-def test_drift_looks_at_the_servers_and_writes_no_state(make: Make) -> None:
+def test_drift_reads_the_servers_and_writes_no_state(make: Make) -> None:
     how = "--refresh --run-program --expect-no-changes --diff"
     told = f"pulumi preview {how} --stack platform {SETTINGS}"
     assert make("stack-drift", STACK="platform") == (0, told)
 
 
-def test_drift_of_a_stack_that_the_backend_does_not_have_is_no_success(make: Make) -> None:
+def test_drift_of_a_stack_that_the_backend_does_not_have_fails(make: Make) -> None:
     code, said = make("stack-drift", STACK="team-beta")
     assert (code, said.partition(";")[0]) == (
         2, "Stack 'team-beta' is not in this backend, so nothing is compared"
@@ -111,14 +111,14 @@ def test_drift_of_a_stack_that_the_backend_does_not_have_is_no_success(make: Mak
 
 
 @pytest.mark.parametrize("command", ["preview", "up", "drift"])
-def test_a_list_of_stacks_that_cannot_be_read_is_no_empty_one(script: Script, command: str) -> None:
+def test_an_unreadable_list_of_stacks_is_not_an_empty_one(script: Script, command: str) -> None:
     code, said = script("exit 0", command, LISTED="no JSON")
     assert code == 1
     assert "pulumi stack init" not in said
     assert "not exist" not in said
 
 
-def test_drift_is_not_looked_for_where_harbor_knows_no_user(make: Make) -> None:
+def test_drift_is_not_checked_where_harbor_rejects_the_user(make: Make) -> None:
     code, said = make("stack-drift", STACK="team-alpha")
     assert code == 2
     assert "FAIL     Harbor: environment" in said
@@ -133,30 +133,30 @@ def test_what_fails_fails_and_its_result_says_so(make: Make, tmp_path: Path) -> 
     assert result.read_text() == said + "\n"
 
 
-def test_a_backend_that_does_not_answer_is_told(make: Make, tmp_path: Path) -> None:
+def test_a_backend_that_does_not_answer_is_reported(make: Make, tmp_path: Path) -> None:
     result = tmp_path / "result"
     code, said = make("stack-up", STACK="team-alpha", BROKEN="1", RESULT=str(result))
     told = "error: could not list stacks\nFAILED: exit code 255"
     assert (code, said, result.read_text()) == (2, told, told + "\n")
 
 
-def test_a_result_is_all_that_was_printed(make: Make, tmp_path: Path) -> None:
+def test_a_result_contains_everything_that_was_printed(make: Make, tmp_path: Path) -> None:
     code, said = make("stack-preview", STACK="team-alpha", RESULT=str(tmp_path / "result"))
     assert (code, (tmp_path / "result").read_text()) == (0, said + "\n")
 
 
 @pytest.mark.parametrize("command", ["diff", "preview", "up", "drift"])
-def test_a_missing_stack_is_told(make: Make, command: str) -> None:
+def test_a_missing_stack_is_reported(make: Make, command: str) -> None:
     told = f"STACK is missing; name one: make stack-{command} STACK=team-alpha"
     assert make(f"stack-{command}") == (2, told)
 
 
-def test_an_unknown_stack_is_told_with_those_there_are(make: Make) -> None:
+def test_an_unknown_stack_is_reported_with_the_known_ones(make: Make) -> None:
     told = "Unknown stack 'team-alhpa'; use one of: dev platform team-alpha team-beta"
     assert make("stack-up", STACK="team-alhpa") == (2, told)
 
 
-def test_a_missing_cli_is_told(make: Make, tmp_path: Path) -> None:
+def test_a_missing_cli_is_reported(make: Make, tmp_path: Path) -> None:
     tools = tmp_path / "tools"
     tools.mkdir()
     for tool in ("bash", "cmp", "dirname", "make", "sh"):
@@ -201,7 +201,7 @@ def script(tmp_path: Path) -> Script:
     ["echo 'FAIL  Harbor: credentials'; exit 1", "echo Traceback >&2; exit 1", "kill -SEGV $$"],
     ids=["Harbor fails", "the question cannot be asked", "it ends without a word"],
 )
-def test_servers_are_not_looked_at_unless_harbor_has_answered(
+def test_servers_are_not_read_unless_harbor_has_answered(
     script: Script, sre: str, command: str
 ) -> None:
     code, said = script(sre, command, REFRESH="1")
@@ -213,7 +213,7 @@ def test_servers_are_not_looked_at_unless_harbor_has_answered(
         assert said.startswith(("FAIL  Harbor: credentials\n", "Traceback\n"))
 
 
-def test_harbor_alone_is_asked_before_servers_are_looked_at(script: Script) -> None:
+def test_only_harbor_is_checked_before_servers_are_read(script: Script) -> None:
     code, said = script('[ "$*" = "doctor --stack team-alpha --server harbor" ]', "drift")
     assert (code, said.split()[:3]) == (0, ["pulumi", "preview", "--refresh"])
 
@@ -221,6 +221,6 @@ def test_harbor_alone_is_asked_before_servers_are_looked_at(script: Script) -> N
 @pytest.mark.parametrize(
     ("code", "ends_with"), [(0, 0), (2, 0), (3, 0), (1, 1), (127, 1), (139, 1)]
 )
-def test_a_diff_with_changes_in_it_is_no_failure(script: Script, code: int, ends_with: int) -> None:
+def test_a_diff_with_changes_is_not_a_failure(script: Script, code: int, ends_with: int) -> None:
     told = "./sre diff --base v1 --stack team-alpha --format markdown\n"
     assert script(f'echo "./sre $*"; exit {code}', "diff", BASE="v1") == (ends_with, told)

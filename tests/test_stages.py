@@ -44,7 +44,7 @@ def test_the_first_stage_that_fails_is_the_last_and_the_table_says_so(
     ]
 
 
-def test_a_stage_of_another_name_is_refused_with_those_there_are(
+def test_an_unknown_stage_is_refused_with_the_known_ones(
     ran: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit):
@@ -64,7 +64,7 @@ def test_a_line_says_how_far_it_is_and_what_runs_longest(pytestconfig: pytest.Co
     assert told.line() == "0:00  1 of 4 tests done; b (0:00), c (0:00)"
 
 
-def test_it_is_said_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_is_reported_repeatedly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "EVERY", 0.01)
     said: list[str] = []
     thrice = threading.Event()

@@ -82,7 +82,7 @@ from tests.written import app, place, warned
         ),
     ],
 )
-def test_a_step_beyond_its_field_is_warned_of_with_when_it_runs(
+def test_a_step_beyond_its_field_causes_a_warning_with_when_it_runs(
     tmp_path: Path, cron: str, said: str
 ) -> None:
     text = app(beside=f"schedule:\n  cron: «'{cron}'", archetype="cronjob")
@@ -110,7 +110,7 @@ def test_a_step_beyond_its_field_is_warned_of_with_when_it_runs(
         "@every 90m",
     ],
 )
-def test_a_step_within_its_field_is_not(cron: str) -> None:
+def test_a_step_within_its_field_does_not(cron: str) -> None:
     assert list(odd_steps(cron)) == []
 
 
@@ -123,7 +123,7 @@ def test_a_step_within_its_field_is_not(cron: str) -> None:
         ("0 0 13 * 5", "on day 13 of the month and on Friday at 00:00"),
     ],
 )
-def test_when_a_schedule_comes_is_told_in_words(cron: str, comes: str) -> None:
+def test_when_a_schedule_runs_is_described_in_words(cron: str, comes: str) -> None:
     schedule = parse_schedule(cron)
     assert isinstance(schedule, Calendar)
     assert when(schedule) == comes

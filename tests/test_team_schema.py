@@ -147,7 +147,7 @@ def _differences(name: str) -> tuple[list[Any], list[Any]]:
     return only_model, only_schema
 
 
-def test_every_key_that_holds_a_value_is_looked_at() -> None:
+def test_every_key_that_holds_a_value_is_checked() -> None:
     assert len(KEYS) > 100
     assert set(KEYS) > BEYOND_PATTERNS
 
@@ -163,7 +163,7 @@ def test_the_schema_refuses_what_the_model_refuses(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(BEYOND_PATTERNS))
-def test_what_only_validate_can_tell_is_listed(name: str) -> None:
+def test_what_only_validate_can_check_is_listed(name: str) -> None:
     assert _differences(name)[1] != []
 
 
@@ -224,7 +224,7 @@ def test_an_editor_finds_the_schema_by_a_file_s_first_line() -> None:
         assert (file.parent / path).resolve() == schema.SCHEMA
 
 
-def test_every_key_has_a_text_for_who_hovers_over_it() -> None:
+def test_every_key_has_a_hover_text() -> None:
     for name, definition in DEFINITIONS.items():
         assert definition["additionalProperties"] is False, name
         for key, says in definition["properties"].items():
@@ -261,7 +261,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "schemas" / "team.schema.json"
 
 
-def test_a_file_that_is_not_current_is_told_and_left(
+def test_an_outdated_file_is_reported_and_unchanged(
     elsewhere: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["schema", "--check"]) == 1
@@ -271,7 +271,7 @@ def test_a_file_that_is_not_current_is_told_and_left(
     assert not elsewhere.exists()
 
 
-def test_a_file_that_may_not_be_written_is_told_in_a_line(
+def test_a_file_that_may_not_be_written_is_reported_in_one_line(
     elsewhere: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     elsewhere.parent.mkdir()
@@ -283,7 +283,7 @@ def test_a_file_that_may_not_be_written_is_told_in_a_line(
     assert elsewhere.read_text() == "{}"
 
 
-def test_a_file_of_bytes_that_are_no_text_is_not_current(
+def test_a_file_of_bytes_that_are_not_text_is_not_current(
     elsewhere: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     elsewhere.parent.mkdir()

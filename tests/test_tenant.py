@@ -42,7 +42,7 @@ def test_the_stack_says_which_pod_security_level_the_namespace_enforces(
     assert labels["pod-security.kubernetes.io/enforce"] == level
 
 
-def test_a_team_without_figures_gets_the_guide_s_quota(program: Program) -> None:
+def test_a_team_without_a_quota_gets_the_guide_s(program: Program) -> None:
     quota = program(team_file()).one(QUOTA, "team-alpha/team-alpha-quota")
     assert quota.metadata == {
         "name": "team-alpha-quota",
@@ -62,7 +62,7 @@ def test_a_team_without_figures_gets_the_guide_s_quota(program: Program) -> None
     }
 
 
-def test_a_figure_of_the_team_s_own_leaves_the_other_defaults(program: Program) -> None:
+def test_a_value_of_the_team_s_own_leaves_the_other_defaults(program: Program) -> None:
     keys = "quota: {requests: {cpu: 6}, limits: {memory: 24Gi}, pods: 30, services: 0}"
     quota = program(team_file(keys=keys)).one(QUOTA, "team-alpha/team-alpha-quota")
     assert quota.spec["hard"] == {
@@ -89,7 +89,7 @@ def test_a_quota_leaves_out_what_is_null(program: Program) -> None:
     assert quota.spec["hard"] == {"requests.memory": "8Gi"}
 
 
-def test_a_suspended_team_may_have_no_pods_though_their_number_has_no_limit(
+def test_a_suspended_team_may_have_no_pods_although_their_number_has_no_limit(
     program: Program,
 ) -> None:
     keys = "lifecycle: suspended\nquota: {pods: null, requests: {memory: null}}"
@@ -98,7 +98,7 @@ def test_a_suspended_team_may_have_no_pods_though_their_number_has_no_limit(
     assert "requests.memory" not in quota.spec["hard"]
 
 
-def test_a_team_without_figures_gets_the_guide_s_limit_range(program: Program) -> None:
+def test_a_team_without_a_limit_range_gets_the_guide_s(program: Program) -> None:
     limits = program(team_file()).one(LIMITS, "team-alpha/team-alpha-limits")
     assert limits.metadata == {
         "name": "team-alpha-limits",
@@ -195,7 +195,7 @@ def test_a_team_without_apps_gets_its_place_and_nothing_else(program: Program) -
     assert kinds == {NAMESPACE, QUOTA, LIMITS, NETWORK_POLICY, ROLE_BINDING, EXTERNAL_SECRET}
 
 
-def test_a_stack_holds_the_teams_it_lists_and_no_other(program: Program) -> None:
+def test_a_stack_has_only_the_teams_that_it_lists(program: Program) -> None:
     files = (team_file(), team_file(team="team-beta"), team_file(team="team-gamma"))
     made = program(*files, teams=["team-gamma", "team-alpha"])
     assert made.names(TENANT) == ["team-alpha", "team-gamma"]

@@ -26,7 +26,7 @@ def bad(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_shipped_files_are_right_wherever_one_stands(tmp_path: Path) -> None:
+def test_the_shipped_files_are_valid_from_any_folder(tmp_path: Path) -> None:
     for cwd in (ROOT, tmp_path):
         run = sre("validate", cwd=cwd)
         assert (run.returncode, run.stdout, run.stderr) == (
@@ -71,14 +71,14 @@ def test_another_folder_can_be_named(bad: Path, capsys: pytest.CaptureFixture[st
 
 
 @pytest.mark.parametrize("arguments", [["x" * 300], ["--tenants", "x" * 300]])
-def test_a_path_that_the_system_takes_no_look_at_is_told(
+def test_a_path_that_the_system_cannot_look_up_is_reported(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     told = f"{'x' * 200}...:1:1: (file): File name too long; check the path\n"
     assert validate(capsys, *arguments) == (1, "", told)
 
 
-def test_files_are_told_as_seen_from_where_one_stands(
+def test_files_are_named_relative_to_the_current_folder(
     bad: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(bad.parent)
@@ -103,7 +103,7 @@ def test_files_are_told_as_seen_from_where_one_stands(
     ],
     ids=["no such file", "a directory", "no such folder", "an empty folder"],
 )
-def test_what_cannot_be_read_is_told(
+def test_what_cannot_be_read_is_reported(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,

@@ -123,7 +123,7 @@ LOW = (
         ),
     }
 )
-def test_a_reference_to_no_variable_is_warned_of(tmp_path: Path, text: str, said: str) -> None:
+def test_a_reference_to_no_variable_causes_a_warning(tmp_path: Path, text: str, said: str) -> None:
     _warned_once(tmp_path, text, said)
 
 
@@ -160,7 +160,7 @@ def test_a_reference_to_no_variable_is_warned_of(tmp_path: Path, text: str, said
         worker("probes: {liveness: {exec: {command: [sh, -c, 'test $(pgrep -c run) -gt 0']}}}"),
     ],
 )
-def test_a_reference_that_does_what_it_says_brings_no_warning(tmp_path: Path, text: str) -> None:
+def test_a_reference_that_works_causes_no_warning(tmp_path: Path, text: str) -> None:
     assert warned(tmp_path, text) == []
 
 
@@ -178,14 +178,14 @@ def test_a_reference_that_does_what_it_says_brings_no_warning(tmp_path: Path, te
         ),
     }
 )
-def test_a_port_that_takes_root_is_warned_of(tmp_path: Path, text: str, said: str) -> None:
+def test_a_port_that_needs_root_causes_a_warning(tmp_path: Path, text: str, said: str) -> None:
     _warned_once(tmp_path, text, said)
 
 
 @pytest.mark.parametrize(
     "text", [app("port: 1024"), cronjob(beside="serviceMonitor: {enabled: false, port: 80}")]
 )
-def test_a_port_that_anybody_may_take_brings_no_warning(tmp_path: Path, text: str) -> None:
+def test_a_port_that_anyone_may_use_causes_no_warning(tmp_path: Path, text: str) -> None:
     assert warned(tmp_path, text) == []
 
 
@@ -216,7 +216,7 @@ PORT = "apps[0].networkPolicy.additionalIngress[0].ports[0].port"
         ),
     }
 )
-def test_a_rule_on_a_name_that_no_port_has_is_warned_of(
+def test_a_rule_on_a_name_that_no_port_has_causes_a_warning(
     tmp_path: Path, text: str, said: str
 ) -> None:
     _warned_once(tmp_path, text, said)
@@ -234,7 +234,7 @@ def test_a_rule_on_a_name_that_no_port_has_is_warned_of(
         app(beside=ingress("{port: grpc}").replace("{add", "{enabled: false, add")),
     ],
 )
-def test_a_rule_on_a_port_that_is_there_brings_no_warning(tmp_path: Path, text: str) -> None:
+def test_a_rule_on_an_existing_port_causes_no_warning(tmp_path: Path, text: str) -> None:
     assert warned(tmp_path, text) == []
 
 
@@ -257,13 +257,13 @@ def test_a_rule_on_a_port_that_is_there_brings_no_warning(tmp_path: Path, text: 
         ),
     }
 )
-def test_a_quota_of_more_requests_than_limits_is_warned_of(
+def test_a_quota_of_more_requests_than_limits_causes_a_warning(
     tmp_path: Path, text: str, said: str
 ) -> None:
     _warned_once(tmp_path, text, said)
 
 
-def test_a_quota_of_as_many_requests_as_limits_brings_no_warning(tmp_path: Path) -> None:
+def test_a_quota_of_as_many_requests_as_limits_causes_no_warning(tmp_path: Path) -> None:
     assert warned(tmp_path, team("quota: {requests: {cpu: 500m}, limits: {cpu: '0.5'}}")) == []
 
 

@@ -153,7 +153,7 @@ def test_no_cache_carries_files_into_a_run_that_has_credentials() -> None:
     assert {job.name for job in for_forks() if job.file.name == "test.yaml"} == {"stage", "test"}
 
 
-def test_what_is_cached_is_taken_only_where_what_it_is_built_from_is_the_same() -> None:
+def test_a_cache_is_used_only_if_its_sources_are_the_same() -> None:
     (step,) = (
         step
         for job in jobs(ROOT / ".github/workflows/test.yaml")
@@ -179,7 +179,7 @@ def test_the_token_that_comments_runs_mains_scripts() -> None:
     assert checkout["with"]["ref"] == "${{ github.event.pull_request.base.sha }}"
 
 
-def test_what_tells_github_what_to_mask_is_kept_nowhere() -> None:
+def test_output_that_tells_github_what_to_mask_is_stored_nowhere() -> None:
     lines = [
         line
         for script in scripts(*WORKFLOWS)
@@ -214,7 +214,7 @@ def test_nothing_but_deploy_changes_anything() -> None:
     }  # fmt: skip
 
 
-def test_the_steps_are_commands_that_are_there() -> None:
+def test_the_steps_are_existing_commands() -> None:
     targets = re.findall(r"^([a-z][a-z0-9-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE)
     known = {module.__name__.rpartition(".")[2].replace("_", "-") for module in COMMANDS}
     text = "\n".join(scripts(*ALL))
@@ -231,9 +231,7 @@ def test_the_steps_are_commands_that_are_there() -> None:
 
 
 @pytest.mark.parametrize(("diff", "asks"), [("success", False), ("failure", True)])
-def test_a_diff_that_could_not_be_made_asks_for_a_second_reviewer(
-    tmp_path: Path, diff: str, asks: bool
-) -> None:
+def test_a_failed_diff_asks_for_a_second_reviewer(tmp_path: Path, diff: str, asks: bool) -> None:
     (comment,) = [
         job for job in jobs(ROOT / ".github/workflows/pull-request.yaml") if job.name == "comment"
     ]

@@ -42,7 +42,7 @@ def test_a_link_stays_one_and_the_file_that_it_names_is_written(file: Path) -> N
 
 
 @pytest.mark.parametrize("step", ["fsync", "replace", "chmod"])
-def test_where_it_fails_the_file_is_as_it_was_and_nothing_is_left(
+def test_if_it_fails_the_file_is_unchanged_and_nothing_is_left(
     step: str, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> None:
@@ -55,9 +55,7 @@ def test_where_it_fails_the_file_is_as_it_was_and_nothing_is_left(
     assert [*file.parent.iterdir()] == [file]
 
 
-def test_nothing_is_left_when_it_is_interrupted(
-    file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nothing_is_left_after_an_interruption(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(_: int) -> None:
         raise KeyboardInterrupt
 

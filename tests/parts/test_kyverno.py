@@ -71,7 +71,9 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Sequence[Object]:
     ]
 
 
-def test_all_that_the_program_makes_passes(judge: Judge, rendered: Sequence[Object]) -> None:
+def test_everything_that_the_program_creates_passes(
+    judge: Judge, rendered: Sequence[Object]
+) -> None:
     verdicts = judge(rendered)
     assert {each for each in verdicts if each.result != "pass"} == set()
     policies = yaml.safe_load_all(POLICIES.read_text(encoding="utf-8"))
