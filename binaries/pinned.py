@@ -350,7 +350,7 @@ def _fill(root: Path, release: Release, fetch: Callable[[Path], None] | None) ->
             for leftover in (new, root):
                 shutil.rmtree(leftover, ignore_errors=True)
             if fetch is None:
-                _build(release, new / "bin")
+                build(release, new / "bin", GO_MODULES / release.folder)
             else:
                 _get(release, new, fetch)
             new.rename(root)  # all or nothing
@@ -362,7 +362,7 @@ def _get(release: Release, new: Path, fetch: Callable[[Path], None]) -> None:
     except download.DownloadError as error:
         say(f"{error}; building {release.title} instead.")
         shutil.rmtree(new, ignore_errors=True)
-        _build(release, new / "bin")
+        build(release, new / "bin", GO_MODULES / release.folder)
 
 
 def _download(release: Release, published: Published, root: Path) -> None:
@@ -384,13 +384,21 @@ def _download(release: Release, published: Published, root: Path) -> None:
             file.rename(root / "bin" / program)
 
 
-def _build(release: Release, folder: Path) -> None:
-    """Build the programs from their sources, which Go verifies against the checksums in go.sum."""
+def require_go(release: Release) -> None:
+    """Raise UserError unless Go is there to build the release."""
     if _go_version() < GO_AT_LEAST:
         raise UserError(
             f"Cannot get {release.title}: install it ({release.install_page}), or Go "
             f"{GO_AT_LEAST[0]}.{GO_AT_LEAST[1]} or newer to have it built here."
         )
+
+
+def build(release: Release, folder: Path, module: Path) -> None:
+    """Build the programs of a Go module, whose go.sum Go verifies their sources against.
+
+    Raises UserError if that fails.
+    """
+    require_go(release)
     say(
         f"Building {release.title} v{release.version} with Go: {release.building_takes}, only once."
     )
@@ -398,13 +406,17 @@ def _build(release: Release, folder: Path) -> None:
     # With a single package, you can choose the file's name: etcd's would be `server`.
     output = folder / next(iter(release.packages)) if len(release.packages) == 1 else folder
     # Nobody debugs these programs: without debug information they build a fifth faster.
-    command = ["go", "build", "-gcflags=all=-dwarf=false", "-ldflags", f"-s -w {release.ldflags}"]
-    command += ["-o", str(output), *release.packages.values()]
+    command = ["build", "-gcflags=all=-dwarf=false", "-ldflags", f"-s -w {release.ldflags}"]
+    go(release, [*command, "-o", str(output), *release.packages.values()], module)
+
+
+def go(release: Release, arguments: list[str], module: Path) -> None:
+    """Run a command of Go for that release; raise UserError if it fails."""
     settings = {"GOFLAGS": "-mod=readonly", "CGO_ENABLED": "0"}
-    module = GO_MODULES / release.folder
+    command = ["go", *arguments]
     code, errors = run(command, f"Building {release.title}", cwd=module, settings=settings)
     if code != 0:
-        last = errors.strip().splitlines()[-1:] or [f"go build ended with {code}"]
+        last = errors.strip().splitlines()[-1:] or [f"go {arguments[0]} ended with {code}"]
         raise UserError(f"Cannot build {release.title}: {last[0]}")
 
 

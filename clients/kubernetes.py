@@ -197,13 +197,13 @@ class Cluster:
             if refusal.status != 404:
                 raise
 
-    def token(self, namespace: str, service_account: str) -> str:
-        """Create a token of a ServiceAccount (TokenRequest), valid for ten minutes."""
+    def token(self, namespace: str, service_account: str, seconds: int = 600) -> str:
+        """Create a token of a ServiceAccount (TokenRequest), valid for that long."""
         path = self.path("v1", "ServiceAccount", namespace, service_account) + "/token"
         request = {
             "apiVersion": "authentication.k8s.io/v1",
             "kind": "TokenRequest",
-            "spec": {"expirationSeconds": 600},
+            "spec": {"expirationSeconds": seconds},
         }
         return str(self.call("POST", path, request)["status"]["token"])
 

@@ -1,6 +1,7 @@
 """`./sre doctor` on a cluster: each check against a server that fails it."""
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ REVIEW = "POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 ESO, ISTIO = "/apis/external-secrets.io", "/apis/networking.istio.io"
 GATEWAY = f"GET {ISTIO}/v1/namespaces/istio-system/gateways/sre-gateway"
 STORE = f"GET {ESO}/v1/clustersecretstores/openbao-backend"
+PULL = f"GET {ESO}/v1/namespaces/team-alpha/externalsecrets/harbor-pull"
 OPERATOR = "GET /api/v1/namespaces/external-secrets/serviceaccounts/external-secrets"
 POLICIES = "GET /apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies"
 POLICY_BINDINGS = "GET /apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings"
@@ -142,7 +144,7 @@ def test_a_cluster_that_has_all_passes_every_check(cluster: FakeServer, team: Ma
         "Kubernetes: kubeconfig", "Kubernetes: version", "Kubernetes: TLS", "Kubernetes: identity",
         "Kubernetes: served kinds", "Kubernetes: permissions", "Kubernetes: granting roles",
         "Kubernetes: gateways", "Kubernetes: secret store", "Kubernetes: External Secrets",
-        "Kubernetes: guardrails", "Kubernetes: Pod Security",
+        "Kubernetes: secrets", "Kubernetes: guardrails", "Kubernetes: Pod Security",
     ]  # fmt: skip
 
 
@@ -228,6 +230,7 @@ def test_what_is_wrong_fails_its_own_check(
         ),
         (GATEWAY, (403, {}), "gateways", "cannot be read (403)"),
         (OPERATOR, (403, {}), "External Secrets", "cannot be read (403)"),
+        (STORE, (200, {}), "secret store", "openbao-backend was never looked at by the External"),
     ],
 )
 def test_what_is_to_be_known_warns(
@@ -365,6 +368,60 @@ def test_gateways_that_no_app_uses_warn_only(cluster: FakeServer, program: Progr
     told = examined(program(web_app(), platform=True), platform=True)
     assert told.failed() == {}
     assert [line.what for line in told.warned] == ["Kubernetes: gateways"]
+
+
+def external_secret(**noted: Any) -> tuple[int, Any]:
+    """The pull Secret's, with what the operator has noted on it."""
+    metadata = {"namespace": "team-alpha", "name": "harbor-pull"}
+    spec = {"refreshInterval": "1h0m0s"}
+    return 200, {"metadata": metadata, "spec": spec, "status": noted}
+
+
+def fetched(ago: timedelta) -> tuple[int, Any]:
+    time = datetime.now(UTC) - ago
+    ready = {"type": "Ready", "status": "True"}
+    return external_secret(conditions=[ready], refreshTime=time.strftime("%Y-%m-%dT%H:%M:%SZ"))
+
+
+@pytest.mark.parametrize(
+    ("answer", "found"),
+    [
+        ((404, {}), "no ExternalSecret yet"),
+        (fetched(timedelta()), "1 fetched"),
+        (fetched(timedelta(minutes=62)), "1 fetched"),
+    ],
+)
+def test_secrets_that_arrive_are_counted(
+    cluster: FakeServer, team: Made, answer: Any, found: str
+) -> None:
+    cluster.answers[PULL] = answer
+    told = examined(team)
+    assert told.statuses == {"ok"}, told.text
+    assert told.found("Kubernetes: secrets") == found
+
+
+@pytest.mark.parametrize(
+    ("answer", "found", "do"),
+    [
+        (external_secret(), "harbor-pull never looked at by the External Secrets Operator", "log"),
+        (
+            external_secret(conditions=[{"type": "Ready", "status": "False", "reason": "Error"}]),
+            "team-alpha/harbor-pull not fetched",
+            "kubectl describe externalsecret harbor-pull -n team-alpha",
+        ),
+        (fetched(timedelta(minutes=70)), "harbor-pull not refreshed since 20", "log"),
+    ],
+)
+def test_secrets_that_do_not_arrive_warn_as_up_does_without_them(
+    cluster: FakeServer, team: Made, answer: Any, found: str, do: str
+) -> None:
+    cluster.answers[PULL] = answer
+    told = examined(team)
+    assert told.failed() == {}
+    (warned,) = told.warned
+    assert warned.what == "Kubernetes: secrets"
+    assert found in warned.finding.found
+    assert do in warned.finding.do
 
 
 def test_stores_of_the_teams_own_need_no_shared_one_but_the_operator(

@@ -1,11 +1,13 @@
 """Prepares the cluster as a platform team would: definitions, roles, namespaces, a node."""
 
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
 import yaml
 
 from clients.kubernetes import Cluster, Object
+from sandbox.servers.platform_parts import PlatformPart
 
 DEFINITIONS = Path(__file__).parents[1] / "crds"
 OBJECTS = Path(__file__).with_name("platform.yaml")
@@ -17,18 +19,25 @@ class UnsettledError(Exception):
     """The cluster's controllers have not finished their work yet; the message names them."""
 
 
-def furnish(cluster: Cluster) -> None:
-    """Create what is missing; existing objects stay unchanged.
+def furnish(cluster: Cluster, installed: Sequence[PlatformPart]) -> None:
+    """Create what is missing, and the objects of the parts of the platform that run.
 
+    Existing objects stay unchanged, but a part brings its own version of what it defines.
     Raises RefusedError while the API server does not serve a new definition yet.
     """
-    definitions, objects = _documents()
+    brought = {
+        definition["metadata"]["name"]: definition
+        for part in installed
+        for definition in part.definitions()
+    }
+    own, objects = _documents()
+    definitions = [*brought.values(), *(one for one in own if _name(one) not in brought)]
     _make(cluster, definitions)
     for definition in definitions:
         spec = definition["spec"]
         for version in spec["versions"]:
             cluster.path(f"{spec['group']}/{version['name']}", spec["names"]["kind"])
-    _make(cluster, objects)
+    _make(cluster, [*objects, *(object for part in installed for object in part.objects())])
 
 
 def check(cluster: Cluster) -> None:
@@ -55,12 +64,20 @@ def check(cluster: Cluster) -> None:
         raise UnsettledError("the ClusterRole edit lacks the custom resources")
 
 
-def _make(cluster: Cluster, objects: list[Object]) -> None:
+def _make(cluster: Cluster, objects: Sequence[Object]) -> None:
     for object in objects:
         metadata = object["metadata"]
         kind = object["apiVersion"], object["kind"]
-        if cluster.get(*kind, metadata.get("namespace"), metadata["name"]) is None:
+        live = cluster.get(*kind, metadata.get("namespace"), metadata["name"])
+        # The generator of definitions notes its version there; the sandbox's own have none.
+        wanted = (metadata.get("annotations") or {}).items()
+        if live is None or not wanted <= (live["metadata"].get("annotations") or {}).items():
             cluster.apply(object, MANAGER)
+
+
+def _name(object: Object) -> str:
+    name: str = object["metadata"]["name"]
+    return name
 
 
 @cache

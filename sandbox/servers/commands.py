@@ -4,7 +4,7 @@ import fcntl
 import os
 import shlex
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -27,6 +27,7 @@ from sandbox.servers import (
     record,
 )
 from sandbox.servers.parts import Parts
+from sandbox.servers.platform_parts import PLATFORM_PARTS, PlatformPart
 from sandbox.servers.processes import Interrupts, Process, stop
 
 T = TypeVar("T")
@@ -91,16 +92,19 @@ class LocalServers:
         """Start those that do not run and wait until all are ready; if that fails, stop all."""
         self.parts.prepare(keep_ports=bool(self.running()))
         commands = self.parts.commands(server_binaries())
+        installed = list(_installed())
         try:
             self._launch(parts.STORES, commands)
             self._await(parts.ETCD, self._says_ok(parts.ETCD, "health"))
             token = self._await(parts.OPENBAO, self._unseal)
             self._await(parts.API_SERVER, self._says_ok(parts.API_SERVER, "readyz"))
             self._launch(parts.CONTROLLERS, commands)
-            self._await(parts.API_SERVER, lambda: cluster_setup.furnish(self._cluster()))
+            self._await(parts.API_SERVER, lambda: cluster_setup.furnish(self._cluster(), installed))
             for name in (parts.CONTROLLER_MANAGER, parts.SCHEDULER):
                 self._await(name, self._says_ok(name, "healthz"))
             self._await(parts.KWOK, lambda: cluster_setup.check(self._cluster()))
+            for part in installed:
+                self._run(part)
             record.write(self.folder, self.parts.address(parts.OPENBAO), token)
         except BaseException:
             self.stop()
@@ -110,11 +114,25 @@ class LocalServers:
         """Stop servers that depend on others first, so that all end at once."""
         with self._interrupts.held():
             environment_file(self.folder).unlink(missing_ok=True)
-            for names in ((*parts.CONTROLLERS, parts.OPENBAO), (parts.API_SERVER,), (parts.ETCD,)):
+            for names in (
+                (*parts.OPERATORS, *parts.CONTROLLERS, parts.OPENBAO),
+                (parts.API_SERVER,),
+                (parts.ETCD,),
+            ):
                 stop(self._processes[name] for name in names)
 
-    def _launch(self, names: Iterable[str], commands: dict[str, parts.Command]) -> None:
-        environment = {"PATH": os.defpath, "HOME": str(self.folder)}  # none of the user's settings
+    def _run(self, part: PlatformPart) -> None:
+        if not self._processes[part.name].pid:
+            part.log_in(self.parts, self._cluster())
+        kubeconfig = str(part.kubeconfig(self.parts))
+        self._launch((part.name,), {part.name: part.command(self.parts)}, KUBECONFIG=kubeconfig)
+        self._await(part.name, lambda: part.check(self.parts))
+
+    def _launch(
+        self, names: Iterable[str], commands: dict[str, parts.Command], **settings: str
+    ) -> None:
+        # None of the user's settings.
+        environment = {"PATH": os.defpath, "HOME": str(self.folder), **settings}
         for name in names:
             process = self._processes[name]
             if not process.pid:
@@ -156,6 +174,18 @@ class LocalServers:
     def _cluster(self) -> Cluster:
         """A new client: a client caches which kinds are served."""
         return Cluster(kubeconfig=self.parts.kubeconfig, retries=0)
+
+
+def _installed() -> Iterator[PlatformPart]:
+    """The parts of the platform that can be had here."""
+    for kind in PLATFORM_PARTS:
+        part = kind()
+        try:
+            part.get()
+        except UserError as error:
+            say(f"{error} The servers start without it.")
+        else:
+            yield part
 
 
 def up(servers: LocalServers) -> None:

@@ -119,13 +119,17 @@ class Keys:
         """For one of `USERS`, with a bearer token."""
         with self.tokens.open(encoding="utf-8", newline="") as stream:
             tokens = {name: token for token, name, *_ in csv.reader(stream)}
+        self.write_kubeconfig_with(file, user, tokens[user], server)
+
+    def write_kubeconfig_with(self, file: Path, user: str, token: str, server: str) -> None:
+        """For anybody's bearer token; `user` is its name in the file."""
         ca_cert = base64.b64encode(self.ca_cert.read_bytes()).decode()
         cluster = {"server": server, "certificate-authority-data": ca_cert}
         document = {
             "apiVersion": "v1",
             "kind": "Config",
             "clusters": [{"name": "sandbox", "cluster": cluster}],
-            "users": [{"name": user, "user": {"token": tokens[user]}}],
+            "users": [{"name": user, "user": {"token": token}}],
             "contexts": [{"name": "sandbox", "context": {"cluster": "sandbox", "user": user}}],
             "current-context": "sandbox",
         }

@@ -17,14 +17,25 @@ API_SERVER = "kube-apiserver"
 CONTROLLER_MANAGER = "kube-controller-manager"
 SCHEDULER = "kube-scheduler"
 KWOK = "kwok"
+EXTERNAL_SECRETS = "external-secrets"
 
 STORES = (ETCD, OPENBAO, API_SERVER)
 CONTROLLERS = (CONTROLLER_MANAGER, SCHEDULER, KWOK)
-ALL = STORES + CONTROLLERS
+OPERATORS = (EXTERNAL_SECRETS,)  # parts of the platform: platform_parts.py
+ALL = STORES + CONTROLLERS + OPERATORS
 
 ETCD_PEER = "etcd-peer"
 OPENBAO_PEER = "openbao-peer"
-LISTENERS = (ETCD, ETCD_PEER, OPENBAO, OPENBAO_PEER, API_SERVER, CONTROLLER_MANAGER, SCHEDULER)
+LISTENERS = (
+    ETCD,
+    ETCD_PEER,
+    OPENBAO,
+    OPENBAO_PEER,
+    API_SERVER,
+    CONTROLLER_MANAGER,
+    SCHEDULER,
+    *OPERATORS,
+)
 
 # Below the ports that systems assign to clients, and those of NodePort Services: a stopped server
 # finds its port free again.

@@ -4,13 +4,15 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any, NamedTuple, get_args
 
 from clients.http import RefusedError
 from clients.kubeconfig import KubeconfigError, api_server
-from clients.kubernetes import Cluster
+from clients.kubernetes import Cluster, Object
 from specs.settings import ExternalSecretsSettings, Settings
+from tools.doctor import arrivals
 from tools.doctor.examination import (
     Check,
     Outcome,
@@ -80,6 +82,8 @@ class ClusterChecks:
             yield Check("secret store", self._secret_stores)
         if self._of_kind("ExternalSecret") or self._settings.platform:
             yield Check("External Secrets", self._operator)
+        if self._of_kind("ExternalSecret"):
+            yield Check("secrets", self._secrets)
         yield Check("guardrails", self._guardrails)
         if self._of_kind("Namespace"):
             yield Check("Pod Security", self._pod_security)
@@ -321,7 +325,7 @@ class ClusterChecks:
                     "sre-platform:externalSecrets.secretStore to tenant",
                 )
             else:
-                yield _readiness(name, store)
+                yield arrivals.store(name, store)
 
     def _operator(self) -> Iterator[Outcome]:
         operator = self._settings.external_secrets
@@ -334,6 +338,17 @@ class ClusterChecks:
             )
         else:
             yield ok(f"ServiceAccount {namespace}/{name}")
+
+    def _secrets(self) -> Iterator[Outcome]:
+        def live(made: Mapping[str, Any]) -> Object | None:
+            metadata = made["metadata"]
+            return self._cluster.get(
+                made["apiVersion"], made["kind"], metadata["namespace"], metadata["name"]
+            )
+
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            found = list(pool.map(live, self._of_kind("ExternalSecret")))
+        yield from arrivals.secrets([one for one in found if one], datetime.now(UTC))
 
     def _guardrails(self) -> Iterator[Outcome]:
         """A policy does nothing without its binding."""
@@ -392,16 +407,6 @@ def _unknown() -> Outcome:
     return fail(
         "the API server does not know this user: the credentials are wrong or have expired",
         "log in again; check with `kubectl auth whoami`",
-    )
-
-
-def _readiness(name: str, store: Mapping[str, Any]) -> Outcome:
-    conditions = store.get("status", {}).get("conditions") or ()
-    ready = next((one for one in conditions if one["type"] == "Ready"), None)
-    if ready is None or ready["status"] == "True":
-        return ok(name)
-    return fail(
-        f"{name} is not ready", f"see `kubectl describe clustersecretstore {name}` for the reason"
     )
 
 
