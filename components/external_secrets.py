@@ -13,7 +13,7 @@ from components.providers import openbao_address
 from components.shared import Shared
 from specs.container import PULL_SECRET
 from specs.environment import store_ca_cert
-from specs.settings import SECRET_STORE, STORE_KINDS, STORE_ROLE, Settings
+from specs.settings import SECRET_STORE, STORE_KINDS, Settings
 
 # A Go template with sprig's functions, which the operator runs (External Secrets: templating v2).
 _DOCKER_CONFIG = (
@@ -30,28 +30,32 @@ _VERSIONS = ("v1", "v1beta1")
 
 
 def cluster_secret_store(
-    settings: Settings, shared: Shared, parent: pulumi.Resource
+    settings: Settings, shared: Shared, role: pulumi.Input[str], parent: pulumi.Resource
 ) -> pulumi.Output[str]:
-    """`openbao-backend`: the store of every namespace's ExternalSecrets; its name."""
+    """`openbao-backend`: the store of every namespace's ExternalSecrets; its name.
+
+    `role` is an output where this stack makes it: the operator logs in at once, and if it cannot,
+    the store is not ready until it tries again.
+    """
     operator = settings.external_secrets
     account = {"name": operator.service_account, "namespace": operator.namespace}
     return _store(
         "ClusterSecretStore",
         SECRET_STORE,
         ObjectMetaArgs(name=SECRET_STORE, labels=platform_labels(SECRET_STORE)),
-        _openbao(settings, shared, STORE_ROLE, account),
+        _openbao(settings, shared, role, account),
         settings,
         pulumi.ResourceOptions(parent=parent),
     )
 
 
 def tenant_secret_store(
-    place: Place, labels: Labels, shared: Shared, settings: Settings
+    place: Place, labels: Labels, shared: Shared, role: pulumi.Input[str], settings: Settings
 ) -> pulumi.Output[str]:
     """The team's own `openbao-backend`; its name.
 
     It logs in as a ServiceAccount of the namespace, and so gets the team's policy, whatever an
-    ExternalSecret asks for.
+    ExternalSecret asks for. `role` is an output where this stack makes it, as above.
     """
     account = ServiceAccount(
         place.name(SECRET_STORE),
@@ -63,7 +67,7 @@ def tenant_secret_store(
         "SecretStore",
         place.name(SECRET_STORE),
         object_meta(place, SECRET_STORE, labels),
-        _openbao(settings, shared, place.team, {"name": account.metadata["name"]}),
+        _openbao(settings, shared, role, {"name": account.metadata["name"]}),
         settings,
         place.options,
     )
@@ -91,7 +95,10 @@ def _store(
 
 
 def _openbao(
-    settings: Settings, shared: Shared, role: str, account: Mapping[str, pulumi.Input[str]]
+    settings: Settings,
+    shared: Shared,
+    role: pulumi.Input[str],
+    account: Mapping[str, pulumi.Input[str]],
 ) -> Mapping[str, object]:
     """How the operator reaches OpenBao, and its login."""
     openbao = settings.openbao

@@ -15,8 +15,10 @@ from specs.settings import Settings
 from specs.team import Team
 
 
-def team_access(team: Team, settings: Settings, shared: Shared, parent: pulumi.Resource) -> None:
-    """Policy `<team>`, and who gets it.
+def team_access(
+    team: Team, settings: Settings, shared: Shared, parent: pulumi.Resource
+) -> pulumi.Output[str]:
+    """Policy `<team>`, and who gets it; the name of the role.
 
     That is the role `<team>`, for the namespace's ServiceAccounts, and, if the stack names an OIDC
     accessor, an identity group for each Keycloak group of developers.
@@ -30,7 +32,7 @@ def team_access(team: Team, settings: Settings, shared: Shared, parent: pulumi.R
         ),
         opts=opts,
     )
-    vault.kubernetes.AuthBackendRole(
+    role = vault.kubernetes.AuthBackendRole(
         team.name,
         backend=shared.auth_mount,
         role_name=team.name,
@@ -40,9 +42,7 @@ def team_access(team: Team, settings: Settings, shared: Shared, parent: pulumi.R
         token_ttl=LOGIN_TOKEN_TTL,
         opts=opts,
     )
-    if settings.openbao.oidc_accessor is None:
-        return
-    for name in team.developers:
+    for name in team.developers if settings.openbao.oidc_accessor else ():
         group = vault.identity.Group(
             f"{team.name}/{name}",
             # The name marks it as this program's: OpenBao would take over an existing group of the
@@ -59,6 +59,7 @@ def team_access(team: Team, settings: Settings, shared: Shared, parent: pulumi.R
             canonical_id=group.id,
             opts=opts,
         )
+    return role.role_name
 
 
 def read_policy(mount: str, team: str) -> str:

@@ -28,16 +28,17 @@ class Platform(pulumi.ComponentResource):
         shared_store = settings.external_secrets.secret_store == "cluster"
         super().__init__("sre:platform:Platform", "platform", {}, opts)
         shared = Shared()
+        login = settings.manage.openbao and shared_store
         if settings.manage.openbao:
             shared = Shared(
                 kv_mount=_kv_mount(self).path, auth_mount=_kubernetes_auth(settings, server, self)
             )
-            if shared_store:
-                _store_login(settings, shared, self)
+        role = _store_login(settings, shared, self) if login else STORE_ROLE
         if settings.manage.kubernetes:
             guardrails(settings, self)
         if settings.manage.kubernetes and shared_store:
-            shared = replace(shared, secret_store=cluster_secret_store(settings, shared, self))
+            store = cluster_secret_store(settings, shared, role, self)
+            shared = replace(shared, secret_store=store)
         self.shared = shared
         self.register_outputs({})
 
@@ -77,7 +78,7 @@ def _kubernetes_auth(
         description="Workloads of the cluster.",
         opts=pulumi.ResourceOptions(parent=parent, protect=True),
     )
-    vault.kubernetes.AuthBackendConfig(
+    config = vault.kubernetes.AuthBackendConfig(
         "kubernetes",
         backend=backend.path,
         kubernetes_host=server.host if server else "https://kubernetes.default.svc",
@@ -86,11 +87,15 @@ def _kubernetes_auth(
         disable_local_ca_jwt=server is not None,
         opts=pulumi.ResourceOptions(parent=parent),
     )
-    return backend.path
+    # Of the configuration, not of the mount: nobody can log in before.
+    return config.backend.apply(lambda path: path or backend.path)
 
 
-def _store_login(settings: Settings, shared: Shared, parent: pulumi.Resource) -> None:
-    """External Secrets reads for all teams; a namespace gets what its ExternalSecrets name."""
+def _store_login(settings: Settings, shared: Shared, parent: pulumi.Resource) -> pulumi.Output[str]:
+    """The role of External Secrets, which reads for all teams; its name.
+
+    A namespace gets what its ExternalSecrets name.
+    """
     opts = pulumi.ResourceOptions(parent=parent)
     path = pulumi.Output.concat(shared.kv_mount, "/data/*")
     policy = vault.Policy(
@@ -99,7 +104,7 @@ def _store_login(settings: Settings, shared: Shared, parent: pulumi.Resource) ->
         policy=path.apply(lambda path: f'path "{path}" {{\n  capabilities = ["read"]\n}}\n'),
         opts=opts,
     )
-    vault.kubernetes.AuthBackendRole(
+    role = vault.kubernetes.AuthBackendRole(
         STORE_ROLE,
         backend=shared.auth_mount,
         role_name=STORE_ROLE,
@@ -109,3 +114,4 @@ def _store_login(settings: Settings, shared: Shared, parent: pulumi.Resource) ->
         token_ttl=LOGIN_TOKEN_TTL,
         opts=opts,
     )
+    return role.role_name

@@ -47,6 +47,7 @@ class Tenant(pulumi.ComponentResource):
         self.place: Place | None = None
         self.guardrails: list[pulumi.Resource] = []
         self._pull_secrets: list[pulumi.Resource] = []
+        self._role: pulumi.Input[str] = team.name  # in OpenBao
         self._secrets: dict[str, pulumi.Resource] = {}
         stored: list[pulumi.Resource] = []
         if settings.manage.harbor:
@@ -55,7 +56,7 @@ class Tenant(pulumi.ComponentResource):
             if settings.manage.openbao:
                 stored += openbao_access.store_credentials(team, robots, settings, shared, self)
         if settings.manage.openbao and not team.offboarding:
-            openbao_access.team_access(team, settings, shared, self)
+            self._role = openbao_access.team_access(team, settings, shared, self)
         if settings.manage.kubernetes:
             self.place = self._objects(settings, stored)
             self.namespace = self.place.namespace
@@ -87,7 +88,9 @@ class Tenant(pulumi.ComponentResource):
         rbac.role_bindings(self.team, place, settings)
         labels = team_labels(self.team)
         if settings.external_secrets.secret_store == "tenant":
-            store = external_secrets.tenant_secret_store(place, labels, self.shared, settings)
+            store = external_secrets.tenant_secret_store(
+                place, labels, self.shared, self._role, settings
+            )
             self.shared = replace(self.shared, secret_store=store)
         if settings.harbor.image_pull_secret:
             self._pull_secrets = [

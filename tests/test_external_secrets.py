@@ -9,6 +9,7 @@ import pytest
 
 from tests.conftest import Program
 from tests.program import (
+    AUTH_CONFIG,
     AUTH_ROLE,
     CREDENTIAL,
     DEPLOYMENT,
@@ -192,6 +193,17 @@ def test_a_secret_waits_for_the_store_where_this_stack_makes_it(program: Program
     secrets = made.all(EXTERNAL_SECRET)
     assert {secret.name for secret in secrets} >= {"team-alpha/db-credentials", PULL}
     assert all(store in secret.depends_on for secret in secrets)
+
+
+@pytest.mark.parametrize("kind", ["cluster", "tenant"])
+def test_a_store_waits_for_its_login_where_this_stack_makes_it(program: Program, kind: str) -> None:
+    made = program(web_app(DATABASE), platform=True, externalSecrets={"secretStore": kind})
+    team = kind == "tenant"
+    role = made.one(AUTH_ROLE, "team-alpha" if team else "external-secrets")
+    name = "team-alpha/openbao-backend" if team else "openbao-backend"
+    store = made.one(TENANT_STORE if team else SECRET_STORE, name)
+    assert str(role) in store.depends_on
+    assert str(made.one(AUTH_CONFIG, "kubernetes")) in role.depends_on
 
 
 def test_the_pull_secret_waits_for_the_credential_where_this_stack_stores_it(

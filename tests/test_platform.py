@@ -177,7 +177,9 @@ def test_tenants_of_the_platform_s_own_stack_wait_for_it(program: Program) -> No
     mount, auth = made.one(MOUNT, "sre"), made.one(AUTH_BACKEND, "kubernetes")
     store = made.one(SECRET_STORE, "openbao-backend")
     assert str(mount) in made.one(CREDENTIAL, "team-alpha/harbor-pull").depends_on
-    assert str(auth) in made.one(AUTH_ROLE, "team-alpha").depends_on
+    config = made.one(AUTH_CONFIG, "kubernetes")
+    assert str(auth) in config.depends_on
+    assert str(config) in made.one(AUTH_ROLE, "team-alpha").depends_on
     for secret in made.all(EXTERNAL_SECRET):
         assert str(store) in secret.depends_on, secret
     assert str(mount) in store.depends_on
