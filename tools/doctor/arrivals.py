@@ -77,6 +77,6 @@ def _interval(duration: str) -> timedelta:
 
 
 def _names(live: Iterable[Mapping[str, Any]]) -> str:
-    names = [f"{one['metadata']['namespace']}/{one['metadata']['name']}" for one in live]
+    names = sorted(f"{one['metadata']['namespace']}/{one['metadata']['name']}" for one in live)
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     return ", ".join(names[:_NAMED]) + more
