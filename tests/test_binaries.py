@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from binaries import download, pinned, pulumi_cli
+from binaries import download, external_secrets, pinned, pulumi_cli
 from binaries.console import UserError
 from binaries.pinned import (
     ACTIONLINT,
@@ -38,7 +38,13 @@ import json, os, pathlib, sys
 if sys.argv[1:] == ["env", "GOVERSION"]:
     print("go1.26.0")
     sys.exit()
+if sys.argv[1:3] == ["mod", "download"]:
+    sys.exit(os.environ.get("GO_MOD_FAILS"))
+if sys.argv[1] == "list":
+    print(os.environ["GO_SOURCES"])
+    sys.exit()
 build = dict(folder=os.getcwd(), flags=os.environ["GOFLAGS"], arguments=sys.argv[1:])
+build["files"] = dict((str(f), f.read_text()) for f in pathlib.Path().rglob("register.go"))
 with open(os.environ["GO_BUILDS"], "a") as builds:
     print(json.dumps(build), file=builds)
 output = pathlib.Path(sys.argv[sys.argv.index("-o") + 1])
@@ -444,6 +450,63 @@ def test_what_is_built_is_what_would_be_downloaded(release):
     for package in release.packages.values():
         assert re.search(rf"^(tool |\t){re.escape(package)}$", module, re.MULTILINE)
         assert re.search(rf"\b\S+ v{release.version}\b", module)
+
+
+@pytest.fixture
+def operator_sources(builds, tmp_path, monkeypatch) -> Path:
+    """What Go has downloaded: as its cache is, nothing in it can be written to."""
+    folder = tmp_path / "sources"
+    for name in ("provider", "generator"):
+        register = folder / "pkg" / name / "register"
+        register.mkdir(parents=True)
+        (register / "register.go").write_text("package register // of all")
+    definitions = folder / external_secrets.DEFINITIONS
+    definitions.mkdir(parents=True)
+    (definitions / "external-secrets.io_externalsecrets.yaml").write_text("kind: Definition")
+    (definitions / "kustomization.yaml").write_text("kind: Kustomization")
+    for path in folder.rglob("*"):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    monkeypatch.setenv("GO_SOURCES", str(folder))
+    return folder
+
+
+def test_the_secrets_operator_is_built_with_one_provider_and_comes_with_its_definitions(
+    operator_sources, builds
+):
+    operator = external_secrets.operator()
+    assert _says(operator.program) == "built"
+    assert [file.name for file in operator.definitions.iterdir()] == [
+        "external-secrets.io_externalsecrets.yaml"
+    ]
+    (build,) = builds()
+    assert not Path(build["folder"]).is_relative_to(operator_sources)
+    providers = build["files"]["pkg/provider/register/register.go"]
+    assert re.findall(r'_ ".*/pkg/provider/(.*)"', providers) == ["vault"]
+    assert "import" not in build["files"]["pkg/generator/register/register.go"]
+
+    assert external_secrets.operator() == operator
+    assert len(builds()) == 1
+
+
+def test_sources_of_the_secrets_operator_that_do_not_verify_are_not_built(
+    operator_sources, builds, monkeypatch
+):
+    monkeypatch.setenv("GO_MOD_FAILS", "verifying github.com/...: checksum mismatch")
+    with pytest.raises(UserError, match=r"Cannot build the External .*: checksum mismatch"):
+        external_secrets.operator()
+    assert builds() == []
+
+
+def test_without_go_the_secrets_operator_cannot_be_had(path):
+    with pytest.raises(UserError, match=r"Cannot get the External Secrets Operator: .*Go 1\.21"):
+        external_secrets.operator()
+
+
+def test_the_secrets_operator_s_version_is_that_of_its_module():
+    module = pinned.GO_MODULES / external_secrets.RELEASE.folder
+    pin = f"{external_secrets.MODULE} v{external_secrets.RELEASE.version}"
+    assert f"require {pin}\n" in (module / "go.mod").read_text()
+    assert f"{pin} h1:" in (module / "go.sum").read_text()
 
 
 def test_the_servers_are_found_by_name(path, builds, monkeypatch):
