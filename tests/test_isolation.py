@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +151,15 @@ def test_a_refusal_is_attributed_to_who_refused(reason: str, holder: str) -> Non
 )
 def test_an_unknown_error_is_not_a_refusal(error: RefusedError) -> None:
     assert verdict.refusal(error) == f"answered {error.status}: {error.reason}"
+
+
+def test_what_the_cluster_s_version_of_a_kind_cannot_say_needs_nobody_s_refusal() -> None:
+    unknown = 'ExternalSecret in version "v1" cannot be handled: unknown field "spec.target.{}"'
+    found = verdict.refusal(refused(unknown.format("manifest"), 400))
+    row = MatrixRow(Caller.DEVELOPER, "somebody", "make another", verdict.by("sre-secrets"), found)
+    assert row.passed
+    misspelt = verdict.refusal(refused(unknown.format("manifesto"), 400))
+    assert not replace(row, seen=misspelt).passed
 
 
 def test_what_is_granted_is_seen_as_allowed() -> None:

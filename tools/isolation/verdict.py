@@ -11,6 +11,7 @@ BY_POD_SECURITY = "refused by PodSecurity"
 BY_QUOTA = "refused by ResourceQuota"
 BY_LIMIT_RANGE = "refused by LimitRange"
 BY_OPENBAO = "refused by OpenBao"
+NO_SUCH_FIELD = "refused: the cluster's version of this kind has no such field"
 NOT_ASKED = "not asked: OpenBao has no credential of Harbor's robots"
 
 # By their words, because most of them answer 403. RBAC's denial is the authorizer's own, for a
@@ -21,6 +22,8 @@ _WORDS = {
     r"violates PodSecurity \"": BY_POD_SECURITY,
     r"exceeded quota: ": BY_QUOTA,
     r"maximum \S+ usage per Container is ": BY_LIMIT_RANGE,
+    # External Secrets has it from version 1 on; any other unknown field is a mistake of the check.
+    r"unknown field \"spec\.target\.manifest\"": NO_SUCH_FIELD,
     r"^Unauthorized$": BY_AUTHENTICATION,
     r"\bpermission denied\b": BY_OPENBAO,
     r"^(namespace|service account name) not authorized$": BY_OPENBAO,
