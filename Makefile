@@ -22,6 +22,7 @@ preview: setup ## Show what `make up` would change; REFRESH=1 reads the servers 
 down: setup ## Remove everything in the sandbox
 	@$(PYTHON) -m sandbox down
 
+# PARTS=none leaves the External Secrets Operator out.
 servers: setup ## Start real servers on this machine: an API server with controllers, and OpenBao
 	@$(PYTHON) -m sandbox servers
 

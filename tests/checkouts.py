@@ -91,7 +91,7 @@ class Checkout:
         """A run in a process group of its own, as a terminal would start it.
 
         It gets the signals that a test sends. The providers are the sandbox's own, whichever
-        plugins this machine has.
+        plugins this machine has, and none of the parts of the platform is started.
         """
         return self._start(sys.executable, command, environment)
 
@@ -99,7 +99,7 @@ class Checkout:
         self, python: str, command: str, environment: Mapping[str, str]
     ) -> subprocess.Popen[str]:
         arguments = [python, "-m", self.module, *command.split()]
-        own = {"NO_COLOR": "1", CHOICE: STAND_IN}
+        own = {"NO_COLOR": "1", CHOICE: STAND_IN, "PARTS": "none"}
         return self.start_program(
             arguments, {**os.environ, **own, **self.environment, **environment}
         )

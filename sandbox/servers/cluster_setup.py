@@ -28,7 +28,7 @@ def furnish(cluster: Cluster, installed: Sequence[PlatformPart]) -> None:
     brought = {
         definition["metadata"]["name"]: definition
         for part in installed
-        for definition in part.definitions()
+        for definition in part.definitions
     }
     own, objects = _documents()
     definitions = [*brought.values(), *(one for one in own if _name(one) not in brought)]
@@ -71,7 +71,9 @@ def _make(cluster: Cluster, objects: Sequence[Object]) -> None:
         live = cluster.get(*kind, metadata.get("namespace"), metadata["name"])
         # The generator of definitions notes its version there; the sandbox's own have none.
         wanted = (metadata.get("annotations") or {}).items()
-        if live is None or not wanted <= (live["metadata"].get("annotations") or {}).items():
+        if live is None:  # for a large definition, less work for the server than to apply it
+            cluster.create(object, manager=MANAGER)
+        elif not wanted <= (live["metadata"].get("annotations") or {}).items():
             cluster.apply(object, MANAGER)
 
 

@@ -24,10 +24,11 @@ from sandbox.servers import (
     cluster_setup,
     openbao_start,
     parts,
+    platform_parts,
     record,
 )
 from sandbox.servers.parts import Parts
-from sandbox.servers.platform_parts import PLATFORM_PARTS, PlatformPart
+from sandbox.servers.platform_parts import PlatformPart
 from sandbox.servers.processes import Interrupts, Process, stop
 
 T = TypeVar("T")
@@ -88,11 +89,14 @@ class LocalServers:
             with self._interrupts.held():
                 stop([self._processes[parts.API_SERVER]])
 
-    def start(self) -> None:
-        """Start those that do not run and wait until all are ready; if that fails, stop all."""
+    def start(self, chosen: Iterable[type[PlatformPart]]) -> None:
+        """Start those that do not run and wait until all are ready; if that fails, stop all.
+
+        Of the parts of the platform, the `chosen` ones are started, and others run on.
+        """
         self.parts.prepare(keep_ports=bool(self.running()))
         commands = self.parts.commands(server_binaries())
-        installed = list(_installed())
+        installed = list(_installed(chosen))
         try:
             self._launch(parts.STORES, commands)
             self._await(parts.ETCD, self._says_ok(parts.ETCD, "health"))
@@ -176,12 +180,11 @@ class LocalServers:
         return Cluster(kubeconfig=self.parts.kubeconfig, retries=0)
 
 
-def _installed() -> Iterator[PlatformPart]:
-    """The parts of the platform that can be had here."""
-    for kind in PLATFORM_PARTS:
-        part = kind()
+def _installed(chosen: Iterable[type[PlatformPart]]) -> Iterator[PlatformPart]:
+    """Those of the chosen parts of the platform that can be had here."""
+    for kind in chosen:
         try:
-            part.get()
+            part = kind()
         except UserError as error:
             say(f"{error} The servers start without it.")
         else:
@@ -190,11 +193,12 @@ def _installed() -> Iterator[PlatformPart]:
 
 def up(servers: LocalServers) -> None:
     """Start what does not run, and print how to reach it."""
+    chosen = platform_parts.chosen(os.environ)
     began = time.monotonic()
     servers.settle()
     before = set(servers.running())
-    servers.start()
-    started = [name for name in parts.ALL if name not in before]
+    servers.start(chosen)
+    started = [name for name in servers.running() if name not in before]
     if not started:
         say("The servers are already running.")
     else:

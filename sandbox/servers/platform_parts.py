@@ -1,13 +1,15 @@
 """What a platform team installs on its cluster, run for real on the sandbox's: one class each."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
 import yaml
 
 from binaries import external_secrets
+from binaries.console import UserError
 from clients.http import Http
 from clients.kubernetes import Cluster, Object
 from sandbox.servers.parts import EXTERNAL_SECRETS, Command, Parts
@@ -26,12 +28,13 @@ class PlatformPart(ABC):
     account: ClassVar[tuple[str, str]]
 
     @abstractmethod
-    def get(self) -> None:
+    def __init__(self) -> None:
         """Provide the program; raise UserError if that is not possible."""
 
+    @property
     @abstractmethod
-    def definitions(self) -> list[Object]:
-        """Its CustomResourceDefinitions, as it publishes them; `get` provides them."""
+    def definitions(self) -> Sequence[Object]:
+        """Its CustomResourceDefinitions, as it publishes them."""
 
     @abstractmethod
     def command(self, parts: Parts) -> Command:
@@ -62,18 +65,14 @@ class ExternalSecrets(PlatformPart):
     account = ("external-secrets", "external-secrets")
 
     def __init__(self) -> None:
-        self._operator: external_secrets.Operator | None = None
-
-    def get(self) -> None:
         self._operator = external_secrets.operator()
 
-    def definitions(self) -> list[Object]:
-        assert self._operator
+    @cached_property
+    def definitions(self) -> Sequence[Object]:
         files = sorted(self._operator.definitions.glob("*.yaml"))
         return [yaml.load(file.read_text("utf-8"), Loader=yaml.CSafeLoader) for file in files]
 
     def command(self, parts: Parts) -> Command:
-        assert self._operator
         # Under this name, `ps` tells the operators of several checkouts apart.
         program = parts.folder / self.name
         program.unlink(missing_ok=True)
@@ -92,4 +91,18 @@ class ExternalSecrets(PlatformPart):
         Http(address, retries=0).call("GET", "metrics", {})
 
 
-PLATFORM_PARTS: Sequence[type[PlatformPart]] = (ExternalSecrets,)
+PLATFORM_PARTS: Mapping[str, type[PlatformPart]] = {each.name: each for each in (ExternalSecrets,)}
+DEFAULT = EXTERNAL_SECRETS
+
+
+def chosen(environment: Mapping[str, str]) -> Sequence[type[PlatformPart]]:
+    """Those that `PARTS` names, as in `make servers PARTS=none`. Raises UserError."""
+    wanted = environment.get("PARTS", DEFAULT).replace(",", " ").split()
+    if wanted == ["all"]:
+        return list(PLATFORM_PARTS.values())
+    if wanted == ["none"]:
+        return []
+    if unknown := [name for name in wanted if name not in PLATFORM_PARTS]:
+        known = ", ".join(PLATFORM_PARTS)
+        raise UserError(f"PARTS: no part {unknown[0]!r}; name some of {known}, or all or none.")
+    return [PLATFORM_PARTS[name] for name in wanted]

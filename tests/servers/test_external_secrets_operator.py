@@ -17,7 +17,7 @@ from clients.openbao import OpenBao
 from sandbox.servers import parts
 from sandbox.servers.processes import Process, stop
 from tests.checkouts import Checkout, Run, finished
-from tests.servers.conftest import cluster_of, openbao_of, record_of, sourced, until
+from tests.servers.conftest import BUILT_WITHIN, cluster_of, openbao_of, record_of, sourced, until
 
 pytestmark = pytest.mark.servers
 
@@ -30,7 +30,10 @@ ESO = "external-secrets.io/v1"
 
 @pytest.fixture(scope="module")
 def unattended(own_servers: Checkout) -> tuple[Checkout, Run]:
-    """The first `up`, while the operator is down."""
+    """The first `up`, after the operator was there and before it is there again."""
+    run = own_servers.run("servers", BUILT_WITHIN, PARTS="all")
+    assert run.code == 0, run.output
+    assert f"Started again {parts.EXTERNAL_SECRETS} in" in run.output
     stop([operator(own_servers)])
     return own_servers, own_servers.run("up")
 
@@ -39,7 +42,7 @@ def unattended(own_servers: Checkout) -> tuple[Checkout, Run]:
 def attended(unattended: tuple[Checkout, Run]) -> Checkout:
     """From here on the operator runs."""
     checkout, _ = unattended
-    run = checkout.run("servers")
+    run = checkout.run("servers", PARTS=parts.EXTERNAL_SECRETS)
     assert run.code == 0, run.output
     assert f"Started again {parts.EXTERNAL_SECRETS} in" in run.output
     return checkout

@@ -29,6 +29,7 @@ from tests.servers.conftest import (
 
 pytestmark = pytest.mark.servers
 
+ALL = parts.STORES + parts.CONTROLLERS
 CONFIG_MAP = {
     "apiVersion": "v1",
     "kind": "ConfigMap",
@@ -39,7 +40,7 @@ CONFIG_MAP = {
 
 def pids(checkout: Checkout) -> dict[str, int | None]:
     folder = record_of(checkout).folder
-    return {name: Process(folder, name).pid for name in parts.ALL}
+    return {name: Process(folder, name).pid for name in ALL}
 
 
 def kill(checkout: Checkout, *names: str) -> None:
@@ -93,7 +94,7 @@ def test_every_version_of_the_custom_resources_is_served(cluster: Cluster) -> No
     for version in ("v1", "v1beta1", "v1alpha3"):
         kinds = {"VirtualService", "Gateway"}
         assert kinds <= cluster.served(f"networking.istio.io/{version}").keys()
-    assert cluster.served("external-secrets.io/v1alpha1").keys() >= {"PushSecret"}
+    assert cluster.served("external-secrets.io/v1alpha1").keys() == {"PushSecret"}
     kinds = {"ServiceMonitor", "PrometheusRule"}
     assert cluster.served("monitoring.coreos.com/v1").keys() == kinds
 
@@ -245,7 +246,7 @@ def test_what_was_killed_is_started_again_with_its_data(
 def test_stopping_leaves_no_process_and_keeps_the_data(servers: Checkout) -> None:
     cluster_of(servers).apply(CONFIG_MAP, "test")
     openbao_of(servers).call("PUT", "cubbyhole/kept", {"key": "value"})
-    assert len(left_running(servers)) == len(parts.ALL)
+    assert len(left_running(servers)) == len(ALL)
 
     run = servers.run("servers-down")
     assert run.code == 0, run.output
@@ -322,10 +323,16 @@ def test_two_first_starts_at_once_start_each_server_once_and_say_so(fresh: Check
     assert said.count("Starting etcd") == 1
     started = r"^Started etcd, .*, kube-apiserver, .* in \d+ s\.$"
     assert len(re.findall(started, said, re.MULTILINE)) == 1, said
-    assert len(left_running(fresh)) == len(parts.ALL)
+    assert len(left_running(fresh)) == len(ALL)
 
 
 def test_stopping_where_nothing_runs_says_so(tmp_path: Path) -> None:
     run = Checkout(tmp_path / "checkout").run("servers-down")
     assert run.code == 0
     assert run.output == "No servers are running here.\n"
+
+
+def test_a_part_that_does_not_exist_is_refused_with_those_that_do(fresh: Checkout) -> None:
+    run = fresh.run("servers", PARTS="external-secrets,mesh")
+    assert run.code == 1
+    assert run.output == ("PARTS: no part 'mesh'; name some of external-secrets, or all or none.\n")
