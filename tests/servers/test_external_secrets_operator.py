@@ -100,7 +100,11 @@ def told_of(cluster: Cluster, name: str) -> list[str]:
 def asked_again(cluster: Cluster, object: Object) -> None:
     """As `kubectl annotate ... force-sync=$(date +%s%N) --overwrite` does."""
     now = {"force-sync": datetime.now(UTC).isoformat()}
-    patch = {"metadata": {"annotations": now}}
+    patched(cluster, object, {"metadata": {"annotations": now}})
+
+
+def patched(cluster: Cluster, object: Object, patch: Object) -> None:
+    """As `kubectl patch --type=merge` does."""
     cluster.call("PATCH", cluster.path_of(object), patch, None, "application/merge-patch+json")
 
 
@@ -178,22 +182,26 @@ def test_a_changed_value_arrives_when_it_is_asked_for_again(
 def test_a_changed_value_arrives_by_itself_once_the_interval_is_over(
     attended: Checkout, cluster: Cluster
 ) -> None:
-    with stack(attended, "refreshInterval: 2s"):
-        stored(attended, f"sre/{ALPHA}/{NAME}", "value=third")
-        until(lambda: values(cluster) == {"value": "third"})
+    before = external_secret(cluster)
+    patched(cluster, before, {"spec": {"refreshInterval": "1s"}})
+    stored(attended, f"sre/{ALPHA}/{NAME}", "value=third")
+    until(lambda: values(cluster) == {"value": "third"})
+    patched(cluster, before, {"spec": {"refreshInterval": before["spec"]["refreshInterval"]}})
 
 
 def test_a_secret_that_somebody_deletes_or_changes_comes_back(
     attended: Checkout, cluster: Cluster
 ) -> None:
-    before = values(cluster, "harbor-pull")
+    def found() -> Object | None:
+        return cluster.get("v1", "Secret", ALPHA, "harbor-pull")
+
+    before = found()
+    assert before
     cluster.delete("v1", "Secret", ALPHA, "harbor-pull")
-    until(lambda: values(cluster, "harbor-pull") == before)
-    secret = cluster.get("v1", "Secret", ALPHA, "harbor-pull")
-    assert secret
-    patch = {"data": {".dockerconfigjson": b64encode(b"{}").decode()}}
-    cluster.call("PATCH", cluster.path_of(secret), patch, None, "application/merge-patch+json")
-    until(lambda: values(cluster, "harbor-pull") == before)
+    until(lambda: (new := found()) and new["metadata"]["uid"] != before["metadata"]["uid"])
+    until(lambda: (new := found()) and new["data"] == before["data"])
+    patched(cluster, before, {"data": {".dockerconfigjson": b64encode(b"{}").decode()}})
+    until(lambda: (new := found()) and new["data"] == before["data"])
 
 
 def test_another_team_s_path_is_refused_by_the_guardrail_alone(

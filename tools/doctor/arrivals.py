@@ -32,6 +32,7 @@ def store(name: str, live: Mapping[str, Any]) -> Outcome:
 
 def secrets(live: Sequence[Mapping[str, Any]], now: datetime) -> Iterator[Outcome]:
     """What the operator says of the ExternalSecrets that exist."""
+    live = sorted(live, key=_name)
     untouched = [one for one in live if _ready(one) is None]
     failing = [one for one in live if (_ready(one) or {}).get("status") == "False"]
     late = [one for one in live if one not in failing and _is_late(one, now)]
@@ -76,7 +77,11 @@ def _interval(duration: str) -> timedelta:
     return sum((timedelta(**{_PERIODS[unit]: float(n)}) for n, unit in parts), timedelta())
 
 
+def _name(live: Mapping[str, Any]) -> str:
+    return f"{live['metadata']['namespace']}/{live['metadata']['name']}"
+
+
 def _names(live: Iterable[Mapping[str, Any]]) -> str:
-    names = sorted(f"{one['metadata']['namespace']}/{one['metadata']['name']}" for one in live)
+    names = [_name(one) for one in live]
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     return ", ".join(names[:_NAMED]) + more
