@@ -17,7 +17,7 @@ from clients.openbao import OpenBao
 from sandbox.servers import parts
 from sandbox.servers.processes import Process, stop
 from tests.checkouts import Checkout, Run, finished
-from tests.servers.conftest import BUILT_WITHIN, cluster_of, openbao_of, record_of, sourced, until
+from tests.servers.conftest import BUILT_WITHIN, record_of, sourced, until
 
 pytestmark = pytest.mark.servers
 
@@ -29,13 +29,13 @@ ESO = "external-secrets.io/v1"
 
 
 @pytest.fixture(scope="module")
-def unattended(own_servers: Checkout) -> tuple[Checkout, Run]:
+def unattended(servers: Checkout) -> tuple[Checkout, Run]:
     """The first `up`, after the operator was there and before it is there again."""
-    run = own_servers.run("servers", BUILT_WITHIN, PARTS="all")
+    run = servers.run("servers", BUILT_WITHIN, PARTS="all")
     assert run.code == 0, run.output
     assert f"Started again {parts.EXTERNAL_SECRETS} in" in run.output
-    stop([operator(own_servers)])
-    return own_servers, own_servers.run("up")
+    stop([operator(servers)])
+    return servers, servers.run("up")
 
 
 @pytest.fixture(scope="module")
@@ -46,16 +46,6 @@ def attended(unattended: tuple[Checkout, Run]) -> Checkout:
     assert run.code == 0, run.output
     assert f"Started again {parts.EXTERNAL_SECRETS} in" in run.output
     return checkout
-
-
-@pytest.fixture
-def cluster(own_servers: Checkout) -> Cluster:
-    return cluster_of(own_servers)
-
-
-@pytest.fixture
-def openbao(own_servers: Checkout) -> OpenBao:
-    return openbao_of(own_servers)
 
 
 def operator(checkout: Checkout) -> Process:
