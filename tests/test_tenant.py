@@ -29,7 +29,11 @@ def test_the_namespace_is_the_team_s_with_sidecar_injection(program: Program) ->
     namespace = program(team_file()).one(NAMESPACE, "team-alpha")
     assert namespace.metadata == {
         "name": "team-alpha",
-        "labels": {**TEAM_LABELS, "istio-injection": "enabled"},
+        "labels": {
+            **TEAM_LABELS,
+            "istio-injection": "enabled",
+            "sre.io/network-policy-configured": "true",
+        },
     }
 
 
