@@ -17,12 +17,12 @@ def add(commands: Commands) -> None:
         "isolation",
         parents=[options()],
         help="check on the servers of `make servers` that teams are isolated",
-        description="Asks the servers of `make servers`, after `make up`, for what each may have "
-        "and what not, as a developer, a viewer, a member of a further group, an app and a robot "
-        "of each team and as anybody: who, what, what is expected, what was seen. Teams that are "
-        "not active are left out. What is written to the API server is a dry run; but while it "
-        "runs each team's namespace has a Secret isolation-check, and ServiceAccounts get real "
-        "tokens and logins to OpenBao, which soon expire. The exit code is 1 if anything differs.",
+        description="Makes allowed and forbidden requests to the servers of `make servers`, after "
+        "`make up`: as a developer, a viewer, a member of a further group, an app and a robot of "
+        "each active team, and anonymously. Prints caller, request, expected and actual result; "
+        "the exit code is 1 if any differ. Writes to the API server are dry runs, but during the "
+        "run each team's namespace has a Secret isolation-check, and ServiceAccounts get real "
+        "tokens and logins to OpenBao, which soon expire.",
         epilog="example: ./sre isolation --format markdown",
     )
     parser.add_argument(

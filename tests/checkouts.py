@@ -18,7 +18,7 @@ from clients.local_servers import FOLDER, running
 from sandbox.official import CHOICE, STAND_IN
 
 ROOT = Path(__file__).parents[1]
-# What Python has compiled comes along, or each copy would do that again; what it is about to write
+# Compiled files are copied, so that no copy compiles them again; what Python is just writing
 # (`*.pyc.*`) does not, as it is gone in a moment.
 LEFT_OUT = shutil.ignore_patterns(".venv", ".sandbox", ".git", ".*_cache", "*.pyc.*", "tests")
 
@@ -60,7 +60,7 @@ def finished(process: subprocess.Popen[str], within: float) -> Run:
 
 
 class Checkout:
-    """A copy of the checkout with a sandbox of its own."""
+    """A copy of the checkout with its own sandbox."""
 
     module = "sandbox"  # takes the commands
     python = sys.executable  # runs those that are awaited
@@ -88,7 +88,7 @@ class Checkout:
         }
 
     def start(self, command: str, **environment: str) -> subprocess.Popen[str]:
-        """A run in a process group of its own, as a terminal would start it.
+        """A run in a separate process group, as a terminal would start it.
 
         It gets the signals that a test sends. The providers are the sandbox's own, whichever
         plugins this machine has, and none of the parts of the platform is started.

@@ -44,7 +44,7 @@ Program = Callable[..., Made]
 
 @pytest.fixture(scope="session", autouse=True)
 def _nowhere_in_the_source() -> Iterator[None]:
-    """No test asks which lines register a resource; beneath pytest, to look that up takes long."""
+    """No test needs the lines that register a resource; under pytest, that look-up is slow."""
     with mock.patch.object(resource, "_get_stack_trace", source_pb2.StackTrace):
         yield
 

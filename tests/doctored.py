@@ -1,4 +1,4 @@
-"""What the doctor tells, for tests to look at."""
+"""What the doctor reports, for tests to examine."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

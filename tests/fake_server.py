@@ -1,4 +1,4 @@
-"""A server that answers what a test tells it to."""
+"""A server that gives the answers that a test sets."""
 
 import json
 import ssl

@@ -1,4 +1,4 @@
-"""A proxy before a server over HTTPS, which answers or breaks off as a test tells it to."""
+"""A proxy for a server over HTTPS, which answers or breaks the connection as a test requests."""
 
 import json
 import re
@@ -27,14 +27,14 @@ class Answer(NamedTuple):
     body: bytes
 
 
-# Given the way to have the server do what it is asked. None, of either: the connection breaks off.
+# Gets a function that has the server do the request. None, from either: the connection breaks.
 Forward = Callable[[], Answer | None]
 Fault = Callable[[Forward], Answer | None]
 
 
 @dataclass
 class Rule:
-    """The fault that befalls the first `times` requests, or all, that match `request`.
+    """The fault of the first `times` requests, or of all, that match `request`.
 
     That is a regular expression for `METHOD /path?query`; the path of a POST that makes an object
     has the object's name too.
@@ -62,11 +62,11 @@ def answering(status: int, **headers: str) -> Fault:
 
 
 def dropped_before(forward: Forward) -> None:
-    """The server never hears of it."""
+    """The request never reaches the server."""
 
 
 def dropped_after(forward: Forward) -> None:
-    """The server does it, and its answer is lost."""
+    """The server carries it out, and its answer is lost."""
     forward()
 
 

@@ -65,18 +65,18 @@ class Run:
 
     @property
     def lost(self) -> list[str]:
-        """What it says would get lost."""
+        """The losses that it reports."""
         ends = ("Nothing is written",)
         return [line for line in self.lines if ": note: " not in line and not line.startswith(ends)]
 
     @property
     def notes(self) -> list[str]:
-        """What it notes, but for the names that releases run under."""
+        """Its notes, except those about the names of running releases."""
         return [line for line in self._notes if _LIVE not in line]
 
     @property
     def live(self) -> list[str]:
-        """What it notes of the names that releases run under."""
+        """Its notes about the names of running releases."""
         return [line for line in self._notes if _LIVE in line]
 
     @property
@@ -85,7 +85,7 @@ class Run:
 
 
 def _made_once(root: Path, stack: str, texts: Mapping[str, str]) -> dict[str, Objects]:
-    """The program is run once for equal files, which most tests of a kind lead to."""
+    """The program runs once for equal files, which most tests of a kind share."""
     return _made(root, stack, tuple(texts.items()))
 
 
@@ -95,7 +95,7 @@ def _made(root: Path, stack: str, texts: tuple[tuple[str, str], ...]) -> dict[st
 
 
 class Trees:
-    """Imports trees in a folder of its own, as a user who stands there."""
+    """Imports trees in a separate folder, as a user in that folder."""
 
     def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         self.folder, self._capsys = folder, capsys

@@ -1,21 +1,21 @@
-"""What there is on real servers, to compare: before with after, or with what was asked for."""
+"""What exists on real servers, to compare before with after, or with what was requested."""
 
 from collections.abc import Iterator
 
 from clients.kubernetes import Cluster
 from clients.openbao import OpenBao
 
-# Kinds that come and go by themselves.
+# Kinds whose objects appear and disappear by themselves.
 FLEETING = frozenset({"Event", "Lease", "EndpointSlice", "Endpoints", "ComponentStatus", "Node"})
 
 
 def cluster_objects(cluster: Cluster) -> set[str]:
-    """`group/version Kind namespace/name` of every object, but for fleeting ones."""
+    """`group/version Kind namespace/name` of every object, except short-lived ones."""
     return set(cluster_uids(cluster))
 
 
 def cluster_uids(cluster: Cluster) -> dict[str, str]:
-    """The uid of each of them, which an object that is made anew does not keep."""
+    """The uid of each; a recreated object has another one."""
     return {
         f"{version} {kind} {metadata.get('namespace', '')}/{metadata['name']}": metadata["uid"]
         for version, kind in _kinds(cluster)

@@ -1,4 +1,4 @@
-"""What a team's apps take, counted a second way: from the file's plain data, pod by pod.
+"""What a team's apps use, counted in a second way: from the file's plain data, pod by pod.
 
 As the quota controller does it: each new pod is added to what is used, and refused where that is
 over the hard amount. Amounts are exact: cores, bytes, or numbers of objects.
@@ -24,7 +24,7 @@ KINDS = [("requests", "cpu"), ("requests", "memory"), ("limits", "cpu"), ("limit
 
 Taken = Mapping[str, Fraction]
 
-# How often a schedule comes, in seconds.
+# How often a schedule occurs, in seconds.
 PERIODS = {
     "*/5 * * * *": 300,
     "0 * * * *": 3600,
@@ -63,7 +63,7 @@ def value(written: str | float) -> Fraction:
 
 @dataclass(frozen=True)
 class App:
-    """An entry of `apps`: what its container and its pod take, and how many pods there are when.
+    """An entry of `apps`: what its container and pod use, and how many pods exist when.
 
     `beside` is how many it starts while all others rest: a rollout's surge, or a cronjob's run.
     """
@@ -77,7 +77,7 @@ class App:
     full: int
 
     def most(self, resource: str) -> Fraction:
-        """What it takes of a resource while it rolls out, or runs."""
+        """How much of a resource it uses while it rolls out, or runs."""
         pods = repeat(self.pod, self.rest + self.beside)
         return added([*pods, {"services": Fraction(self.services)}])[resource]
 
@@ -92,7 +92,7 @@ class Ledger:
         self.apps = [self._app(entry) for entry in made]
 
     def quota(self, resource: str) -> Fraction | float:
-        """What the file's quota has of it; null is no bound."""
+        """The file's quota for it; null is no limit."""
         given = self._file.get("quota", {})
         kind, _, name = resource.partition(".")
         bound = (
@@ -103,27 +103,27 @@ class Ledger:
         return inf if bound is None else value(bound)
 
     def rest(self) -> Taken:
-        """What is taken at rest."""
+        """What is used at rest."""
         return added(self._objects())
 
     def rollout(self) -> Taken:
-        """The most that any one app's rollout comes to."""
+        """The most that the rollout of any one app uses."""
         return self._most([(app, app.surge) for app in self.apps])
 
     def needed(self) -> Taken:
-        """The most that any one app's rollout or run comes to."""
+        """The most that the rollout or run of any one app uses."""
         return self._most([(app, app.beside) for app in self.apps])
 
     def full(self) -> Taken:
-        """What is taken at full scale."""
+        """What is used at full scale."""
         return added(self._objects({index: app.full for index, app in enumerate(self.apps)}))
 
     def full_scale_fits(self) -> bool:
-        """Whether all pods are let in."""
+        """Whether all pods are admitted."""
         return all(amount <= self.quota(key) for key, amount in self.full().items())
 
     def fitting(self, index: int, others: Mapping[int, int]) -> int:
-        """How many pods of an app are let in, where the others have so many, or rest."""
+        """How many pods of an app are admitted if the others have these numbers, or are at rest."""
         used = dict(added(self._objects({**others, index: 0})))
         app = self.apps[index]
         pods = 0
@@ -133,7 +133,7 @@ class Ledger:
         return pods
 
     def _lets_in(self, used: Taken, pod: Taken) -> bool:
-        """The controller looks at what the new pod takes alone."""
+        """The controller checks only what the new pod uses."""
         return all(used[key] + pod[key] <= self.quota(key) for key in RESOURCES if pod[key])
 
     def _most(self, starting: Iterable[tuple[App, int]]) -> Taken:
@@ -143,7 +143,7 @@ class Ledger:
         return {key: max(one[key] for one in sums) for key in RESOURCES}
 
     def _objects(self, pods: Mapping[int, int] | None = None) -> Iterator[Taken]:
-        """One by one: so many pods of each app, as many as at rest where nothing is said."""
+        """One by one: this many pods of each app, or the number at rest."""
         for index, app in enumerate(self.apps):
             yield from repeat(app.pod, (pods or {}).get(index, app.rest))
             yield from repeat({"services": Fraction(1)}, app.services)

@@ -179,7 +179,7 @@ class Made:
         return found[0]
 
     def all(self, *kinds: str) -> list[Resource]:
-        """All of these types, of which there must be some: a loop over none checks nothing."""
+        """All of these types; there must be some, because a loop over none checks nothing."""
         return self._some([made for made in self.resources if made.type in kinds], kinds)
 
     def names(self, kind: str) -> list[str]:
@@ -195,7 +195,7 @@ class Made:
         return self.all(DEPLOYMENT, CRON_JOB)
 
     def packages(self) -> set[str]:
-        """Those that something was made of."""
+        """Those of which something was created."""
         return {made.package for made in self.resources}
 
     def _some(self, found: list[Resource], wanted: Sequence[str]) -> list[Resource]:
@@ -253,7 +253,7 @@ _BUILD = {"web-app": web_app, "worker": worker, "cronjob": cronjob}
 
 
 def team_file(*apps: Mapping[str, Any], keys: str = "", team: str = "team-alpha") -> str:
-    """A team's file; `keys` is the YAML of what it says beside its apps."""
+    """A team's file; `keys` is the YAML beside its apps."""
     return yaml.safe_dump({"team": team, **(yaml.safe_load(keys) or {}), "apps": list(apps)})
 
 

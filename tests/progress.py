@@ -1,4 +1,4 @@
-"""What a long run of pytest is at: a line every ten seconds, in place of a dot for each test.
+"""Progress of a long run of pytest: a line every ten seconds, instead of a dot for each test.
 
 A plugin, `-p tests.progress`; the workers of pytest-xdist tell it what they do.
 """
@@ -77,7 +77,7 @@ class Progress:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
-        """A failure is told at once; of the rest the line counts."""
+        """A failure is reported at once; the others are only counted."""
         if report.passed and report.when == "call":
             return "passed", "", ""
         if report.skipped:
@@ -86,6 +86,6 @@ class Progress:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """In the process that reports, which no worker is."""
+    """Only in the process that reports, not in a worker."""
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(Progress(config))

@@ -12,7 +12,7 @@ _SOMEONE = {
 
 
 class Repository:
-    """A checkout of branch `main` that nothing of the machine's own Git settings reaches."""
+    """A checkout of branch `main`, independent of the machine's Git settings."""
 
     def __init__(self, root: Path) -> None:
         self.root = root

@@ -21,10 +21,10 @@ def tests(marked: str, *more: str) -> list[str]:
 
 
 PARALLEL = ("-n", "auto", "--dist", "worksteal")
-# In a file, tests share servers, and each goes on from where the one before has left them.
+# The tests of a file share servers, and each continues from the state that the previous one left.
 BY_FILE = ("-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder")
 
-# Arguments of Python. One stage runs at a time: what is measured is measured alone.
+# Arguments of Python. One stage runs at a time, so that measurements are undisturbed.
 STAGES = {
     "lint": [
         ["-m", "ruff", "check"],

@@ -1,4 +1,4 @@
-"""`sre-platform:adopt`: what is imported, what is taken out of an object, what is told of it."""
+"""`sre-platform:adopt`: what is imported, what is removed from an object, and what is reported."""
 
 from collections.abc import Iterator
 from typing import Any

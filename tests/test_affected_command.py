@@ -1,4 +1,4 @@
-"""`./sre affected`: which stacks a change touches."""
+"""`./sre affected`: which stacks a change affects."""
 
 import json
 import subprocess
@@ -26,7 +26,7 @@ def team_stack(*teams: str, tenants: str = "tenants") -> str:
 
 @pytest.fixture
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
-    """Stacks alpha, beta (of a folder of its own), dev and platform, as of branch `base`."""
+    """Stacks alpha, beta (with its own folder), dev and platform, as of branch `base`."""
     made = Repository(tmp_path / "clone")
     made.write("Pulumi.alpha.yaml", team_stack("team-a"))
     made.write("Pulumi.beta.yaml", team_stack("team-b", tenants="./others/"))

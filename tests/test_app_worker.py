@@ -1,4 +1,4 @@
-"""A worker: a Deployment without inbound traffic, and metrics on a port of their own."""
+"""A worker: a Deployment without inbound traffic, and metrics on a separate port."""
 
 from tests.conftest import Program
 from tests.program import (

@@ -1,4 +1,4 @@
-"""Whether an autoscaler can ever add a pod: what is warned of, and whether the advice holds."""
+"""Whether an autoscaler can ever add a pod: the warnings, and whether their advice helps."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Every kind of mistake in a team's file: where it is reported, and in which words."""
+"""Every kind of mistake in a team's file: where it is reported, and how."""
 
 import random
 import re
@@ -21,14 +21,14 @@ from tests.written import (
     team,
 )
 
-# Put together here, so that no scanner takes a line of this file for a leak.
+# Assembled here, so that no scanner reports a line of this file as a leak.
 GITHUB = "ghp_" + "16C7e42F292c6912E7710c838347Ae178B4a"
 JWT = ".".join(["eyJ" + "hbGciOiJIUzI1NiJ9", "eyJ" + "zdWIiOiIxMjM0In0", "c2lnbmF0dXJl"])
 SECRETS = ("hunter2", GITHUB, "48151623")
 
 
 def refused(folder: Path, text: str, said: str) -> None:
-    """It is reported once, at the mark, and nothing else is reported."""
+    """It is reported once, at the mark, and nothing else is."""
     text, where = place(text)
     assert reported(folder, text) == [f"tenants/team-alpha.yaml:{where}: {said}"]
 
@@ -1642,7 +1642,7 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_read_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: OSError, said: str
 ) -> None:
-    # Tests may run as root, whom no file's mode keeps out: the refusal comes from the read itself.
+    # Tests may run as root, whom no file mode stops: the refusal comes from the read itself.
     def refuse(_: Path) -> bytes:
         raise error
 

@@ -1,4 +1,4 @@
-"""The measuring of what the platform costs, and the teams that it is measured with."""
+"""The measurement of what the platform costs, and the teams that it uses."""
 
 import sys
 from collections.abc import Iterator

@@ -116,7 +116,7 @@ def path(tmp_path, monkeypatch) -> Path:
 
 @pytest.fixture
 def builds(path, tmp_path, monkeypatch) -> Callable[[], list[dict]]:
-    """Puts `go` on PATH; asks for the builds it was told to do."""
+    """Puts `go` on PATH; returns the requested builds."""
     _program(path / "go", GO)
     log = tmp_path / "builds"
     log.touch()

@@ -1,4 +1,4 @@
-"""Teams that do not fit their quota: where it is reported, and in which words."""
+"""Teams that do not fit their quota: where it is reported, and how."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ NOTHING_TO_SCALE = "autoscaling: {enabled: false}"
 
 
 def small(quota: str, *entries: str) -> str:
-    """A file with this quota and these apps; the sidecar takes 50m/64Mi, at most 200m/256Mi."""
+    """A file with this quota and these apps; the sidecar requests 50m/64Mi, at most 200m/256Mi."""
     return team(f"quota: {{{quota}}}\napps:\n" + "".join(entries))
 
 
@@ -27,7 +27,7 @@ def report(in_app: str = "", beside: str = "") -> str:
 
 
 def refused(folder: Path, text: str, said: str) -> None:
-    """It is reported once, at the mark, and nothing else is reported."""
+    """It is reported once, at the mark, and nothing else is."""
     text, where = place(text)
     assert reported(folder, text) == [f"tenants/team-alpha.yaml:{where}: {said}"]
 

@@ -1,4 +1,4 @@
-"""Teams as hypothesis draws them: their sums, and what is told, against a second computation."""
+"""Teams that hypothesis generates: their sums and messages, against a second computation."""
 
 import json
 import re
@@ -39,7 +39,7 @@ def load(folder: Path, file: File, proxy: Proxy) -> TeamFile:
 
 
 def short(loaded: TeamFile) -> dict[str, Any]:
-    """The problems by the resource that is short; there are no others."""
+    """The problems by the resource that is too small; there are no others."""
     return {
         re.findall(r", over quota\.(\S+) ", problem.message)[0]: problem
         for problem in loaded.problems
@@ -114,7 +114,7 @@ FIX = re.compile(
 
 
 def fixes(problem: Any) -> Iterator[tuple[str, str, str, int]]:
-    """For each change that a message tells: the key, the amount, one of a unit less change."""
+    """For each recommended change: the key, the amount, and one that is a unit smaller."""
     found = FIX.search(problem.message)
     assert found
     assert problem.message.endswith(found[0])
@@ -158,7 +158,7 @@ def test_each_recommended_change_is_the_smallest_that_suffices(
             told = changed(file, path, amount)
             assert resource not in short(load(folder, told, proxy)), (path, amount)
             less = changed(file, path, value(amount) + back * value(unit))
-            # Of one value the first problem is told, such as a request that is over its limit.
+            # For each value only the first problem is reported, such as a request over its limit.
             assert any(
                 f" over quota.{resource} " in each.message or each.path == path
                 for each in load(folder, less, proxy).problems

@@ -224,7 +224,7 @@ def test_a_diff_that_does_not_fit_is_left_out_whole(tmp_path: Path) -> None:
     assert "### b: diff\n\nsmall" in text
 
 
-# `gh`, as far as it is used here: it answers from $ANSWER and writes down what it was told to do.
+# `gh`, as far as it is used here: it answers from $ANSWER and records its arguments.
 GH = """#!/bin/bash
 while [ $# -gt 0 ]; do
   [ "$1" = --jq ] && { jq --raw-output "$2" <<<"$ANSWER"; exit; }
@@ -237,7 +237,7 @@ echo "${said[*]}" >>"$TOLD"
 
 @pytest.fixture
 def gh(tmp_path: Path) -> Any:
-    """`gh(answer, script, argument, ...)`: what gh is told to do by a script."""
+    """`gh(answer, script, argument, ...)`: the calls of gh that a script makes."""
     program = tmp_path / "bin" / "gh"
     program.parent.mkdir()
     program.write_text(GH)

@@ -1,4 +1,4 @@
-"""`./sre` itself: what it says to a word that is no command, and to none."""
+"""`./sre` itself: its answer to an unknown command, and to none."""
 
 import pytest
 

@@ -4,7 +4,7 @@ import pytest
 
 from specs.credentials import looks_like_credential
 
-# Put together here, so that no scanner takes a line of this file for a leak.
+# Assembled here, so that no scanner reports a line of this file as a leak.
 AWS_KEY_ID = "AKIA" + "Q3EGZ7EXAMPLE234"
 JWT = ".".join(["eyJ" + "hbGciOiJIUzI1NiJ9", "eyJ" + "zdWIiOiIxMjM0In0", "c2lnbmF0dXJl"])
 LONG = "a1B2" * 12
@@ -57,7 +57,7 @@ HEX = "0a1b" * 16
         ("AZURE_STORAGE_KEY", "storage key"),
         ("SESSION_KEY", "session key"),
         ("API_KEY_PROD", "API key"),
-        # What they are about stands in front, or another credential behind.
+        # Their subject precedes them, or another credential follows.
         ("URL_TOKEN", "token"),
         ("TOKEN_URL_SECRET", "secret"),
         ("MAX_DB_PASSWORD", "password"),

@@ -1,4 +1,4 @@
-"""How a review is told: field by field, for a terminal, a comment and a program, with no secret."""
+"""A review's reports: field by field, for a terminal, a comment and a program, without secrets."""
 
 import json
 from collections.abc import Mapping

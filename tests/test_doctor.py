@@ -57,7 +57,7 @@ def _once_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _recorded(*given: Any) -> Sequence[Registration]:
-    """What the program makes takes a second to tell, and is the same each time."""
+    """Computing what the program creates takes a second, and gives the same result each time."""
     key = repr(given)
     if key not in _RECORDED:
         _RECORDED[key] = _RECORD(*given)
@@ -75,7 +75,7 @@ def doctor(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, st
 
 
 def rows(output: str, status: str) -> list[str]:
-    """What is told with this status, words separated by one space."""
+    """What is reported with this status, words separated by one space."""
     lines = (line for line in output.splitlines() if line.startswith(f"{status} "))
     return [" ".join(line.removeprefix(status).split()) for line in lines]
 

@@ -157,7 +157,7 @@ PROJECT_RIGHTS = [
 
 
 def rights(kind: str, namespace: str, listed: Iterable[tuple[str, str]]) -> dict[str, Any]:
-    """As Harbor tells them of a robot."""
+    """As Harbor reports them for a robot."""
     access = [{"resource": what, "action": action} for what, action in listed]
     return {"kind": kind, "namespace": namespace, "access": access}
 
@@ -168,7 +168,7 @@ def robots(*permissions: dict[str, Any]) -> tuple[int, Any]:
 
 
 class TestRobot:
-    """The login is a robot's, which Harbor tells by a 412."""
+    """The login is a robot's, which Harbor shows by a 412."""
 
     @pytest.fixture(autouse=True)
     def _robot(self, harbor: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -131,7 +131,7 @@ def test_what_is_not_a_repository_is_refused_as_the_sidecar_s_image(
 
 
 def test_no_team_can_be_called_data(program: Program) -> None:
-    # External Secrets takes sre/data/team-beta/x, which would be its path, for sre/team-beta/x.
+    # External Secrets reads sre/data/team-beta/x, which would be its path, as sre/team-beta/x.
     with pytest.raises(pulumi.RunError, match="'data' is a namespace of the platform"):
         program(team_file(team="data"))
 

@@ -97,7 +97,7 @@ def values_map(name: str, values: str) -> str:
 
 
 def test_values_are_merged_in_fluxs_order(trees: Trees) -> None:
-    """Maps merge, lists and scalars are replaced, a null takes away what came before."""
+    """Maps merge, lists and scalars are replaced, a null removes an earlier value."""
     low = (
         VALUES + "  port: 8081\n  replicas: 4\n  env: [{name: A, value: a}, {name: B, value: b}]\n"
     )

@@ -40,7 +40,7 @@ def trees(
 
 
 def overlay(text: str, **files: str) -> dict[str, str]:
-    """The base, and `apps`, which is made of it."""
+    """The base, and `apps`, which is built from it."""
     named = {f"apps/{name.replace('__', '.')}": content for name, content in files.items()}
     return {**BASE, "apps/kustomization.yaml": f"resources: [../base]\n{text}", **named}
 

@@ -1,4 +1,4 @@
-"""What the isolation matrix makes of servers' answers. tests/servers runs it on real ones."""
+"""How the isolation matrix judges servers' answers. tests/servers runs it on real ones."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -45,7 +45,7 @@ DENIED = (
 
 
 class Server:
-    """Answers every call alike: with what it is given, or with that error."""
+    """Answers every call alike: with the given answer, or with the given error."""
 
     address = "https://server.invalid"
 
@@ -87,7 +87,7 @@ def refused(reason: str, status: int = 403) -> RefusedError:
 
 
 def seen(check: Attempt, caller: Any, admin: Any, **names: str) -> str | None:
-    """What a check comes to; None if it is not for this team."""
+    """The result of a check; None if it does not apply to this team."""
     scene = Scene(Admin(admin, admin, Path()), caller, caller, {"own": "team-alpha", **names})
     row = matrix.outcome(Subject(Caller.VIEWER, "somebody", lambda: scene), scene, check)
     return row.seen if row else None

@@ -190,7 +190,7 @@ def test_an_offboarded_team_may_be_removed(program: Program) -> None:
 
 
 def test_the_removal_of_a_partly_removed_team_may_continue(program: Program) -> None:
-    # Harbor keeps a project that holds images; what came before it is gone.
+    # Harbor keeps a project that holds images; what is deleted before it is gone.
     offboarded = beta(program, "offboarding")
     left = {urn: one for urn, one in offboarded.items() if one["type"] == PROJECT}
     assert len(left) == 2

@@ -1,4 +1,4 @@
-"""Names: the grammars of Kubernetes, DNS, Istio and OCI, and what is said to who misses them."""
+"""Names: the grammars of Kubernetes, DNS, Istio and OCI, and the message for a wrong name."""
 
 import pytest
 

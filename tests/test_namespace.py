@@ -25,7 +25,7 @@ STACK = {
 }
 ALLOWED = f"{CATEGORY}, cost.example.com/*, sre.io/*"
 
-# Keys that steer something: neither a team nor a stack chooses them, whatever the stack allows.
+# Keys that control something: neither a team nor a stack may set them, whatever the stack allows.
 STEERING = {
     "pod-security.kubernetes.io/enforce": "Kubernetes itself",
     "pod-security.kubernetes.io/audit-version": "Kubernetes itself",

@@ -13,7 +13,7 @@ ARCHETYPES = ("web-app", "worker", "cronjob")
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of the team files, where one stands."""
+    """The folder of the team files, relative to the current folder."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -127,7 +127,7 @@ def test_a_missing_folder_is_reported(capsys: pytest.CaptureFixture[str]) -> Non
     assert not Path("nowhere").exists()
 
 
-# A new app: what stands in the file, and where (») the new entry goes.
+# A new app: the file's content, and the place (») of the new entry.
 
 BEFORE = entry(name="one")
 WORKER = BEFORE.replace("web-app", "worker")

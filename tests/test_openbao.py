@@ -1,4 +1,4 @@
-"""A team's place in OpenBao: what it may read, who gets it, and the credentials kept there."""
+"""A team's path in OpenBao: what it may read, who gets it, and the credentials stored there."""
 
 import pulumi
 import pytest
@@ -83,7 +83,7 @@ def test_a_credential_holds_registry_user_and_password(program: Program, robot: 
 def test_a_robot_without_a_secret_stops_the_run_instead_of_breaking_every_pull(
     program: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # As after an import: Harbor tells a robot's secret only when it makes it.
+    # As after an import: Harbor shows a robot's secret only when it creates the robot.
     monkeypatch.setattr("dryrun.recording.SECRET", "")
     told = r"^the state has no secret for robot\$team-imported\+pu(sh|ll); delete the robot in "
     with pytest.raises(pulumi.RunError, match=told):

@@ -1,4 +1,4 @@
-"""What a stack tells of its teams."""
+"""What a stack's outputs say about its teams."""
 
 from specs.version import version
 from tests.conftest import Program

@@ -12,7 +12,7 @@ from specs.overlap import most_at_once
 
 _DAY = 86400
 
-# Weekdays and leap days come again after so many; a run may begin in one such time and end in the
+# Weekdays and leap days repeat after this many; a run may begin in one such time and end in the
 # next.
 _YEARS = 28
 _FIRST = date(2001, 1, 1)

@@ -1,4 +1,4 @@
-"""What all tenants lean on: one stack of a cluster makes it, the others name it."""
+"""What all tenants rely on: one stack of a cluster creates it, the others name it."""
 
 from base64 import b64encode
 from typing import Any

@@ -1,4 +1,4 @@
-"""What the project states about itself in one place holds in the others."""
+"""What the project states about itself is the same in all places."""
 
 import json
 import os

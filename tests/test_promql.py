@@ -19,7 +19,7 @@ from tests.written import ROOT, accepted, app, place, reported, rows, warned
 
 Prometheus = Callable[[str], str]
 
-# As they stand in public rule files, or nearly.
+# As in public rule files, or nearly.
 SOUND = [
     "up == 0",
     'sum(rate(http_requests_total{job="api",code=~"5.."}[5m])) by (job) > 0.05',
@@ -180,7 +180,7 @@ def rule(expression: str, **keys: Any) -> str:
 
 @pytest.fixture(scope="session")
 def prometheus(request: pytest.FixtureRequest) -> Iterator[Prometheus]:
-    """What Prometheus says against a file of rules; nothing if it takes it."""
+    """Prometheus's objections to a file of rules; empty if it accepts it."""
     capture: Any = request.config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():
         try:

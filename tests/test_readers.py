@@ -32,7 +32,7 @@ NOT_TEXT = [
     "False", "null", "NULL", "~", "=", "<<", "-", "--", "---", ".", "..", "...", "+",
 ]  # fmt: skip
 
-# What stands in such words, and between them.
+# What such words contain, and what separates them.
 _WORDS = st.text("0123456789abcdefinoxyABEFINOTXYZ+-._:~=<># '\"", max_size=12)
 _TEXT = st.text(st.characters(codec="utf-8"), max_size=200)
 _LONG = st.lists(st.text(string.printable, max_size=40), max_size=8).map(" ".join)

@@ -1,4 +1,4 @@
-"""What holds for everything the program registers: names, types, protection, order."""
+"""What is true of everything that the program registers: names, types, protection, order."""
 
 from collections import Counter
 

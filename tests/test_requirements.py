@@ -1,4 +1,4 @@
-"""requirements.txt: all that the program imports, on each of its paths, and nothing by chance."""
+"""requirements.txt: all that the program imports, on each of its paths, and nothing by accident."""
 
 import ast
 import os
@@ -25,7 +25,7 @@ from tests.written import ROOT
 
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 
-# Runs the program as it stands for each stack, and once more taking over what runs.
+# Runs the program unchanged for each stack, and once more taking over what runs.
 RUNS = """
 import sys
 from pathlib import Path

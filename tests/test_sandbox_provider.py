@@ -37,7 +37,7 @@ CI_ROBOT = {
 
 @dataclass
 class Engine:
-    """Asks what Pulumi's engine would ask; `urn` tells one resource of a type from another."""
+    """Asks what Pulumi's engine would ask; `urn` distinguishes resources of a type."""
 
     stub: provider_pb2_grpc.ResourceProviderStub
 
@@ -374,7 +374,7 @@ def test_the_token_of_a_service_account_is_in_its_secret_and_stays(engine):
 
 
 class RealServer:
-    """A server of Kubernetes objects that answers what a test tells it to."""
+    """A server of Kubernetes objects that gives the answers that a test sets."""
 
     def __init__(self, answer: Any) -> None:
         self.answer = answer

@@ -1,4 +1,4 @@
-"""Everything made in Kubernetes is what its API server takes: no key unknown, no type wrong.
+"""The API server accepts everything that the program creates: no unknown key, no wrong type.
 
 Kubernetes' own objects are held against its published schemas, custom resources against those of
 their projects (`sandbox/crds/`), both strictly: a key that the schema does not name is an error.

@@ -15,7 +15,7 @@ PLACE = "./team-alpha.yaml:6:71: apps[0].app.image.tag"  # of its tag
 
 @pytest.fixture
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The file of team-alpha, in the folder where one stands."""
+    """The file of team-alpha, in the current folder."""
     monkeypatch.chdir(tmp_path)
     file = tmp_path / "team-alpha.yaml"
     file.write_text(FILE)

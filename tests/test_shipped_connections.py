@@ -1,4 +1,4 @@
-"""What one shipped team lets in from another, that other lets out, and the other way round."""
+"""What one shipped team lets in from another, the other lets out, and vice versa."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple

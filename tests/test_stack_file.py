@@ -1,4 +1,4 @@
-"""A stack's file: what may stand in it, and what is reported of what may not."""
+"""A stack's file: what it may contain, and what is reported about anything else."""
 
 from collections import Counter
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a run of the tests says of itself: its stages, the table of them, and how far it is."""
+"""What a test run reports about itself: its stages, their table, and its progress."""
 
 import threading
 from types import SimpleNamespace

@@ -1,4 +1,4 @@
-"""Steps of a schedule that run otherwise than they read: what is warned of, and what is not."""
+"""Steps of a schedule that do not run as they read: which cause a warning, and which do not."""
 
 from pathlib import Path
 

@@ -84,7 +84,7 @@ def _values() -> list[Any]:
     dice = random.Random(5)
     alphabet = "aZ09._-/:@%*+{}$ \n,=lé"
     noise = ["".join(dice.choices(alphabet, k=dice.randint(1, 8))) for _ in range(400)]
-    # To Python a `$` also stands before a last line break, which in an editor it does not.
+    # In Python, a `$` also matches before a final line break; in an editor it does not.
     texts = [text for text in (*WORDS.split(), *PHRASES, *noise) if not text.endswith("\n")]
     return [*texts, *NUMBERS, *OTHERS]
 

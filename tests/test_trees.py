@@ -1,4 +1,4 @@
-"""Two trees compared: the review, adoption and the sandbox do it in one way."""
+"""Comparing two trees, as the review, adoption and the sandbox do."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What is allowed and seldom meant: each warning at its place, and what brings none."""
+"""What is allowed but seldom intended: each warning at its place, and what causes none."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ UNSHOWN = (
     "contains a $(...) whose name `env` does not define, so Kubernetes does not expand it; "
     "define it in `env`, or write $$(...) if you mean that"
 )
-# Put together here, so that no scanner takes a line of this file for a leak.
+# Assembled here, so that no scanner reports a line of this file as a leak.
 GITHUB = "ghp_" + "a1B2" * 9
 KEY_ID = "AKIA" + "Q3EGZ7EXAMPLE234"
 LOW = (

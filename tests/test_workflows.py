@@ -139,7 +139,7 @@ def test_a_fork_gets_no_credentials_and_may_only_read() -> None:
         assert job.says["permissions"] == {"contents": "read"}, job.name
         assert "environment" not in job.says, job.name
         assert not re.search(r"secrets|github\.token|vars\.", text), job.name
-        assert job.says["runs-on"] == "ubuntu-24.04", job.name  # nobody's own machine
+        assert job.says["runs-on"] == "ubuntu-24.04", job.name  # not a person's machine
 
 
 @every

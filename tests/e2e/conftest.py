@@ -57,7 +57,7 @@ def official(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Official]:
 
 
 def _settle_groups(file: Path) -> None:
-    """A Harbor with accounts of its own takes no groups; the stack's file must say so."""
+    """A Harbor with its own accounts accepts no groups; the stack's file must say so."""
     if not os.environ.get("HARBOR_URL"):
         return
     stack = yaml.safe_load(file.read_text(encoding="utf-8"))

@@ -57,7 +57,7 @@ def test_the_life_of_a_stack(official: Official) -> None:
 
 
 def _scaled_by_an_autoscaler(official: Official) -> None:
-    """It owns the number of pods from then on; the team's file takes it back where it says one."""
+    """It then owns the number of pods; the team's file takes it back by setting one."""
     until(lambda: is_scaled(official.cluster, "my-api"))
     official.checkout.edit(ALPHA, "\napps:", "\nlifecycle: suspended\napps:")
     assert "+ replicas: 0" in official.pulumi("preview", "--diff")

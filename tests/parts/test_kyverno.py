@@ -1,4 +1,4 @@
-"""What Kyverno's engine says to all that the program makes, by policies such as the guide names.
+"""What Kyverno's engine says about everything created here, by policies like the guide's.
 
 The policies are in kyverno.yaml; they are judged by Kyverno's command line, without a cluster.
 """
@@ -26,7 +26,7 @@ Change = Callable[[Object], None]
 
 
 class Verdict(NamedTuple):
-    """What a policy says to an object: `pass`, `fail`, `error` or `skip`."""
+    """A policy's verdict on an object: `pass`, `fail`, `error` or `skip`."""
 
     policy: str
     result: str
@@ -58,7 +58,7 @@ def judge(tmp_path_factory: pytest.TempPathFactory) -> Judge:
 
 @pytest.fixture(scope="module")
 def rendered(tmp_path_factory: pytest.TempPathFactory) -> Sequence[Object]:
-    """All Kubernetes objects of the shipped teams and of one that uses whatever a file can say."""
+    """All Kubernetes objects of the shipped teams and of one that uses every key."""
     folders = [tmp_path_factory.mktemp("rendered") for _ in range(2)]
     assert main(["render", "--out", str(folders[0])]) == 0
     assert main(["render", "--out", str(folders[1]), "--tenants", str(TEAMS)]) == 0
@@ -106,7 +106,7 @@ def _of_pod(**values: Any) -> Change:
 
 
 def _of_container(*path: str, value: Any) -> Change:
-    """A change of one key of the first container; None takes it away."""
+    """A change of one key of the first container; None removes it."""
 
     def change(object: Object) -> None:
         pod = _pod(object)
