@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Of several files in KUBECONFIG the Python client takes the last current context, kubectl the first.
+# With several files in KUBECONFIG, the Python client uses the last current context, kubectl the first.
 #
 # kubernetes 36.0.3 (PyPI) against k8s.io/client-go v0.36.1, which is kubectl's own reader. Seen on
-# 2026-11-29 with two files, each with a context of its own. A tool that uses the Python client talks
-# to another cluster than kubectl in the same shell; clients/kubeconfig.py reads the context itself.
+# 2026-11-29 with two files, each with its own context. A tool that uses the Python client talks to
+# a different cluster than kubectl in the same shell; clients/kubeconfig.py reads the context itself.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'chmod -R u+w "$folder" && rm -rf "$folder"' EXIT

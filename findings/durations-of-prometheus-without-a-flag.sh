@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Prometheus reads arithmetic in durations, `a[5m + 5m]`, with every feature flag off.
+# Prometheus reads arithmetic in durations, `a[5m + 5m]`, even with all feature flags off.
 #
 # github.com/prometheus/prometheus v0.316.0 (Prometheus 3.16). Duration expressions and the modifiers
-# `anchored` and `smoothed` came behind flags (promql-duration-expr, promql-extended-range-selectors)
-# that this version still takes and no longer looks at; names with dots and `fill` do need theirs.
-# Seen on 2026-11-29 with the parser as promtool makes it. A check of alerts that goes by the names
-# of the flags refuses sound rules; specs/promql_grammar.py accepts them.
+# `anchored` and `smoothed` were introduced behind flags (promql-duration-expr, promql-extended-range-selectors)
+# that this version still accepts but ignores; names with dots and `fill` do need theirs.
+# Seen on 2026-11-29 with the parser that promtool uses. A check of alerts that trusts the names of
+# the flags rejects valid rules; specs/promql_grammar.py accepts them.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'chmod -R u+w "$folder" && rm -rf "$folder"' EXIT

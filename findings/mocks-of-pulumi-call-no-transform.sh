@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Pulumi's mocks take transforms and never call them; they do call transformations.
+# Pulumi's mocks accept transforms but never call them; they do call transformations.
 #
 # pulumi 3.272.0 (PyPI), pulumi.runtime.mocks. Seen on 2026-11-29: under mocks a stack transform
 # that renames a tag leaves every resource unchanged, and nothing says so; the same change as a
 # stack transformation, which transforms are to replace, is applied. A unit test of a transform
-# passes or fails for no reason of the transform's. components/adoption.py, which our unit tests
+# passes or fails regardless of the transform. components/adoption.py, which our unit tests
 # cover, uses a transformation.
 set -euo pipefail
 folder=$(mktemp -d)

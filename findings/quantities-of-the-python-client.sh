@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# The Kubernetes project's Python client reads quantities that its API server refuses.
+# The Kubernetes project's Python client accepts quantities that the API server rejects.
 #
 # kubernetes 36.0.3 (PyPI), `kubernetes.utils.quantity.parse_quantity`, against the parser of the
 # API server, k8s.io/apimachinery v0.36.1. Seen on 2026-11-28: "1K", "1 Gi", "1_000", "1e3Ki" and
 # even "NaN" are amounts to the first and errors to the second. A tool that checks resources with
-# the client passes what the server then refuses, so specs/quantity.py has a grammar of its own.
+# the client passes what the server then refuses, so specs/quantity.py has its own grammar.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'chmod -R u+w "$folder" && rm -rf "$folder"' EXIT

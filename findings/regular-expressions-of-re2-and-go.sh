@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# RE2 takes regular expressions that Go's regexp package, which follows RE2, refuses.
+# RE2 accepts regular expressions that Go's regexp package, which follows RE2, rejects.
 #
 # google-re2 1.1.20251105 (PyPI) against the regexp package of Go 1.26. Both state the same syntax.
-# Seen on 2026-11-29: `\C` (a byte) and names of groups beyond ASCII are sound to RE2 and errors to
-# Go. Prometheus reads matchers in alerts by a fork of Go's, so specs/promql_grammar.py, which asks
+# Seen on 2026-11-29: `\C` (a byte) and non-ASCII group names are valid in RE2 and errors in
+# Go. Prometheus parses matchers in alerts with a fork of Go's, so specs/promql_grammar.py, which asks
 # RE2, refuses these itself.
 set -euo pipefail
 folder=$(mktemp -d)

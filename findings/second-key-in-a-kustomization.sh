@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# kustomize takes a key that is there twice, and only the last one counts.
+# kustomize accepts a duplicate key, and only the last one counts.
 #
 # sigs.k8s.io/kustomize/kustomize/v5 v5.8.1. Seen on 2026-11-28: of two `patches` lists in one
 # kustomization the first is dropped without an error or a warning, so a merge that leaves both
-# loses a patch that somebody relied on. A repeated key in a patched object is an error. An import
-# therefore reads each kustomization itself before it builds it, and refuses one with a key twice.
+# loses a patch that someone relied on. A repeated key in a patched object is an error. An import
+# therefore reads each kustomization itself before it builds it, and rejects one with a duplicate key.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'chmod -R u+w "$folder" && rm -rf "$folder"' EXIT

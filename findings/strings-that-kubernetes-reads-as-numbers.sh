@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # What a YAML library writes as a plain string, Kubernetes reads as a number.
 #
-# PyYAML 6.0.3 quotes a string only where YAML 1.1, as it reads that itself, would take it for
-# something else. sigs.k8s.io/yaml v1.6.0, with which kubectl reads manifests, takes more for
+# PyYAML 6.0.3 quotes a string only if its own reading of YAML 1.1 would see something else in it.
+# sigs.k8s.io/yaml v1.6.0, with which kubectl reads manifests, reads more strings as
 # numbers. Seen on 2026-11-28: the strings below are written bare and come back as float64, so an
 # environment variable of "-.5" is refused by the API server ("cannot unmarshal number into Go
-# struct field EnvVar.value of type string"). We quote whatever any of the readers takes for
-# something else.
+# struct field EnvVar.value of type string"). We quote every string that any of the readers
+# would read as something else.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'chmod -R u+w "$folder" && rm -rf "$folder"' EXIT

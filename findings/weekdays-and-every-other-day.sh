@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# "*/2" for the day of month makes Kubernetes run a job on Mondays too, where cron takes both.
+# "*/2" for the day of month makes Kubernetes run a job on Mondays too, where cron requires both.
 #
 # github.com/robfig/cron/v3 v3.0.1, which the CronJob controller uses, against cronsim 2.7 (PyPI),
 # which follows Debian's cron. Seen on 2026-11-29 with "0 3 */2 * 1": cron runs on a Monday that is
