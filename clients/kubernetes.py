@@ -230,7 +230,7 @@ class Cluster:
 
 
 def past_conflicts(action: Callable[[], T]) -> T:
-    """Return what `action` returns; retry if somebody else has changed the object in the meantime.
+    """Return what `action` returns; retry if someone else has changed the object in the meantime.
 
     Raises what `action` raises; RefusedError (409) if others keep changing the object.
     """

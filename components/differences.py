@@ -14,7 +14,7 @@ _SERVER_SET = frozenset(
     {"managedFields", "resourceVersion", "generation", "uid", "creationTimestamp", "selfLink"}
 )
 _MARKS = ("labels", "annotations")
-# Somebody may have written a password here.
+# Someone may have written a password here.
 _HIDDEN = frozenset({"env", "command", "args"})
 _SHOWN = 60  # characters of a value
 

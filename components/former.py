@@ -212,7 +212,7 @@ def _live(cluster: Cluster, teams: Sequence[Team], pool: Executor) -> Iterator[t
     """The teams that have a namespace, in turn, and what is in it."""
     if not teams:
         return
-    cluster.served("v1")  # once, and not by each of those who ask at once
+    cluster.served("v1")  # once, and not by each concurrent caller
 
     def namespace(team: Team) -> Object | None:
         return cluster.get("v1", "Namespace", None, team.name)

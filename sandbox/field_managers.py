@@ -10,7 +10,7 @@ from sandbox.package import Properties
 # The state has the name here. Pulumi does not show properties with this prefix.
 _KEY = "__fieldManager"
 _PREFIX = "pulumi-kubernetes-"
-# Managers whose fields an update takes over before it applies: fields that somebody added with
+# Managers whose fields an update takes over before it applies: fields that someone added with
 # kubectl and the program does not want are then removed (pulumi-kubernetes, await.go:
 # fixCSAFieldManagers; its names are prefixes).
 _TAKEN_OVER = (

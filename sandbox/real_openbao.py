@@ -132,7 +132,7 @@ class RealOpenBao:
     def left_behind(self, kind: str, inputs: Properties) -> str | None:
         """The ID of the object that an interrupted creation left, if it did.
 
-        Raises ServerError, also for a mount that belongs to somebody else.
+        Raises ServerError, also for a mount that belongs to someone else.
         """
         with reporting(_what(kind, inputs), _SERVER):
             return self._existing(kind, inputs)

@@ -9,7 +9,7 @@ from specs.team import Team
 
 
 def check_access(team: Team, settings: Settings) -> Iterator[Finding]:
-    """Report groups listed twice or named in one server's form, and roles that nobody may grant."""
+    """Report groups listed twice or named in one server's form, and roles not allowed here."""
     for key, groups in (("developers", team.developers), ("viewers", team.viewers)):
         for index, group in enumerate(groups):
             if group in groups[:index]:

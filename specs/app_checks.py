@@ -1,4 +1,4 @@
-"""Checks across the keys of one app, and of what the team and the stack say of it."""
+"""Checks across the keys of one app, and against the team and the stack."""
 
 from collections.abc import Iterator
 
@@ -36,7 +36,7 @@ _SIDECAR_PORTS = frozenset({15000, 15001, 15002, 15004, 15006, 15008, 15020, 150
 
 
 def check_app(team: Team, app: AnyApp, at: Loc, settings: Settings) -> Iterator[Finding]:
-    """Everything that is wrong with an app whose values are sound one by one."""
+    """Everything that is wrong with an app whose individual values are valid."""
     container = app.app
     inner: Loc = (*at, "app")
     yield from _check_app_name(app, inner)

@@ -1,4 +1,4 @@
-"""Labels and annotations: their grammar, and the keys of a Namespace that nobody may choose."""
+"""Labels and annotations: their grammar, and the reserved keys of a Namespace."""
 
 from typing import Annotated
 

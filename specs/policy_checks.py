@@ -1,4 +1,4 @@
-"""What is wrong with network rules whose values are sound one by one."""
+"""What is wrong with network rules whose individual values are valid."""
 
 import ipaddress
 from collections.abc import Iterator, Sequence

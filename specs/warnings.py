@@ -18,7 +18,7 @@ from specs.team import Quota, Team
 # What a kubelet expands: `$(NAME)`; it turns `$$` into `$`, so that `$$(NAME)` stays text.
 _REFERENCE = re.compile(r"\$(?:\(([^)]*)\)|.)", re.DOTALL)
 _NAME = re.compile(ENV_NAME)
-# Clearly a name, and not a password that somebody mistook for one.
+# Clearly a name, and not a password that someone mistook for one.
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]*)*")
 
 # Variables that Kubernetes itself adds for each Service of the namespace (Kubernetes: Service,

@@ -1,4 +1,4 @@
-"""What OpenBao grants: to an app its team's secrets, to everybody else nothing.
+"""What OpenBao grants: to an app its team's secrets, to everyone else nothing.
 
 The app's login is real: with its ServiceAccount's token, which OpenBao has the API server review.
 """

@@ -227,7 +227,7 @@ def vault_writes(path: str, body: Object) -> Request:
 
 
 def vault_answers() -> Request:
-    """Read something that OpenBao shows to everybody."""
+    """Read something that OpenBao shows to everyone."""
     return lambda scene: scene.openbao.call("GET", "sys/health")
 
 

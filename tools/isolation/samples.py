@@ -138,7 +138,7 @@ def role(kind: str = "Role", namespace: str | None = OWN) -> Object:
 
 
 def binding(kind: str = "RoleBinding", namespace: str | None = OWN) -> Object:
-    """`cluster-admin` for everybody who has logged in."""
+    """`cluster-admin` for everyone who has logged in."""
     group = "rbac.authorization.k8s.io"
     return thing(
         f"{group}/v1",

@@ -21,7 +21,7 @@ _MALFORMED = (AttributeError, LookupError, TypeError, ValueError)
 def same(one: Mapping[str, Any], other: Mapping[str, Any], *, is_ipv4: bool = False) -> bool:
     """Whether two NetworkPolicies allow the same, however they are written.
 
-    With `is_ipv4`, all addresses of IPv4 count as everybody.
+    With `is_ipv4`, all addresses of IPv4 count as everyone.
     """
     try:
         return (
