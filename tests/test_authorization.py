@@ -48,7 +48,7 @@ def test_they_admit_a_prometheus_that_proves_who_it_is(program: Program) -> None
 @pytest.mark.parametrize(
     ("mode", "annotations"), [("enforce", None), ("audit", {"istio.io/dry-run": "true"})]
 )
-def test_an_audit_refuses_nobody(program: Program, mode: str, annotations: Any) -> None:
+def test_an_audit_refuses_no_one(program: Program, mode: str, annotations: Any) -> None:
     made = program(team_file(), istio={"authorization": mode})
     for name in made.names(AUTHORIZATION_POLICY):
         metadata = made.one(AUTHORIZATION_POLICY, name).metadata

@@ -120,7 +120,7 @@ def test_other_hosts_are_accepted_for_an_app(tmp_path: Path, host: str) -> None:
     accepted(tmp_path, app(beside=f"ingress: {{enabled: true, host: {host}}}"), **own)
 
 
-def test_the_namespace_of_the_control_plane_is_no_team_s(tmp_path: Path) -> None:
+def test_the_namespace_of_the_control_plane_cannot_be_a_team_s(tmp_path: Path) -> None:
     istio = {"controlPlane": {"namespace": "mesh"}}
     (problem,) = reported(tmp_path, "team: mesh\n", "mesh", istio=istio)
     assert problem.endswith("'mesh' is a namespace of the platform; choose another name")

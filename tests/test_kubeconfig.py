@@ -1,4 +1,4 @@
-"""The API server and its CA, as a kubeconfig tells them."""
+"""The API server and its CA, as a kubeconfig names them."""
 
 from base64 import b64encode
 from pathlib import Path
