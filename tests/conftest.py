@@ -31,6 +31,9 @@ hypothesis.settings.register_profile(
 hypothesis.settings.register_profile("nightly", **_DRAWN, max_examples=1000, print_blob=True)
 hypothesis.settings.load_profile("few")
 
+# Few collections, as each walks what the SDKs and thousands of tests are made of.
+gc.set_threshold(100_000, 20, 100)
+
 # A shell starts what runs in the background deaf to Ctrl-C, and so each of its children: those that
 # tests interrupt would never end.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -40,6 +43,11 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 _FOREIGN = ("KUBECONFIG", "HARBOR_", "VAULT_", "PULUMI_")
 
 Program = Callable[..., Made]
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded and collected stays: no collection walks it again."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

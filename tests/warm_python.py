@@ -5,6 +5,7 @@ has all packages loaded but those of a checkout: exit code, output, working dire
 and import path are as in a process of its own. Other options start Python itself.
 """
 
+import _imp
 import gc
 import os
 import runpy
@@ -14,8 +15,10 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import CodeType
 from typing import Any, NoReturn
 
 ROOT = Path(__file__).parents[1]
@@ -86,13 +89,29 @@ def _serve(address: str, *loaded: str) -> NoReturn:
 
 
 def _forget_the_checkout() -> None:
-    """A command imports its own checkout's modules."""
+    """A command imports its own checkout's modules; what they were compiled to is used for it.
+
+    A copy, or the base of a review, has most files as they are here, and nothing compiled.
+    """
+    compiled: dict[bytes, CodeType] = {}
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
         if name == "__main__" or not file or ".venv" in Path(file).parts:
             continue
         if Path(file).is_relative_to(ROOT):
+            loader = getattr(module.__spec__, "loader", None)
+            if isinstance(loader, SourceFileLoader) and (code := loader.get_code(name)):
+                compiled[Path(file).read_bytes()] = code
             del sys.modules[name]
+    compile_anew = SourceFileLoader.source_to_code
+
+    def source_to_code(loader: Any, data: Any, path: Any, **options: Any) -> Any:
+        if code := compiled.get(bytes(data)):
+            _imp._fix_co_filename(code, path)
+            return code
+        return compile_anew(loader, data, path, **options)
+
+    SourceFileLoader.source_to_code = source_to_code  # type: ignore[method-assign]
 
 
 def _answer(connection: socket.socket) -> NoReturn:
