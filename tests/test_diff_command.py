@@ -19,6 +19,7 @@ from specs.fleet import TeamsFolder
 from specs.settings import Settings
 from tests.repository import Repository
 from tests.written import ROOT
+from tools.review.rendered_objects import Side, read_side
 from tools.review.sides import _render, _render_base
 
 ALPHA, BETA = "tenants/team-alpha.yaml", "tenants/team-beta.yaml"
@@ -27,6 +28,8 @@ DEV = "Pulumi.dev.yaml"
 _LEFT_OUT = shutil.ignore_patterns(
     *(".git", ".venv", ".sandbox", "__pycache__", ".*_cache"),
     *("tests", "docs", "bench", "crds", "findings", "schemas", "sandbox", ".github"),
+    # Those of other commands.
+    *("doctor", "isolation", "migration"),
 )
 
 
@@ -87,6 +90,22 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
 
 
 @pytest.fixture(scope="module")
+def read_once() -> Callable[[Path], Side]:
+    """Reads what `once` rendered; the same folder once."""
+    read: dict[Path, Side] = {}
+
+    def side(folder: Path) -> Side:
+        if not folder.is_symlink():
+            return read_side(folder)
+        made = folder.resolve()
+        if made not in read:
+            read[made] = read_side(made)
+        return read[made]
+
+    return side
+
+
+@pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
     made = Repository(tmp_path_factory.mktemp("repository") / "clone")
     shutil.copytree(ROOT, made.root, ignore=_LEFT_OUT, dirs_exist_ok=True)
@@ -100,6 +119,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
 def clone(
     repository: Repository,
     once: Once,
+    read_once: Callable[[Path], Side],
     warm: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -112,6 +132,7 @@ def clone(
 
     monkeypatch.setattr("tools.review.sides._render_base", base)
     monkeypatch.setattr("tools.review.sides._render", head)
+    monkeypatch.setattr("tools.review.sides.read_side", read_once)
     monkeypatch.setattr("sys.executable", str(warm))
     for module in ("stack_options", "diff"):
         monkeypatch.setattr(f"cli.{module}.ROOT", repository.root)
