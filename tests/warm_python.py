@@ -107,7 +107,7 @@ def _forget_the_checkout() -> None:
 
     def source_to_code(loader: Any, data: Any, path: Any, **options: Any) -> Any:
         if code := compiled.get(bytes(data)):
-            _imp._fix_co_filename(code, path)
+            _imp._fix_co_filename(code, path)  # type: ignore[attr-defined]
             return code
         return compile_anew(loader, data, path, **options)
 
