@@ -7,8 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -138,19 +137,16 @@ class Checkout:
     def restore(self, file: str) -> None:
         shutil.copyfile(ROOT / file, self.folder / file)
 
-    @contextmanager
-    def put_back(self, *folders: str) -> Generator[None]:
-        """What is edited meanwhile in those folders and in the stack is put back afterwards.
+    def put_back(self, cluster: Mapping[str, Any], *folders: str) -> None:
+        """The stack's file and those in `folders` are as copied; an `up` has the rest follow.
 
-        So is what that has changed, by an `up`.
+        That takes no `up` where `cluster` still is what the state records.
         """
-        before = self.cluster()
-        yield
         for folder in folders:
             shutil.rmtree(self.folder / folder)
             shutil.copytree(ROOT / folder, self.folder / folder)
         self.restore("Pulumi.dev.yaml")
-        if self.cluster() != before:
+        if self.cluster() != cluster:
             self.up()
 
     def state(self) -> str:

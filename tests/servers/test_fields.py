@@ -1,6 +1,6 @@
 """Fields that others have changed: an autoscaler, kubectl, another manager."""
 
-from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -26,11 +26,17 @@ def provisioned(servers: Checkout) -> Checkout:
     return servers
 
 
+@pytest.fixture(scope="module")
+def first(provisioned: Checkout) -> dict[str, Any]:
+    """The cluster that the tests that edit begin with."""
+    return provisioned.cluster()
+
+
 @pytest.fixture
-def checkout(provisioned: Checkout) -> Iterator[Checkout]:
-    """What a test changes is put back."""
-    with provisioned.put_back("tenants", "components"):
-        yield provisioned
+def checkout(provisioned: Checkout, first: dict[str, Any]) -> Checkout:
+    """What the test before has edited, and so changed, is put back."""
+    provisioned.put_back(first, "tenants", "components")
+    return provisioned
 
 
 def replicas(cluster: Cluster) -> int:

@@ -7,7 +7,6 @@ import ssl
 import sys
 import threading
 from base64 import b64decode
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -79,12 +78,18 @@ def provisioned(servers: Checkout) -> tuple[Checkout, Run]:
     return servers, servers.up()
 
 
+@pytest.fixture(scope="module")
+def first(provisioned: tuple[Checkout, Run]) -> dict[str, Any]:
+    """The cluster that the tests that edit begin with."""
+    return provisioned[0].cluster()
+
+
 @pytest.fixture
-def checkout(provisioned: tuple[Checkout, Run]) -> Iterator[Checkout]:
-    """The provisioned checkout; what a test edits is put back, and so is what that changed."""
+def checkout(provisioned: tuple[Checkout, Run], first: dict[str, Any]) -> Checkout:
+    """The provisioned checkout: what the test before has edited, and so changed, is put back."""
     checkout, _ = provisioned
-    with checkout.put_back("tenants", "components"):
-        yield checkout
+    checkout.put_back(first, "tenants", "components")
+    return checkout
 
 
 def test_the_first_up_makes_every_object_on_the_servers(
