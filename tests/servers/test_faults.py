@@ -23,7 +23,7 @@ from sandbox.simulated_openbao import (
     ROLE,
     SECRET,
 )
-from tests.checkouts import Checkout, Run
+from tests.checkouts import Checkout, Run, finished
 from tests.fault_proxy import (
     Answer,
     Forward,
@@ -106,19 +106,23 @@ class Stack:
         file.write_text(TEAM.format(team=team) + more, encoding="utf-8")
 
     def start(self, command: str, *rules: Rule) -> subprocess.Popen[str]:
+        """For a test that sends it signals."""
         self._rules[:] = rules
         return self.checkout.start(command)
 
     def finish(self, process: subprocess.Popen[str]) -> Run:
-        """Its end, by itself; each of its rules must have been needed."""
-        output, _ = process.communicate(timeout=WITHIN)
-        assert [rule.request for rule in self._rules if not rule.befallen] == [], output
-        self._rules.clear()
-        assert "Traceback" not in output
-        return Run(process.returncode, output)
+        return self._ended(finished(process, WITHIN))
 
     def run(self, command: str, *rules: Rule) -> Run:
-        return self.finish(self.start(command, *rules))
+        self._rules[:] = rules
+        return self._ended(self.checkout.run(command, WITHIN))
+
+    def _ended(self, run: Run) -> Run:
+        """By itself; each of its rules must have been needed."""
+        assert [rule.request for rule in self._rules if not rule.befallen] == [], run.output
+        self._rules.clear()
+        assert "Traceback" not in run.output
+        return run
 
     def inventory(self) -> Inventory:
         uids = cluster_uids(cluster_of(self.checkout)).items()
