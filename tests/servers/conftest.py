@@ -18,7 +18,18 @@ from tests.checkouts import Checkout
 from tests.warm_python import warm_python
 
 # The files that take longest begin first, or one process works on when all others are done.
-LONGEST = ("test_faults.py", "test_up.py", "test_adopt_releases.py", "test_capacity.py")
+LONGEST = (
+    "test_faults.py",
+    "test_up.py",
+    "test_fields.py",
+    "test_adopt_releases.py",
+    "test_lifecycle.py",
+    "test_external_secrets_operator.py",
+    "test_isolation.py",
+    "test_servers.py",
+    "test_capacity.py",
+    "test_adopt.py",
+)
 BUILT_WITHIN = 40 * 60  # seconds; where the programs are cached, a start takes ten
 WITHIN = 60  # seconds
 
