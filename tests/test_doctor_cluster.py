@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 import yaml
@@ -590,10 +591,9 @@ def test_no_word_of_the_server_s_is_printed_as_it_may_repeat_the_token(
     examined(team, kinds)
     (token,) = cluster.secrets
     for question in set(cluster.asked):
-        before = cluster.answers[question]
-        cluster.answers[question] = (status, {"message": f"bad token {token}"})
-        assert token not in examined(team, kinds).text, question
-        cluster.answers[question] = before
+        refusal = {question: (status, {"message": f"bad token {token}"})}
+        with mock.patch.dict(cluster.answers, refusal):
+            assert token not in examined(team, kinds).text, question
 
 
 @pytest.mark.parametrize("level", [None, "privileged"])
