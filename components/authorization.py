@@ -8,7 +8,7 @@ from typing import Any
 from pulumi_kubernetes.apiextensions import CustomResource
 
 from components.metadata import Place, object_meta, team_labels
-from specs.settings import Settings
+from specs.settings import MONITORING, Settings
 from specs.team import Team
 
 # The sidecar then only records what it would refuse (Istio: AuthorizationPolicy, "Dry Run").
@@ -24,10 +24,12 @@ def tenant_policies(team: Team, place: Place, settings: Settings) -> list[Custom
     mode = settings.istio.authorization
     if mode is None:
         return []
-    gateways = sorted({gateway.partition("/")[0] for gateway in settings.istio.gateways})
-    callers = {"allow-istio-gateway": gateways, "allow-same-namespace": [team.name]}
+    callers = {
+        "allow-istio-gateway": settings.istio.gateway_namespaces,
+        "allow-same-namespace": [team.name],
+    }
     if settings.metrics.scrape == "mesh":
-        callers["allow-monitoring"] = ["monitoring"]
+        callers["allow-monitoring"] = [MONITORING]
     return [
         CustomResource(
             place.name(name),

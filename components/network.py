@@ -20,7 +20,13 @@ from components.metadata import Labels, Place, app_labels, app_selector, object_
 from components.monitoring import scraped_port
 from specs import network as spec
 from specs.app import BaseApp, WebApp
-from specs.settings import ControlPlane, IstioSettings, Settings
+from specs.settings import (
+    MONITORING,
+    ControlPlane,
+    IstioSettings,
+    Settings,
+    namespace_of_gateway,
+)
 from specs.team import Team
 
 _IN, _OUT = "Ingress", "Egress"
@@ -46,7 +52,7 @@ def tenant_policies(team: Team, place: Place, settings: Settings) -> list[Networ
         "allow-istio-gateway": NetworkPolicySpecArgs(
             pod_selector=everything,
             policy_types=[_IN],
-            ingress=[_from(_gateways(settings.istio.gateways, settings.istio))],
+            ingress=[_from(_gateways(settings.istio.gateway_namespaces, settings.istio))],
         ),
         "allow-same-namespace": NetworkPolicySpecArgs(
             pod_selector=everything,
@@ -98,7 +104,8 @@ def _default_ingress(
 ) -> Iterator[NetworkPolicyIngressRuleArgs]:
     """Who may connect to a web-app's port, and Prometheus to the metrics of any app."""
     if isinstance(app, WebApp) and gateway:
-        yield _from(_gateways([gateway], settings.istio), app.app.port)
+        namespaces = [namespace_of_gateway(gateway)]
+        yield _from(_gateways(namespaces, settings.istio), app.app.port)
     if scraped := scraped_port(app, settings):
         yield _from(_monitoring(), scraped)
     if isinstance(app, WebApp):
@@ -127,11 +134,10 @@ def _namespace(name: str, pod_labels: Labels | None = None) -> NetworkPolicyPeer
 
 
 def _monitoring() -> _Peers:
-    return [_namespace("monitoring")]
+    return [_namespace(MONITORING)]
 
 
-def _gateways(gateways: Sequence[str], istio: IstioSettings) -> _Peers:
-    namespaces = sorted({gateway.partition("/")[0] for gateway in gateways})
+def _gateways(namespaces: Sequence[str], istio: IstioSettings) -> _Peers:
     return [_namespace(name, istio.gateway_pod_labels) for name in namespaces]
 
 

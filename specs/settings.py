@@ -28,6 +28,11 @@ def check_url(value: str) -> None:
         raise ValueError(f"'{value}' is not a URL; write one such as https://openbao.sre.internal")
 
 
+def namespace_of_gateway(gateway: str) -> str:
+    """The namespace in "namespace/name"."""
+    return gateway.partition("/")[0]
+
+
 def _check_gateway(value: str) -> None:
     namespace, _, name = value.partition("/")
     check_dns_label(namespace)
@@ -332,6 +337,11 @@ class IstioSettings(Spec):
     )
 
     @property
+    def gateway_namespaces(self) -> list[str]:
+        """The namespaces of the gateways, in order."""
+        return sorted({namespace_of_gateway(gateway) for gateway in self.gateways})
+
+    @property
     def sidecar(self) -> Proxy:
         """The requests and limits of each pod's sidecar."""
         return self.proxy or Proxy()
@@ -370,9 +380,12 @@ STORE_KINDS = {"cluster": "ClusterSecretStore", "tenant": "SecretStore"}
 # Role and policy in OpenBao with which External Secrets logs in.
 STORE_ROLE = "external-secrets"
 
+# Where Prometheus runs (guide: Monitoring).
+MONITORING = "monitoring"
+
 # A team's name also names a policy and a role in OpenBao and a project in Harbor.
 _RESERVED = frozenset(
-    {"default", "monitoring", "kyverno", "keycloak", "openbao", "harbor", "flux-system"}
+    {"default", MONITORING, "kyverno", "keycloak", "openbao", "harbor", "flux-system"}
     | {STORE_ROLE, "root", "response-wrapping", "library", "istio-system"}
     # External Secrets treats sre/data/team-a/x as sre/team-a/x, so a team `data` would read all
     # others'.
@@ -440,11 +453,11 @@ class Settings(Spec):
     @property
     def platform_namespaces(self) -> frozenset[str]:
         """Names that no team may use: platform namespaces, and names in OpenBao and Harbor."""
-        gateways = {gateway.partition("/")[0] for gateway in self.istio.gateways}
         servers = {namespace for host in self._addresses if (namespace := namespace_of(host))}
         plane = self.istio.control_plane
         mesh = {plane.namespace} if plane else set()
-        return _RESERVED | gateways | servers | mesh | {self.external_secrets.namespace}
+        gateways = self.istio.gateway_namespaces
+        return _RESERVED.union(gateways, servers, mesh, [self.external_secrets.namespace])
 
     def is_platform_namespace(self, name: str) -> bool:
         """Whether a namespace of the name is, or may become, the platform's."""
