@@ -23,7 +23,7 @@ down: setup ## Remove everything in the sandbox
 	@$(PYTHON) -m sandbox down
 
 # PARTS=none leaves the External Secrets Operator out.
-servers: setup ## Start real servers on this machine: an API server with controllers, and OpenBao
+servers: setup ## Start real servers here: an API server, OpenBao, the External Secrets Operator
 	@$(PYTHON) -m sandbox servers
 
 servers-down: setup ## Stop these servers and keep their data
