@@ -23,7 +23,7 @@ class Checks(Protocol):
 
 
 @dataclass(frozen=True)
-class Told:
+class DoctorReport:
     """The lines about one server."""
 
     lines: Sequence[Line]
@@ -50,8 +50,8 @@ class Told:
         return "; ".join(line.finding.found for line in self.lines if line.what == what)
 
 
-def ask(server: str, checks: Checks) -> Told:
+def ask(server: str, checks: Checks) -> DoctorReport:
     """Asks until the last check is over."""
     examination = Examination(server, checks.trust, list(checks.checks()))
     examination.start().join(30)
-    return Told(list(examination.lines()))
+    return DoctorReport(list(examination.lines()))

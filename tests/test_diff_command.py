@@ -166,7 +166,7 @@ def test_what_changes_no_object_is_no_change(clone: Clone) -> None:
     assert clone.diff()[0] == 0
 
 
-def test_a_host_that_the_platform_gives_up_is_told_and_so_is_the_team_that_takes_it(
+def test_a_host_that_the_platform_gives_up_is_reported_with_the_team_that_takes_it(
     clone: Clone,
 ) -> None:
     clone.edit(DEV, "grafana.sre.example.com, ", "")
@@ -299,7 +299,7 @@ def test_protection_that_the_code_takes_away_is_seen(clone: Clone) -> None:
     assert "team-beta: protection removed\n    Namespace team-beta\n" in done.stdout
 
 
-def test_code_that_changes_no_object_is_told(clone: Clone) -> None:
+def test_code_that_changes_no_object_is_reported(clone: Clone) -> None:
     clone.edit("components/quota.py", "from components", "# A comment\nfrom components")
     code, said, _ = clone.diff()
     assert code == 2
@@ -332,7 +332,7 @@ def test_a_team_whose_file_is_gone_is_destroyed_with_its_data(clone: Clone) -> N
     assert {"data-destroyed", "destroyed"} <= findings
 
 
-def test_a_team_under_a_new_name_is_told_to_be_no_move(clone: Clone) -> None:
+def test_a_team_under_a_new_name_is_reported_as_no_move(clone: Clone) -> None:
     file = clone.repository.root / BETA
     text = file.read_text().replace("team-beta", "team-delta")
     file.unlink()
@@ -391,14 +391,14 @@ def test_a_stack_that_is_new_has_only_what_is_added(clone: Clone) -> None:
     assert {each["action"] for each in said["objects"]} == {"added"}
 
 
-def test_a_stack_whose_file_goes_is_told(clone: Clone) -> None:
+def test_a_stack_whose_file_is_removed_is_reported(clone: Clone) -> None:
     (clone.repository.root / "Pulumi.team-beta.yaml").unlink()
     code, said, _ = clone.diff()
     assert code == 3
     assert "team-beta no longer has a file; its resources stay\n" in said
 
 
-def test_a_setting_of_another_provider_is_told_without_its_value(clone: Clone) -> None:
+def test_a_setting_of_another_provider_is_reported_without_its_value(clone: Clone) -> None:
     clone.edit(DEV, "config:\n", "config:\n  vault:token: Hunter2Hunter2\n")
     code, said, _ = clone.diff()
     assert code == 3
@@ -416,14 +416,14 @@ def test_a_value_that_looks_like_a_credential_is_not_shown(clone: Clone) -> None
         assert "X-Token" not in said
 
 
-def test_a_wrong_file_is_told_as_validate_tells_it(clone: Clone) -> None:
+def test_a_wrong_file_is_reported_as_by_validate(clone: Clone) -> None:
     clone.edit(ALPHA, "port: 3000", "port: many")
     assert main(["validate"]) == 1
     validated = clone.capsys.readouterr().err
     assert clone.diff() == (1, "", validated)
 
 
-def test_a_base_with_a_wrong_file_is_told_in_a_line(clone: Clone) -> None:
+def test_a_base_with_a_wrong_file_is_reported_in_one_line(clone: Clone) -> None:
     clone.edit(ALPHA, "port: 3000", "port: many")
     clone.repository.commit()
     clone.edit(ALPHA, "port: many", "port: 3000")
@@ -434,7 +434,7 @@ def test_a_base_with_a_wrong_file_is_told_in_a_line(clone: Clone) -> None:
     )
 
 
-def test_a_base_whose_program_fails_is_told_in_a_line(clone: Clone) -> None:
+def test_a_base_whose_program_fails_is_reported_in_one_line(clone: Clone) -> None:
     clone.edit("__main__.py", "import pulumi\n", "import pulumi\n\nraise ValueError('broken')\n")
     clone.repository.commit()
     clone.edit("__main__.py", "raise ValueError('broken')\n", "")
@@ -443,7 +443,7 @@ def test_a_base_whose_program_fails_is_told_in_a_line(clone: Clone) -> None:
     assert errors == "./sre diff: the base does not render: ValueError: broken\n"
 
 
-def test_a_base_older_than_rendering_is_told_in_a_line(clone: Clone) -> None:
+def test_a_base_older_than_rendering_is_reported_in_one_line(clone: Clone) -> None:
     clone.repository.git("rm", "--quiet", "cli/render.py")
     clone.repository.commit()
     clone.repository.git("checkout", "--quiet", "base", "--", "cli/render.py")
@@ -455,13 +455,13 @@ def test_a_base_older_than_rendering_is_told_in_a_line(clone: Clone) -> None:
 
 
 @pytest.mark.parametrize("ref", ["nowhere", "-x", "", "base:tenants"])
-def test_a_base_that_is_not_there_is_told_in_a_line(clone: Clone, ref: str) -> None:
+def test_a_base_that_does_not_exist_is_reported_in_one_line(clone: Clone, ref: str) -> None:
     code, said, errors = clone.diff(f"--base={ref}")
     assert (code, said) == (1, "")
     assert errors == (f"./sre diff: no revision '{ref}' in this clone; name another, or fetch it\n")
 
 
-def test_a_clone_without_the_history_in_between_is_told_what_to_do(
+def test_a_shallow_clone_without_the_base_gets_advice(
     clone: Clone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clone.repository.git("checkout", "--quiet", "-b", "other")
@@ -486,7 +486,7 @@ def test_a_clone_without_the_history_in_between_is_told_what_to_do(
     )
 
 
-def test_a_folder_without_git_is_told_in_a_line(
+def test_a_folder_without_git_is_reported_in_one_line(
     clone: Clone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plain = tmp_path / "plain"

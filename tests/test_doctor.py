@@ -16,7 +16,7 @@ from clients.local_servers import Servers
 from dryrun.recording import Registration
 from sandbox.servers.keys import ADMIN, Keys
 from specs.settings import LEAVE_OUT
-from tests.doctored import Told
+from tests.doctored import DoctorReport
 from tests.fake_server import serving
 from tests.program import ROOT
 from tools.doctor import examine
@@ -305,7 +305,7 @@ def test_a_defective_check_is_reported_by_its_kind_and_the_next_runs() -> None:
 
     examination = Examination("S", "", [Check("a", defective), Check("b", lambda: [ok("fine")])])
     examination.start().join(30)
-    told = Told(list(examination.lines()))
+    told = DoctorReport(list(examination.lines()))
     assert told.found("S: a") == "so far; unexpected answer (RuntimeError)"
     assert told.found("S: b") == "fine"
     assert "hunter2" not in told.text
@@ -323,7 +323,7 @@ def test_after_a_check_that_hangs_the_others_are_skipped() -> None:
     thread = examination.start()
     while len(examination._done) < 1:
         thread.join(0.01)
-    told = Told(list(examination.lines()))
+    told = DoctorReport(list(examination.lines()))
     release.set()
     assert [line.finding.status for line in told.lines] == [
         Status.OK, Status.FAIL, Status.SKIPPED

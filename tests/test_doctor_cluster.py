@@ -12,7 +12,7 @@ import yaml
 from sandbox.servers.keys import ADMIN, Keys
 from specs.settings import PREFIX, Settings
 from tests.conftest import Program
-from tests.doctored import Told, ask
+from tests.doctored import DoctorReport, ask
 from tests.fake_server import FakeServer, serving
 from tests.program import Made, web_app
 from tools.doctor.cluster_checks import ClusterChecks
@@ -125,7 +125,7 @@ def _plural(kind: str) -> str:
     return f"{kind.lower()}s".replace("policys", "policies")
 
 
-def examined(made: Made, kinds: Sequence[str] = (), **config: Any) -> Told:
+def examined(made: Made, kinds: Sequence[str] = (), **config: Any) -> DoctorReport:
     """With a stack that makes these kinds of objects; without any, all that `made` has."""
     cluster = {"clusterIdentifier": "test", "podSecurity": "restricted"}
     config = {"teams": "*", "kubernetes": cluster, **config}
@@ -279,7 +279,7 @@ def test_to_adopt_takes_more_rights(verb: str, what: str, cluster: FakeServer, t
     assert failed.found == f"ci may not {what}"
 
 
-def test_an_operator_of_another_version_is_told_with_the_setting_that_suits_it(
+def test_an_operator_of_another_version_is_reported_with_the_setting_that_suits_it(
     cluster: FakeServer, team: Made
 ) -> None:
     cluster.answers[f"GET {ESO}/v1"] = (404, {})
@@ -467,14 +467,16 @@ def _rewrite(kubeconfig: Path, kind: str, entry: dict[str, Any]) -> None:
     kubeconfig.write_text(yaml.safe_dump(document))
 
 
-def test_verification_turned_off_is_told(cluster: FakeServer, team: Made, tmp_path: Path) -> None:
+def test_verification_turned_off_is_reported(
+    cluster: FakeServer, team: Made, tmp_path: Path
+) -> None:
     _rewrite(tmp_path / "kubeconfig", "cluster", {"insecure-skip-tls-verify": True})
     (warned,) = examined(team).warned
     assert warned.finding.found == "not verified: the kubeconfig has insecure-skip-tls-verify"
 
 
 @pytest.mark.parametrize("encrypted", [False])
-def test_credentials_in_the_clear_are_told(cluster: FakeServer, team: Made) -> None:
+def test_credentials_in_the_clear_are_reported(cluster: FakeServer, team: Made) -> None:
     (warned,) = examined(team).warned
     assert (warned.what, warned.finding.found) == (
         "Kubernetes: TLS", "none: credentials travel in plain text"
@@ -494,7 +496,7 @@ def test_a_client_certificate_that_cannot_be_used_is_no_fault_of_the_server_s(
     assert failed.do == "fix the credential"
 
 
-def test_a_certificate_of_another_ca_is_told_apart_from_nobody_there(
+def test_a_certificate_of_another_ca_is_distinguished_from_no_answer(
     cluster: FakeServer, team: Made, keys: Keys, other_keys: Keys, tmp_path: Path
 ) -> None:
     kubeconfig = tmp_path / "kubeconfig"
@@ -511,7 +513,7 @@ def test_a_certificate_of_another_ca_is_told_apart_from_nobody_there(
     assert told.lines[1].finding.found.startswith(f"{address} does not answer")
 
 
-def test_a_ca_that_is_none_is_told(cluster: FakeServer, team: Made, tmp_path: Path) -> None:
+def test_an_invalid_ca_is_reported(cluster: FakeServer, team: Made, tmp_path: Path) -> None:
     no_certificate = {"certificate-authority-data": "bm8gY2VydGlmaWNhdGU="}
     _rewrite(tmp_path / "kubeconfig", "cluster", no_certificate)
     (failed,) = examined(team).failed().values()
@@ -538,7 +540,7 @@ SECRET = "hunter2-kubernetes"
         "\x00",
     ],
 )
-def test_a_kubeconfig_that_is_none_is_told_in_a_line(
+def test_an_invalid_kubeconfig_is_reported_in_one_line(
     team: Made,
     content: str | None,
     tmp_path: Path,
@@ -557,7 +559,7 @@ def test_a_kubeconfig_that_is_none_is_told_in_a_line(
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_context_that_there_is_not_is_told(cluster: FakeServer, team: Made) -> None:
+def test_an_unknown_context_is_reported(cluster: FakeServer, team: Made) -> None:
     context = {"clusterIdentifier": "test", "context": "production"}
     failed = examined(team, kubernetes=context).failed()["Kubernetes: kubeconfig"]
     assert "production" in failed.found
@@ -565,7 +567,7 @@ def test_a_context_that_there_is_not_is_told(cluster: FakeServer, team: Made) ->
 
 
 @pytest.mark.parametrize("command", ["/nowhere/plugin", "false", "echo"])
-def test_a_credential_plugin_that_fails_is_told(
+def test_a_failing_credential_plugin_is_reported(
     cluster: FakeServer,
     team: Made,
     command: str,

@@ -9,7 +9,7 @@ import pytest
 from sandbox.servers.keys import Keys
 from specs.settings import PREFIX, Settings
 from specs.team import Registry, Team
-from tests.doctored import Told, ask
+from tests.doctored import DoctorReport, ask
 from tests.fake_server import FakeServer, serving
 from tools.doctor.harbor_checks import HarborChecks
 
@@ -60,7 +60,7 @@ def harbor(keys: Keys, encrypted: bool, monkeypatch: pytest.MonkeyPatch) -> Iter
         yield fake
 
 
-def examined(*teams: Team, **harbor: Any) -> Told:
+def examined(*teams: Team, **harbor: Any) -> DoctorReport:
     config = {"teams": "*", "kubernetes": {"clusterIdentifier": "test"}, "harbor": harbor}
     settings = Settings.model_validate({PREFIX + key: value for key, value in config.items()})
     checks = HarborChecks(settings, teams or (Team(team="team-alpha"),), frozenset({PUSH}))

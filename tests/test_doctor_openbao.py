@@ -9,7 +9,7 @@ import pytest
 from sandbox.servers.keys import Keys
 from specs.settings import PREFIX, Settings
 from tests.conftest import Program
-from tests.doctored import Told, ask
+from tests.doctored import DoctorReport, ask
 from tests.fake_server import FakeServer, serving
 from tests.program import Made, web_app
 from tools.doctor.openbao_checks import PATHS, OpenBaoChecks
@@ -70,7 +70,7 @@ def made(program: Program) -> Made:
     return program(web_app(), platform=True, openbao={"oidcAccessor": ACCESSOR})
 
 
-def examined(made: Made, platform: bool = False, **openbao: Any) -> Told:
+def examined(made: Made, platform: bool = False, **openbao: Any) -> DoctorReport:
     config = {
         "teams": "*",
         "platform": platform,

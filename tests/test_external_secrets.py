@@ -232,7 +232,7 @@ def test_a_stack_can_give_each_team_a_store_of_its_own(program: Program) -> None
         assert str(store) in secret.depends_on
 
 
-def test_with_stores_of_the_teams_nobody_may_read_the_secrets_of_all(program: Program) -> None:
+def test_with_stores_of_the_teams_no_account_may_read_the_secrets_of_all(program: Program) -> None:
     made = program(web_app(DATABASE), platform=True, externalSecrets={"secretStore": "tenant"})
     assert made.names(SECRET_STORE) == []
     assert made.names(AUTH_ROLE) == ["team-alpha"]

@@ -153,7 +153,7 @@ def test_an_unknown_error_is_not_a_refusal(error: RefusedError) -> None:
     assert verdict.refusal(error) == f"answered {error.status}: {error.reason}"
 
 
-def test_what_the_cluster_s_version_of_a_kind_cannot_say_needs_nobody_s_refusal() -> None:
+def test_what_the_clusters_version_of_a_kind_cannot_say_needs_no_refusal() -> None:
     unknown = 'ExternalSecret in version "v1" cannot be handled: unknown field "spec.target.{}"'
     found = verdict.refusal(refused(unknown.format("manifest"), 400))
     row = MatrixRow(Caller.DEVELOPER, "somebody", "make another", verdict.by("sre-secrets"), found)

@@ -171,7 +171,7 @@ def test_a_worker_or_cronjob_admits_prometheus_to_its_metrics_alone(
 
 
 @pytest.mark.parametrize("archetype", ["worker", "cronjob"])
-def test_a_worker_or_cronjob_without_metrics_admits_nobody_by_itself(
+def test_a_worker_or_cronjob_without_metrics_admits_no_traffic_by_itself(
     program: Program, archetype: str
 ) -> None:
     made = program(one_of_each("serviceMonitor: {enabled: false}"))

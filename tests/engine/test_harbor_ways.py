@@ -102,7 +102,7 @@ def test_a_preview_with_refresh_loses_nothing_while_harbor_is_down(
     assert checkout.state() == before
 
 
-def test_robots_that_a_refresh_has_lost_are_made_anew_and_their_credentials_stored(
+def test_robots_that_a_refresh_has_lost_are_recreated_and_their_credentials_stored(
     checkout: HarborCheckout,
 ) -> None:
     before = checkout.names()

@@ -40,7 +40,7 @@ def test_the_next_up_finishes_what_a_signal_cut_short(
     assert fresh.run("preview").count("unchanged") == len(fresh.resources())
 
 
-def test_a_second_run_in_the_same_checkout_is_told_who_is_at_work(fresh: Checkout) -> None:
+def test_a_second_run_in_the_same_checkout_names_the_running_one(fresh: Checkout) -> None:
     first = fresh.start("up")
     until_something_is_created(first)
     second = fresh.run("preview")

@@ -116,7 +116,7 @@ def test_what_holds_data_in_harbor_and_what_goes_before_it_is_kept(checkout: Che
     assert checkout.state() == before
 
 
-def test_a_bad_file_changes_nothing_and_is_told_by_line(checkout: Checkout) -> None:
+def test_a_bad_file_changes_nothing_and_is_reported_by_line(checkout: Checkout) -> None:
     before = checkout.state()
     checkout.edit("tenants/team-alpha.yaml", 'tag: "v2.1.0"', "tag: latest")
     checkout.edit("tenants/team-beta.yaml", "pods: 30", "pods: 31")

@@ -200,7 +200,7 @@ def test_an_autoscaler_keeps_its_number_of_pods(story: Story) -> None:
     assert live(story.cluster, "Deployment", "my-api")["spec"]["replicas"] == 4
 
 
-def test_nobody_but_the_provider_owns_fields_of_an_object_any_more(story: Story) -> None:
+def test_only_the_provider_still_owns_fields_of_an_object(story: Story) -> None:
     for each in story.inherited():
         [manager] = writers(each)
         assert PROVIDER.fullmatch(manager), f"{each['kind']} {each['metadata']['name']}"

@@ -354,11 +354,11 @@ def test_the_preview_names_what_there_is_and_what_it_holds_back(story: Story) ->
     assert "Keep the setting" in story.said["before"]
 
 
-def test_a_file_that_calls_a_service_that_goes_is_told_of(story: Story) -> None:
+def test_a_file_that_calls_a_removed_service_is_reported(story: Story) -> None:
     assert f"{TEAM}/storefront: API_URL names Service my-api-my-api" in story.said["before"]
 
 
-def test_what_a_new_object_has_otherwise_is_told_and_no_secret(story: Story) -> None:
+def test_what_differs_in_a_new_object_is_reported_and_no_secret(story: Story) -> None:
     said = story.said["before"]
     assert len(re.findall("^ +differences from the former object", said, re.MULTILINE)) == 1, said
     assert "spec.template.spec.containers[mailer].env: removed (not shown)" in said

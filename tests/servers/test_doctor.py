@@ -20,7 +20,7 @@ from sandbox.servers.keys import Keys
 from specs.settings import PREFIX, Settings
 from tests.checkouts import Checkout
 from tests.conftest import Program
-from tests.doctored import Told, ask
+from tests.doctored import DoctorReport, ask
 from tests.program import Made, web_app
 from tests.servers.conftest import record_of
 from tools.doctor.cluster_checks import ClusterChecks
@@ -72,12 +72,12 @@ def settings(**config: Any) -> Settings:
     return Settings.model_validate({PREFIX + key: value for key, value in config.items()})
 
 
-def of_the_cluster(made: Made, **config: Any) -> Told:
+def of_the_cluster(made: Made, **config: Any) -> DoctorReport:
     objects = [one.inputs for one in made.of_package("kubernetes")]
     return ask("Kubernetes", ClusterChecks(settings(**config), objects))
 
 
-def of_openbao(made: Made, **config: Any) -> Told:
+def of_openbao(made: Made, **config: Any) -> DoctorReport:
     registered = [(one.type, one.inputs) for one in made.of_package("vault")]
     return ask("OpenBao", OpenBaoChecks(settings(**config), registered))
 
@@ -151,7 +151,7 @@ def test_a_pipeline_with_rights_enough_for_a_team_passes(
     assert told.found("Kubernetes: identity") == pipeline.user
 
 
-def test_what_a_pipeline_may_not_do_is_told_a_line_each(
+def test_what_a_pipeline_may_not_do_is_reported_one_line_each(
     pipeline: Pipeline, program: Program
 ) -> None:
     pipeline.may(MAY_BIND, *(rule for rule in RULES if "autoscaling" not in rule["apiGroups"]))
@@ -164,7 +164,7 @@ def test_what_a_pipeline_may_not_do_is_told_a_line_each(
         )
 
 
-def test_a_pipeline_that_could_not_grant_the_teams_roles_is_told(
+def test_a_pipeline_that_could_not_grant_the_teams_roles_is_reported(
     pipeline: Pipeline, program: Program
 ) -> None:
     pipeline.may(*RULES)
@@ -180,7 +180,7 @@ def test_the_administrator_may_grant_any_role_without_a_word_about_binding(
     assert told_ok(of_the_cluster(team, platform=True), "Kubernetes: granting roles")
 
 
-def told_ok(told: Told, what: str) -> bool:
+def told_ok(told: DoctorReport, what: str) -> bool:
     return {line.finding.status.value for line in told.lines if line.what == what} == {"ok"}
 
 
@@ -190,7 +190,7 @@ def test_the_gateway_of_the_cluster_is_found_and_another_is_not(team: Made) -> N
     assert "no Gateway istio-system/other" in told.found("Kubernetes: gateways")
 
 
-def test_a_version_that_the_cluster_does_not_serve_is_told(program: Program) -> None:
+def test_a_version_that_the_cluster_does_not_serve_is_reported(program: Program) -> None:
     old = {"externalSecrets": {"apiVersion": "v1beta1"}}
     made = program(web_app(), **old)
     for one in made.of_package("kubernetes"):
@@ -200,7 +200,7 @@ def test_a_version_that_the_cluster_does_not_serve_is_told(program: Program) -> 
     assert failed.found.startswith("external-secrets.io/v0 without ExternalSecret; ")
 
 
-def test_certificates_of_another_ca_are_told_as_such(
+def test_certificates_of_another_ca_are_reported_as_such(
     servers: Checkout, team: Made, other_keys: Keys, tmp_path: Path
 ) -> None:
     kubeconfig = yaml.safe_load(record_of(servers).kubeconfig.read_text())
@@ -214,7 +214,7 @@ def test_certificates_of_another_ca_are_told_as_such(
         assert "shows a certificate that cannot be verified" in failed.found
 
 
-def test_a_token_that_the_api_server_does_not_know_is_told(
+def test_a_token_unknown_to_the_api_server_is_reported(
     servers: Checkout, team: Made, tmp_path: Path
 ) -> None:
     kubeconfig = yaml.safe_load(record_of(servers).kubeconfig.read_text())
@@ -300,7 +300,7 @@ class TestTokens:
         told = of_openbao(team)
         assert told.statuses == {"ok"}, told.text
 
-    def test_what_it_may_not_do_is_told(self, apart: OpenBao, team: Made) -> None:
+    def test_what_it_may_not_do_is_reported(self, apart: OpenBao, team: Made) -> None:
         logged_in(
             apart, POLICY.replace('/*" { capabilities = ["create",', '/*" { capabilities = [')
         )
@@ -315,7 +315,7 @@ class TestTokens:
         told = of_openbao(program(web_app(), platform=True), platform=True)
         assert told.found("OpenBao: capabilities") == "the token lacks sudo on sys/auth/kubernetes"
 
-    def test_one_that_may_make_no_other_is_told(self, apart: OpenBao, team: Made) -> None:
+    def test_one_that_cannot_create_another_is_reported(self, apart: OpenBao, team: Made) -> None:
         logged_in(apart, POLICY.replace("auth/token/create", "auth/token/none"))
         assert list(of_openbao(team).failed()) == ["OpenBao: child token"]
         assert of_openbao(team, openbao={"skipChildToken": True}).failed() == {}
@@ -324,18 +324,18 @@ class TestTokens:
         logged_in(apart, POLICY, type="batch")
         assert list(of_openbao(team).failed()) == ["OpenBao: child token"]
 
-    def test_one_that_ends_soon_is_told(self, apart: OpenBao, team: Made) -> None:
+    def test_one_that_expires_soon_is_reported(self, apart: OpenBao, team: Made) -> None:
         logged_in(apart, POLICY, ttl="3m")
         assert list(of_openbao(team).failed()) == ["OpenBao: token"]
         logged_in(apart, POLICY, ttl="20m")
         assert [line.what for line in of_openbao(team).warned] == ["OpenBao: token"]
 
-    def test_one_that_is_revoked_is_told(self, apart: OpenBao, team: Made) -> None:
+    def test_a_revoked_one_is_reported(self, apart: OpenBao, team: Made) -> None:
         logged_in(apart, POLICY)
         apart.call("POST", "auth/token/revoke", {"token": os.environ["VAULT_TOKEN"]})
         assert list(of_openbao(team).failed()) == ["OpenBao: token"]
 
-    def test_none_at_all_is_told(self, apart: OpenBao, team: Made, tmp_path: Path) -> None:
+    def test_a_missing_one_is_reported(self, apart: OpenBao, team: Made, tmp_path: Path) -> None:
         del os.environ["VAULT_TOKEN"]
         os.environ["HOME"] = str(tmp_path)
         assert list(of_openbao(team).failed()) == ["OpenBao: token"]

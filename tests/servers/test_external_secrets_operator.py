@@ -228,7 +228,7 @@ def test_a_team_s_own_store_reads_the_team_s_path_and_no_other(
             cluster.delete(ESO, "ExternalSecret", ALPHA, "stolen")
 
 
-def test_a_store_that_may_not_log_in_is_told_and_what_has_arrived_stays(
+def test_a_store_that_may_not_log_in_is_reported_and_what_has_arrived_stays(
     attended: Checkout, cluster: Cluster, openbao: OpenBao
 ) -> None:
     until(lambda: values(cluster) is not None)

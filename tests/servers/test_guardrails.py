@@ -178,9 +178,7 @@ def test_a_developer_may_create(developer: Cluster, what: str) -> None:
 
 
 @pytest.mark.parametrize(("policy", "word"), BAD)
-def test_a_developer_is_refused_and_told_what_to_do(
-    developer: Cluster, policy: str, word: str
-) -> None:
+def test_a_developer_is_refused_with_advice(developer: Cluster, policy: str, word: str) -> None:
     for bad in BAD[policy, word]:
         answer = creation(developer, bad)
         assert refused_by(policy, answer), (bad, answer)
@@ -203,7 +201,7 @@ def test_whoever_may_change_the_namespace_is_the_platform(admin: Cluster, verb: 
 
 
 @pytest.mark.parametrize("verb", ["get", "create"])
-def test_other_rights_on_namespaces_make_nobody_the_platform(admin: Cluster, verb: str) -> None:
+def test_other_rights_on_namespaces_make_no_one_the_platform(admin: Cluster, verb: str) -> None:
     user = admin.impersonating(f"user-{verb}")
     admin.apply(role(f"namespaces-{verb}", "", "namespaces", verb), "test")
     admin.apply(bound(f"namespaces-{verb}", "User", f"user-{verb}"), "test")

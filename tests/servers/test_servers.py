@@ -196,7 +196,7 @@ def test_harbor_is_left_out_unless_the_environment_names_one(servers: Checkout) 
     assert "SRE_PLATFORM_LEAVE_OUT" not in sourced(servers, HARBOR_URL="https://harbor.invalid")
 
 
-def test_nobody_else_can_read_what_the_servers_keep(servers: Checkout) -> None:
+def test_no_other_user_can_read_what_the_servers_keep(servers: Checkout) -> None:
     folder = record_of(servers).folder
     assert folder.stat().st_mode & 0o077 == 0
     secret = [folder / "kubeconfig", folder / "environment", *(folder / "keys").iterdir()]

@@ -32,6 +32,6 @@ def test_an_interrupt_waits_until_the_key_is_kept(tmp_path: Path) -> None:
     assert unseal(openbao(initialized=True), file, Interrupts()) == "token"
 
 
-def test_a_key_that_is_gone_is_told_with_the_way_out(tmp_path: Path) -> None:
+def test_a_lost_key_is_reported_with_the_way_out(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"`make servers-down`, then remove \.sandbox/servers"):
         unseal(openbao(initialized=True), tmp_path / "key.json", Interrupts())

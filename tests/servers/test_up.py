@@ -432,7 +432,7 @@ def test_an_object_that_others_have_made_is_not_taken_over(
     until(lambda: live(cluster, theirs) is None)
 
 
-def test_what_never_gets_ready_is_told_and_the_next_up_finishes_it(
+def test_what_never_gets_ready_is_reported_and_the_next_up_finishes_it(
     checkout: Checkout, cluster: Cluster
 ) -> None:
     tight = {
@@ -515,7 +515,7 @@ def test_an_input_that_is_taken_away_is_emptied_on_the_server(
     assert openbao.read("auth/kubernetes/role/probe") is None
 
 
-def test_what_openbao_would_not_be_told_is_refused(openbao: OpenBao) -> None:
+def test_what_openbao_would_not_accept_is_refused(openbao: OpenBao) -> None:
     server = RealOpenBao(openbao, threading.Event())
     with pytest.raises(ServerError, match="does not pass on namespace"):
         server.preview(POLICY, {"name": "x", "policy": "", "namespace": "y"}, None)
