@@ -22,8 +22,7 @@ preview: setup ## Show what `make up` would change; REFRESH=1 reads the servers 
 down: setup ## Remove everything in the sandbox
 	@$(PYTHON) -m sandbox down
 
-# PARTS=none leaves the External Secrets Operator out.
-servers: setup ## Start real servers here: an API server, OpenBao, the External Secrets Operator
+servers: setup ## Start real servers here: an API server, OpenBao, the External Secrets Operator; PARTS=all for more
 	@$(PYTHON) -m sandbox servers
 
 servers-down: setup ## Stop these servers and keep their data

@@ -9,7 +9,7 @@ from pathlib import Path
 from semver import VersionInfo
 
 from binaries import pinned
-from binaries.pinned import GO_MODULES, Release
+from binaries.pinned import Release
 
 MODULE = "github.com/external-secrets/external-secrets"
 RELEASE = Release(
@@ -50,7 +50,7 @@ def _make(root: Path) -> None:
     module is copied, which `go.sum` has verified, and the lists of imports in it are replaced.
     """
     pinned.require_go(RELEASE)
-    module = GO_MODULES / RELEASE.folder
+    module = RELEASE.sources
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, "source")
         shutil.copytree(_downloaded(module), source, copy_function=shutil.copyfile)

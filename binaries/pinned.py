@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from semver import VersionInfo
@@ -31,7 +31,8 @@ MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 class Release:
     """Programs that are published together, in one version.
 
-    `folder` is the name of their Go module in `binaries/go/`, and of their folder in the cache.
+    `folder` is the name of their folder in the cache, and of their Go module in `binaries/go/`
+    unless `module` is another's.
     `packages` maps each program's name to its Go package.
     """
 
@@ -43,6 +44,12 @@ class Release:
     install_page: str
     ldflags: str = ""
     version_argument: str = "--version"
+    module: str = ""
+
+    @property
+    def sources(self) -> Path:
+        """The Go module that pins what it is built from."""
+        return GO_MODULES / (self.module or self.folder)
 
 
 @dataclass(frozen=True)
@@ -102,6 +109,24 @@ KUBERNETES = Release(
     ),
     building_takes="5 to 10 minutes",
     install_page="https://kubernetes.io/releases/download/",
+)
+# The kubelet of the same module, apart: only `make servers PARTS=node` needs it.
+KUBELET = replace(
+    KUBERNETES,
+    folder="kubelet",
+    title="the kubelet",
+    packages={"kubelet": "k8s.io/kubernetes/cmd/kubelet"},
+    building_takes="2 to 5 minutes",
+    module=KUBERNETES.folder,
+)
+# Enforces network policies on that node. Its publisher has only images.
+NETWORK_POLICIES = Release(
+    folder="network-policies",
+    title="kube-network-policies",
+    version=VersionInfo(0, 8, 0),
+    packages={"kube-network-policies": "sigs.k8s.io/kube-network-policies/cmd"},
+    building_takes="2 to 5 minutes",
+    install_page="https://github.com/kubernetes-sigs/kube-network-policies",
 )
 ETCD = Release(
     folder="etcd",
@@ -235,6 +260,17 @@ def server_binaries() -> ServerBinaries:
     return ServerBinaries(**{name.replace("-", "_"): path for name, path in paths.items()})
 
 
+def kubelet() -> Path:
+    """The program of a node; raise UserError if it is not available."""
+    (published,) = (published for release, published in SERVERS if release is KUBERNETES)
+    return find(KUBELET, published)["kubelet"]
+
+
+def network_policies() -> Path:
+    """The program that enforces network policies; raise UserError if it is not available."""
+    return cached(NETWORK_POLICIES, None) / "bin" / "kube-network-policies"
+
+
 def find(release: Release, published: Published) -> dict[str, Path]:
     """Return the release's programs by name: from PATH, or cached, or new.
 
@@ -350,7 +386,7 @@ def _fill(root: Path, release: Release, fetch: Callable[[Path], None] | None) ->
             for leftover in (new, root):
                 shutil.rmtree(leftover, ignore_errors=True)
             if fetch is None:
-                build(release, new / "bin", GO_MODULES / release.folder)
+                build(release, new / "bin", release.sources)
             else:
                 _get(release, new, fetch)
             new.rename(root)  # all or nothing
@@ -362,7 +398,7 @@ def _get(release: Release, new: Path, fetch: Callable[[Path], None]) -> None:
     except download.DownloadError as error:
         say(f"{error}; building {release.title} instead.")
         shutil.rmtree(new, ignore_errors=True)
-        build(release, new / "bin", GO_MODULES / release.folder)
+        build(release, new / "bin", release.sources)
 
 
 def _download(release: Release, published: Published, root: Path) -> None:

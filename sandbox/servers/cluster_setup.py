@@ -6,11 +6,14 @@ from pathlib import Path
 
 import yaml
 
+from clients.http import RefusedError
 from clients.kubernetes import Cluster, Object
+from sandbox.servers.keys import REAL_NODE, SIMULATED_NODE
 from sandbox.servers.platform_parts import PlatformPart
 
 DEFINITIONS = Path(__file__).parents[1] / "crds"
 OBJECTS = Path(__file__).with_name("platform.yaml")
+POLICY_ENFORCER = "kube-system", "kube-network-policies"  # a ServiceAccount
 MANAGER = "sre-sandbox"
 NOT_READY = "node.kubernetes.io/not-ready"
 
@@ -45,7 +48,7 @@ def check(cluster: Cluster) -> None:
 
     Pods can then be created and run, and teams have their rights.
     """
-    node = cluster.get("v1", "Node", None, "sandbox") or {}
+    node = cluster.get("v1", "Node", None, SIMULATED_NODE) or {}
     conditions = {c["type"]: c["status"] for c in node.get("status", {}).get("conditions", [])}
     taints = {taint["key"] for taint in node.get("spec", {}).get("taints", [])}
     if conditions.get("Ready") != "True" or NOT_READY in taints:
@@ -62,6 +65,57 @@ def check(cluster: Cluster) -> None:
     granted = {group for rule in edit.get("rules") or [] for group in rule.get("apiGroups", [])}
     if not {each["spec"]["group"] for each in _documents()[0]} <= granted:
         raise UnsettledError("the ClusterRole edit lacks the custom resources")
+
+
+def check_real_node(cluster: Cluster) -> None:
+    """Raise UnsettledError until the node that runs containers takes pods."""
+    node = cluster.get("v1", "Node", None, REAL_NODE) or {}
+    conditions = {c["type"]: c for c in node.get("status", {}).get("conditions", [])}
+    ready = conditions.get("Ready", {"status": "False", "message": "it has not registered"})
+    if ready["status"] != "True":
+        raise UnsettledError(f"the node takes no pods: {ready['message']}")
+
+
+def use_real_node(cluster: Cluster) -> None:
+    """Have pods run there; those on the simulated node are replaced."""
+    _close_simulated_node(cluster, True)
+    _evict(cluster, SIMULATED_NODE)
+
+
+def use_simulated_node(cluster: Cluster) -> None:
+    """Have pods run there; those of the real node are replaced."""
+    _close_simulated_node(cluster, False)
+    forget_real_node(cluster)
+    _evict(cluster, REAL_NODE)
+
+
+def forget_real_node(cluster: Cluster) -> None:
+    """What the API server says about it next is new. Its pods stay, and start again with it."""
+    path = cluster.path("v1", "Node", None, REAL_NODE)
+    _delete_now(cluster, path, {"propagationPolicy": "Background"})
+
+
+def _close_simulated_node(cluster: Cluster, closed: bool) -> None:
+    path = cluster.path("v1", "Node", None, SIMULATED_NODE)
+    patch = {"spec": {"unschedulable": closed}}
+    cluster.call("PATCH", path, patch, None, "application/merge-patch+json")
+
+
+def _evict(cluster: Cluster, node: str) -> None:
+    for pod in cluster.list("v1", "Pod"):
+        if pod["spec"].get("nodeName") == node:
+            metadata = pod["metadata"]
+            path = cluster.path("v1", "Pod", metadata["namespace"], metadata["name"])
+            # A node that does not run confirms no end.
+            _delete_now(cluster, path, {"gracePeriodSeconds": 0})
+
+
+def _delete_now(cluster: Cluster, path: str, options: Object) -> None:
+    try:
+        cluster.call("DELETE", path, options)
+    except RefusedError as refusal:
+        if refusal.status != 404:
+            raise
 
 
 def _make(cluster: Cluster, objects: Sequence[Object]) -> None:

@@ -4,7 +4,7 @@ import fcntl
 import os
 import shlex
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -26,9 +26,11 @@ from sandbox.servers import (
     parts,
     platform_parts,
     record,
+    stand_ins,
 )
+from sandbox.servers.container_node import ContainerNode
 from sandbox.servers.parts import Parts
-from sandbox.servers.platform_parts import PlatformPart
+from sandbox.servers.platform_parts import PLATFORM_PARTS, TOKEN_SECONDS, PlatformPart
 from sandbox.servers.processes import Interrupts, Process, stop
 
 T = TypeVar("T")
@@ -55,7 +57,7 @@ def run(command: str, root: Path = ROOT) -> int:
         return 0
     try:
         with Interrupts() as interrupts, _locked(folder):
-            COMMANDS[command](LocalServers(folder, interrupts))
+            COMMANDS[command](LocalServers(root.resolve(), interrupts))
     except UserError as error:
         complain(str(error))
         return 1
@@ -73,11 +75,13 @@ def run(command: str, root: Path = ROOT) -> int:
 class LocalServers:
     """The servers of a checkout, whose lock is held."""
 
-    def __init__(self, folder: Path, interrupts: Interrupts) -> None:
-        self.folder = folder
+    def __init__(self, root: Path, interrupts: Interrupts) -> None:
+        self._root = root
+        self.folder = folder = root / FOLDER
         self._interrupts = interrupts
         self.parts = Parts(folder)
         self._processes = {name: Process(folder, name) for name in parts.ALL}
+        self._node = ContainerNode(self.parts)
         self._expected: list[str] = []
 
     def running(self) -> list[str]:
@@ -89,11 +93,16 @@ class LocalServers:
             with self._interrupts.held():
                 stop([self._processes[parts.API_SERVER]])
 
-    def start(self, chosen: Iterable[type[PlatformPart]]) -> None:
+    def start(self, chosen: Collection[str]) -> None:
         """Start those that do not run and wait until all are ready; if that fails, stop all.
 
-        Of the parts of the platform, the `chosen` ones are started, and others run on.
+        Of the parts that one can choose, the `chosen` ones are started, and others run on.
         """
+        runs = any(self._processes[name].pid for name in parts.CONTAINERS)
+        filters = parts.PACKETS in chosen or (runs and self._node.filters)
+        has_node = runs or parts.NODE in chosen or filters
+        if has_node:
+            self._node.get(filters)
         self.parts.prepare(keep_ports=bool(self.running()))
         commands = self.parts.commands(server_binaries())
         installed = list(_installed(chosen))
@@ -109,6 +118,11 @@ class LocalServers:
             self._await(parts.KWOK, lambda: cluster_setup.check(self._cluster()))
             for part in installed:
                 self._run(part)
+            if has_node:
+                self._start_node(filters)
+            else:
+                use = cluster_setup.use_simulated_node
+                self._await(parts.API_SERVER, lambda: use(self._cluster()))
             record.write(self.folder, self.parts.address(parts.OPENBAO), token)
         except BaseException:
             self.stop()
@@ -119,11 +133,33 @@ class LocalServers:
         with self._interrupts.held():
             environment_file(self.folder).unlink(missing_ok=True)
             for names in (
-                (*parts.OPERATORS, *parts.CONTROLLERS, parts.OPENBAO),
+                (*parts.CONTAINERS, *parts.OPERATORS, *parts.CONTROLLERS, parts.OPENBAO),
                 (parts.API_SERVER,),
                 (parts.ETCD,),
             ):
                 stop(self._processes[name] for name in names)
+            self._node.clean()
+
+    def _start_node(self, filters: bool) -> None:
+        if filters != self._node.filters:
+            with self._interrupts.held():
+                stop([self._processes[parts.NODE]])
+        if filters:
+            account = cluster_setup.POLICY_ENFORCER
+            self._node.log_in(self._cluster().token(*account, seconds=TOKEN_SECONDS))
+        commands = self._node.commands()
+        if not self._processes[parts.NODE].pid:
+            self._node.clean()
+            forget = cluster_setup.forget_real_node
+            self._await(parts.API_SERVER, lambda: forget(self._cluster()))
+        self._launch((parts.REGISTRY,), commands)
+        registry = self._node.registry()
+        self._await(parts.REGISTRY, registry.check)
+        images = list(stand_ins.of_stack(self._root))
+        self._await(parts.REGISTRY, lambda: [registry.push(*each) for each in images])
+        self._launch((parts.NODE,), commands)
+        self._await(parts.NODE, lambda: cluster_setup.check_real_node(self._cluster()))
+        self._await(parts.API_SERVER, lambda: cluster_setup.use_real_node(self._cluster()))
 
     def _run(self, part: PlatformPart) -> None:
         if not self._processes[part.name].pid:
@@ -136,7 +172,7 @@ class LocalServers:
         self, names: Iterable[str], commands: dict[str, parts.Command], **settings: str
     ) -> None:
         # None of the user's settings.
-        environment = {"PATH": os.defpath, "HOME": str(self.folder), **settings}
+        environment = {"PATH": parts.PATH, "HOME": str(self.folder), **settings}
         for name in names:
             process = self._processes[name]
             if not process.pid:
@@ -180,9 +216,11 @@ class LocalServers:
         return Cluster(kubeconfig=self.parts.kubeconfig, retries=0)
 
 
-def _installed(chosen: Iterable[type[PlatformPart]]) -> Iterator[PlatformPart]:
+def _installed(chosen: Collection[str]) -> Iterator[PlatformPart]:
     """Those of the chosen parts of the platform that can be had here."""
-    for kind in chosen:
+    for name, kind in PLATFORM_PARTS.items():
+        if name not in chosen:
+            continue
         try:
             part = kind()
         except UserError as error:

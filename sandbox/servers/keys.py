@@ -30,11 +30,15 @@ ADMIN = "admin"
 CONTROLLER_MANAGER = "system:kube-controller-manager"
 SCHEDULER = "system:kube-scheduler"
 KWOK = "kwok"
+SIMULATED_NODE = "sandbox"  # kwok's, in platform.yaml
+REAL_NODE = "containers"  # a name that no simulated node has
+NODE = f"system:node:{REAL_NODE}"
 USERS: Mapping[str, str] = {
     ADMIN: "system:masters",
     CONTROLLER_MANAGER: "",
     SCHEDULER: "",
     KWOK: "system:masters",
+    NODE: "system:nodes",
 }
 
 
@@ -63,9 +67,18 @@ class Keys:
                 self.service_account_public_key,
                 public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),
             )
-        if not self.tokens.exists():
-            lines = (f'{secrets.token_hex(32)},{u},{u},"{USERS[u]}"\n' for u in USERS)
+        known = self._known_tokens()
+        if not known.keys() >= USERS.keys():
+            tokens = {user: known.get(user) or secrets.token_hex(32) for user in USERS}
+            lines = (f'{tokens[u]},{u},{u},"{USERS[u]}"\n' for u in USERS)
             write_private(self.tokens, "".join(lines))
+
+    def _known_tokens(self) -> dict[str, str]:
+        """By user."""
+        if not self.tokens.exists():
+            return {}
+        with self.tokens.open(encoding="utf-8", newline="") as stream:
+            return {name: token for token, name, *_ in csv.reader(stream)}
 
     def _certificates(self) -> None:
         """One certificate for all servers. The CA's key is not kept: nothing else needs it."""
@@ -117,9 +130,7 @@ class Keys:
 
     def write_kubeconfig(self, file: Path, user: str, server: str) -> None:
         """For one of `USERS`, with a bearer token."""
-        with self.tokens.open(encoding="utf-8", newline="") as stream:
-            tokens = {name: token for token, name, *_ in csv.reader(stream)}
-        self.write_kubeconfig_with(file, user, tokens[user], server)
+        self.write_kubeconfig_with(file, user, self._known_tokens()[user], server)
 
     def write_kubeconfig_with(self, file: Path, user: str, token: str, server: str) -> None:
         """For anybody's bearer token; `user` is its name in the file."""

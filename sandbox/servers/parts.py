@@ -18,11 +18,15 @@ CONTROLLER_MANAGER = "kube-controller-manager"
 SCHEDULER = "kube-scheduler"
 KWOK = "kwok"
 EXTERNAL_SECRETS = "external-secrets"
+REGISTRY = "registry"
+NODE = "node"
+PACKETS = "packets"  # no server of its own: the node filters what its pods send and get
 
 STORES = (ETCD, OPENBAO, API_SERVER)
 CONTROLLERS = (CONTROLLER_MANAGER, SCHEDULER, KWOK)
 OPERATORS = (EXTERNAL_SECRETS,)  # parts of the platform: platform_parts.py
-ALL = STORES + CONTROLLERS + OPERATORS
+CONTAINERS = (REGISTRY, NODE)  # for the parts `node` and `packets`
+ALL = STORES + CONTROLLERS + OPERATORS + CONTAINERS
 
 ETCD_PEER = "etcd-peer"
 OPENBAO_PEER = "openbao-peer"
@@ -35,6 +39,7 @@ LISTENERS = (
     CONTROLLER_MANAGER,
     SCHEDULER,
     *OPERATORS,
+    REGISTRY,
 )
 
 # Below the ports that systems assign to clients, and those of NodePort Services: a stopped server
@@ -42,6 +47,9 @@ LISTENERS = (
 PORTS = range(20000, 30000)
 
 BAO = Path(sysconfig.get_path("scripts"), "bao")  # at its place in the package
+
+# None of the user's. Debian has some programs in places that are on root's alone.
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 Command = Sequence[str | Path]
 
@@ -73,9 +81,10 @@ class Parts:
         self.keys.make()
         for path, user in (
             (self.kubeconfig, keys.ADMIN),
-            (self._kubeconfig(CONTROLLER_MANAGER), keys.CONTROLLER_MANAGER),
-            (self._kubeconfig(SCHEDULER), keys.SCHEDULER),
-            (self._kubeconfig(KWOK), keys.KWOK),
+            (self.kubeconfig_of(CONTROLLER_MANAGER), keys.CONTROLLER_MANAGER),
+            (self.kubeconfig_of(SCHEDULER), keys.SCHEDULER),
+            (self.kubeconfig_of(KWOK), keys.KWOK),
+            (self.kubeconfig_of(NODE), keys.NODE),
         ):
             self.keys.write_kubeconfig(path, user, self.address(API_SERVER))
         data = self.folder / OPENBAO
@@ -129,7 +138,7 @@ class Parts:
                 f"--etcd-keyfile={key}",
                 *self._listens(API_SERVER),
                 f"--token-auth-file={self.keys.tokens}",
-                "--authorization-mode=RBAC",
+                "--authorization-mode=Node,RBAC",
                 "--enable-admission-plugins=NodeRestriction",
                 "--allow-privileged",  # as in most clusters: policies decide what may be privileged
                 "--endpoint-reconciler-type=none",
@@ -140,7 +149,7 @@ class Parts:
             ],
             CONTROLLER_MANAGER: [
                 binaries.kube_controller_manager,
-                f"--kubeconfig={self._kubeconfig(CONTROLLER_MANAGER)}",
+                f"--kubeconfig={self.kubeconfig_of(CONTROLLER_MANAGER)}",
                 *self._listens(CONTROLLER_MANAGER),
                 "--leader-elect=false",
                 "--use-service-account-credentials",
@@ -149,15 +158,15 @@ class Parts:
             ],
             SCHEDULER: [
                 binaries.kube_scheduler,
-                f"--kubeconfig={self._kubeconfig(SCHEDULER)}",
+                f"--kubeconfig={self.kubeconfig_of(SCHEDULER)}",
                 *self._listens(SCHEDULER),
                 "--leader-elect=false",
             ],
             KWOK: [
                 binaries.kwok,
-                f"--kubeconfig={self._kubeconfig(KWOK)}",
+                f"--kubeconfig={self.kubeconfig_of(KWOK)}",
                 f"--config={Path(__file__).with_name('stages.yaml')}",
-                "--manage-all-nodes",
+                f"--manage-nodes-with-label-selector=kubernetes.io/hostname={keys.SIMULATED_NODE}",
                 "--node-lease-duration-seconds=40",
             ],
         }
@@ -170,7 +179,8 @@ class Parts:
             f"--tls-private-key-file={self.keys.server_key}",
         )
 
-    def _kubeconfig(self, part: str) -> Path:
+    def kubeconfig_of(self, part: str) -> Path:
+        """The one of a server that is a client of the API server."""
         return self.folder / "keys" / f"{part}.kubeconfig"
 
     @property

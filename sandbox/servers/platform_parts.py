@@ -12,7 +12,7 @@ from binaries import external_secrets
 from binaries.console import UserError
 from clients.http import Http
 from clients.kubernetes import Cluster, Object
-from sandbox.servers.parts import EXTERNAL_SECRETS, Command, Parts
+from sandbox.servers.parts import EXTERNAL_SECRETS, NODE, PACKETS, Command, Parts
 
 TOKEN_SECONDS = 365 * 24 * 3600  # a year: nobody renews the token of a server that runs
 
@@ -92,17 +92,18 @@ class ExternalSecrets(PlatformPart):
 
 
 PLATFORM_PARTS: Mapping[str, type[PlatformPart]] = {each.name: each for each in (ExternalSecrets,)}
+CHOICES = (*PLATFORM_PARTS, NODE, PACKETS)
 DEFAULT = EXTERNAL_SECRETS
 
 
-def chosen(environment: Mapping[str, str]) -> Sequence[type[PlatformPart]]:
-    """Those that `PARTS` names, as in `make servers PARTS=none`. Raises UserError."""
+def chosen(environment: Mapping[str, str]) -> Sequence[str]:
+    """Those of `CHOICES` that `PARTS` names, as in `make servers PARTS=none`. Raises UserError."""
     wanted = environment.get("PARTS", DEFAULT).replace(",", " ").split()
     if wanted == ["all"]:
-        return list(PLATFORM_PARTS.values())
+        return CHOICES
     if wanted == ["none"]:
         return []
-    if unknown := [name for name in wanted if name not in PLATFORM_PARTS]:
-        known = ", ".join(PLATFORM_PARTS)
+    if unknown := [name for name in wanted if name not in CHOICES]:
+        known = ", ".join(CHOICES)
         raise UserError(f"PARTS: no part {unknown[0]!r}; name some of {known}, or all or none.")
-    return [PLATFORM_PARTS[name] for name in wanted]
+    return wanted

@@ -335,4 +335,6 @@ def test_stopping_where_nothing_runs_says_so(tmp_path: Path) -> None:
 def test_a_part_that_does_not_exist_is_refused_with_those_that_do(fresh: Checkout) -> None:
     run = fresh.run("servers", PARTS="external-secrets,mesh")
     assert run.code == 1
-    assert run.output == ("PARTS: no part 'mesh'; name some of external-secrets, or all or none.\n")
+    assert run.output == (
+        "PARTS: no part 'mesh'; name some of external-secrets, node, packets, or all or none.\n"
+    )

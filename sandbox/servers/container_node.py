@@ -1,0 +1,254 @@
+"""The part `node`: a kubelet with containerd, and the registry that it pulls images from."""
+
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from binaries.console import UserError
+from binaries.pinned import kubelet, network_policies
+from sandbox.servers import node_process, stand_ins
+from sandbox.servers.images import BUSYBOX, ImageRegistry
+from sandbox.servers.keys import REAL_NODE
+from sandbox.servers.node_process import NodeSettings
+from sandbox.servers.parts import API_SERVER, NODE, PATH, REGISTRY, Command, Parts
+from sandbox.servers.record import write_private
+
+REGISTRY_USER = "sandbox"
+ADDRESS = "10.244.0.1"
+PODS = "10.244.1.0/24"
+CNI_PLUGINS = Path("/usr/lib/cni")
+PROGRAMS = (
+    "containerd", "containerd-shim-runc-v2", "ctr", "runc", "docker-registry", "htpasswd", "ip",
+    "iptables",
+)  # fmt: skip
+INSTALL = "scripts/install-node-packages"
+PAUSE = "sandbox.invalid/pause:1"
+
+
+class ContainerNode:
+    """The node of a checkout."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._folder = parts.folder / NODE
+        self._password = parts.folder / "keys" / "registry-password"
+        # Two checkouts have two nodes on one machine.
+        self._cgroup = f"sre-{hashlib.sha256(str(parts.folder).encode()).hexdigest()[:12]}"
+        self._kubelet: Path | None = None
+        self._network_policies: Path | None = None
+
+    def get(self, filters: bool) -> None:
+        """Provide the programs; raise UserError if this machine cannot run the node.
+
+        `filters` says whether the node enforces network policies.
+        """
+        require()
+        self._kubelet = kubelet()
+        self._network_policies = network_policies() if filters else None
+
+    def commands(self) -> dict[str, Command]:
+        """The command line of each process, with everything written that they read."""
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        for folder, content in (
+            ("cni/10-ptp.conflist", _NETWORK),
+            ("kubelet.json", self._kubelet_configuration()),
+            ("registry.json", self._registry_configuration()),
+        ):
+            file = self._folder / folder
+            file.parent.mkdir(exist_ok=True)
+            write_private(file, json.dumps(content, indent=2))
+        hosts = self._folder / "registries" / "_default"  # whichever host an image names
+        hosts.mkdir(parents=True, exist_ok=True)
+        write_private(hosts / "hosts.toml", self._mirror())
+        write_private(self._folder / "containerd.toml", self._containerd_configuration())
+        pause = self._folder / "pause.tar"
+        stand_ins.pause().save(pause, PAUSE)
+        settings, program = self._settings, self._network_policies
+        NodeSettings(
+            name=REAL_NODE,
+            address=ADDRESS,
+            cgroup=self._cgroup,
+            forwarded=(self._parts.ports[API_SERVER], self._parts.ports[REGISTRY]),
+            archive=str(pause),
+            commands=(
+                ("containerd", f"--config={self._folder / 'containerd.toml'}"),
+                (
+                    str(self._kubelet),
+                    f"--config={self._folder / 'kubelet.json'}",
+                    f"--kubeconfig={self._parts.kubeconfig_of(NODE)}",
+                    f"--hostname-override={REAL_NODE}",
+                    f"--node-ip={ADDRESS}",
+                ),
+                *([self._filter(program)] if program else []),
+            ),
+            account=str(self._folder / "account") if program else None,
+        ).write(settings)
+        return {
+            REGISTRY: ["docker-registry", "serve", self._folder / "registry.json"],
+            NODE: [sys.executable, node_process.__file__, settings],
+        }
+
+    @property
+    def filters(self) -> bool:
+        """Whether it was last started to enforce network policies."""
+        file = self._settings
+        return file.exists() and NodeSettings.read(file).account is not None
+
+    def log_in(self, token: str) -> None:
+        """The token with which packets are decided on."""
+        account = self._folder / "account"
+        account.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_private(account / "token", token)
+        shutil.copyfile(self._parts.keys.ca_cert, account / "ca.crt")
+
+    def _filter(self, program: Path) -> list[str]:
+        return [
+            str(program),
+            f"--hostname-override={REAL_NODE}",
+            "--metrics-bind-address=127.0.0.1:9080",
+        ]
+
+    @property
+    def _settings(self) -> Path:
+        return self._folder / "node.json"
+
+    def registry(self) -> ImageRegistry:
+        """The registry, as its only user sees it."""
+        address, ca_cert = self._parts.address(REGISTRY), self._parts.keys.ca_cert
+        return ImageRegistry(address, ca_cert, REGISTRY_USER, self._password.read_text("utf-8"))
+
+    def clean(self) -> None:
+        """Remove what a process leaves that was killed."""
+        if sys.platform == "linux" and self._folder.exists():
+            node_process.remove_cgroups(self._cgroup)
+
+    def _kubelet_configuration(self) -> object:
+        keys = self._parts.keys
+        return {
+            "apiVersion": "kubelet.config.k8s.io/v1beta1",
+            "kind": "KubeletConfiguration",
+            "authentication": {"anonymous": {"enabled": False}, "webhook": {"enabled": False}},
+            "authorization": {"mode": "AlwaysAllow"},  # of nobody: there is no way to log in
+            "tlsCertFile": str(keys.server_cert),
+            "tlsPrivateKeyFile": str(keys.server_key),
+            "containerRuntimeEndpoint": f"unix://{node_process.SOCKET}",
+            "cgroupDriver": "cgroupfs",
+            "cgroupRoot": f"/{self._cgroup}",
+            "failCgroupV1": False,
+            "failSwapOn": False,
+            "healthzPort": 0,
+            "oomScoreAdj": 0,  # lower takes a right that root may lack in a container
+            "enforceNodeAllocatable": [
+                "none"
+            ],  # the machine is the user's: take what the pods ask for
+            "evictionHard": {"memory.available": "100Mi"},
+            "localStorageCapacityIsolation": False,  # not to be measured in memory
+            "serializeImagePulls": False,
+            "crashLoopBackOff": {"maxContainerRestartPeriod": "5s"},  # nobody waits for minutes
+        }
+
+    def _registry_configuration(self) -> object:
+        if not self._password.exists():
+            write_private(self._password, secrets.token_urlsafe(24))
+        hashed = subprocess.run(
+            ["htpasswd", "-niB", REGISTRY_USER],
+            input=self._password.read_bytes(),
+            capture_output=True,
+            check=True,
+        ).stdout
+        users = self._folder / "htpasswd"
+        write_private(users, hashed)
+        keys = self._parts.keys
+        return {
+            "version": "0.1",
+            "storage": {"filesystem": {"rootdirectory": str(self._parts.folder / REGISTRY)}},
+            "http": {
+                "addr": f"127.0.0.1:{self._parts.ports[REGISTRY]}",
+                "relativeurls": True,
+                "tls": {"certificate": str(keys.server_cert), "key": str(keys.server_key)},
+            },
+            "auth": {"htpasswd": {"realm": "sandbox", "path": str(users)}},
+        }
+
+    def _mirror(self) -> str:
+        address = json.dumps(self._parts.address(REGISTRY))
+        ca_cert = f"ca = {json.dumps(str(self._parts.keys.ca_cert))}\n"
+        # Without the table, containerd 1.6 does not read the file; after it, it asks the server.
+        return (
+            f"server = {address}\n"
+            f"{ca_cert}"
+            f"[host.{address}]\n"
+            'capabilities = ["pull", "resolve"]\n'
+            f"{ca_cert}"
+        )
+
+    def _containerd_configuration(self) -> str:
+        quoted = json.dumps  # JSON's strings are TOML's
+        return f"""\
+version = 2
+root = "/run/node/containerd"
+state = "/run/containerd"
+disabled_plugins = [
+  "io.containerd.snapshotter.v1.aufs", "io.containerd.snapshotter.v1.btrfs",
+  "io.containerd.snapshotter.v1.devmapper", "io.containerd.snapshotter.v1.zfs",
+]
+
+[grpc]
+address = {quoted(node_process.SOCKET)}
+
+[plugins."io.containerd.grpc.v1.cri"]
+sandbox_image = {quoted(PAUSE)}
+restrict_oom_score_adj = true
+stream_server_address = "127.0.0.1"
+
+[plugins."io.containerd.grpc.v1.cri".cni]
+bin_dir = {quoted(str(CNI_PLUGINS))}
+conf_dir = {quoted(str(self._folder / "cni"))}
+
+[plugins."io.containerd.grpc.v1.cri".registry]
+config_path = {quoted(str(self._folder / "registries"))}
+"""
+
+
+def require() -> None:
+    """Raise UserError if this machine lacks something but the kubelet, which can be built."""
+    if sys.platform != "linux" or os.geteuid() != 0:
+        raise UserError("A node that runs containers needs Linux and root.")
+    if missing := list(_missing()):
+        raise UserError(
+            f"A node that runs containers needs {', '.join(missing)}; "
+            f"{INSTALL} installs that on Debian and Ubuntu."
+        )
+
+
+_NETWORK = {
+    "cniVersion": "0.4.0",
+    "name": "sandbox",
+    "plugins": [
+        {
+            "type": "ptp",
+            "ipam": {
+                "type": "host-local",
+                "dataDir": "/run/node/addresses",
+                "ranges": [[{"subnet": PODS}]],
+                "routes": [{"dst": "0.0.0.0/0"}],
+            },
+        }
+    ],
+}
+
+
+def _missing() -> Iterator[str]:
+    for program in PROGRAMS:
+        if shutil.which(program, path=PATH) is None:
+            yield program
+    if not (CNI_PLUGINS / "ptp").exists():
+        yield f"{CNI_PLUGINS}/ptp"
+    if not BUSYBOX.exists():
+        yield str(BUSYBOX)

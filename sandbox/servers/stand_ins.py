@@ -1,0 +1,72 @@
+"""Images that stand in for teams' apps: what probes and scrapes ask for is there, and no more."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from sandbox.servers.images import Image
+from specs.app import BaseApp, CronJob, WebApp, Worker
+from specs.fleet import TeamsFolder
+from specs.load import load_team
+from specs.stack_file import read_stack
+
+PORT = "STAND_IN_PORT"
+UNUSED = 8080  # a worker without metrics listens on something, or it would end
+APP = """\
+#!/bin/sh
+# Stands in for an app: serves files on a port, or ends at once if it has none.
+echo "started with: $*"
+[ -n "$STAND_IN_PORT" ] || exit 0
+trap 'exit 0' TERM
+httpd -f -p "$STAND_IN_PORT" -h /www &
+wait
+"""
+# Debian's busybox has none. Only `pgrep -f PATTERN`, with a pattern that does not match itself.
+PGREP = """\
+#!/bin/sh
+for process in /proc/[0-9]*; do
+  tr '\\0' ' ' <"$process/cmdline" 2>/dev/null | grep -q -- "$2" && exit 0
+done
+exit 1
+"""
+
+
+def stand_in(port: int | None, paths: Iterable[str], program: str = "/bin/app") -> Image:
+    """An app that answers GET of the paths on the port; without one, it ends with success."""
+    files = {"/bin/app": APP, "/bin/pgrep": PGREP, program: APP}
+    files |= {f"/www{path}": "ok\n" for path in paths}
+    return Image.make(files, [program], {PORT: str(port)} if port else None)
+
+
+def of_stack(root: Path, stack: str = "dev") -> Iterator[tuple[str, str, Image]]:
+    """Repository, tag and image for each app of the stack's teams, as far as they can be read."""
+    settings, _ = read_stack(root, stack)
+    if settings is None:
+        return
+    for file in TeamsFolder(root / settings.tenants, settings.tenants).files():
+        team = load_team(file, file.name, settings).team
+        yield from of_apps(team.deployed if team else ())
+
+
+def of_apps(apps: Iterable[BaseApp]) -> Iterator[tuple[str, str, Image]]:
+    """Repository, tag and image for each app."""
+    for app in apps:
+        repository = app.app.image.repository.partition("/")[2]
+        yield repository, app.app.image.tag, _of_app(app)
+
+
+def _of_app(app: BaseApp) -> Image:
+    if isinstance(app, WebApp):
+        probes = app.app.probes
+        paths = (probes.liveness.path, probes.readiness.path, app.service_monitor.path)
+        return stand_in(app.app.port, paths)
+    program = (
+        app.app.command[0] if isinstance(app, CronJob | Worker) and app.app.command else "/bin/app"
+    )
+    if isinstance(app, Worker):
+        return stand_in(app.metrics_port or UNUSED, (app.service_monitor.path,), program)
+    return stand_in(None, (), program)
+
+
+def pause() -> Image:
+    """What keeps the namespaces of a pod."""
+    return Image.make({}, ["/bin/sleep", "infinity"])
