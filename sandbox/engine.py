@@ -25,6 +25,7 @@ from sandbox.checkout import STACK, Checkout
 from sandbox.cli_process import CliProcess, Signals
 from sandbox.package import RealServer, ServerError
 from sandbox.quick_stack import QuickStack
+from sandbox.servers.registry_users import RegistryUsers
 
 ROOT = Path(__file__).parents[1]
 
@@ -131,7 +132,9 @@ def _engine(checkout: Checkout, command: str, refresh: bool) -> Generator[Engine
         engine = Engine(stack, checkout, colour, refresh)
         state = _recovered(engine, servers)
         found = official.plugins(checkout, not _resources(state), cli)
-        with provider.serve(_resources(state), servers, cancelled, found) as providers:
+        registry = RegistryUsers.of_started(checkout.servers.folder) if checkout.servers else None
+        serving = provider.serve(_resources(state), servers, cancelled, found, registry)
+        with serving as providers:
             os.environ["PULUMI_DEBUG_PROVIDERS"] = providers
             if checkout.unfinished.exists():
                 _look(engine)

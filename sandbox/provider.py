@@ -28,6 +28,7 @@ from sandbox.package import (
     ServerError,
     UnfinishedError,
 )
+from sandbox.servers.registry_users import RegistryUsers
 from sandbox.simulated_harbor import SimulatedHarbor
 from sandbox.simulated_kubernetes import SimulatedKubernetes
 from sandbox.simulated_openbao import SimulatedOpenBao
@@ -50,11 +51,16 @@ class Providers(provider_pb2_grpc.ResourceProviderServicer):
     marks before a call and restores them on the result, so that the state holds them encrypted.
     """
 
-    def __init__(self, real: Mapping[str, Server], cancelled: threading.Event) -> None:
+    def __init__(
+        self,
+        real: Mapping[str, Server],
+        cancelled: threading.Event,
+        registry: RegistryUsers | None = None,
+    ) -> None:
         self._cancelled = cancelled
         simulations: Mapping[str, Simulation] = {
             "kubernetes": SimulatedKubernetes(),
-            "harbor": SimulatedHarbor(),
+            "harbor": SimulatedHarbor(registry),
             "vault": SimulatedOpenBao(),
         }
         self._world = World()
@@ -229,13 +235,15 @@ def serve(
     real: Mapping[str, Server] | None = None,
     cancelled: threading.Event | None = None,
     but: Container[str] = (),
+    registry: RegistryUsers | None = None,
 ) -> Generator[str]:
     """Run the providers, seeded with a state's resources; yield PULUMI_DEBUG_PROVIDERS' value.
 
     `real` are servers by package name; other packages are simulated. `cancelled` is set when the
     engine no longer wants to wait for anything. The engine itself finds the packages in `but`.
+    Harbor's robots may log in to the `registry`.
     """
-    providers = Providers(real or {}, cancelled or threading.Event())
+    providers = Providers(real or {}, cancelled or threading.Event(), registry)
     providers.seed(resources)
     server = grpc.server(ThreadPoolExecutor(max_workers=CALLS_AT_A_TIME))
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(providers, server)

@@ -10,6 +10,7 @@ from sandbox.package import (
     known,
     registered_types,
 )
+from sandbox.servers.registry_users import RegistryUsers
 from sandbox.world import World, WorldKey
 
 PROJECT = "project:Project"
@@ -33,9 +34,13 @@ schedule = re.compile(r"Hourly|Daily|Weekly|\S+( \S+){5}|")
 
 
 class SimulatedHarbor:
-    """A Harbor without images, where groups can be members (OIDC)."""
+    """A Harbor without images, where groups can be members (OIDC).
 
-    def __init__(self) -> None:
+    Its robots may log in to the `registry`, if there is one.
+    """
+
+    def __init__(self, registry: RegistryUsers | None = None) -> None:
+        self._registry = registry
         types = registered_types("pulumiverse_harbor", "harbor")
         self._types = frozenset(kind.removeprefix("index/") for kind in types)
 
@@ -104,11 +109,10 @@ class SimulatedHarbor:
         if kind == PROJECT:
             computed = {"projectId": number}
         elif kind == ROBOT:
-            computed = {
-                "robotId": str(number),
-                "fullName": _full_name(inputs),
-                "secret": _new_secret(),
-            }
+            name, secret = _full_name(inputs), known(inputs.get("secret")) or _new_secret()
+            computed = {"robotId": str(number), "fullName": name, "secret": secret}
+            if self._registry and name:
+                self._registry.add(name, secret)
         elif kind == MEMBER_GROUP:
             computed = {"memberId": number}
         return f"{prefix}{number}", {**computed, **inputs}

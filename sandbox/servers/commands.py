@@ -32,6 +32,7 @@ from sandbox.servers.container_node import ContainerNode
 from sandbox.servers.parts import Parts
 from sandbox.servers.platform_parts import PLATFORM_PARTS, TOKEN_SECONDS, PlatformPart
 from sandbox.servers.processes import Interrupts, Process, stop
+from specs.container import PULL_SECRET, PUSH_SECRET
 
 T = TypeVar("T")
 
@@ -119,7 +120,7 @@ class LocalServers:
             for part in installed:
                 self._run(part)
             if has_node:
-                self._start_node(filters)
+                self._start_node(filters, token)
             else:
                 use = cluster_setup.use_simulated_node
                 self._await(parts.API_SERVER, lambda: use(self._cluster()))
@@ -140,7 +141,7 @@ class LocalServers:
                 stop(self._processes[name] for name in names)
             self._node.clean()
 
-    def _start_node(self, filters: bool) -> None:
+    def _start_node(self, filters: bool, openbao_token: str) -> None:
         if filters != self._node.filters:
             with self._interrupts.held():
                 stop([self._processes[parts.NODE]])
@@ -152,6 +153,8 @@ class LocalServers:
             self._node.clean()
             forget = cluster_setup.forget_real_node
             self._await(parts.API_SERVER, lambda: forget(self._cluster()))
+        for name, password in _robots(self._openbao(openbao_token)):
+            self._node.users.add(name, password)
         self._launch((parts.REGISTRY,), commands)
         registry = self._node.registry()
         self._await(parts.REGISTRY, registry.check)
@@ -206,10 +209,12 @@ class LocalServers:
         return lambda: http.call("GET", path, {})
 
     def _unseal(self) -> str:
-        address = self.parts.address(parts.OPENBAO)
-        server = OpenBao(address, None, self.parts.keys.ca_cert, retries=0)
         file = self.folder / "keys" / "openbao-root.json"
-        return openbao_start.unseal(server, file, self._interrupts)
+        return openbao_start.unseal(self._openbao(None), file, self._interrupts)
+
+    def _openbao(self, token: str | None) -> OpenBao:
+        address = self.parts.address(parts.OPENBAO)
+        return OpenBao(address, token, self.parts.keys.ca_cert, retries=0)
 
     def _cluster(self) -> Cluster:
         """A new client: a client caches which kinds are served."""
@@ -227,6 +232,15 @@ def _installed(chosen: Collection[str]) -> Iterator[PlatformPart]:
             say(f"{error} The servers start without it.")
         else:
             yield part
+
+
+def _robots(openbao: OpenBao) -> Iterator[tuple[str, str]]:
+    """Name and secret of each robot of Harbor whose credential is stored."""
+    teams = openbao.read("sre/metadata?list=true") or {"keys": []}
+    for team in teams["keys"]:
+        for secret in (PULL_SECRET, PUSH_SECRET):
+            if found := openbao.read(f"sre/data/{team}{secret}"):
+                yield found["data"]["username"], found["data"]["password"]
 
 
 def up(servers: LocalServers) -> None:

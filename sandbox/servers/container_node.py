@@ -5,7 +5,6 @@ import json
 import os
 import secrets
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ from sandbox.servers.keys import REAL_NODE
 from sandbox.servers.node_process import NodeSettings
 from sandbox.servers.parts import API_SERVER, NODE, PATH, REGISTRY, Command, Parts
 from sandbox.servers.record import write_private
+from sandbox.servers.registry_users import RegistryUsers
 
 REGISTRY_USER = "sandbox"
 ADDRESS = "10.244.0.1"
@@ -37,6 +37,7 @@ class ContainerNode:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._folder = parts.folder / NODE
+        self.users = RegistryUsers(parts.folder)
         self._password = parts.folder / "keys" / "registry-password"
         # Two checkouts have two nodes on one machine.
         self._cgroup = f"sre-{hashlib.sha256(str(parts.folder).encode()).hexdigest()[:12]}"
@@ -156,14 +157,7 @@ class ContainerNode:
     def _registry_configuration(self) -> object:
         if not self._password.exists():
             write_private(self._password, secrets.token_urlsafe(24))
-        hashed = subprocess.run(
-            ["htpasswd", "-niB", REGISTRY_USER],
-            input=self._password.read_bytes(),
-            capture_output=True,
-            check=True,
-        ).stdout
-        users = self._folder / "htpasswd"
-        write_private(users, hashed)
+        self.users.add(REGISTRY_USER, self._password.read_text("utf-8"))
         keys = self._parts.keys
         return {
             "version": "0.1",
@@ -173,7 +167,7 @@ class ContainerNode:
                 "relativeurls": True,
                 "tls": {"certificate": str(keys.server_cert), "key": str(keys.server_key)},
             },
-            "auth": {"htpasswd": {"realm": "sandbox", "path": str(users)}},
+            "auth": {"htpasswd": {"realm": "sandbox", "path": str(self.users.file)}},
         }
 
     def _mirror(self) -> str:

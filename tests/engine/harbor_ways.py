@@ -28,6 +28,7 @@ from sandbox import display, engine, provider
 from sandbox.engine import Engine
 from sandbox.in_memory import InMemory
 from sandbox.package import Existing, Properties, Server, ServerError
+from sandbox.servers.registry_users import RegistryUsers
 from sandbox.simulated_harbor import PROJECT, RETENTION, ROBOT
 from sandbox.simulated_harbor import SimulatedHarbor as Rules
 from sandbox.simulated_openbao import SECRET, SimulatedOpenBao, path_of
@@ -152,8 +153,13 @@ class WatchedOpenBao(InMemory):
 class Providers(provider.Providers):
     """The sandbox's, but for Harbor's."""
 
-    def __init__(self, real: Mapping[str, Server], cancelled: threading.Event) -> None:
-        super().__init__(real, cancelled)
+    def __init__(
+        self,
+        real: Mapping[str, Server],
+        cancelled: threading.Event,
+        registry: RegistryUsers | None = None,
+    ) -> None:
+        super().__init__(real, cancelled, registry)
         contents = Contents(FILE)
         self._packages = {**self._packages, "harbor": LenientRules()}
         self._servers = {

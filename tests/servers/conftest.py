@@ -10,10 +10,12 @@ from unittest import mock
 
 import pytest
 
+from binaries.console import UserError
 from clients import administrator
 from clients.kubernetes import Cluster
 from clients.local_servers import Servers, environment_file, running
 from clients.openbao import OpenBao
+from sandbox.servers import container_node, parts
 from tests.checkouts import Checkout
 from tests.warm_python import warm_python
 
@@ -21,17 +23,22 @@ from tests.warm_python import warm_python
 LONGEST = (
     "test_faults.py",
     "test_up.py",
+    "test_node.py",
     "test_fields.py",
     "test_adopt_releases.py",
     "test_lifecycle.py",
     "test_external_secrets_operator.py",
     "test_isolation.py",
+    "test_packets.py",
     "test_servers.py",
     "test_capacity.py",
     "test_adopt.py",
 )
 BUILT_WITHIN = 40 * 60  # seconds; where the programs are cached, a start takes ten
 WITHIN = 60  # seconds
+# What a node could change on the machine.
+FOLDERS = ("/var/lib/kubelet", "/var/lib/containerd", "/var/log/containers", "/var/log/pods")
+SYSCTLS = ("vm/overcommit_memory", "vm/panic_on_oom", "kernel/panic", "kernel/panic_on_oops")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -72,6 +79,12 @@ def sourced(checkout: Checkout, **environment: str) -> dict[str, str]:
     shell = ["/bin/sh", "-c", f". {file} && env -0"]
     shown = subprocess.run(shell, env=environment, capture_output=True, text=True, check=True)
     return dict(line.split("=", 1) for line in shown.stdout.split("\0") if line)
+
+
+def stored(checkout: Checkout, path: str, *pairs: str) -> None:
+    """With the command of the guide."""
+    bao = [str(parts.BAO), "kv", "put", path, *pairs]
+    subprocess.run(bao, env=sourced(checkout), check=True, capture_output=True)
 
 
 def left_running(checkout: Checkout) -> list[str]:
@@ -142,3 +155,35 @@ def fresh(tmp_path: Path) -> Iterator[Checkout]:
     """A checkout without servers; what a test starts there is stopped."""
     with stopped_at_the_end(Checkout(tmp_path / "checkout")) as checkout:
         yield checkout
+
+
+@pytest.fixture(scope="session")
+def before() -> object:
+    """What a node could change for the whole machine, while none runs yet."""
+    return machine()
+
+
+@pytest.fixture(scope="session")
+def with_node(before: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+    """A checkout whose servers run, with a node that runs containers."""
+    try:
+        container_node.require()
+    except UserError as error:
+        pytest.skip(str(error))
+    with stopped_at_the_end(Checkout(tmp_path_factory.mktemp("node") / "checkout")) as checkout:
+        start(checkout, parts.NODE)
+        yield checkout
+
+
+def start(checkout: Checkout, named: str) -> None:
+    """`make servers PARTS=...`."""
+    run = checkout.run("servers", BUILT_WITHIN, PARTS=named)
+    assert run.code == 0, run.output
+
+
+def machine() -> object:
+    """What a node could change for all."""
+    mounts = Path("/proc/self/mounts").read_text("utf-8")
+    links = sorted(path.name for path in Path("/sys/class/net").iterdir())
+    settings = [Path("/proc/sys", name).read_text("ascii") for name in SYSCTLS]
+    return mounts, links, settings, [Path(folder).exists() for folder in FOLDERS]

@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import sys
 from base64 import b64decode, b64encode
 from collections.abc import Iterator, Mapping
@@ -17,7 +16,7 @@ from clients.openbao import OpenBao
 from sandbox.servers import parts
 from sandbox.servers.processes import Process, stop
 from tests.checkouts import Checkout, Run, finished
-from tests.servers.conftest import BUILT_WITHIN, record_of, sourced, until
+from tests.servers.conftest import BUILT_WITHIN, record_of, stored, until
 
 pytestmark = pytest.mark.servers
 
@@ -56,12 +55,6 @@ def doctor(checkout: Checkout) -> Run:
     arguments = [sys.executable, "-m", "cli", "doctor", "--stack", "dev"]
     run = finished(checkout.start_program(arguments, {"PATH": os.defpath}), 120)
     return Run(run.code, " ".join(run.output.split()))  # the table breaks its lines
-
-
-def stored(checkout: Checkout, path: str, *pairs: str) -> None:
-    """With the command of the guide."""
-    bao = [str(parts.BAO), "kv", "put", path, *pairs]
-    subprocess.run(bao, env=sourced(checkout), check=True, capture_output=True)
 
 
 def values(cluster: Cluster, name: str = NAME, team: str = ALPHA) -> Mapping[str, str] | None:

@@ -3,20 +3,22 @@
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 from clients.kubernetes import Cluster, Object
+from sandbox.servers.keys import REAL_NODE
+from sandbox.servers.parts import EXTERNAL_SECRETS, PACKETS
 from tests.checkouts import Checkout, finished
-from tests.parts.conftest import start
-from tests.parts.test_node import HOST, SECRETS, is_ready, pods, pull_secret, secret
-from tests.servers.conftest import cluster_of, until
+from tests.servers.conftest import cluster_of, openbao_of, start, stored, until
+from tests.servers.test_node import HOST, SECRETS, is_ready, pods, pull_secret
 
-pytestmark = pytest.mark.parts
+pytestmark = pytest.mark.servers
 
+STORED = "plain text"
 APP = "app.kubernetes.io/name"
 OTHERS = ("kube-system", "istio-system", "monitoring", "stranger")
 MY_API, FRONTEND = ("team-alpha", "my-api"), ("team-alpha", "frontend")
@@ -68,14 +70,19 @@ def pod_of(cluster: Cluster, namespace: str, app: str) -> Pod:
     found = next(
         pod for pod in pods(cluster, namespace) if pod["metadata"].get("labels", {}).get(APP) == app
     )
-    uid = found["metadata"]["uid"]
+    process, *_ = processes_of(found)
+    return Pod(f"--net={process}/ns/net", found["status"]["podIP"])
+
+
+def processes_of(pod: Object) -> list[Path]:
+    """Their folders in /proc."""
+    found = []
     for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if f"pod{uid}" in (process / "cgroup").read_text("utf-8"):
-                return Pod(f"--net={process}/ns/net", found["status"]["podIP"])
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-    raise AssertionError(f"no process of {namespace}/{app}")
+        with suppress(FileNotFoundError, ProcessLookupError):
+            if f"pod{pod['metadata']['uid']}" in (process / "cgroup").read_text("utf-8"):
+                found.append(process)
+    assert found
+    return found
 
 
 def inside(pod: Pod, program: str, *arguments: object) -> list[str]:
@@ -94,30 +101,33 @@ def peer(namespace: str) -> Object:
 
 
 @pytest.fixture(scope="module")
-def running(with_node: Checkout) -> Iterator[Pods]:
-    """A pod of each app, and one in each other namespace; some listen where no app does."""
-    start(with_node, "packets")
-    cluster = cluster_of(with_node)
+def provisioned(with_node: Checkout) -> Checkout:
+    """All teams, with their apps' secrets in OpenBao."""
+    start(with_node, f"{PACKETS} {EXTERNAL_SECRETS}")
     up = with_node.start("up")
-    for namespace in (*OTHERS, *SECRETS):
+    until(lambda: "sre/" in openbao_of(with_node).call("GET", "sys/mounts")["data"])
+    for team, names in SECRETS.items():
+        for name in names:
+            stored(with_node, f"sre/{team}/{name}", f"value={STORED}")
+    run = finished(up, 300)
+    assert run.code == 0, run.output
+    return with_node
+
+
+@pytest.fixture(scope="module")
+def running(provisioned: Checkout) -> Iterator[Pods]:
+    """A pod of each app, and one in each other namespace; some listen where no app does."""
+    cluster = cluster_of(provisioned)
+    for namespace in OTHERS:
         if namespace == "stranger":
             metadata = {"name": namespace}
             cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}, "test")
         until(lambda name=namespace: cluster.get("v1", "Namespace", None, name))
-        cluster.apply(pull_secret(with_node, namespace), "test")
-        for name in SECRETS.get(namespace, ()):
-            cluster.apply(secret(namespace, name, {"value": "plain"}), "test")
-        if namespace in OTHERS:
-            account = "v1", "ServiceAccount", namespace, "default"
-            until(lambda account=account: cluster.get(*account))
-            cluster.apply(peer(namespace), "test")
-    run = finished(up, 300)
-    assert run.code == 0, run.output
-
-    def all_ready() -> bool:
-        return all(is_ready(pod) for name in (*OTHERS, *SECRETS) for pod in pods(cluster, name))
-
-    until(all_ready)
+        cluster.apply(pull_secret(provisioned, namespace), "test")
+        account = "v1", "ServiceAccount", namespace, "default"
+        until(lambda account=account: cluster.get(*account))
+        cluster.apply(peer(namespace), "test")
+    until(lambda: all(is_ready(pod) for name in OTHERS for pod in pods(cluster, name)))
     known = (MY_API, FRONTEND, WORKER, DNS, GATEWAY, PROMETHEUS, STRANGER)
     found = {name: pod_of(cluster, *name) for name in known}
     with ExitStack() as stack:
@@ -137,6 +147,20 @@ def running(with_node: Checkout) -> Iterator[Pods]:
     cluster.delete("v1", "Namespace", None, "stranger")
     for namespace in OTHERS[:3]:
         cluster.delete("v1", "Pod", namespace, "peer")
+
+
+def test_all_pods_run_with_the_secrets_that_the_operator_brings(provisioned: Checkout) -> None:
+    cluster = cluster_of(provisioned)
+
+    def ready() -> list[Object]:
+        return [pod for team in SECRETS for pod in pods(cluster, team) if is_ready(pod)]
+
+    until(lambda: len(ready()) == 7)  # my-api and frontend twice, order-processor three times
+    found = ready()
+    assert {pod["spec"]["nodeName"] for pod in found} == {REAL_NODE}
+    my_api = next(pod for pod in found if pod["metadata"]["labels"][APP] == "my-api")
+    environments = [(one / "environ").read_text("utf-8") for one in processes_of(my_api)]
+    assert any(f"DATABASE_URL={STORED}\0" in environment for environment in environments)
 
 
 @pytest.mark.parametrize(

@@ -10,18 +10,19 @@ from typing import Any
 import pytest
 
 from clients.kubernetes import Cluster, Object
+from clients.local_servers import FOLDER
 from sandbox.servers import parts
 from sandbox.servers.container_node import REGISTRY_USER, ContainerNode
 from sandbox.servers.images import Image
 from sandbox.servers.keys import REAL_NODE, SIMULATED_NODE
+from sandbox.servers.node_process import NodeSettings
 from sandbox.servers.parts import Parts
 from sandbox.servers.processes import Process
 from sandbox.servers.stand_ins import stand_in
 from tests.checkouts import Checkout, finished
-from tests.parts.conftest import machine, start
-from tests.servers.conftest import cluster_of, left_running, record_of, until
+from tests.servers.conftest import cluster_of, left_running, machine, record_of, start, until
 
-pytestmark = pytest.mark.parts
+pytestmark = pytest.mark.servers
 
 HOST = "harbor.sre.internal"
 MET = "met"  # namespace of pods that fail
@@ -301,14 +302,13 @@ def test_an_image_must_name_a_user_by_number(
 
 def test_a_killed_node_leaves_nothing_and_starts_again(provisioned: Checkout) -> None:
     cluster, folder = cluster_of(provisioned), record_of(provisioned).folder
-    name = json.loads((folder / "node" / "node.json").read_text("utf-8"))["cgroup"]
-    assert groups(name)
+    assert groups(provisioned)
     node = Process(folder, parts.NODE)
     node.send(signal.SIGKILL)
     until(lambda: not node.pid)
     until(lambda: not [line for line in left_running(provisioned) if "containerd" in line])
-    start(provisioned)
-    assert groups(name)
+    start(provisioned, parts.NODE)
+    assert groups(provisioned)
 
     def ready() -> bool:
         listed = [pod for team in SECRETS for pod in pods(cluster, team)]
@@ -319,10 +319,11 @@ def test_a_killed_node_leaves_nothing_and_starts_again(provisioned: Checkout) ->
 
 def test_the_machine_stays_as_it_was(before: object, with_node: Checkout) -> None:
     assert machine() == before
+    assert groups(with_node)
     run = with_node.run("servers-down")
     assert run.code == 0, run.output
     assert left_running(with_node) == []
-    assert groups("sre-*") == []
+    assert groups(with_node) == []
     assert machine() == before
 
 
@@ -341,6 +342,8 @@ def test_without_the_part_pods_are_simulated_again(provisioned: Checkout) -> Non
     until(moved)
 
 
-def groups(name: str) -> list[Path]:
-    """A node's cgroups, in any hierarchy."""
+def groups(checkout: Checkout) -> list[Path]:
+    """The node's cgroups, in any hierarchy."""
+    settings = checkout.folder / FOLDER / parts.NODE / "node.json"
+    name = NodeSettings.read(settings).cgroup
     return [path for depth in ("", "*/") for path in Path("/sys/fs/cgroup").glob(depth + name)]
