@@ -48,7 +48,7 @@ check: setup ## Run what needs neither engine nor servers: lint, format, types, 
 test: setup ## Run everything CI runs, or STAGES of: lint types unit bench engine servers
 	@$(PYTHON) -m tests.stages $(STAGES)
 
-test-full: test ## Run everything in `make test`, and check policies with Kyverno's own engine
+test-full: test ## Run everything in `make test`, and tests with more of the platform's own programs
 	@$(PYTHON) -m tests.stages parts
 
 nightly: setup ## Run the tests with generated values, with many more values than `make test`

@@ -33,7 +33,7 @@ class Release:
 
     `folder` is the name of their folder in the cache, and of their Go module in `binaries/go/`
     unless `module` is another's.
-    `packages` maps each program's name to its Go package.
+    `packages` maps each program's name to its Go package; `tags` are Go's build tags.
     """
 
     folder: str
@@ -45,6 +45,7 @@ class Release:
     ldflags: str = ""
     version_argument: str = "--version"
     module: str = ""
+    tags: str = ""
 
     @property
     def sources(self) -> Path:
@@ -163,16 +164,32 @@ HELM = Release(
     ldflags=f"-X helm.sh/helm/v4/internal/version.version=v{HELM_VERSION}",
     version_argument="version",
 )
-# This repository's own program, in main.go beside its go.mod; a change to it needs a new version.
-# It is Prometheus' own parser of rules, against which tests compare `specs/promql.py`; building
-# promtool instead takes minutes.
-PROMQL = Release(
+# The server and its tool, for `make test-full`. Prometheus 3.16.0 is v0.316.0 as a Go module. It is
+# built without the web interface, which the module lacks, and without all ways to discover targets
+# but Kubernetes'.
+PROMETHEUS = Release(
+    folder="prometheus",
+    title="Prometheus",
+    version=VersionInfo(0, 316, 0),
+    packages={
+        "prometheus": "github.com/prometheus/prometheus/cmd/prometheus",
+        "promtool": "github.com/prometheus/prometheus/cmd/promtool",
+    },
+    building_takes="3 to 10 minutes",
+    install_page="https://go.dev/dl/",
+    tags="remove_all_sd,enable_kubernetes_sd",
+)
+# This repository's own program, in main.go beside that module's go.mod; a change to it needs a new
+# version. It is Prometheus' own parser of rules, against which `make test` compares
+# `specs/promql.py`; building promtool instead takes minutes.
+PROMQL = replace(
+    PROMETHEUS,
     folder="promql",
     title="the reader of Prometheus' rules",
-    version=VersionInfo(0, 316, 0),
     packages={"promql": "."},
     building_takes="about a minute",
-    install_page="https://go.dev/dl/",
+    module=PROMETHEUS.folder,
+    tags="",
 )
 YAML_READER = Release(
     folder="yaml",
@@ -443,7 +460,8 @@ def build(release: Release, folder: Path, module: Path) -> None:
     output = folder / next(iter(release.packages)) if len(release.packages) == 1 else folder
     # Nobody debugs these programs: without debug information they build a fifth faster.
     command = ["build", "-gcflags=all=-dwarf=false", "-ldflags", f"-s -w {release.ldflags}"]
-    go(release, [*command, "-o", str(output), *release.packages.values()], module)
+    tags = [f"-tags={release.tags}"] if release.tags else []
+    go(release, [*command, *tags, "-o", str(output), *release.packages.values()], module)
 
 
 def go(release: Release, arguments: list[str], module: Path) -> None:

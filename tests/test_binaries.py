@@ -24,12 +24,13 @@ from binaries.pinned import (
     KUBERNETES,
     KUSTOMIZE,
     KWOK,
+    PROMETHEUS,
     SERVERS,
     Published,
     Release,
 )
 
-RELEASES = (KUBERNETES, ETCD, KWOK, ACTIONLINT, HELM, KUSTOMIZE, pulumi_cli.RELEASE)
+RELEASES = (KUBERNETES, ETCD, KWOK, ACTIONLINT, HELM, KUSTOMIZE, PROMETHEUS, pulumi_cli.RELEASE)
 OFFICIAL = b"#!/bin/sh\necho official\n"
 
 # `go`, as far as it is used here. It writes down each build: its folder, settings and arguments.
@@ -304,6 +305,18 @@ def test_a_program_whose_package_has_another_name_is_built_under_its_own(path, b
     assert _says(pinned.find(ETCD, publisher.published)["etcd"]) == "built"
 
 
+def test_programs_of_one_module_are_built_each_with_its_own_tags(path, builds):
+    for release in (PROMETHEUS, pinned.PROMQL):
+        programs = (pinned.cached(release, None) / "bin").iterdir()
+        assert {(program.name, _says(program)) for program in programs} == {
+            (name, "built") for name in release.packages
+        }
+    server, reader = builds()
+    assert server["folder"] == reader["folder"]
+    assert "-tags=remove_all_sd,enable_kubernetes_sd" in server["arguments"]
+    assert not [one for one in reader["arguments"] if one.startswith("-tags")]
+
+
 def test_without_a_download_and_without_go_the_user_learns_what_to_install(path, publisher):
     with pytest.raises(UserError) as error:
         pinned.find(ETCD, publisher.published)
@@ -446,7 +459,7 @@ def test_official_downloads_are_asked_for_by_system_and_processor(
 
 @pytest.mark.parametrize("release", RELEASES, ids=lambda release: release.folder)
 def test_what_is_built_is_what_would_be_downloaded(release):
-    module = (pinned.GO_MODULES / release.folder / "go.mod").read_text()
+    module = (release.sources / "go.mod").read_text()
     for package in release.packages.values():
         assert re.search(rf"^(tool |\t){re.escape(package)}$", module, re.MULTILINE)
         assert re.search(rf"\b\S+ v{release.version}\b", module)
