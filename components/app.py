@@ -82,4 +82,4 @@ class App(pulumi.ComponentResource):
         if app.service_monitor.enabled and "ServiceMonitor" not in self._held:
             monitoring.service_monitor(team, app, place, settings)
         if app.alerts:
-            monitoring.prometheus_rule(team, app, place)
+            monitoring.prometheus_rule(team, app, place, settings)

@@ -4,7 +4,7 @@ from typing import Any
 
 from pulumi_kubernetes.apiextensions import CustomResource
 
-from components.metadata import Place, app_labels, app_selector, object_meta
+from components.metadata import Labels, Place, app_labels, app_selector, object_meta
 from components.routing import HTTP_SERVICE_PORT, METRICS_SERVICE_PORT
 from specs.app import BaseApp, WebApp
 from specs.settings import MetricsSettings, Settings
@@ -52,7 +52,7 @@ def service_monitor(team: Team, app: BaseApp, place: Place, settings: Settings) 
         place.name(app.name),
         api_version=_API,
         kind="ServiceMonitor",
-        metadata=object_meta(place, app.name, app_labels(team, app)),
+        metadata=object_meta(place, app.name, _labels(team, app, settings)),
         spec={
             "selector": {"matchLabels": app_selector(app)},
             "endpoints": [_endpoint(app, settings.metrics)],
@@ -104,13 +104,13 @@ def _endpoint(app: BaseApp, metrics: MetricsSettings) -> dict[str, Any]:
             }
 
 
-def prometheus_rule(team: Team, app: BaseApp, place: Place) -> CustomResource:
+def prometheus_rule(team: Team, app: BaseApp, place: Place, settings: Settings) -> CustomResource:
     """`<app.name>`: the app's alerts (guide: Alerts)."""
     return CustomResource(
         place.name(app.name),
         api_version=_API,
         kind="PrometheusRule",
-        metadata=object_meta(place, app.name, app_labels(team, app)),
+        metadata=object_meta(place, app.name, _labels(team, app, settings)),
         spec={
             "groups": [
                 {
@@ -136,3 +136,7 @@ def prometheus_rule(team: Team, app: BaseApp, place: Place) -> CustomResource:
         },
         opts=place.options,
     )
+
+
+def _labels(team: Team, app: BaseApp, settings: Settings) -> Labels:
+    return {**app_labels(team, app), **settings.metrics.labels}

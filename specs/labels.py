@@ -94,7 +94,17 @@ ChosenAnnotation = Annotated[
     checked(_check_choosable),
 ]
 
-# The same, or all keys of a domain with this beginning.
+
+def _check_free(key: str) -> None:
+    """Raise ValueError for the key of a label that the program sets on an app's objects."""
+    if key.startswith(("app.kubernetes.io/", "sre.io/")):
+        raise ValueError(f"'{key}' is set by the program; remove it")
+
+
+# The key of a label that is added to an app's objects.
+AddedLabel = Annotated[LabelKey, checked(_check_free)]
+
+# The key of a namespace's label or annotation, or all keys of a domain with this beginning.
 KeyPattern = Annotated[
     str,
     matching(

@@ -9,6 +9,7 @@ from pydantic.alias_generators import to_camel
 from specs.base import ClusterRole, Cpu, Label, Memory, Spec, checked, cpu, matching, memory
 from specs.hosts import check_host_pattern, host_of, namespace_of, other_names
 from specs.labels import (
+    AddedLabel,
     ChosenAnnotation,
     ChosenLabel,
     KeyPattern,
@@ -356,6 +357,13 @@ class MetricsSettings(Spec):
         "the sidecar's own metrics. `mesh`: from the app's port, with a certificate of Istio that "
         "Prometheus has in `certificates`. `plain`: from the app's port without TLS, which "
         "STRICT mutual TLS refuses.",
+    )
+    labels: dict[AddedLabel, LabelValue] = Field(
+        default_factory=dict,
+        description="Labels of ServiceMonitors and PrometheusRules, by which Prometheus selects "
+        "them. With the Helm chart kube-prometheus-stack that is `release`, unless its values say "
+        "otherwise.",
+        examples=["{release: monitoring}"],
     )
     certificates: Annotated[
         str, matching(r"(/[A-Za-z0-9._-]+)+", "is not a folder; write one such as /etc/prom-certs")

@@ -25,6 +25,8 @@ GATEWAY = f"GET {ISTIO}/v1/namespaces/istio-system/gateways/sre-gateway"
 STORE = f"GET {ESO}/v1/clustersecretstores/openbao-backend"
 PULL = f"GET {ESO}/v1/namespaces/team-alpha/externalsecrets/harbor-pull"
 OPERATOR = "GET /api/v1/namespaces/external-secrets/serviceaccounts/external-secrets"
+PROMETHEUSES = "GET /apis/monitoring.coreos.com/v1/prometheuses"
+NAMESPACES = "GET /api/v1/namespaces"
 POLICIES = "GET /apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies"
 POLICY_BINDINGS = "GET /apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings"
 BINDINGS = "POST /apis/rbac.authorization.k8s.io/v1/namespaces/{}/rolebindings"
@@ -35,6 +37,20 @@ CONDITION = {"type": "Ready", "status": "False", "reason": "InvalidProviderConfi
 
 def bound(action: str) -> Any:
     return {"spec": {"policyName": "sre-images", "validationActions": [action]}}
+
+
+def prometheus(selector: Any, namespaces: Any) -> dict[str, Any]:
+    """One that selects such monitors; None leaves a selector out."""
+    selectors = {
+        "serviceMonitorSelector": selector,
+        "serviceMonitorNamespaceSelector": namespaces,
+    }
+    spec = {key: value for key, value in selectors.items() if value is not None}
+    return {"metadata": {"namespace": "monitoring", "name": "k8s"}, "spec": spec}
+
+
+def listed(*items: Any) -> tuple[int, Any]:
+    return 200, {"items": list(items)}
 
 
 def user(name: str) -> tuple[int, Any]:
@@ -89,6 +105,7 @@ def cluster(
             GATEWAY: (200, {}),
             STORE: (200, {"status": {"conditions": [{**CONDITION, "status": "True"}]}}),
             OPERATOR: (200, {}),
+            PROMETHEUSES: listed(prometheus({}, {})),
             POLICIES: (200, {"items": [{"metadata": {"name": "sre-images"}}]}),
             POLICY_BINDINGS: (200, {"items": [bound("Deny")]}),
             **{ROLES.format(name): (200, {}) for name in ("edit", "view", "system:auth-delegator")},
@@ -104,6 +121,7 @@ def _discovery(made: Made) -> dict[str, Any]:
     for one in made.of_package("kubernetes"):
         kinds.setdefault(one.inputs["apiVersion"], set()).add(one.inputs["kind"])
     kinds["networking.istio.io/v1"].add("Gateway")
+    kinds["monitoring.coreos.com/v1"].add("Prometheus")
     kinds["rbac.authorization.k8s.io/v1"].add("ClusterRole")
     kinds.setdefault("admissionregistration.k8s.io/v1", set()).update(
         ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
@@ -122,7 +140,7 @@ def _discovery(made: Made) -> dict[str, Any]:
 
 
 def _plural(kind: str) -> str:
-    return f"{kind.lower()}s".replace("policys", "policies")
+    return f"{kind.lower()}s".replace("policys", "policies").replace("uss", "uses")
 
 
 def examined(made: Made, kinds: Sequence[str] = (), **config: Any) -> DoctorReport:
@@ -145,7 +163,8 @@ def test_a_cluster_that_has_all_passes_every_check(cluster: FakeServer, team: Ma
         "Kubernetes: kubeconfig", "Kubernetes: version", "Kubernetes: TLS", "Kubernetes: identity",
         "Kubernetes: served kinds", "Kubernetes: permissions", "Kubernetes: granting roles",
         "Kubernetes: gateways", "Kubernetes: secret store", "Kubernetes: External Secrets",
-        "Kubernetes: secrets", "Kubernetes: guardrails", "Kubernetes: Pod Security",
+        "Kubernetes: secrets", "Kubernetes: Prometheus", "Kubernetes: guardrails",
+        "Kubernetes: Pod Security",
     ]  # fmt: skip
 
 
@@ -596,6 +615,105 @@ def test_no_word_of_the_server_s_is_printed_as_it_may_repeat_the_token(
         refusal = {question: (status, {"message": f"bad token {token}"})}
         with mock.patch.dict(cluster.answers, refusal):
             assert token not in examined(team, kinds).text, question
+
+
+APP = {"matchLabels": {"app.kubernetes.io/name": "my-api"}}
+RELEASE = {"matchLabels": {"release": "monitoring"}}
+TEAM = {"matchLabels": {"sre.io/team": "team-alpha"}}
+
+
+@pytest.mark.parametrize(
+    "readers",
+    [
+        [prometheus(APP, {})],
+        [prometheus({}, TEAM)],
+        [prometheus({}, {"matchLabels": {"kubernetes.io/metadata.name": "team-alpha"}})],
+        [prometheus({}, {"matchLabels": {"by": "others"}})],
+        [prometheus(RELEASE, {}), prometheus({}, {})],
+        [
+            prometheus(
+                {
+                    "matchExpressions": [
+                        {"key": "release", "operator": "DoesNotExist"},
+                        {"key": "sre.io/team", "operator": "Exists"},
+                        {"key": "sre.io/team", "operator": "In", "values": ["team-alpha"]},
+                        {"key": "sre.io/team", "operator": "NotIn", "values": ["team-beta"]},
+                    ]
+                },
+                {},
+            )
+        ],
+    ],
+)
+def test_monitors_that_a_prometheus_selects_are_well(
+    cluster: FakeServer, team: Made, readers: Sequence[Any]
+) -> None:
+    cluster.answers[PROMETHEUSES] = listed(*readers)
+    others = {"name": "team-alpha", "labels": {"by": "others"}}
+    cluster.answers[NAMESPACES] = listed({"metadata": others}, {"metadata": {"name": "default"}})
+    told = examined(team)
+    assert told.warned == []
+    assert told.found("Kubernetes: Prometheus") == "1 ServiceMonitors are selected"
+
+
+@pytest.mark.parametrize(
+    ("readers", "found"),
+    [
+        ([], ""),
+        (
+            [prometheus(RELEASE, {})],
+            " (monitoring/k8s selects release=monitoring in all namespaces)",
+        ),
+        ([prometheus({}, RELEASE)], " (monitoring/k8s selects all in release=monitoring)"),
+        ([prometheus({}, None)], " (monitoring/k8s selects all in its own namespace)"),
+        ([prometheus(None, {})], " (monitoring/k8s selects none)"),
+        (
+            [prometheus(None, {}), prometheus(RELEASE, TEAM)],
+            " (monitoring/k8s selects none; monitoring/k8s selects release=monitoring in "
+            "sre.io/team=team-alpha)",
+        ),
+    ],
+)
+def test_monitors_that_no_prometheus_selects_warn(
+    cluster: FakeServer, team: Made, readers: Sequence[Any], found: str
+) -> None:
+    cluster.answers[PROMETHEUSES] = listed(*readers)
+    cluster.answers[NAMESPACES] = listed()
+    (warned,) = examined(team).warned
+    assert warned.what == "Kubernetes: Prometheus"
+    what = "no Prometheus selects the ServiceMonitor team-alpha/my-api"
+    assert warned.finding.found == what + found
+    assert ("metrics.labels" in warned.finding.do) == bool(readers)
+
+
+def test_the_stack_s_labels_are_what_prometheus_selects(
+    cluster: FakeServer, program: Program
+) -> None:
+    team = web_app(
+        "{ingress: {enabled: true, host: a.example.com}, alerts: [{name: Down, expr: up == 0}]}"
+    )
+    rules = {"ruleSelector": RELEASE, "ruleNamespaceSelector": {}}
+    reader = prometheus(RELEASE, {})
+    cluster.answers[PROMETHEUSES] = listed({**reader, "spec": {**reader["spec"], **rules}})
+    kinds = ("ServiceMonitor", "PrometheusRule", "Namespace")
+    made = program(team, metrics={"labels": {"release": "monitoring"}})
+    cluster.answers |= _discovery(made)
+    assert examined(made, kinds).warned == []
+    unlabelled = [line.finding.found for line in examined(program(team), kinds).warned]
+    assert [found.partition(" (")[0] for found in unlabelled] == [
+        "no Prometheus selects the ServiceMonitor team-alpha/my-api",
+        "no Prometheus selects the PrometheusRule team-alpha/my-api",
+    ]
+
+
+def test_a_cluster_without_the_kind_prometheus_is_not_asked(
+    cluster: FakeServer, team: Made
+) -> None:
+    monitor = {"name": "servicemonitors", "kind": "ServiceMonitor", "namespaced": True}
+    cluster.answers["GET /apis/monitoring.coreos.com/v1"] = (200, {"resources": [monitor]})
+    told = examined(team)
+    assert told.found("Kubernetes: Prometheus") == "its operator does not serve the kind Prometheus"
+    assert told.warned == []
 
 
 @pytest.mark.parametrize("level", [None, "privileged"])

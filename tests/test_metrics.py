@@ -11,6 +11,7 @@ from tests.program import (
     CRON_JOB,
     DEPLOYMENT,
     NETWORK_POLICY,
+    PROMETHEUS_RULE,
     SERVICE,
     SERVICE_MONITOR,
     Made,
@@ -166,3 +167,16 @@ def test_the_sidecar_starts_before_the_app_and_ends_after_it(
 ) -> None:
     annotations = _annotations(program(one_of_each()), archetype)
     assert annotations["sidecar.istio.io/nativeSidecar"] == "true"
+
+
+def test_monitors_and_rules_have_the_labels_by_which_prometheus_selects_them(
+    program: Program,
+) -> None:
+    alerts = "alerts: [{name: Down, expr: up == 0}]"
+    keys = f"{MONITORED}\n{alerts}"
+    labels = {"release": "monitoring", "example.com/tier": ""}
+    plain, made = program(one_of_each(keys)), program(one_of_each(keys), metrics={"labels": labels})
+    for each in plain.of_package("kubernetes"):
+        added = labels if each.type in (SERVICE_MONITOR, PROMETHEUS_RULE) else {}
+        now = made.one(each.type, each.name)
+        assert now.metadata == each.metadata | ({"labels": each.labels | added} if added else {})

@@ -56,6 +56,11 @@ URL = "is not a URL; write one such as https://openbao.sre.internal"
             stack("  sre-platform:metrics: {scrape: mesh, certificates: «certs}\n"),
             "metrics.certificates: 'certs' is not a folder; write one such as /etc/prom-certs",
         ),
+        "a label that monitors have already": (
+            stack("  sre-platform:metrics: {labels: {app.kubernetes.io/name: «x}}\n"),
+            "metrics.labels.app.kubernetes.io/name: 'app.kubernetes.io/name' is set by the "
+            "program; remove it",
+        ),
         "an unknown key like no other but for its prefix": (
             stack("  «sre-platform:nope: {}\n"),
             "nope: is an unknown key; use one of: sre-platform:teams, sre-platform:tenants, "

@@ -11,13 +11,15 @@ from typing import Any, NamedTuple, get_args
 from clients.http import RefusedError
 from clients.kubeconfig import KubeconfigError, api_server
 from clients.kubernetes import Cluster, Object
+from specs.network import NAMESPACE_NAME
 from specs.settings import ExternalSecretsSettings, Settings
-from tools.doctor import arrivals
+from tools.doctor import arrivals, selection
 from tools.doctor.examination import (
     Check,
     Outcome,
     fail,
     ok,
+    skipped,
     tls,
     warn,
 )
@@ -84,6 +86,8 @@ class ClusterChecks:
             yield Check("External Secrets", self._operator)
         if self._of_kind("ExternalSecret"):
             yield Check("secrets", self._secrets)
+        if any(self._of_kind(kind) for kind in selection.SELECTORS):
+            yield Check("Prometheus", self._prometheus)
         yield Check("guardrails", self._guardrails)
         if self._of_kind("Namespace"):
             yield Check("Pod Security", self._pod_security)
@@ -349,6 +353,32 @@ class ClusterChecks:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             found = list(pool.map(live, self._of_kind("ExternalSecret")))
         yield from arrivals.secrets([one for one in found if one], datetime.now(UTC))
+
+    def _prometheus(self) -> Iterator[Outcome]:
+        served = [
+            (version, kind)
+            for version, kind in selection.READERS
+            if kind in self._cluster.served(version)
+        ]
+        if not served:
+            yield skipped("its operator does not serve the kind Prometheus")
+            return
+        readers = [one for pair in served for one in self._cluster.list(*pair)]
+        labels = self._labels_of_namespaces() if selection.by_namespace(readers) else {}
+        for kind in selection.SELECTORS:
+            if made := self._of_kind(kind):
+                yield selection.read(kind, made, readers, labels)
+
+    def _labels_of_namespaces(self) -> selection.LabelsOf:
+        """As they will be: others' labels stay."""
+        listed = self._cluster.list("v1", "Namespace")
+        live = {one["metadata"]["name"]: one["metadata"].get("labels") or {} for one in listed}
+        made = {
+            one["metadata"]["name"]: {NAMESPACE_NAME: one["metadata"]["name"]}
+            | one["metadata"]["labels"]
+            for one in self._of_kind("Namespace")
+        }
+        return {name: live.get(name, {}) | labels for name, labels in made.items()}
 
     def _guardrails(self) -> Iterator[Outcome]:
         """A policy does nothing without its binding."""

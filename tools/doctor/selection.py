@@ -1,0 +1,104 @@
+"""Whether Prometheus reads what the stack makes: what no one selects is left out silently.
+
+A selector that is not there selects nothing, and an empty one all; without one of namespaces, only
+those in the reader's own count.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from specs.openings import selector_shown
+from tools.doctor.examination import Outcome, ok, warn
+
+Object = Mapping[str, Any]
+# Those of a namespace.
+LabelsOf = Mapping[str, Mapping[str, str]]
+
+# Whose objects select: all serve the operator.
+READERS = (
+    ("monitoring.coreos.com/v1", "Prometheus"),
+    ("monitoring.coreos.com/v1alpha1", "PrometheusAgent"),
+    ("monitoring.coreos.com/v1", "ThanosRuler"),
+)
+# What is selected, and by which key.
+SELECTORS = {"ServiceMonitor": "serviceMonitor", "PrometheusRule": "rule"}
+_NAMED = 3  # objects named in a line
+
+
+def by_namespace(readers: Iterable[Object]) -> bool:
+    """Whether namespaces' labels matter to any of them."""
+    return any(
+        reader["spec"].get(f"{key}NamespaceSelector")
+        for reader in readers
+        for key in SELECTORS.values()
+    )
+
+
+def read(kind: str, made: Sequence[Object], readers: Sequence[Object], of: LabelsOf) -> Outcome:
+    """Whether all of these objects of a kind are selected."""
+    key = SELECTORS[kind]
+    unread = [
+        each for each in made if not any(_selects(reader, key, each, of) for reader in readers)
+    ]
+    if not unread:
+        return ok(f"{len(made)} {kind}s are selected")
+    found = f"no Prometheus selects the {kind}{'s' if unread[1:] else ''} {_names(unread)}"
+    if not readers:
+        return warn(found, "create an object of kind Prometheus that does")
+    asked = "; ".join(f"{_name(reader)} {_shown(reader['spec'], key)}" for reader in readers)
+    return warn(
+        f"{found} ({asked})",
+        "name labels that it selects in sre-platform:metrics.labels, or change its "
+        f"{key}Selector or {key}NamespaceSelector",
+    )
+
+
+def _selects(reader: Object, key: str, each: Object, of: LabelsOf) -> bool:
+    spec, metadata = reader["spec"], each["metadata"]
+    namespace = metadata["namespace"]
+    wanted = spec.get(f"{key}NamespaceSelector")
+    if wanted is None:
+        here = namespace == reader["metadata"]["namespace"]
+    else:
+        here = _matches(wanted, of.get(namespace, {}))
+    selector = spec.get(f"{key}Selector")
+    return here and selector is not None and _matches(selector, metadata.get("labels") or {})
+
+
+def _matches(selector: Object, labels: Mapping[str, str]) -> bool:
+    """As Kubernetes' LabelSelectorAsSelector."""
+    equal = (selector.get("matchLabels") or {}).items() <= labels.items()
+    return equal and all(_meets(each, labels) for each in selector.get("matchExpressions") or ())
+
+
+def _meets(expression: Object, labels: Mapping[str, str]) -> bool:
+    value, values = labels.get(expression["key"]), expression.get("values") or ()
+    match expression["operator"]:
+        case "In":
+            return value in values
+        case "NotIn":
+            return value not in values
+        case "Exists":
+            return value is not None
+        case _:
+            return value is None
+
+
+def _shown(spec: Object, key: str) -> str:
+    selector, namespaces = spec.get(f"{key}Selector"), spec.get(f"{key}NamespaceSelector")
+    if selector is None:
+        return "selects none"
+    if namespaces is None:
+        where = "its own namespace"
+    else:
+        where = selector_shown(namespaces, "all namespaces")
+    return f"selects {selector_shown(selector, 'all')} in {where}"
+
+
+def _name(each: Object) -> str:
+    return f"{each['metadata']['namespace']}/{each['metadata']['name']}"
+
+
+def _names(objects: Sequence[Object]) -> str:
+    more = f" and {len(objects) - _NAMED} more" if len(objects) > _NAMED else ""
+    return ", ".join(_name(each) for each in objects[:_NAMED]) + more
