@@ -1,6 +1,7 @@
 """Whether Prometheus can run an alert's expression, as far as that is clear without Prometheus."""
 
 import re
+from functools import cache
 
 import promql_parser as promql
 
@@ -19,6 +20,15 @@ _EXPERIMENTAL_AGGREGATIONS = ("limitk", "limit_ratio")
 
 def check_expression(text: str) -> None:
     """Raise ValueError unless `text` is an expression that an alert can have."""
+    experimental(text)
+
+
+@cache  # checks and warnings both ask
+def experimental(text: str) -> tuple[str, ...]:
+    """Functions in an alert's expression that Prometheus rejects unless a feature flag is on.
+
+    Raises ValueError unless it is an expression that an alert can have.
+    """
     bare = without_literals(text)
     _check_brackets(text, bare)
     if len(_STEP.findall(bare)) > _MOST_STEPS:
@@ -39,12 +49,7 @@ def check_expression(text: str) -> None:
             raise ValueError("has `or` within braces; write two selectors: a or b")
         if isinstance(node, promql.Call) and _has_number_for_vector(node):
             raise broken(f"{node.func.name} needs a vector, not a number")
-
-
-def experimental(text: str) -> list[str]:
-    """Functions in a valid expression that Prometheus rejects unless a feature flag is on."""
-    used = [_function(node) for node in nodes(parse(text))]
-    return sorted({name for name in used if name})
+    return tuple(sorted({_function(node) for node in nodes(expression)} - {""}))
 
 
 def _function(node: promql.Expr) -> str:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from binaries import pinned
 from binaries.console import UserError
+from specs import promql
 from specs.promql import _MOST_STEPS, check_expression, experimental
 from tests.written import ROOT, accepted, app, place, reported, rows, warned
 
@@ -355,7 +356,7 @@ def test_what_is_experimental_is_what_prometheus_refuses_by_default(
 ) -> None:
     for expression in EXPERIMENTAL:
         assert refusal(expression) == ""
-        assert experimental(f"{expression} > 1") == [expression.partition("(")[0]]
+        assert experimental(f"{expression} > 1") == (expression.partition("(")[0],)
         said = prometheus(rule(f"{expression} > 1"))
         assert "experimental" in said or "not enabled" in said, (expression, said)
     assert [each for each in SOUND if experimental(each)] == []
@@ -368,6 +369,17 @@ def test_an_experimental_function_causes_a_warning(tmp_path: Path) -> None:
         "experimental, and Prometheus refuses the rule unless its feature "
         "flag promql-experimental-functions is on; use another function, or ask the platform team"
     ]
+
+
+def test_an_expression_is_parsed_once_by_all_who_ask(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    parse = promql.parse
+    monkeypatch.setattr(promql, "parse", lambda text: asked.append(text) or parse(text))
+    expression = "errors_nobody_else_has_here > 1"
+    assert warned(tmp_path, app(beside=f"alerts: [{{name: A, expr: '{expression}'}}]")) == []
+    assert asked == [expression]
 
 
 AT = "apps[0].alerts[0]"
