@@ -1,7 +1,9 @@
 """Whether Prometheus can run an alert's expression, as far as that is clear without Prometheus."""
 
 import re
+from collections.abc import Mapping, Sequence
 from functools import cache
+from typing import NamedTuple
 
 import promql_parser as promql
 
@@ -18,24 +20,32 @@ _RANGES = (promql.MatrixSelector, promql.SubqueryExpr)
 _EXPERIMENTAL_AGGREGATIONS = ("limitk", "limit_ratio")
 
 
+class Needs(NamedTuple):
+    """What not every Prometheus accepts of a valid expression.
+
+    `flagged` are functions that it rejects unless a feature flag is on; `recent` maps what older
+    ones reject to the first version that does not.
+    """
+
+    flagged: Sequence[str]
+    recent: Mapping[str, str]
+
+
 def check_expression(text: str) -> None:
     """Raise ValueError unless `text` is an expression that an alert can have."""
-    experimental(text)
+    needs(text)
 
 
 @cache  # checks and warnings both ask
-def experimental(text: str) -> tuple[str, ...]:
-    """Functions in an alert's expression that Prometheus rejects unless a feature flag is on.
-
-    Raises ValueError unless it is an expression that an alert can have.
-    """
+def needs(text: str) -> Needs:
+    """Raise ValueError unless `text` is an expression that an alert can have."""
     bare = without_literals(text)
     _check_brackets(text, bare)
     if len(_STEP.findall(bare)) > _MOST_STEPS:
         raise ValueError(
             f"has more than {_MOST_STEPS} brackets and operators; split it into several alerts"
         )
-    expression = parse(text)
+    expression, recent = parse(text)
     while isinstance(expression, promql.ParenExpr):
         expression = expression.expr
     if isinstance(expression, _RANGES):
@@ -49,7 +59,7 @@ def experimental(text: str) -> tuple[str, ...]:
             raise ValueError("has `or` within braces; write two selectors: a or b")
         if isinstance(node, promql.Call) and _has_number_for_vector(node):
             raise broken(f"{node.func.name} needs a vector, not a number")
-    return tuple(sorted({_function(node) for node in nodes(expression)} - {""}))
+    return Needs(sorted({_function(node) for node in nodes(expression)} - {""}), recent)
 
 
 def _function(node: promql.Expr) -> str:

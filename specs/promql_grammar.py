@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 import promql_parser as promql
 import re2
@@ -54,9 +55,20 @@ _DURATION_OPERATORS = ("+", "-", "*", "/", "%", "^")
 _DURATION_FUNCTIONS = ("step", "range", "max_of", "min_of")
 
 
-def parse(text: str) -> promql.Expr:
+class Parsed(NamedTuple):
+    """An expression; `recent` is what older versions of Prometheus reject in it.
+
+    It maps each to the first version that does not.
+    """
+
+    expression: promql.Expr
+    recent: Mapping[str, str]
+
+
+def parse(text: str) -> Parsed:
     """Raise ValueError if Prometheus would reject it too. Brackets must have been checked."""
-    return _parsed(_translated(text))
+    recent: dict[str, str] = {}
+    return Parsed(_parsed(_translated(text, recent)), recent)
 
 
 def _parsed(text: str) -> promql.Expr:
@@ -98,8 +110,8 @@ def without_literals(text: str) -> str:
     )
 
 
-def _translated(text: str) -> str:
-    """`text` in the part of the language that the parser knows.
+def _translated(text: str, recent: dict[str, str]) -> str:
+    """`text` in the part of the language that the parser knows; `recent` gets what is new in it.
 
     Anything that the parser lacks or reads differently is checked here and replaced: numbers,
     durations, regular expressions, strings in backticks, `anchored` and `smoothed`.
@@ -118,10 +130,11 @@ def _translated(text: str) -> str:
             if said[-1:] in (["=~"], ["!~"]):
                 word = _regular_expression(word)
         elif kind == "brackets":
-            word = _range(word)
+            word = _range(word, recent)
         elif word == "[":
             raise broken("brackets may contain only a duration, such as [5m]")
         elif word in _TRIM and words[place].lower() != "bool":
+            recent[word] = "3.11"
             word = "<"
         elif name in _DURATION_FUNCTIONS:
             word = name
@@ -140,15 +153,16 @@ def _translated(text: str) -> str:
             value = " ".join(words[place:end])
             place = end
             if word == "@":
-                word = f"@ {_translated(value)}"
+                word = f"@ {_translated(value, recent)}"
             else:
-                _check_duration(value)
+                _check_duration(value, recent)
                 word = "offset 1m"
         elif name in _EXTENDED and words[place] != "(":
             if not operand:
                 word = f"{word}_"  # a metric or a label
             elif words[place] != "{":
                 word = _extended(name, said)
+                recent[name] = "3.16"
         said.append(word)
         labels = labels or (name in _BEFORE_LABELS and words[place] == "(")
         operand = not labels and _ends_operand(word, follows_operand=operand)
@@ -248,20 +262,22 @@ def _regular_expression(word: str) -> str:
     raise ValueError(f"has a regular expression that Prometheus cannot read ({said}); correct it")
 
 
-def _range(word: str) -> str:
+def _range(word: str, recent: dict[str, str]) -> str:
     """The content of brackets: one duration, or two with a colon; the second may be missing."""
     duration, colon, step = word[1:-1].partition(":")
-    _check_duration(duration, is_range=True)
+    _check_duration(duration, recent, is_range=True)
     if step.strip():
-        _check_duration(step, is_range=True)
+        _check_duration(step, recent, is_range=True)
     return f"[1m{colon}]"
 
 
-def _check_duration(text: str, *, is_range: bool = False) -> None:
+def _check_duration(text: str, recent: dict[str, str], *, is_range: bool = False) -> None:
     """Raise ValueError unless it is a duration, literal or calculated."""
     if not text.strip():
         raise broken("a duration such as 5m is missing")
-    expression = parse(text)
+    expression = parse(text).expression
+    if not re.fullmatch(r"\s*[-+]?\s*[\w.]+\s*", text):
+        recent["a calculated duration"] = "3.14"
     if is_range and isinstance(expression, promql.NumberLiteral) and expression.val <= 0:
         raise broken(f"the duration {text.strip()} must be longer than 0")
     for node in nodes(expression):

@@ -10,7 +10,7 @@ from specs.names import ENV_NAME
 from specs.network import NetworkPolicyPort
 from specs.problem import Finding, Loc
 from specs.process_match import finds_itself, runs_shell
-from specs.promql import experimental
+from specs.promql import needs
 from specs.retention import warn_of_retention
 from specs.steps import odd_steps
 from specs.team import Quota, Team
@@ -177,11 +177,19 @@ def _check_ports(app: AnyApp, at: Loc) -> Iterator[Finding]:
 
 
 def _check_functions(expression: str, loc: Loc) -> Iterator[Finding]:
-    if used := experimental(expression):
+    flagged, recent = needs(expression)
+    if flagged:
         yield (
             loc,
-            f"{', '.join(used)} is experimental, and Prometheus refuses the rule unless its "
+            f"{', '.join(flagged)} is experimental, and Prometheus refuses the rule unless its "
             "feature flag promql-experimental-functions is on; use another function, or ask the "
+            "platform team",
+        )
+    for what, version in recent.items():
+        yield (
+            loc,
+            f"{what} needs Prometheus {version}; an older one, or an operator that was built with "
+            "an older one, leaves out all alerts of the app; use another expression, or ask the "
             "platform team",
         )
 

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from binaries import pinned
 from binaries.console import UserError
 from specs import promql
-from specs.promql import _MOST_STEPS, check_expression, experimental
+from specs.promql import _MOST_STEPS, check_expression, needs
+from specs.promql_grammar import Parsed
 from tests.written import ROOT, accepted, app, place, reported, rows, warned
 
 Prometheus = Callable[[str], str]
@@ -237,9 +238,9 @@ def test_an_expression_with_too_many_steps_is_not_parsed(
 ) -> None:
     given: list[str] = []
 
-    def parsed(text: str) -> promql_parser.Expr:
+    def parsed(text: str) -> Parsed:
         given.append(text)
-        return promql_parser.parse("a")
+        return Parsed(promql_parser.parse("a"), {})
 
     monkeypatch.setattr("specs.promql.parse", parsed)
     assert bool(refusal("a" + step * steps)) == (steps > _MOST_STEPS)
@@ -322,7 +323,7 @@ def test_what_is_drawn_is_refused_where_prometheus_refuses_it(
     ours, theirs = refusal(expression), prometheus(rule(expression))
     if ours in NO_SAMPLE.values():  # which Prometheus refuses later, when it has the result
         return
-    assert bool(ours or experimental(expression)) == bool(theirs), (expression, ours, theirs)
+    assert bool(ours or needs(expression).flagged) == bool(theirs), (expression, ours, theirs)
 
 
 _PIECES = st.sampled_from(
@@ -356,10 +357,10 @@ def test_what_is_experimental_is_what_prometheus_refuses_by_default(
 ) -> None:
     for expression in EXPERIMENTAL:
         assert refusal(expression) == ""
-        assert experimental(f"{expression} > 1") == (expression.partition("(")[0],)
+        assert needs(f"{expression} > 1").flagged == [expression.partition("(")[0]]
         said = prometheus(rule(f"{expression} > 1"))
         assert "experimental" in said or "not enabled" in said, (expression, said)
-    assert [each for each in SOUND if experimental(each)] == []
+    assert [each for each in SOUND if needs(each).flagged] == []
 
 
 def test_an_experimental_function_causes_a_warning(tmp_path: Path) -> None:
@@ -369,6 +370,45 @@ def test_an_experimental_function_causes_a_warning(tmp_path: Path) -> None:
         "experimental, and Prometheus refuses the rule unless its feature "
         "flag promql-experimental-functions is on; use another function, or ask the platform team"
     ]
+
+
+RECENT = {
+    "rate(a[5m] anchored) > 1": ("anchored", "3.16"),
+    "rate(a[5m] smoothed) > 1": ("smoothed", "3.16"),
+    "rate(a[5m + 5m]) > 1": ("a calculated duration", "3.14"),
+    "max_over_time(a[1h:step()]) > 1": ("a calculated duration", "3.14"),
+    "a offset (5m) > 1": ("a calculated duration", "3.14"),
+    "a offset -step() > 1": ("a calculated duration", "3.14"),
+    "histogram_count(a >/ 5) > 1": (">/", "3.11"),
+}
+
+
+@pytest.mark.parametrize(("expression", "what"), RECENT.items())
+def test_what_older_ones_refuse_causes_a_warning(
+    tmp_path: Path, expression: str, what: tuple[str, str]
+) -> None:
+    text, where = place(app(beside=f"alerts: [{{name: A, expr: «'{expression}'}}]"))
+    assert warned(tmp_path, text) == [
+        f"tenants/team-alpha.yaml:{where}: apps[0].alerts[0].expr: warning: {what[0]} needs "
+        f"Prometheus {what[1]}; an older one, or an operator that was built with an older one, "
+        "leaves out all alerts of the app; use another expression, or ask the platform team"
+    ]
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "rate(a[5m]) > 1",
+        "rate(a[ 300 ]) > 1",
+        "max_over_time(a[1h:5m]) > 1",
+        "max_over_time(a[1h:]) > 1",
+        "a offset -5m > a offset 1h30m + 1",
+        "a @ end() > sum by (anchored) (smoothed)",
+        'a{b="rate(a[5m+5m] smoothed)"} < 5',
+    ],
+)
+def test_what_all_accept_causes_none(expression: str) -> None:
+    assert needs(expression).recent == {}
 
 
 def test_an_expression_is_parsed_once_by_all_who_ask(
