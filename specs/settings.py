@@ -1,6 +1,6 @@
 """What differs between stacks: `Pulumi.<stack>.yaml`, as a checked model."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
@@ -296,6 +296,19 @@ class ControlPlane(Spec):
     )
 
 
+Repository = Annotated[
+    str,
+    matching(
+        # With a path: after a bare name, a ":" would start a port and allow any image there.
+        r"[a-z0-9][a-z0-9.:-]*(/[a-z0-9][a-z0-9._-]*)+",
+        "is not a repository; write one such as registry.istio.io/release/proxyv2",
+    ),
+]
+
+# Where Istio publishes its sidecar's image: as its chart names it, and as older ones do.
+_ISTIOS_OWN = ("registry.istio.io/release/proxyv2", "docker.io/istio/proxyv2")
+
+
 class IstioSettings(Spec):
     """The service mesh."""
 
@@ -320,16 +333,11 @@ class IstioSettings(Spec):
         "itself and, with `metrics.scrape: mesh`, Prometheus. `enforce`: sidecars refuse everyone "
         "else. `audit`: they only record it. Default: no policies.",
     )
-    proxy_image: Annotated[
-        str,
-        matching(
-            # With a path: after a bare name, a ":" would start a port and allow any image there.
-            r"[a-z0-9][a-z0-9.:-]*(/[a-z0-9][a-z0-9._-]*)+",
-            "is not a repository; write one such as docker.io/istio/proxyv2",
-        ),
-    ] = Field(
-        "docker.io/istio/proxyv2",
-        description="Repository of the sidecar's image, without a tag; every pod may run it.",
+    proxy_image: Repository | None = Field(
+        None,
+        description="Repository of the sidecar's image, without a tag; every pod may run it. "
+        "Default: Istio's own, `registry.istio.io/release/proxyv2` and `docker.io/istio/proxyv2`.",
+        examples=["harbor.example.com/istio/proxyv2"],
     )
     proxy: Proxy | None = Field(
         None,
@@ -341,6 +349,11 @@ class IstioSettings(Spec):
     def gateway_namespaces(self) -> list[str]:
         """The namespaces of the gateways, in order."""
         return sorted({namespace_of_gateway(gateway) for gateway in self.gateways})
+
+    @property
+    def proxy_images(self) -> Sequence[str]:
+        """Repositories from which a sidecar may come."""
+        return (self.proxy_image,) if self.proxy_image else _ISTIOS_OWN
 
     @property
     def sidecar(self) -> Proxy:
@@ -485,15 +498,16 @@ class Settings(Spec):
     @property
     def _addresses(self) -> dict[str, str]:
         """Hosts of the servers that the stack names, and the setting that names them."""
-        registry, _, path = self.istio.proxy_image.partition("/")
-        settings = {
-            "istio.proxyImage": registry if path and set(".:") & set(registry) else None,
-            "openbao.clusterAddress": self.openbao.cluster_address,
-            "openbao.address": self.openbao.address,
-            "harbor.url": self.harbor.url,
-            "harbor.host": self.harbor.host,
-        }
-        return {host_of(address): name for name, address in settings.items() if address}
+        registries = [image.partition("/")[0] for image in self.istio.proxy_images]
+        named = [registry for registry in registries if set(".:") & set(registry)]
+        settings = (
+            *((registry, "istio.proxyImage") for registry in named),
+            (self.openbao.cluster_address, "openbao.clusterAddress"),
+            (self.openbao.address, "openbao.address"),
+            (self.harbor.url, "harbor.url"),
+            (self.harbor.host, "harbor.host"),
+        )
+        return {host_of(address): name for address, name in settings if address}
 
     @property
     def group_prefixes(self) -> tuple[str, ...]:

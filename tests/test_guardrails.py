@@ -1,5 +1,6 @@
 """The platform's policies: which there are, whom they bind and how; tests/servers has the rest."""
 
+import json
 import re
 
 import pulumi
@@ -107,6 +108,24 @@ def test_images_are_held_to_the_stack_s_registry_and_its_shared_projects(program
     )
 
 
+def test_sidecars_come_from_where_istio_publishes_them_unless_the_stack_names_a_copy(
+    program: Program,
+) -> None:
+    def allowed(**istio: str) -> set[str]:
+        made = program(teams=[], platform=True, istio=istio).one(ADMISSION_POLICY, "sre-images")
+        text = made.spec["validations"][0]["expression"]
+        return set(re.findall(r"image\.startsWith\('(.*?)'\)", text))
+
+    mirror = "harbor.example.com/istio/proxyv2"
+    assert allowed() == {
+        "registry.istio.io/release/proxyv2:",
+        "registry.istio.io/release/proxyv2@",
+        "docker.io/istio/proxyv2:",
+        "docker.io/istio/proxyv2@",
+    }
+    assert allowed(proxyImage=mirror) == {f"{mirror}:", f"{mirror}@"}
+
+
 @pytest.mark.parametrize(
     ("policy", "part"),
     [
@@ -161,5 +180,6 @@ def test_a_team_s_hosts_are_not_the_platform_s(program: Program) -> None:
     )
     variables = made.one(ADMISSION_POLICY, "sre-hosts").spec["variables"]
     (hosts,) = [each["expression"] for each in variables if each["name"] == "hosts"]
-    assert '!(host in ["docker.io", "harbor.sre.internal", "openbao.sre.internal"])' in hosts
+    own = ["docker.io", "harbor.sre.internal", "openbao.sre.internal", "registry.istio.io"]
+    assert f"!(host in {json.dumps(own)})" in hosts
     assert '![".ops.example.com"].exists(domain, host.endsWith(domain))' in hosts

@@ -78,6 +78,7 @@ def test_the_host_of_an_address(address: str, host: str) -> None:
         ("vault.sre.example.com", "openbao.address"),
         ("bao.vault-system", "openbao.clusterAddress"),
         ("docker.io", "istio.proxyImage"),
+        ("registry.istio.io", "istio.proxyImage"),
         ("grafana.sre.example.com", "platformHosts"),
         ("login.example.com", "platformHosts"),
         ("a.b.ops.example.com", "platformHosts: *.ops.example.com"),

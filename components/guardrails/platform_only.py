@@ -39,7 +39,7 @@ _KINDS = {
         "mutual TLS is STRICT in the whole mesh; ask the platform team for an exception",
     ),
     "extensions.istio.io": (
-        ["wasmplugins"],
+        ["*"],
         "the platform manages the mesh; ask the platform team",
     ),
     "gateway.networking.k8s.io": (

@@ -52,6 +52,11 @@ def images(settings: Settings) -> Policy:
     """
     host, shared = settings.harbor.host, settings.harbor.shared_projects
     projects = " or ".join(f"{host}/{name}/" for name in ("<team>", *shared))
+    sidecars = " || ".join(
+        f"image.startsWith('{repository}{version}')"
+        for repository in settings.istio.proxy_images
+        for version in ":@"
+    )
     others = "".join(f"|{name}" for name in shared)
     return Policy(
         "sre-images",
@@ -67,7 +72,7 @@ def images(settings: Settings) -> Policy:
                 f"""\
 variables.images.all(image,
   image.matches(variables.allowed)
-  || request.kind.kind == 'Pod' && image.startsWith('{settings.istio.proxy_image}:')
+  || request.kind.kind == 'Pod' && ({sidecars})
 )""",
                 f"images must come from {projects}; push it there and set "
                 "apps[].app.image.repository in the team's file",

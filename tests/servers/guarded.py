@@ -167,7 +167,10 @@ GOOD = {
         pod(f"{IMAGE.rpartition(':')[0]}@{DIGEST}"),
         pod(f"{IMAGE}@{DIGEST}"),
     ],
-    "a sidecar": [pod(initContainers=[{"name": "istio-proxy", "image": PROXY}])],
+    "a sidecar": [
+        pod(initContainers=[{"name": "istio-proxy", "image": image}])
+        for image in (PROXY, "registry.istio.io/release/proxyv2@sha256:" + "0" * 64)
+    ],
     "what the cluster itself lets a pod tolerate": [
         pod(tolerations=[{"key": "node.kubernetes.io/not-ready", "operator": "Exists"}])
     ],
@@ -224,6 +227,7 @@ BAD = {
         pod(f"{HARBOR}/{TEAM}/../{OTHER}/shop:v1.0.0"),
         pod(f"{HARBOR}/{TEAM}"),
         pod("docker.io/istio/proxyv2-of-mine:1"),
+        pod("registry.istio.io/release/proxyv2/of-mine:1"),
         workload("apps/v1 Deployment", PROXY),
         pod(initContainers=[{"name": "first", "image": OTHERS_IMAGE}]),
         pod(volumes=[{"name": "files", "image": {"reference": OTHERS_IMAGE}}]),
@@ -381,7 +385,7 @@ BAD = {
     ],
     ("sre-platform-only", "the platform manages the mesh"): [
         GATEWAY,
-        thing("extensions.istio.io/v1 WasmPlugin", {}),
+        thing("extensions.istio.io/v1 TrafficExtension", {}),
     ],
     ("sre-platform-only", "deploy apps with apps[]"): [
         thing("helm.toolkit.fluxcd.io/v1 HelmRelease", {}),

@@ -51,7 +51,7 @@ SETTINGS: dict[str, Any] = {
 CUSTOM = {
     "generators.external-secrets.io": "Password",
     "security.istio.io": "PeerAuthentication",
-    "extensions.istio.io": "WasmPlugin",
+    "extensions.istio.io": "TrafficExtension",
     "gateway.networking.k8s.io": "HTTPRoute",
     "helm.toolkit.fluxcd.io": "HelmRelease",
     "kustomize.toolkit.fluxcd.io": "Kustomization",
