@@ -1,6 +1,6 @@
 """`./sre doctor` on a cluster: each check against a server that fails it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from specs.settings import PREFIX, Settings
 from tests.conftest import Program
 from tests.doctored import DoctorReport, ask
 from tests.fake_server import FakeServer, serving
-from tests.program import Made, web_app
+from tests.program import DEPLOYMENT, Made, web_app
 from tools.doctor.cluster_checks import ClusterChecks
 
 VERSION = "GET /version"
@@ -31,7 +31,17 @@ POLICIES = "GET /apis/admissionregistration.k8s.io/v1/validatingadmissionpolicie
 POLICY_BINDINGS = "GET /apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings"
 BINDINGS = "POST /apis/rbac.authorization.k8s.io/v1/namespaces/{}/rolebindings"
 ROLES = "GET /apis/rbac.authorization.k8s.io/v1/clusterroles/{}"
-CLUSTER_WIDE = ("Namespace", "Cluster", "ValidatingAdmissionPolicy")  # kinds start so
+HOOKS = "GET /apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
+ENDPOINTS = "GET /apis/discovery.k8s.io/v1/namespaces/istio-system/endpointslices"
+ISTIODS = "GET /api/v1/namespaces/istio-system/pods"
+ALPHA = "GET /api/v1/namespaces/team-alpha"
+DRY_RUN = "POST /api/v1/namespaces/team-alpha/pods"
+CLUSTER_WIDE = (  # kinds start so
+    "Namespace",
+    "Cluster",
+    "ValidatingAdmissionPolicy",
+    "MutatingWebhookConfiguration",
+)
 CONDITION = {"type": "Ready", "status": "False", "reason": "InvalidProviderConfig"}
 
 
@@ -51,6 +61,58 @@ def prometheus(selector: Any, namespaces: Any) -> dict[str, Any]:
 
 def listed(*items: Any) -> tuple[int, Any]:
     return 200, {"items": list(items)}
+
+
+def injector(selected: str = "enabled", **client: Any) -> tuple[int, Any]:
+    """Istio's webhook, for namespaces with that label."""
+    hook = {
+        "name": "namespace.sidecar-injector.istio.io",
+        "clientConfig": client or {"service": {"namespace": "istio-system", "name": "istiod"}},
+        "namespaceSelector": {
+            "matchLabels": {"istio-injection": selected},
+            "matchExpressions": [
+                {"key": "istio.io/rev", "operator": "DoesNotExist"},
+                {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": ["x"]},
+            ],
+        },
+        "objectSelector": {
+            "matchExpressions": [
+                {"key": "sidecar.istio.io/inject", "operator": "NotIn", "values": ["false"]}
+            ]
+        },
+    }
+    others = {"name": "mutate.kyverno.svc-fail", "clientConfig": {}}
+    return 200, {"items": [{"webhooks": [hook]}, {"webhooks": [others]}, {}]}
+
+
+def behind_istiod(**conditions: bool) -> tuple[int, Any]:
+    labels = {"kubernetes.io/service-name": "istiod"}
+    endpoint = {"addresses": ["10.0.0.1"], "conditions": conditions}
+    other = {"metadata": {"labels": {}}, "endpoints": [{"conditions": {"ready": True}}]}
+    return 200, {"items": [{"metadata": {"labels": labels}, "endpoints": [endpoint]}, other]}
+
+
+def istiod(ready: str = "True", app: str = "istiod") -> tuple[int, Any]:
+    conditions = [{"type": "Ready", "status": ready}]
+    pod = {"metadata": {"labels": {"app": app}}, "status": {"conditions": conditions}}
+    return 200, {"items": [pod]}
+
+
+def with_sidecar(
+    place: str = "initContainers", requests: Any = None, limits: Any = None
+) -> Callable[[Any], tuple[int, Any]]:
+    """The pod as the API server would create it."""
+
+    def answer(pod: Any) -> tuple[int, Any]:
+        resources = {
+            "requests": {"cpu": "100m", "memory": "128Mi"} if requests is None else requests,
+            "limits": {"cpu": "2", "memory": "1024Mi"} if limits is None else limits,
+        }
+        spec = {"initContainers": [], **pod["spec"]}
+        spec[place] = [*spec[place], {"name": "istio-proxy", "resources": resources}]
+        return 201, pod | {"spec": spec}
+
+    return answer
 
 
 def user(name: str) -> tuple[int, Any]:
@@ -106,6 +168,10 @@ def cluster(
             STORE: (200, {"status": {"conditions": [{**CONDITION, "status": "True"}]}}),
             OPERATOR: (200, {}),
             PROMETHEUSES: listed(prometheus({}, {})),
+            HOOKS: injector(),
+            ENDPOINTS: behind_istiod(ready=True),
+            ISTIODS: istiod(),
+            DRY_RUN: with_sidecar(),
             POLICIES: (200, {"items": [{"metadata": {"name": "sre-images"}}]}),
             POLICY_BINDINGS: (200, {"items": [bound("Deny")]}),
             **{ROLES.format(name): (200, {}) for name in ("edit", "view", "system:auth-delegator")},
@@ -124,8 +190,14 @@ def _discovery(made: Made) -> dict[str, Any]:
     kinds["monitoring.coreos.com/v1"].add("Prometheus")
     kinds["rbac.authorization.k8s.io/v1"].add("ClusterRole")
     kinds.setdefault("admissionregistration.k8s.io/v1", set()).update(
-        ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
+        (
+            "ValidatingAdmissionPolicy",
+            "ValidatingAdmissionPolicyBinding",
+            "MutatingWebhookConfiguration",
+        )
     )
+    kinds.setdefault("v1", set()).add("Pod")
+    kinds["discovery.k8s.io/v1"] = {"EndpointSlice"}
     answers: dict[str, Any] = {}
     for version, names in kinds.items():
         group, _, number = version.rpartition("/")
@@ -162,9 +234,9 @@ def test_a_cluster_that_has_all_passes_every_check(cluster: FakeServer, team: Ma
     assert list(dict.fromkeys(line.what for line in told.lines)) == [
         "Kubernetes: kubeconfig", "Kubernetes: version", "Kubernetes: TLS", "Kubernetes: identity",
         "Kubernetes: served kinds", "Kubernetes: permissions", "Kubernetes: granting roles",
-        "Kubernetes: gateways", "Kubernetes: secret store", "Kubernetes: External Secrets",
-        "Kubernetes: secrets", "Kubernetes: Prometheus", "Kubernetes: guardrails",
-        "Kubernetes: Pod Security",
+        "Kubernetes: gateways", "Kubernetes: sidecars", "Kubernetes: istiod",
+        "Kubernetes: secret store", "Kubernetes: External Secrets", "Kubernetes: secrets",
+        "Kubernetes: Prometheus", "Kubernetes: guardrails", "Kubernetes: Pod Security",
     ]  # fmt: skip
 
 
@@ -219,6 +291,10 @@ def test_a_cluster_that_has_all_passes_every_check(cluster: FakeServer, team: Ma
             "External Secrets",
             "no ServiceAccount external-secrets/external-secrets",
         ),
+        (ENDPOINTS, (200, {"items": []}), "sidecars", "nothing is ready behind Service istio-sys"),
+        (ENDPOINTS, behind_istiod(ready=False), "sidecars", "nothing is ready behind Service"),
+        (ISTIODS, istiod(app="istiod-1-31"), "istiod", "no pod with app=istiod in istio-system: "),
+        (ISTIODS, istiod("False"), "istiod", "no pod with app=istiod in istio-system is ready"),
     ],
 )
 def test_what_is_wrong_fails_its_own_check(
@@ -251,6 +327,9 @@ def test_what_is_wrong_fails_its_own_check(
         (GATEWAY, (403, {}), "gateways", "cannot be read (403)"),
         (OPERATOR, (403, {}), "External Secrets", "cannot be read (403)"),
         (STORE, (200, {}), "secret store", "openbao-backend was never looked at by the External"),
+        (HOOKS, (200, {"items": []}), "sidecars", "no webhook of Istio for pods, so apps start"),
+        (HOOKS, injector("1-31"), "sidecars", "no webhook of Istio selects team-alpha, so apps"),
+        (HOOKS, (403, {}), "sidecars", "cannot be read (403)"),
     ],
 )
 def test_what_is_to_be_known_warns(
@@ -728,3 +807,114 @@ def test_namespaces_without_pod_security_warn(
 def test_guardrails_that_are_to_be_audited_may_be(cluster: FakeServer, team: Made) -> None:
     cluster.answers[POLICY_BINDINGS] = (200, {"items": [bound("Audit")]})
     assert examined(team, guardrails="audit").statuses == {"ok"}
+
+
+def test_a_cluster_without_a_mesh_is_warned_of_once(cluster: FakeServer, team: Made) -> None:
+    cluster.answers |= {
+        HOOKS: (200, {"items": []}),
+        ISTIODS: (200, {"items": []}),
+        ALPHA: (200, {}),
+        DRY_RUN: lambda pod: (201, pod),
+    }
+    told = examined(team)
+    assert told.failed() == {}
+    assert [line.what for line in told.warned] == ["Kubernetes: sidecars"]
+    assert told.found("Kubernetes: pods") == "team-alpha/my-api without a sidecar"
+
+
+def test_an_istiod_outside_the_cluster_warns_only(cluster: FakeServer, team: Made) -> None:
+    cluster.answers |= {HOOKS: injector(url="https://mesh.example.com"), ISTIODS: istiod(app="x")}
+    told = examined(team)
+    assert told.failed() == {}
+    assert [line.what for line in told.warned] == ["Kubernetes: istiod"]
+    assert "or to null" in told.warned[0].finding.do
+
+
+def test_a_stack_without_a_control_plane_is_asked_for_none(cluster: FakeServer, team: Made) -> None:
+    cluster.answers[HOOKS] = (200, {"items": []})
+    told = examined(team, istio={"controlPlane": None})
+    assert told.statuses == {"ok"}, told.text
+    assert HOOKS not in cluster.asked
+
+
+class TestPodsOfApps:
+    """Where the team is already there, a pod of its first app is tried, without creating it."""
+
+    @pytest.fixture(autouse=True)
+    def _there(self, cluster: FakeServer) -> None:
+        cluster.answers[ALPHA] = (200, {})
+
+    def test_one_that_gets_the_sidecar_that_the_stack_counts_is_right(
+        self, cluster: FakeServer, team: Made
+    ) -> None:
+        told = examined(team)
+        assert told.statuses == {"ok"}, told.text
+        assert told.found("Kubernetes: pods") == "team-alpha/my-api with a sidecar"
+
+    def test_it_is_the_app_s_own(self, cluster: FakeServer, team: Made) -> None:
+        sent: list[Any] = []
+        cluster.answers[DRY_RUN] = lambda pod: (sent.append(pod), with_sidecar()(pod))[1]
+        examined(team)
+        (pod,) = sent
+        (deployment,) = team.all(DEPLOYMENT)
+        assert pod["spec"] == deployment.pod
+        assert pod["metadata"]["annotations"] == deployment.pod_template["metadata"]["annotations"]
+
+    @pytest.mark.parametrize(
+        ("reason", "found"),
+        [
+            (
+                'Internal error occurred: failed calling webhook "x": failed to call webhook',
+                "a webhook that the API server asks about pods does not answer",
+            ),
+            (
+                'pods "a" is forbidden: violates PodSecurity "restricted:latest": unrestricted '
+                'capabilities (container "istio-init" must not include "NET_ADMIN")',
+                "Pod Security refuses its pod",
+            ),
+            (
+                "ValidatingAdmissionPolicy 'sre-images' with binding 'sre-images' denied request",
+                "the guardrail sre-images refuses the sidecar's image",
+            ),
+            ("maximum cpu usage per Container is 1, but limit is 2", "the LimitRange refuses"),
+            ("secret-words", "the API server refuses its pod (403)"),
+        ],
+    )
+    def test_one_that_is_refused_fails_in_words_of_the_doctor_s(
+        self, cluster: FakeServer, team: Made, reason: str, found: str
+    ) -> None:
+        cluster.answers[DRY_RUN] = (403, {"message": reason})
+        told = examined(team)
+        (failed,) = told.failed().values()
+        assert failed.found.startswith(f"team-alpha/my-api: {found}")
+        assert failed.do
+        assert reason not in told.text
+
+    def test_a_quota_that_is_used_up_hides_nothing(self, cluster: FakeServer, team: Made) -> None:
+        cluster.answers[DRY_RUN] = (403, {"message": "exceeded quota: team-alpha-quota"})
+        assert examined(team).statuses == {"ok"}
+
+    @pytest.mark.parametrize(
+        ("answer", "found"),
+        [
+            (
+                (403, {"message": 'User "ci" cannot create resource "pods" in API group ""'}),
+                "not tried",
+            ),
+            (lambda pod: (201, pod), "no sidecar is injected"),
+            (with_sidecar("containers"), "its sidecar is not a native one"),
+            (
+                with_sidecar(limits={"cpu": "2"}, requests={"cpu": "10m", "memory": "128Mi"}),
+                "its sidecar has requests.cpu 10m, limits.memory unset",
+            ),
+        ],
+    )
+    def test_another_than_expected_warns(
+        self, cluster: FakeServer, team: Made, answer: Any, found: str
+    ) -> None:
+        cluster.answers[DRY_RUN] = answer
+        told = examined(team)
+        assert told.failed() == {}
+        (warned,) = told.warned
+        assert warned.what == "Kubernetes: pods"
+        assert warned.finding.found.startswith(f"team-alpha/my-api: {found}")

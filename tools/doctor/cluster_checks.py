@@ -23,6 +23,7 @@ from tools.doctor.examination import (
     tls,
     warn,
 )
+from tools.doctor.sidecars import Sidecars
 
 OLDEST = (1, 30)  # serves ValidatingAdmissionPolicies, the guardrails, as v1
 _RBAC = "rbac.authorization.k8s.io"
@@ -80,6 +81,11 @@ class ClusterChecks:
         yield Check("granting roles", self._roles)
         if self._of_kind("VirtualService") or self._settings.platform:
             yield Check("gateways", self._gateways)
+        if self._of_kind("Deployment") and self._settings.istio.control_plane:
+            yield Check("sidecars", lambda: self._sidecars().injection())
+            yield Check("istiod", lambda: self._sidecars().control_plane())
+        if self._of_kind("Deployment"):
+            yield Check("pods", lambda: self._sidecars().pods())
         if self._shared_stores():
             yield Check("secret store", self._secret_stores)
         if self._of_kind("ExternalSecret") or self._settings.platform:
@@ -93,6 +99,9 @@ class ClusterChecks:
             yield Check("Pod Security", self._pod_security)
         if self._hands_over_its_ca():
             yield Check("CA for OpenBao", self._ca_cert)
+
+    def _sidecars(self) -> Sidecars:
+        return Sidecars(self._cluster, self._settings, self._objects)
 
     def _of_kind(self, kind: str) -> list[Mapping[str, Any]]:
         return [made for made in self._objects if made["kind"] == kind]

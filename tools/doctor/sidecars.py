@@ -1,0 +1,247 @@
+"""Whether apps' pods get a sidecar, whether one is admitted, and whether it finds istiod."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from clients.http import RefusedError
+from clients.kubernetes import Cluster, Object
+from specs.quantity import parse
+from specs.settings import Proxy, Settings
+from tools.doctor.examination import Outcome, fail, ok, warn
+
+# How the names of Istio's webhooks for pods end, in each of its revisions.
+_INJECTOR = "sidecar-injector.istio.io"
+_SIDECAR = "istio-proxy"
+_POD = "sre-doctor"
+
+# Words by which the API server names the part that refuses a pod; what was found, what to do.
+_REFUSALS = {
+    "failed calling webhook": (
+        "a webhook that the API server asks about pods does not answer",
+        "start what serves it (of Istio: istiod); until then, no pod starts",
+    ),
+    "violates PodSecurity": (
+        "Pod Security refuses its pod, or the sidecar's containers in it",
+        "run istio-cni, or lower sre-platform:kubernetes.podSecurity",
+    ),
+    "'sre-images'": (
+        "the guardrail sre-images refuses the sidecar's image",
+        "set sre-platform:istio.proxyImage in the platform's stack to where the mesh has it from",
+    ),
+    "per Container is": (
+        "the LimitRange refuses the sidecar's CPU or memory",
+        "set sre-platform:istio.proxy, or limitRange in the team's file",
+    ),
+}
+
+
+class Sidecars:
+    """The checks; `objects` are those that the stack creates in the cluster."""
+
+    def __init__(
+        self, cluster: Cluster, settings: Settings, objects: Sequence[Mapping[str, Any]]
+    ) -> None:
+        self._cluster = cluster
+        self._settings = settings
+        self._objects = objects
+
+    def injection(self) -> Iterator[Outcome]:
+        """Istio's webhook for each of the namespaces."""
+        injectors = self._injectors()
+        if not injectors:
+            yield warn(
+                "no webhook of Istio for pods, so apps start without a sidecar",
+                "install Istio, or set sre-platform:istio.controlPlane to null",
+            )
+            return
+        namespaces = [one for one in self._objects if one["kind"] == "Namespace"]
+        missed = [
+            one["metadata"]["name"]
+            for one in namespaces
+            if not any(_selects(hook, one["metadata"]) for hook in injectors)
+        ]
+        if missed:
+            yield warn(
+                f"no webhook of Istio selects {', '.join(missed)}, so apps there start without a "
+                "sidecar",
+                "tag a revision as the default: `istioctl tag set default --revision NAME`",
+            )
+        silent = sorted({_service(hook) for hook in injectors if not self._answers(hook)})
+        for service in silent:
+            yield fail(
+                f"nothing is ready behind Service {service}, so the API server refuses every pod",
+                f"start istiod; see `kubectl get pods -n {service.partition('/')[0]}`",
+            )
+        if not (missed or silent):
+            yield ok(f"injected in {len(namespaces)} namespaces")
+
+    def control_plane(self) -> Iterator[Outcome]:
+        """Whether network policies let sidecars reach the istiod that is there."""
+        plane = self._settings.istio.control_plane
+        if plane is None:
+            return
+        labels = ", ".join(f"{key}={value}" for key, value in plane.pod_labels.items())
+        pods = [
+            pod
+            for pod in self._cluster.list("v1", "Pod", plane.namespace)
+            if (pod["metadata"].get("labels") or {}).items() >= plane.pod_labels.items()
+        ]
+        if any(_is_ready(pod) for pod in pods):
+            yield ok(f"{labels} in {plane.namespace}")
+        elif pods:
+            yield fail(
+                f"no pod with {labels} in {plane.namespace} is ready",
+                f"see `kubectl get pods -n {plane.namespace}`",
+            )
+        elif injectors := self._injectors():
+            # One outside may be reached by other means.
+            inside = any("service" in hook["clientConfig"] for hook in injectors)
+            yield (fail if inside else warn)(
+                f"no pod with {labels} in {plane.namespace}: network policies let sidecars reach "
+                "no other",
+                "set sre-platform:istio.controlPlane to where istiod runs, or to null if that is "
+                "outside the cluster",
+            )
+
+    def pods(self) -> Iterator[Outcome]:
+        """A dry run of a pod of each team's first app: what webhooks and policies make of it."""
+        for name, pod in self._pods().items():
+            namespace = pod["metadata"]["namespace"]
+            if self._cluster.get("v1", "Namespace", None, namespace) is None:
+                continue
+            try:
+                made = self._cluster.create(pod, dry_run=True)
+            except RefusedError as refusal:
+                yield _refused(name, refusal)
+            else:
+                yield self._as_made(name, made)
+
+    def _as_made(self, name: str, made: Object) -> Outcome:
+        spec = made["spec"]
+        native = _container(spec.get("initContainers") or ())
+        sidecar = native or _container(spec["containers"])
+        if sidecar is None and self._injectors():
+            return warn(f"{name}: no sidecar is injected", "see `kubectl logs` of istiod")
+        if sidecar is None:
+            return ok(f"{name} without a sidecar")
+        if native is None:
+            return warn(
+                f"{name}: its sidecar is not a native one: a Job beside it never ends",
+                "upgrade Istio, or Kubernetes",
+            )
+        counted = self._settings.istio.sidecar
+        if differing := _differing(sidecar.get("resources") or {}, counted):
+            return warn(
+                f"{name}: its sidecar has {differing}, which is not what the stack counts",
+                "set sre-platform:istio.proxy: the quota is then checked with what is used",
+            )
+        return ok(f"{name} with a sidecar")
+
+    def _pods(self) -> Mapping[str, Object]:
+        """A pod of the first Deployment of each namespace, by `namespace/app`."""
+        pods: dict[str, Object] = {}
+        seen: set[str] = set()
+        for made in self._objects:
+            metadata = made["metadata"]
+            if made["kind"] != "Deployment" or metadata["namespace"] in seen:
+                continue
+            seen.add(metadata["namespace"])
+            template = made["spec"]["template"]
+            own = {"name": _POD, "namespace": metadata["namespace"]}
+            pods[f"{metadata['namespace']}/{metadata['name']}"] = {
+                "apiVersion": "v1",
+                "kind": "Pod",
+                "metadata": {**template["metadata"], **own},
+                "spec": template["spec"],
+            }
+        return pods
+
+    def _injectors(self) -> list[Mapping[str, Any]]:
+        kind = "admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration"
+        return [
+            hook
+            for configuration in self._cluster.list(*kind)
+            for hook in configuration.get("webhooks") or ()
+            if hook["name"].endswith(_INJECTOR)
+        ]
+
+    def _answers(self, hook: Mapping[str, Any]) -> bool:
+        """Whether a pod is ready behind it; one that is reached by a URL may be anywhere."""
+        service = hook["clientConfig"].get("service")
+        if service is None:
+            return True
+        slices = self._cluster.list("discovery.k8s.io/v1", "EndpointSlice", service["namespace"])
+        return any(
+            (endpoint.get("conditions") or {}).get("ready", True)
+            for one in slices
+            if one["metadata"].get("labels", {}).get("kubernetes.io/service-name")
+            == service["name"]
+            for endpoint in one.get("endpoints") or ()
+        )
+
+
+def _refused(name: str, refusal: RefusedError) -> Outcome:
+    if "exceeded quota" in refusal.reason:  # asked last, when everything else has agreed
+        return ok(f"{name} is admitted, but for the quota, which is used up")
+    for words, (found, do) in _REFUSALS.items():
+        if words in refusal.reason:
+            return fail(f"{name}: {found}", do)
+    if refusal.status == 403 and "cannot create resource" in refusal.reason:
+        return warn(f"{name}: not tried, for lack of the right to create pods", "check it yourself")
+    return fail(
+        f"{name}: the API server refuses its pod ({refusal.status})",
+        "see `kubectl describe replicaset` in the namespace for the reason",
+    )
+
+
+def _differing(resources: Mapping[str, Any], counted: Proxy) -> str:
+    """The amounts that are others than those counted."""
+    return ", ".join(
+        f"{kind}.{resource} {has or 'unset'}"
+        for kind in ("requests", "limits")
+        for resource in ("cpu", "memory")
+        for has in [(resources.get(kind) or {}).get(resource)]
+        if not has or parse(has) != parse(getattr(getattr(counted, kind), resource).text)
+    )
+
+
+def _container(containers: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    return next((one for one in containers if one["name"] == _SIDECAR), None)
+
+
+def _service(hook: Mapping[str, Any]) -> str:
+    service = hook["clientConfig"]["service"]
+    return f"{service['namespace']}/{service['name']}"
+
+
+def _is_ready(pod: Mapping[str, Any]) -> bool:
+    conditions = pod.get("status", {}).get("conditions") or ()
+    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+
+
+def _selects(hook: Mapping[str, Any], namespace: Mapping[str, Any]) -> bool:
+    labels = {
+        **namespace.get("labels", {}),
+        "kubernetes.io/metadata.name": namespace["name"],  # Kubernetes' own
+    }
+    # Pods of apps have no labels by which Istio selects.
+    return _matches(hook.get("namespaceSelector") or {}, labels) and _matches(
+        hook.get("objectSelector") or {}, {}
+    )
+
+
+def _matches(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
+    """As Kubernetes selects (labels.Selector)."""
+    if not labels.items() >= (selector.get("matchLabels") or {}).items():
+        return False
+    for expression in selector.get("matchExpressions") or ():
+        value, values = labels.get(expression["key"]), expression.get("values") or ()
+        holds = {
+            "In": value in values,
+            "NotIn": value not in values,
+            "Exists": value is not None,
+            "DoesNotExist": value is None,
+        }
+        if not holds[expression["operator"]]:
+            return False
+    return True
