@@ -15,6 +15,7 @@ from urllib3.util import Retry
 PASSING = (429, 500, 502, 503, 504)
 REPEATABLE = frozenset({"GET", "LIST", "PUT", "PATCH", "DELETE"})
 TIMEOUT = (5, 30)  # seconds to connect, and to wait for an answer
+FORM = "application/x-www-form-urlencoded"
 PATIENCE = 10  # seconds to wait at most if an answer says when to retry
 
 
@@ -91,13 +92,15 @@ class Http:
     ) -> Any:
         """Return the decoded answer; None if empty, text if it is not JSON (`ok` of `/readyz`).
 
+        `body` is sent as JSON; a text is sent as it is.
         Raises RefusedError for a status of 300 and above, UnreachableError if there is no answer.
         """
         try:
             response = self._session.request(
                 method,
                 f"{self.address}/{path.lstrip('/')}",
-                json=body,
+                json=None if isinstance(body, str) else body,
+                data=body if isinstance(body, str) else None,
                 params=query,
                 headers={**headers, **({"Content-Type": content_type} if body is not None else {})},
                 timeout=TIMEOUT,
@@ -159,16 +162,20 @@ def _detail(error: Exception) -> str:
     return f" ({text})" if text else ""
 
 
+# Kubernetes', and those of Keycloak's two APIs.
+_MESSAGES = ("message", "errorMessage", "error_description")
+
+
 def _reason(response: requests.Response) -> str:
-    """The message of Kubernetes (`message`), OpenBao or Harbor (`errors`), in one line."""
+    """The message of Kubernetes, OpenBao, Harbor or Keycloak, in one line."""
     try:
         document = response.json()
     except ValueError:
         return response.reason or "no reason given"
     if not isinstance(document, dict):
         return response.reason
-    errors = document.get("errors") or []
-    said = [document.get("message")] + [
+    errors = document.get("errors") or []  # OpenBao's and Harbor's
+    said = [document.get(key) for key in _MESSAGES] + [
         error.get("message") if isinstance(error, dict) else error for error in errors
     ]
     return "; ".join(" ".join(str(text).split()) for text in said if text) or response.reason

@@ -207,6 +207,13 @@ class Cluster:
         }
         return str(self.call("POST", path, request)["status"]["token"])
 
+    def who_am_i(self) -> Object:
+        """The caller's `username` and `groups`, as the server knows them (SelfSubjectReview)."""
+        review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+        path = "apis/authentication.k8s.io/v1/selfsubjectreviews"
+        known: Object = self.call("POST", path, review)["status"]["userInfo"]
+        return known
+
     def may(
         self, verb: str, group: str, resource: str, namespace: str | None = None, name: str = ""
     ) -> bool:

@@ -35,12 +35,12 @@ def furnish(cluster: Cluster, installed: Sequence[PlatformPart]) -> None:
     }
     own, objects = _documents()
     definitions = [*brought.values(), *(one for one in own if _name(one) not in brought)]
-    _make(cluster, definitions)
+    make(cluster, definitions)
     for definition in definitions:
         spec = definition["spec"]
         for version in spec["versions"]:
             cluster.path(f"{spec['group']}/{version['name']}", spec["names"]["kind"])
-    _make(cluster, [*objects, *(object for part in installed for object in part.objects())])
+    make(cluster, [*objects, *(object for part in installed for object in part.objects())])
 
 
 def check(cluster: Cluster) -> None:
@@ -118,7 +118,8 @@ def _delete_now(cluster: Cluster, path: str, options: Object) -> None:
             raise
 
 
-def _make(cluster: Cluster, objects: Sequence[Object]) -> None:
+def make(cluster: Cluster, objects: Sequence[Object]) -> None:
+    """Create what is missing; a new version of a definition replaces the older one."""
     for object in objects:
         metadata = object["metadata"]
         kind = object["apiVersion"], object["kind"]

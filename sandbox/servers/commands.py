@@ -32,12 +32,14 @@ from sandbox.servers.container_node import ContainerNode
 from sandbox.servers.parts import Parts
 from sandbox.servers.platform_parts import PLATFORM_PARTS, TOKEN_SECONDS, PlatformPart
 from sandbox.servers.processes import Interrupts, Process, stop
+from sandbox.servers.single_sign_on import SingleSignOn
 from specs.container import PULL_SECRET, PUSH_SECRET
 
 T = TypeVar("T")
 
 ROOT = Path(__file__).parents[2]
 READY_WITHIN = 90  # seconds, for each step; on an idle machine they take twelve in total
+KEYCLOAK_WITHIN = 300  # seconds; the first time it makes its database
 NOTHING = "No servers are running here."
 
 
@@ -83,6 +85,7 @@ class LocalServers:
         self.parts = Parts(folder)
         self._processes = {name: Process(folder, name) for name in parts.ALL}
         self._node = ContainerNode(self.parts)
+        self._sign_on = SingleSignOn(self.parts)
         self._expected: list[str] = []
 
     def running(self) -> list[str]:
@@ -104,7 +107,10 @@ class LocalServers:
         has_node = runs or parts.NODE in chosen or filters
         if has_node:
             self._node.get(filters)
+        has_keycloak = self._has_keycloak(chosen)
         self.parts.prepare(keep_ports=bool(self.running()))
+        if not self._processes[parts.KEYCLOAK].pid:
+            self.parts.write_authentication()
         commands = self.parts.commands(server_binaries())
         installed = list(_installed(chosen))
         try:
@@ -124,7 +130,11 @@ class LocalServers:
             else:
                 use = cluster_setup.use_simulated_node
                 self._await(parts.API_SERVER, lambda: use(self._cluster()))
-            record.write(self.folder, self.parts.address(parts.OPENBAO), token)
+            more: dict[str, str] = {}
+            if has_keycloak:
+                self._start_keycloak(token)
+                more = self._sign_on.for_clients()
+            record.write(self.folder, self.parts.address(parts.OPENBAO), token, more)
         except BaseException:
             self.stop()
             raise
@@ -134,7 +144,13 @@ class LocalServers:
         with self._interrupts.held():
             environment_file(self.folder).unlink(missing_ok=True)
             for names in (
-                (*parts.CONTAINERS, *parts.OPERATORS, *parts.CONTROLLERS, parts.OPENBAO),
+                (
+                    *parts.CONTAINERS,
+                    *parts.OPERATORS,
+                    *parts.CONTROLLERS,
+                    parts.KEYCLOAK,
+                    parts.OPENBAO,
+                ),
                 (parts.API_SERVER,),
                 (parts.ETCD,),
             ):
@@ -164,6 +180,32 @@ class LocalServers:
         self._await(parts.NODE, lambda: cluster_setup.check_real_node(self._cluster()))
         self._await(parts.API_SERVER, lambda: cluster_setup.use_real_node(self._cluster()))
 
+    def _has_keycloak(self, chosen: Collection[str]) -> bool:
+        """Whether it runs or is to be started, and can be had here."""
+        if not (self._processes[parts.KEYCLOAK].pid or parts.KEYCLOAK in chosen):
+            return False
+        try:
+            self._sign_on.get()
+        except UserError as error:
+            say(f"{error} The servers start without it.")
+            return False
+        return True
+
+    def _start_keycloak(self, openbao_token: str) -> None:
+        name, sign_on = parts.KEYCLOAK, self._sign_on
+        self._launch((name,), {name: sign_on.command()}, **sign_on.environment())
+        self._await(name, sign_on.check, KEYCLOAK_WITHIN)
+        self._await(name, sign_on.create_realm)
+        openbao = self._openbao(openbao_token)
+        self._await(parts.OPENBAO, lambda: sign_on.let_people_into_openbao(openbao))
+        sign_on.let_people_into_the_cluster()
+        token = self._await(name, sign_on.somebodys_token)
+        cluster = self._cluster().with_token(token)
+        self._await(parts.API_SERVER, cluster.who_am_i)
+        self._await(
+            parts.API_SERVER, lambda: cluster_setup.make(self._cluster(), sign_on.objects())
+        )
+
     def _run(self, part: PlatformPart) -> None:
         if not self._processes[part.name].pid:
             part.log_in(self.parts, self._cluster())
@@ -187,9 +229,9 @@ class LocalServers:
                     raise StartError(process, f"cannot be run ({error.strerror})") from None
             self._expected.append(name)
 
-    def _await(self, name: str, ask: Callable[[], T]) -> T:
+    def _await(self, name: str, ask: Callable[[], T], within: float = READY_WITHIN) -> T:
         """Return the answer of `ask`; raise StartError if a server ends first, or on timeout."""
-        deadline = time.monotonic() + READY_WITHIN
+        deadline = time.monotonic() + within
         while True:
             for expected in self._expected:
                 if not self._processes[expected].pid:

@@ -53,6 +53,7 @@ class Keys:
         self.service_account_key = keys / "service-accounts.key"
         self.service_account_public_key = keys / "service-accounts.pub"
         self.tokens = keys / "tokens.csv"
+        self._sign_on = keys / "keycloak.json"
 
     def make(self) -> None:
         """Create what is missing."""
@@ -72,6 +73,14 @@ class Keys:
             tokens = {user: known.get(user) or secrets.token_hex(32) for user in USERS}
             lines = (f'{tokens[u]},{u},{u},"{USERS[u]}"\n' for u in USERS)
             write_private(self.tokens, "".join(lines))
+
+    def sign_on(self) -> dict[str, str]:
+        """Keycloak's secrets: of its administrator, of its client OpenBao, of all its people."""
+        if not self._sign_on.exists():
+            drawn = {name: secrets.token_urlsafe(24) for name in ("admin", "openbao", "people")}
+            write_private(self._sign_on, json.dumps(drawn))
+        known: dict[str, str] = json.loads(self._sign_on.read_text(encoding="utf-8"))
+        return known
 
     def _known_tokens(self) -> dict[str, str]:
         """By user."""

@@ -20,13 +20,14 @@ KWOK = "kwok"
 EXTERNAL_SECRETS = "external-secrets"
 REGISTRY = "registry"
 NODE = "node"
+KEYCLOAK = "keycloak"
 PACKETS = "packets"  # no server of its own: the node filters what its pods send and get
 
 STORES = (ETCD, OPENBAO, API_SERVER)
 CONTROLLERS = (CONTROLLER_MANAGER, SCHEDULER, KWOK)
 OPERATORS = (EXTERNAL_SECRETS,)  # parts of the platform: platform_parts.py
 CONTAINERS = (REGISTRY, NODE)  # for the parts `node` and `packets`
-ALL = STORES + CONTROLLERS + OPERATORS + CONTAINERS
+ALL = STORES + CONTROLLERS + OPERATORS + (KEYCLOAK,) + CONTAINERS
 
 ETCD_PEER = "etcd-peer"
 OPENBAO_PEER = "openbao-peer"
@@ -39,6 +40,7 @@ LISTENERS = (
     CONTROLLER_MANAGER,
     SCHEDULER,
     *OPERATORS,
+    KEYCLOAK,
     REGISTRY,
 )
 
@@ -103,6 +105,15 @@ class Parts:
         }
         write_private(self._openbao_configuration, json.dumps(configuration))
 
+    def write_authentication(self, *issuers: object) -> None:
+        """Name those whose tokens the API server takes, besides its own; it notices a change."""
+        configuration = {
+            "apiVersion": "apiserver.config.k8s.io/v1",
+            "kind": "AuthenticationConfiguration",
+            "jwt": issuers,
+        }
+        write_private(self._authentication, json.dumps(configuration, indent=2))
+
     def commands(self, binaries: ServerBinaries) -> dict[str, Command]:
         """The command line of each."""
         cert, key, ca_cert = self.keys.server_cert, self.keys.server_key, self.keys.ca_cert
@@ -138,6 +149,7 @@ class Parts:
                 f"--etcd-keyfile={key}",
                 *self._listens(API_SERVER),
                 f"--token-auth-file={self.keys.tokens}",
+                f"--authentication-config={self._authentication}",
                 "--authorization-mode=Node,RBAC",
                 "--enable-admission-plugins=NodeRestriction",
                 "--allow-privileged",  # as in most clusters: policies decide what may be privileged
@@ -182,6 +194,10 @@ class Parts:
     def kubeconfig_of(self, part: str) -> Path:
         """The one of a server that is a client of the API server."""
         return self.folder / "keys" / f"{part}.kubeconfig"
+
+    @property
+    def _authentication(self) -> Path:
+        return self.folder / "keys" / "authentication.json"
 
     @property
     def _openbao_configuration(self) -> Path:

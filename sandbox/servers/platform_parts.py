@@ -12,7 +12,7 @@ from binaries import external_secrets
 from binaries.console import UserError
 from clients.http import Http
 from clients.kubernetes import Cluster, Object
-from sandbox.servers.parts import EXTERNAL_SECRETS, NODE, PACKETS, Command, Parts
+from sandbox.servers.parts import EXTERNAL_SECRETS, KEYCLOAK, NODE, PACKETS, Command, Parts
 
 TOKEN_SECONDS = 365 * 24 * 3600  # a year: nobody renews the token of a server that runs
 
@@ -92,7 +92,7 @@ class ExternalSecrets(PlatformPart):
 
 
 PLATFORM_PARTS: Mapping[str, type[PlatformPart]] = {each.name: each for each in (ExternalSecrets,)}
-CHOICES = (*PLATFORM_PARTS, NODE, PACKETS)
+CHOICES = (*PLATFORM_PARTS, NODE, PACKETS, KEYCLOAK)
 DEFAULT = EXTERNAL_SECRETS
 
 

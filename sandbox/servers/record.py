@@ -3,6 +3,7 @@
 import os
 import secrets
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 
 from clients.local_servers import environment_file
@@ -16,14 +17,14 @@ _HEADER = """\
 _WITHOUT_HARBOR = '[ -n "${HARBOR_URL:-}" ] || export SRE_PLATFORM_LEAVE_OUT=harbor\n'
 
 
-def write(folder: Path, openbao: str, token: str) -> None:
-    """Record that they run, with OpenBao at that address and that root token."""
+def write(folder: Path, openbao: str, token: str, more: Mapping[str, str]) -> None:
+    """Record that they run: OpenBao at that address with that root token, and `more` settings."""
     state = folder / "pulumi"
     state.mkdir(exist_ok=True)
     passphrase = folder / "passphrase"
     if not passphrase.exists():
         write_private(passphrase, secrets.token_urlsafe(32))
-    exports = {"KUBECONFIG": str(folder / "kubeconfig")}
+    exports = {"KUBECONFIG": str(folder / "kubeconfig"), **more}
     for tool in ("VAULT", "BAO"):
         exports[f"{tool}_ADDR"] = openbao
         exports[f"{tool}_TOKEN"] = token

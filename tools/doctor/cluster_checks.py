@@ -143,17 +143,14 @@ class ClusterChecks:
         yield tls(self._cluster.address, "credentials travel", off)
 
     def _identity(self) -> Iterator[Outcome]:
-        review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
         try:
-            known = self._cluster.call(
-                "POST", "apis/authentication.k8s.io/v1/selfsubjectreviews", review
-            )
+            known = self._cluster.who_am_i()
         except RefusedError as refusal:
             if refusal.status not in (401, 403):
                 raise
             yield _unknown()
             return
-        self._user = known["status"]["userInfo"]["username"]
+        self._user = known["username"]
         yield _unknown() if self._user == "system:anonymous" else ok(self._user)
 
     def _served(self) -> Iterator[Outcome]:

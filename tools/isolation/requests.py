@@ -185,9 +185,7 @@ def gets_token(namespace: str, account: str = "default") -> Request:
 
 def asks_who_it_is() -> Request:
     """A SelfSubjectReview, which everyone who is authenticated may make."""
-    body = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
-    path = "apis/authentication.k8s.io/v1/selfsubjectreviews"
-    return lambda scene: scene.cluster.call("POST", path, body)
+    return lambda scene: scene.cluster.who_am_i()
 
 
 def reads_path(path: str) -> Request:
