@@ -17,9 +17,7 @@ from clients.http import FORM, TIMEOUT, Http, RefusedError, UnreachableError
 
 REALM = "sre"  # of the people; administrators' clients are in `master`
 
-# Where the command-line clients of an API server and of OpenBao wait for a person to come back.
-KUBERNETES_REDIRECT = "http://localhost:8000"  # kubelogin
-OPENBAO_REDIRECT = "http://localhost:8250/oidc/callback"  # bao login -method=oidc
+KUBERNETES_REDIRECT = "http://localhost:8000"  # where `kubectl oidc-login` waits for a person
 
 _LOGIN_FORM = re.compile(r'<form id="kc-form-login"[^>]* action="([^"]*)"')
 _SAID = re.compile(
@@ -76,8 +74,17 @@ class Keycloak:
         found: list[dict[str, Any]] = self.call("GET", kind, query={**attributes, "exact": "true"})
         return found[0] if found else None
 
+    def add_person(self, name: str, password: str, *groups: str) -> None:
+        """Add somebody who can sign in at once, in the groups at these paths."""
+        self.call("POST", "users", {**person(name, password), "groups": groups})
+
+    def remove_person(self, name: str) -> None:
+        """Remove them, if they exist."""
+        if found := self.find("users", username=name):
+            self.call("DELETE", f"users/{found['id']}")
+
     def group(self, path: str) -> dict[str, Any] | None:
-        """The group at that path, such as `/team-alpha/developers`."""
+        """The group at that path, such as `team-alpha/developers`."""
         try:
             group: dict[str, Any] = self.call("GET", f"group-by-path/{quote(path.strip('/'))}")
         except RefusedError as refusal:
@@ -99,7 +106,7 @@ class Keycloak:
             "code_challenge_method": "S256",
         }
         endpoints = f"{self.issuer}/protocol/openid-connect"
-        code = sign_in(f"{endpoints}/auth?{urlencode(asked)}", user, password, self._ca_cert)
+        code = self.sign_in(f"{endpoints}/auth?{urlencode(asked)}", user, password)
         answer = self._http.call(
             "POST",
             f"realms/{self.realm}/protocol/openid-connect/token",
@@ -117,6 +124,29 @@ class Keycloak:
         )
         return str(answer["id_token"])
 
+    def sign_in(self, url: str, user: str, password: str) -> dict[str, str]:
+        """Fill in its form, as a person does in a browser whom a client has sent to `url`.
+
+        Returns what it sends back to the client. Raises RefusedError in the words of the page, and
+        UnreachableError.
+        """
+        with requests.Session() as browser:
+            browser.trust_env = False  # no proxy, and no other CA
+            browser.verify = str(self._ca_cert)
+            try:
+                page = browser.get(url, timeout=TIMEOUT)
+                form = _LOGIN_FORM.search(page.text)
+                if not form:
+                    raise RefusedError(self._http.address, page.status_code, _said(page))
+                filled = {"username": user, "password": password}
+                target = html.unescape(form[1])
+                answer = browser.post(target, filled, timeout=TIMEOUT, allow_redirects=False)
+            except requests.exceptions.RequestException:
+                raise UnreachableError(self._http.address, "does not answer") from None
+        if not answer.is_redirect:
+            raise RefusedError(self._http.address, answer.status_code, _said(answer))
+        return dict(parse_qsl(urlsplit(answer.headers["Location"]).query))
+
     def _headers(self) -> dict[str, str]:
         now = time.monotonic()
         if now >= self._valid_until:
@@ -129,30 +159,17 @@ class Keycloak:
         return {"Authorization": f"Bearer {self._token}"}
 
 
-def sign_in(url: str, user: str, password: str, ca_cert: Path) -> dict[str, str]:
-    """Fill in Keycloak's form, as a person does in a browser who was sent to `url`.
-
-    Returns what Keycloak sends back to the client. Raises RefusedError in the words of the page,
-    and UnreachableError.
-    """
-    server = "{0.scheme}://{0.netloc}".format(urlsplit(url))
-    with requests.Session() as browser:
-        browser.trust_env = False  # no proxy, and no other CA
-        browser.verify = str(ca_cert)
-        try:
-            page = browser.get(url, timeout=TIMEOUT)
-            form = _LOGIN_FORM.search(page.text)
-            if not form:
-                raise RefusedError(server, page.status_code, _said(page))
-            filled = {"username": user, "password": password}
-            answer = browser.post(
-                html.unescape(form[1]), filled, timeout=TIMEOUT, allow_redirects=False
-            )
-        except requests.exceptions.RequestException:
-            raise UnreachableError(server, "does not answer") from None
-    if not answer.is_redirect:
-        raise RefusedError(server, answer.status_code, _said(answer))
-    return dict(parse_qsl(urlsplit(answer.headers["Location"]).query))
+def person(name: str, password: str) -> dict[str, Any]:
+    """A user with everything that Keycloak asks of them when they sign in."""
+    return {
+        "username": name,
+        "enabled": True,
+        "email": f"{name}@example.com",
+        "emailVerified": True,
+        "firstName": name.capitalize(),
+        "lastName": "Example",
+        "credentials": [{"type": "password", "value": password}],
+    }
 
 
 def _said(page: requests.Response) -> str:

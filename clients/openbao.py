@@ -2,11 +2,15 @@
 
 import copy
 import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlencode
 
 from clients.http import Http, RefusedError
 from specs.settings import OpenBaoSettings
+
+REDIRECT = "http://localhost:8250/oidc/callback"  # where `bao login` waits for a person
 
 
 class OpenBao:
@@ -64,6 +68,24 @@ class OpenBao:
         """Log in as a ServiceAccount does, with its token."""
         answer = self.call("POST", f"auth/{mount}/login", {"role": role, "jwt": jwt})
         return self.with_token(answer["auth"]["client_token"])
+
+    def sign_in(
+        self, browser: Callable[[str], Mapping[str, str]], mount: str = "oidc"
+    ) -> tuple[Self, str]:
+        """Sign a person in as `bao login -method=oidc` does; also return the ID of their entity.
+
+        `browser` takes a URL and returns what the provider sends back from there.
+        """
+        stranger = self.with_token(None)
+        asked = {"redirect_uri": REDIRECT, "role": ""}  # the mount's default role
+        url = stranger.call("POST", f"auth/{mount}/oidc/auth_url", asked)["data"]["auth_url"]
+        if not url:
+            reason = f"auth/{mount} does not allow the redirect URI {REDIRECT}"
+            raise RefusedError(self.address, 400, reason)
+        back = browser(url)
+        passed_on = urlencode({"state": back["state"], "code": back["code"]})
+        auth = stranger.call("GET", f"auth/{mount}/oidc/callback?{passed_on}")["auth"]
+        return self.with_token(auth["client_token"]), auth["entity_id"]
 
 
 def openbao_of(settings: OpenBaoSettings, retries: int = 4) -> OpenBao | None:

@@ -1,14 +1,13 @@
 """Keycloak, whose people the API server and OpenBao know, set up as docs/access.md says."""
 
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from binaries import keycloak
-from clients.keycloak import OPENBAO_REDIRECT, Keycloak
+from clients.keycloak import Keycloak, person
 from clients.kubernetes import Object
-from clients.openbao import OpenBao
+from clients.openbao import REDIRECT, OpenBao
 from sandbox.servers.parts import KEYCLOAK, Command, Parts
 
 REALM = Path(__file__).with_name("realm.yaml")
@@ -70,8 +69,8 @@ class SingleSignOn:
         """Create groups, people and clients, unless it was done before."""
         secrets = self._parts.keys.sign_on()
         realm: Object = yaml.safe_load(REALM.read_text(encoding="utf-8"))
-        for person in realm["users"]:
-            person |= _complete(person["username"], secrets["people"])
+        for user in realm["users"]:
+            user |= person(user["username"], secrets["people"])
         for client in realm["clients"]:
             if not client["publicClient"]:
                 client["secret"] = secrets["openbao"]
@@ -98,7 +97,7 @@ class SingleSignOn:
             "role_type": "oidc",
             "user_claim": "sub",
             "groups_claim": "groups",
-            "allowed_redirect_uris": [OPENBAO_REDIRECT],
+            "allowed_redirect_uris": [REDIRECT],
             "token_ttl": f"{_TOKEN_MINUTES}m",
             "token_max_ttl": f"{_TOKEN_MINUTES}m",
         }
@@ -124,15 +123,3 @@ class SingleSignOn:
     def objects(self) -> list[Object]:
         """What the platform's own people may do in the cluster."""
         return list(yaml.safe_load_all(OBJECTS.read_text(encoding="utf-8")))
-
-
-def _complete(name: str, password: str) -> dict[str, Any]:
-    """What a person needs to sign in without being asked for more."""
-    return {
-        "enabled": True,
-        "email": f"{name}@example.com",
-        "emailVerified": True,
-        "firstName": name.capitalize(),
-        "lastName": "Example",
-        "credentials": [{"type": "password", "value": password}],
-    }

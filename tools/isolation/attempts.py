@@ -6,7 +6,12 @@ It includes the checks of the Kubernetes multi-tenancy benchmark.
 from enum import StrEnum
 
 from tools.isolation.namespace_attempts import everything, more_than_views, views
-from tools.isolation.openbao_attempts import STRANGER_CHECKS, app_checks
+from tools.isolation.openbao_attempts import (
+    DEVELOPER_CHECKS,
+    OTHER_PEOPLE_S_CHECKS,
+    STRANGER_CHECKS,
+    app_checks,
+)
 from tools.isolation.outside_attempts import outside_checks
 from tools.isolation.own_attempts import OWN_CHECKS
 from tools.isolation.requests import (
@@ -33,6 +38,13 @@ class Caller(StrEnum):
     ROBOT = "robot"
     ANONYMOUS = "anonymous"
     STORE = "secret store"
+    DEVELOPER_IN_OPENBAO = "developer in OpenBao"
+    VIEWER_IN_OPENBAO = "viewer in OpenBao"
+    ROLE_IN_OPENBAO = "group with a role in OpenBao"
+
+
+# People, who sign in there themselves.
+IN_OPENBAO = (Caller.DEVELOPER_IN_OPENBAO, Caller.VIEWER_IN_OPENBAO, Caller.ROLE_IN_OPENBAO)
 
 
 _KNOWN: dict[str, Request] = {"authenticate to the API server": asks_who_it_is()}
@@ -84,4 +96,7 @@ def checks(shared_store: bool) -> dict[Caller, tuple[Attempt, ...]]:
             *STRANGER_CHECKS,
         ),
         Caller.STORE: SHARED_STORE_CHECKS if shared_store else TEAM_STORE_CHECKS,
+        Caller.DEVELOPER_IN_OPENBAO: DEVELOPER_CHECKS,
+        Caller.VIEWER_IN_OPENBAO: OTHER_PEOPLE_S_CHECKS,
+        Caller.ROLE_IN_OPENBAO: OTHER_PEOPLE_S_CHECKS,
     }

@@ -9,7 +9,7 @@ from clients.http import RefusedError
 from specs.container import PUSH_SECRET
 from specs.settings import STORE_KINDS, Settings
 from specs.team import Team
-from tools.isolation.attempts import Caller
+from tools.isolation.attempts import IN_OPENBAO, Caller
 from tools.isolation.requests import Admin, Scene
 from tools.isolation.verdict import NoRobotError, SelectsNothingError
 
@@ -33,12 +33,20 @@ _Become = Callable[[Scene, Team], Scene]
 def subjects(teams: Sequence[Team], settings: Settings, admin: Admin) -> Iterator[Subject]:
     """All callers of all teams, in the order of teams."""
     prefix = settings.kubernetes.group_prefix
+    in_openbao = signs_in_to_openbao(settings, admin)
     for team in teams:
         for caller, name, group, become in _callers(team, prefix):
+            if caller in IN_OPENBAO and not in_openbao:
+                continue
             other = _next(team, teams, group)
             if other:
                 enter = partial(_enter, admin, settings, team, other, become)
                 yield Subject(caller, name, enter)
+
+
+def signs_in_to_openbao(settings: Settings, admin: Admin) -> bool:
+    """Whether people can, and the stack knows them there."""
+    return bool(admin.people and settings.manage.openbao and settings.openbao.oidc_accessor)
 
 
 def _callers(team: Team, prefix: str) -> Iterator[tuple[Caller, str, str | None, _Become]]:
@@ -46,15 +54,25 @@ def _callers(team: Team, prefix: str) -> Iterator[tuple[Caller, str, str | None,
 
     `prefix`: what the API server puts before a group's name.
     """
-    people = ((Caller.DEVELOPER, team.developers), (Caller.VIEWER, team.viewers))
-    for caller, groups in people:
+    people = (
+        (Caller.DEVELOPER, Caller.DEVELOPER_IN_OPENBAO, team.developers),
+        (Caller.VIEWER, Caller.VIEWER_IN_OPENBAO, team.viewers),
+    )
+    for caller, in_openbao, groups in people:
         for group in groups:
             usual = group == f"{team.name}-{caller}s"
             name = f"{team.name} {caller if usual else group}"
-            yield caller, name, group, partial(_member, f"{prefix}{group}")
+            yield caller, name, group, partial(_member, group, prefix)
+            yield in_openbao, f"{name} in OpenBao", group, partial(_member_in_openbao, group)
     for group, role in sorted(team.access.roles.items()):
         name = f"{team.name} {group} ({role})"
-        yield Caller.ROLE, name, group, partial(_member, f"{prefix}{group}")
+        yield Caller.ROLE, name, group, partial(_member, group, prefix)
+        yield (
+            Caller.ROLE_IN_OPENBAO,
+            f"{name} in OpenBao",
+            group,
+            partial(_member_in_openbao, group),
+        )
     yield Caller.APP, f"{team.name} app", None, _app
     yield Caller.ROBOT, f"{team.name} robot", None, _robot
     yield Caller.ANONYMOUS, f"anonymous at {team.name}", None, lambda stranger, _: stranger
@@ -75,18 +93,32 @@ def _enter(admin: Admin, settings: Settings, team: Team, other: Team, become: _B
     return become(Scene(admin, cluster, openbao, names), team)
 
 
-def _member(group: str, stranger: Scene, team: Team) -> Scene:
-    """A member of that group, by the API server's name for it."""
-    admin = stranger.admin
+def _member(group: str, prefix: str, stranger: Scene, team: Team) -> Scene:
+    """A member of that group: signed in or, without a Keycloak, impersonated.
+
+    `prefix`: what the API server puts before the group's name.
+    """
+    admin, known_as = stranger.admin, f"{prefix}{group}"
     bound = {
         subject["name"]
         for binding in admin.objects("rbac.authorization.k8s.io/v1", "RoleBinding", team.name)
         for subject in binding.get("subjects", ())
         if subject["kind"] == "Group"
     }
-    if group not in bound:
-        raise SelectsNothingError(f"no RoleBinding in {team.name} for {group}")
-    return replace(stranger, cluster=admin.cluster.impersonating("isolation-check", group))
+    if known_as not in bound:
+        raise SelectsNothingError(f"no RoleBinding in {team.name} for {known_as}")
+    if admin.people:
+        cluster = admin.people.in_cluster(admin.cluster, group, known_as)
+    else:
+        cluster = admin.cluster.impersonating("isolation-check", known_as)
+    return replace(stranger, cluster=cluster)
+
+
+def _member_in_openbao(group: str, stranger: Scene, team: Team) -> Scene:
+    """A member of that group who has signed in to OpenBao."""
+    people = stranger.admin.people
+    assert people  # `signs_in_to_openbao` has been asked
+    return replace(stranger, openbao=people.in_openbao(group))
 
 
 def _app(stranger: Scene, team: Team) -> Scene:

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 
 from clients.http import RefusedError
 from specs.settings import Settings
 from specs.team import Team
-from tools.isolation.attempts import Caller, checks
-from tools.isolation.callers import Subject, subjects
+from tools.isolation.attempts import IN_OPENBAO, Caller, checks
+from tools.isolation.callers import Subject, signs_in_to_openbao, subjects
 from tools.isolation.requests import Admin, Attempt, Scene
 from tools.isolation.samples import NAME, thing
 from tools.isolation.verdict import (
@@ -56,8 +56,11 @@ def run(teams: Sequence[Team], settings: Settings, admin: Admin) -> list[MatrixR
     """
     table = checks(settings.external_secrets.secret_store == "cluster")
     if not any(team.access.roles for team in teams):
-        del table[Caller.ROLE]
-    with _secrets(teams, admin), ThreadPoolExecutor(_AT_A_TIME) as pool:
+        del table[Caller.ROLE], table[Caller.ROLE_IN_OPENBAO]
+    if not signs_in_to_openbao(settings, admin):
+        table = {caller: lines for caller, lines in table.items() if caller not in IN_OPENBAO}
+    people = admin.people.made(_groups(teams)) if admin.people else nullcontext()
+    with _secrets(teams, admin), people, ThreadPoolExecutor(_AT_A_TIME) as pool:
         callers = list(subjects(teams, settings, admin))
         scenes = list(pool.map(_enter, callers))
         asked = [
@@ -67,6 +70,10 @@ def run(teams: Sequence[Team], settings: Settings, admin: Admin) -> list[MatrixR
         ]
         rows = [row for row in (future.result() for future in asked) if row]
     return [*rows, *untried(table, rows)]
+
+
+def _groups(teams: Sequence[Team]) -> list[str]:
+    return sorted({group for team in teams for group in team.groups})
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """The matrix of a stack as a report, printed or written into its page."""
 
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from specs.settings import Settings
 from specs.team import Team
 from tools.isolation.matrix import MatrixRow, run
 from tools.isolation.matrix_table import markdown, summary, text
+from tools.isolation.people import People
 from tools.isolation.requests import Admin
 
 _PAGE = Path("docs", "isolation.md")
@@ -46,8 +48,15 @@ def isolation(
 
 
 def renewed(page: str, rows: Sequence[MatrixRow]) -> str:
-    """The page with these rows in its tables."""
-    return page.partition(_MARK)[0] + _MARK + "\n" + markdown(rows)
+    """The page with these rows in its tables; those of callers that none is about stay."""
+    text, _, tables = page.partition(_MARK)
+    parts = {**_by_heading(tables), **_by_heading(markdown(rows))}
+    return text + _MARK + "\n" + "\n\n".join(parts.values()) + "\n"
+
+
+def _by_heading(tables: str) -> dict[str, str]:
+    parts = (part.strip() for part in re.split(r"^(?=### )", tables, flags=re.MULTILINE)[1:])
+    return {part.partition("\n")[0]: part for part in parts}
 
 
 def _rows(root: Path, teams: Sequence[Team], settings: Settings) -> list[MatrixRow]:
@@ -58,7 +67,9 @@ def _rows(root: Path, teams: Sequence[Team], settings: Settings) -> list[MatrixR
         raise CannotRunError("no servers are running here; run `make servers` and `make up` first")
     try:
         cluster, openbao = administrator.cluster(servers), administrator.openbao(servers)
-        admin = Admin(cluster, openbao, servers.ca_cert)
+        keycloak = administrator.keycloak(servers)
+        people = People(keycloak, openbao) if keycloak else None
+        admin = Admin(cluster, openbao, servers.ca_cert, people)
         missing = [t.name for t in teams if not admin.cluster.get("v1", "Namespace", None, t.name)]
         if missing:
             raise CannotRunError(f"the cluster has no {missing[0]}; run `make up` first")

@@ -23,6 +23,9 @@ _CALLERS = {
     Caller.ROBOT: "The team's robot in Harbor, whose password is tried on the other servers.",
     Caller.ANONYMOUS: "Anyone who can reach the servers.",
     Caller.STORE: "What External Secrets can read for a team, with the login of its store.",
+    Caller.DEVELOPER_IN_OPENBAO: "The same developer, signed in to OpenBao with Keycloak.",
+    Caller.VIEWER_IN_OPENBAO: "The same viewer, signed in to OpenBao with Keycloak.",
+    Caller.ROLE_IN_OPENBAO: "The same user of a further group, signed in there too.",
 }
 
 
@@ -46,17 +49,21 @@ def summary(rows: Sequence[MatrixRow]) -> str:
 def markdown(rows: Sequence[MatrixRow]) -> str:
     """A table for each kind of caller, with one line for results that all teams share."""
     return "\n".join(
-        line for caller, about in _CALLERS.items() for line in _part(caller, about, rows)
+        line
+        for caller, about in _CALLERS.items()
+        if any(row.caller is caller for row in rows)
+        for line in _part(caller, about, rows)
     )
 
 
 def _part(caller: Caller, about: str, rows: Sequence[MatrixRow]) -> Iterator[str]:
-    yield f"### {caller.capitalize()}\n\n{about}\n"
+    name = f"{caller[0].upper()}{caller[1:]}"
+    yield f"### {name}\n\n{about}\n"
     outcomes: dict[str, list[MatrixRow]] = {}
     for row in rows:
         if row.caller is caller:
             outcomes.setdefault(row.what, []).append(row)
-    lines = [(f"{caller.capitalize()} asks to", "Expected", "Seen")]
+    lines = [(f"{name} asks to", "Expected", "Seen")]
     # A stack without a shared store has only these.
     for what in [check.what for check in checks(shared_store=True)[caller]]:
         if same := outcomes.get(what):

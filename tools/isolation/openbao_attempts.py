@@ -1,4 +1,4 @@
-"""What OpenBao grants: to an app its team's secrets, to everyone else nothing.
+"""What OpenBao grants: to an app and a developer their team's secrets, to everyone else nothing.
 
 The app's login is real: with its ServiceAccount's token, which OpenBao has the API server review.
 """
@@ -10,6 +10,7 @@ from tools.isolation.requests import (
     all_of,
     logs_in,
     vault_answers,
+    vault_knows,
     vault_reads,
     vault_writes,
 )
@@ -58,6 +59,10 @@ def app_checks(shared_store: bool) -> tuple[Attempt, ...]:
         *all_of({**_NOBODYS, **logins}, BY_OPENBAO, _HERE),
     )
 
+
+_KNOWN = Attempt("log in", ALLOWED, vault_knows())
+DEVELOPER_CHECKS = (_KNOWN, *all_of(_OWN_ONES, ALLOWED), *all_of(_NOBODYS, BY_OPENBAO))
+OTHER_PEOPLE_S_CHECKS = (_KNOWN, *all_of({**_OWN_ONES, **_NOBODYS}, BY_OPENBAO))
 
 STRANGER_CHECKS = (
     Attempt(f"{_HERE}ask whether it is up", ALLOWED, vault_answers()),

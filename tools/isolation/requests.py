@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from clients.http import RefusedError
 from clients.kubernetes import Cluster
 from clients.openbao import OpenBao
+from tools.isolation.people import People
 from tools.isolation.samples import Object
 from tools.isolation.target_kinds import ALL, TargetKind
 from tools.isolation.verdict import NoRobotError, NotThisOneError, SelectsNothingError
@@ -27,13 +28,17 @@ _DRY_RUN = {"dryRun": "All", "fieldValidation": "Strict"}
 class Admin:
     """An administrator who sees everything and can tell whether a check has a target.
 
-    Its methods raise SelectsNothingError. `ca_cert` verifies OpenBao.
+    Its methods raise SelectsNothingError. `ca_cert` verifies OpenBao. `people` are those who sign
+    in, where there is a Keycloak.
     """
 
-    def __init__(self, cluster: Cluster, openbao: OpenBao, ca_cert: Path) -> None:
+    def __init__(
+        self, cluster: Cluster, openbao: OpenBao, ca_cert: Path, people: People | None = None
+    ) -> None:
         self.cluster = cluster
         self.openbao = openbao
         self.ca_cert = ca_cert
+        self.people = people
         self._listed: dict[tuple[str, str, str], list[Object]] = {}
 
     def objects(self, api_version: str, kind: str, namespace: str) -> list[Object]:
@@ -222,6 +227,11 @@ def vault_reads(path: str, of: str = "", method: str = "GET") -> Request:
 def vault_writes(path: str, body: Object) -> Request:
     """A write in OpenBao, which has no dry run: only for writes that must be refused."""
     return lambda scene: scene.openbao.call("POST", scene.filled(path), scene.filled(body))
+
+
+def vault_knows() -> Request:
+    """Look up its own token, which everyone who is logged in may do."""
+    return lambda scene: scene.openbao.call("GET", "auth/token/lookup-self")
 
 
 def vault_answers() -> Request:

@@ -1,0 +1,67 @@
+"""People who sign in with Keycloak while the matrix runs: one member of each group."""
+
+import secrets
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from clients.keycloak import Keycloak
+from clients.kubernetes import Cluster
+from clients.openbao import OpenBao
+from tools.isolation.samples import NAME
+from tools.isolation.verdict import SelectsNothingError
+
+
+class People:
+    """Members of groups in Keycloak, as whom nobody else can sign in.
+
+    `openbao` is OpenBao as its administrator sees it.
+    """
+
+    def __init__(self, keycloak: Keycloak, openbao: OpenBao) -> None:
+        self._keycloak = keycloak
+        self._openbao = openbao
+        self._password = secrets.token_urlsafe(24)
+        self._members: dict[str, str] = {}
+        self._entities: list[str] = []
+
+    @contextmanager
+    def made(self, groups: Iterable[str]) -> Iterator[None]:
+        """Meanwhile, each of these groups that Keycloak has is the only one of somebody."""
+        try:
+            for number, group in enumerate(groups):
+                if self._keycloak.group(group):
+                    name = self._members[group] = f"{NAME}-{number}"
+                    self._keycloak.remove_person(name)  # of a run that was killed
+                    self._keycloak.add_person(name, self._password, group)
+            yield
+        finally:
+            for name in self._members.values():
+                self._keycloak.remove_person(name)
+            for entity in self._entities:
+                self._openbao.call("DELETE", f"identity/entity/id/{entity}")
+
+    def in_cluster(self, cluster: Cluster, group: str, known_as: str) -> Cluster:
+        """A member as the API server sees them, which must know the group as `known_as`."""
+        token = self._keycloak.id_token(self._member(group), self._password)
+        signed_in = cluster.with_token(token)
+        groups = set(signed_in.who_am_i()["groups"])
+        if known_as not in groups:
+            seen = ", ".join(sorted(groups - {"system:authenticated"})) or "no group"
+            raise SelectsNothingError(
+                f"the API server knows a member of {group} as one of {seen}, not of {known_as}"
+            )
+        return signed_in
+
+    def in_openbao(self, group: str) -> OpenBao:
+        """A member as OpenBao sees them."""
+        name = self._member(group)
+        signed_in, entity = self._openbao.sign_in(
+            lambda url: self._keycloak.sign_in(url, name, self._password)
+        )
+        self._entities.append(entity)
+        return signed_in
+
+    def _member(self, group: str) -> str:
+        if group not in self._members:
+            raise SelectsNothingError(f"Keycloak has no group {group}")
+        return self._members[group]
