@@ -20,6 +20,8 @@ CAPABILITIES = "POST /v1/sys/capabilities-self"
 KV, AUTH = "GET /v1/sys/internal/ui/mounts/sre", "GET /v1/sys/internal/ui/mounts/auth/kubernetes"
 ALL = ["create", "read", "update", "delete", "sudo"]
 ACCESSOR = "auth_oidc_1a2b3c4d"
+CONFIG = "GET /v1/auth/oidc/config"
+ROLE = "GET /v1/auth/oidc/role/people"
 
 
 def token(**properties: Any) -> tuple[int, Any]:
@@ -56,7 +58,9 @@ def bao(keys: Keys, encrypted: bool, monkeypatch: pytest.MonkeyPatch) -> Iterato
             CAPABILITIES: granting(*ALL),
             KV: (200, {"data": {"type": "kv", "options": {"version": "2"}}}),
             AUTH: (200, {"data": {"type": "kubernetes", "options": None}}),
-            "GET /v1/sys/auth": (200, {"data": {"oidc/": {"accessor": ACCESSOR}}}),
+            "GET /v1/sys/auth": (200, {"data": {"oidc/": {"accessor": ACCESSOR, "type": "oidc"}}}),
+            CONFIG: (200, {"data": {"default_role": "people"}}),
+            ROLE: (200, {"data": {"groups_claim": "groups"}}),
         }
         monkeypatch.setenv("VAULT_ADDR", fake.address)
         monkeypatch.setenv("VAULT_TOKEN", TOKEN)
@@ -141,6 +145,12 @@ def test_a_complete_openbao_passes_every_check(bao: FakeServer, made: Made) -> N
             f"no auth mount has the accessor {ACCESSOR}",
         ),
         (
+            "GET /v1/sys/auth",
+            (200, {"data": {"apps/": {"accessor": ACCESSOR, "type": "approle"}}}),
+            "OIDC accessor",
+            f"{ACCESSOR} is auth/apps, of type approle",
+        ),
+        (
             CAPABILITIES,
             granting("create", "read", only_on="sre/data/"),
             "capabilities",
@@ -170,6 +180,12 @@ def test_what_is_wrong_fails_its_own_check(
         (LOOKUP, token(policies=["root"], ttl=0), "token", "a root token"),
         (LOOKUP, token(ttl=20 * 60), "token", "ci, for 20 more minutes"),
         ("GET /v1/sys/auth", (403, {}), "OIDC accessor", "cannot be read (403)"),
+        (
+            ROLE,
+            (200, {"data": {"groups_claim": ""}}),
+            "OIDC accessor",
+            "the default role people of auth/oidc reads no groups: developers get no secrets",
+        ),
     ],
 )
 def test_what_users_should_know_is_a_warning(
@@ -180,6 +196,15 @@ def test_what_users_should_know_is_a_warning(
     assert told.failed() == {}
     (warned,) = told.warned
     assert (warned.what, warned.finding.found) == (f"OpenBao: {what}", found)
+
+
+@pytest.mark.parametrize("question", [CONFIG, ROLE])
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_login_that_the_token_may_not_read_is_not_judged(
+    bao: FakeServer, made: Made, question: str, status: int
+) -> None:
+    bao.answers[question] = (status, {})
+    assert examined(made).found("OpenBao: OIDC accessor") == f"{ACCESSOR} is auth/oidc"
 
 
 def test_what_the_platform_s_stack_creates_itself_may_be_missing(
@@ -281,7 +306,7 @@ def test_no_text_of_the_server_is_printed_because_it_may_repeat_the_token(
         before = bao.answers[question]
         bao.answers[question] = (status, {"errors": [f"bad token {TOKEN}"]})
         told = examined(made)
-        assert told.statuses & {"FAIL", "warn"}, question
+        assert told.statuses & {"FAIL", "warn"} or question in (CONFIG, ROLE), question
         assert TOKEN not in told.text, question
         bao.answers[question] = before
     assert bao.secrets == {TOKEN}

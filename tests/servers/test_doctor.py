@@ -264,12 +264,21 @@ class TestMounts:
         assert of_openbao(team).failed() == {}
 
     def test_the_accessor_of_an_auth_mount_is_found(self, apart: OpenBao, team: Made) -> None:
-        apart.call("POST", "sys/auth/people", {"type": "userpass"})
+        apart.call("POST", "sys/auth/people", {"type": "jwt"})
         accessor = (apart.read("sys/auth") or {})["people/"]["accessor"]
         told = of_openbao(team, openbao={"oidcAccessor": accessor})
         assert told.found("OpenBao: OIDC accessor") == f"{accessor} is auth/people"
         failed = of_openbao(team, openbao={"oidcAccessor": "auth_oidc_0"}).failed()
         assert "OpenBao: OIDC accessor" in failed
+
+    def test_the_accessor_of_a_mount_that_knows_no_groups_is_wrong(
+        self, apart: OpenBao, team: Made
+    ) -> None:
+        apart.call("POST", "sys/auth/people", {"type": "userpass"})
+        accessor = (apart.read("sys/auth") or {})["people/"]["accessor"]
+        failed = of_openbao(team, openbao={"oidcAccessor": accessor}).failed()
+        found = f"{accessor} is auth/people, of type userpass"
+        assert failed["OpenBao: OIDC accessor"].found == found
 
 
 POLICY = """

@@ -184,13 +184,33 @@ class OpenBaoChecks:
         wanted = self._settings.openbao.oidc_accessor
         mounts = self._bao.read("sys/auth") or {}
         path = next((path for path, one in mounts.items() if one["accessor"] == wanted), None)
-        if path:
-            yield ok(f"{wanted} is auth/{path.rstrip('/')}")
-        else:
+        if not path:
             yield fail(
                 f"no auth mount has the accessor {wanted}",
                 "set sre-platform:openbao.oidcAccessor to one from `bao auth list`",
             )
+        elif (type := mounts[path]["type"]) not in ("oidc", "jwt"):
+            yield fail(
+                f"{wanted} is auth/{path.rstrip('/')}, of type {type}",
+                "set sre-platform:openbao.oidcAccessor to that of the mount with people's logins",
+            )
+        elif role := self._role_without_groups(path):
+            yield warn(
+                f"the default role {role} of auth/{path.rstrip('/')} reads no groups: "
+                "developers get no secrets",
+                "set its groups_claim (docs/access.md)",
+            )
+        else:
+            yield ok(f"{wanted} is auth/{path.rstrip('/')}")
+
+    def _role_without_groups(self, path: str) -> str | None:
+        """The mount's default role, if it reads no groups, and if we may know."""
+        try:
+            role = (self._bao.read(f"auth/{path}config") or {}).get("default_role")
+            known = self._bao.read(f"auth/{path}role/{role}") if role else None
+        except RefusedError:
+            return None
+        return role if known and not known.get("groups_claim") else None
 
     def _capabilities(self) -> Iterator[Outcome]:
         needed: dict[str, tuple[str, ...]] = {}
