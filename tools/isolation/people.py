@@ -26,7 +26,10 @@ class People:
 
     @contextmanager
     def made(self, groups: Iterable[str]) -> Iterator[None]:
-        """Meanwhile, each of these groups that Keycloak has is the only one of somebody."""
+        """Meanwhile, somebody is in each of these groups, and in no other of them.
+
+        Groups that Keycloak does not have are left out.
+        """
         try:
             for number, group in enumerate(groups):
                 if self._keycloak.group(group):
