@@ -395,6 +395,25 @@ def test_who_leaves_a_group_keeps_its_rights_until_the_token_ends(
         keycloak.remove_person("lea")
 
 
+def test_a_person_whose_entity_is_disabled_is_out_of_openbao_at_once(
+    checkout: Checkout, keycloak: Keycloak, openbao: OpenBao
+) -> None:
+    keycloak.add_person("otto", password(checkout), "/team-alpha-developers")
+    try:
+        otto, user = in_openbao(checkout, "otto"), keycloak.find("users", username="otto")
+        assert user
+        assert reads(otto, ALPHA)
+        accessor = (openbao.read("sys/auth") or {})["oidc/"]["accessor"]
+        alias = {"alias_name": user["id"], "alias_mount_accessor": accessor}
+        entity = openbao.call("POST", "identity/lookup/entity", alias)["data"]["id"]
+        openbao.call("POST", f"identity/entity/id/{entity}", {"disabled": True})
+        assert not reads(otto, ALPHA)
+        with pytest.raises(RefusedError, match="permission denied"):
+            in_openbao(checkout, "otto")
+    finally:
+        keycloak.remove_person("otto")
+
+
 # Groups within groups.
 
 
