@@ -90,9 +90,9 @@ class KubernetesSettings(Spec):
     )
     group_prefix: GroupPrefix = Field(
         "",
-        description="Prefix that the API server adds to a Keycloak group's "
-        "name (`--oidc-groups-prefix`); team files name groups without it.",
-        examples=['"oidc:"'],
+        description="What precedes a Keycloak group's name in the API server: its prefix "
+        "(`--oidc-groups-prefix`), and `/` for full paths; team files name groups without it.",
+        examples=['"oidc:/"'],
     )
     require_probes: bool = Field(
         False,
@@ -190,7 +190,9 @@ class HarborSettings(Spec):
         True, description="Make Keycloak groups members; Harbor must run in OIDC mode."
     )
     group_prefix: GroupPrefix = Field(
-        "", description="Prefix that Harbor adds to a Keycloak group's name.", examples=['"oidc:"']
+        "",
+        description="What precedes a Keycloak group's name in Harbor: `/` for full paths.",
+        examples=['"/"'],
     )
     image_pull_secret: bool = Field(
         True, description="Provide the pull robot's credential in the namespace as a pull secret."
@@ -213,7 +215,9 @@ class OpenBaoSettings(Spec):
         examples=["auth_oidc_1a2b3c4d"],
     )
     group_prefix: GroupPrefix = Field(
-        "", description="Prefix that OpenBao adds to a Keycloak group's name.", examples=['"oidc:"']
+        "",
+        description="What precedes a Keycloak group's name in OpenBao: `/` for full paths.",
+        examples=['"/"'],
     )
     cluster_address: Url | None = Field(
         None,

@@ -7,7 +7,9 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qsl
 
+from clients.http import FORM
 from sandbox.servers.keys import Keys
 
 # A status and a document, or what makes them of the request's document.
@@ -45,11 +47,11 @@ def serving(keys: Keys | None) -> Generator[FakeServer]:
             for name in ("Authorization", "X-Vault-Token"):
                 if value := self.headers.get(name):
                     fake.secrets.add(value.split()[-1])
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            text = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+            form = self.headers.get("Content-Type") == FORM
+            body = dict(parse_qsl(text)) if form else json.loads(text) if text else None
             path, _, _ = self.path.partition("?")
-            status, document = fake.answer(
-                str(self.command), path, json.loads(body) if body else None
-            )
+            status, document = fake.answer(str(self.command), path, body)
             content = json.dumps(document).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")

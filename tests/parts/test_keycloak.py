@@ -22,8 +22,14 @@ from sandbox.servers.processes import Process, stop
 from specs.fleet import TeamsFolder, load_stack
 from specs.stack_file import read_stack
 from tests.checkouts import ROOT, Checkout, Run, finished
-from tests.parts.conftest import start
-from tests.servers.conftest import cluster_of, openbao_of, record_of, stopped_at_the_end, until
+from tests.servers.conftest import (
+    cluster_of,
+    openbao_of,
+    record_of,
+    start,
+    stopped_at_the_end,
+    until,
+)
 from tools.isolation.matrix import MatrixRow, run
 from tools.isolation.people import People
 from tools.isolation.requests import Admin
