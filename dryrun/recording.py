@@ -8,16 +8,18 @@ import logging
 import os
 import runpy
 import tempfile
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
 import pulumi
 from google.protobuf.json_format import MessageToDict
-from pulumi.runtime import get_root_resource, mocks, set_all_config
+from pulumi.runtime import get_root_resource, mocks, resource, set_all_config
+from pulumi.runtime.proto import source_pb2
+from pulumi.runtime.proto.resource_pb2 import RegisterResourceResponse, ResourceInvokeResponse
 from pulumi.runtime.rpc import is_rpc_secret
 from pulumi.runtime.settings import SETTINGS
 from pulumi.runtime.stack import Stack, run_pulumi_func
@@ -26,6 +28,9 @@ from dryrun.placeholder_kubeconfig import placeholder
 from specs.settings import LEAVE_OUT, PREFIX
 from specs.source import Source
 from specs.stack_file import config_in
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 PROJECT = "sre-platform"
 SECRET = "[secret]"
@@ -108,19 +113,11 @@ def _run(
     def program() -> None:
         runpy.run_path(str(root / "__main__.py"), run_name="__main__")
 
-    loops: list[asyncio.AbstractEventLoop] = []
-
-    def own_loop() -> None:
-        loops.append(asyncio.new_event_loop())
-        asyncio.set_event_loop(loops[-1])
-
-    own_loop()
-    (loop,) = loops
-    # The mocks would give each of these threads an event loop that nobody closes.
-    threads = ThreadPoolExecutor(initializer=own_loop)
-    loop.set_default_executor(threads)
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    loop.set_default_executor(_AtOnce())
     try:
-        with _environment(config):
+        with _environment(config), _nowhere_in_the_source():
             monitor = _Recorder(recording, answers)
             mocks.set_mocks(answers, PROJECT, stack, preview=False, logger=_ERRORS, monitor=monitor)
             # Mocks leave this one unchanged, with the unfinished tasks of a failed run.
@@ -130,10 +127,8 @@ def _run(
             outputs = pulumi.Output.from_input(cast(Stack, get_root_resource()).outputs)
             recording.outputs = loop.run_until_complete(outputs.future()) or {}
     finally:
-        threads.shutdown()
         asyncio.set_event_loop(None)
-        for each in loops:
-            each.close()
+        loop.close()
 
 
 def _as_engine_says(value: Any) -> str:
@@ -159,19 +154,60 @@ def _environment(config: Mapping[str, Any]) -> Iterator[None]:
             os.environ.update(before)
 
 
+@contextmanager
+def _nowhere_in_the_source() -> Iterator[None]:
+    """The SDK looks up the lines that register each resource, which only an engine needs."""
+    before = resource._get_stack_trace
+    resource._get_stack_trace = source_pb2.StackTrace
+    try:
+        yield
+    finally:
+        resource._get_stack_trace = before
+
+
+class _AtOnce(ThreadPoolExecutor):
+    """The SDK waits for its engine in threads; here, nothing is waited for."""
+
+    def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
+        answer: Future[_T] = Future()
+        try:
+            answer.set_result(fn(*args, **kwargs))
+        except Exception as error:
+            answer.set_exception(error)
+        return answer
+
+
 class _Recorder(mocks.MockMonitor):
-    """A stand-in for the engine's resource monitor."""
+    """A stand-in for the engine's resource monitor.
+
+    Unlike the mocks', its answers are made of the requests as they are: nothing is read and written
+    once more.
+    """
 
     def __init__(self, recording: Recording, answers: "_Answers") -> None:
         super().__init__(answers)
         self._recording = recording
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802 (the protocol's name)
-        if request.type != "pulumi:pulumi:Stack":
-            inputs = _plain(MessageToDict(request.object))
-            made = Registration(request.type, request.name, inputs, request)
-            self._recording.registrations.append(made)
-        return super().RegisterResource(request)
+        urn = self.make_urn(request.parent, request.type, request.name)
+        if request.type == "pulumi:pulumi:Stack":
+            return RegisterResourceResponse(urn=urn)
+        inputs = _plain(MessageToDict(request.object))
+        self._recording.registrations.append(
+            Registration(request.type, request.name, inputs, request)
+        )
+        made = mocks.MockResourceArgs(request.type, request.name, inputs)
+        id, computed = self.mocks.new_resource(made)
+        answer = RegisterResourceResponse(urn=urn, id=id or "", object=request.object)
+        answer.object.update(computed)
+        return answer
+
+    def Invoke(self, request: Any) -> Any:  # noqa: N802 (the protocol's name)
+        asked = mocks.MockCallArgs(request.tok, MessageToDict(request.args), request.provider)
+        found, _ = self.mocks.call(asked)
+        answer = ResourceInvokeResponse()
+        getattr(answer, "return").update(found)
+        return answer
 
     def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802 (the protocol's name)
         _, _, types, name = request.urn.split("::", 3)
@@ -187,7 +223,8 @@ class _Answers(mocks.Mocks):
         self._before = before
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
-        outputs = dict(args.inputs)
+        """The resource's ID, and its outputs that differ from its inputs."""
+        outputs: dict[str, Any] = {}
         kind = args.typ.rpartition(":")[2]
         if kind == "RobotAccount":
             outputs["fullName"] = f"robot${args.name.replace('/', '+')}"

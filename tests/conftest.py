@@ -12,8 +12,6 @@ from unittest import mock
 import hypothesis
 import pytest
 import yaml
-from pulumi.runtime import resource
-from pulumi.runtime.proto import source_pb2
 
 from dryrun.recording import record
 from sandbox.servers.keys import Keys
@@ -48,13 +46,6 @@ Program = Callable[..., Made]
 def pytest_collection_finish() -> None:
     """What is loaded and collected stays: no collection walks it again."""
     gc.freeze()
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _nowhere_in_the_source() -> Iterator[None]:
-    """No test needs the lines that register a resource; under pytest, that look-up is slow."""
-    with mock.patch.object(resource, "_get_stack_trace", source_pb2.StackTrace):
-        yield
 
 
 @pytest.fixture(scope="session")

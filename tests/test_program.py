@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pulumi
 import pytest
-from pulumi.runtime import mocks
 from pulumi.runtime.proto import resource_pb2
 
+from dryrun.recording import _Recorder
 from specs.stack_file import read_stack
 from tests.conftest import Program
 from tests.program import ROOT, one_of_each, team_file
@@ -19,16 +19,16 @@ from tests.program import ROOT, one_of_each, team_file
 def registered(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of what reaches the engine from now on, but for the stack itself."""
     names: list[str] = []
-    register = mocks.MockMonitor.RegisterResource
+    register = _Recorder.RegisterResource
 
     def spy(
-        self: mocks.MockMonitor, request: resource_pb2.RegisterResourceRequest
+        self: _Recorder, request: resource_pb2.RegisterResourceRequest
     ) -> resource_pb2.RegisterResourceResponse:
         if request.type != "pulumi:pulumi:Stack":
             names.append(request.name)
         return register(self, request)
 
-    monkeypatch.setattr(mocks.MockMonitor, "RegisterResource", spy)
+    monkeypatch.setattr(_Recorder, "RegisterResource", spy)
     return names
 
 
