@@ -6,7 +6,9 @@ import os
 import re
 import signal
 import subprocess
+from base64 import b64encode
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -24,6 +26,7 @@ from sandbox.simulated_openbao import (
     SECRET,
 )
 from tests.checkouts import Checkout, Run, finished
+from tests.fake_server import serving
 from tests.fault_proxy import (
     Answer,
     Forward,
@@ -51,6 +54,15 @@ apps:
       port: 8080
       env: [{{name: KEY, secretRef: api-key}}]
     ingress: {{enabled: true, host: {team}.apps.sre.example.com}}
+"""
+
+KYVERNO = "validate.kyverno.svc-fail"
+REFUSED = """\
+
+resource Deployment/hail/api was blocked due to the following policies
+
+require-labels:
+  check-for-labels: 'validation error: the label cost-center is required'
 """
 
 # Made by controllers, with names that nobody can foretell.
@@ -419,3 +431,71 @@ def kill_with_engine(process: subprocess.Popen[str]) -> None:
 
 def interrupt(process: subprocess.Popen[str]) -> None:
     os.killpg(process.pid, signal.SIGINT)
+
+
+@contextmanager
+def policy_engine(stack: Stack, address: str) -> Iterator[None]:
+    """A webhook that the API server asks about every Deployment, under the name of Kyverno's."""
+    folder = record_of(stack.checkout).folder
+    kind = "admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration"
+    name = "kyverno-resource-validating-webhook-cfg"
+    webhook = {
+        "name": KYVERNO,
+        "admissionReviewVersions": ["v1"],
+        "clientConfig": {
+            "url": f"{address}/validate/fail",
+            "caBundle": b64encode(Keys(folder).ca_cert.read_bytes()).decode(),
+        },
+        "failurePolicy": "Fail",
+        "rules": [
+            {
+                "apiGroups": ["apps"],
+                "apiVersions": ["v1"],
+                "operations": ["CREATE", "UPDATE"],
+                "resources": ["deployments"],
+            }
+        ],
+        "sideEffects": "NoneOnDryRun",
+        "timeoutSeconds": 10,
+    }
+    cluster = cluster_of(stack.checkout)
+    cluster.create(
+        {
+            "apiVersion": kind[0],
+            "kind": kind[1],
+            "metadata": {"name": name},
+            "webhooks": [webhook],
+        }
+    )
+    try:
+        yield
+    finally:
+        cluster.delete(*kind, None, name)
+
+
+def refusing(review: Any) -> tuple[int, Any]:
+    """As Kyverno does in the name of a policy."""
+    response = {"uid": review["request"]["uid"], "allowed": False, "status": {"message": REFUSED}}
+    return 200, review | {"request": None, "response": response}
+
+
+def test_while_the_policy_engine_is_down_or_refuses_up_says_so(
+    stack: Stack, undisturbed: Undisturbed
+) -> None:
+    hail = Addition(stack, undisturbed, "hail")
+    with serving(Keys(record_of(stack.checkout).folder)) as engine:
+        engine.answers["POST /validate/fail"] = refusing
+        with policy_engine(stack, engine.address):
+            run = stack.run("up")
+            assert run.code == 1, run.output
+            assert f'admission webhook "{KYVERNO}" denied the request' in run.output
+            for line in REFUSED.split("\n"):
+                assert line.strip() in run.output
+        hail.the_state_is_true()
+    with policy_engine(stack, "https://127.0.0.1:1"):  # where nothing listens
+        run = stack.run("up")
+        assert run.code == 1, run.output
+        assert f'failed calling webhook "{KYVERNO}"' in run.output
+        assert "connection refused" in run.output
+    hail.the_state_is_true()
+    hail.the_next_up_finishes()
