@@ -81,10 +81,13 @@ def _tree(root: Path, stack: str, tenants: Path, teams: Sequence[str]) -> _Tree:
         return run(*shares)
     tree = _Tree()
     workers = min(runs, os.cpu_count() or 1)
+    # One process loads the program's modules, and the workers are its copies.
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["components", __name__])
     # Ctrl-C reaches all processes of the terminal: this one ends the others.
     ignored = (signal.SIGINT, signal.SIG_IGN)
     with ProcessPoolExecutor(
-        workers, mp_context=get_context("spawn"), initializer=signal.signal, initargs=ignored
+        workers, mp_context=context, initializer=signal.signal, initargs=ignored
     ) as pool:
         for part in pool.map(run, shares):
             tree.add(part)
