@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -181,6 +182,22 @@ def cluster(
         yield fake
 
 
+@pytest.fixture
+def every_right() -> None:
+    """For tests of what the doctor asks about rights."""
+
+
+@pytest.fixture(autouse=True)
+def _one_right(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other tests ask for one of the sixty, as these questions take most of an examination."""
+    question = getattr(request.node, "callspec", None) and request.node.callspec.params.get(
+        "question"
+    )
+    if "every_right" not in request.fixturenames and question != REVIEW:
+        every = ClusterChecks._rights
+        monkeypatch.setattr(ClusterChecks, "_rights", lambda checks: islice(every(checks), 1))
+
+
 def _discovery(made: Made) -> dict[str, Any]:
     """What a server that serves all these kinds says of itself."""
     kinds: dict[str, set[str]] = {}
@@ -228,6 +245,7 @@ def examined(made: Made, kinds: Sequence[str] = (), **config: Any) -> DoctorRepo
     return ask("Kubernetes", ClusterChecks(settings, objects))
 
 
+@pytest.mark.usefixtures("every_right")
 def test_a_cluster_that_has_all_passes_every_check(cluster: FakeServer, team: Made) -> None:
     told = examined(team)
     assert told.statuses == {"ok"}, told.text
@@ -344,6 +362,7 @@ def test_what_is_to_be_known_warns(
     assert warned.finding.do
 
 
+@pytest.mark.usefixtures("every_right")
 def test_a_permission_that_holds_in_the_team_s_namespace_is_enough(
     cluster: FakeServer, team: Made
 ) -> None:
@@ -354,6 +373,7 @@ def test_a_permission_that_holds_in_the_team_s_namespace_is_enough(
     assert examined(team).statuses == {"ok"}
 
 
+@pytest.mark.usefixtures("every_right")
 @pytest.mark.parametrize(
     ("verb", "what"),
     [
@@ -445,6 +465,7 @@ def test_a_role_of_groups_that_would_pass_all_guardrails_is_warned_of(
     assert found == ([expected] if warned else [])
 
 
+@pytest.mark.usefixtures("every_right")
 def test_nothing_but_reviews_and_dry_runs_is_sent(cluster: FakeServer, team: Made) -> None:
     examined(team)
     written = {question for question in cluster.asked if not question.startswith("GET ")}
