@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from tools.isolation.attempts import IN_OPENBAO, Caller, checks
 from tools.isolation.callers import Subject, subjects
 from tools.isolation.matrix import MatrixRow
 from tools.isolation.matrix_table import markdown, summary, text
+from tools.isolation.people import People
 from tools.isolation.requests import (
     Admin,
     Attempt,
@@ -217,6 +219,118 @@ def test_a_person_is_impersonated_by_the_name_that_the_api_server_knows() -> Non
     (further,) = [each for each in callers if each.caller is Caller.ROLE]
     assert further.name == "team-beta incident-response (view)"
     assert further.enter().cluster == ("isolation-check", "oidc:incident-response")
+
+
+class SignedIn:
+    """People of whom each is told apart by their group."""
+
+    def in_cluster(self, cluster: Any, group: str, known_as: str) -> Any:
+        return "in the cluster", group, known_as
+
+    def in_openbao(self, group: str) -> Any:
+        return "in OpenBao", group
+
+
+def entered(people: Any, **openbao: str | None) -> dict[Caller, Scene]:
+    """One of each kind of people, for whom there is a RoleBinding."""
+    prefixed = SETTINGS.model_copy(
+        update={
+            "kubernetes": SETTINGS.kubernetes.model_copy(update={"group_prefix": "oidc:/"}),
+            "openbao": SETTINGS.openbao.model_copy(update=openbao),
+        }
+    )
+    admin: Any = Bound("oidc:/incident-response")
+    callers = subjects(TEAMS, prefixed, Admin(admin, admin, Path(), people))
+    roles = (Caller.ROLE, *IN_OPENBAO)
+    return {each.caller: each.enter() for each in callers if each.caller in roles}
+
+
+def test_where_people_sign_in_nobody_is_impersonated() -> None:
+    scenes = entered(SignedIn(), oidc_accessor="auth_oidc_1")
+    known = ("in the cluster", "incident-response", "oidc:/incident-response")
+    assert scenes[Caller.ROLE].cluster == known
+    assert scenes[Caller.ROLE_IN_OPENBAO].openbao == ("in OpenBao", "incident-response")
+    assert scenes.keys() == {Caller.ROLE, *IN_OPENBAO}
+
+
+@pytest.mark.parametrize(("people", "accessor"), [(None, "auth_oidc_1"), (SignedIn(), None)])
+def test_nobody_signs_in_to_openbao_where_people_cannot_or_the_stack_does_not_know_them(
+    people: Any, accessor: str | None
+) -> None:
+    assert entered(people, oidc_accessor=accessor).keys() == {Caller.ROLE}
+
+
+class Realm:
+    """A Keycloak with one group."""
+
+    def __init__(self, *persons: str) -> None:
+        self.persons = set(persons)
+
+    def group(self, path: str) -> object:
+        return {"path": path} if path == "auditors" else None
+
+    def add_person(self, name: str, password: str, group: str) -> None:
+        assert name not in self.persons
+        self.persons.add(name)
+
+    def remove_person(self, name: str) -> None:
+        self.persons.discard(name)
+
+    def id_token(self, name: str, password: str) -> str:
+        return f"{name}'s token"
+
+
+class Knowing:
+    """An API server that sees anyone in these groups."""
+
+    def __init__(self, *groups: str) -> None:
+        self.groups = groups
+
+    def with_token(self, token: str) -> "Knowing":
+        assert token == "isolation-check-0's token"
+        return self
+
+    def who_am_i(self) -> object:
+        return {"groups": [*self.groups, "system:authenticated"]}
+
+
+def people(realm: Realm) -> People:
+    given: Any = realm, Server({})
+    return People(*given)
+
+
+def test_a_group_has_a_member_during_the_run_and_not_after_it_failed() -> None:
+    realm = Realm("alice", "isolation-check-0")  # a run that was killed has left one
+    with suppress(ZeroDivisionError), people(realm).made(["auditors", "nobodys"]):
+        assert realm.persons == {"alice", "isolation-check-0"}
+        raise ZeroDivisionError
+    assert realm.persons == {"alice"}
+
+
+def test_a_member_is_tried_only_where_the_api_server_knows_the_group_as_the_rolebinding() -> None:
+    members = people(Realm())
+    right: Any = Knowing("oidc:/auditors")
+    wrong: Any = Knowing("oidc:/people", "oidc:/auditors")
+    nothing: Any = Knowing()
+    with members.made(["auditors"]):
+        assert members.in_cluster(right, "auditors", "oidc:/auditors") is right
+        said = "knows a member of auditors as one of oidc:/auditors, oidc:/people, not of oidc:aud"
+        with pytest.raises(verdict.SelectsNothingError, match=said):
+            members.in_cluster(wrong, "auditors", "oidc:auditors")
+        with pytest.raises(verdict.SelectsNothingError, match="as one of no group, not of"):
+            members.in_cluster(nothing, "auditors", "oidc:/auditors")
+        with pytest.raises(verdict.SelectsNothingError, match="Keycloak has no group nobodys"):
+            members.in_openbao("nobodys")
+
+
+def test_a_run_without_people_leaves_their_tables_on_the_page() -> None:
+    page = (ROOT / "docs" / "isolation.md").read_text(encoding="utf-8")
+    row = MatrixRow(Caller.APP, "app", "list pods", "refused by RBAC", "refused by RBAC")
+    renewed = command.renewed(page, [row])
+    assert "### Developer in OpenBao\n" in renewed
+    _, _, of_app = renewed.partition("### App\n")
+    of_app, _, _ = of_app.partition("### ")
+    assert of_app.count("| refused by RBAC |") == 1
 
 
 def test_a_pod_that_exceeds_the_quota_is_asked_only_of_teams_whose_quota_limits_sums() -> None:
