@@ -1,14 +1,13 @@
 """The External Secrets Operator, which its project publishes as an image only, so it is built."""
 
 import shutil
-import subprocess
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 from semver import VersionInfo
 
-from binaries import pinned
+from binaries import operators, pinned
+from binaries.operators import Operator
 from binaries.pinned import Release
 
 MODULE = "github.com/external-secrets/external-secrets"
@@ -29,41 +28,23 @@ _OWN = {
 }
 
 
-@dataclass(frozen=True)
-class Operator:
-    """The program, and the folder of the definitions that belong to it, one per file."""
-
-    program: Path
-    definitions: Path
-
-
 def operator() -> Operator:
     """Return the operator: cached, or new. Raises UserError if it cannot be built."""
-    root = pinned.cached(RELEASE, _make)
-    return Operator(root / "bin" / "external-secrets", root / "definitions")
+    return Operator.kept_in(pinned.cached(RELEASE, _make), RELEASE)
 
 
 def _make(root: Path) -> None:
     """Build it as its own module says, with its own versions of all that it needs.
 
     Its providers register themselves by being imported, and its controllers import them all. So the
-    module is copied, which `go.sum` has verified, and the lists of imports in it are replaced.
+    module is copied, and the lists of imports in it are replaced.
     """
-    pinned.require_go(RELEASE)
-    module = RELEASE.sources
+    published = operators.sources(RELEASE, MODULE)
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, "source")
-        shutil.copytree(_downloaded(module), source, copy_function=shutil.copyfile)
+        shutil.copytree(published, source, copy_function=shutil.copyfile)
         for own, theirs in _OWN.items():
-            shutil.copyfile(module / own, source / theirs)
+            shutil.copyfile(RELEASE.sources / own, source / theirs)
         pinned.build(RELEASE, root / "bin", source)
-        (root / "definitions").mkdir()
-        for file in (source / DEFINITIONS).glob("*_*.yaml"):  # and not kustomization.yaml
-            shutil.copyfile(file, root / "definitions" / file.name)
-
-
-def _downloaded(module: Path) -> Path:
-    """The folder of its sources, in Go's cache: as published, and not to be written to."""
-    pinned.go(RELEASE, ["mod", "download", MODULE], module)
-    listed = ["go", "list", "-m", "-mod=readonly", "-f", "{{.Dir}}", MODULE]
-    return Path(subprocess.check_output(listed, cwd=module, text=True).strip())
+        files = (source / DEFINITIONS).glob("*_*.yaml")  # and not kustomization.yaml
+        operators.keep_definitions(files, root)

@@ -15,7 +15,15 @@ from pathlib import Path
 
 import pytest
 
-from binaries import download, external_secrets, istio, keycloak, pinned, pulumi_cli
+from binaries import (
+    download,
+    external_secrets,
+    istio,
+    keycloak,
+    pinned,
+    prometheus_operator,
+    pulumi_cli,
+)
 from binaries.console import UserError
 from binaries.pinned import (
     ACTIONLINT,
@@ -515,11 +523,28 @@ def test_without_go_the_secrets_operator_cannot_be_had(path):
         external_secrets.operator()
 
 
-def test_the_secrets_operator_s_version_is_that_of_its_module():
-    module = pinned.GO_MODULES / external_secrets.RELEASE.folder
-    pin = f"{external_secrets.MODULE} v{external_secrets.RELEASE.version}"
-    assert f"require {pin}\n" in (module / "go.mod").read_text()
-    assert f"{pin} h1:" in (module / "go.sum").read_text()
+def test_the_prometheus_operator_is_built_and_comes_with_the_definitions_of_its_module(
+    builds, tmp_path, monkeypatch
+):
+    folder = tmp_path / "sources" / prometheus_operator.DEFINITIONS
+    folder.mkdir(parents=True)
+    for plural in (*prometheus_operator.SERVED, "alertmanagers"):
+        (folder / f"monitoring.coreos.com_{plural}.yaml").write_text("kind: Definition")
+    monkeypatch.setenv("GO_SOURCES", str(tmp_path / "sources"))
+    operator = prometheus_operator.operator()
+    assert _says(operator.program) == "built"
+    served = {file.stem.partition("_")[2] for file in operator.definitions.iterdir()}
+    assert served == set(prometheus_operator.SERVED)
+    (build,) = builds()
+    assert Path(build["folder"]) == prometheus_operator.RELEASE.sources
+
+
+@pytest.mark.parametrize("operator", [external_secrets, prometheus_operator])
+def test_an_operator_s_version_is_that_of_its_module(operator):
+    pin = f"{operator.MODULE} v{operator.RELEASE.version}"
+    module = (operator.RELEASE.sources / "go.mod").read_text()
+    assert re.search(rf"^(require |\t){re.escape(pin)}( // indirect)?$", module, re.MULTILINE)
+    assert f"{pin} h1:" in (operator.RELEASE.sources / "go.sum").read_text()
 
 
 @pytest.fixture

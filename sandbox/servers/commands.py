@@ -209,8 +209,9 @@ class LocalServers:
     def _run(self, part: PlatformPart) -> None:
         if not self._processes[part.name].pid:
             part.log_in(self.parts, self._cluster())
+        commands = {part.name: part.command(self.parts)}
         kubeconfig = str(part.kubeconfig(self.parts))
-        self._launch((part.name,), {part.name: part.command(self.parts)}, KUBECONFIG=kubeconfig)
+        self._launch((part.name,), commands, KUBECONFIG=kubeconfig, PYTHONPATH=str(self._root))
         self._await(part.name, lambda: part.check(self.parts))
 
     def _launch(
@@ -265,8 +266,8 @@ class LocalServers:
 
 def _installed(chosen: Collection[str]) -> Iterator[PlatformPart]:
     """Those of the chosen parts of the platform that can be had here."""
-    for name, kind in PLATFORM_PARTS.items():
-        if name not in chosen:
+    for kind in PLATFORM_PARTS:
+        if kind.choice not in chosen:
             continue
         try:
             part = kind()

@@ -18,6 +18,8 @@ CONTROLLER_MANAGER = "kube-controller-manager"
 SCHEDULER = "kube-scheduler"
 KWOK = "kwok"
 EXTERNAL_SECRETS = "external-secrets"
+PROMETHEUS_OPERATOR = "prometheus-operator"
+PROMETHEUS = "prometheus"
 REGISTRY = "registry"
 NODE = "node"
 KEYCLOAK = "keycloak"
@@ -25,12 +27,14 @@ PACKETS = "packets"  # no server of its own: the node filters what its pods send
 
 STORES = (ETCD, OPENBAO, API_SERVER)
 CONTROLLERS = (CONTROLLER_MANAGER, SCHEDULER, KWOK)
-OPERATORS = (EXTERNAL_SECRETS,)  # parts of the platform: platform_parts.py
+# Parts of the platform: platform_parts.py
+OPERATORS = (EXTERNAL_SECRETS, PROMETHEUS_OPERATOR, PROMETHEUS)
 CONTAINERS = (REGISTRY, NODE)  # for the parts `node` and `packets`
 ALL = STORES + CONTROLLERS + OPERATORS + (KEYCLOAK,) + CONTAINERS
 
 ETCD_PEER = "etcd-peer"
 OPENBAO_PEER = "openbao-peer"
+PODS = "pods"  # an HTTP proxy by which Prometheus reaches them; tests run one
 LISTENERS = (
     ETCD,
     ETCD_PEER,
@@ -40,6 +44,7 @@ LISTENERS = (
     CONTROLLER_MANAGER,
     SCHEDULER,
     *OPERATORS,
+    PODS,
     KEYCLOAK,
     REGISTRY,
 )

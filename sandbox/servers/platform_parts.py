@@ -1,18 +1,30 @@
 """What a platform team installs on its cluster, run for real on the sandbox's: one class each."""
 
+import sys
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
 import yaml
 
-from binaries import external_secrets
+from binaries import external_secrets, pinned, prometheus_operator
 from binaries.console import UserError
 from clients.http import Http
 from clients.kubernetes import Cluster, Object
-from sandbox.servers.parts import EXTERNAL_SECRETS, KEYCLOAK, NODE, PACKETS, Command, Parts
+from sandbox.servers.parts import (
+    EXTERNAL_SECRETS,
+    KEYCLOAK,
+    NODE,
+    PACKETS,
+    PODS,
+    PROMETHEUS,
+    PROMETHEUS_OPERATOR,
+    Command,
+    Parts,
+)
+from sandbox.servers.prometheus_process import PrometheusSettings
 
 TOKEN_SECONDS = 365 * 24 * 3600  # a year: nobody renews the token of a server that runs
 
@@ -21,10 +33,11 @@ class PlatformPart(ABC):
     """A part of the platform: its program, its objects on the cluster, and its own identity.
 
     It is the ServiceAccount `account` (namespace, name), with the rights that its chart gives, so
-    that what it lacks on a real cluster, it lacks here.
+    that what it lacks on a real cluster, it lacks here. It starts where `choice` is chosen.
     """
 
     name: ClassVar[str]
+    choice: ClassVar[str]
     account: ClassVar[tuple[str, str]]
 
     @abstractmethod
@@ -32,9 +45,9 @@ class PlatformPart(ABC):
         """Provide the program; raise UserError if that is not possible."""
 
     @property
-    @abstractmethod
     def definitions(self) -> Sequence[Object]:
         """Its CustomResourceDefinitions, as it publishes them."""
+        return ()
 
     @abstractmethod
     def command(self, parts: Parts) -> Command:
@@ -62,6 +75,7 @@ class ExternalSecrets(PlatformPart):
     """The operator that fetches a team's secrets from OpenBao."""
 
     name = EXTERNAL_SECRETS
+    choice = EXTERNAL_SECRETS
     account = ("external-secrets", "external-secrets")
 
     def __init__(self) -> None:
@@ -69,16 +83,11 @@ class ExternalSecrets(PlatformPart):
 
     @cached_property
     def definitions(self) -> Sequence[Object]:
-        files = sorted(self._operator.definitions.glob("*.yaml"))
-        return [yaml.load(file.read_text("utf-8"), Loader=yaml.CSafeLoader) for file in files]
+        return _loaded(self._operator.definitions.glob("*.yaml"))
 
     def command(self, parts: Parts) -> Command:
-        # Under this name, `ps` tells the operators of several checkouts apart.
-        program = parts.folder / self.name
-        program.unlink(missing_ok=True)
-        program.symlink_to(self._operator.program)
         return [
-            program,
+            _own_name(parts, self.name, self._operator.program),
             f"--metrics-addr=127.0.0.1:{parts.ports[EXTERNAL_SECRETS]}",
             # Kinds that no stack makes; each would cost a watch.
             "--enable-cluster-external-secret-reconciler=false",
@@ -87,12 +96,80 @@ class ExternalSecrets(PlatformPart):
         ]
 
     def check(self, parts: Parts) -> None:
-        address = f"http://127.0.0.1:{parts.ports[EXTERNAL_SECRETS]}"
-        Http(address, retries=0).call("GET", "metrics", {})
+        _ask(parts, self.name, "metrics")
 
 
-PLATFORM_PARTS: Mapping[str, type[PlatformPart]] = {each.name: each for each in (ExternalSecrets,)}
-CHOICES = (*PLATFORM_PARTS, NODE, PACKETS, KEYCLOAK)
+class PrometheusOperator(PlatformPart):
+    """The operator that configures Prometheus by ServiceMonitors and PrometheusRules."""
+
+    name = PROMETHEUS_OPERATOR
+    choice = PROMETHEUS
+    account = ("monitoring", "prometheus-operator")
+
+    def __init__(self) -> None:
+        self._operator = prometheus_operator.operator()
+
+    @cached_property
+    def definitions(self) -> Sequence[Object]:
+        return _loaded(self._operator.definitions.glob("*.yaml"))
+
+    def command(self, parts: Parts) -> Command:
+        return [
+            _own_name(parts, self.name, self._operator.program),
+            f"--web.listen-address=127.0.0.1:{parts.ports[PROMETHEUS_OPERATOR]}",
+        ]
+
+    def check(self, parts: Parts) -> None:
+        _ask(parts, self.name, "healthz")
+
+
+class Prometheus(PlatformPart):
+    """Prometheus with that configuration."""
+
+    name = PROMETHEUS
+    choice = PROMETHEUS
+    account = ("monitoring", "prometheus")
+
+    def __init__(self) -> None:
+        self._program = pinned.cached(pinned.PROMETHEUS, None) / "bin" / "prometheus"
+
+    def command(self, parts: Parts) -> Command:
+        folder = parts.folder / self.name
+        folder.mkdir(mode=0o700, exist_ok=True)
+        settings = PrometheusSettings(
+            program=str(self._program),
+            kubeconfig=str(parts.kubeconfig),
+            account=str(self.kubeconfig(parts)),
+            listens=f"127.0.0.1:{parts.ports[PROMETHEUS]}",
+            pods=f"http://127.0.0.1:{parts.ports[PODS]}",
+            folder=str(folder),
+        )
+        file = folder / "settings.json"
+        settings.write(file)
+        return [sys.executable, "-m", "sandbox.servers.prometheus_process", file]
+
+    def check(self, parts: Parts) -> None:
+        _ask(parts, self.name, "-/ready")
+
+
+def _loaded(files: Iterable[Path]) -> Sequence[Object]:
+    return [yaml.load(file.read_text("utf-8"), Loader=yaml.CSafeLoader) for file in sorted(files)]
+
+
+def _own_name(parts: Parts, name: str, program: Path) -> Path:
+    """The program's path in the checkout: by it, `ps` tells those of several checkouts apart."""
+    link = parts.folder / name
+    link.unlink(missing_ok=True)
+    link.symlink_to(program)
+    return link
+
+
+def _ask(parts: Parts, listener: str, path: str) -> None:
+    Http(f"http://127.0.0.1:{parts.ports[listener]}", retries=0).call("GET", path, {})
+
+
+PLATFORM_PARTS: Sequence[type[PlatformPart]] = (ExternalSecrets, PrometheusOperator, Prometheus)
+CHOICES = (EXTERNAL_SECRETS, PROMETHEUS, NODE, PACKETS, KEYCLOAK)
 DEFAULT = EXTERNAL_SECRETS
 
 

@@ -1,0 +1,43 @@
+"""Operators that their projects publish as images only: built, with the definitions they serve."""
+
+import shutil
+import subprocess
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from binaries import pinned
+from binaries.pinned import Release
+
+
+@dataclass(frozen=True)
+class Operator:
+    """The program, and the folder of the definitions that belong to it, one per file."""
+
+    program: Path
+    definitions: Path
+
+    @classmethod
+    def kept_in(cls, root: Path, release: Release) -> Self:
+        """The one whose release has that folder in the cache."""
+        (program,) = release.packages
+        return cls(root / "bin" / program, root / "definitions")
+
+
+def sources(release: Release, module: str) -> Path:
+    """The folder of a module's sources, in Go's cache: as published, and not to be written to.
+
+    `go.sum` has verified them. Raises UserError.
+    """
+    pinned.require_go(release)
+    pinned.go(release, ["mod", "download", module], release.sources)
+    listed = ["go", "list", "-m", "-mod=readonly", "-f", "{{.Dir}}", module]
+    return Path(subprocess.check_output(listed, cwd=release.sources, text=True).strip())
+
+
+def keep_definitions(files: Iterable[Path], root: Path) -> None:
+    """Put them where an operator has them."""
+    (root / "definitions").mkdir()
+    for file in files:
+        shutil.copyfile(file, root / "definitions" / file.name)

@@ -1,0 +1,150 @@
+"""The process behind the platform's Prometheus, in place of the pods that its operator asks for.
+
+`python -m sandbox.servers.prometheus_process FILE` does what kubelet and config reloader do in such
+a pod: it brings Prometheus what the operator has written to Secrets and ConfigMaps, and tells it
+when that has changed. It ends with Prometheus.
+"""
+
+import gzip
+import json
+import signal
+import subprocess
+import sys
+import time
+from base64 import b64decode
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from clients.http import RefusedError, UnreachableError
+from clients.kubernetes import Cluster, Object
+
+NAMESPACE, NAME = "monitoring", "platform"  # of the object of kind Prometheus
+LOOKS_EVERY = 0.5  # seconds
+# What the pod's environment has, which the config reloader puts into the configuration.
+_ENVIRONMENT = {"POD_NAME": f"prometheus-{NAME}-0", "SHARD": "0"}
+_MOUNTED = "/etc/prometheus/"
+
+Versions = frozenset[tuple[str, str]]  # names of what the operator has written, and their versions
+
+
+@dataclass(frozen=True)
+class PrometheusSettings:
+    """What the process reads from its file.
+
+    `kubeconfig` is for what a kubelet reads, `account` for what Prometheus reads itself. `pods` is
+    the address of the proxy to the pods' network, of which the machine is no part.
+    """
+
+    program: str
+    kubeconfig: str
+    account: str
+    listens: str
+    pods: str
+    folder: str
+
+    def write(self, file: Path) -> None:
+        """For `read`."""
+        file.write_text(json.dumps(asdict(self)), encoding="utf-8")
+
+    @classmethod
+    def read(cls, file: Path) -> "PrometheusSettings":
+        """What `write` wrote."""
+        return cls(**json.loads(file.read_text(encoding="utf-8")))
+
+
+def run(settings: PrometheusSettings) -> int:
+    """Until it ends, with its exit code."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    pod = _Pod(settings)
+    while not pod.refresh():
+        time.sleep(LOOKS_EVERY)
+    with subprocess.Popen(pod.command()) as prometheus:
+        try:
+            while prometheus.poll() is None:
+                time.sleep(LOOKS_EVERY)
+                if pod.refresh():
+                    prometheus.send_signal(signal.SIGHUP)
+        finally:
+            prometheus.terminate()
+    return prometheus.returncode
+
+
+class _Pod:
+    """The files of the pod, in a folder."""
+
+    def __init__(self, settings: PrometheusSettings) -> None:
+        self._settings = settings
+        self._folder = Path(settings.folder)
+        self._cluster = Cluster(kubeconfig=Path(settings.kubeconfig), retries=0)
+        self._has: Versions = frozenset()
+
+    def refresh(self) -> bool:
+        """Whether what the operator has written is there and was another before."""
+        try:
+            secret = self._cluster.get("v1", "Secret", NAMESPACE, f"prometheus-{NAME}")
+            rules = list(self._rules())
+        except (RefusedError, UnreachableError):  # the server is being started again
+            return False
+        if secret is None:
+            return False
+        has = frozenset(_version(each) for each in (secret, *rules))
+        if has == self._has:
+            return False
+        for each in rules:
+            self._write_rules(each)
+        text = gzip.decompress(b64decode(secret["data"]["prometheus.yaml.gz"])).decode()
+        self._configuration.write_text(self._in_this_place(text), encoding="utf-8")
+        self._has = has
+        return True
+
+    def command(self) -> list[str]:
+        return [
+            self._settings.program,
+            f"--config.file={self._configuration}",
+            f"--storage.tsdb.path={self._folder / 'data'}",
+            f"--web.listen-address={self._settings.listens}",
+        ]
+
+    @property
+    def _configuration(self) -> Path:
+        return self._folder / "prometheus.yaml"
+
+    def _rules(self) -> Iterator[Object]:
+        for each in self._cluster.list("v1", "ConfigMap", NAMESPACE):
+            if each["metadata"].get("labels", {}).get("prometheus-name") == NAME:
+                yield each
+
+    def _write_rules(self, config_map: Object) -> None:
+        folder = self._folder / "rules" / config_map["metadata"]["name"]
+        folder.mkdir(parents=True, exist_ok=True)
+        files = config_map.get("data") or {}
+        for old in folder.iterdir():
+            if old.name not in files:
+                old.unlink()
+        for name, text in files.items():
+            (folder / name).write_text(text, encoding="utf-8")
+
+    def _in_this_place(self, text: str) -> str:
+        """The configuration with the paths of this machine, and the ways that a pod has."""
+        text = text.replace(_MOUNTED, f"{self._folder}/")
+        for name, value in _ENVIRONMENT.items():
+            text = text.replace(f"$({name})", value)
+        configuration: Any = yaml.safe_load(text)
+        for job in configuration.get("scrape_configs") or ():
+            job["proxy_url"] = self._settings.pods
+            for discovery in job["kubernetes_sd_configs"]:
+                discovery["kubeconfig_file"] = self._settings.account
+        return yaml.safe_dump(configuration, sort_keys=False)
+
+
+def _version(object: Object) -> tuple[str, str]:
+    metadata = object["metadata"]
+    return metadata["name"], metadata["resourceVersion"]
+
+
+if __name__ == "__main__":
+    sys.exit(run(PrometheusSettings.read(Path(sys.argv[1]))))

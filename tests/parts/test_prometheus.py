@@ -1,0 +1,291 @@
+"""Metrics and alerts on their way: real operator, real Prometheus, and pods that only seem to run.
+
+Prometheus reaches pods through a proxy, in which the tests see what it asks for and answer.
+"""
+
+import json
+import shutil
+import ssl
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import yaml
+
+from clients.http import Http
+from clients.kubernetes import Cluster, Object
+from sandbox.servers import parts
+from sandbox.servers.keys import Keys
+from tests.checkouts import Checkout
+from tests.program import web_app, worker
+from tests.servers.conftest import (
+    BUILT_WITHIN,
+    cluster_of,
+    record_of,
+    stopped_at_the_end,
+    until,
+)
+
+pytestmark = pytest.mark.parts
+
+ALPHA = "team-alpha"
+MONITORING = "monitoring.coreos.com/v1"
+PLATFORM = MONITORING, "Prometheus", "monitoring", "platform"
+MONITORED = "serviceMonitor: {path: /m, interval: 1s}\n"
+ALERTS = """\
+alerts:
+  - name: QueueGrows
+    expr: queue_length{job="consumer-metrics"} > 100
+    for: 0s
+    severity: critical
+    summary: "{{ $labels.pod }} has {{ $value }}"
+"""
+QUEUE = "queue_length 7\n"
+
+
+class Pods:
+    """A proxy to pods of which each serves the `pages` by port and path, and nothing else."""
+
+    def __init__(self, keys: Keys) -> None:
+        self.pages: dict[tuple[int, str], str] = {}
+        self.certificates: set[str] = set()  # with which Prometheus has shown who it is
+        self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._tls.load_cert_chain(keys.server_cert, keys.server_key)
+        self._tls.load_verify_locations(keys.ca_cert)
+        self._tls.verify_mode = ssl.CERT_REQUIRED
+
+    def serve(self, port: int) -> ThreadingHTTPServer:
+        pods = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                url = urlsplit(self.path)
+                self._answer(url.port, url.path)
+
+            def do_CONNECT(self) -> None:
+                """The pod speaks TLS, and asks for a certificate."""
+                self.send_response(200)
+                self.end_headers()
+                port = int(self.path.rpartition(":")[2])
+                with suppress(OSError), pods._tls.wrap_socket(self.connection, True) as inner:
+                    certificate: Mapping[str, Any] = inner.getpeercert() or {}
+                    pods.certificates.add(str(certificate["subject"][0][0][1]))
+                    request = inner.recv(65536).decode()
+                    page = pods.pages.get((port, request.split()[1]))
+                    status = "200 OK" if page else "503 Service Unavailable"
+                    head = f"HTTP/1.1 {status}\r\nContent-Type: text/plain\r\n"
+                    body = page or ""
+                    head += f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+                    inner.sendall((head + body).encode())
+                self.close_connection = True
+
+            def _answer(self, port: int | None, path: str) -> None:
+                page = pods.pages.get((port or 80, path))
+                self.send_response(200 if page else 503)
+                self.send_header("Content-Type", "text/plain")
+                self.end_headers()
+                self.wfile.write((page or "").encode())
+
+            def log_message(self, format: str, *args: Any) -> None:
+                pass
+
+        server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        return server
+
+
+class Prometheus:
+    """Its API."""
+
+    def __init__(self, address: str) -> None:
+        self._http = Http(address)
+
+    def targets(self) -> dict[str, Object]:
+        """Those of team-alpha by app, with one for all its pods."""
+        found = self._ask("targets", state="active")["activeTargets"]
+        return {each["labels"]["service"].removesuffix("-metrics"): each for each in found}
+
+    def healthy(self) -> set[str]:
+        """Apps whose metrics it has just read."""
+        return {app for app, each in self.targets().items() if each["health"] == "up"}
+
+    def names(self, app: str) -> set[str]:
+        """Of the app's metrics that it keeps, but for those that it adds."""
+        series = self._ask("series", **{"match[]": f'{{namespace="{ALPHA}",container="{app}"}}'})
+        names = {each["__name__"] for each in series}
+        return {name for name in names if name != "up" and not name.startswith("scrape_")}
+
+    def alerts(self) -> list[Object]:
+        return [each for each in self._ask("alerts")["alerts"] if each["state"] == "firing"]
+
+    def rules(self) -> set[str]:
+        groups = self._ask("rules")["groups"]
+        return {f"{group['name']}: {rule['name']}" for group in groups for rule in group["rules"]}
+
+    def _ask(self, what: str, **query: str) -> Any:
+        return self._http.call("GET", f"api/v1/{what}", {}, query=query)["data"]
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+    """Servers with Prometheus, and a team whose apps it asks every second."""
+    made = Checkout(tmp_path_factory.mktemp("prometheus") / "checkout")
+    tenants = made.folder / "tenants"
+    shutil.rmtree(tenants)
+    tenants.mkdir()
+    write(made, ALERTS)
+    with stopped_at_the_end(made):
+        run = made.run("servers", BUILT_WITHIN, PARTS="prometheus")
+        assert run.code == 0, run.output
+        assert f"{parts.PROMETHEUS_OPERATOR}, {parts.PROMETHEUS} in" in run.output
+        # Alerts fire at once, not within half a minute.
+        patched(cluster_of(made), PLATFORM, {"spec": {"evaluationInterval": "1s"}})
+        made.up()
+        yield made
+
+
+def write(checkout: Checkout, alerts: str) -> None:
+    """The team's file: a web-app, and a worker with these alerts."""
+    files = [yaml.safe_load(each) for each in (web_app(MONITORED), worker(MONITORED + alerts))]
+    team = {**files[0], "apps": [app for file in files for app in file["apps"]]}
+    (checkout.folder / "tenants" / f"{ALPHA}.yaml").write_text(yaml.safe_dump(team))
+
+
+def patched(cluster: Cluster, which: tuple[str, str, str, str], patch: Object) -> None:
+    cluster.call("PATCH", cluster.path(*which), patch, None, "application/merge-patch+json")
+
+
+@pytest.fixture(scope="module")
+def ports(checkout: Checkout) -> Mapping[str, int]:
+    return json.loads((record_of(checkout).folder / "ports.json").read_text("utf-8"))
+
+
+@pytest.fixture(scope="module")
+def pods(ports: Mapping[str, int], keys: Keys) -> Iterator[Pods]:
+    pods = Pods(keys)
+    server = pods.serve(ports[parts.PODS])
+    yield pods
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def prometheus(ports: Mapping[str, int]) -> Prometheus:
+    return Prometheus(f"http://127.0.0.1:{ports[parts.PROMETHEUS]}")
+
+
+@pytest.fixture(scope="module")
+def cluster(checkout: Checkout) -> Cluster:
+    return cluster_of(checkout)
+
+
+def scraped(checkout: Checkout, **metrics: str) -> None:
+    """As the stack's setting says from here on."""
+    checkout.restore("Pulumi.dev.yaml")
+    file = checkout.folder / "Pulumi.dev.yaml"
+    document = yaml.safe_load(file.read_text("utf-8"))
+    document["config"]["sre-platform:metrics"] = metrics
+    file.write_text(yaml.safe_dump(document), encoding="utf-8")
+    checkout.up()
+
+
+def test_by_default_it_reads_each_pod_s_metrics_from_the_sidecar(
+    checkout: Checkout, pods: Pods, prometheus: Prometheus
+) -> None:
+    pods.pages = {
+        (15020, "/stats/prometheus"): f"{QUEUE}envoy_server_uptime 1\nistio_requests_total 1\n"
+        "istio_agent_scrape_failures_total 0\n"
+    }
+    until(lambda: prometheus.healthy() == {"my-api", "consumer"})
+    for app, service in (("my-api", "my-api"), ("consumer", "consumer-metrics")):
+        target = prometheus.targets()[app]
+        address = target["labels"]["instance"]
+        assert target["scrapePool"] == f"serviceMonitor/{ALPHA}/{app}/0"
+        assert target["scrapeUrl"] == f"http://{address}/stats/prometheus"
+        assert address.endswith(":15020")
+        labels = {"namespace": ALPHA, "job": service, "service": service, "container": app}
+        assert target["labels"].items() >= labels.items()
+        assert target["labels"]["pod"].startswith(f"{app}-")
+    # The proxy's own metrics are dropped, and its agent's are kept.
+    kept = {"queue_length", "istio_agent_scrape_failures_total"}
+    until(lambda: prometheus.names("my-api") == prometheus.names("consumer") == kept)
+
+
+def test_an_alert_fires_with_the_labels_of_its_team(
+    checkout: Checkout, pods: Pods, prometheus: Prometheus
+) -> None:
+    assert prometheus.rules() == {f"{ALPHA}/consumer: QueueGrows"}
+    assert prometheus.alerts() == []
+    pods.pages = {
+        page: text.replace(QUEUE, "queue_length 101\n") for page, text in pods.pages.items()
+    }
+    until(prometheus.alerts)
+    alert = prometheus.alerts()[0]
+    assert (
+        alert["labels"].items()
+        >= {
+            "alertname": "QueueGrows",
+            "severity": "critical",
+            "namespace": ALPHA,
+            "team": ALPHA,
+        }.items()
+    )
+    assert alert["annotations"] == {"summary": f"{alert['labels']['pod']} has 101"}
+
+
+def test_a_pod_that_does_not_serve_them_there_is_a_target_that_is_down(
+    pods: Pods, prometheus: Prometheus
+) -> None:
+    pods.pages = {(8080, "/m"): QUEUE, (9090, "/m"): QUEUE}
+    until(lambda: {each["health"] for each in prometheus.targets().values()} == {"down"})
+    said = {each["lastError"] for each in prometheus.targets().values()}
+    assert said == {"server returned HTTP status 503 Service Unavailable"}
+
+
+def test_plainly_it_reads_them_from_the_app(
+    checkout: Checkout, pods: Pods, prometheus: Prometheus
+) -> None:
+    scraped(checkout, scrape="plain")
+    until(lambda: prometheus.healthy() == {"my-api", "consumer"})
+    urls = {app: urlsplit(each["scrapeUrl"]) for app, each in prometheus.targets().items()}
+    assert {app: (url.scheme, url.port, url.path) for app, url in urls.items()} == {
+        "my-api": ("http", 8080, "/m"),
+        "consumer": ("http", 9090, "/m"),
+    }
+
+
+def test_in_the_mesh_it_shows_istio_s_certificate(
+    checkout: Checkout,
+    pods: Pods,
+    prometheus: Prometheus,
+    keys: Keys,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    certificates = tmp_path_factory.mktemp("prom-certs")
+    for file, name in (
+        (keys.ca_cert, "root-cert.pem"),
+        (keys.server_cert, "cert-chain.pem"),
+        (keys.server_key, "key.pem"),
+    ):
+        shutil.copyfile(file, certificates / name)
+    scraped(checkout, scrape="mesh", certificates=str(certificates))
+    until(lambda: prometheus.healthy() == {"my-api", "consumer"})
+    urls = {app: urlsplit(each["scrapeUrl"]) for app, each in prometheus.targets().items()}
+    assert {app: (url.scheme, url.port, url.path) for app, url in urls.items()} == {
+        "my-api": ("https", 8080, "/m"),
+        "consumer": ("https", 9090, "/m"),
+    }
+    assert pods.certificates == {"sandbox"}
+
+
+def test_what_prometheus_does_not_select_is_no_target(
+    cluster: Cluster, prometheus: Prometheus
+) -> None:
+    """As where the operator's Helm chart is used with its default values."""
+    wanted = {"matchLabels": {"release": "monitoring"}}
+    patched(cluster, PLATFORM, {"spec": {"serviceMonitorSelector": wanted, "ruleSelector": wanted}})
+    until(lambda: not prometheus.targets() and not prometheus.rules())
