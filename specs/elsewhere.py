@@ -179,7 +179,9 @@ _KEYS: dict[type, dict[str, str]] = {
             "deploymentSecurity enableContentTrust enableContentTrustCosign": (
                 "use `signatures.enforce`"
             ),
-            "immutableTags immutableTagRules": "no tag can be overwritten; remove it",
+            "immutableTags immutableTagRules": (
+                "Harbor's retention could not delete such images; remove it"
+            ),
         }
     ),
     team.Retention: _table(
@@ -198,7 +200,7 @@ _KEYS: dict[type, dict[str, str]] = {
             "name": "use `repository`",
             "registry": "begin `repository` with it",
             "version": "use `tag`",
-            "digest": "use `tag`; a tag cannot be overwritten",
+            "digest": "use `tag`",
             "pullSecrets imagePullSecrets pullSecret": (
                 "the platform provides the pull secret; remove it"
             ),
