@@ -221,6 +221,37 @@ KYVERNO = Release(
     ldflags=f"-X github.com/kyverno/kyverno/pkg/version.BuildVersion=v{KYVERNO_VERSION}",
     version_argument="version",
 )
+COSIGN_VERSION = VersionInfo(3, 1, 3)
+COSIGN = Release(
+    folder="cosign",
+    title="Cosign",
+    version=COSIGN_VERSION,
+    packages={"cosign": "github.com/sigstore/cosign/v3/cmd/cosign"},
+    building_takes="5 to 10 minutes",
+    install_page="https://docs.sigstore.dev/cosign/system_config/installation/",
+    ldflags=f"-X sigs.k8s.io/release-utils/version.gitVersion=v{COSIGN_VERSION}",
+    version_argument="version",
+)
+SYFT_VERSION = VersionInfo(1, 57, 1)
+SYFT = Release(
+    folder="syft",
+    title="Syft",
+    version=SYFT_VERSION,
+    packages={"syft": "github.com/anchore/syft/cmd/syft"},
+    building_takes="5 to 10 minutes",
+    install_page="https://oss.anchore.com/docs/installation/syft/",
+    ldflags=f"-X main.version={SYFT_VERSION}",
+)
+# This repository's own program, as above: the Distribution project's registry without the stores of
+# clouds, and with a command that hashes a password as it wants it.
+IMAGE_REGISTRY = Release(
+    folder="registry",
+    title="the registry of container images",
+    version=VersionInfo(3, 1, 2),
+    packages={"registry": "."},
+    building_takes="1 to 3 minutes",
+    install_page="https://distribution.github.io/distribution/",
+)
 KUBERNETES_DOWNLOADS = "https://dl.k8s.io/release/v{version}/bin/{system}/{machine}/{program}"
 ETCD_DOWNLOADS = "https://github.com/etcd-io/etcd/releases/download/v{version}"
 ACTIONLINT_DOWNLOADS = "https://github.com/rhysd/actionlint/releases/download/v{version}"
@@ -228,6 +259,8 @@ KUSTOMIZE_DOWNLOADS = (
     "https://github.com/kubernetes-sigs/kustomize/releases/download/kustomize%2Fv{version}"
 )
 KYVERNO_DOWNLOADS = "https://github.com/kyverno/kyverno/releases/download/v{version}"
+COSIGN_DOWNLOADS = "https://github.com/sigstore/cosign/releases/download/v{version}"
+SYFT_DOWNLOADS = "https://github.com/anchore/syft/releases/download/v{version}"
 HELM_DOWNLOADS = "https://get.helm.sh/helm-v{version}-{system}-{machine}.tar.gz"
 SERVERS = (
     (KUBERNETES, Published(KUBERNETES_DOWNLOADS, f"{KUBERNETES_DOWNLOADS}.sha256")),
@@ -268,6 +301,15 @@ KYVERNO_PUBLISHED = Published(
     f"{KYVERNO_DOWNLOADS}/checksums.txt",
 )
 
+# `make test-full` signs images and lists what is in them, as an app's pipeline does.
+COSIGN_PUBLISHED = Published(
+    f"{COSIGN_DOWNLOADS}/cosign-{{system}}-{{machine}}", f"{COSIGN_DOWNLOADS}/cosign_checksums.txt"
+)
+SYFT_PUBLISHED = Published(
+    f"{SYFT_DOWNLOADS}/syft_{{version}}_{{system}}_{{machine}}.tar.gz",
+    f"{SYFT_DOWNLOADS}/syft_{{version}}_checksums.txt",
+)
+
 
 def server_binaries() -> ServerBinaries:
     """Return the program of every server; raise UserError if one is not available."""
@@ -286,6 +328,11 @@ def kubelet() -> Path:
 def network_policies() -> Path:
     """The program that enforces network policies; raise UserError if it is not available."""
     return cached(NETWORK_POLICIES, None) / "bin" / "kube-network-policies"
+
+
+def image_registry() -> Path:
+    """The registry of container images; raise UserError if it is not available."""
+    return cached(IMAGE_REGISTRY, None) / "bin" / "registry"
 
 
 def find(release: Release, published: Published) -> dict[str, Path]:

@@ -170,9 +170,9 @@ class LocalServers:
             forget = cluster_setup.forget_real_node
             self._await(parts.API_SERVER, lambda: forget(self._cluster()))
         for name, password in _robots(self._openbao(openbao_token)):
-            self._node.users.add(name, password)
+            self._node.registry.users.add(name, password)
         self._launch((parts.REGISTRY,), commands)
-        registry = self._node.registry()
+        registry = self._node.registry.client()
         self._await(parts.REGISTRY, registry.check)
         images = list(stand_ins.of_stack(self._root))
         self._await(parts.REGISTRY, lambda: [registry.push(*each) for each in images])

@@ -3,30 +3,25 @@
 import hashlib
 import json
 import os
-import secrets
 import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from binaries.console import UserError
-from binaries.pinned import kubelet, network_policies
+from binaries.pinned import image_registry, kubelet, network_policies
 from sandbox.servers import node_process, stand_ins
-from sandbox.servers.images import BUSYBOX, ImageRegistry
+from sandbox.servers.images import BUSYBOX
 from sandbox.servers.keys import REAL_NODE
 from sandbox.servers.node_process import NodeSettings
 from sandbox.servers.parts import API_SERVER, NODE, PATH, REGISTRY, Command, Parts
 from sandbox.servers.record import write_private
-from sandbox.servers.registry_users import RegistryUsers
+from sandbox.servers.registry_server import RegistryServer
 
-REGISTRY_USER = "sandbox"
 ADDRESS = "10.244.0.1"
 PODS = "10.244.1.0/24"
 CNI_PLUGINS = Path("/usr/lib/cni")
-PROGRAMS = (
-    "containerd", "containerd-shim-runc-v2", "ctr", "runc", "docker-registry", "htpasswd", "ip",
-    "iptables",
-)  # fmt: skip
+PROGRAMS = ("containerd", "containerd-shim-runc-v2", "ctr", "runc", "ip", "iptables")
 INSTALL = "scripts/install-node-packages"
 PAUSE = "sandbox.invalid/pause:1"
 
@@ -37,8 +32,7 @@ class ContainerNode:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._folder = parts.folder / NODE
-        self.users = RegistryUsers(parts.folder)
-        self._password = parts.folder / "keys" / "registry-password"
+        self.registry = RegistryServer(parts)
         # Two checkouts have two nodes on one machine.
         self._cgroup = f"sre-{hashlib.sha256(str(parts.folder).encode()).hexdigest()[:12]}"
         self._kubelet: Path | None = None
@@ -50,6 +44,7 @@ class ContainerNode:
         `filters` says whether the node enforces network policies.
         """
         require()
+        image_registry()  # built before anything starts
         self._kubelet = kubelet()
         self._network_policies = network_policies() if filters else None
 
@@ -59,7 +54,6 @@ class ContainerNode:
         for folder, content in (
             ("cni/10-ptp.conflist", _NETWORK),
             ("kubelet.json", self._kubelet_configuration()),
-            ("registry.json", self._registry_configuration()),
         ):
             file = self._folder / folder
             file.parent.mkdir(exist_ok=True)
@@ -91,7 +85,7 @@ class ContainerNode:
             account=str(self._folder / "account") if program else None,
         ).write(settings)
         return {
-            REGISTRY: ["docker-registry", "serve", self._folder / "registry.json"],
+            REGISTRY: self.registry.command(),
             NODE: [sys.executable, node_process.__file__, settings],
         }
 
@@ -118,11 +112,6 @@ class ContainerNode:
     @property
     def _settings(self) -> Path:
         return self._folder / "node.json"
-
-    def registry(self) -> ImageRegistry:
-        """The registry, as its only user sees it."""
-        address, ca_cert = self._parts.address(REGISTRY), self._parts.keys.ca_cert
-        return ImageRegistry(address, ca_cert, REGISTRY_USER, self._password.read_text("utf-8"))
 
     def clean(self) -> None:
         """Remove what a process leaves that was killed."""
@@ -152,22 +141,6 @@ class ContainerNode:
             "localStorageCapacityIsolation": False,  # not to be measured in memory
             "serializeImagePulls": False,
             "crashLoopBackOff": {"maxContainerRestartPeriod": "5s"},  # nobody waits for minutes
-        }
-
-    def _registry_configuration(self) -> object:
-        if not self._password.exists():
-            write_private(self._password, secrets.token_urlsafe(24))
-        self.users.add(REGISTRY_USER, self._password.read_text("utf-8"))
-        keys = self._parts.keys
-        return {
-            "version": "0.1",
-            "storage": {"filesystem": {"rootdirectory": str(self._parts.folder / REGISTRY)}},
-            "http": {
-                "addr": f"127.0.0.1:{self._parts.ports[REGISTRY]}",
-                "relativeurls": True,
-                "tls": {"certificate": str(keys.server_cert), "key": str(keys.server_key)},
-            },
-            "auth": {"htpasswd": {"realm": "sandbox", "path": str(self.users.file)}},
         }
 
     def _mirror(self) -> str:

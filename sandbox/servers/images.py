@@ -65,9 +65,10 @@ class Image:
         command: Sequence[str],
         environment: Mapping[str, str] | None = None,
         user: str = USER,
+        busybox: bool = True,
     ) -> "Image":
-        """One with busybox and these text files, by path; those in `/bin` are programs."""
-        plain = _archive(files)
+        """One with busybox, or not, and these text files, by path; those in `/bin` are programs."""
+        plain = _archive(files, busybox)
         config: dict[str, Any] = {
             "architecture": MACHINES.get(platform.machine(), platform.machine()),
             "os": "linux",
@@ -161,7 +162,7 @@ def digest(content: bytes) -> str:
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
-def _archive(files: Mapping[str, str]) -> bytes:
+def _archive(files: Mapping[str, str], busybox: bool) -> bytes:
     """The layer: always the same for the same files."""
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w") as archive:
@@ -170,12 +171,13 @@ def _archive(files: Mapping[str, str]) -> bytes:
             entry = _entry(folder, 0o755, 0)
             entry.type = tarfile.DIRTYPE
             archive.addfile(entry)
-        busybox = BUSYBOX.read_bytes()
-        archive.addfile(_entry("bin/busybox", 0o755, len(busybox)), io.BytesIO(busybox))
-        for applet in APPLETS:
-            entry = _entry(f"bin/{applet}", 0o777, 0)
-            entry.type, entry.linkname = tarfile.SYMTYPE, "busybox"
-            archive.addfile(entry)
+        if busybox:
+            program = BUSYBOX.read_bytes()
+            archive.addfile(_entry("bin/busybox", 0o755, len(program)), io.BytesIO(program))
+            for applet in APPLETS:
+                entry = _entry(f"bin/{applet}", 0o777, 0)
+                entry.type, entry.linkname = tarfile.SYMTYPE, "busybox"
+                archive.addfile(entry)
         for path, text in sorted(files.items()):
             content = text.encode()
             mode = 0o755 if path.startswith("/bin/") else 0o644

@@ -4,7 +4,7 @@ import base64
 import csv
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -45,7 +45,9 @@ USERS: Mapping[str, str] = {
 class Keys:
     """Their files, in `folder`; only the CA's certificate is readable by others."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, more_hosts: Sequence[str] = ()) -> None:
+        """The servers' certificate is for `more_hosts` too."""
+        self._hosts = (*HOSTS, *more_hosts)
         keys = folder / "keys"
         self.ca_cert = folder / "ca.crt"
         self.server_cert = keys / "server.crt"
@@ -108,7 +110,7 @@ class Keys:
             )
             .sign(ca_key, SHA256())
         )
-        names = [x509.DNSName(host) for host in HOSTS]
+        names = [x509.DNSName(host) for host in self._hosts]
         cert = (
             base.subject_name(_name("sandbox"))
             .public_key(key.public_key())

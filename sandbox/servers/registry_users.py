@@ -5,6 +5,7 @@ import threading
 from pathlib import Path
 from typing import Self
 
+from binaries.pinned import image_registry
 from sandbox.servers.record import write_private
 
 
@@ -24,7 +25,7 @@ class RegistryUsers:
 
     def add(self, name: str, password: str) -> None:
         """A user may log in from now on, with this password alone."""
-        command = ["htpasswd", "-niB", name]
+        command = [image_registry(), "htpasswd", name]
         hashed = subprocess.run(command, input=password, capture_output=True, text=True, check=True)
         with self._lock:
             lines = self.file.read_text("utf-8").splitlines() if self.file.exists() else []

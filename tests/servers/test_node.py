@@ -12,12 +12,13 @@ import pytest
 from clients.kubernetes import Cluster, Object
 from clients.local_servers import FOLDER
 from sandbox.servers import parts
-from sandbox.servers.container_node import REGISTRY_USER, ContainerNode
+from sandbox.servers.container_node import ContainerNode
 from sandbox.servers.images import Image
 from sandbox.servers.keys import REAL_NODE, SIMULATED_NODE
 from sandbox.servers.node_process import NodeSettings
 from sandbox.servers.parts import Parts
 from sandbox.servers.processes import Process
+from sandbox.servers.registry_server import USER
 from sandbox.servers.stand_ins import stand_in
 from tests.checkouts import Checkout, finished
 from tests.servers.conftest import cluster_of, left_running, machine, record_of, start, until
@@ -33,8 +34,8 @@ SECRETS = {"team-alpha": NAMES, "team-beta": ("order-queue-credentials", "report
 def pull_secret(checkout: Checkout, namespace: str) -> Object:
     """What the operator makes of the team's credentials in OpenBao."""
     password = (record_of(checkout).folder / "keys" / "registry-password").read_text("utf-8")
-    auth = base64.b64encode(f"{REGISTRY_USER}:{password}".encode()).decode()
-    logins = {"auths": {HOST: {"username": REGISTRY_USER, "password": password, "auth": auth}}}
+    auth = base64.b64encode(f"{USER}:{password}".encode()).decode()
+    logins = {"auths": {HOST: {"username": USER, "password": password, "auth": auth}}}
     content = {".dockerconfigjson": json.dumps(logins)}
     made = secret(namespace, "harbor-pull", content)
     return made | {"type": "kubernetes.io/dockerconfigjson"}
@@ -48,7 +49,7 @@ def secret(namespace: str, name: str, content: dict[str, str]) -> Object:
 def push(checkout: Checkout, image: Image, repository: str) -> None:
     servers = Parts(record_of(checkout).folder)
     servers.prepare(keep_ports=True)
-    ContainerNode(servers).registry().push(repository, "v1", image)
+    ContainerNode(servers).registry.client().push(repository, "v1", image)
 
 
 def pods(cluster: Cluster, namespace: str) -> list[Object]:
