@@ -6,7 +6,6 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,51 +16,17 @@ import yaml
 from cli import reference
 from dryrun.recording import Recording, record_stack
 from sandbox import summary
+from tests.pages import PAGES, Block, blocks
 from tests.program import ROOT
 
 README = ROOT / "README.md"
 SANDBOX = ROOT / "docs" / "sandbox.md"
-PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
-
-# A fenced block, and the comment above it that says what the block is to this test:
-# `<!-- file: PATH -->`: a file that the page tells to write; `<!-- not run: WHY -->`: commands to
-# pass over.
-_BLOCK = re.compile(
-    r"^(?:<!-- (?P<role>file|not run): (?P<about>[^\n]*) -->\n)?"
-    r"```(?P<language>\w*)\n(?P<text>.*?)^```$",
-    re.MULTILINE | re.DOTALL,
-)
 _COMMANDS = ("console", "sh")
 _OTHER_LANGUAGES = ("yaml", "mermaid", "text", "python")
 _LINK = re.compile(r"\]\((?!https?:)(?P<file>[^)#\s]*)(?:#(?P<anchor>[^)\s]*))?\)")
 
 
-@dataclass(frozen=True)
-class Block:
-    """A fenced block of a page; `role` and `about` are what the comment above it says."""
-
-    page: Path
-    line: int
-    language: str
-    text: str
-    role: str
-    about: str
-
-    @property
-    def place(self) -> str:
-        return f"{self.page.relative_to(ROOT)}:{self.line}"
-
-
-def _blocks(page: Path) -> Iterator[Block]:
-    text = page.read_text(encoding="utf-8")
-    for match in _BLOCK.finditer(text):
-        line = text.count("\n", 0, match.start()) + 1
-        yield Block(
-            page, line, match["language"], match["text"], match["role"] or "", match["about"] or ""
-        )
-
-
-BLOCKS = [block for page in PAGES for block in _blocks(page)]
+BLOCKS = [block for page in PAGES for block in blocks(page)]
 
 
 @pytest.fixture

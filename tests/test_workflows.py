@@ -267,6 +267,20 @@ def test_the_pulumi_cli_is_the_sandboxs() -> None:
     assert re.findall(r"pulumi-version: (.*)", text) == [str(pulumi_cli.VERSION)]
 
 
-def test_the_page_shows_the_pipeline_that_is_checked_here() -> None:
+@pytest.mark.parametrize("name", ["app-pipeline.yaml", "signed-images.yaml"])
+def test_the_page_shows_the_files_that_are_checked(name: str) -> None:
     page = (ROOT / "docs/app-pipeline.md").read_text(encoding="utf-8")
-    assert f"```yaml\n{EXAMPLE.read_text(encoding='utf-8')}```\n" in page
+    example = (ROOT / "docs/examples" / name).read_text(encoding="utf-8")
+    assert f"```yaml\n{example}```\n" in page
+
+
+@pytest.mark.parametrize(
+    ("setting", "release"),
+    [("cosign-release", pinned.COSIGN), ("syft-version", pinned.SYFT)],
+    ids=lambda value: value if isinstance(value, str) else value.folder,
+)
+def test_an_apps_pipeline_runs_the_versions_that_are_tested(
+    setting: str, release: pinned.Release
+) -> None:
+    text = EXAMPLE.read_text(encoding="utf-8")
+    assert re.findall(rf"{setting}: (.*)", text) == [f"v{release.version}"]
