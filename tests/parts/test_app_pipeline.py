@@ -125,7 +125,7 @@ class Machine:
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     try:
         cosign, syft = find(COSIGN, COSIGN_PUBLISHED), find(SYFT, SYFT_PUBLISHED)
-        program = image_registry()
+        image_registry()
     except UserError as error:
         pytest.skip(str(error))
     folder = tmp_path_factory.mktemp("runner")
@@ -142,11 +142,11 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     parts = Parts(folder / "servers")
     Keys(parts.folder, more_hosts=[HARBOR, VAULT]).make()
     parts.prepare(keep_ports=False)
-    registry = RegistryServer(parts.folder / REGISTRY, parts.keys, parts.ports[REGISTRY])
+    registry = RegistryServer(parts)
     processes = {name: Process(parts.folder, name) for name in (REGISTRY, OPENBAO)}
     environment = {"PATH": f"{folder}/bin:/usr/local/bin:/usr/bin:/bin", "HOME": f"{folder}/home"}
     try:
-        processes[REGISTRY].start(registry.command(program), environment)
+        processes[REGISTRY].start(registry.command(), environment)
         configuration = parts.folder / "keys" / "openbao.json"
         processes[OPENBAO].start([BAO, "server", f"-config={configuration}"], environment)
         until(lambda: _answers(registry.client().check))
