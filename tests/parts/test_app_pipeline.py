@@ -9,7 +9,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass
@@ -104,6 +104,11 @@ class Machine:
         done = self.bash(script, **environment)
         assert done.returncode == 0, done.stdout
         return done.stdout
+
+    @property
+    def public_key(self) -> str:
+        """The key by which the team's signatures are verified."""
+        return (self.folder / "cosign.pub").read_text(encoding="utf-8")
 
     def page(self, word: str) -> str:
         """The page's commands that have this word."""
@@ -446,11 +451,8 @@ def test_the_tag_arrives_as_a_pull_request(machine: Machine, job: Job, platform:
 def test_kyverno_lets_only_signed_images_start(
     machine: Machine, platform: Platform, refused: dict[str, str]
 ) -> None:
-    kyverno = find(KYVERNO, KYVERNO_PUBLISHED)["kyverno"]
     policy = yaml.safe_load(POLICY.read_text(encoding="utf-8"))
-    key = (machine.folder / "cosign.pub").read_text(encoding="utf-8")
-    policy["spec"]["attestors"][0]["cosign"]["key"]["data"] = key
-    (machine.folder / "policy.yaml").write_text(json.dumps(policy), encoding="utf-8")
+    policy["spec"]["attestors"][0]["cosign"]["key"]["data"] = machine.public_key
     objects = {"signed": platform.deployment(machine, TAG)}
     for how, tag in {**refused, "not-there": "v9.9.9"}.items():
         objects[how] = _with_image(objects["signed"], f"{HARBOR}/{REPOSITORY}:{tag}")
@@ -459,20 +461,67 @@ def test_kyverno_lets_only_signed_images_start(
     pod["initContainers"] = objects["unsigned"]["spec"]["template"]["spec"]["containers"]
     for name, each in objects.items():
         each["metadata"]["name"] = name
-    (machine.folder / "objects.yaml").write_text(yaml.safe_dump_all(objects.values()), "utf-8")
-    options = "--resource objects.yaml --registry --policy-report --output-format json"
-    done = machine.bash(f"{kyverno} apply policy.yaml {options} 2>kyverno.log")
-    said = {
-        each["resources"][0]["name"]: (each["result"], each["message"])
-        for each in json.loads(done.stdout)["results"]
-    }
+    said = _kyverno(machine, policy, objects.values())
     refusal = ("fail", policy["spec"]["validations"][0]["message"])
-    assert said.pop("signed") == ("pass", "success")
-    result, message = said.pop("not-there")
+    assert said.pop("signed") == {("pass", "success")}
+    ((result, message),) = said.pop("not-there")
     assert result == "error"
     assert "MANIFEST_UNKNOWN" in message
-    assert said == dict.fromkeys([*refused, "initial"], refusal)
+    assert said == {name: {refusal} for name in [*refused, "initial"]}
     assert f"| `{refusal[1]}` |" in PAGE.read_text(encoding="utf-8")
+
+
+@pytest.mark.usefixtures("logged_in")
+def test_kyverno_can_ask_for_the_list_of_contents(
+    machine: Machine, platform: Platform, refused: dict[str, str]
+) -> None:
+    by_team = {
+        "publicKeys": machine.public_key,
+        "rekor": {"ignoreTlog": True},
+        "ctlog": {"ignoreSCT": True},
+    }
+    attestors = [{"entries": [{"keys": by_team}]}]
+    verified = {
+        "imageReferences": [f"{HARBOR}/{TEAM}/*"],
+        "failureAction": "Enforce",
+        "mutateDigest": False,
+        "verifyDigest": False,
+        "attestations": [{"type": "https://spdx.dev/Document", "attestors": attestors}],
+    }
+    rule = {
+        "name": "contents",
+        "match": {"any": [{"resources": {"kinds": ["Pod"]}}]},
+        "verifyImages": [verified],
+    }
+    policy = {
+        "apiVersion": "kyverno.io/v1",
+        "kind": "ClusterPolicy",
+        "metadata": {"name": "contents"},
+        "spec": {"rules": [rule]},
+    }
+    listed = platform.deployment(machine, TAG)
+    other = _with_image(listed, f"{HARBOR}/{REPOSITORY}:{refused['other-key']}")
+    other["metadata"]["name"] = "other"
+    said = _kyverno(machine, policy, [listed, other])
+    results = {name: {result for result, _ in verdicts} for name, verdicts in said.items()}
+    assert results == {APP: {"pass"}, "other": {"fail"}}
+
+
+def _kyverno(
+    machine: Machine, policy: dict[str, Any], objects: Iterable[dict[str, Any]]
+) -> dict[str, set[tuple[str, str]]]:
+    """Kyverno's verdicts on each object, by name, and what it says."""
+    kyverno = find(KYVERNO, KYVERNO_PUBLISHED)["kyverno"]
+    for name, documents in (("policy", [policy]), ("objects", objects)):
+        text = yaml.safe_dump_all(documents)
+        (machine.folder / f"{name}.yaml").write_text(text, encoding="utf-8")
+    options = "--resource objects.yaml --registry --policy-report --output-format json"
+    done = machine.bash(f"{kyverno} apply policy.yaml {options} 2>kyverno.log")
+    said: dict[str, set[tuple[str, str]]] = {}
+    for each in json.loads(done.stdout[done.stdout.index("{") :])["results"]:
+        verdict = (each["result"], each["message"])
+        said.setdefault(each["resources"][0]["name"], set()).add(verdict)
+    return said
 
 
 def _with_image(deployment: dict[str, Any], image: str) -> dict[str, Any]:
