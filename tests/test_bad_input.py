@@ -605,6 +605,11 @@ def test_a_name_that_objects_cannot_have_is_refused(tmp_path: Path, text: str, s
             team("registry: {signatures: {enforce: «false}}"),
             "registry.signatures.enforce: is off without a reason; add `reason`, or turn it on",
         ),
+        "tags that nobody can push again": (
+            team("registry: {«immutableTags: true}"),
+            "registry.immutableTags: is not supported here; "
+            "Harbor's retention could not delete such images; remove it",
+        ),
     }
 )
 def test_who_and_what_a_team_is_must_be_plain(tmp_path: Path, text: str, said: str) -> None:
