@@ -186,7 +186,8 @@ class Alert(Spec):
     ] = Field(description="Name of the alert.", examples=["HighErrorRate"])
     expr: Annotated[str, checked(check_expression)] = Field(
         min_length=1,
-        description="PromQL expression that is true while something is wrong.",
+        description="PromQL expression that is true while something is wrong. Metrics have the "
+        "label `job`: `<app.name>` of a web-app, `<app.name>-metrics` of others.",
         examples=["'rate(http_errors_total[5m]) > 0.05'"],
     )
     for_: Duration = Field(

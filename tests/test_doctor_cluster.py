@@ -786,6 +786,18 @@ def test_monitors_that_no_prometheus_selects_warn(
     assert ("metrics.labels" in warned.finding.do) == bool(readers)
 
 
+@pytest.mark.parametrize(("scrape", "warns"), [("mesh", True), ("merged", False)])
+def test_a_prometheus_that_forbids_files_warns_with_the_scrape_that_needs_them(
+    cluster: FakeServer, team: Made, scrape: str, warns: bool
+) -> None:
+    reader = prometheus({}, {})
+    reader["spec"]["arbitraryFSAccessThroughSMs"] = {"deny": True}
+    cluster.answers[PROMETHEUSES] = listed(reader, prometheus({}, {}))
+    found = [line.finding.found for line in examined(team, metrics={"scrape": scrape}).warned]
+    said = "monitoring/k8s rejects monitors that read files, as with metrics.scrape mesh"
+    assert found == ([said] if warns else [])
+
+
 def test_the_stack_s_labels_are_what_prometheus_selects(
     cluster: FakeServer, program: Program
 ) -> None:

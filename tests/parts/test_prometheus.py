@@ -4,8 +4,10 @@ Prometheus reaches pods through a proxy, in which the tests see what it asks for
 """
 
 import json
+import os
 import shutil
 import ssl
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -20,7 +22,8 @@ from clients.http import Http
 from clients.kubernetes import Cluster, Object
 from sandbox.servers import parts
 from sandbox.servers.keys import Keys
-from tests.checkouts import Checkout
+from sandbox.servers.processes import Process, stop
+from tests.checkouts import Checkout, finished
 from tests.program import web_app, worker
 from tests.servers.conftest import (
     BUILT_WITHIN,
@@ -45,6 +48,7 @@ alerts:
     summary: "{{ $labels.pod }} has {{ $value }}"
 """
 QUEUE = "queue_length 7\n"
+REJECTED = "InvalidConfiguration"
 
 
 class Pods:
@@ -183,7 +187,7 @@ def cluster(checkout: Checkout) -> Cluster:
     return cluster_of(checkout)
 
 
-def scraped(checkout: Checkout, **metrics: str) -> None:
+def scraped(checkout: Checkout, **metrics: Any) -> None:
     """As the stack's setting says from here on."""
     checkout.restore("Pulumi.dev.yaml")
     file = checkout.folder / "Pulumi.dev.yaml"
@@ -282,10 +286,79 @@ def test_in_the_mesh_it_shows_istio_s_certificate(
     assert pods.certificates == {"sandbox"}
 
 
-def test_what_prometheus_does_not_select_is_no_target(
-    cluster: Cluster, prometheus: Prometheus
+def test_where_monitors_may_read_no_files_the_mesh_s_are_rejected(
+    checkout: Checkout, cluster: Cluster, prometheus: Prometheus
+) -> None:
+    patched(cluster, PLATFORM, {"spec": {"arbitraryFSAccessThroughSMs": {"deny": True}}})
+    until(lambda: not prometheus.targets())
+    assert rejected(cluster, "ServiceMonitor") == {"consumer", "my-api"}
+    assert "monitoring/platform rejects monitors that read files" in doctor(checkout)
+    patched(cluster, PLATFORM, {"spec": {"arbitraryFSAccessThroughSMs": None}})
+    until(lambda: prometheus.healthy() == {"my-api", "consumer"})
+
+
+def rejected(cluster: Cluster, kind: str) -> set[str]:
+    """Names of objects of that kind that the operator has left out, as `kubectl describe` says."""
+    events = [one for one in cluster.list("v1", "Event", ALPHA) if one["reason"] == REJECTED]
+    objects = [event["involvedObject"] for event in events]
+    return {object["name"] for object in objects if object["kind"] == kind}
+
+
+def test_rules_that_the_operator_cannot_parse_are_left_out_with_an_event(
+    checkout: Checkout, cluster: Cluster, prometheus: Prometheus
+) -> None:
+    """It was built with an older Prometheus than the one that runs, as validation warns."""
+    recent = ALERTS.replace("queue_length{", "max_over_time(queue_length{").replace(
+        "} > 100", "}[1m + 1m]) > 100"
+    )
+    write(checkout, recent)
+    run = checkout.up()
+    assert "a calculated duration needs Prometheus 3.14" in run.output
+    until(lambda: not prometheus.rules())
+    assert rejected(cluster, "PrometheusRule") == {"consumer"}
+    write(checkout, ALERTS)
+    checkout.up()
+    until(prometheus.rules)
+
+
+def test_without_the_operator_all_stays_as_it_is_and_up_succeeds(
+    checkout: Checkout, cluster: Cluster, prometheus: Prometheus
+) -> None:
+    stop([Process(record_of(checkout).folder, parts.PROMETHEUS_OPERATOR)])
+    write(checkout, "")
+    checkout.up()
+    assert cluster.get(MONITORING, "PrometheusRule", ALPHA, "consumer") is None
+    assert prometheus.rules()
+    assert prometheus.healthy() == {"my-api", "consumer"}
+    write(checkout, ALERTS)
+    checkout.up()
+    run = checkout.run("servers", PARTS="prometheus")
+    assert f"Started again {parts.PROMETHEUS_OPERATOR} in" in run.output
+
+
+def test_what_prometheus_does_not_select_is_no_target_and_the_doctor_says_so(
+    checkout: Checkout, cluster: Cluster, prometheus: Prometheus
 ) -> None:
     """As where the operator's Helm chart is used with its default values."""
+    assert "ok Kubernetes: Prometheus 2 ServiceMonitors are selected" in doctor(checkout)
     wanted = {"matchLabels": {"release": "monitoring"}}
     patched(cluster, PLATFORM, {"spec": {"serviceMonitorSelector": wanted, "ruleSelector": wanted}})
     until(lambda: not prometheus.targets() and not prometheus.rules())
+    told = doctor(checkout)
+    selects = "(monitoring/platform selects release=monitoring in all namespaces)"
+    for unread in (
+        f"ServiceMonitors {ALPHA}/consumer, {ALPHA}/my-api",
+        f"PrometheusRule {ALPHA}/consumer",
+    ):
+        assert f"no Prometheus selects the {unread} {selects} -> name labels" in told
+
+    scraped(checkout, labels={"release": "monitoring"}, scrape="plain")
+    until(lambda: prometheus.healthy() == {"my-api", "consumer"} and prometheus.rules())
+    assert "no Prometheus selects" not in doctor(checkout)
+
+
+def doctor(checkout: Checkout) -> str:
+    arguments = [sys.executable, "-m", "cli", "doctor", "--stack", "dev", "--server", "kubernetes"]
+    run = finished(checkout.start_program(arguments, {"PATH": os.defpath}), 120)
+    assert run.code == 0, run.output
+    return " ".join(run.output.split())  # the table breaks its lines

@@ -374,6 +374,13 @@ class ClusterChecks:
         for kind in selection.SELECTORS:
             if made := self._of_kind(kind):
                 yield selection.read(kind, made, readers, labels)
+        if self._settings.metrics.scrape == "mesh" and self._of_kind("ServiceMonitor"):
+            for name in selection.forbids_files(readers):
+                yield warn(
+                    f"{name} rejects monitors that read files, as with metrics.scrape mesh",
+                    "remove its arbitraryFSAccessThroughSMs.deny, or set sre-platform:metrics."
+                    "scrape to merged",
+                )
 
     def _labels_of_namespaces(self) -> selection.LabelsOf:
         """As they will be: others' labels stay."""

@@ -53,6 +53,15 @@ def read(kind: str, made: Sequence[Object], readers: Sequence[Object], of: Label
     )
 
 
+def forbids_files(readers: Iterable[Object]) -> list[str]:
+    """Names of those that reject monitors which read files, as with `metrics.scrape: mesh`."""
+    return [
+        _name(reader)
+        for reader in readers
+        if (reader["spec"].get("arbitraryFSAccessThroughSMs") or {}).get("deny")
+    ]
+
+
 def _selects(reader: Object, key: str, each: Object, of: LabelsOf) -> bool:
     spec, metadata = reader["spec"], each["metadata"]
     namespace = metadata["namespace"]
@@ -99,6 +108,7 @@ def _name(each: Object) -> str:
     return f"{each['metadata']['namespace']}/{each['metadata']['name']}"
 
 
-def _names(objects: Sequence[Object]) -> str:
-    more = f" and {len(objects) - _NAMED} more" if len(objects) > _NAMED else ""
-    return ", ".join(_name(each) for each in objects[:_NAMED]) + more
+def _names(objects: Iterable[Object]) -> str:
+    names = sorted(_name(each) for each in objects)
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
