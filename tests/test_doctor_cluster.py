@@ -753,7 +753,7 @@ def test_monitors_that_a_prometheus_selects_are_well(
     cluster.answers[NAMESPACES] = listed({"metadata": others}, {"metadata": {"name": "default"}})
     told = examined(team)
     assert told.warned == []
-    assert told.found("Kubernetes: Prometheus") == "1 ServiceMonitors are selected"
+    assert told.found("Kubernetes: Prometheus") == "ServiceMonitor: 1 selected"
 
 
 @pytest.mark.parametrize(

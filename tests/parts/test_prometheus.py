@@ -340,7 +340,7 @@ def test_what_prometheus_does_not_select_is_no_target_and_the_doctor_says_so(
     checkout: Checkout, cluster: Cluster, prometheus: Prometheus
 ) -> None:
     """As where the operator's Helm chart is used with its default values."""
-    assert "ok Kubernetes: Prometheus 2 ServiceMonitors are selected" in doctor(checkout)
+    assert "ok Kubernetes: Prometheus ServiceMonitor: 2 selected" in doctor(checkout)
     wanted = {"matchLabels": {"release": "monitoring"}}
     patched(cluster, PLATFORM, {"spec": {"serviceMonitorSelector": wanted, "ruleSelector": wanted}})
     until(lambda: not prometheus.targets() and not prometheus.rules())

@@ -41,7 +41,7 @@ def read(kind: str, made: Sequence[Object], readers: Sequence[Object], of: Label
         each for each in made if not any(_selects(reader, key, each, of) for reader in readers)
     ]
     if not unread:
-        return ok(f"{len(made)} {kind}s are selected")
+        return ok(f"{kind}: {len(made)} selected")
     found = f"no Prometheus selects the {kind}{'s' if unread[1:] else ''} {_names(unread)}"
     if not readers:
         return warn(found, "create an object of kind Prometheus that does")
