@@ -164,9 +164,9 @@ HELM = Release(
     ldflags=f"-X helm.sh/helm/v4/internal/version.version=v{HELM_VERSION}",
     version_argument="version",
 )
-# The server, for `make servers PARTS=prometheus`, and its tool, for `make test-full`. As a Go module,
-# Prometheus 3.16.0 is v0.316.0. It is built without the web interface, which the module lacks, and
-# without all ways to discover targets but Kubernetes'.
+# The server, for `make servers PARTS=prometheus`, and its tool, for `make test-full`. Prometheus
+# 3.16.0 is v0.316.0 as a Go module. It is built without the web interface, which the module lacks,
+# and without all ways to discover targets but Kubernetes'.
 PROMETHEUS = Release(
     folder="prometheus",
     title="Prometheus",
