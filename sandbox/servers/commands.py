@@ -39,7 +39,7 @@ T = TypeVar("T")
 
 ROOT = Path(__file__).parents[2]
 READY_WITHIN = 90  # seconds, for each step; on an idle machine they take twelve in total
-KEYCLOAK_WITHIN = 300  # seconds; the first time it makes its database
+KEYCLOAK_WITHIN = 600  # seconds; the first time it makes its database
 NOTHING = "No servers are running here."
 
 

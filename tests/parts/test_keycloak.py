@@ -2,11 +2,15 @@
 
 import base64
 import json
+import re
+import socket
+import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
+import requests
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 
@@ -26,6 +30,7 @@ from tests.servers.conftest import (
     cluster_of,
     openbao_of,
     record_of,
+    sourced,
     start,
     stopped_at_the_end,
     until,
@@ -244,6 +249,76 @@ def test_the_doctor_finds_the_login_of_openbao_and_what_it_lacks(
     finally:
         openbao.call("POST", "auth/oidc/role/people", {"groups_claim": "groups"})
     assert reads(in_openbao(checkout, "alice"), ALPHA)
+
+
+def page_block(beginning: str) -> str:
+    """The commands of docs/access.md in the block that begins so, as a shell takes them."""
+    page = (ROOT / "docs" / "access.md").read_text(encoding="utf-8")
+    (block,) = re.findall(rf"^```console\n(\$ {beginning}.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    return re.sub(r"^[$>] ", "", block, flags=re.MULTILINE)
+
+
+def test_the_platform_s_own_people_get_what_the_page_gives_them(
+    checkout: Checkout, openbao: OpenBao
+) -> None:
+    commands = page_block("bao policy write")
+    alias = "bao write identity/group-alias name=/platform-engineers"
+    assert f"{alias} mount_accessor=... canonical_id=..." in commands
+    made, _, _ = commands.partition(alias)
+    environment = {**sourced(checkout), "PATH": f"{parts.BAO.parent}:{parts.PATH}"}
+    subprocess.run(["bash", "-ec", made], env=environment, check=True, capture_output=True)
+    group = openbao.read("identity/group/name/platform-engineers")
+    assert group
+    accessor = (openbao.read("sys/auth") or {})["oidc/"]["accessor"]
+    ids = f"mount_accessor={accessor} canonical_id={group['id']}"
+    subprocess.run(
+        ["bash", "-ec", f"{alias} {ids}"], env=environment, check=True, capture_output=True
+    )
+    try:
+        petra = in_openbao(checkout, "petra")
+        petra.call("POST", "sre/data/team-alpha/made-by-petra", {"data": {"value": "example"}})
+        assert in_openbao(checkout, "alice").read("sre/data/team-alpha/made-by-petra")
+        assert not reads(in_openbao(checkout, "bob"), ALPHA)
+    finally:
+        openbao.call("DELETE", "identity/group/name/platform-engineers")
+
+
+def test_bao_login_takes_a_person_through_the_browser(
+    checkout: Checkout, openbao: OpenBao, keycloak: Keycloak
+) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    redirect = f"http://localhost:{port}/oidc/callback"
+    role = openbao.read("auth/oidc/role/people")
+    assert role
+    client = keycloak.find("clients", clientId="openbao")
+    assert client
+    openbao.call("POST", "auth/oidc/role/people", {"allowed_redirect_uris": [redirect]})
+    changed = {**client, "redirectUris": [redirect]}
+    keycloak.call("PUT", f"clients/{client['id']}", changed)
+    environment = sourced(checkout)
+    stranger = {name: environment[name] for name in ("BAO_ADDR", "BAO_CACERT")}
+    command = [parts.BAO, "login", "-method=oidc", "-token-only", "skip_browser=true"]
+    try:
+        with subprocess.Popen(
+            [*command, f"port={port}"],
+            env={**stranger, "HOME": str(checkout.folder)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as login:
+            assert login.stderr
+            said = iter(login.stderr.readline, "")
+            url = next(line.strip() for line in said if line.strip().startswith("https://"))
+            back = keycloak.sign_in(url, "alice", password(checkout))
+            answer = requests.get(redirect, params=back, timeout=30)
+            assert "Signed in" in answer.text
+            token, _ = login.communicate(timeout=30)
+    finally:
+        openbao.call("POST", "auth/oidc/role/people", role)
+        keycloak.call("PUT", f"clients/{client['id']}", client)
+    assert reads(openbao.with_token(token.strip()), ALPHA)
 
 
 # What goes wrong.
@@ -471,17 +546,18 @@ def full_path(keycloak: Keycloak, value: str) -> Iterator[None]:
         change("true")
 
 
-class TestWithoutFullPaths:
-    @pytest.fixture(scope="class")
-    def names_only(self, checkout: Checkout) -> Iterator[None]:
-        """Tokens name groups without their paths, as they should not, and the stack has that."""
-        with full_path(keycloak_of(checkout), "false"):
-            set_prefixes(checkout, "oidc:", "")
-            checkout.up()
-            yield
-        set_prefixes(checkout, "oidc:/", "/")
+@pytest.fixture(scope="class")
+def names_only(checkout: Checkout) -> Iterator[None]:
+    """Tokens name groups without their paths, as they should not, and the stack has that."""
+    with full_path(keycloak_of(checkout), "false"):
+        set_prefixes(checkout, "oidc:", "")
         checkout.up()
+        yield
+    set_prefixes(checkout, "oidc:/", "/")
+    checkout.up()
 
+
+class TestWithoutFullPaths:
     def test_without_full_paths_a_group_within_another_has_the_rights_of_its_name(
         self, checkout: Checkout, names_only: None, mallory: str
     ) -> None:
