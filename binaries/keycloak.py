@@ -43,8 +43,15 @@ _PROPERTIES = {
     "user.language": "en",
     "user.country": "US",
 }
-# It is one of several servers on a machine, and serves a few people.
-_MEMORY = ("-Xms64m", "-Xmx384m", "-XX:MaxMetaspaceSize=256m", "-XX:+UseSerialGC")
+# It is one of several servers on a machine, serves a few people, and lives too short for the compiler
+# that makes code fastest.
+_SMALL = (
+    "-Xms64m",
+    "-Xmx320m",
+    "-XX:MaxMetaspaceSize=256m",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+)
 
 
 @dataclass(frozen=True)
@@ -63,7 +70,7 @@ class Distribution:
         }
         return [
             str(self.java),
-            *_MEMORY,
+            *_SMALL,
             "-XX:+ExitOnOutOfMemoryError",
             *(f"-D{name}={value}" for name, value in properties.items()),
             *(f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in _OPENED),
