@@ -43,8 +43,8 @@ _PROPERTIES = {
     "user.language": "en",
     "user.country": "US",
 }
-# It is one of several servers on a machine, serves a few people, and lives too short for the compiler
-# that makes code fastest.
+# It is one of several servers on a machine, serves a few people, and is stopped before Java's
+# optimising compiler pays off.
 _SMALL = (
     "-Xms64m",
     "-Xmx320m",
