@@ -96,7 +96,7 @@ def _java() -> Path:
     version = _java_version(found) if found else 0
     if found and version >= JAVA_AT_LEAST:
         return Path(found)
-    there = f"{found} is Java {version}" if version else "there is no Java"
+    there = f"{found} is Java {version}" if version else f"{found or 'Java'} is not there"
     raise UserError(
         f"Cannot run Keycloak: {there}; install Java {JAVA_AT_LEAST} or newer "
         "(https://adoptium.net/), or name it in JAVA_HOME."
