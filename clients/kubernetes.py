@@ -197,13 +197,21 @@ class Cluster:
             if refusal.status != 404:
                 raise
 
-    def token(self, namespace: str, service_account: str, seconds: int = 600) -> str:
-        """Create a token of a ServiceAccount (TokenRequest), valid for that long."""
+    def token(
+        self, namespace: str, service_account: str, seconds: int = 600, audience: str | None = None
+    ) -> str:
+        """Create a token of a ServiceAccount (TokenRequest), valid for that long.
+
+        It is for the API server unless an `audience` is named.
+        """
         path = self.path("v1", "ServiceAccount", namespace, service_account) + "/token"
         request = {
             "apiVersion": "authentication.k8s.io/v1",
             "kind": "TokenRequest",
-            "spec": {"expirationSeconds": seconds},
+            "spec": {
+                "expirationSeconds": seconds,
+                **({"audiences": [audience]} if audience else {}),
+            },
         }
         return str(self.call("POST", path, request)["status"]["token"])
 

@@ -100,7 +100,10 @@ def istiod(ready: str = "True", app: str = "istiod") -> tuple[int, Any]:
 
 
 def with_sidecar(
-    place: str = "initContainers", requests: Any = None, limits: Any = None
+    place: str = "initContainers",
+    requests: Any = None,
+    limits: Any = None,
+    image: str = "registry.istio.io/release/proxyv2:1.31.0",
 ) -> Callable[[Any], tuple[int, Any]]:
     """The pod as the API server would create it."""
 
@@ -110,7 +113,8 @@ def with_sidecar(
             "limits": {"cpu": "2", "memory": "1024Mi"} if limits is None else limits,
         }
         spec = {"initContainers": [], **pod["spec"]}
-        spec[place] = [*spec[place], {"name": "istio-proxy", "resources": resources}]
+        proxy = {"name": "istio-proxy", "image": image, "resources": resources}
+        spec[place] = [*spec[place], proxy]
         return 201, pod | {"spec": spec}
 
     return answer
@@ -905,10 +909,6 @@ class TestPodsOfApps:
                 'capabilities (container "istio-init" must not include "NET_ADMIN")',
                 "Pod Security refuses its pod",
             ),
-            (
-                "ValidatingAdmissionPolicy 'sre-images' with binding 'sre-images' denied request",
-                "the guardrail sre-images refuses the sidecar's image",
-            ),
             ("maximum cpu usage per Container is 1, but limit is 2", "the LimitRange refuses"),
             ("secret-words", "the API server refuses its pod (403)"),
         ],
@@ -922,6 +922,15 @@ class TestPodsOfApps:
         assert failed.found.startswith(f"team-alpha/my-api: {found}")
         assert failed.do
         assert reason not in told.text
+
+    def test_a_sidecar_that_the_guardrail_would_refuse_fails(
+        self, cluster: FakeServer, team: Made
+    ) -> None:
+        mirror = "harbor.example.com/istio/proxyv2"
+        cluster.answers[DRY_RUN] = with_sidecar(image=f"{mirror}@sha256:abc")
+        (failed,) = examined(team).failed().values()
+        assert f"its sidecar comes from {mirror}@sha256:abc" in failed.found
+        assert examined(team, istio={"proxyImage": mirror}).statuses == {"ok"}
 
     def test_a_quota_that_is_used_up_hides_nothing(self, cluster: FakeServer, team: Made) -> None:
         cluster.answers[DRY_RUN] = (403, {"message": "exceeded quota: team-alpha-quota"})

@@ -1,6 +1,6 @@
 """Prepares the cluster as a platform team would: definitions, roles, namespaces, a node."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -9,6 +9,8 @@ import yaml
 from clients.http import RefusedError
 from clients.kubernetes import Cluster, Object
 from sandbox.servers.keys import REAL_NODE, SIMULATED_NODE
+from sandbox.servers.mesh import STAYS
+from sandbox.servers.parts import UnsettledError
 from sandbox.servers.platform_parts import PlatformPart
 
 DEFINITIONS = Path(__file__).parents[1] / "crds"
@@ -16,10 +18,6 @@ OBJECTS = Path(__file__).with_name("platform.yaml")
 POLICY_ENFORCER = "kube-system", "kube-network-policies"  # a ServiceAccount
 MANAGER = "sre-sandbox"
 NOT_READY = "node.kubernetes.io/not-ready"
-
-
-class UnsettledError(Exception):
-    """The cluster's controllers have not finished their work yet; the message names them."""
 
 
 def furnish(cluster: Cluster, installed: Sequence[PlatformPart]) -> None:
@@ -41,6 +39,14 @@ def furnish(cluster: Cluster, installed: Sequence[PlatformPart]) -> None:
         for version in spec["versions"]:
             cluster.path(f"{spec['group']}/{version['name']}", spec["names"]["kind"])
     make(cluster, [*objects, *(object for part in installed for object in part.objects())])
+
+
+def remove_webhooks(cluster: Cluster, names: Mapping[str, Sequence[str]]) -> None:
+    """Remove those of a part that does not run, by kind."""
+    for kind, each in names.items():
+        for name in each:
+            path = cluster.path("admissionregistration.k8s.io/v1", kind, None, name)
+            _delete_now(cluster, path, {"propagationPolicy": "Background"})
 
 
 def check(cluster: Cluster) -> None:
@@ -103,8 +109,8 @@ def _close_simulated_node(cluster: Cluster, closed: bool) -> None:
 
 def _evict(cluster: Cluster, node: str) -> None:
     for pod in cluster.list("v1", "Pod"):
-        if pod["spec"].get("nodeName") == node:
-            metadata = pod["metadata"]
+        metadata = pod["metadata"]
+        if pod["spec"].get("nodeName") == node and STAYS not in metadata.get("labels", {}):
             path = cluster.path("v1", "Pod", metadata["namespace"], metadata["name"])
             # A node that does not run confirms no end.
             _delete_now(cluster, path, {"gracePeriodSeconds": 0})

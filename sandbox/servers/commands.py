@@ -4,7 +4,7 @@ import fcntl
 import os
 import shlex
 import time
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -119,7 +119,7 @@ class LocalServers:
             token = self._await(parts.OPENBAO, self._unseal)
             self._await(parts.API_SERVER, self._says_ok(parts.API_SERVER, "readyz"))
             self._launch(parts.CONTROLLERS, commands)
-            self._await(parts.API_SERVER, lambda: cluster_setup.furnish(self._cluster(), installed))
+            self._await(parts.API_SERVER, lambda: self._furnish(installed))
             for name in (parts.CONTROLLER_MANAGER, parts.SCHEDULER):
                 self._await(name, self._says_ok(name, "healthz"))
             self._await(parts.KWOK, lambda: cluster_setup.check(self._cluster()))
@@ -208,11 +208,19 @@ class LocalServers:
 
     def _run(self, part: PlatformPart) -> None:
         if not self._processes[part.name].pid:
-            part.log_in(self.parts, self._cluster())
+            self._await(parts.API_SERVER, lambda: part.log_in(self.parts, self._cluster()))
         commands = {part.name: part.command(self.parts)}
-        kubeconfig = str(part.kubeconfig(self.parts))
-        self._launch((part.name,), commands, KUBECONFIG=kubeconfig, PYTHONPATH=str(self._root))
+        settings = {"KUBECONFIG": str(part.kubeconfig(self.parts)), "PYTHONPATH": str(self._root)}
+        self._launch((part.name,), commands, **settings, **part.environment)
         self._await(part.name, lambda: part.check(self.parts))
+
+    def _furnish(self, installed: Sequence[PlatformPart]) -> None:
+        cluster = self._cluster()
+        wanted = {part.name for part in installed}
+        for kind in PLATFORM_PARTS:
+            if kind.name not in wanted and not self._processes[kind.name].pid:
+                cluster_setup.remove_webhooks(cluster, kind.webhooks)
+        cluster_setup.furnish(cluster, installed)
 
     def _launch(
         self, names: Iterable[str], commands: dict[str, parts.Command], **settings: str
@@ -239,7 +247,7 @@ class LocalServers:
                     raise StartError(self._processes[expected], "has ended")
             try:
                 return ask()
-            except (RefusedError, UnreachableError, cluster_setup.UnsettledError) as error:
+            except (RefusedError, UnreachableError, parts.UnsettledError) as error:
                 why = error
             if time.monotonic() > deadline:
                 raise StartError(self._processes[name], f"is not ready: {why}")

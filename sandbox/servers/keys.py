@@ -158,6 +158,27 @@ class Keys:
         write_private(file, json.dumps(document, indent=2))  # JSON is YAML
 
 
+def self_signed(*hosts: str) -> tuple[bytes, bytes]:
+    """A certificate for these hosts that vouches for itself, and its key, as PEM."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    now = datetime.now(UTC)
+    name = _name("SRE platform sandbox")
+    certificate = (
+        x509.CertificateBuilder()
+        .issuer_name(name)
+        .subject_name(name)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + VALID_FOR)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .add_extension(
+            x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts]), critical=False
+        )
+        .sign(key, SHA256())
+    )
+    return certificate.public_bytes(Encoding.PEM), _pem(key)
+
+
 def _name(common_name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
 

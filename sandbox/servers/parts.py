@@ -20,6 +20,9 @@ KWOK = "kwok"
 EXTERNAL_SECRETS = "external-secrets"
 PROMETHEUS_OPERATOR = "prometheus-operator"
 PROMETHEUS = "prometheus"
+ISTIO = "istio"  # istiod, and the gateway
+ISTIOD = "istiod"
+GATEWAY = "istio-gateway"
 REGISTRY = "registry"
 NODE = "node"
 KEYCLOAK = "keycloak"
@@ -28,12 +31,18 @@ PACKETS = "packets"  # no server of its own: the node filters what its pods send
 STORES = (ETCD, OPENBAO, API_SERVER)
 CONTROLLERS = (CONTROLLER_MANAGER, SCHEDULER, KWOK)
 # Parts of the platform: platform_parts.py
-OPERATORS = (EXTERNAL_SECRETS, PROMETHEUS_OPERATOR, PROMETHEUS)
+OPERATORS = (EXTERNAL_SECRETS, PROMETHEUS_OPERATOR, PROMETHEUS, ISTIOD, GATEWAY)
 CONTAINERS = (REGISTRY, NODE)  # for the parts `node` and `packets`
 ALL = STORES + CONTROLLERS + OPERATORS + (KEYCLOAK,) + CONTAINERS
 
 ETCD_PEER = "etcd-peer"
 OPENBAO_PEER = "openbao-peer"
+ISTIOD_WEBHOOKS = "istiod-webhooks"
+ISTIOD_CONFIGURATION = "istiod-configuration"
+ISTIOD_PLAIN = "istiod-plain"
+ISTIOD_METRICS = "istiod-metrics"
+GATEWAY_ADMIN = "istio-gateway-admin"
+GATEWAY_STATUS = "istio-gateway-status"
 PODS = "pods"  # an HTTP proxy by which Prometheus reaches them; tests run one
 LISTENERS = (
     ETCD,
@@ -45,6 +54,12 @@ LISTENERS = (
     SCHEDULER,
     *OPERATORS,
     PODS,
+    ISTIOD_WEBHOOKS,
+    ISTIOD_CONFIGURATION,
+    ISTIOD_PLAIN,
+    ISTIOD_METRICS,
+    GATEWAY_ADMIN,
+    GATEWAY_STATUS,
     KEYCLOAK,
     REGISTRY,
 )
@@ -59,6 +74,10 @@ BAO = Path(sysconfig.get_path("scripts"), "bao")  # at its place in the package
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 Command = Sequence[str | Path]
+
+
+class UnsettledError(Exception):
+    """What the cluster's controllers do is not done yet; the message names it."""
 
 
 class Parts:

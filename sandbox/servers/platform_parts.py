@@ -5,16 +5,22 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import ClassVar
 
 import yaml
 
-from binaries import external_secrets, pinned, prometheus_operator
+from binaries import external_secrets, istio, pinned, prometheus_operator
 from binaries.console import UserError
 from clients.http import Http
 from clients.kubernetes import Cluster, Object
+from sandbox.servers import mesh
 from sandbox.servers.parts import (
     EXTERNAL_SECRETS,
+    GATEWAY,
+    GATEWAY_ADMIN,
+    ISTIO,
+    ISTIOD,
     KEYCLOAK,
     NODE,
     PACKETS,
@@ -39,6 +45,9 @@ class PlatformPart(ABC):
     name: ClassVar[str]
     choice: ClassVar[str]
     account: ClassVar[tuple[str, str]]
+    environment: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    # By kind, their names. While the part does not run, they would refuse what they ask it about.
+    webhooks: ClassVar[Mapping[str, Sequence[str]]] = MappingProxyType({})
 
     @abstractmethod
     def __init__(self) -> None:
@@ -66,7 +75,10 @@ class PlatformPart(ABC):
         return parts.folder / "keys" / f"{self.name}.kubeconfig"
 
     def log_in(self, parts: Parts, cluster: Cluster) -> None:
-        """Write the kubeconfig, with a new token: the account may be another since the last one."""
+        """Write the kubeconfig, with a new token: the account may be another since the last one.
+
+        Raises UnsettledError while the part cannot start yet.
+        """
         token = cluster.token(*self.account, seconds=TOKEN_SECONDS)
         parts.keys.write_kubeconfig_with(self.kubeconfig(parts), self.name, token, cluster.address)
 
@@ -152,6 +164,66 @@ class Prometheus(PlatformPart):
         _ask(parts, self.name, "-/ready")
 
 
+class Istiod(PlatformPart):
+    """Istio's control plane: it injects sidecars, and configures them and gateways."""
+
+    name = ISTIOD
+    choice = ISTIO
+    account = (mesh.NAMESPACE, "istiod")
+    environment = mesh.ISTIODS_ENVIRONMENT
+    webhooks = mesh.WEBHOOKS
+
+    def __init__(self) -> None:
+        self._programs = istio.programs()
+        self._made = mesh.installed(self._programs.istioctl)
+
+    @property
+    def definitions(self) -> Sequence[Object]:
+        return mesh.definitions(self._made)
+
+    def objects(self) -> list[Object]:
+        return list(mesh.objects(self._made))
+
+    def log_in(self, parts: Parts, cluster: Cluster) -> None:
+        super().log_in(parts, cluster)
+        for each in mesh.at_ports(self._made, parts):
+            cluster.apply(each, mesh.MANAGER)
+
+    def command(self, parts: Parts) -> Command:
+        return mesh.istiod_command(_own_name(parts, self.name, self._programs.istiod), parts)
+
+    def check(self, parts: Parts) -> None:
+        _ask(parts, self.name, "ready")
+        mesh.check_trust(Cluster(kubeconfig=parts.kubeconfig, retries=0))
+
+
+class Gateway(PlatformPart):
+    """The way in from outside: an Envoy that istiod configures."""
+
+    name = GATEWAY
+    choice = ISTIO
+    account = (mesh.NAMESPACE, mesh.GATEWAY_ACCOUNT)
+    definitions: Sequence[Object] = ()
+
+    def __init__(self) -> None:
+        self._agent, self._envoy = istio.programs().agent, istio.envoy()
+
+    def objects(self) -> list[Object]:
+        return []
+
+    def log_in(self, parts: Parts, cluster: Cluster) -> None:
+        token = cluster.token(*self.account, seconds=TOKEN_SECONDS, audience="istio-ca")
+        mesh.write_gateway(parts, cluster, token)
+        mesh.give_certificate(parts, cluster)
+        mesh.listen_here_only(cluster)
+
+    def command(self, parts: Parts) -> Command:
+        return mesh.gateway_command(self._agent, _own_name(parts, self.name, self._envoy), parts)
+
+    def check(self, parts: Parts) -> None:
+        _ask(parts, GATEWAY_ADMIN, "ready")
+
+
 def _loaded(files: Iterable[Path]) -> Sequence[Object]:
     return [yaml.load(file.read_text("utf-8"), Loader=yaml.CSafeLoader) for file in sorted(files)]
 
@@ -168,8 +240,14 @@ def _ask(parts: Parts, listener: str, path: str) -> None:
     Http(f"http://127.0.0.1:{parts.ports[listener]}", retries=0).call("GET", path, {})
 
 
-PLATFORM_PARTS: Sequence[type[PlatformPart]] = (ExternalSecrets, PrometheusOperator, Prometheus)
-CHOICES = (EXTERNAL_SECRETS, PROMETHEUS, NODE, PACKETS, KEYCLOAK)
+PLATFORM_PARTS: Sequence[type[PlatformPart]] = (
+    ExternalSecrets,
+    PrometheusOperator,
+    Prometheus,
+    Istiod,
+    Gateway,
+)
+CHOICES = (EXTERNAL_SECRETS, PROMETHEUS, ISTIO, NODE, PACKETS, KEYCLOAK)
 DEFAULT = EXTERNAL_SECRETS
 
 

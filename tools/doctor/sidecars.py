@@ -24,10 +24,6 @@ _REFUSALS = {
         "Pod Security refuses its pod, or the sidecar's containers in it",
         "run istio-cni, or lower sre-platform:kubernetes.podSecurity",
     ),
-    "'sre-images'": (
-        "the guardrail sre-images refuses the sidecar's image",
-        "set sre-platform:istio.proxyImage in the platform's stack to where the mesh has it from",
-    ),
     "per Container is": (
         "the LimitRange refuses the sidecar's CPU or memory",
         "set sre-platform:istio.proxy, or limitRange in the team's file",
@@ -128,6 +124,14 @@ class Sidecars:
             return warn(
                 f"{name}: its sidecar is not a native one: a Job beside it never ends",
                 "upgrade Istio, or Kubernetes",
+            )
+        # The guardrail judges the pods of controllers, and perhaps not those of this identity.
+        image = sidecar.get("image", "")
+        allowed = [each + end for each in self._settings.istio.proxy_images for end in ":@"]
+        if not image.startswith(tuple(allowed)):
+            return fail(
+                f"{name}: its sidecar comes from {image}, which the guardrail sre-images refuses",
+                "set sre-platform:istio.proxyImage in the platform's stack to that repository",
             )
         counted = self._settings.istio.sidecar
         if differing := _differing(sidecar.get("resources") or {}, counted):

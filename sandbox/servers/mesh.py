@@ -1,0 +1,333 @@
+"""Istio as `make servers PARTS=istio` runs it: what its installer makes, and command lines."""
+
+import base64
+import json
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import yaml
+
+from clients.kubernetes import Cluster, Object
+from sandbox.servers.keys import SIMULATED_NODE, self_signed
+from sandbox.servers.parts import (
+    GATEWAY,
+    GATEWAY_ADMIN,
+    GATEWAY_STATUS,
+    ISTIOD,
+    ISTIOD_CONFIGURATION,
+    ISTIOD_METRICS,
+    ISTIOD_PLAIN,
+    ISTIOD_WEBHOOKS,
+    Command,
+    Parts,
+    UnsettledError,
+)
+from sandbox.servers.record import write_private
+
+NAMESPACE = "istio-system"
+GATEWAY_NAME = "istio-ingressgateway"
+GATEWAY_LABELS = {"app": GATEWAY_NAME, "istio": "ingressgateway"}
+GATEWAY_ACCOUNT = f"{GATEWAY_NAME}-service-account"
+CERTIFICATE = "sre-gateway"  # what platform.yaml's Gateway names
+HOSTS = ("*.apps.sre.example.com",)
+MANAGER = "sre-sandbox"
+GATEWAY_FOLDER = "gateway"  # the gateway's file system, as far as its agent looks at it
+STAYS = "sre-sandbox-stays"  # a label of pods that no node but the simulated one can run
+_VALIDATOR, _DEFAULT_VALIDATOR = "istio-validator-istio-system", "istiod-default-validator"
+WEBHOOKS = {
+    "MutatingWebhookConfiguration": ("istio-sidecar-injector",),
+    "ValidatingWebhookConfiguration": (_VALIDATOR, _DEFAULT_VALIDATOR),
+}
+ADMISSION = "admissionregistration.k8s.io/v1"
+
+# As a platform installs it on which this program's stacks run.
+_CHOSEN = (
+    "profile=default",
+    "hub=registry.istio.io/release",  # a release's; that of a day in between is another
+    "tag=1.31.0",
+    "components.cni.enabled=true",  # without, Pod Security `restricted` admits no sidecar
+    # Envoy without Istio's extensions knows no filter for Istio's metrics.
+    "values.telemetry.enabled=false",
+)
+# No node of the sandbox can run them, and there is nothing to scale.
+_LEFT_OUT = frozenset({"DaemonSet", "HorizontalPodAutoscaler", "PodDisruptionBudget"})
+
+# Guide: mutual TLS is STRICT in the whole mesh.
+_STRICT: Object = {
+    "apiVersion": "security.istio.io/v1",
+    "kind": "PeerAuthentication",
+    "metadata": {"name": "default", "namespace": NAMESPACE},
+    "spec": {"mtls": {"mode": "STRICT"}},
+}
+
+# What its Deployment sets, as far as it matters here.
+ISTIODS_ENVIRONMENT: Mapping[str, str] = {
+    "POD_NAME": "istiod",
+    "POD_NAMESPACE": NAMESPACE,
+    "SERVICE_ACCOUNT": "istiod",
+    "REVISION": "default",
+    "CLUSTER_ID": "Kubernetes",
+    "PILOT_CERT_PROVIDER": "istiod",
+    "ISTIOD_CUSTOM_HOST": "127.0.0.1",  # for the API server
+    "VALIDATION_WEBHOOK_CONFIG_NAME": _VALIDATOR,
+    # Istio's own Envoy has filters for these, and Envoy as its project releases it has none.
+    "PILOT_ENABLE_METADATA_EXCHANGE": "false",
+    "PILOT_ENABLE_ALPN_FILTER": "false",
+    "PILOT_DISABLE_MX_ALPN": "true",
+}
+
+
+def installed(istioctl: Path) -> list[Object]:
+    """Every object that `istioctl install` would make, definitions included."""
+    options = [word for setting in _CHOSEN for word in ("--set", setting)]
+    command = [str(istioctl), "manifest", "generate", *options]
+    text = subprocess.check_output(command, text=True)
+    return [each for each in yaml.load_all(text, Loader=yaml.CSafeLoader) if each]
+
+
+def objects(made: list[Object]) -> Iterator[Object]:
+    """Those that do not depend on the servers' ports."""
+    for each in made:
+        if each["kind"] in _LEFT_OUT or each["kind"] in WEBHOOKS or _is_definition(each):
+            continue
+        if each["kind"] == "Deployment":
+            if each["metadata"]["name"] != GATEWAY_NAME:
+                continue  # istiod is a process, and no pod
+            template = each["spec"]["template"]
+            template["spec"]["nodeName"] = SIMULATED_NODE
+            template["metadata"]["labels"][STAYS] = "true"
+        if _is_gateways_service(each):
+            continue
+        yield each
+    yield _STRICT
+
+
+def definitions(made: list[Object]) -> list[Object]:
+    """The CustomResourceDefinitions, whole."""
+    return [each for each in made if _is_definition(each)]
+
+
+def at_ports(made: list[Object], parts: Parts) -> Iterator[Object]:
+    """What names ports of this checkout's: webhooks, and the gateway's Service and listener."""
+    address = parts.address(ISTIOD_WEBHOOKS)
+    for each in made:
+        if each["kind"] in WEBHOOKS:
+            for webhook in each["webhooks"]:
+                path = webhook["clientConfig"]["service"]["path"]
+                webhook["clientConfig"] = {"url": f"{address}{path}"}
+            yield each
+            if each["metadata"]["name"] == _VALIDATOR:
+                yield _of_default_tag(each)
+        elif _is_gateways_service(each):
+            port = {"name": "https", "port": 443, "targetPort": parts.ports[GATEWAY]}
+            yield each | {"spec": {"selector": GATEWAY_LABELS, "ports": [port]}}
+
+
+def _of_default_tag(validator: Object) -> Object:
+    """What `istioctl install` makes of it: it is asked about what names no revision."""
+    named = {"key": "istio.io/rev", "operator": "DoesNotExist"}
+    metadata = validator["metadata"]
+    return {
+        **validator,
+        "metadata": {
+            "name": _DEFAULT_VALIDATOR,
+            "labels": metadata["labels"] | {"istio.io/tag": "default"},
+        },
+        "webhooks": [
+            webhook
+            | {"name": "validation.istio.io", "objectSelector": {"matchExpressions": [named]}}
+            for webhook in validator["webhooks"]
+        ],
+    }
+
+
+def istiod_command(program: Path, parts: Parts) -> Command:
+    """Its command line; what it listens on is not reached from other machines."""
+
+    def at(listener: str) -> str:
+        return f"127.0.0.1:{parts.ports[listener]}"
+
+    return [
+        program,
+        "discovery",
+        f"--kubeconfig={parts.kubeconfig_of(ISTIOD)}",
+        f"--httpAddr={at(ISTIOD)}",
+        f"--httpsAddr={at(ISTIOD_WEBHOOKS)}",
+        f"--secureGRPCAddr={at(ISTIOD_CONFIGURATION)}",
+        f"--grpcAddr={at(ISTIOD_PLAIN)}",
+        f"--monitoringAddr={at(ISTIOD_METRICS)}",
+        "--ctrlz_port=0",
+        "--log_as_json=false",
+    ]
+
+
+def check_trust(cluster: Cluster) -> None:
+    """Raise UnsettledError until the API server knows istiod's CA, for every webhook."""
+    for kind, names in WEBHOOKS.items():
+        for name in names:
+            live = cluster.get(ADMISSION, kind, None, name)
+            hooks = live["webhooks"] if live else [{"clientConfig": {}}]
+            if not all(hook["clientConfig"].get("caBundle") for hook in hooks):
+                raise UnsettledError(f"the API server does not know the CA of {kind} {name}")
+
+
+def _gateways_pod(cluster: Cluster) -> Object:
+    """The pod whose place Envoy takes: by its address, istiod knows which gateway it is."""
+    for pod in cluster.list("v1", "Pod", NAMESPACE):
+        labels = pod["metadata"].get("labels") or {}
+        if labels.items() >= GATEWAY_LABELS.items() and pod["status"].get("podIP"):
+            return pod
+    raise UnsettledError("the gateway has no pod")
+
+
+def write_gateway(parts: Parts, cluster: Cluster, token: str) -> None:
+    """The files that Istio's agent finds in the gateway's pod, and what it starts Envoy with."""
+    pod = _gateways_pod(cluster)
+    root = cluster.get("v1", "ConfigMap", NAMESPACE, "istio-ca-root-cert")
+    if root is None:
+        raise UnsettledError("istiod has published no CA")
+    labels = pod["metadata"]["labels"]
+    for file, content in (
+        ("var/run/secrets/istio/root-cert.pem", root["data"]["root-cert.pem"]),
+        ("var/run/secrets/tokens/istio-token", token),
+        ("etc/istio/pod/labels", "".join(f"{k}={json.dumps(labels[k])}\n" for k in labels)),
+        ("bootstrap.json", json.dumps(_bootstrap(parts, pod), indent=2)),
+    ):
+        path = _gateways_folder(parts) / file
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_private(path, content)
+
+
+def gateway_command(agent: Path, envoy: Path, parts: Parts) -> Command:
+    """Istio's agent as in the gateway's pod, but that Envoy listens on this machine only."""
+    folder = _gateways_folder(parts)
+    istiod = f"127.0.0.1:{parts.ports[ISTIOD_CONFIGURATION]}"
+    proxy = {
+        "discoveryAddress": istiod,
+        "binaryPath": str(envoy),
+        "configPath": "./etc/istio/proxy",
+        "proxyBootstrapTemplatePath": "./bootstrap.json",
+        "proxyAdminPort": parts.ports[GATEWAY_ADMIN],
+        "statusPort": parts.ports[GATEWAY_STATUS],
+        "terminationDrainDuration": "1s",
+    }
+    node = json.loads((folder / "bootstrap.json").read_text(encoding="utf-8"))["node"]
+    settings = {
+        "CA_ADDR": istiod,
+        "PROXY_CONFIG": json.dumps(proxy),
+        "POD_NAME": node["metadata"]["NAME"],
+        "POD_NAMESPACE": NAMESPACE,
+        "INSTANCE_IP": node["metadata"]["INSTANCE_IPS"],
+        "SERVICE_ACCOUNT": GATEWAY_ACCOUNT,
+        "PILOT_CERT_PROVIDER": "istiod",
+        "TRUST_DOMAIN": "cluster.local",
+        "ISTIO_META_CLUSTER_ID": "Kubernetes",
+    }
+    # Its other paths are relative, too.
+    into = ("/bin/sh", "-c", 'cd "$1" && shift && exec "$@"', "sh", folder)
+    words = [f"{name}={value}" for name, value in settings.items()]
+    return [*into, "/usr/bin/env", *words, agent, "proxy", "router"]
+
+
+def _bootstrap(parts: Parts, pod: Object) -> Object:
+    """Envoy's own configuration: everything else comes through the agent."""
+    name, address = pod["metadata"]["name"], pod["status"]["podIP"]
+    ads: Object = {"ads": {}, "initial_fetch_timeout": "0s", "resource_api_version": "V3"}
+    source = {
+        "api_type": "GRPC",
+        "transport_api_version": "V3",
+        "set_node_on_first_message_only": True,
+        "grpc_services": [{"envoy_grpc": {"cluster_name": "xds-grpc"}}],
+    }
+    return {
+        "node": {
+            "id": f"router~{address}~{name}.{NAMESPACE}~{NAMESPACE}.svc.cluster.local",
+            "cluster": f"{GATEWAY_NAME}.{NAMESPACE}",
+            "metadata": {
+                "NAMESPACE": NAMESPACE,
+                "NAME": name,
+                "LABELS": pod["metadata"]["labels"],
+                "CLUSTER_ID": "Kubernetes",
+                "SERVICE_ACCOUNT": GATEWAY_ACCOUNT,
+                "INSTANCE_IPS": address,
+                "MESH_ID": "cluster.local",
+            },
+        },
+        "admin": {"address": _socket_address(parts.ports[GATEWAY_ADMIN])},
+        "dynamic_resources": {"lds_config": ads, "cds_config": ads, "ads_config": source},
+        "static_resources": {
+            "clusters": [
+                _agents("xds-grpc", "./etc/istio/proxy/XDS"),
+                _agents("sds-grpc", "./var/run/secrets/workload-spiffe-uds/socket"),
+            ]
+        },
+    }
+
+
+def _agents(name: str, path: str) -> Object:
+    """A socket of the agent's."""
+    protocol = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+    options: Object = {
+        "@type": f"type.googleapis.com/{protocol}",
+        "explicit_http_config": {"http2_protocol_options": {}},
+    }
+    endpoint = {"address": {"pipe": {"path": path}}}
+    return {
+        "name": name,
+        "type": "STATIC",
+        "connect_timeout": "1s",
+        "typed_extension_protocol_options": {protocol: options},
+        "load_assignment": {
+            "cluster_name": name,
+            "endpoints": [{"lb_endpoints": [{"endpoint": endpoint}]}],
+        },
+    }
+
+
+def _gateways_folder(parts: Parts) -> Path:
+    return parts.folder / GATEWAY_FOLDER
+
+
+def give_certificate(parts: Parts, cluster: Cluster) -> None:
+    """The Secret that the Gateway names, unless there is one; `gateway.crt` trusts it."""
+    file = parts.folder / "gateway.crt"
+    if file.exists() and cluster.get("v1", "Secret", NAMESPACE, CERTIFICATE):
+        return
+    certificate, key = self_signed(*HOSTS)
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": CERTIFICATE, "namespace": NAMESPACE},
+        "type": "kubernetes.io/tls",
+        "data": {
+            name: base64.b64encode(content).decode()
+            for name, content in (("tls.crt", certificate), ("tls.key", key))
+        },
+    }
+    cluster.apply(secret, MANAGER)
+    file.write_bytes(certificate)
+
+
+def listen_here_only(cluster: Cluster) -> None:
+    """Keep the gateway from being reached from other machines."""
+    gateway = cluster.get("networking.istio.io/v1", "Gateway", NAMESPACE, CERTIFICATE)
+    if gateway is None:
+        raise UnsettledError(f"there is no Gateway {CERTIFICATE}")
+    servers = [server | {"bind": "127.0.0.1"} for server in gateway["spec"]["servers"]]
+    metadata = {"name": CERTIFICATE, "namespace": NAMESPACE}
+    spec = {**gateway["spec"], "servers": servers}
+    kind = {"apiVersion": gateway["apiVersion"], "kind": "Gateway"}
+    cluster.apply({**kind, "metadata": metadata, "spec": spec}, MANAGER)
+
+
+def _socket_address(port: int) -> Object:
+    return {"socket_address": {"address": "127.0.0.1", "port_value": port}}
+
+
+def _is_definition(object: Object) -> bool:
+    return object["kind"] == "CustomResourceDefinition"
+
+
+def _is_gateways_service(object: Object) -> bool:
+    return object["kind"] == "Service" and object["metadata"]["name"] == GATEWAY_NAME

@@ -1,0 +1,349 @@
+"""What a real istiod makes of teams' pods and routes, on servers started with `PARTS=istio`."""
+
+import json
+import os
+import socket
+import ssl
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from http.client import HTTPSConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from binaries import istio
+from binaries.console import UserError
+from clients.http import Http, RefusedError
+from clients.kubernetes import Cluster, Object
+from sandbox.servers import parts
+from sandbox.servers.processes import Process, stop
+from specs.capacity import RESOURCES, capacity
+from specs.fleet import TeamsFolder
+from specs.load import load_team
+from specs.quantity import parse
+from specs.stack_file import read_stack
+from tests.checkouts import Checkout, Run, finished
+from tests.servers.conftest import cluster_of, record_of, start, stopped_at_the_end, until
+
+pytestmark = pytest.mark.parts
+
+ALPHA, BETA = "team-alpha", "team-beta"
+MESH = "istio-system"
+ROUTES = "networking.istio.io/v1"
+HOST, NOBODYS = "my-api.apps.sre.example.com", "nobody.apps.sre.example.com"
+CPUS = {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"cpu": "200m", "memory": "256Mi"}}
+
+
+@pytest.fixture(scope="module")
+def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+    """A checkout whose stack is up on servers with Istio."""
+    try:
+        istio.envoy()
+    except UserError as error:
+        pytest.skip(str(error))
+    with stopped_at_the_end(Checkout(tmp_path_factory.mktemp("mesh") / "checkout")) as checkout:
+        start(checkout, "istio")
+        checkout.up()
+        yield checkout
+
+
+@pytest.fixture
+def cluster(mesh: Checkout) -> Cluster:
+    return cluster_of(mesh)
+
+
+def pods(cluster: Cluster, team: str, app: str) -> list[Object]:
+    return [
+        pod
+        for pod in cluster.list("v1", "Pod", team)
+        if pod["metadata"]["labels"].get("app.kubernetes.io/name") == app
+    ]
+
+
+def pod_of(cluster: Cluster, kind: tuple[str, str], app: str, team: str = ALPHA) -> Object:
+    """A pod as the workload would make it."""
+    live = cluster.get(*kind, team, app)
+    assert live
+    spec = live["spec"]
+    template = spec.get("jobTemplate", {"spec": spec})["spec"]["template"]
+    metadata = {**template["metadata"], "name": "tried", "namespace": team}
+    metadata.pop("creationTimestamp", None)
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
+
+
+def as_controller(cluster: Cluster) -> Cluster:
+    """Who makes a Deployment's pods: guardrails let an administrator pass."""
+    return cluster.impersonating("system:serviceaccount:kube-system:replicaset-controller")
+
+
+DEPLOYMENT, CRON_JOB = ("apps/v1", "Deployment"), ("batch/v1", "CronJob")
+
+
+def doctor(checkout: Checkout) -> Run:
+    arguments = [sys.executable, "-m", "cli", "doctor", "--stack", "dev"]
+    run = finished(checkout.start_program(arguments, {"PATH": os.defpath}), 120)
+    return Run(run.code, " ".join(run.output.split()))  # the table breaks its lines
+
+
+def sidecar(pod: Object) -> Object:
+    (found,) = [one for one in pod["spec"]["initContainers"] if one["name"] == "istio-proxy"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("kind", "team", "app"),
+    [
+        (DEPLOYMENT, ALPHA, "my-api"),
+        (DEPLOYMENT, BETA, "order-processor"),
+        (CRON_JOB, BETA, "nightly-report"),
+    ],
+)
+def test_every_pod_gets_a_native_sidecar_of_the_stack_s_size(
+    cluster: Cluster, kind: tuple[str, str], team: str, app: str
+) -> None:
+    made = cluster.create(pod_of(cluster, kind, app, team), dry_run=True)
+    assert [one["name"] for one in made["spec"]["containers"]] == [app]
+    proxy = sidecar(made)
+    assert proxy["restartPolicy"] == "Always"
+    assert proxy["resources"] == CPUS
+    assert proxy["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+
+
+def test_the_agent_knows_where_the_app_s_metrics_and_probes_are(cluster: Cluster) -> None:
+    made = cluster.create(pod_of(cluster, DEPLOYMENT, "my-api"), dry_run=True)
+    told = {one["name"]: one.get("value", "") for one in sidecar(made)["env"]}
+    asked = json.loads(told["ISTIO_PROMETHEUS_ANNOTATIONS"])
+    assert asked == {"scrape": "true", "path": "/metrics", "port": "8080"}
+    probed = json.loads(told["ISTIO_KUBE_APP_PROBERS"])["/app-health/my-api/readyz"]
+    assert probed["httpGet"] == {"path": "/readyz", "port": 8080, "scheme": "HTTP"}
+    (app,) = made["spec"]["containers"]
+    assert app["readinessProbe"]["httpGet"]["port"] == 15020
+
+
+def test_the_quota_s_use_is_what_the_program_counts(mesh: Checkout, cluster: Cluster) -> None:
+    settings, _ = read_stack(mesh.folder, "dev")
+    assert settings
+    for file in TeamsFolder(mesh.folder / settings.tenants, settings.tenants).files():
+        team = load_team(file, file.name, settings).team
+        assert team
+        counted = dict(zip(RESOURCES, capacity(team, settings).rest, strict=True))
+
+        def is_used(name: str = team.name, counted: Mapping[str, int] = counted) -> bool:
+            (quota,) = cluster.list("v1", "ResourceQuota", name)
+            used = quota["status"]["used"]
+            return counted == {
+                resource: parse(used[resource]) * (1000 if resource.endswith("cpu") else 1)
+                for resource in RESOURCES
+            }
+
+        until(is_used)  # once autoscalers have made the pods that they are to make
+
+
+def test_no_team_can_have_another_image_run_as_its_sidecar(cluster: Cluster) -> None:
+    pod = pod_of(cluster, DEPLOYMENT, "my-api")
+    pod["metadata"]["annotations"]["sidecar.istio.io/proxyImage"] = "docker.io/library/busybox:1"
+    with pytest.raises(RefusedError, match="'sre-images' with binding 'sre-images' denied"):
+        as_controller(cluster).create(pod, dry_run=True)
+
+
+def test_the_doctor_sees_pods_with_sidecars(mesh: Checkout) -> None:
+    told = doctor(mesh)
+    assert told.code == 0, told.output
+    assert "ok Kubernetes: sidecars injected in 2 namespaces" in told.output
+    assert "ok Kubernetes: pods team-alpha/" in told.output
+    # istiod is a process here.
+    assert "warn Kubernetes: istiod no pod with app=istiod in istio-system" in told.output
+
+
+@contextmanager
+def changed_injector(cluster: Cluster, **values: Any) -> Iterator[None]:
+    """Istio installed with other values."""
+    live = cluster.get("v1", "ConfigMap", MESH, "istio-sidecar-injector")
+    assert live
+    before = live["data"]["values"]
+    after = {**json.loads(before)}
+    for path, value in values.items():
+        *folders, name = path.split("__")
+        place = after
+        for folder in folders:
+            place = place[folder]
+        place[name] = value
+
+    def put(text: str) -> None:
+        patch = {"data": {"values": text}}
+        path = cluster.path_of({"apiVersion": "v1", "kind": "ConfigMap", **live})
+        cluster.call("PATCH", path, patch, None, "application/merge-patch+json")
+
+    try:
+        put(json.dumps(after))
+        yield
+    finally:
+        put(before)
+
+
+def admitted(cluster: Cluster) -> str:
+    """What the API server says to a pod that a ReplicaSet makes of my-api; empty if admitted."""
+    try:
+        as_controller(cluster).create(pod_of(cluster, DEPLOYMENT, "my-api"), dry_run=True)
+    except RefusedError as refusal:
+        return refusal.reason
+    return ""
+
+
+def test_without_istio_cni_pod_security_refuses_every_sidecar_and_the_doctor_says_so(
+    mesh: Checkout, cluster: Cluster
+) -> None:
+    with changed_injector(cluster, pilot__cni__enabled=False):
+        until(lambda: admitted(cluster))
+        assert 'container "istio-init" must not include "NET_ADMIN"' in admitted(cluster)
+        told = doctor(mesh)
+        assert told.code == 1
+        assert "Pod Security refuses its pod, or the sidecar's containers in it" in told.output
+        assert "run istio-cni" in told.output
+    until(lambda: not admitted(cluster))
+
+
+def test_a_sidecar_from_another_registry_is_refused_and_the_doctor_names_the_setting(
+    mesh: Checkout, cluster: Cluster
+) -> None:
+    with changed_injector(cluster, global__hub="mirror.example.com/istio"):
+        until(lambda: "sre-images" in admitted(cluster))
+        told = doctor(mesh)
+        assert told.code == 1
+        assert "its sidecar comes from mirror.example.com/istio/proxyv2:1.31.0" in told.output
+        assert "set sre-platform:istio.proxyImage in the platform's stack" in told.output
+    until(lambda: not admitted(cluster))
+
+
+class Answer(BaseHTTPRequestHandler):
+    """An app's."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "3")
+        self.end_headers()
+        self.wfile.write(b"app")
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def own_address() -> str:
+    """This machine's, by which it is not only known to itself; no packet is sent."""
+    with socket.socket(type=socket.SOCK_DGRAM) as probe, suppress(OSError):
+        probe.connect(("192.0.2.1", 9))
+        return str(probe.getsockname()[0])
+    pytest.skip("This machine has no address.")
+
+
+def asked(checkout: Checkout, host: str) -> int:
+    """The status with which the gateway answers, by a certificate that is verified."""
+    folder = record_of(checkout).folder
+    ports = json.loads((folder / "ports.json").read_text(encoding="utf-8"))
+    trust = ssl.create_default_context(cafile=str(folder / "gateway.crt"))
+    connection = HTTPSConnection(host, context=trust, timeout=10)
+    plain = socket.create_connection(("127.0.0.1", ports[parts.GATEWAY]))
+    connection.sock = trust.wrap_socket(plain, server_hostname=host)
+    connection.request("GET", "/")
+    status = connection.getresponse().status
+    connection.close()
+    return status
+
+
+def configuration(checkout: Checkout) -> list[Mapping[str, Any]]:
+    """What Envoy has of istiod, as `istioctl proxy-config` shows it."""
+    folder = record_of(checkout).folder
+    ports = json.loads((folder / "ports.json").read_text(encoding="utf-8"))
+    admin = Http(f"http://127.0.0.1:{ports[parts.GATEWAY_ADMIN]}")
+    dump: list[Mapping[str, Any]] = admin.call("GET", "config_dump", {})["configs"]
+    return dump
+
+
+def test_the_gateway_routes_a_host_to_its_app_and_knows_no_other(
+    mesh: Checkout, cluster: Cluster
+) -> None:
+    until(lambda: asked(mesh, NOBODYS) == 404)
+    until(lambda: asked(mesh, HOST) == 503)  # pods that run nothing
+    address = own_address()
+    deployment = cluster.path("apps/v1", "Deployment", ALPHA, "my-api")
+    patch = "application/merge-patch+json"
+    cluster.call("PATCH", f"{deployment}/scale", {"spec": {"replicas": 0}}, None, patch)
+    until(lambda: not pods(cluster, ALPHA, "my-api"))
+    with ThreadingHTTPServer((address, 0), Answer) as app:
+        Thread(target=app.serve_forever, args=(0.01,), daemon=True).start()
+        slice = {
+            "apiVersion": "discovery.k8s.io/v1",
+            "kind": "EndpointSlice",
+            "metadata": {
+                "name": "my-api-here",
+                "namespace": ALPHA,
+                "labels": {"kubernetes.io/service-name": "my-api"},
+            },
+            "addressType": "IPv4",
+            "endpoints": [{"addresses": [address], "conditions": {"ready": True}}],
+            "ports": [{"name": "http", "port": app.server_port, "protocol": "TCP"}],
+        }
+        cluster.apply(slice, "test")
+        until(lambda: asked(mesh, HOST) == 200)
+        assert asked(mesh, NOBODYS) == 404
+        cluster.delete("discovery.k8s.io/v1", "EndpointSlice", ALPHA, "my-api-here")
+        app.shutdown()
+    cluster.call("PATCH", f"{deployment}/scale", {"spec": {"replicas": 2}}, None, patch)
+    until(lambda: len(pods(cluster, ALPHA, "my-api")) == 2)
+
+
+def test_the_gateway_s_routes_are_those_of_the_teams_files(mesh: Checkout) -> None:
+    def routes() -> dict[str, str]:
+        return {
+            host["domains"][0]: host["routes"][0]["route"]["cluster"]
+            for section in configuration(mesh)
+            if section["@type"].endswith("RoutesConfigDump")
+            for each in section.get("dynamic_route_configs", ())
+            for host in each["route_config"].get("virtual_hosts", ())
+            if "route" in host["routes"][0]
+        }
+
+    until(lambda: HOST in routes())
+    assert routes() == {
+        HOST: f"outbound|8080||my-api.{ALPHA}.svc.cluster.local",
+        "frontend.apps.sre.example.com": f"outbound|3000||frontend.{ALPHA}.svc.cluster.local",
+    }
+
+
+def istiod(checkout: Checkout) -> Process:
+    return Process(record_of(checkout).folder, parts.ISTIOD)
+
+
+def test_without_istiod_nothing_half_made_stays_silent(mesh: Checkout, cluster: Cluster) -> None:
+    gateway = asked(mesh, NOBODYS)
+    stop([istiod(mesh)])
+    assert asked(mesh, NOBODYS) == gateway  # with what it knows
+    assert 'failed calling webhook "namespace.sidecar-injector.istio.io"' in admitted(cluster)
+    told = doctor(mesh)
+    assert told.code == 1
+    assert "a webhook that the API server asks about pods does not answer" in told.output
+
+    assert mesh.run("up").code == 0  # nothing to change: nothing is asked
+    mesh.edit(f"tenants/{ALPHA}.yaml", HOST, "moved.apps.sre.example.com")
+    run = mesh.run("up")
+    assert run.code != 0
+    assert 'failed calling webhook "validation.istio.io"' in run.output
+
+    start(mesh, "istio")
+    until(lambda: not admitted(cluster))
+    mesh.up()
+    until(lambda: asked(mesh, "moved.apps.sre.example.com") == 503)
+    until(lambda: asked(mesh, HOST) == 404)
+    mesh.restore(f"tenants/{ALPHA}.yaml")
+    mesh.up()
+
+
+def test_servers_that_start_without_istio_do_not_wait_for_it(mesh: Checkout) -> None:
+    assert mesh.run("servers-down").code == 0
+    start(mesh, "none")
+    cluster = cluster_of(mesh)
+    assert admitted(cluster) == ""
+    assert cluster.list("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration") == []
