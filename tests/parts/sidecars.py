@@ -1,0 +1,231 @@
+"""Pods' networks: the sidecar and a stand-in for the app, as processes in namespaces of their own.
+
+What istiod injected into a pod runs here: its arguments, environment and rules for packets, with
+Envoy as its project releases it. Needs root and Linux.
+"""
+
+import ctypes
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any
+
+from binaries import istio
+from clients.kubernetes import Cluster, Object
+from sandbox.servers.parts import PATH
+
+PROGRAMS = ("ip", "iptables", "nsenter", "unshare")
+SIDECARS_USER = 1337
+_NEW_NETWORK = 0x40000000  # linux/sched.h
+_libc = ctypes.CDLL(None, use_errno=True)
+
+# Answers every path; says who called, by the certificate that the sidecar has verified.
+APP = """
+import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+class App(BaseHTTPRequestHandler):
+    def do_GET(self):
+        caller = self.headers.get("x-forwarded-client-cert", "")
+        body = b"app_requests_total 7\\n" if self.path == "/metrics" else caller.encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "text/plain")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *_):
+        pass
+ThreadingHTTPServer(("", int(sys.argv[1])), App).serve_forever()
+"""
+# Address, port, Host header, path, and the CA of a certificate for that host.
+GET = """
+import http.client, socket, ssl, sys
+address, port, host, path, trust = sys.argv[1:]
+connection = http.client.HTTPConnection(address, int(port), timeout=10)
+try:
+    if trust:
+        plain = socket.create_connection((address, int(port)), timeout=10)
+        context = ssl.create_default_context(cafile=trust)
+        connection.sock = context.wrap_socket(plain, server_hostname=host)
+    connection.request("GET", path, headers={"Host": host})
+    answer = connection.getresponse()
+    print(answer.status, answer.read().decode())
+except ConnectionError as error:
+    print(type(error).__name__)
+"""
+
+
+def missing() -> str:
+    """What this machine lacks; empty if pods' networks can be made here."""
+    if sys.platform != "linux" or os.geteuid() != 0:
+        return "Networks of pods need Linux and root."
+    lacking = [name for name in PROGRAMS if shutil.which(name, path=PATH) is None]
+    return f"Networks of pods need {', '.join(lacking)}." if lacking else ""
+
+
+class Network:
+    """A pod's network namespace, as long as its first process runs."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        process = stack.enter_context(subprocess.Popen(["unshare", "--net", "sleep", "infinity"]))
+        stack.callback(process.kill)
+        self.file = Path(f"/proc/{process.pid}/ns/net")
+        self.pid = process.pid
+        while self.file.readlink() == Path("/proc/self/ns/net").readlink():
+            time.sleep(0.01)
+
+    def inside(self, *command: object) -> list[str]:
+        """The command line that runs it there."""
+        return ["nsenter", f"--net={self.file}", *map(str, command)]
+
+    def run(self, *command: object, **options: Any) -> None:
+        subprocess.run(self.inside(*command), check=True, capture_output=True, **options)
+
+    def get(self, address: str, port: int, host: str, path: str = "/", trust: object = "") -> str:
+        """Status and body that somebody there gets, or the name of an error."""
+        command = self.inside(sys.executable, "-c", GET, address, port, host, path, trust)
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    def forward(self, port: int) -> None:
+        """Connections to that port of its 127.0.0.1 go to this machine's."""
+        ready = threading.Event()
+        threading.Thread(target=self._forward, args=(port, ready), daemon=True).start()
+        assert ready.wait(10), "no port is forwarded"
+
+    def _forward(self, port: int, ready: threading.Event) -> None:
+        with Path("/proc/thread-self/ns/net").open() as own, self.file.open() as there:
+            assert _libc.setns(there.fileno(), _NEW_NETWORK) == 0
+            listener = socket.create_server(("127.0.0.1", port))
+            assert _libc.setns(own.fileno(), _NEW_NETWORK) == 0
+        ready.set()
+        while True:
+            near, _ = listener.accept()
+            far = socket.create_connection(("127.0.0.1", port))
+            for ends in ((near, far), (far, near)):
+                threading.Thread(target=_copy, args=ends, daemon=True).start()
+
+
+class Networks:
+    """The pods that run, all on one bridge; `istiod` is its port on this machine."""
+
+    def __init__(self, stack: ExitStack, folder: Path, cluster: Cluster, istiod: int) -> None:
+        self._stack = stack
+        self._folder = folder
+        self._cluster = cluster
+        self._istiod = istiod
+        self._bridge = Network(stack)
+        self._bridge.run("ip", "link", "add", "pods", "type", "bridge")
+        self._bridge.run("ip", "link", "set", "pods", "up")
+        self._count = 0
+        programs = istio.programs()
+        # The sidecar's user reads nothing in a home.
+        self.agent, self.envoy, self._bootstrap = (
+            Path(shutil.copy(file, folder))
+            for file in (programs.agent, istio.envoy(), programs.bootstrap)
+        )
+
+    def add(self, address: str) -> Network:
+        """A network with that address, in which nothing runs."""
+        self._count += 1
+        name, network = f"pod{self._count}", Network(self._stack)
+        peer = ("type", "veth", "peer", "name", "eth0", "netns", str(network.pid))
+        self._bridge.run("ip", "link", "add", name, *peer)
+        self._bridge.run("ip", "link", "set", name, "master", "pods", "up")
+        network.run("ip", "link", "set", "lo", "up")
+        network.run("ip", "address", "add", f"{address}/24", "dev", "eth0")
+        network.run("ip", "link", "set", "eth0", "up")
+        network.run("ip", "route", "add", "default", "dev", "eth0")
+        return network
+
+    def start(self, command: Sequence[str], **options: Any) -> None:
+        process = self._stack.enter_context(subprocess.Popen(command, **options))
+        self._stack.callback(process.kill)
+
+    def start_pod(self, pod: Object) -> Network:
+        """Start what istiod injected into the pod, and a stand-in for its app."""
+        network = self.add(pod["status"]["podIP"])
+        network.forward(self._istiod)
+        injected = {one["name"]: one for one in pod["spec"]["initContainers"]}
+        # What istio-cni does in place of this container, which then only validates.
+        checks = ("--run-validation", "--skip-rule-apply")
+        rules = [word for word in injected["istio-validation"]["args"] if word not in checks]
+        network.run(self.agent, *rules, env={"PATH": PATH})
+        folder = self._files(pod)
+        proxy = injected["istio-proxy"]
+        namespace = pod["metadata"]["namespace"]
+        words = [word.replace("$(POD_NAMESPACE)", namespace) for word in proxy["args"]]
+        user = (f"--setuid={SIDECARS_USER}", f"--setgid={SIDECARS_USER}")
+        with (folder / "log").open("wb") as log:
+            self.start(
+                ["nsenter", f"--net={network.file}", *user, str(self.agent), *words],
+                cwd=folder,
+                env=self._environment(pod, proxy),
+                stdout=log,
+                stderr=log,
+            )
+        for port in pod["spec"]["containers"][0].get("ports", ()):
+            self.start(network.inside(sys.executable, "-c", APP, port["containerPort"]))
+        return network
+
+    def _files(self, pod: Object) -> Path:
+        """What the agent finds in its container."""
+        metadata = pod["metadata"]
+        account = metadata["namespace"], pod["spec"]["serviceAccountName"]
+        root = self._cluster.get("v1", "ConfigMap", metadata["namespace"], "istio-ca-root-cert")
+        assert root
+        folder = self._folder / metadata["name"]
+        for file, content in {
+            "var/run/secrets/tokens/istio-token": self._cluster.token(*account, 3600, "istio-ca"),
+            "var/run/secrets/istio/root-cert.pem": root["data"]["root-cert.pem"],
+            "etc/istio/pod/labels": _lines(metadata["labels"]),
+            "etc/istio/pod/annotations": _lines(metadata["annotations"]),
+        }.items():
+            path = folder / file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content, encoding="utf-8")
+        for path in (folder, *folder.rglob("*")):
+            os.chown(path, SIDECARS_USER, SIDECARS_USER)
+        return folder
+
+    def _environment(self, pod: Object, proxy: Object) -> dict[str, str]:
+        metadata = pod["metadata"]
+        fields = {
+            "metadata.name": metadata["name"],
+            "metadata.namespace": metadata["namespace"],
+            "spec.serviceAccountName": pod["spec"]["serviceAccountName"],
+            "spec.nodeName": pod["spec"]["nodeName"],
+            "status.podIP": pod["status"]["podIP"],
+        }
+        told: dict[str, str] = {"PATH": PATH}
+        for variable in proxy["env"]:
+            source = variable.get("valueFrom", {}).get("fieldRef", {}).get("fieldPath")
+            if value := variable.get("value") or fields.get(source):
+                told[variable["name"]] = value
+        istiod = f"127.0.0.1:{self._istiod}"
+        own = {
+            "discoveryAddress": istiod,
+            "binaryPath": str(self.envoy),
+            "proxyBootstrapTemplatePath": str(self._bootstrap),
+        }
+        configured = json.loads(told.get("PROXY_CONFIG", "{}"))
+        return told | {"CA_ADDR": istiod, "PROXY_CONFIG": json.dumps(configured | own)}
+
+
+def _lines(values: Mapping[str, str]) -> str:
+    """As the downward API writes labels and annotations."""
+    return "".join(f"{key}={json.dumps(value)}\n" for key, value in values.items())
+
+
+def _copy(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(65536):
+            target.sendall(data)
+    with suppress(OSError):
+        target.shutdown(socket.SHUT_WR)

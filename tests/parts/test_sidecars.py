@@ -1,0 +1,176 @@
+"""Connections between sidecars that run: mutual TLS, identities, and the scrape from outside."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+import pytest
+
+from clients.kubernetes import Cluster, Object
+from sandbox.servers import mesh as gateways
+from sandbox.servers import parts
+from sandbox.servers.parts import Parts
+from sandbox.servers.processes import Process, stop
+from tests.checkouts import Checkout
+from tests.parts.sidecars import Network, Networks, missing
+from tests.servers.conftest import cluster_of, record_of, start, stopped_at_the_end, until
+
+pytestmark = pytest.mark.parts
+
+ALPHA, BETA = "team-alpha", "team-beta"
+SERVICE = f"my-api.{ALPHA}.svc.cluster.local:8080"
+HOST = "my-api.apps.sre.example.com"
+STACK = "Pulumi.dev.yaml"
+
+
+class Mesh(NamedTuple):
+    """Who calls, and whom: the Service's address and port, and a pod's."""
+
+    checkout: Checkout
+    cluster: Cluster
+    callers: Mapping[str, Network]
+    service: str
+    pod: str
+    listens: int
+
+
+def pods(cluster: Cluster, namespace: str, label: str, value: str) -> list[Object]:
+    return [
+        pod
+        for pod in cluster.list("v1", "Pod", namespace)
+        if pod["metadata"]["labels"].get(label) == value and pod["status"].get("podIP")
+    ]
+
+
+@pytest.fixture(scope="module")
+def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
+    if lacking := missing():
+        pytest.skip(lacking)
+    with (
+        TemporaryDirectory() as folder,  # others cannot read pytest's, and sidecars have no rights
+        stopped_at_the_end(Checkout(tmp_path_factory.mktemp("mesh") / "checkout")) as checkout,
+        ExitStack() as stack,
+    ):
+        start(checkout, parts.ISTIO)
+        checkout.up()
+        Path(folder).chmod(0o755)
+        networks = Networks(stack, Path(folder), cluster_of(checkout), port(checkout))
+        yield running(checkout, networks)
+
+
+def port(checkout: Checkout, listener: str = parts.ISTIOD_CONFIGURATION) -> int:
+    known = json.loads((record_of(checkout).folder / "ports.json").read_text(encoding="utf-8"))
+    number: int = known[listener]
+    return number
+
+
+def running(checkout: Checkout, networks: Networks) -> Mesh:
+    cluster = cluster_of(checkout)
+    name = "app.kubernetes.io/name"
+    until(lambda: len(pods(cluster, ALPHA, name, "my-api")) == 2)  # as its autoscaler wants
+    apps = pods(cluster, ALPHA, name, "my-api")
+    for pod in apps:
+        networks.start_pod(pod)
+    callers = {
+        "frontend": networks.start_pod(pods(cluster, ALPHA, name, "frontend")[0]),
+        "order-processor": networks.start_pod(pods(cluster, BETA, name, "order-processor")[0]),
+        "stranger": networks.add("10.0.0.250"),  # kwok has no node with so many pods here
+        "gateway": gateway(checkout, cluster, networks),
+    }
+    service = cluster.get("v1", "Service", ALPHA, "my-api")
+    assert service
+    mesh = Mesh(
+        checkout,
+        cluster,
+        callers,
+        service["spec"]["clusterIP"],
+        apps[0]["status"]["podIP"],
+        port(checkout, parts.GATEWAY),
+    )
+    for caller in ("frontend", "order-processor"):
+        until(lambda caller=caller: call(mesh, caller).startswith("200"))
+    return mesh
+
+
+def gateway(checkout: Checkout, cluster: Cluster, networks: Networks) -> Network:
+    """The gateway of `make servers`, moved to where it reaches pods."""
+    folder = record_of(checkout).folder
+    stop([Process(folder, parts.GATEWAY)])
+    (pod,) = pods(cluster, gateways.NAMESPACE, "istio", "ingressgateway")
+    network = networks.add(pod["status"]["podIP"])
+    here = Parts(folder)
+    here.ports = json.loads((folder / "ports.json").read_text(encoding="utf-8"))
+    network.forward(here.ports[parts.ISTIOD_CONFIGURATION])
+    command = gateways.gateway_command(networks.agent, networks.envoy, here)
+    with (folder / "logs" / "moved-gateway.log").open("wb") as log:
+        networks.start(network.inside(*command), env={"PATH": parts.PATH}, stdout=log, stderr=log)
+    return network
+
+
+def call(mesh: Mesh, caller: str) -> str:
+    """What a caller gets from my-api's Service."""
+    return mesh.callers[caller].get(mesh.service, 8080, SERVICE)
+
+
+def from_outside(mesh: Mesh, host: str = HOST) -> str:
+    """What the gateway answers."""
+    trust = record_of(mesh.checkout).folder / "gateway.crt"
+    return mesh.callers["gateway"].get("127.0.0.1", mesh.listens, host, trust=trust)
+
+
+def identity(namespace: str, account: str) -> str:
+    return f"URI=spiffe://cluster.local/ns/{namespace}/sa/{account}"
+
+
+def test_apps_call_each_other_over_mutual_tls(mesh: Mesh) -> None:
+    answer = call(mesh, "frontend")
+    assert answer.startswith("200")
+    assert f"By={identity(ALPHA, 'my-api')[4:]}" in answer
+    assert identity(ALPHA, "frontend") in answer
+
+
+def test_requests_from_outside_arrive_by_the_gateway_s_identity(mesh: Mesh) -> None:
+    until(lambda: from_outside(mesh).startswith("200"))
+    assert identity(gateways.NAMESPACE, gateways.GATEWAY_ACCOUNT) in from_outside(mesh)
+    assert from_outside(mesh, "nobody.apps.sre.example.com").startswith("404")
+
+
+def test_who_has_no_certificate_is_refused(mesh: Mesh) -> None:
+    stranger = mesh.callers["stranger"]
+    assert stranger.get(mesh.pod, 8080, SERVICE) == "ConnectionResetError"
+
+
+def test_metrics_are_read_from_outside_the_mesh_and_only_at_the_sidecar_s_port(mesh: Mesh) -> None:
+    stranger = mesh.callers["stranger"]
+    merged = stranger.get(mesh.pod, 15020, mesh.pod, "/stats/prometheus")
+    assert merged.startswith("200")
+    assert "\napp_requests_total 7" in merged
+    assert "\nistio_agent_" in merged
+    assert stranger.get(mesh.pod, 8080, mesh.pod, "/metrics") == "ConnectionResetError"
+
+
+def test_probes_reach_the_app_through_its_agent(mesh: Mesh) -> None:
+    stranger = mesh.callers["stranger"]
+    assert stranger.get(mesh.pod, 15020, mesh.pod, "/app-health/my-api/readyz").startswith("200")
+
+
+def test_with_authorization_identities_decide(mesh: Mesh) -> None:
+    assert identity(BETA, "order-processor") in call(mesh, "order-processor")
+    old = "  sre-platform:istio:\n"
+    mesh.checkout.edit(STACK, old, f"{old}    authorization: enforce\n")
+    try:
+        mesh.checkout.up()
+        until(lambda: call(mesh, "order-processor") == "403 RBAC: access denied")
+        assert call(mesh, "frontend").startswith("200")
+        assert from_outside(mesh).startswith("200")
+        stranger = mesh.callers["stranger"]
+        assert stranger.get(mesh.pod, 8080, SERVICE) == "ConnectionResetError"
+        # Port 15020 and health checks need no policy.
+        assert stranger.get(mesh.pod, 15020, mesh.pod, "/stats/prometheus").startswith("200")
+    finally:
+        mesh.checkout.restore(STACK)
+        mesh.checkout.up()
+    until(lambda: call(mesh, "order-processor").startswith("200"))
