@@ -32,7 +32,10 @@ STAGES = {
         ["-m", "cli.rooms", "--check"],
     ],
     "types": [["-m", "pyrefly", "check"]],
-    "unit": [tests("not engine and not servers and not e2e and not parts", *PARALLEL)],
+    "unit": [
+        tests("not commands and not engine and not servers and not e2e and not parts", *PARALLEL)
+    ],
+    "commands": [tests("commands", *PARALLEL)],
     "bench": [["-m", "bench", "--quick"]],
     "engine": [tests("engine", *PARALLEL)],
     "servers": [tests("servers or e2e", *BY_FILE)],

@@ -13,6 +13,8 @@ from tests.repository import Repository
 from tests.written import ROOT
 from tools.review.affected import PROGRAM
 
+pytestmark = pytest.mark.commands
+
 PLATFORM = "config: {'sre-platform:teams': [], 'sre-platform:platform': true}\n"
 EVERYTHING = "config: {'sre-platform:teams': '*', 'sre-platform:platform': true}\n"
 

@@ -40,6 +40,7 @@ def test_each_resource_is_a_line(tenants: Path, capsys: pytest.CaptureFixture[st
     assert "autoscaling.maxReplicas: warning: only 11 of 15 replicas fit" in said.err
 
 
+@pytest.mark.commands
 def test_a_resource_without_a_limit_is_shown_as_such(
     tenants: Path, warm: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -68,6 +69,7 @@ def test_piped_output_has_no_bars_or_colours(
     assert _row(out, "limits.cpu")[5:] == ["too", "little", "for", "full", "scale"]
 
 
+@pytest.mark.commands
 def test_a_terminal_shows_bars_as_long_as_the_quota(tenants: Path, warm: Path) -> None:
     (tenants / "team-alpha.yaml").write_text(app(beside="autoscaling: {maxReplicas: 4}"))
     out = _on_a_terminal(warm, tenants)
@@ -76,6 +78,7 @@ def test_a_terminal_shows_bars_as_long_as_the_quota(tenants: Path, warm: Path) -
     assert "\033" not in out
 
 
+@pytest.mark.commands
 def test_a_terminal_shows_in_red_what_does_not_fit(tenants: Path, warm: Path) -> None:
     (tenants / "team-alpha.yaml").write_text(TOO_MUCH)
     out = _on_a_terminal(warm, tenants)

@@ -14,6 +14,8 @@ import pytest
 from tests.written import ROOT
 from tools.review.stacks_report import LIMIT, report
 
+pytestmark = pytest.mark.commands
+
 SECRET = {
     "HARBOR_USERNAME": "sre-ci",
     "HARBOR_PASSWORD": "correct horse; $(id) \"battery\" 'staple'",

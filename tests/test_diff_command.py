@@ -22,6 +22,8 @@ from tests.written import ROOT
 from tools.review.rendered_objects import Side, read_side
 from tools.review.sides import _render, _render_base
 
+pytestmark = pytest.mark.commands
+
 ALPHA, BETA = "tenants/team-alpha.yaml", "tenants/team-beta.yaml"
 DEV = "Pulumi.dev.yaml"
 

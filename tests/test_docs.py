@@ -56,6 +56,7 @@ def _run_or_not(block: Block) -> Any:
     return pytest.param(block, id=block.place, marks=marks)
 
 
+@pytest.mark.commands
 @pytest.mark.parametrize(
     "block", [_run_or_not(block) for block in BLOCKS if block.language in _COMMANDS]
 )

@@ -114,6 +114,7 @@ def test_an_invalid_address_is_reported_without_its_password(
     assert "hunter2" not in output
 
 
+@pytest.mark.commands
 def test_a_server_that_is_down_is_reported_and_the_others_are_checked(
     keys: Keys, tmp_path: Path
 ) -> None:
@@ -268,6 +269,7 @@ def test_an_unknown_stack_is_a_wrong_command_line(capsys: pytest.CaptureFixture[
     assert "no stack 'dve'; use one of: dev, " in capsys.readouterr().err
 
 
+@pytest.mark.commands
 def test_its_help_has_an_example() -> None:
     run = subprocess.run(
         [str(ROOT / "sre"), "doctor", "--help"], capture_output=True, text=True, check=True

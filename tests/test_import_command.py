@@ -33,6 +33,7 @@ def shipped(file: Path) -> Team:
     return loaded.team
 
 
+@pytest.mark.commands
 def test_the_guides_tree_becomes_a_file_with_its_values_unchanged(trees: Trees) -> None:
     run = trees.run_on(str(GUIDE))
     assert (run.code, run.lost, run.output) == (0, [], "out/team-alpha.yaml written.\n")
@@ -44,6 +45,7 @@ def test_the_guides_tree_becomes_a_file_with_its_values_unchanged(trees: Trees) 
     }
 
 
+@pytest.mark.commands
 def test_an_imported_app_of_the_guide_creates_what_it_creates_when_pasted(
     trees: Trees, program: Program
 ) -> None:
@@ -174,6 +176,7 @@ nameReference:
 """
 
 
+@pytest.mark.commands
 def test_a_generated_config_map_gives_its_values_with_their_comments(trees: Trees) -> None:
     values = "# Of the team.\n" + VALUES.replace('"v1.0.0"', "'2024-01-01' # of today")
     run = trees.run(

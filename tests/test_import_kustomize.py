@@ -87,6 +87,7 @@ WAYS = {
 }
 
 
+@pytest.mark.commands
 @pytest.mark.parametrize("files", WAYS.values(), ids=WAYS)
 @pytest.mark.parametrize("path", ["apps", "."])
 def test_an_overlay_counts_and_its_base_is_not_imported_by_itself(
@@ -100,6 +101,7 @@ def test_an_overlay_counts_and_its_base_is_not_imported_by_itself(
     assert not [note for note in run.notes if "does not name this file" in note]
 
 
+@pytest.mark.commands
 def test_a_subject_that_an_overlay_replaced_is_never_written(trees: Trees) -> None:
     patch = BINDING.replace("everybody", "leads").replace(
         "ClusterRole, name: edit", "ClusterRole, name: edit, apiGroup: rbac.authorization.k8s.io"
@@ -129,6 +131,7 @@ PLACES = {
 }
 
 
+@pytest.mark.commands
 @pytest.mark.parametrize("files", PLACES.values(), ids=PLACES)
 def test_a_loss_is_reported_where_it_is_written(files: Mapping[str, str], trees: Trees) -> None:
     plain, place = place_in(files)
@@ -139,6 +142,7 @@ def test_a_loss_is_reported_where_it_is_written(files: Mapping[str, str], trees:
     assert line.startswith(f"{file}:{row}:")
 
 
+@pytest.mark.commands
 def test_names_namespaces_and_labels_are_as_kustomize_gives_them(trees: Trees) -> None:
     files = {
         "apps/kustomization.yaml": "namespace: team-alpha\nnamePrefix: eu-\nnameSuffix: '-1'\n"
@@ -152,6 +156,7 @@ def test_names_namespaces_and_labels_are_as_kustomize_gives_them(trees: Trees) -
     assert live.startswith("apps/r.yaml:4:9: metadata.name: runs as 'eu-my-api-1-my-api' today ")
 
 
+@pytest.mark.commands
 def test_a_release_that_a_patch_changes_keeps_its_other_values(trees: Trees) -> None:
     values = VALUES + "  port: 8080\n  replicas: 3\n"
     patch = (
@@ -171,6 +176,7 @@ def test_a_release_that_a_patch_changes_keeps_its_other_values(trees: Trees) -> 
     assert text.index("name: my-api") < text.index("image:") < text.index("replicas: 3")
 
 
+@pytest.mark.commands
 def test_two_overlays_of_one_team_are_reported_and_another_team_is_written(trees: Trees) -> None:
     other = release().replace("team-alpha", "team-zeta")
     files = {
@@ -216,6 +222,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.commands
 @pytest.mark.parametrize(("text", "said"), REFUSED.values(), ids=REFUSED)
 def test_what_would_be_fetched_or_run_is_left_out_and_reported(
     text: str, said: str, trees: Trees, monkeypatch: pytest.MonkeyPatch
@@ -290,6 +297,7 @@ def test_a_linked_kustomization_is_reported_and_nothing_beside_it_imported(trees
     assert run.lost[0].startswith("apps/kustomization.yaml:1:1: (file): is a symbolic link, ")
 
 
+@pytest.mark.commands
 def test_a_folder_that_is_named_like_an_address_is_not_fetched(trees: Trees) -> None:
     files = {
         "apps/kustomization.yaml": "resources: ['https://x/y', r.yaml]\n",
@@ -300,6 +308,7 @@ def test_a_folder_that_is_named_like_an_address_is_not_fetched(trees: Trees) -> 
     assert ["is remote" in line for line in run.lost] == [True]
 
 
+@pytest.mark.commands
 def test_what_kustomize_refuses_is_one_line_without_what_it_quotes(trees: Trees) -> None:
     patch = "apiVersion: v1\\nkind: [Secret\\nstringData: {password: hunter2}\\n"
     run = trees.run(overlay(f'patches: [{{patch: "{patch}"}}]\n'))
@@ -340,6 +349,7 @@ IN_FLUX = {
 }
 
 
+@pytest.mark.commands
 @pytest.mark.parametrize("spec", IN_FLUX.values(), ids=IN_FLUX)
 def test_what_fluxs_kustomization_changes_counts(spec: str, trees: Trees) -> None:
     more = {
@@ -353,6 +363,7 @@ def test_what_fluxs_kustomization_changes_counts(spec: str, trees: Trees) -> Non
     assert trees.team().quota.pods == 45
 
 
+@pytest.mark.commands
 def test_flux_gives_a_namespace_and_names(trees: Trees) -> None:
     text = release().replace("  namespace: team-alpha\n", "")
     spec = (
@@ -365,6 +376,7 @@ def test_flux_gives_a_namespace_and_names(trees: Trees) -> None:
     assert "runs as 'eu-my-api-my-api' today" in run.live[0]
 
 
+@pytest.mark.commands
 @pytest.mark.parametrize(
     ("typed", "pods"),
     [("${PODS}", 7), ("${PODS:=9}", 7), ("${NONE:=9}", 9), ("${NONE:-9}", 9), ("${NONE=9}", 9),
@@ -385,6 +397,7 @@ def test_flux_substitutes_variables(typed: str, pods: int, trees: Trees) -> None
     assert trees.team().quota.pods == pods
 
 
+@pytest.mark.commands
 @pytest.mark.parametrize(
     ("source", "typed", "said"),
     [
@@ -417,6 +430,7 @@ def test_only_an_object_with_an_unknown_value_is_refused(
     assert team.quota.pods == 20
 
 
+@pytest.mark.commands
 def test_without_post_build_flux_substitutes_nothing(trees: Trees) -> None:
     command = "  command: [sh, -c, 'echo ${HOME}']\n"
     trees.write(applied("", r__yaml=release(VALUES + command, chart="sre-worker")))
@@ -425,6 +439,7 @@ def test_without_post_build_flux_substitutes_nothing(trees: Trees) -> None:
     assert "command: [sh, -c, 'echo ${HOME}']\n" in run.files["team-alpha.yaml"]
 
 
+@pytest.mark.commands
 def test_what_flux_applies_may_be_changed_by_what_it_applies_itself(trees: Trees) -> None:
     files = applied("", q__yaml=QUOTA.replace("'20'", '"${pods}"'))
     above = FLUX.replace("name: tenants", "name: flux-system").replace("tenants/alpha", "clusters")
@@ -496,6 +511,7 @@ def platform(trees: Trees) -> Trees:
     return trees
 
 
+@pytest.mark.commands
 def test_a_platforms_tree_is_imported_whole_as_flux_applies_it(platform: Trees) -> None:
     """A base with patches, charts by folder, variables, a release that is not named as its app."""
     run = platform.run_on("repo")
@@ -517,6 +533,7 @@ def test_a_platforms_tree_is_imported_whole_as_flux_applies_it(platform: Trees) 
     assert "callers then use shop.team-rose instead of shop-shop.team-rose" in said
 
 
+@pytest.mark.commands
 def test_a_single_team_of_that_tree_lacks_what_flux_substitutes(platform: Trees) -> None:
     run = platform.run_on("repo/apps/tenants/team-rose", "--partial")
     assert [line.partition(": ")[0] for line in run.lost] == [
@@ -528,6 +545,7 @@ def test_a_single_team_of_that_tree_lacks_what_flux_substitutes(platform: Trees)
     assert team.quota.pods == 20
 
 
+@pytest.mark.commands
 def test_a_patch_that_is_not_named_and_has_no_namespace_changes_nothing(trees: Trees) -> None:
     patch = "apiVersion: v1\nkind: ResourceQuota\nmetadata: {name: q}\nspec: {hard: {pods: '3'}}\n"
     run = trees.run(
@@ -544,6 +562,7 @@ def test_a_patch_that_is_not_named_and_has_no_namespace_changes_nothing(trees: T
     assert trees.team().quota.pods == 20
 
 
+@pytest.mark.commands
 def test_a_component_that_flux_adds_is_used(trees: Trees) -> None:
     component = f'kind: Component\npatches: [{{patch: "{REPLACE}", {TARGET}}}]\n'
     spec = "path: ./apps/alpha\ncomponents: [../../more]\n"
@@ -563,6 +582,7 @@ def test_a_component_that_flux_adds_is_used(trees: Trees) -> None:
     assert trees.team().quota.pods == 45
 
 
+@pytest.mark.commands
 def test_invalid_labels_do_not_crash_common_metadata(trees: Trees) -> None:
     head = "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\n"
     spec = "path: ./apps\ncommonMetadata: {labels: {team: x}}\n"

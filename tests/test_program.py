@@ -73,6 +73,7 @@ def test_a_team_without_a_file_registers_nothing(program: Program, registered: l
     assert registered == []
 
 
+@pytest.mark.commands
 @pytest.mark.parametrize(
     ("host", "ends_with", "traceback"),
     [("pulumi-language-python-exec", -signal.SIGINT, False), ("another.py", 1, True)],

@@ -58,6 +58,7 @@ def test_the_dev_container_sets_itself_up() -> None:
     assert os.access(ROOT / DEV_CONTAINER["postCreateCommand"], os.X_OK)
 
 
+@pytest.mark.commands
 @pytest.mark.parametrize("hook", HOOKS, ids=lambda hook: hook["id"])
 def test_a_hook_of_a_commit_passes_what_is_right(hook: dict[str, Any]) -> None:
     assert hook["language"] == "system", "what .venv has is pinned already"

@@ -288,6 +288,7 @@ def test_a_file_that_cannot_be_written_is_reported(
     ]
 
 
+@pytest.mark.commands
 def test_concurrent_changes_do_not_undo_each_other(file: Path, warm: Path) -> None:
     names = [f"app-{number}" for number in range(6)]
     quota = "quota: {limits: {cpu: 10}}\n"

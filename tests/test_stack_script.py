@@ -9,6 +9,8 @@ import pytest
 
 from tests.written import ROOT
 
+pytestmark = pytest.mark.commands
+
 # `pulumi`, as far as it is used here. Its state knows the stacks platform and team-alpha.
 PULUMI = """#!/bin/bash
 listed='[{"name": "example/platform"}, {"name": "team-alpha"}]'

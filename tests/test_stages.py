@@ -51,7 +51,9 @@ def test_an_unknown_stage_is_refused_with_the_known_ones(
         stages.main(["lint", "unity"])
     assert ran == []
     error = capsys.readouterr().err.splitlines()[-1]
-    assert error.endswith("no stage 'unity'; choose from lint, types, unit, bench, engine, servers")
+    assert error.endswith(
+        "no stage 'unity'; choose from lint, types, unit, commands, bench, engine, servers"
+    )
 
 
 def test_a_line_says_how_far_it_is_and_what_runs_longest(pytestconfig: pytest.Config) -> None:

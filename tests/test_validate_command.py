@@ -26,6 +26,7 @@ def bad(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.commands
 def test_the_shipped_files_are_valid_from_any_folder(tmp_path: Path) -> None:
     for cwd in (ROOT, tmp_path):
         run = sre("validate", cwd=cwd)
@@ -34,6 +35,7 @@ def test_the_shipped_files_are_valid_from_any_folder(tmp_path: Path) -> None:
         )  # fmt: skip
 
 
+@pytest.mark.commands
 def test_each_problem_is_a_line_on_stderr_and_the_exit_code_is_1(bad: Path) -> None:
     run = sre("validate", "team-alpha.yaml", cwd=bad)
     assert (run.returncode, run.stdout) == (1, "")
@@ -43,6 +45,7 @@ def test_each_problem_is_a_line_on_stderr_and_the_exit_code_is_1(bad: Path) -> N
     ]
 
 
+@pytest.mark.commands
 def test_an_unknown_stack_is_a_wrong_command_line(tmp_path: Path) -> None:
     run = sre("validate", "--stack", "dve", cwd=tmp_path)
     assert (run.returncode, run.stdout) == (2, "")

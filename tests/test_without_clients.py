@@ -11,6 +11,8 @@ from tests.flux_tree import GUIDE
 from tests.repository import Repository
 from tests.written import ROOT
 
+pytestmark = pytest.mark.commands
+
 _LEFT_OUT = shutil.ignore_patterns(
     ".git", ".venv", ".sandbox", "__pycache__", ".*_cache", "tests", "docs"
 )

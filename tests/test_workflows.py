@@ -72,6 +72,7 @@ def actionlint(request: pytest.FixtureRequest) -> Path:
         return pinned.find(pinned.ACTIONLINT, pinned.ACTIONLINT_PUBLISHED)["actionlint"]
 
 
+@pytest.mark.commands
 @every
 def test_actionlint_has_nothing_to_say(actionlint: Path, file: Path) -> None:
     # Without the other linters that it runs where they happen to be there.
@@ -230,6 +231,7 @@ def test_the_steps_are_existing_commands() -> None:
     assert [module for module in modules if importlib.util.find_spec(module) is None] == []
 
 
+@pytest.mark.commands
 @pytest.mark.parametrize(("diff", "asks"), [("success", False), ("failure", True)])
 def test_a_failed_diff_asks_for_a_second_reviewer(tmp_path: Path, diff: str, asks: bool) -> None:
     (comment,) = [
