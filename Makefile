@@ -42,7 +42,7 @@ stack-up: setup ## Run `pulumi up` for stack STACK without asking; creates a new
 stack-drift: setup ## Compare STACK with its servers without changes; fails if they differ
 	@scripts/stack drift "$(STACK)"
 
-check: setup ## Run what starts no other program: lint, format, types, unit tests
+check: setup ## Run the quick checks: lint, format, types, unit tests
 	@$(PYTHON) -m tests.stages lint types unit
 
 test: setup ## Run everything CI runs, or STAGES of: lint types unit commands bench engine servers
