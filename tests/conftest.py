@@ -11,12 +11,11 @@ from unittest import mock
 
 import hypothesis
 import pytest
-import yaml
 
 from dryrun.recording import record
 from sandbox.servers.keys import Keys
 from specs.settings import PREFIX
-from tests.program import ROOT, TEAMS, Made
+from tests.program import ROOT, TEAMS, Made, read_yaml
 from tests.warm_python import LOADED, warm_python
 from tests.written import ISTIO, dev_settings
 
@@ -127,7 +126,7 @@ def _made_keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
 
 def _write(team_files: tuple[str, ...], folder: Path) -> None:
     for text in team_files:
-        (folder / f"{yaml.safe_load(text)['team']}.yaml").write_text(text)
+        (folder / f"{read_yaml(text)['team']}.yaml").write_text(text)
 
 
 def _clean_environment(environment: Mapping[str, str]) -> Any:

@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-import yaml
 
 from tests.conftest import Program
 from tests.program import (
@@ -18,9 +17,11 @@ from tests.program import (
     SERVICE_MONITOR,
     Made,
     Resource,
+    as_yaml,
     cronjob,
     merged,
     one_of_each,
+    read_yaml,
     web_app,
     worker,
 )
@@ -81,11 +82,11 @@ def _differing(before: Made, after: Made) -> set[str]:
 
 def _released(file: str, repository: str, tag: str) -> str:
     """The team's file with another version of the app whose image that is."""
-    loaded = yaml.safe_load(file)
+    loaded = read_yaml(file)
     for entry in loaded["apps"]:
         if entry["app"]["image"]["repository"] == repository:
             entry["app"]["image"]["tag"] = tag
-    return yaml.safe_dump(loaded)
+    return as_yaml(loaded)
 
 
 @pytest.mark.parametrize(

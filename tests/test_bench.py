@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 import pytest
-import yaml
 from pydantic import BaseModel
 
 import bench.__main__ as command
@@ -20,7 +19,7 @@ from specs.load import load_team
 from specs.settings import Settings
 from specs.stack_file import read_stack
 from specs.team import Team
-from tests.program import ROOT
+from tests.program import ROOT, as_yaml, read_yaml
 
 SLOW = MeasuredRow("validate", "parsing", "9.0 s", "2.0 s", reached=4.5, limit=4)
 QUICK = MeasuredRow("start", "nothing", "0.3 s", "0.1 s", reached=0.2, limit=0.5, unit="s more")
@@ -54,7 +53,7 @@ def test_a_team_is_the_same_in_a_larger_fleet(tmp_path: Path) -> None:
 
 def test_archetypes_alternate(tmp_path: Path) -> None:
     (file,) = generated_teams.write_teams(tmp_path, 1, apps=4)
-    archetypes = [app["archetype"] for app in yaml.safe_load(file.read_text())["apps"]]
+    archetypes = [app["archetype"] for app in read_yaml(file.read_text())["apps"]]
     assert archetypes == ["web-app", "worker", "cronjob", "web-app"]
 
 
@@ -195,13 +194,13 @@ def test_helm_must_create_what_render_creates(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (file,) = generated_teams.write_teams(tmp_path / "tenants", 1, apps=1)
-    app = yaml.safe_load(file.read_text())["apps"][0]["app"]["name"]
+    app = read_yaml(file.read_text())["apps"][0]["app"]["name"]
     rendered = tmp_path / "rendered" / "kubernetes" / "team-0000"
     rendered.mkdir(parents=True)
     for kind, name in (("Service", app), ("Deployment", app), ("Namespace", "team-0000")):
         labels = {"app.kubernetes.io/name": name}
         document = {"kind": kind, "metadata": {"name": name, "labels": labels}}
-        (rendered / f"{kind}.yaml").write_text(yaml.safe_dump(document))
+        (rendered / f"{kind}.yaml").write_text(as_yaml(document))
     program = tmp_path / "path" / "helm"
     program.parent.mkdir()
     program.write_text(

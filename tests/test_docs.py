@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from cli import reference
 from dryrun.recording import Recording, record_stack
 from sandbox import summary
 from tests.pages import PAGES, Block, blocks
-from tests.program import ROOT
+from tests.program import ROOT, read_yaml
 
 README = ROOT / "README.md"
 SANDBOX = ROOT / "docs" / "sandbox.md"
@@ -112,7 +111,7 @@ def test_the_shipped_teams_use_every_documented_key() -> None:
     used = {
         _as_documented(path, places)
         for file in (ROOT / "tenants").glob("*.yaml")
-        for path in _paths(yaml.safe_load(file.read_text(encoding="utf-8")))
+        for path in _paths(read_yaml(file.read_text(encoding="utf-8")))
     }
     unused = [key.path for key in keys if key.path not in used]
     assert not unused, f"no file in tenants/ uses {', '.join(unused)}"

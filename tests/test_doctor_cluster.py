@@ -8,14 +8,13 @@ from typing import Any
 from unittest import mock
 
 import pytest
-import yaml
 
 from sandbox.servers.keys import ADMIN, Keys
 from specs.settings import PREFIX, Settings
 from tests.conftest import Program
 from tests.doctored import DoctorReport, ask
 from tests.fake_server import FakeServer, serving
-from tests.program import DEPLOYMENT, Made, web_app
+from tests.program import DEPLOYMENT, Made, as_yaml, read_yaml, web_app
 from tools.doctor.cluster_checks import ClusterChecks
 
 VERSION = "GET /version"
@@ -583,11 +582,11 @@ def test_the_api_server_s_ca_is_needed_for_an_openbao_outside_the_cluster(
 
 def _rewrite(kubeconfig: Path, kind: str, entry: dict[str, Any]) -> None:
     """Replaces all but the address in the kubeconfig's only cluster or user."""
-    document = yaml.safe_load(kubeconfig.read_text())
+    document = read_yaml(kubeconfig.read_text())
     old = document[f"{kind}s"][0][kind]
     kept = {key: value for key, value in old.items() if key == "server"}
     document[f"{kind}s"][0][kind] = {**kept, **entry}
-    kubeconfig.write_text(yaml.safe_dump(document))
+    kubeconfig.write_text(as_yaml(document))
 
 
 def test_verification_turned_off_is_reported(

@@ -15,7 +15,7 @@ from specs.load import load_team
 from specs.team import Team
 from tests.conftest import Program
 from tests.flux_tree import GUIDE, VALUES, Trees, manifest, release
-from tests.program import TEAMS, Made
+from tests.program import TEAMS, Made, as_yaml, read_yaml
 from tests.written import ROOT, dev_settings
 
 
@@ -50,10 +50,10 @@ def test_an_imported_app_of_the_guide_creates_what_it_creates_when_pasted(
     trees: Trees, program: Program
 ) -> None:
     trees.run_on(str(GUIDE))
-    values = yaml.safe_load((GUIDE / "team-alpha/my-api/values.yaml").read_text())
+    values = read_yaml((GUIDE / "team-alpha/my-api/values.yaml").read_text())
     pasted = {"team": "team-alpha", "apps": [{"archetype": "web-app", **values}]}
     made = program((trees.tenants / "team-alpha.yaml").read_text())
-    wanted = program(yaml.safe_dump(pasted))
+    wanted = program(as_yaml(pasted))
     assert _in_cluster(made) == _in_cluster(wanted)
 
 
@@ -66,7 +66,7 @@ def test_a_team_that_is_split_into_manifests_comes_back_the_same(
     file: Path, trees: Trees, program: Program
 ) -> None:
     """All that the program makes in the cluster for a team, and a release for each app."""
-    data = yaml.safe_load(file.read_text())
+    data = read_yaml(file.read_text())
     name = data["team"]
     settings: dict[str, Any] = {
         "kubernetes": {"clusterIdentifier": "x", "podSecurity": "restricted"},
@@ -75,13 +75,14 @@ def test_a_team_that_is_split_into_manifests_comes_back_the_same(
     }
     made = program(file.read_text(), **settings)
     objects = [each.inputs for each in made.resources if each.package == "kubernetes"]
-    files = {"apps/tenant.yaml": yaml.safe_dump_all(each for each in objects if "kind" in each)}
+    manifests = (each for each in objects if "kind" in each)
+    files = {"apps/tenant.yaml": yaml.dump_all(manifests, Dumper=yaml.CSafeDumper)}
     for entry in data["apps"]:
         archetype = entry.pop("archetype")
-        text = yaml.safe_load(release("", chart=f"sre-{archetype}"))
+        text = read_yaml(release("", chart=f"sre-{archetype}"))
         text["metadata"] = {"name": entry["app"]["name"], "namespace": name}
         text["spec"]["values"] = entry
-        files[f"apps/{entry['app']['name']}.yaml"] = yaml.safe_dump(text, sort_keys=False)
+        files[f"apps/{entry['app']['name']}.yaml"] = as_yaml(text, sort_keys=False)
     assert trees.run(files).lost == []
     found, wanted = trees.team(name), shipped(file)
     assert {app.name: app for app in found.apps} == {app.name: app for app in wanted.apps}

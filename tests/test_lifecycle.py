@@ -5,7 +5,6 @@ from typing import Any
 
 import pulumi
 import pytest
-import yaml
 
 from components.deployed import KEPT, teams_in
 from tests.conftest import Program
@@ -33,6 +32,7 @@ from tests.program import (
     cronjob,
     merged,
     one_of_each,
+    read_yaml,
     team_file,
     web_app,
     worker,
@@ -142,7 +142,7 @@ def test_what_an_offboarded_team_keeps_is_known_to_the_check(program: Program) -
 
 def beta(program: Program, lifecycle: str = "active", app: str = "") -> dict[str, Any]:
     """The state of a stack that has the teams alpha and beta, beta so and with a worker."""
-    apps = [] if not app else yaml.safe_load(worker(name=app))["apps"]
+    apps = [] if not app else read_yaml(worker(name=app))["apps"]
     file = team_file(*apps, keys=f"{{lifecycle: {lifecycle}, {ACCESS}}}", team="team-beta")
     return program(team_file(), file.replace("/team-alpha/", "/team-beta/")).state()
 

@@ -5,13 +5,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cli.__main__ import main
 from specs.process_match import finds_itself
-from tests.program import ROOT, worker
+from tests.program import ROOT, read_yaml, worker
 
 # What a shell runs; whether that finds the shell, or something else on its command line.
 SCRIPTS = {
@@ -134,7 +133,7 @@ def test_no_shipped_probe_finds_itself() -> None:
     commands = [
         probe["exec"]["command"]
         for file in (ROOT / "tenants").glob("*.yaml")
-        for app in yaml.safe_load(file.read_text(encoding="utf-8"))["apps"]
+        for app in read_yaml(file.read_text(encoding="utf-8"))["apps"]
         for probe in app["app"].get("probes", {}).values()
         if "exec" in probe
     ]

@@ -8,7 +8,6 @@ from typing import Any
 
 import promql_parser
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,6 +16,7 @@ from binaries.console import UserError
 from specs import promql
 from specs.promql import _MOST_STEPS, check_expression, needs
 from specs.promql_grammar import Parsed
+from tests.program import read_yaml
 from tests.written import ROOT, accepted, app, place, reported, rows, warned
 
 Prometheus = Callable[[str], str]
@@ -504,5 +504,5 @@ def test_prometheus_accepts_the_rules_of_the_shipped_teams(prometheus: Prometheu
     files = list((ROOT / "tests" / "golden").rglob("PrometheusRule-*.yaml"))
     assert files
     for file in files:
-        spec = yaml.safe_load(file.read_text(encoding="utf-8"))["spec"]
+        spec = read_yaml(file.read_text(encoding="utf-8"))["spec"]
         assert prometheus(json.dumps(spec)) == "", file

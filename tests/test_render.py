@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from cli.__main__ import main
-from tests.program import ROOT, cronjob, merged, web_app
+from tests.program import ROOT, cronjob, merged, read_yaml, web_app
 from tools.rendering import render as render_module
 
 GOLDEN = ROOT / "tests" / "golden"
@@ -107,7 +107,7 @@ def test_a_file_of_kubernetes_is_one_object_that_its_path_names(shipped: Path) -
     files = list((shipped / "kubernetes").rglob("*.yaml"))
     assert files
     for file in files:
-        (document,) = yaml.safe_load_all(file.read_text())
+        (document,) = yaml.load_all(file.read_text(), yaml.CSafeLoader)
         metadata = document["metadata"]
         assert file.stem == f"{document['kind']}-{metadata['name']}"
         assert file.parent.name == metadata.get("namespace", "_cluster")
@@ -125,14 +125,14 @@ def test_keys_are_in_a_stable_order(shipped: Path) -> None:
     files = list(shipped.rglob("*.yaml"))
     assert files
     for file in files:
-        check(yaml.safe_load(file.read_text()))
+        check(read_yaml(file.read_text()))
 
 
 def test_a_secret_shows_as_secret(shipped: Path) -> None:
     files = list((shipped / "openbao").rglob("SecretV2-*.yaml"))
     assert files
     for file in files:
-        assert yaml.safe_load(file.read_text())["properties"]["dataJson"] == "[secret]"
+        assert read_yaml(file.read_text())["properties"]["dataJson"] == "[secret]"
 
 
 def test_a_password_of_the_environment_is_in_no_file(
@@ -145,12 +145,12 @@ def test_a_password_of_the_environment_is_in_no_file(
 
 
 def test_whole_numbers_are_whole(shipped: Path) -> None:
-    deployment = yaml.safe_load(
+    deployment = read_yaml(
         (shipped / "kubernetes/team-beta/Deployment-order-processor.yaml").read_text()
     )
     assert type(deployment["spec"]["replicas"]) is int
     for file in shipped.rglob("*.yaml"):
-        assert not _floats(yaml.safe_load(file.read_text())), file
+        assert not _floats(read_yaml(file.read_text())), file
 
 
 def _floats(value: Any) -> list[float]:

@@ -11,7 +11,6 @@ from typing import Any
 
 import kubernetes_validate
 import pytest
-import yaml
 from jsonschema import Draft202012Validator, ValidationError
 
 from tests.conftest import Program
@@ -25,6 +24,7 @@ from tests.program import (
     Made,
     Resource,
     one_of_each,
+    read_yaml,
 )
 
 KUBERNETES = "1.36"
@@ -51,7 +51,7 @@ def _check_custom(document: dict[str, Any]) -> None:
 
 @cache
 def _validator(kind: str, version: str) -> Draft202012Validator:
-    definition = yaml.safe_load((CRDS / f"{kind}.yaml").read_text())
+    definition = read_yaml((CRDS / f"{kind}.yaml").read_text())
     schemas = {each["name"]: each["schema"] for each in definition["spec"]["versions"]}
     schema = schemas[version]["openAPIV3Schema"]
     # The API server checks these itself.

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-import yaml
 
 from binaries import pinned, pulumi_cli
 from cli.__main__ import COMMANDS
+from tests.program import as_yaml, read_yaml
 from tests.stages import STAGES
 from tests.written import ROOT
 
@@ -38,7 +38,7 @@ class Job(NamedTuple):
 
 
 def read(file: Path) -> dict[str, Any]:
-    data = yaml.safe_load(file.read_text(encoding="utf-8"))
+    data = read_yaml(file.read_text(encoding="utf-8"))
     return {"on" if key is True else key: value for key, value in data.items()}  # YAML 1.1's `on`
 
 
@@ -136,7 +136,7 @@ def test_no_checkout_leaves_a_token_behind(file: Path) -> None:
 def test_a_fork_gets_no_credentials_and_may_only_read() -> None:
     assert {job.name for job in for_forks()} == {"validate", "diff", "stage", "test"}
     for job in for_forks():
-        text = yaml.safe_dump(job.says)
+        text = as_yaml(job.says)
         assert job.says["permissions"] == {"contents": "read"}, job.name
         assert "environment" not in job.says, job.name
         assert not re.search(r"secrets|github\.token|vars\.", text), job.name
@@ -200,7 +200,7 @@ def test_only_main_is_deployed_and_one_run_at_a_time() -> None:
 
 
 def test_only_main_reaches_production() -> None:
-    reaching = [job for job in jobs(*WORKFLOWS) if "production" in yaml.safe_dump(job.says)]
+    reaching = [job for job in jobs(*WORKFLOWS) if "production" in as_yaml(job.says)]
     assert {job.file.name for job in reaching} == {"deploy.yaml"}
 
 

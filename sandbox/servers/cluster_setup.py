@@ -146,5 +146,6 @@ def _name(object: Object) -> str:
 @cache
 def _documents() -> tuple[list[Object], list[Object]]:
     """The definitions, and the other objects."""
-    definitions = [yaml.safe_load(file.read_text("utf-8")) for file in DEFINITIONS.glob("*.yaml")]
+    files = DEFINITIONS.glob("*.yaml")
+    definitions = [yaml.load(file.read_text("utf-8"), Loader=yaml.CSafeLoader) for file in files]
     return definitions, list(yaml.safe_load_all(OBJECTS.read_text("utf-8")))

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from specs.problem import WHOLE_FILE, Loc, Problem
-from specs.source import Source
+from specs.source import Loader, Source
 from tools.migration.building import (
     ORIGIN,
     BuildError,
@@ -143,7 +143,7 @@ def _without_origin(data: Mapping[str, Any]) -> tuple[dict[str, Any], Mapping[st
     """The object without the annotation about its origin, and that annotation."""
     metadata = dict(data.get("metadata") or {})
     annotations = dict(metadata.get("annotations") or {})
-    origin = yaml.safe_load(annotations.pop(ORIGIN, "")) or {}
+    origin = yaml.load(annotations.pop(ORIGIN, ""), Loader=Loader) or {}
     if annotations:
         metadata["annotations"] = annotations
     else:
