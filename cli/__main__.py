@@ -3,6 +3,7 @@
 import argparse
 import gc
 import sys
+from types import ModuleType
 from typing import Any, NoReturn
 
 from cli import (
@@ -46,6 +47,10 @@ class _Version(argparse.Action):
         parser.exit()
 
 
+def _name(command: ModuleType) -> str:
+    return command.__name__.rpartition(".")[2].strip("_").replace("_", "-")
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run a command; 0 is success, 1 a problem in a file, 2 a wrong command line.
 
@@ -57,9 +62,10 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in COMMANDS:
-        command.add(commands)
     words = sys.argv[1:] if argv is None else argv
+    # The options of the others take longer to set up than some commands take to run.
+    for command in [each for each in COMMANDS if words[:1] == [_name(each)]] or COMMANDS:
+        command.add(commands)
     if not words:
         parser.print_help(sys.stderr)
         parser.exit(2)

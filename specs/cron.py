@@ -209,19 +209,26 @@ def _fixed(sign: str, hours: str, minutes: str | None) -> str:
 def _meant(name: str) -> str | None:
     """The zone that `name` misspells, compared part by part, as another city is another zone."""
     parts = name.replace(" ", "_").split("/")
-    numbers = _NUMBERS.findall(name)
     alike = [
         zone
-        for zone in _zones()
-        if len(own := zone.split("/")) == len(parts)
-        and _NUMBERS.findall(zone) == numbers
-        and all(nearest(part, [each], 0.75) for part, each in zip(parts, own, strict=True))
+        for zone, own in _zones_like(len(parts), tuple(_NUMBERS.findall(name)))
+        if all(nearest(part, [each], 0.75) for part, each in zip(parts, own, strict=True))
     ]
     if meant := nearest(name, alike):
         return meant
     # Only a city.
     cities = [zone for zone in _zones() if zone.rpartition("/")[2].lower() == parts[-1].lower()]
     return min(cities, key=len) if len(parts) == 1 and cities else None
+
+
+@cache
+def _zones_like(parts: int, numbers: tuple[str, ...]) -> tuple[tuple[str, list[str]], ...]:
+    """The zones of so many parts with these numbers in them, and the parts of each."""
+    return tuple(
+        (zone, own)
+        for zone in _zones()
+        if len(own := zone.split("/")) == parts and tuple(_NUMBERS.findall(zone)) == numbers
+    )
 
 
 @cache
