@@ -35,8 +35,9 @@ MANAGER = "sre-sandbox"
 GATEWAY_FOLDER = "gateway"  # the gateway's file system, as far as its agent looks at it
 STAYS = "sre-sandbox-stays"  # a label of pods that no node but the simulated one can run
 _VALIDATOR, _DEFAULT_VALIDATOR = "istio-validator-istio-system", "istiod-default-validator"
+INJECTOR = {"MutatingWebhookConfiguration": ("istio-sidecar-injector",)}
 WEBHOOKS = {
-    "MutatingWebhookConfiguration": ("istio-sidecar-injector",),
+    **INJECTOR,
     "ValidatingWebhookConfiguration": (_VALIDATOR, _DEFAULT_VALIDATOR),
 }
 ADMISSION = "admissionregistration.k8s.io/v1"

@@ -113,16 +113,21 @@ def inside(network: str, *command: object) -> str:
 
 @pytest.fixture(scope="module")
 def provisioned(with_node: Checkout) -> Checkout:
-    """All teams, with their apps' secrets in OpenBao."""
+    """All teams."""
     start(with_node, f"{PACKETS} {EXTERNAL_SECRETS}")
-    up = with_node.start("up")
-    until(lambda: "sre/" in openbao_of(with_node).call("GET", "sys/mounts")["data"])
+    up_with_secrets(with_node)
+    return with_node
+
+
+def up_with_secrets(checkout: Checkout) -> None:
+    """`make up`; once OpenBao can take them, it gets the apps' secrets."""
+    up = checkout.start("up")
+    until(lambda: "sre/" in openbao_of(checkout).call("GET", "sys/mounts")["data"])
     for team, names in SECRETS.items():
         for name in names:
-            stored(with_node, f"sre/{team}/{name}", f"value={STORED}")
+            stored(checkout, f"sre/{team}/{name}", f"value={STORED}")
     run = finished(up, 300)
     assert run.code == 0, run.output
-    return with_node
 
 
 def peer(namespace: str, name: str) -> Object:
