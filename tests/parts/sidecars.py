@@ -71,22 +71,31 @@ def missing() -> str:
 
 
 class Network:
-    """A pod's network namespace, as long as its first process runs."""
+    """The namespaces of a pod's network and processes.
+
+    When the first process ends, the kernel ends the others: an agent that is killed leaves Envoy.
+    """
 
     def __init__(self, stack: ExitStack) -> None:
-        process = stack.enter_context(subprocess.Popen(["unshare", "--net", "sleep", "infinity"]))
+        namespaces = ["unshare", "--net", "--pid", "--fork", "--kill-child"]
+        process = stack.enter_context(subprocess.Popen([*namespaces, "sleep", "infinity"]))
         stack.callback(process.kill)
-        self.file = Path(f"/proc/{process.pid}/ns/net")
-        self.pid = process.pid
-        while self.file.readlink() == Path("/proc/self/ns/net").readlink():
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        while not (child := children.read_text(encoding="ascii").strip()):
             time.sleep(0.01)
+        self.pid = int(child)
+        self.file = Path(f"/proc/{child}/ns/net")
 
-    def inside(self, *command: object) -> list[str]:
+    def inside(self, *command: object, user: int = 0) -> list[str]:
         """The command line that runs it there."""
-        return ["nsenter", f"--net={self.file}", *map(str, command)]
+        who = [f"--setuid={user}", f"--setgid={user}"] if user else []
+        there = [f"--net={self.file}", f"--pid={self.file.with_name('pid')}"]
+        return ["nsenter", *there, *who, *map(str, command)]
 
     def run(self, *command: object, **options: Any) -> None:
-        subprocess.run(self.inside(*command), check=True, capture_output=True, **options)
+        """Run it to its end; it knows the processes of the machine."""
+        words = ["nsenter", f"--net={self.file}", *map(str, command)]
+        subprocess.run(words, check=True, capture_output=True, **options)
 
     def get(self, address: str, port: int, host: str, path: str = "/", trust: object = "") -> str:
         """Status and body that somebody there gets, or the name of an error."""
@@ -161,10 +170,9 @@ class Networks:
         proxy = injected["istio-proxy"]
         namespace = pod["metadata"]["namespace"]
         words = [word.replace("$(POD_NAMESPACE)", namespace) for word in proxy["args"]]
-        user = (f"--setuid={SIDECARS_USER}", f"--setgid={SIDECARS_USER}")
         with (folder / "log").open("wb") as log:
             self.start(
-                ["nsenter", f"--net={network.file}", *user, str(self.agent), *words],
+                network.inside(self.agent, *words, user=SIDECARS_USER),
                 cwd=folder,
                 env=self._environment(pod, proxy),
                 stdout=log,
