@@ -6,10 +6,11 @@ import socket
 import ssl
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager, suppress
 from http.client import HTTPSConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -34,6 +35,7 @@ ALPHA, BETA = "team-alpha", "team-beta"
 MESH = "istio-system"
 ROUTES = "networking.istio.io/v1"
 HOST, NOBODYS = "my-api.apps.sre.example.com", "nobody.apps.sre.example.com"
+MOVING = "moving.apps.sre.example.com"
 CPUS = {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"cpu": "200m", "memory": "256Mi"}}
 
 
@@ -218,17 +220,40 @@ def test_a_sidecar_from_another_registry_is_refused_and_the_doctor_names_the_set
     until(lambda: not admitted(cluster))
 
 
-class Answer(BaseHTTPRequestHandler):
-    """An app's."""
+@contextmanager
+def answering(name: str) -> Iterator[tuple[str, int]]:
+    """The address and port of what answers with its name, as an app."""
 
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Length", "3")
-        self.end_headers()
-        self.wfile.write(b"app")
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(name)))
+            self.end_headers()
+            self.wfile.write(name.encode())
 
-    def log_message(self, format: str, *args: object) -> None:
-        pass
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer((own_address(), 0), Answer) as app:
+        Thread(target=app.serve_forever, args=(0.01,), daemon=True).start()
+        yield str(app.server_address[0]), app.server_port
+        app.shutdown()
+
+
+def endpoints(service: str, namespace: str, address: str, port: int) -> Object:
+    """They lead a Service's traffic there."""
+    return {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {
+            "name": f"{service}-here",
+            "namespace": namespace,
+            "labels": {"kubernetes.io/service-name": service},
+        },
+        "addressType": "IPv4",
+        "endpoints": [{"addresses": [address], "conditions": {"ready": True}}],
+        "ports": [{"name": "http", "port": port, "protocol": "TCP"}],
+    }
 
 
 def own_address() -> str:
@@ -239,8 +264,8 @@ def own_address() -> str:
     pytest.skip("This machine has no address.")
 
 
-def asked(checkout: Checkout, host: str) -> int:
-    """The status with which the gateway answers, by a certificate that is verified."""
+def answer(checkout: Checkout, host: str) -> tuple[int, str]:
+    """What the gateway answers, by a certificate that is verified: status and body."""
     folder = record_of(checkout).folder
     ports = json.loads((folder / "ports.json").read_text(encoding="utf-8"))
     trust = ssl.create_default_context(cafile=str(folder / "gateway.crt"))
@@ -248,9 +273,13 @@ def asked(checkout: Checkout, host: str) -> int:
     plain = socket.create_connection(("127.0.0.1", ports[parts.GATEWAY]))
     connection.sock = trust.wrap_socket(plain, server_hostname=host)
     connection.request("GET", "/")
-    status = connection.getresponse().status
-    connection.close()
-    return status
+    response = connection.getresponse()
+    with closing(connection):
+        return response.status, response.read().decode()
+
+
+def asked(checkout: Checkout, host: str) -> int:
+    return answer(checkout, host)[0]
 
 
 def configuration(checkout: Checkout) -> list[Mapping[str, Any]]:
@@ -267,30 +296,15 @@ def test_the_gateway_routes_a_host_to_its_app_and_knows_no_other(
 ) -> None:
     until(lambda: asked(mesh, NOBODYS) == 404)
     until(lambda: asked(mesh, HOST) == 503)  # pods that run nothing
-    address = own_address()
     deployment = cluster.path("apps/v1", "Deployment", ALPHA, "my-api")
     patch = "application/merge-patch+json"
     cluster.call("PATCH", f"{deployment}/scale", {"spec": {"replicas": 0}}, None, patch)
     until(lambda: not pods(cluster, ALPHA, "my-api"))
-    with ThreadingHTTPServer((address, 0), Answer) as app:
-        Thread(target=app.serve_forever, args=(0.01,), daemon=True).start()
-        slice = {
-            "apiVersion": "discovery.k8s.io/v1",
-            "kind": "EndpointSlice",
-            "metadata": {
-                "name": "my-api-here",
-                "namespace": ALPHA,
-                "labels": {"kubernetes.io/service-name": "my-api"},
-            },
-            "addressType": "IPv4",
-            "endpoints": [{"addresses": [address], "conditions": {"ready": True}}],
-            "ports": [{"name": "http", "port": app.server_port, "protocol": "TCP"}],
-        }
-        cluster.apply(slice, "test")
-        until(lambda: asked(mesh, HOST) == 200)
+    with answering("my-api") as (address, port):
+        cluster.apply(endpoints("my-api", ALPHA, address, port), "test")
+        until(lambda: answer(mesh, HOST) == (200, "my-api"))
         assert asked(mesh, NOBODYS) == 404
         cluster.delete("discovery.k8s.io/v1", "EndpointSlice", ALPHA, "my-api-here")
-        app.shutdown()
     cluster.call("PATCH", f"{deployment}/scale", {"spec": {"replicas": 2}}, None, patch)
     until(lambda: len(pods(cluster, ALPHA, "my-api")) == 2)
 
@@ -311,6 +325,63 @@ def test_the_gateway_s_routes_are_those_of_the_teams_files(mesh: Checkout) -> No
         HOST: f"outbound|8080||my-api.{ALPHA}.svc.cluster.local",
         "frontend.apps.sre.example.com": f"outbound|3000||frontend.{ALPHA}.svc.cluster.local",
     }
+
+
+def route(name: str, service: str) -> Object:
+    """A VirtualService that leads the host that moves to a Service."""
+    destination = {"host": f"{service}.moving.svc.cluster.local", "port": {"number": 80}}
+    return {
+        "apiVersion": ROUTES,
+        "kind": "VirtualService",
+        "metadata": {"name": name, "namespace": "moving"},
+        "spec": {
+            "hosts": [MOVING],
+            "gateways": [f"{MESH}/sre-gateway"],
+            "http": [{"route": [{"destination": destination}]}],
+        },
+    }
+
+
+def test_a_host_that_moves_from_a_chart_s_route_to_the_app_s_loses_no_request(
+    mesh: Checkout, cluster: Cluster
+) -> None:
+    cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "moving"}}, "test")
+    port = {"name": "http", "port": 80, "protocol": "TCP"}
+    with answering("former") as former, answering("own") as own:
+        for name, (address, number) in {"former": former, "own": own}.items():
+            metadata = {"name": name, "namespace": "moving"}
+            service = {"apiVersion": "v1", "kind": "Service", "metadata": metadata}
+            cluster.apply({**service, "spec": {"ports": [port]}}, "test")
+            cluster.apply(endpoints(name, "moving", address, number), "test")
+        cluster.apply(route("former", "former"), "test")
+        until(lambda: answer(mesh, MOVING) == (200, "former"))
+
+        answers: list[tuple[int, str]] = []
+        over = Event()
+
+        def ask() -> None:
+            while not over.is_set():
+                answers.append(answer(mesh, MOVING))
+
+        with ThreadPoolExecutor() as pool:
+            asking = pool.submit(ask)
+            # Both say the same; then one is gone; then the other leads elsewhere.
+            cluster.apply(route("own", "former"), "test")
+            seen = len(answers)
+            until(lambda: len(answers) > seen + 50)
+            cluster.delete(ROUTES, "VirtualService", "moving", "former")
+            seen = len(answers)
+            until(lambda: len(answers) > seen + 50)
+            cluster.apply(route("own", "own"), "test")
+            until(lambda: answers[-1] == (200, "own"))
+            over.set()
+            asking.result()
+    bodies = [body for status, body in answers if status == 200]
+    assert len(bodies) == len(answers)
+    first = bodies.index("own")
+    assert set(bodies[:first]) == {"former"}
+    assert set(bodies[first:]) == {"own"}
+    cluster.delete("v1", "Namespace", None, "moving")
 
 
 def istiod(checkout: Checkout) -> Process:
