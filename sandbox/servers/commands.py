@@ -127,6 +127,7 @@ class LocalServers:
             for part in installed:
                 self._run(part)
             if has_node:
+                self._await(parts.API_SERVER, self._inject_nothing)
                 self._start_node(filters, token)
             else:
                 use = cluster_setup.use_simulated_node
@@ -219,6 +220,10 @@ class LocalServers:
         settings = {"KUBECONFIG": str(part.kubeconfig(self.parts)), "PYTHONPATH": str(self._root)}
         self._launch((part.name,), commands, **settings, **part.environment)
         self._await(part.name, lambda: part.check(self.parts))
+
+    def _inject_nothing(self) -> None:
+        """The node could not run a sidecar: it has no image of it."""
+        cluster_setup.remove_webhooks(self._cluster(), mesh.INJECTOR)
 
     def _furnish(self, installed: Sequence[PlatformPart]) -> None:
         cluster = self._cluster()

@@ -40,6 +40,8 @@ WEBHOOKS = {
     **INJECTOR,
     "ValidatingWebhookConfiguration": (_VALIDATOR, _DEFAULT_VALIDATOR),
 }
+# What injects sidecars, of these.
+INJECTOR = {"MutatingWebhookConfiguration": WEBHOOKS["MutatingWebhookConfiguration"]}
 ADMISSION = "admissionregistration.k8s.io/v1"
 
 # As a platform installs it on which this program's stacks run.
@@ -168,7 +170,7 @@ def check_trust(cluster: Cluster) -> None:
     for kind, names in WEBHOOKS.items():
         for name in names:
             live = cluster.get(ADMISSION, kind, None, name)
-            hooks = live["webhooks"] if live else [{"clientConfig": {}}]
+            hooks = live["webhooks"] if live else ()
             if not all(hook["clientConfig"].get("caBundle") for hook in hooks):
                 raise UnsettledError(f"the API server does not know the CA of {kind} {name}")
 

@@ -19,7 +19,7 @@ from binaries import istio
 from binaries.console import UserError
 from clients.http import Http, RefusedError
 from clients.kubernetes import Cluster, Object
-from sandbox.servers import parts
+from sandbox.servers import container_node, parts
 from sandbox.servers.processes import Process, stop
 from specs.capacity import RESOURCES, capacity
 from specs.fleet import TeamsFolder
@@ -418,3 +418,19 @@ def test_servers_that_start_without_istio_do_not_wait_for_it(mesh: Checkout) -> 
     cluster = cluster_of(mesh)
     assert admitted(cluster) == ""
     assert cluster.list("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration") == []
+
+
+def test_beside_a_node_that_runs_containers_pods_get_no_sidecar_that_it_could_not_run(
+    mesh: Checkout,
+) -> None:
+    try:
+        container_node.require()
+    except UserError as error:
+        pytest.skip(str(error))
+    assert mesh.run("servers-down").code == 0
+    start(mesh, "istio,node")
+    cluster = cluster_of(mesh)
+    made = cluster.create(pod_of(cluster, DEPLOYMENT, "my-api"), dry_run=True)
+    assert "initContainers" not in made["spec"]
+    start(mesh, "istio,node")  # is content with what runs
+    assert asked(mesh, NOBODYS) == 404
