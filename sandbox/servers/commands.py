@@ -173,11 +173,6 @@ class LocalServers:
             self._await(parts.API_SERVER, lambda: forget(self._cluster()))
         for name, password in _robots(self._openbao(openbao_token)):
             self._node.registry.users.add(name, password)
-        # No image of a sidecar is here: with one, no pod would start.
-        self._await(
-            parts.API_SERVER,
-            lambda: cluster_setup.remove_webhooks(self._cluster(), mesh.INJECTOR),
-        )
         self._launch((parts.REGISTRY,), commands)
         registry = self._node.registry.client()
         self._await(parts.REGISTRY, registry.check)

@@ -40,8 +40,6 @@ WEBHOOKS = {
     **INJECTOR,
     "ValidatingWebhookConfiguration": (_VALIDATOR, _DEFAULT_VALIDATOR),
 }
-# What injects sidecars, of these.
-INJECTOR = {"MutatingWebhookConfiguration": WEBHOOKS["MutatingWebhookConfiguration"]}
 ADMISSION = "admissionregistration.k8s.io/v1"
 
 # As a platform installs it on which this program's stacks run.
