@@ -1,6 +1,7 @@
 """Whether a plain environment variable is a credential, judged by its name or its value's form."""
 
 import re
+from functools import lru_cache
 
 _KEYS = (
     "API", "access", "secret", "private", "signing", "encryption", "decryption", "master",
@@ -167,6 +168,7 @@ _REFERENCE = re.compile(r"\$\([A-Za-z_][A-Za-z0-9_.-]*\)")
 _PATH = re.compile(r"(?:/[a-z0-9._-]+){2,}")
 
 
+@lru_cache(4096)  # dozens of patterns, and files repeat the same words
 def credential_form(value: str) -> str | None:
     """The kind of credential that `value` is or contains, judged by its form; None if unknown."""
     return next((form for form, pattern in _FORM_PATTERNS.items() if pattern.search(value)), None)
@@ -206,8 +208,8 @@ def looks_like_credential(name: str, value: str) -> str | None:
     value = value.strip()
     words = "_".join(_WORDS.findall(name)).upper()
     if not _REFERENCE.fullmatch(value) and not _is_harmless(words, value):
-        for said, pattern in _NAME_PATTERNS.items():
-            if _says(pattern, words) and not (said in _COMPOSED and _holds_reference(value)):
+        for said in _said_by(words):
+            if not (said in _COMPOSED and _holds_reference(value)):
                 return f"its name says {said}"
     form = credential_form(value)
     return f"its value looks like {form}" if form else None
@@ -224,11 +226,18 @@ def _is_harmless(words: str, value: str) -> bool:
     )
 
 
-def _says(pattern: re.Pattern[str], words: str) -> bool:
-    """Whether a name is that of a credential, and not of something about one."""
-    return not _COUNTED.search(words) and any(
-        not _ABOUT.search(words, match.end() - match[0].endswith("_"))
-        for match in pattern.finditer(words)
+@lru_cache(4096)
+def _said_by(words: str) -> tuple[str, ...]:
+    """The kinds of credential that a name says its value is; a name may be about one instead."""
+    if _COUNTED.search(words):
+        return ()
+    return tuple(
+        said
+        for said, pattern in _NAME_PATTERNS.items()
+        if any(
+            not _ABOUT.search(words, match.end() - match[0].endswith("_"))
+            for match in pattern.finditer(words)
+        )
     )
 
 
