@@ -25,7 +25,7 @@ _CALLERS = {
     Caller.STORE: "What External Secrets can read for a team, with the login of its store.",
     Caller.DEVELOPER_IN_OPENBAO: "The same developer, signed in to OpenBao with Keycloak.",
     Caller.VIEWER_IN_OPENBAO: "The same viewer, signed in to OpenBao with Keycloak.",
-    Caller.ROLE_IN_OPENBAO: "The same user of a further group, signed in there too.",
+    Caller.ROLE_IN_OPENBAO: "The same user of a further group, signed in to OpenBao with Keycloak.",
 }
 
 
