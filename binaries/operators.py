@@ -20,13 +20,13 @@ class Operator:
 
     @classmethod
     def kept_in(cls, root: Path, release: Release) -> Self:
-        """The one whose release has that folder in the cache."""
+        """The operator whose release has that folder in the cache."""
         (program,) = release.packages
         return cls(root / "bin" / program, root / "definitions")
 
 
 def sources(release: Release, module: str) -> Path:
-    """The folder of a module's sources, in Go's cache: as published, and not to be written to.
+    """The folder of a module's sources in Go's cache: as published, and read-only.
 
     `go.sum` has verified them. Raises UserError.
     """
@@ -37,7 +37,7 @@ def sources(release: Release, module: str) -> Path:
 
 
 def keep_definitions(files: Iterable[Path], root: Path) -> None:
-    """Put them where an operator has them."""
+    """Copy them to where `Operator.definitions` is."""
     (root / "definitions").mkdir()
     for file in files:
         shutil.copyfile(file, root / "definitions" / file.name)

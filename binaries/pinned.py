@@ -120,7 +120,7 @@ KUBELET = replace(
     building_takes="2 to 5 minutes",
     module=KUBERNETES.folder,
 )
-# Enforces network policies on that node. Its publisher has only images.
+# Enforces network policies on that node. Its project publishes only images.
 NETWORK_POLICIES = Release(
     folder="network-policies",
     title="kube-network-policies",
@@ -166,7 +166,7 @@ HELM = Release(
 )
 # The server, for `make servers PARTS=prometheus`, and its tool, for `make test-full`. Prometheus
 # 3.16.0 is v0.316.0 as a Go module. It is built without the web interface, which the module lacks,
-# and without all ways to discover targets but Kubernetes'.
+# and discovers targets only in Kubernetes.
 PROMETHEUS = Release(
     folder="prometheus",
     title="Prometheus",
@@ -180,12 +180,12 @@ PROMETHEUS = Release(
     tags="remove_all_sd,enable_kubernetes_sd",
 )
 # This repository's own program, in main.go beside that module's go.mod; a change to it needs a new
-# version. It is Prometheus' own parser of rules, against which `make test` compares
+# version. It is Prometheus's own parser of rules, against which `make test` compares
 # `specs/promql.py`; building promtool instead takes minutes.
 PROMQL = replace(
     PROMETHEUS,
     folder="promql",
-    title="the reader of Prometheus' rules",
+    title="the reader of Prometheus's rules",
     packages={"promql": "."},
     building_takes="about a minute",
     module=PROMETHEUS.folder,
@@ -242,8 +242,8 @@ SYFT = Release(
     install_page="https://oss.anchore.com/docs/installation/syft/",
     ldflags=f"-X main.version={SYFT_VERSION}",
 )
-# This repository's own program, as above: the Distribution project's registry without the stores of
-# clouds, and with a command that hashes a password as it wants it.
+# This repository's own program, as above: the Distribution project's registry without the storage
+# drivers of clouds, and with a command that hashes passwords for its users' file.
 IMAGE_REGISTRY = Release(
     folder="registry",
     title="the registry of container images",
@@ -301,7 +301,7 @@ KYVERNO_PUBLISHED = Published(
     f"{KYVERNO_DOWNLOADS}/checksums.txt",
 )
 
-# `make test-full` signs images and lists what is in them, as an app's pipeline does.
+# `make test-full` signs images and lists their contents, as an app's pipeline does.
 COSIGN_PUBLISHED = Published(
     f"{COSIGN_DOWNLOADS}/cosign-{{system}}-{{machine}}", f"{COSIGN_DOWNLOADS}/cosign_checksums.txt"
 )

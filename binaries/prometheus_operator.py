@@ -18,7 +18,7 @@ RELEASE = Release(
     install_page="https://go.dev/dl/",
 )
 DEFINITIONS = Path("example", "prometheus-operator-crd")
-# What its controller of Prometheus needs; without the other kinds, it leaves out their controllers.
+# The kinds that its controller of Prometheus needs; it starts no controllers for missing kinds.
 SERVED = ("prometheuses", "prometheusrules", "servicemonitors", "podmonitors", "probes")
 
 

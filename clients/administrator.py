@@ -18,7 +18,7 @@ def openbao(servers: Servers, retries: int = 4) -> OpenBao:
 
 
 def keycloak(servers: Servers, retries: int = 4) -> Keycloak | None:
-    """Return Keycloak, where it runs too."""
+    """Return Keycloak; None if it does not run."""
     address = servers.environment.get("KEYCLOAK_URL")
     if not address:
         return None

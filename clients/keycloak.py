@@ -1,4 +1,4 @@
-"""A Keycloak server: its administrators' API, and how people sign in there."""
+"""A Keycloak server: its API for administrators, and how people sign in."""
 
 import base64
 import hashlib
@@ -46,7 +46,7 @@ class Keycloak:
 
     @property
     def issuer(self) -> str:
-        """What its tokens name as their issuer."""
+        """The issuer that its tokens name."""
         return f"{self._http.address}/realms/{self.realm}"
 
     def ready(self) -> None:
@@ -61,7 +61,7 @@ class Keycloak:
         return self._http.call(method, where, self._headers(), body, query)
 
     def create_realm(self, realm: Mapping[str, object]) -> None:
-        """Create it with what belongs to it, unless it exists."""
+        """Create the realm with everything in it, unless it exists."""
         try:
             self.call("GET", "")
         except RefusedError as refusal:
@@ -75,7 +75,7 @@ class Keycloak:
         return found[0] if found else None
 
     def add_person(self, name: str, password: str, *groups: str) -> None:
-        """Add somebody who can sign in at once, in the groups at these paths."""
+        """Add a person in the groups at these paths, who can sign in at once."""
         self.call("POST", "users", {**person(name, password), "groups": groups})
 
     def remove_person(self, name: str) -> None:
@@ -94,7 +94,7 @@ class Keycloak:
         return group
 
     def id_token(self, user: str, password: str, client: str = "kubernetes") -> str:
-        """Sign a person in for a public client, as `kubectl oidc-login` does; the ID token."""
+        """Sign a person in to a public client, as `kubectl oidc-login` does; its ID token."""
         verifier = secrets.token_urlsafe(48)
         digest = hashlib.sha256(verifier.encode()).digest()
         asked = {
@@ -125,7 +125,7 @@ class Keycloak:
         return str(answer["id_token"])
 
     def sign_in(self, url: str, user: str, password: str) -> dict[str, str]:
-        """Fill in its form, as a person does in a browser whom a client has sent to `url`.
+        """Fill in its form as a person does in a browser, after a client has sent them to `url`.
 
         Returns what it sends back to the client. Raises RefusedError in the words of the page, and
         UnreachableError.
@@ -160,7 +160,7 @@ class Keycloak:
 
 
 def person(name: str, password: str) -> dict[str, Any]:
-    """A user with everything that Keycloak asks of them when they sign in."""
+    """A user with everything that Keycloak requires at sign-in."""
     return {
         "username": name,
         "enabled": True,

@@ -140,12 +140,12 @@ def _translated(text: str, recent: dict[str, str]) -> str:
             word = name
         elif kind == "name" and ("." in word or not word.isascii()):
             raise ValueError(
-                f"has the name {word} without quotes, which needs Prometheus' feature flag "
+                f"has the name {word} without quotes, which needs Prometheus's feature flag "
                 f'promql-unquoted-utf8-names; write "{word}", and a metric\'s name within braces'
             )
         elif name in _FILL and words[place] == "(":
             raise ValueError(
-                f"has the modifier {word}, which needs Prometheus' feature flag "
+                f"has the modifier {word}, which needs Prometheus's feature flag "
                 "promql-binop-fill-modifiers; fill in with `or`, as in (a or b * 0) + b"
             )
         elif word == "@" or (name == "offset" and operand):

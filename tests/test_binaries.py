@@ -673,10 +673,10 @@ def test_keycloak_does_not_run_on_an_older_java(java, monkeypatch, version, said
 
 def test_without_java_the_user_learns_what_to_install_for_keycloak(java, monkeypatch):
     java.unlink()
-    with pytest.raises(UserError, match=r": Java is not there; install Java 17 or newer \(https:"):
+    with pytest.raises(UserError, match=r": Java is not found; install Java 17 or newer \(https:"):
         keycloak.distribution()
     monkeypatch.setenv("JAVA_HOME", "/nowhere")
-    with pytest.raises(UserError, match="/nowhere/bin/java is not there; install Java 17"):
+    with pytest.raises(UserError, match="/nowhere/bin/java is not found; install Java 17"):
         keycloak.distribution()
 
 

@@ -348,8 +348,8 @@ def test_what_is_wrong_fails_its_own_check(
         (GATEWAY, (403, {}), "gateways", "cannot be read (403)"),
         (OPERATOR, (403, {}), "External Secrets", "cannot be read (403)"),
         (STORE, (200, {}), "secret store", "openbao-backend was never looked at by the External"),
-        (HOOKS, (200, {"items": []}), "sidecars", "no webhook of Istio for pods, so apps start"),
-        (HOOKS, injector("1-31"), "sidecars", "no webhook of Istio selects team-alpha, so apps"),
+        (HOOKS, (200, {"items": []}), "sidecars", "no Istio webhook for pods, so apps start"),
+        (HOOKS, injector("1-31"), "sidecars", "no Istio webhook selects team-alpha, so apps"),
         (HOOKS, (403, {}), "sidecars", "cannot be read (403)"),
     ],
 )
@@ -797,7 +797,7 @@ def test_a_prometheus_that_forbids_files_warns_with_the_scrape_that_needs_them(
     reader["spec"]["arbitraryFSAccessThroughSMs"] = {"deny": True}
     cluster.answers[PROMETHEUSES] = listed(reader, prometheus({}, {}))
     found = [line.finding.found for line in examined(team, metrics={"scrape": scrape}).warned]
-    said = "monitoring/k8s rejects monitors that read files, as with metrics.scrape mesh"
+    said = "monitoring/k8s rejects ServiceMonitors that read files, as metrics.scrape mesh needs"
     assert found == ([said] if warns else [])
 
 
@@ -943,7 +943,7 @@ class TestPodsOfApps:
                 "not tried",
             ),
             (lambda pod: (201, pod), "no sidecar is injected"),
-            (with_sidecar("containers"), "its sidecar is not a native one"),
+            (with_sidecar("containers"), "its sidecar is not native"),
             (
                 with_sidecar(limits={"cpu": "2"}, requests={"cpu": "10m", "memory": "128Mi"}),
                 "its sidecar has requests.cpu 10m, limits.memory unset",

@@ -314,10 +314,10 @@ def test_a_member_is_tried_only_where_the_api_server_knows_the_group_as_the_role
     nothing: Any = Knowing()
     with members.made(["auditors"]):
         assert members.in_cluster(right, "auditors", "oidc:/auditors") is right
-        said = "knows a member of auditors as one of oidc:/auditors, oidc:/people, not of oidc:aud"
+        said = "sees a member of auditors in oidc:/auditors, oidc:/people, not in oidc:aud"
         with pytest.raises(verdict.SelectsNothingError, match=said):
             members.in_cluster(wrong, "auditors", "oidc:auditors")
-        with pytest.raises(verdict.SelectsNothingError, match="as one of no group, not of"):
+        with pytest.raises(verdict.SelectsNothingError, match="in no group, not in"):
             members.in_cluster(nothing, "auditors", "oidc:/auditors")
         with pytest.raises(verdict.SelectsNothingError, match="Keycloak has no group nobodys"):
             members.in_openbao("nobodys")

@@ -158,11 +158,11 @@ BROKEN = {
         "as in rate(a[5m] anchored)"
     ),
     "a + on (b) fill (0) c": (
-        "has the modifier fill, which needs Prometheus' feature flag "
+        "has the modifier fill, which needs Prometheus's feature flag "
         "promql-binop-fill-modifiers; fill in with `or`, as in (a or b * 0) + b"
     ),
     "a.b > 1": (
-        "has the name a.b without quotes, which needs Prometheus' feature flag "
+        "has the name a.b without quotes, which needs Prometheus's feature flag "
         'promql-unquoted-utf8-names; write "a.b", and a metric\'s name within braces'
     ),
     "ln(Inf)": "is not PromQL: ln needs a vector, not a number; correct it",

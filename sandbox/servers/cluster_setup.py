@@ -42,7 +42,7 @@ def furnish(cluster: Cluster, installed: Sequence[PlatformPart]) -> None:
 
 
 def remove_webhooks(cluster: Cluster, names: Mapping[str, Sequence[str]]) -> None:
-    """Remove those of a part that does not run, by kind."""
+    """Remove these webhooks of a part that does not run; `names` are by kind."""
     for kind, each in names.items():
         for name in each:
             path = cluster.path("admissionregistration.k8s.io/v1", kind, None, name)
@@ -83,20 +83,20 @@ def check_real_node(cluster: Cluster) -> None:
 
 
 def use_real_node(cluster: Cluster) -> None:
-    """Have pods run there; those on the simulated node are replaced."""
+    """Have pods run on the real node; those on the simulated one are replaced."""
     _close_simulated_node(cluster, True)
     _evict(cluster, SIMULATED_NODE)
 
 
 def use_simulated_node(cluster: Cluster) -> None:
-    """Have pods run there; those of the real node are replaced."""
+    """Have pods run on the simulated node; those on the real one are replaced."""
     _close_simulated_node(cluster, False)
     forget_real_node(cluster)
     _evict(cluster, REAL_NODE)
 
 
 def forget_real_node(cluster: Cluster) -> None:
-    """What the API server says about it next is new. Its pods stay, and start again with it."""
+    """Delete its Node, so that a later status is new. Its pods stay, and start with it again."""
     path = cluster.path("v1", "Node", None, REAL_NODE)
     _delete_now(cluster, path, {"propagationPolicy": "Background"})
 
@@ -112,7 +112,7 @@ def _evict(cluster: Cluster, node: str) -> None:
         metadata = pod["metadata"]
         if pod["spec"].get("nodeName") == node and STAYS not in metadata.get("labels", {}):
             path = cluster.path("v1", "Pod", metadata["namespace"], metadata["name"])
-            # A node that does not run confirms no end.
+            # A node that does not run never confirms that a pod has ended.
             _delete_now(cluster, path, {"gracePeriodSeconds": 0})
 
 

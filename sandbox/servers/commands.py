@@ -40,7 +40,7 @@ T = TypeVar("T")
 
 ROOT = Path(__file__).parents[2]
 READY_WITHIN = 90  # seconds, for each step; on an idle machine they take twelve in total
-KEYCLOAK_WITHIN = 600  # seconds; the first time it makes its database
+KEYCLOAK_WITHIN = 600  # seconds; at its first start it creates its database
 NOTHING = "No servers are running here."
 
 
@@ -101,7 +101,7 @@ class LocalServers:
     def start(self, chosen: Collection[str]) -> None:
         """Start those that do not run and wait until all are ready; if that fails, stop all.
 
-        Of the parts that one can choose, the `chosen` ones are started, and others run on.
+        Of the optional parts, the `chosen` ones are started; others that run keep running.
         """
         runs = any(self._processes[name].pid for name in parts.CONTAINERS)
         filters = parts.PACKETS in chosen or (runs and self._node.filters)
@@ -183,7 +183,7 @@ class LocalServers:
         self._await(parts.API_SERVER, lambda: cluster_setup.use_real_node(self._cluster()))
 
     def _has_keycloak(self, chosen: Collection[str]) -> bool:
-        """Whether it runs or is to be started, and can be had here."""
+        """Whether it runs or is chosen, and this machine can run it."""
         if not (self._processes[parts.KEYCLOAK].pid or parts.KEYCLOAK in chosen):
             return False
         try:
@@ -217,7 +217,7 @@ class LocalServers:
         self._await(part.name, lambda: part.check(self.parts))
 
     def _inject_nothing(self) -> None:
-        """The node could not run a sidecar: it has no image of it."""
+        """Keep sidecars out of pods: the node has no image of them."""
         cluster_setup.remove_webhooks(self._cluster(), mesh.INJECTOR)
 
     def _furnish(self, installed: Sequence[PlatformPart]) -> None:
@@ -279,7 +279,7 @@ class LocalServers:
 
 
 def _installed(chosen: Collection[str]) -> Iterator[PlatformPart]:
-    """Those of the chosen parts of the platform that can be had here."""
+    """The chosen parts of the platform that this machine can run."""
     for kind in PLATFORM_PARTS:
         if kind.choice not in chosen:
             continue

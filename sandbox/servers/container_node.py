@@ -49,7 +49,7 @@ class ContainerNode:
         self._network_policies = network_policies() if filters else None
 
     def commands(self) -> dict[str, Command]:
-        """The command line of each process, with everything written that they read."""
+        """The command line of each process. Writes all files that they read."""
         self._folder.mkdir(mode=0o700, exist_ok=True)
         for folder, content in (
             ("cni/10-ptp.conflist", _NETWORK),
@@ -58,7 +58,7 @@ class ContainerNode:
             file = self._folder / folder
             file.parent.mkdir(exist_ok=True)
             write_private(file, json.dumps(content, indent=2))
-        hosts = self._folder / "registries" / "_default"  # whichever host an image names
+        hosts = self._folder / "registries" / "_default"  # for every host that an image names
         hosts.mkdir(parents=True, exist_ok=True)
         write_private(hosts / "hosts.toml", self._mirror())
         write_private(self._folder / "containerd.toml", self._containerd_configuration())
@@ -91,12 +91,12 @@ class ContainerNode:
 
     @property
     def filters(self) -> bool:
-        """Whether it was last started to enforce network policies."""
+        """Whether its last start was with network policies enforced."""
         file = self._settings
         return file.exists() and NodeSettings.read(file).account is not None
 
     def log_in(self, token: str) -> None:
-        """The token with which packets are decided on."""
+        """Write the token of kube-network-policies."""
         account = self._folder / "account"
         account.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_private(account / "token", token)
@@ -114,7 +114,7 @@ class ContainerNode:
         return self._folder / "node.json"
 
     def clean(self) -> None:
-        """Remove what a process leaves that was killed."""
+        """Remove what a killed node leaves."""
         if sys.platform == "linux" and self._folder.exists():
             node_process.remove_cgroups(self._cgroup)
 
@@ -124,7 +124,7 @@ class ContainerNode:
             "apiVersion": "kubelet.config.k8s.io/v1beta1",
             "kind": "KubeletConfiguration",
             "authentication": {"anonymous": {"enabled": False}, "webhook": {"enabled": False}},
-            "authorization": {"mode": "AlwaysAllow"},  # of nobody: there is no way to log in
+            "authorization": {"mode": "AlwaysAllow"},  # moot: nobody can log in
             "tlsCertFile": str(keys.server_cert),
             "tlsPrivateKeyFile": str(keys.server_key),
             "containerRuntimeEndpoint": f"unix://{node_process.SOCKET}",
@@ -133,12 +133,10 @@ class ContainerNode:
             "failCgroupV1": False,
             "failSwapOn": False,
             "healthzPort": 0,
-            "oomScoreAdj": 0,  # lower takes a right that root may lack in a container
-            "enforceNodeAllocatable": [
-                "none"
-            ],  # the machine is the user's: take what the pods ask for
+            "oomScoreAdj": 0,  # a lower one needs a right that root may lack in a container
+            "enforceNodeAllocatable": ["none"],  # pods may use the whole machine
             "evictionHard": {"memory.available": "100Mi"},
-            "localStorageCapacityIsolation": False,  # not to be measured in memory
+            "localStorageCapacityIsolation": False,  # storage is in memory: do not measure it
             "serializeImagePulls": False,
             "crashLoopBackOff": {"maxContainerRestartPeriod": "5s"},  # nobody waits for minutes
         }
@@ -184,13 +182,13 @@ config_path = {quoted(str(self._folder / "registries"))}
 
 
 def require() -> None:
-    """Raise UserError if this machine lacks something but the kubelet, which can be built."""
+    """Raise UserError if this machine lacks something that cannot be built."""
     if sys.platform != "linux" or os.geteuid() != 0:
         raise UserError("A node that runs containers needs Linux and root.")
     if missing := list(_missing()):
         raise UserError(
             f"A node that runs containers needs {', '.join(missing)}; "
-            f"{INSTALL} installs that on Debian and Ubuntu."
+            f"{INSTALL} installs what it needs on Debian and Ubuntu."
         )
 
 

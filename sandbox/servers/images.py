@@ -43,7 +43,7 @@ APPLETS = (
     "true",
     "wget",
 )
-USER = "65532:65532"  # a number: a kubelet cannot tell whether a name is root's
+USER = "65532:65532"  # a number: a kubelet cannot check whether a name is root's
 
 _CONFIG = "application/vnd.oci.image.config.v1+json"
 _LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
@@ -67,7 +67,7 @@ class Image:
         user: str = USER,
         busybox: bool = True,
     ) -> "Image":
-        """One with busybox, or not, and these text files, by path; those in `/bin` are programs."""
+        """Make one of these text files, by path, and busybox; those in `/bin` are executable."""
         plain = _archive(files, busybox)
         config: dict[str, Any] = {
             "architecture": MACHINES.get(platform.machine(), platform.machine()),
@@ -94,7 +94,7 @@ class Image:
         return json.dumps(manifest).encode()
 
     def save(self, file: Path, name: str) -> None:
-        """An archive in OCI's layout, in which the image has that name."""
+        """Write an archive in OCI's layout, in which the image has that name."""
         named = {
             "mediaType": _MANIFEST,
             "size": len(self.manifest),
@@ -111,17 +111,17 @@ class Image:
 
 
 class ImageRegistry:
-    """A registry, as one user sees it."""
+    """A client of a registry, logged in as one user."""
 
     def __init__(self, address: str, ca_cert: Path, user: str, password: str) -> None:
         self._address = address
         self._ca_cert = str(ca_cert)
         self._session = requests.Session()
-        self._session.trust_env = False  # on this machine, behind no proxy
+        self._session.trust_env = False  # it is on this machine: no proxy
         self._session.auth = (user, password)
 
     def check(self) -> None:
-        """Raise UnreachableError or RefusedError unless it takes this user."""
+        """Raise UnreachableError or RefusedError unless it accepts this user."""
         self._call("GET", "/v2/")
 
     def push(self, repository: str, tag: str, image: Image) -> None:
@@ -158,7 +158,7 @@ class ImageRegistry:
 
 
 def digest(content: bytes) -> str:
-    """By which registries name it."""
+    """The digest that registries use."""
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 

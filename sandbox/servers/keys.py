@@ -46,7 +46,7 @@ class Keys:
     """Their files, in `folder`; only the CA's certificate is readable by others."""
 
     def __init__(self, folder: Path, more_hosts: Sequence[str] = ()) -> None:
-        """The servers' certificate is for `more_hosts` too."""
+        """The servers' certificate is also for `more_hosts`."""
         self._hosts = (*HOSTS, *more_hosts)
         keys = folder / "keys"
         self.ca_cert = folder / "ca.crt"
@@ -77,7 +77,7 @@ class Keys:
             write_private(self.tokens, "".join(lines))
 
     def sign_on(self) -> dict[str, str]:
-        """Keycloak's secrets: of its administrator, of its client OpenBao, of all its people."""
+        """Keycloak's secrets: of its administrator, of the client `openbao`, and of all people."""
         if not self._sign_on.exists():
             drawn = {name: secrets.token_urlsafe(24) for name in ("admin", "openbao", "people")}
             write_private(self._sign_on, json.dumps(drawn))
@@ -159,7 +159,7 @@ class Keys:
 
 
 def self_signed(*hosts: str) -> tuple[bytes, bytes]:
-    """A certificate for these hosts that vouches for itself, and its key, as PEM."""
+    """A self-signed certificate for these hosts, and its key, as PEM."""
     key = ec.generate_private_key(ec.SECP256R1())
     now = datetime.now(UTC)
     name = _name("SRE platform sandbox")

@@ -1,4 +1,4 @@
-"""Istio as `make servers PARTS=istio` runs it: what its installer makes, and command lines."""
+"""Istio as `make servers PARTS=istio` runs it: the objects of its installer, and command lines."""
 
 import base64
 import json
@@ -29,10 +29,10 @@ NAMESPACE = "istio-system"
 GATEWAY_NAME = "istio-ingressgateway"
 GATEWAY_LABELS = {"app": GATEWAY_NAME, "istio": "ingressgateway"}
 GATEWAY_ACCOUNT = f"{GATEWAY_NAME}-service-account"
-CERTIFICATE = "sre-gateway"  # what platform.yaml's Gateway names
+CERTIFICATE = "sre-gateway"  # named by the Gateway in platform.yaml
 HOSTS = ("*.apps.sre.example.com",)
 MANAGER = "sre-sandbox"
-GATEWAY_FOLDER = "gateway"  # the gateway's file system, as far as its agent looks at it
+GATEWAY_FOLDER = "gateway"  # the files that the gateway's agent reads
 STAYS = "sre-sandbox-stays"  # a label of pods that no node but the simulated one can run
 _VALIDATOR, _DEFAULT_VALIDATOR = "istio-validator-istio-system", "istiod-default-validator"
 INJECTOR = {"MutatingWebhookConfiguration": ("istio-sidecar-injector",)}
@@ -42,13 +42,13 @@ WEBHOOKS = {
 }
 ADMISSION = "admissionregistration.k8s.io/v1"
 
-# As a platform installs it on which this program's stacks run.
+# As a platform team installs it for this program's stacks.
 _CHOSEN = (
     "profile=default",
-    "hub=registry.istio.io/release",  # a release's; that of a day in between is another
+    "hub=registry.istio.io/release",  # the image of a release, not of the daily version
     "tag=1.31.0",
-    "components.cni.enabled=true",  # without, Pod Security `restricted` admits no sidecar
-    # Envoy without Istio's extensions knows no filter for Istio's metrics.
+    "components.cni.enabled=true",  # without it, Pod Security `restricted` admits no sidecar
+    # The Envoy project's Envoy has no filter for Istio's metrics.
     "values.telemetry.enabled=false",
 )
 # No node of the sandbox can run them, and there is nothing to scale.
@@ -62,7 +62,7 @@ _STRICT: Object = {
     "spec": {"mtls": {"mode": "STRICT"}},
 }
 
-# What its Deployment sets, as far as it matters here.
+# What its Deployment sets, as far as the sandbox needs it.
 ISTIODS_ENVIRONMENT: Mapping[str, str] = {
     "POD_NAME": "istiod",
     "POD_NAMESPACE": NAMESPACE,
@@ -72,7 +72,7 @@ ISTIODS_ENVIRONMENT: Mapping[str, str] = {
     "PILOT_CERT_PROVIDER": "istiod",
     "ISTIOD_CUSTOM_HOST": "127.0.0.1",  # for the API server
     "VALIDATION_WEBHOOK_CONFIG_NAME": _VALIDATOR,
-    # Istio's own Envoy has filters for these, and Envoy as its project releases it has none.
+    # Only Istio's own Envoy has filters for these.
     "PILOT_ENABLE_METADATA_EXCHANGE": "false",
     "PILOT_ENABLE_ALPN_FILTER": "false",
     "PILOT_DISABLE_MX_ALPN": "true",
@@ -80,7 +80,7 @@ ISTIODS_ENVIRONMENT: Mapping[str, str] = {
 
 
 def installed(istioctl: Path) -> list[Object]:
-    """Every object that `istioctl install` would make, definitions included."""
+    """Every object that `istioctl install` would create, including definitions."""
     options = [word for setting in _CHOSEN for word in ("--set", setting)]
     command = [str(istioctl), "manifest", "generate", *options]
     text = subprocess.check_output(command, text=True)
@@ -110,7 +110,7 @@ def definitions(made: list[Object]) -> list[Object]:
 
 
 def at_ports(made: list[Object], parts: Parts) -> Iterator[Object]:
-    """What names ports of this checkout's: webhooks, and the gateway's Service and listener."""
+    """Those that name ports of this checkout: webhooks, and the gateway's Service."""
     address = parts.address(ISTIOD_WEBHOOKS)
     for each in made:
         if each["kind"] in WEBHOOKS:
@@ -126,7 +126,7 @@ def at_ports(made: list[Object], parts: Parts) -> Iterator[Object]:
 
 
 def _of_default_tag(validator: Object) -> Object:
-    """What `istioctl install` makes of it: it is asked about what names no revision."""
+    """The copy that `istioctl install` creates, for objects that name no revision."""
     named = {"key": "istio.io/rev", "operator": "DoesNotExist"}
     metadata = validator["metadata"]
     return {
@@ -144,7 +144,7 @@ def _of_default_tag(validator: Object) -> Object:
 
 
 def istiod_command(program: Path, parts: Parts) -> Command:
-    """Its command line; what it listens on is not reached from other machines."""
+    """Its command line; it listens on this machine only."""
 
     def at(listener: str) -> str:
         return f"127.0.0.1:{parts.ports[listener]}"
@@ -174,7 +174,7 @@ def check_trust(cluster: Cluster) -> None:
 
 
 def _gateways_pod(cluster: Cluster) -> Object:
-    """The pod whose place Envoy takes: by its address, istiod knows which gateway it is."""
+    """The pod whose place Envoy takes: istiod identifies the gateway by its address."""
     for pod in cluster.list("v1", "Pod", NAMESPACE):
         labels = pod["metadata"].get("labels") or {}
         if labels.items() >= GATEWAY_LABELS.items() and pod["status"].get("podIP"):
@@ -183,7 +183,7 @@ def _gateways_pod(cluster: Cluster) -> Object:
 
 
 def write_gateway(parts: Parts, cluster: Cluster, token: str) -> None:
-    """The files that Istio's agent finds in the gateway's pod, and what it starts Envoy with."""
+    """Write the files of the gateway's pod that Istio's agent reads, and Envoy's bootstrap."""
     pod = _gateways_pod(cluster)
     root = cluster.get("v1", "ConfigMap", NAMESPACE, "istio-ca-root-cert")
     if root is None:
@@ -201,7 +201,7 @@ def write_gateway(parts: Parts, cluster: Cluster, token: str) -> None:
 
 
 def gateway_command(agent: Path, envoy: Path, parts: Parts) -> Command:
-    """Istio's agent as in the gateway's pod, but that Envoy listens on this machine only."""
+    """Istio's agent as in the gateway's pod, except that Envoy listens on this machine only."""
     folder = _gateways_folder(parts)
     istiod = f"127.0.0.1:{parts.ports[ISTIOD_CONFIGURATION]}"
     proxy = {
@@ -232,7 +232,7 @@ def gateway_command(agent: Path, envoy: Path, parts: Parts) -> Command:
 
 
 def _bootstrap(parts: Parts, pod: Object) -> Object:
-    """Envoy's own configuration: everything else comes through the agent."""
+    """Envoy's bootstrap: the agent passes on the rest of its configuration."""
     name, address = pod["metadata"]["name"], pod["status"]["podIP"]
     ads: Object = {"ads": {}, "initial_fetch_timeout": "0s", "resource_api_version": "V3"}
     source = {
@@ -267,7 +267,7 @@ def _bootstrap(parts: Parts, pod: Object) -> Object:
 
 
 def _agents(name: str, path: str) -> Object:
-    """A socket of the agent's."""
+    """A cluster for a socket of the agent."""
     protocol = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
     options: Object = {
         "@type": f"type.googleapis.com/{protocol}",
@@ -291,7 +291,7 @@ def _gateways_folder(parts: Parts) -> Path:
 
 
 def give_certificate(parts: Parts, cluster: Cluster) -> None:
-    """The Secret that the Gateway names, unless there is one; `gateway.crt` trusts it."""
+    """Create the Secret that the Gateway names, unless it exists; `gateway.crt` is a copy."""
     file = parts.folder / "gateway.crt"
     if file.exists() and cluster.get("v1", "Secret", NAMESPACE, CERTIFICATE):
         return
@@ -311,7 +311,7 @@ def give_certificate(parts: Parts, cluster: Cluster) -> None:
 
 
 def listen_here_only(cluster: Cluster) -> None:
-    """Keep the gateway from being reached from other machines."""
+    """Have the gateway listen on this machine only."""
     gateway = cluster.get("networking.istio.io/v1", "Gateway", NAMESPACE, CERTIFICATE)
     if gateway is None:
         raise UnsettledError(f"there is no Gateway {CERTIFICATE}")

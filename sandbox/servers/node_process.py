@@ -2,12 +2,12 @@
 
 `python -m sandbox.servers.node_process FILE` runs until it gets SIGTERM or one of the two ends. It
 is a pair: the process that was started, and the first of a new PID namespace, which has containerd
-and the kubelet as children. Whichever way one of the pair ends, the kernel ends the other and all
-containers with it, and with them their mounts and networks. Only cgroups stay: `remove_cgroups`.
+and the kubelet as children. However one of the pair ends, the kernel ends the other and all
+containers, and removes their mounts and networks. Only cgroups stay: `remove_cgroups`.
 
-The node has a network of its own, in which nothing of the machine can be reached but the ports that
-`forwarded` names. What it writes to `/var` and `/run` goes to memory, so it cannot meet a real
-kubelet or containerd of the machine.
+The node has its own network, which reaches the machine only at the ports that `forwarded` names.
+What it writes to `/var` and `/run` stays in memory, so it cannot conflict with a kubelet or
+containerd of the machine.
 """
 
 import ctypes
@@ -37,7 +37,7 @@ _NEW_MOUNTS, _NEW_HOST_NAME, _NEW_IPC = 0x20000, 0x4000000, 0x8000000
 _NEW_PIDS, _NEW_NETWORK = 0x20000000, 0x40000000
 _DIE_WITH_PARENT = 1
 
-# What the kubelet would set for the whole machine. It sees these values instead and sets nothing.
+# The kubelet would set these for the whole machine. It already sees these values, and sets nothing.
 _WANTED_BY_KUBELET = {
     "vm/overcommit_memory": "1",
     "vm/panic_on_oom": "0",
@@ -55,8 +55,9 @@ class NodeSettings:
     """What the process reads from its file.
 
     `forwarded` are ports of the machine's 127.0.0.1 that exist in the node's network too. `archive`
-    is a file with the image that keeps a pod's namespaces. `commands` run in this order; the first
-    is containerd. If the last decides on packets, `account` is the folder with its token.
+    is a file with the image that keeps a pod's namespaces. `commands` start in this order; the
+    first is containerd. If the last is kube-network-policies, `account` is the folder with its
+    token.
     """
 
     name: str
@@ -80,7 +81,7 @@ class NodeSettings:
 def make_cgroups(name: str) -> None:
     """The group of all containers of a node, in each of the machine's hierarchies."""
     for root in _hierarchies():
-        with suppress(OSError):  # a hierarchy that takes no groups
+        with suppress(OSError):  # a hierarchy that allows no groups
             (root / name).mkdir(exist_ok=True)
 
 
@@ -115,7 +116,7 @@ def run(settings: NodeSettings) -> int:
     """The process that was started."""
     ours, nodes = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     make_cgroups(settings.cgroup)
-    _check(_libc.unshare(_NEW_PIDS), "a new PID namespace")  # of children
+    _check(_libc.unshare(_NEW_PIDS), "create a PID namespace")  # of children
     child = os.fork()
     if child == 0:
         ours.close()
@@ -131,8 +132,8 @@ def run(settings: NodeSettings) -> int:
             os.kill(child, signal.SIGKILL)
 
     signal.signal(signal.SIGTERM, end)
-    with Path("/proc/self/ns/pid").open() as own:  # else this process could start no thread
-        _check(_libc.setns(own.fileno(), _NEW_PIDS), "way back to the PID namespace")
+    with Path("/proc/self/ns/pid").open() as own:  # otherwise this process could not start threads
+        _check(_libc.setns(own.fileno(), _NEW_PIDS), "return to the PID namespace")
     threading.Thread(target=_forward, args=(ours, settings.forwarded), daemon=True).start()
     _, status = os.waitpid(child, 0)
     remove_cgroups(settings.cgroup)
@@ -143,7 +144,7 @@ def _run_node(settings: NodeSettings, to_machine: socket.socket) -> int:
     """The first process of the PID namespace. If it ends, so do all others in it."""
     _libc.prctl(_DIE_WITH_PARENT, signal.SIGKILL)
     namespaces = _NEW_MOUNTS | _NEW_HOST_NAME | _NEW_IPC | _NEW_NETWORK
-    _check(_libc.unshare(namespaces), "new namespaces")
+    _check(_libc.unshare(namespaces), "create namespaces")
     socket.sethostname(settings.name)
     _own_files()
     _own_network(settings, to_machine)
@@ -191,9 +192,9 @@ def _own_network(settings: NodeSettings, to_machine: socket.socket) -> None:
 
 
 def _filter_packets(account: str, api_server: int) -> None:
-    """Ask the program about each connection, as soon as it runs; until then, none is made.
+    """Have kube-network-policies decide on each connection; until it runs, none passes.
 
-    It would set rules itself, with nftables' queue, which not every kernel has.
+    It would set rules itself, but with nftables' queue, which not every kernel has.
     """
     as_in_pods = Path("/run/secrets/kubernetes.io/serviceaccount")  # the only place that it reads
     shutil.copytree(account, as_in_pods)
@@ -216,7 +217,7 @@ def _load(archive: str) -> None:
         if done.returncode == 0:
             return
         if time.monotonic() > deadline:
-            sys.exit(f"containerd takes no image: {done.stderr.strip()}")
+            sys.exit(f"containerd cannot import {archive}: {done.stderr.strip()}")
         time.sleep(0.1)
 
 
@@ -225,7 +226,7 @@ def _start(command: Sequence[str]) -> int:
 
 
 def _forward(from_node: socket.socket, ports: Sequence[int]) -> None:
-    """Connections to the node's ports go to the machine's of the same number."""
+    """Pass connections to the node's ports on to the same ports of the machine."""
     _, files, _, _ = socket.recv_fds(from_node, 1, len(ports))
     for file, port in zip(files, ports, strict=False):
         listener = socket.socket(fileno=file)
@@ -237,7 +238,7 @@ def _accept(listener: socket.socket, port: int) -> None:
         near, _ = listener.accept()
         try:
             far = socket.create_connection(("127.0.0.1", port))
-        except OSError:  # the server is being started again
+        except OSError:  # the server is restarting
             near.close()
             continue
         for source, target in ((near, far), (far, near)):
@@ -263,7 +264,7 @@ def _ip(*arguments: str) -> None:
 
 def _check(answer: int, what: str) -> None:
     if answer != 0:
-        sys.exit(f"No {what}: {os.strerror(ctypes.get_errno())}")
+        sys.exit(f"Cannot {what}: {os.strerror(ctypes.get_errno())}")
 
 
 if __name__ == "__main__":

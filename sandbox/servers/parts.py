@@ -26,7 +26,7 @@ GATEWAY = "istio-gateway"
 REGISTRY = "registry"
 NODE = "node"
 KEYCLOAK = "keycloak"
-PACKETS = "packets"  # no server of its own: the node filters what its pods send and get
+PACKETS = "packets"  # no server of its own: the node enforces network policies
 
 STORES = (ETCD, OPENBAO, API_SERVER)
 CONTROLLERS = (CONTROLLER_MANAGER, SCHEDULER, KWOK)
@@ -43,7 +43,7 @@ ISTIOD_PLAIN = "istiod-plain"
 ISTIOD_METRICS = "istiod-metrics"
 GATEWAY_ADMIN = "istio-gateway-admin"
 GATEWAY_STATUS = "istio-gateway-status"
-PODS = "pods"  # an HTTP proxy by which Prometheus reaches them; tests run one
+PODS = "pods"  # an HTTP proxy through which Prometheus reaches them; tests run one
 LISTENERS = (
     ETCD,
     ETCD_PEER,
@@ -70,14 +70,14 @@ PORTS = range(20000, 30000)
 
 BAO = Path(sysconfig.get_path("scripts"), "bao")  # at its place in the package
 
-# None of the user's. Debian has some programs in places that are on root's alone.
+# Not the user's. Debian has some programs in folders that are only on root's PATH.
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 Command = Sequence[str | Path]
 
 
 class UnsettledError(Exception):
-    """What the cluster's controllers do is not done yet; the message names it."""
+    """The cluster's controllers have not finished their work yet; the message names it."""
 
 
 class Parts:

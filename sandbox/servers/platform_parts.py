@@ -1,4 +1,4 @@
-"""What a platform team installs on its cluster, run for real on the sandbox's: one class each."""
+"""What a platform team installs on its cluster, as real parts of the sandbox: one class each."""
 
 import sys
 from abc import ABC, abstractmethod
@@ -32,21 +32,21 @@ from sandbox.servers.parts import (
 )
 from sandbox.servers.prometheus_process import PrometheusSettings
 
-TOKEN_SECONDS = 365 * 24 * 3600  # a year: nobody renews the token of a server that runs
+TOKEN_SECONDS = 365 * 24 * 3600  # a year: the token of a running server is not renewed
 
 
 class PlatformPart(ABC):
     """A part of the platform: its program, its objects on the cluster, and its own identity.
 
-    It is the ServiceAccount `account` (namespace, name), with the rights that its chart gives, so
-    that what it lacks on a real cluster, it lacks here. It starts where `choice` is chosen.
+    It logs in as the ServiceAccount `account` (namespace, name), with only the rights that its
+    chart gives. It starts if `PARTS` names its `choice`.
     """
 
     name: ClassVar[str]
     choice: ClassVar[str]
     account: ClassVar[tuple[str, str]]
     environment: ClassVar[Mapping[str, str]] = MappingProxyType({})
-    # By kind, their names. While the part does not run, they would refuse what they ask it about.
+    # Names by kind. While the part does not run, they would refuse whatever they check.
     webhooks: ClassVar[Mapping[str, Sequence[str]]] = MappingProxyType({})
 
     @abstractmethod
@@ -67,7 +67,7 @@ class PlatformPart(ABC):
         """Raise UnreachableError or RefusedError until it answers."""
 
     def objects(self) -> list[Object]:
-        """What its chart installs besides the definitions, as far as it matters here."""
+        """What its chart installs besides the definitions, as far as the sandbox needs it."""
         text = Path(__file__).with_name(f"{self.name}.yaml").read_text(encoding="utf-8")
         return list(yaml.safe_load_all(text))
 
@@ -75,7 +75,7 @@ class PlatformPart(ABC):
         return parts.folder / "keys" / f"{self.name}.kubeconfig"
 
     def log_in(self, parts: Parts, cluster: Cluster) -> None:
-        """Write the kubeconfig, with a new token: the account may be another since the last one.
+        """Write the kubeconfig, with a new token: the account may have been recreated.
 
         Raises UnsettledError while the part cannot start yet.
         """
@@ -101,7 +101,7 @@ class ExternalSecrets(PlatformPart):
         return [
             _own_name(parts, self.name, self._operator.program),
             f"--metrics-addr=127.0.0.1:{parts.ports[EXTERNAL_SECRETS]}",
-            # Kinds that no stack makes; each would cost a watch.
+            # Kinds that no stack creates; each would cost a watch.
             "--enable-cluster-external-secret-reconciler=false",
             "--enable-push-secret-reconciler=false",
             "--enable-cluster-push-secret-reconciler=false",
@@ -112,7 +112,7 @@ class ExternalSecrets(PlatformPart):
 
 
 class PrometheusOperator(PlatformPart):
-    """The operator that configures Prometheus by ServiceMonitors and PrometheusRules."""
+    """The operator that configures Prometheus from ServiceMonitors and PrometheusRules."""
 
     name = PROMETHEUS_OPERATOR
     choice = PROMETHEUS
@@ -136,7 +136,7 @@ class PrometheusOperator(PlatformPart):
 
 
 class Prometheus(PlatformPart):
-    """Prometheus with that configuration."""
+    """The Prometheus that the operator configures."""
 
     name = PROMETHEUS
     choice = PROMETHEUS
@@ -229,7 +229,7 @@ def _loaded(files: Iterable[Path]) -> Sequence[Object]:
 
 
 def _own_name(parts: Parts, name: str, program: Path) -> Path:
-    """The program's path in the checkout: by it, `ps` tells those of several checkouts apart."""
+    """A path of the program in the checkout, by which `ps` shows whose process it is."""
     link = parts.folder / name
     link.unlink(missing_ok=True)
     link.symlink_to(program)
@@ -260,5 +260,5 @@ def chosen(environment: Mapping[str, str]) -> Sequence[str]:
         return []
     if unknown := [name for name in wanted if name not in CHOICES]:
         known = ", ".join(CHOICES)
-        raise UserError(f"PARTS: no part {unknown[0]!r}; name some of {known}, or all or none.")
+        raise UserError(f"PARTS: no part {unknown[0]!r}; use some of {known}, or all or none.")
     return wanted

@@ -1,8 +1,8 @@
 """The process behind the platform's Prometheus, in place of the pods that its operator asks for.
 
-`python -m sandbox.servers.prometheus_process FILE` does what kubelet and config reloader do in such
-a pod: it brings Prometheus what the operator has written to Secrets and ConfigMaps, and tells it
-when that has changed. It ends with Prometheus.
+`python -m sandbox.servers.prometheus_process FILE` does the work of the kubelet and the config
+reloader in such a pod: it gives Prometheus what the operator writes to Secrets and ConfigMaps, and
+has it reload that after a change. It ends with Prometheus.
 """
 
 import gzip
@@ -24,19 +24,20 @@ from clients.kubernetes import Cluster, Object
 
 NAMESPACE, NAME = "monitoring", "platform"  # of the object of kind Prometheus
 LOOKS_EVERY = 0.5  # seconds
-# What the pod's environment has, which the config reloader puts into the configuration.
+# The pod's environment variables that the config reloader substitutes in the configuration.
 _ENVIRONMENT = {"POD_NAME": f"prometheus-{NAME}-0", "SHARD": "0"}
 _MOUNTED = "/etc/prometheus/"
 
-Versions = frozenset[tuple[str, str]]  # names of what the operator has written, and their versions
+# Of what the operator has written: names and resourceVersions.
+Versions = frozenset[tuple[str, str]]
 
 
 @dataclass(frozen=True)
 class PrometheusSettings:
     """What the process reads from its file.
 
-    `kubeconfig` is for what a kubelet reads, `account` for what Prometheus reads itself. `pods` is
-    the address of the proxy to the pods' network, of which the machine is no part.
+    `kubeconfig` is for what a kubelet reads, `account` for what Prometheus itself reads. `pods` is
+    the address of the proxy to the pods' network, which the machine cannot reach directly.
     """
 
     program: str
@@ -57,7 +58,7 @@ class PrometheusSettings:
 
 
 def run(settings: PrometheusSettings) -> int:
-    """Until it ends, with its exit code."""
+    """Run Prometheus until it ends; return its exit code."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     pod = _Pod(settings)
     while not pod.refresh():
@@ -83,11 +84,11 @@ class _Pod:
         self._has: Versions = frozenset()
 
     def refresh(self) -> bool:
-        """Whether what the operator has written is there and was another before."""
+        """Write what the operator has written, and return whether it is new or changed."""
         try:
             secret = self._cluster.get("v1", "Secret", NAMESPACE, f"prometheus-{NAME}")
             rules = list(self._rules())
-        except (RefusedError, UnreachableError):  # the server is being started again
+        except (RefusedError, UnreachableError):  # the server is restarting
             return False
         if secret is None:
             return False
@@ -129,7 +130,7 @@ class _Pod:
             (folder / name).write_text(text, encoding="utf-8")
 
     def _in_this_place(self, text: str) -> str:
-        """The configuration with the paths of this machine, and the ways that a pod has."""
+        """The configuration with this machine's paths, and with access to the cluster and pods."""
         text = text.replace(_MOUNTED, f"{self._folder}/")
         for name, value in _ENVIRONMENT.items():
             text = text.replace(f"$({name})", value)

@@ -9,7 +9,7 @@ from sandbox.servers.parts import REGISTRY, Command, Parts
 from sandbox.servers.record import write_private
 from sandbox.servers.registry_users import RegistryUsers
 
-USER = "sandbox"  # pushes what the node runs
+USER = "sandbox"  # may push what the node runs
 
 
 class RegistryServer:
@@ -28,7 +28,7 @@ class RegistryServer:
         return file.read_text("utf-8")
 
     def command(self) -> Command:
-        """Its command line, with everything written that it reads. Raises UserError."""
+        """Its command line. Writes all files that it reads. Raises UserError."""
         program = image_registry()
         self.users.add(USER, self.password)
         folder = self._parts.folder / REGISTRY
@@ -49,6 +49,6 @@ class RegistryServer:
         return [program, "serve", file]
 
     def client(self) -> ImageRegistry:
-        """The registry, as `USER` sees it."""
+        """A client, logged in as `USER`."""
         address, ca_cert = self._parts.address(REGISTRY), self._parts.keys.ca_cert
         return ImageRegistry(address, ca_cert, USER, self.password)

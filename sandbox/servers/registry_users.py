@@ -10,7 +10,7 @@ from sandbox.servers.record import write_private
 
 
 class RegistryUsers:
-    """The registry's file of users, which it reads again when the file has changed."""
+    """The registry's file of users, which it reloads when it changes."""
 
     def __init__(self, folder: Path) -> None:
         """`folder` is that of the servers."""
@@ -24,7 +24,7 @@ class RegistryUsers:
         return users if users.file.exists() else None
 
     def add(self, name: str, password: str) -> None:
-        """A user may log in from now on, with this password alone."""
+        """Let a user log in with this password, and no other."""
         command = [image_registry(), "htpasswd", name]
         hashed = subprocess.run(command, input=password, capture_output=True, text=True, check=True)
         with self._lock:

@@ -1,4 +1,4 @@
-"""Keycloak, whose people the API server and OpenBao know, set up as docs/access.md says."""
+"""Keycloak, and the logins of the API server and OpenBao, set up as in docs/access.md."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ _TOKEN_MINUTES = 60
 
 
 class SingleSignOn:
-    """The server, and how the others use it."""
+    """Keycloak, and how the other servers use it."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
@@ -47,14 +47,14 @@ class SingleSignOn:
         )
 
     def environment(self) -> dict[str, str]:
-        """Its settings that are secret; it uses them the first time only."""
+        """Its secret settings, which it uses only at its first start."""
         return {
             "KC_BOOTSTRAP_ADMIN_CLIENT_ID": ADMIN,
             "KC_BOOTSTRAP_ADMIN_CLIENT_SECRET": self._parts.keys.sign_on()["admin"],
         }
 
     def for_clients(self) -> dict[str, str]:
-        """What is exported beside the other servers' addresses, under the names of providers."""
+        """Exported beside the other servers' addresses, with the names that providers use."""
         return {
             "KEYCLOAK_URL": self._parts.address(KEYCLOAK),
             "KEYCLOAK_CLIENT_ID": ADMIN,
@@ -66,7 +66,7 @@ class SingleSignOn:
         self.server().ready()
 
     def create_realm(self) -> None:
-        """Create groups, people and clients, unless it was done before."""
+        """Create the realm with its groups, people and clients, unless it exists."""
         secrets = self._parts.keys.sign_on()
         realm: Object = yaml.safe_load(REALM.read_text(encoding="utf-8"))
         for user in realm["users"]:
@@ -77,7 +77,7 @@ class SingleSignOn:
         self.server().create_realm(realm)
 
     def server(self) -> Keycloak:
-        """Keycloak, as its administrator sees it."""
+        """A client with an administrator's rights."""
         client = ADMIN, self._parts.keys.sign_on()["admin"]
         return Keycloak(self._parts.address(KEYCLOAK), client, self._parts.keys.ca_cert, retries=0)
 
@@ -104,7 +104,7 @@ class SingleSignOn:
         openbao.call("POST", f"auth/oidc/role/{OPENBAO_ROLE}", role)
 
     def let_people_into_the_cluster(self) -> None:
-        """Have the API server take tokens; it reads the file again when that changes."""
+        """Have the API server accept tokens; it reloads the file when it changes."""
         issuer = {
             "url": self.server().issuer,
             "audiences": ["kubernetes"],
@@ -117,7 +117,7 @@ class SingleSignOn:
         self._parts.write_authentication({"issuer": issuer, "claimMappings": mappings})
 
     def somebodys_token(self) -> str:
-        """With which the API server can show that it takes them."""
+        """A token to check that the API server accepts them."""
         return self.server().id_token(SOMEBODY, self._parts.keys.sign_on()["people"])
 
     def objects(self) -> list[Object]:

@@ -1,4 +1,4 @@
-"""Images that stand in for teams' apps: what probes and scrapes ask for is there, and no more."""
+"""Images that stand in for teams' apps: they answer probes and scrapes, and nothing else."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -10,7 +10,7 @@ from specs.load import load_team
 from specs.stack_file import read_stack
 
 PORT = "STAND_IN_PORT"
-UNUSED = 8080  # a worker without metrics listens on something, or it would end
+UNUSED = 8080  # for a worker without metrics, because without a port it would end
 APP = """\
 #!/bin/sh
 # Stands in for an app: serves files on a port, or ends at once if it has none.
@@ -31,7 +31,7 @@ exit 1
 
 
 def stand_in(port: int | None, paths: Iterable[str], program: str = "/bin/app") -> Image:
-    """An app that answers GET of the paths on the port; without one, it ends with success."""
+    """An app that answers GET for the paths on the port; without a port, it ends with success."""
     files = {"/bin/app": APP, "/bin/pgrep": PGREP, program: APP}
     files |= {f"/www{path}": "ok\n" for path in paths}
     return Image.make(files, [program], {PORT: str(port)} if port else None)
@@ -68,5 +68,5 @@ def _of_app(app: BaseApp) -> Image:
 
 
 def pause() -> Image:
-    """What keeps the namespaces of a pod."""
+    """The image that keeps a pod's namespaces."""
     return Image.make({}, ["/bin/sleep", "infinity"])

@@ -1,4 +1,4 @@
-"""Stands in for Docker where none runs: what an app's pipeline asks of it, and no more.
+"""Stands in for Docker where none runs: only the commands that an app's pipeline uses.
 
 Like Docker, it keeps logins in `$DOCKER_CONFIG/config.json`, where other programs look for them. It
 builds one Dockerfile only, and keeps the last image in the same folder.
@@ -66,7 +66,7 @@ def _build(options: argparse.Namespace) -> None:
 
 
 def _image(name: str) -> Image:
-    """The same whenever it is made of the same files."""
+    """Always the same for the same files."""
     built = json.loads(_kept(BUILT).read_text(encoding="utf-8"))
     if built["name"] != name:
         sys.exit(f"Error response from daemon: No such image: {name}")

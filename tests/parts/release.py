@@ -25,7 +25,7 @@ Done = subprocess.CompletedProcess[str]
 
 
 def bash(script: str, folder: Path, environment: Mapping[str, str]) -> Done:
-    """Run it, with what it prints in `stdout`, errors included."""
+    """Run it; `stdout` has its output and its errors."""
     return subprocess.run(
         [*BASH, script],
         cwd=folder,
@@ -56,7 +56,7 @@ class Job:
         self.printed: list[str] = []
 
     def run(self, name: str, **replaced: str) -> Done:
-        """Run a step's script, in which each of `replaced` stands for something else."""
+        """Run a step's script, with each word in `replaced` replaced by its value."""
         step = self._steps[name]
         script: str = step["run"]
         for old, new in replaced.items():
@@ -75,7 +75,7 @@ class Job:
         return done
 
     def log_in(self, github: "TokenIssuer", claims: Mapping[str, object]) -> Done:
-        """What HashiCorp's action does: its login, and each secret as an output of the step."""
+        """Do what HashiCorp's action does: log in, and set each secret as an output of the step."""
         step = self._steps["Log in to OpenBao"]
         settings = {key: self._filled(str(value)) for key, value in step["with"].items()}
         assert (settings["method"], settings["exportEnv"]) == ("jwt", "False")

@@ -1,7 +1,7 @@
-"""Pods' networks: the sidecar and a stand-in for the app, as processes in namespaces of their own.
+"""Pods' networks: the sidecar and a stand-in for the app, as processes in their own namespaces.
 
-What istiod injected into a pod runs here: its arguments, environment and rules for packets, with
-Envoy as its project releases it. Needs root and Linux.
+What istiod injected into a pod runs here, with its arguments, environment and iptables rules, and
+the Envoy that the Envoy project releases. Needs root and Linux.
 """
 
 import ctypes
@@ -63,7 +63,7 @@ except ConnectionError as error:
 
 
 def missing() -> str:
-    """What this machine lacks; empty if pods' networks can be made here."""
+    """What this machine lacks to make pods' networks; empty if nothing."""
     if sys.platform != "linux" or os.geteuid() != 0:
         return "Networks of pods need Linux and root."
     lacking = [name for name in PROGRAMS if shutil.which(name, path=PATH) is None]
@@ -87,13 +87,13 @@ class Network:
         self.file = Path(f"/proc/{child}/ns/net")
 
     def inside(self, *command: object, user: int = 0) -> list[str]:
-        """The command line that runs it there."""
+        """The command line that runs a command there."""
         who = [f"--setuid={user}", f"--setgid={user}"] if user else []
         there = [f"--net={self.file}", f"--pid={self.file.with_name('pid')}"]
         return ["nsenter", *there, *who, *map(str, command)]
 
     def run(self, *command: object, **options: Any) -> None:
-        """Run it to its end; it knows the processes of the machine."""
+        """Run it to its end, in the machine's PID namespace."""
         words = ["nsenter", f"--net={self.file}", *map(str, command)]
         subprocess.run(words, check=True, capture_output=True, **options)
 
@@ -134,14 +134,14 @@ class Networks:
         self._bridge.run("ip", "link", "set", "pods", "up")
         self._count = 0
         programs = istio.programs()
-        # The sidecar's user reads nothing in a home.
+        # The sidecar's user cannot read a home folder.
         self.agent, self.envoy, self._bootstrap = (
             Path(shutil.copy(file, folder))
             for file in (programs.agent, istio.envoy(), programs.bootstrap)
         )
 
     def add(self, address: str) -> Network:
-        """A network with that address, in which nothing runs."""
+        """Add a network with that address, in which nothing runs."""
         self._count += 1
         name, network = f"pod{self._count}", Network(self._stack)
         peer = ("type", "veth", "peer", "name", "eth0", "netns", str(network.pid))
@@ -183,7 +183,7 @@ class Networks:
         return network
 
     def _files(self, pod: Object) -> Path:
-        """What the agent finds in its container."""
+        """Write the files that the agent finds in its container."""
         metadata = pod["metadata"]
         account = metadata["namespace"], pod["spec"]["serviceAccountName"]
         root = self._cluster.get("v1", "ConfigMap", metadata["namespace"], "istio-ca-root-cert")

@@ -1,4 +1,4 @@
-"""What Prometheus' own tool makes of the alerts, before any server reads them."""
+"""Alerts in promtool: whether rules are valid, and when alerts fire."""
 
 import json
 import subprocess
@@ -34,11 +34,11 @@ class Promtool:
         self._program, self._folder = program, folder
 
     def objection(self, rules: Rules) -> str:
-        """What it says against these rules; empty if nothing."""
+        """What it reports about these rules; empty if nothing."""
         return self._run("check", "rules", self._file("rules.json", rules))
 
     def failure(self, rules: Rules, series: Mapping[str, str], *wanted: Alert) -> str:
-        """What fires otherwise than `wanted` while there are these series; empty if nothing.
+        """How alerts differ from `wanted` for these series; empty if they do not.
 
         Series are in promtool's notation, with one sample a minute. An alert must not fire a minute
         earlier.
@@ -142,7 +142,7 @@ alerts:
 """
 
 
-def test_a_team_s_own_alert_is_its_team_s_whatever_its_expression_finds(
+def test_a_team_s_own_alert_has_the_team_s_labels_whatever_its_expression_finds(
     promtool: Promtool, program: Program
 ) -> None:
     rules = program(worker(OWN)).one(PROMETHEUS_RULE, "team-alpha/consumer").spec

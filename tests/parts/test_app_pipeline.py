@@ -1,4 +1,4 @@
-"""An app's pipeline, as docs/app-pipeline.md tells a team to build it: from a tag to a version.
+"""An app's pipeline as docs/app-pipeline.md describes it, from a tag to a running version.
 
 The workflow's own scripts and the page's commands run, with real Cosign and Syft, against a real
 registry and a real OpenBao. Docker has a stand-in. Nothing scans: Trivy's list of vulnerabilities
@@ -88,7 +88,7 @@ bao kv put sre/team-alpha/harbor-push username="$USER_NAME" password=@password
 
 @dataclass(frozen=True)
 class Machine:
-    """The runner of a team's pipeline: it reaches Harbor's place and OpenBao, and nothing else."""
+    """The runner of a team's pipeline: it reaches only OpenBao and the registry, as Harbor."""
 
     folder: Path
     environment: dict[str, str]
@@ -100,7 +100,7 @@ class Machine:
         return bash(script, self.folder, {**self.environment, **environment})
 
     def prints(self, script: str, **environment: str) -> str:
-        """What it prints, as it must succeed."""
+        """Its output; it must succeed."""
         done = self.bash(script, **environment)
         assert done.returncode == 0, done.stdout
         return done.stdout
@@ -111,7 +111,7 @@ class Machine:
         return (self.folder / "cosign.pub").read_text(encoding="utf-8")
 
     def page(self, word: str) -> str:
-        """The page's commands that have this word."""
+        """The block of the page's commands that contains this word."""
         (block,) = (each for each in blocks(PAGE) if each.language == "sh" and word in each.text)
         return block.text
 
@@ -120,7 +120,7 @@ class Machine:
         return Job("image", self.folder / "app", environment, {"vars.OPENBAO_ADDR": ADDRESS})
 
     def push(self, tag: str, text: str) -> str:
-        """Push an image that no pipeline has signed; its digest."""
+        """Push an image that no pipeline has signed; return its digest."""
         image = Image.make({"/bin/app": text}, ["/bin/app"], busybox=False)
         self.registry.client().push(REPOSITORY, tag, image)
         return digest(image.manifest)
@@ -183,7 +183,7 @@ def _answers(ask: Callable[[], object]) -> bool:
 
 
 def _set_up(machine: Machine, parts: Parts) -> None:
-    """OpenBao with what the platform has, and with what the page says to set up once."""
+    """OpenBao as the platform sets it up, and with what the page says to set up once."""
     openbao = OpenBao(parts.address(OPENBAO), None, parts.keys.ca_cert, retries=0)
     file = parts.folder / "keys" / "openbao-root.json"
     until(lambda: _answers(lambda: openbao_start.unseal(openbao, file, Interrupts())))
@@ -218,7 +218,7 @@ def _run(machine: Machine, job: Job, step: str) -> None:
 
 @pytest.fixture
 def logged_in(machine: Machine, job: Job) -> None:
-    """As whoever verifies an image is; also a workflow's step may be the one to log out."""
+    """Logged in to the registry, whatever a workflow's step did before."""
     _log_in(machine)
 
 
@@ -244,7 +244,7 @@ def test_what_the_pipeline_has_pushed_can_be_verified(machine: Machine, job: Job
     assert PACKAGE in {each["name"] for each in components}
 
 
-def test_nobody_is_asked_but_harbor_and_openbao(machine: Machine, job: Job) -> None:
+def test_only_harbor_and_openbao_are_contacted(machine: Machine, job: Job) -> None:
     assert machine.tunnel.asked == {HARBOR, VAULT}
 
 
@@ -308,7 +308,7 @@ def test_what_the_team_has_not_signed_is_refused(
 
 
 def _sign(machine: Machine, job: Job, digest: str, key: str = "", password: str = "") -> None:
-    """What the workflow does with the team's key, or with another one."""
+    """Sign as the workflow does, with the team's key or with another one."""
     another = machine.job()
     another.values |= {**job.values, "steps.push.outputs.image": f"{HARBOR}/{REPOSITORY}@{digest}"}
     if key:
@@ -359,7 +359,7 @@ class Platform:
     """The platform's repository, in which the workflow's second job works."""
 
     checkout: Checkout
-    requests: Path  # what `gh pr create` was given, a line each
+    requests: Path  # the arguments of `gh pr create`, one line per call
 
     @classmethod
     def new(cls, machine: Machine) -> "Platform":
@@ -390,7 +390,7 @@ class Platform:
         return subprocess.check_output(command, cwd=self.checkout.folder, text=True)
 
     def propose(self, machine: Machine, job: Job) -> str:
-        """What the second job prints, as it must succeed; it begins with no branch but `main`."""
+        """The second job's output; it must succeed. It starts with no branch but `main`."""
         self.git("switch", "--quiet", "main")
         for branch in self.git("branch", "--format=%(refname:short)", "--list", "image/*").split():
             self.git("branch", "--quiet", "--delete", "--force", branch)

@@ -1,4 +1,4 @@
-"""What Istio's own checks say about everything created here, and about what is wrong on purpose."""
+"""What Istio's own checks find in everything created here, and in deliberate mistakes."""
 
 import json
 import subprocess
@@ -23,7 +23,7 @@ TEAMS = ROOT / "tests" / "teams"
 
 Object = dict[str, Any]
 
-# The gateway's pod, to which sandbox/servers/platform.yaml has only the Gateway.
+# The gateway's pod, which sandbox/servers/platform.yaml lacks: it has only the Gateway.
 GATEWAY_POD: Object = {
     "apiVersion": "v1",
     "kind": "Pod",
@@ -55,7 +55,7 @@ def istioctl() -> Path:
 
 @pytest.fixture(scope="module")
 def platform() -> Sequence[Object]:
-    """The mesh's part of what is on the cluster before."""
+    """The objects of the mesh that are on the cluster before."""
     documents = yaml.safe_load_all(PLATFORM.read_text(encoding="utf-8"))
     return [*(each for each in documents if each["kind"] == "Gateway"), GATEWAY_POD]
 
@@ -107,7 +107,7 @@ def test_istio_finds_nothing_wrong_with_what_the_program_creates(
     assert analyze(in_cluster(everything)) == []
 
 
-def test_nor_with_policies_for_identities_and_a_scrape_in_the_mesh(
+def test_istio_finds_nothing_wrong_with_authorization_policies_and_a_scrape_in_the_mesh(
     analyze: Analyze, enforcing: Made
 ) -> None:
     objects = in_cluster(enforcing)
@@ -136,9 +136,7 @@ def first(objects: Iterable[Object], kind: str) -> Object:
     return deepcopy(next(each for each in objects if each["kind"] == kind))
 
 
-def test_it_would_find_a_route_through_a_gateway_that_is_not_there(
-    analyze: Analyze, everything: Made
-) -> None:
+def test_istio_finds_a_route_through_a_missing_gateway(analyze: Analyze, everything: Made) -> None:
     route = first(in_cluster(everything), "VirtualService")
     route["metadata"]["name"] = "lost"
     route["spec"]["gateways"] = ["istio-system/other"]

@@ -143,7 +143,7 @@ PERSONS = {
 
 
 def rights(person: Cluster) -> set[str]:
-    """By what tells the three roles apart."""
+    """Found by what differs between the three roles."""
     found = set()
     for team in (ALPHA, BETA):
         if person.may("create", "apps", "deployments", team):
@@ -162,7 +162,7 @@ def test_a_person_has_the_rights_of_their_group_in_the_cluster(
 
 
 @pytest.mark.parametrize("name", PERSONS)
-def test_in_openbao_developers_read_their_team_s_secrets_and_nobody_else_does(
+def test_in_openbao_only_developers_read_their_team_s_secrets(
     checkout: Checkout, name: str
 ) -> None:
     signed_in = in_openbao(checkout, name)
@@ -193,7 +193,7 @@ def test_the_matrix_has_the_same_verdicts_for_people_who_sign_in_as_for_imperson
     users, before = keycloak.call("GET", "users"), entities(openbao)
     signed_in = seen(True)
     assert impersonated.items() <= signed_in.items()
-    # What nobody can be impersonated for.
+    # What impersonation cannot check.
     assert {who.rpartition(" in ")[2] for who, _ in signed_in.keys() - impersonated.keys()} == {
         "OpenBao"
     }
@@ -252,7 +252,7 @@ def test_the_doctor_finds_the_login_of_openbao_and_what_it_lacks(
 
 
 def page_block(beginning: str) -> str:
-    """The commands of docs/access.md in the block that begins so, as a shell takes them."""
+    """The commands in the block of docs/access.md that begins so, ready for a shell."""
     page = (ROOT / "docs" / "access.md").read_text(encoding="utf-8")
     (block,) = re.findall(rf"^```console\n(\$ {beginning}.*?)^```$", page, re.DOTALL | re.MULTILINE)
     return re.sub(r"^[$>] ", "", block, flags=re.MULTILINE)
@@ -312,7 +312,7 @@ def test_bao_login_takes_a_person_through_the_browser(
             said = iter(login.stderr.readline, "")
             url = next(line.strip() for line in said if line.strip().startswith("https://"))
             back = keycloak.sign_in(url, "alice", password(checkout))
-            # It ends once it has what it asked for, and may not finish its page.
+            # `bao` ends once it is logged in, perhaps before its page is complete.
             with suppress(requests.exceptions.ChunkedEncodingError):
                 requests.get(redirect, params=back, timeout=30)
             token, _ = login.communicate(timeout=30)
@@ -409,7 +409,7 @@ def test_a_token_for_another_client_is_refused(checkout: Checkout, keycloak: Key
 def test_a_token_that_keycloak_has_not_signed_is_refused(
     checkout: Checkout, keycloak: Keycloak
 ) -> None:
-    """All is as in a real one, but for the signature, and then but for the issuer too."""
+    """It is like a real one except for the signature, and then for the issuer too."""
     real = keycloak.id_token("alice", password(checkout))
     header, payload, _ = real.split(".")
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -457,7 +457,7 @@ def leave(keycloak: Keycloak, name: str, group: str) -> None:
     keycloak.call("DELETE", f"users/{user['id']}/groups/{known['id']}")
 
 
-def test_who_leaves_a_group_keeps_its_rights_until_the_token_ends(
+def test_a_person_who_leaves_a_group_keeps_its_rights_until_the_token_expires(
     checkout: Checkout, keycloak: Keycloak
 ) -> None:
     keycloak.add_person("lea", password(checkout), "/team-alpha-developers")
@@ -470,7 +470,7 @@ def test_who_leaves_a_group_keeps_its_rights_until_the_token_ends(
         assert rights(in_cluster(checkout, "lea")) == set()
         assert rights(before) == {f"{ALPHA}: edit"}
         assert reads(in_vault, ALPHA)
-        # OpenBao learns of it at the next login, and then for tokens of before, too.
+        # OpenBao learns of it at the next login, and then applies it to older tokens too.
         assert not reads(in_openbao(checkout, "lea"), ALPHA)
         assert not reads(in_vault, ALPHA)
     finally:
@@ -513,7 +513,7 @@ def subgroup(keycloak: Keycloak, above: str, name: str) -> Iterator[None]:
 
 @pytest.fixture
 def mallory(checkout: Checkout, keycloak: Keycloak) -> Iterator[str]:
-    """Somebody whom the one who runs the group `guests` has put into a group of a known name."""
+    """A person whom the manager of group `guests` puts into a nested group with a known name."""
     with subgroup(keycloak, "guests", "team-alpha-developers"):
         keycloak.add_person("mallory", password(checkout), "/guests/team-alpha-developers")
         yield "mallory"
@@ -549,7 +549,7 @@ def full_path(keycloak: Keycloak, value: str) -> Iterator[None]:
 
 @pytest.fixture(scope="class")
 def names_only(checkout: Checkout) -> Iterator[None]:
-    """Tokens name groups without their paths, as they should not, and the stack has that."""
+    """Tokens name groups without paths, against the advice, and the stack is set up for that."""
     with full_path(keycloak_of(checkout), "false"):
         set_prefixes(checkout, "oidc:", "")
         checkout.up()
@@ -578,8 +578,8 @@ class TestWithoutFullPaths:
                 row.seen for row in matrix(checkout, signed_in=True) if row.who == f"{ALPHA} viewer"
             }
         assert failed == {
-            "selects nothing: the API server knows a member of team-alpha-viewers as one of "
-            "oidc:/people, oidc:/team-alpha-viewers, not of oidc:team-alpha-viewers"
+            "selects nothing: the API server sees a member of team-alpha-viewers in "
+            "oidc:/people, oidc:/team-alpha-viewers, not in oidc:team-alpha-viewers"
         }
 
 
@@ -597,7 +597,7 @@ def test_a_team_s_file_can_name_a_group_within_another(
             checkout.up()
             assert rights(in_cluster(checkout, "dora")) == {f"{BETA}: edit"}
             assert reads(in_openbao(checkout, "dora"), BETA)
-            # The group that the file no longer names is out at once.
+            # The group that the file no longer names loses its rights at once.
             assert rights(bob) == set()
             assert not reads(in_vault, BETA)
             kept = len(checkout.resources())
@@ -610,10 +610,10 @@ def test_a_team_s_file_can_name_a_group_within_another(
             checkout.up()
 
 
-# Keycloak stops, last: it takes a while to start again.
+# These tests stop Keycloak, and come last because it takes a while to start again.
 
 
-def test_without_keycloak_nobody_signs_in_and_tokens_in_use_hold(
+def test_without_keycloak_nobody_signs_in_and_tokens_in_use_stay_valid(
     checkout: Checkout, keycloak: Keycloak
 ) -> None:
     alice, in_vault = in_cluster(checkout, "alice"), in_openbao(checkout, "alice")
@@ -624,7 +624,7 @@ def test_without_keycloak_nobody_signs_in_and_tokens_in_use_hold(
     assert reads(in_vault, ALPHA)
 
 
-def test_what_keycloak_knows_is_there_after_a_restart(checkout: Checkout) -> None:
+def test_keycloak_keeps_its_data_over_a_restart(checkout: Checkout) -> None:
     run = checkout.run("servers", 900, PARTS=parts.KEYCLOAK)
     assert run.code == 0, run.output
     assert f"Started again {parts.KEYCLOAK} in" in run.output
@@ -632,7 +632,7 @@ def test_what_keycloak_knows_is_there_after_a_restart(checkout: Checkout) -> Non
     assert reads(in_openbao(checkout, "alice"), ALPHA)
 
 
-def test_servers_that_start_without_keycloak_take_none_of_its_tokens(checkout: Checkout) -> None:
+def test_servers_that_start_without_keycloak_accept_none_of_its_tokens(checkout: Checkout) -> None:
     alice = in_cluster(checkout, "alice")
     stop([Process(record_of(checkout).folder, parts.KEYCLOAK)])
     run = checkout.run("servers")

@@ -77,7 +77,7 @@ def pod_of(cluster: Cluster, kind: tuple[str, str], app: str, team: str = ALPHA)
 
 
 def as_controller(cluster: Cluster) -> Cluster:
-    """Who makes a Deployment's pods: guardrails let an administrator pass."""
+    """The identity that creates a Deployment's pods: guardrails let an administrator pass."""
     return cluster.impersonating("system:serviceaccount:kube-system:replicaset-controller")
 
 
@@ -141,7 +141,7 @@ def test_the_quota_s_use_is_what_the_program_counts(mesh: Checkout, cluster: Clu
                 for resource in RESOURCES
             }
 
-        until(is_used)  # once autoscalers have made the pods that they are to make
+        until(is_used)  # once autoscalers have reached their number of pods
 
 
 def test_no_team_can_have_another_image_run_as_its_sidecar(cluster: Cluster) -> None:
@@ -222,7 +222,7 @@ def test_a_sidecar_from_another_registry_is_refused_and_the_doctor_names_the_set
 
 @contextmanager
 def answering(name: str) -> Iterator[tuple[str, int]]:
-    """The address and port of what answers with its name, as an app."""
+    """The address and port of a server that answers with its name, as an app would."""
 
     class Answer(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -257,7 +257,7 @@ def endpoints(service: str, namespace: str, address: str, port: int) -> Object:
 
 
 def own_address() -> str:
-    """This machine's, by which it is not only known to itself; no packet is sent."""
+    """This machine's address on a network; no packet is sent."""
     with socket.socket(type=socket.SOCK_DGRAM) as probe, suppress(OSError):
         probe.connect(("192.0.2.1", 9))
         return str(probe.getsockname()[0])
@@ -291,7 +291,7 @@ def configuration(checkout: Checkout) -> list[Mapping[str, Any]]:
     return dump
 
 
-def test_the_gateway_routes_a_host_to_its_app_and_knows_no_other(
+def test_the_gateway_routes_a_host_to_its_app_and_no_other_host(
     mesh: Checkout, cluster: Cluster
 ) -> None:
     until(lambda: asked(mesh, NOBODYS) == 404)
@@ -388,16 +388,18 @@ def istiod(checkout: Checkout) -> Process:
     return Process(record_of(checkout).folder, parts.ISTIOD)
 
 
-def test_without_istiod_nothing_half_made_stays_silent(mesh: Checkout, cluster: Cluster) -> None:
+def test_without_istiod_pods_and_routes_are_refused_until_it_is_back(
+    mesh: Checkout, cluster: Cluster
+) -> None:
     gateway = asked(mesh, NOBODYS)
     stop([istiod(mesh)])
-    assert asked(mesh, NOBODYS) == gateway  # with what it knows
+    assert asked(mesh, NOBODYS) == gateway  # from the configuration that it has
     assert 'failed calling webhook "namespace.sidecar-injector.istio.io"' in admitted(cluster)
     told = doctor(mesh)
     assert told.code == 1
     assert "a webhook that the API server asks about pods does not answer" in told.output
 
-    assert mesh.run("up").code == 0  # nothing to change: nothing is asked
+    assert mesh.run("up").code == 0  # nothing changes, so no webhook is called
     mesh.edit(f"tenants/{ALPHA}.yaml", HOST, "moved.apps.sre.example.com")
     run = mesh.run("up")
     assert run.code != 0
@@ -432,5 +434,5 @@ def test_beside_a_node_that_runs_containers_pods_get_no_sidecar_that_it_could_no
     cluster = cluster_of(mesh)
     made = cluster.create(pod_of(cluster, DEPLOYMENT, "my-api"), dry_run=True)
     assert "initContainers" not in made["spec"]
-    start(mesh, "istio,node")  # is content with what runs
+    start(mesh, "istio,node")  # does not restart what runs
     assert asked(mesh, NOBODYS) == 404

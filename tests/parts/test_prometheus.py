@@ -56,7 +56,7 @@ class Pods:
 
     def __init__(self, keys: Keys) -> None:
         self.pages: dict[tuple[int, str], str] = {}
-        self.certificates: set[str] = set()  # with which Prometheus has shown who it is
+        self.certificates: set[str] = set()  # that Prometheus has presented
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._tls.load_cert_chain(keys.server_cert, keys.server_key)
         self._tls.load_verify_locations(keys.ca_cert)
@@ -109,7 +109,7 @@ class Prometheus:
         self._http = Http(address)
 
     def targets(self) -> dict[str, Object]:
-        """Those of team-alpha by app, with one for all its pods."""
+        """Those of team-alpha, one per app."""
         found = self._ask("targets", state="active")["activeTargets"]
         return {each["labels"]["service"].removesuffix("-metrics"): each for each in found}
 
@@ -118,7 +118,7 @@ class Prometheus:
         return {app for app, each in self.targets().items() if each["health"] == "up"}
 
     def names(self, app: str) -> set[str]:
-        """Of the app's metrics that it keeps, but for those that it adds."""
+        """The app's metrics that it stores, without those that Prometheus adds."""
         series = self._ask("series", **{"match[]": f'{{namespace="{ALPHA}",container="{app}"}}'})
         names = {each["__name__"] for each in series}
         return {name for name in names if name != "up" and not name.startswith("scrape_")}
@@ -188,7 +188,7 @@ def cluster(checkout: Checkout) -> Cluster:
 
 
 def scraped(checkout: Checkout, **metrics: Any) -> None:
-    """As the stack's setting says from here on."""
+    """Apply this setting of the stack."""
     checkout.restore("Pulumi.dev.yaml")
     file = checkout.folder / "Pulumi.dev.yaml"
     document = yaml.safe_load(file.read_text("utf-8"))
@@ -241,7 +241,7 @@ def test_an_alert_fires_with_the_labels_of_its_team(
     assert alert["annotations"] == {"summary": f"{alert['labels']['pod']} has 101"}
 
 
-def test_a_pod_that_does_not_serve_them_there_is_a_target_that_is_down(
+def test_a_pod_that_serves_no_metrics_there_is_a_target_that_is_down(
     pods: Pods, prometheus: Prometheus
 ) -> None:
     pods.pages = {(8080, "/m"): QUEUE, (9090, "/m"): QUEUE}
@@ -250,7 +250,7 @@ def test_a_pod_that_does_not_serve_them_there_is_a_target_that_is_down(
     assert said == {"server returned HTTP status 503 Service Unavailable"}
 
 
-def test_plainly_it_reads_them_from_the_app(
+def test_with_plain_it_reads_them_from_the_app(
     checkout: Checkout, pods: Pods, prometheus: Prometheus
 ) -> None:
     scraped(checkout, scrape="plain")
@@ -262,7 +262,7 @@ def test_plainly_it_reads_them_from_the_app(
     }
 
 
-def test_in_the_mesh_it_shows_istio_s_certificate(
+def test_with_mesh_it_presents_istio_s_certificate(
     checkout: Checkout,
     pods: Pods,
     prometheus: Prometheus,
@@ -286,13 +286,13 @@ def test_in_the_mesh_it_shows_istio_s_certificate(
     assert pods.certificates == {"sandbox"}
 
 
-def test_where_monitors_may_read_no_files_the_mesh_s_are_rejected(
+def test_where_monitors_may_read_no_files_those_of_mesh_are_rejected(
     checkout: Checkout, cluster: Cluster, prometheus: Prometheus
 ) -> None:
     patched(cluster, PLATFORM, {"spec": {"arbitraryFSAccessThroughSMs": {"deny": True}}})
     until(lambda: not prometheus.targets())
     assert rejected(cluster, "ServiceMonitor") == {"consumer", "my-api"}
-    assert "monitoring/platform rejects monitors that read files" in doctor(checkout)
+    assert "monitoring/platform rejects ServiceMonitors that read files" in doctor(checkout)
     patched(cluster, PLATFORM, {"spec": {"arbitraryFSAccessThroughSMs": None}})
     until(lambda: prometheus.healthy() == {"my-api", "consumer"})
 

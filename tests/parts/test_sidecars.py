@@ -27,7 +27,7 @@ STACK = "Pulumi.dev.yaml"
 
 
 class Mesh(NamedTuple):
-    """Who calls, and whom: the Service's address and port, and a pod's."""
+    """The callers, and what they call: the Service's address and port, and a pod's."""
 
     checkout: Checkout
     cluster: Cluster
@@ -50,7 +50,7 @@ def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
     if lacking := missing():
         pytest.skip(lacking)
     with (
-        TemporaryDirectory() as folder,  # others cannot read pytest's, and sidecars have no rights
+        TemporaryDirectory() as folder,  # sidecars could not read pytest's
         stopped_at_the_end(Checkout(tmp_path_factory.mktemp("mesh") / "checkout")) as checkout,
         ExitStack() as stack,
     ):
@@ -132,13 +132,13 @@ def test_apps_call_each_other_over_mutual_tls(mesh: Mesh) -> None:
     assert identity(ALPHA, "frontend") in answer
 
 
-def test_requests_from_outside_arrive_by_the_gateway_s_identity(mesh: Mesh) -> None:
+def test_requests_from_outside_arrive_with_the_gateway_s_identity(mesh: Mesh) -> None:
     until(lambda: from_outside(mesh).startswith("200"))
     assert identity(gateways.NAMESPACE, gateways.GATEWAY_ACCOUNT) in from_outside(mesh)
     assert from_outside(mesh, "nobody.apps.sre.example.com").startswith("404")
 
 
-def test_who_has_no_certificate_is_refused(mesh: Mesh) -> None:
+def test_a_caller_without_a_certificate_is_refused(mesh: Mesh) -> None:
     stranger = mesh.callers["stranger"]
     assert stranger.get(mesh.pod, 8080, SERVICE) == "ConnectionResetError"
 

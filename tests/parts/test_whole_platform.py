@@ -1,4 +1,4 @@
-"""`make servers PARTS=all`: every part beside the others."""
+"""`make servers PARTS=all`: all parts together."""
 
 import os
 import sys
@@ -40,7 +40,7 @@ def test_the_shipped_teams_run_on_the_whole_platform(whole: Checkout) -> None:
     until(lambda: ready() == [REAL_NODE] * 7)
 
 
-def test_the_doctor_has_something_to_say_of_each_part(whole: Checkout) -> None:
+def test_the_doctor_has_a_line_on_each_part(whole: Checkout) -> None:
     arguments = [sys.executable, "-m", "cli", "doctor", "--stack", "dev"]
     run = finished(
         whole.start_program(arguments, {"PATH": os.defpath, "HOME": str(Path.home())}), 120
@@ -50,6 +50,6 @@ def test_the_doctor_has_something_to_say_of_each_part(whole: Checkout) -> None:
     assert "Kubernetes: secrets 6 fetched" in words
     assert "Kubernetes: Prometheus ServiceMonitor: 3 selected" in words
     assert "Kubernetes: gateways istio-system/sre-gateway" in words
-    assert "no webhook of Istio for pods" in words  # with the node, there is none
+    assert "no Istio webhook for pods" in words  # with the node, there is none
     assert "skipped Harbor simulated by the sandbox" in words
     assert words.count("skipped") == 2  # and in the sum

@@ -1,4 +1,4 @@
-"""Leads host names to servers on this machine, for programs that take a proxy for HTTPS."""
+"""Connects host names to servers on this machine, for programs that use an HTTPS proxy."""
 
 import selectors
 import socket
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 
 class Tunnel(socketserver.ThreadingTCPServer):
-    """An HTTP proxy that only knows CONNECT, to `ports` by host; it refuses every other host.
+    """An HTTP proxy that supports only CONNECT, to `ports` by host; it refuses every other host.
 
     `asked` has every host that it was asked for.
     """

@@ -1,4 +1,4 @@
-"""Servers and runs that fail in the middle of `make up`: what is told, and how the next goes on."""
+"""Servers and runs that fail in the middle of `make up`: the messages, and the next run."""
 
 import fcntl
 import json
@@ -65,7 +65,7 @@ require-labels:
   check-for-labels: 'validation error: the label cost-center is required'
 """
 
-# Made by controllers, with names that nobody can foretell.
+# Made by controllers, with names that cannot be predicted.
 UNFORESEEN = ("Pod", "ReplicaSet", "IPAddress")
 
 # What the inventory calls an OpenBao object of the state.
@@ -77,23 +77,23 @@ IN_OPENBAO: dict[str, Callable[[dict[str, Any]], str]] = {
     SECRET: lambda inputs: f"secret {inputs['name']}",
 }
 
-# Objects that are there: `Kind namespace/name` with its uid, or OpenBao's words with none.
+# Objects that exist: `Kind namespace/name` with its uid, or OpenBao's names without one.
 Inventory = dict[str, str]
 
 
 class Undisturbed(NamedTuple):
-    """What a run without faults has made, and what controllers have added of themselves."""
+    """What a run without faults makes, and what controllers then add."""
 
     made: Inventory
     by_controllers: set[str]
 
     def of_team(self, team: str) -> set[str]:
-        """What the same would be for another team than `calm`."""
+        """The same for another team than `calm`."""
         return {name.replace("calm", team) for name in self.made if "calm" in name}
 
 
 class Stack:
-    """A checkout whose runs reach their servers through proxies, which keep to `rules`."""
+    """A checkout whose runs reach their servers through proxies, which apply `rules`."""
 
     def __init__(self, checkout: Checkout, addresses: dict[str, str], rules: list[Rule]) -> None:
         self.checkout = checkout
@@ -102,7 +102,7 @@ class Stack:
         self.start_servers()
 
     def start_servers(self) -> None:
-        """Those that do not run; `make servers` writes their own addresses."""
+        """Start those that do not run; `make servers` records their own addresses."""
         run = self.checkout.run("servers")
         assert run.code == 0, run.output
         servers = record_of(self.checkout)
@@ -113,7 +113,7 @@ class Stack:
             record.write_private(file, text)
 
     def add(self, team: str, more: str = "") -> None:
-        """A team, or, with `more` of its file, another wish of it."""
+        """Write a team's file, or change it with `more` keys."""
         file = self.checkout.folder / "tenants" / f"{team}.yaml"
         file.write_text(TEAM.format(team=team) + more, encoding="utf-8")
 
@@ -130,7 +130,7 @@ class Stack:
         return self._ended(self.checkout.run(command, WITHIN))
 
     def _ended(self, run: Run) -> Run:
-        """By itself; each of its rules must have been needed."""
+        """The run has ended by itself, and each of its rules was needed."""
         assert [rule.request for rule in self._rules if not rule.befallen] == [], run.output
         self._rules.clear()
         assert "Traceback" not in run.output
@@ -209,12 +209,12 @@ class Addition:
         stack.add(team)
 
     def what_is_listed_is_there(self) -> None:
-        """But for what the state itself calls unfinished."""
+        """Except for what the state itself calls unfinished."""
         finished = {name for name, finished in self._stack.listed().items() if finished}
         assert finished - self._look().keys() == set()
 
     def the_state_is_true(self) -> None:
-        """It lists what there is, too."""
+        """It also lists what exists."""
         self.what_is_listed_is_there()
         unlisted = self._there.keys() - self._before.keys() - self._stack.listed().keys()
         by_controllers = {name.replace(self._team, "calm") for name in unlisted}
@@ -228,13 +228,13 @@ class Addition:
         nothing_is_to_be_done(self._stack)
 
     def _look(self) -> Inventory:
-        """What is there; all that was at the last look is, and was not made anew."""
+        """What exists; nothing from the last look is gone or was recreated."""
         last, self._there = self._there, self._stack.inventory()
         assert {name: self._there.get(name) for name in last} == last
         return self._there
 
 
-def test_faults_that_pass_are_got_over(stack: Stack, undisturbed: Undisturbed) -> None:
+def test_up_recovers_from_faults_that_pass(stack: Stack, undisturbed: Undisturbed) -> None:
     there = stack.inventory()
     down = stack.run(
         "down",
@@ -287,7 +287,7 @@ def test_a_fault_that_does_not_pass_ends_the_run(stack: Stack, undisturbed: Undi
             the_policy: (policy, answering(500), f"{openbao} answered 500"),
         },
         {
-            # Had it done its work, the next try would have known the object for its own.
+            # If the request had taken effect, the next try would have recognised the object.
             the_quota: (quota, dropped_before, f"{api_server} does not answer"),
             the_policy: (policy, dropped_after, f"{openbao} does not answer"),
         },
@@ -353,7 +353,7 @@ def test_a_team_is_held_by_access_that_was_not_revoked(stack: Stack) -> None:
     nothing_is_to_be_done(stack)
 
 
-def test_servers_are_killed_at_work(stack: Stack, undisturbed: Undisturbed) -> None:
+def test_servers_are_killed_in_the_middle_of_a_run(stack: Stack, undisturbed: Undisturbed) -> None:
     gale = Addition(stack, undisturbed, "gale")
     for server, request, said in [
         (
@@ -383,7 +383,7 @@ def test_servers_are_killed_at_work(stack: Stack, undisturbed: Undisturbed) -> N
 
 
 def killed(checkout: Checkout, server: str, forward: Forward) -> None:
-    """It has done its work, and nobody hears of that."""
+    """The request takes effect, but its answer is lost."""
     forward()
     kill(checkout, server)
 
@@ -392,7 +392,7 @@ def test_a_run_is_cut_short_by_signals(stack: Stack, undisturbed: Undisturbed) -
     rain = Addition(stack, undisturbed, "rain")
     run = cut_short(stack, write("namespaces", "rain"), kill_program)
     assert run.code == -signal.SIGKILL
-    rain.what_is_listed_is_there()  # what nobody was left to hear of, the next run takes up
+    rain.what_is_listed_is_there()  # the next run takes up what was done after the signal
 
     run = cut_short(stack, write("externalsecrets", "harbor-pull"), kill_with_engine)
     assert run.code == -signal.SIGKILL
@@ -406,7 +406,7 @@ def test_a_run_is_cut_short_by_signals(stack: Stack, undisturbed: Undisturbed) -
 
 
 def cut_short(stack: Stack, request: str, strike: Callable[[subprocess.Popen[str]], None]) -> Run:
-    """A run that is struck as it asks for that, which is then done."""
+    """A run that gets the signal while it makes this request, which still takes effect."""
 
     def struck(forward: Forward) -> Answer | None:
         strike(process)
@@ -420,7 +420,7 @@ def cut_short(stack: Stack, request: str, strike: Callable[[subprocess.Popen[str
 
 
 def kill_program(process: subprocess.Popen[str]) -> None:
-    """The engine ends by itself, as nobody is left to do its work."""
+    """The engine ends by itself once its program is gone."""
     os.killpg(process.pid, signal.SIGKILL)
 
 
@@ -435,7 +435,7 @@ def interrupt(process: subprocess.Popen[str]) -> None:
 
 @contextmanager
 def policy_engine(stack: Stack, address: str) -> Iterator[None]:
-    """A webhook that the API server asks about every Deployment, under the name of Kyverno's."""
+    """A webhook that the API server calls for each Deployment, with the name of Kyverno's."""
     folder = record_of(stack.checkout).folder
     kind = "admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration"
     name = "kyverno-resource-validating-webhook-cfg"
@@ -474,12 +474,12 @@ def policy_engine(stack: Stack, address: str) -> Iterator[None]:
 
 
 def refusing(review: Any) -> tuple[int, Any]:
-    """As Kyverno does in the name of a policy."""
+    """Refuse as Kyverno does for a policy."""
     response = {"uid": review["request"]["uid"], "allowed": False, "status": {"message": REFUSED}}
     return 200, review | {"request": None, "response": response}
 
 
-def test_while_the_policy_engine_is_down_or_refuses_up_says_so(
+def test_up_reports_that_the_policy_engine_refuses_or_is_down(
     stack: Stack, undisturbed: Undisturbed
 ) -> None:
     hail = Addition(stack, undisturbed, "hail")

@@ -1,4 +1,4 @@
-"""Containers that really run: the shipped teams' pods, and what the API says of those that fail."""
+"""Containers that really run: the shipped teams' pods, and what the API shows of failures."""
 
 import base64
 import json
@@ -32,7 +32,7 @@ SECRETS = {"team-alpha": NAMES, "team-beta": ("order-queue-credentials", "report
 
 
 def pull_secret(checkout: Checkout, namespace: str) -> Object:
-    """What the operator makes of the team's credentials in OpenBao."""
+    """The Secrets that the operator creates from the team's credentials in OpenBao."""
     password = (record_of(checkout).folder / "keys" / "registry-password").read_text("utf-8")
     auth = base64.b64encode(f"{USER}:{password}".encode()).decode()
     logins = {"auths": {HOST: {"username": USER, "password": password, "auth": auth}}}
@@ -80,7 +80,7 @@ def provisioned(with_node: Checkout) -> Checkout:
 
 @pytest.fixture
 def met(with_node: Checkout) -> Iterator[Callable[..., Object]]:
-    """Makes a hardened pod of the stand-in app; whatever a test says about its container."""
+    """Create a hardened pod of the stand-in app, with a test's changes to its container."""
     cluster = cluster_of(with_node)
     restricted = {"pod-security.kubernetes.io/enforce": "restricted"}
     metadata = {"name": MET, "labels": restricted}
@@ -142,12 +142,12 @@ class Seen:
 
     @property
     def ended(self) -> Object:
-        """How the container ended last."""
+        """How the container last ended."""
         container = self.container
         return container["state"].get("terminated") or container["lastState"].get("terminated", {})
 
     def until_waiting(self, reason: str) -> str:
-        """The message, once it waits for that reason."""
+        """The message, once the container waits for that reason."""
         seen: list[Object] = []
 
         def waits() -> bool:
@@ -158,7 +158,7 @@ class Seen:
         return str(seen[-1].get("message", ""))
 
     def until_event(self, reason: str, message: str) -> None:
-        """Waits for an event that says this."""
+        """Wait for an event with this text."""
 
         def happened() -> bool:
             return any(
@@ -268,7 +268,7 @@ def test_an_image_that_is_not_there_is_named(
 def test_without_the_pull_secret_the_registry_refuses(
     with_node: Checkout, met: Callable[..., Object]
 ) -> None:
-    # Another repository: the node has the image of the first, and would use it.
+    # Another repository: the node would use the image of the first that it has.
     push(with_node, stand_in(8081, ["/healthz"]), "team-alpha/other")
     image = f"{HOST}/team-alpha/other:v1"
     cluster = cluster_of(with_node)

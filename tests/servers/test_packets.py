@@ -1,4 +1,4 @@
-"""Connections between pods that run, where network policies are enforced: which pass."""
+"""Which connections pass between running pods where network policies are enforced."""
 
 import re
 import subprocess
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.servers
 
 STORED = "plain text"
 APP, INSTANCE = "app.kubernetes.io/name", "app.kubernetes.io/instance"
-# Pods for what is on a platform besides teams' apps, by namespace and name: their labels.
+# Pods that stand for the rest of a platform: labels by namespace and name.
 PEERS: Mapping[tuple[str, str], Mapping[str, str]] = {
     ("kube-system", "dns"): {"k8s-app": "kube-dns"},
     ("istio-system", "gateway"): {"istio": "gateway"},
@@ -32,13 +32,13 @@ PEERS: Mapping[tuple[str, str], Mapping[str, str]] = {
     ("databases", "postgresql"): {"app": "postgresql"},
     ("databases", "other"): {},
     ("stranger", "any"): {},
-    # No run of the cronjob lasts.
+    # Runs of the cronjob end at once.
     ("team-beta", "nightly-report"): {APP: "nightly-report", INSTANCE: "nightly-report"},
 }
 OUTSIDE = ("10.200.0.1", "10.201.1.1", "10.201.99.1")
 
-# A packet that is refused is dropped: there is no answer to await, only silence. Where nothing
-# listens, the other end says so, which it can do only if packets pass both ways.
+# A refused packet is dropped without an answer, so only a timeout shows it. A port where nothing
+# listens refuses the connection, which shows that packets pass both ways.
 CONNECT = """
 import socket, sys
 place = (sys.argv[1], int(sys.argv[2]))
@@ -59,7 +59,7 @@ with socket.socket(type=kind) as caller:
 
 
 class Connection(NamedTuple):
-    """A row of the page: places by name, and what it says of a connection between them."""
+    """A row of the page's table: two places by name, and whether a connection passes."""
 
     source: str
     target: str
@@ -80,7 +80,7 @@ CONNECTIONS = Connection.of_page()
 
 
 class Place(NamedTuple):
-    """Something that connects or is connected to: its network, and its address."""
+    """One end of a connection: its network and its address."""
 
     network: str
     address: str
@@ -120,7 +120,7 @@ def provisioned(with_node: Checkout) -> Checkout:
 
 
 def up_with_secrets(checkout: Checkout) -> None:
-    """`make up`; once OpenBao can take them, it gets the apps' secrets."""
+    """Run `make up`, and store the apps' secrets as soon as OpenBao can take them."""
     up = checkout.start("up")
     until(lambda: "sre/" in openbao_of(checkout).call("GET", "sys/mounts")["data"])
     for team, names in SECRETS.items():
@@ -131,13 +131,13 @@ def up_with_secrets(checkout: Checkout) -> None:
 
 
 def peer(namespace: str, name: str) -> Object:
-    """A pod that only waits, as hardened as the teams' own."""
+    """A pod that only waits, hardened like the teams' own."""
     metadata = {"name": name, "namespace": namespace, "labels": PEERS[namespace, name]}
     container = {
         "name": "main",
         "image": f"{HOST}/team-alpha/my-api:v1.0.0",
         "command": ["/bin/sleep", "infinity"],
-        "resources": {"limits": {"cpu": "50m", "memory": "64Mi"}},  # the least that a team may
+        "resources": {"limits": {"cpu": "50m", "memory": "64Mi"}},  # the least that a team may use
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "capabilities": {"drop": ["ALL"]},
@@ -156,7 +156,7 @@ def peer(namespace: str, name: str) -> Object:
 
 @contextmanager
 def outside(node: str) -> Iterator[None]:
-    """Addresses outside the cluster, in a network that the node's network `node` leads to."""
+    """Addresses outside the cluster, in a network that is reached from the network `node`."""
     command = ["unshare", "--net", "sh", "-c", "echo apart; exec sleep infinity"]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout
@@ -175,12 +175,12 @@ def outside(node: str) -> Iterator[None]:
         try:
             yield
         finally:
-            process.kill()  # and with it its network, and both ends
+            process.kill()  # which ends its network and both ends of the link
 
 
 @pytest.fixture(scope="module")
 def places(provisioned: Checkout) -> Iterator[Mapping[str, Place]]:
-    """What the page names: pods that run, and addresses outside the cluster."""
+    """The places on the page: running pods, and addresses outside the cluster."""
     cluster = cluster_of(provisioned)
     own = ("databases", "stranger")
     for namespace in own:
@@ -212,7 +212,7 @@ def places(provisioned: Checkout) -> Iterator[Mapping[str, Place]]:
 
 @pytest.fixture(scope="module")
 def seen(places: Mapping[str, Place]) -> Mapping[Connection, str]:
-    """How each connection of the page went; all are tried at once."""
+    """Whether each connection of the page passes; all are tried at once."""
 
     def tried(each: Connection) -> str:
         source, target = places[each.source], places[each.target]

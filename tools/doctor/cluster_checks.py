@@ -377,13 +377,13 @@ class ClusterChecks:
         if self._settings.metrics.scrape == "mesh" and self._of_kind("ServiceMonitor"):
             for name in selection.forbids_files(readers):
                 yield warn(
-                    f"{name} rejects monitors that read files, as with metrics.scrape mesh",
+                    f"{name} rejects ServiceMonitors that read files, as metrics.scrape mesh needs",
                     "remove its arbitraryFSAccessThroughSMs.deny, or set sre-platform:metrics."
                     "scrape to merged",
                 )
 
     def _labels_of_namespaces(self) -> selection.LabelsOf:
-        """As they will be: others' labels stay."""
+        """As `up` leaves them: labels that others have set stay."""
         listed = self._cluster.list("v1", "Namespace")
         live = {one["metadata"]["name"]: one["metadata"].get("labels") or {} for one in listed}
         made = {

@@ -192,7 +192,7 @@ class OpenBaoChecks:
         elif (type := mounts[path]["type"]) not in ("oidc", "jwt"):
             yield fail(
                 f"{wanted} is auth/{path.rstrip('/')}, of type {type}",
-                "set sre-platform:openbao.oidcAccessor to that of the mount with people's logins",
+                "set sre-platform:openbao.oidcAccessor to that of the mount where people log in",
             )
         elif role := self._role_without_groups(path):
             yield warn(
@@ -204,7 +204,7 @@ class OpenBaoChecks:
             yield ok(f"{wanted} is auth/{path.rstrip('/')}")
 
     def _role_without_groups(self, path: str) -> str | None:
-        """The mount's default role, if it reads no groups, and if we may know."""
+        """The mount's default role, if it reads no groups; None too if our token cannot read it."""
         try:
             role = (self._bao.read(f"auth/{path}config") or {}).get("default_role")
             known = self._bao.read(f"auth/{path}role/{role}") if role else None

@@ -1,7 +1,7 @@
-"""Whether Prometheus reads what the stack makes: what no one selects is left out silently.
+"""Whether a Prometheus selects what the stack makes; its operator silently leaves out the rest.
 
-A selector that is not there selects nothing, and an empty one all; without one of namespaces, only
-those in the reader's own count.
+A missing selector selects nothing, and an empty one selects all. Without a selector of namespaces,
+a reader selects only in its own.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,10 +11,10 @@ from specs.openings import selector_shown
 from tools.doctor.examination import Outcome, ok, warn
 
 Object = Mapping[str, Any]
-# Those of a namespace.
+# Labels by namespace.
 LabelsOf = Mapping[str, Mapping[str, str]]
 
-# Whose objects select: all serve the operator.
+# The kinds whose objects select; the operator serves them all.
 READERS = (
     ("monitoring.coreos.com/v1", "Prometheus"),
     ("monitoring.coreos.com/v1alpha1", "PrometheusAgent"),
@@ -44,17 +44,17 @@ def read(kind: str, made: Sequence[Object], readers: Sequence[Object], of: Label
         return ok(f"{kind}: {len(made)} selected")
     found = f"no Prometheus selects the {kind}{'s' if unread[1:] else ''} {_names(unread)}"
     if not readers:
-        return warn(found, "create an object of kind Prometheus that does")
+        return warn(found, "create a Prometheus object that does")
     asked = "; ".join(f"{_name(reader)} {_shown(reader['spec'], key)}" for reader in readers)
     return warn(
         f"{found} ({asked})",
-        "name labels that it selects in sre-platform:metrics.labels, or change its "
+        "set the labels that it selects by in sre-platform:metrics.labels, or change its "
         f"{key}Selector or {key}NamespaceSelector",
     )
 
 
 def forbids_files(readers: Iterable[Object]) -> list[str]:
-    """Names of those that reject monitors which read files, as with `metrics.scrape: mesh`."""
+    """Names of readers that reject monitors which read files, as `metrics.scrape: mesh` needs."""
     return [
         _name(reader)
         for reader in readers

@@ -1,4 +1,4 @@
-"""Whether apps' pods get a sidecar, whether one is admitted, and whether it finds istiod."""
+"""Whether apps' pods get a sidecar, are admitted with it, and can reach istiod."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -14,11 +14,11 @@ _INJECTOR = "sidecar-injector.istio.io"
 _SIDECAR = "istio-proxy"
 _POD = "sre-doctor"
 
-# Words by which the API server names the part that refuses a pod; what was found, what to do.
+# Words with which the API server says what refuses a pod; what was found, and what to do.
 _REFUSALS = {
     "failed calling webhook": (
         "a webhook that the API server asks about pods does not answer",
-        "start what serves it (of Istio: istiod); until then, no pod starts",
+        "start its server (istiod for Istio's); until then, no pod starts",
     ),
     "violates PodSecurity": (
         "Pod Security refuses its pod, or the sidecar's containers in it",
@@ -32,7 +32,7 @@ _REFUSALS = {
 
 
 class Sidecars:
-    """The checks; `objects` are those that the stack creates in the cluster."""
+    """The checks. `objects` are those that the stack creates in the cluster."""
 
     def __init__(
         self, cluster: Cluster, settings: Settings, objects: Sequence[Mapping[str, Any]]
@@ -42,11 +42,11 @@ class Sidecars:
         self._objects = objects
 
     def injection(self) -> Iterator[Outcome]:
-        """Istio's webhook for each of the namespaces."""
+        """Whether Istio's webhook selects each of the namespaces, and answers."""
         injectors = self._injectors()
         if not injectors:
             yield warn(
-                "no webhook of Istio for pods, so apps start without a sidecar",
+                "no Istio webhook for pods, so apps start without a sidecar",
                 "install Istio, or set sre-platform:istio.controlPlane to null",
             )
             return
@@ -58,7 +58,7 @@ class Sidecars:
         ]
         if missed:
             yield warn(
-                f"no webhook of Istio selects {', '.join(missed)}, so apps there start without a "
+                f"no Istio webhook selects {', '.join(missed)}, so apps there start without a "
                 "sidecar",
                 "tag a revision as the default: `istioctl tag set default --revision NAME`",
             )
@@ -72,7 +72,7 @@ class Sidecars:
             yield ok(f"injected in {len(namespaces)} namespaces")
 
     def control_plane(self) -> Iterator[Outcome]:
-        """Whether network policies let sidecars reach the istiod that is there."""
+        """Whether network policies let sidecars reach the istiod that runs."""
         plane = self._settings.istio.control_plane
         if plane is None:
             return
@@ -100,7 +100,7 @@ class Sidecars:
             )
 
     def pods(self) -> Iterator[Outcome]:
-        """A dry run of a pod of each team's first app: what webhooks and policies make of it."""
+        """Whether webhooks and policies admit a pod of each team's first app, in a dry run."""
         for name, pod in self._pods().items():
             namespace = pod["metadata"]["namespace"]
             if self._cluster.get("v1", "Namespace", None, namespace) is None:
@@ -122,7 +122,7 @@ class Sidecars:
             return ok(f"{name} without a sidecar")
         if native is None:
             return warn(
-                f"{name}: its sidecar is not a native one: a Job beside it never ends",
+                f"{name}: its sidecar is not native, so a Job beside it never ends",
                 "upgrade Istio, or Kubernetes",
             )
         # The guardrail judges the pods of controllers, and perhaps not those of this identity.
@@ -136,8 +136,8 @@ class Sidecars:
         counted = self._settings.istio.sidecar
         if differing := _differing(sidecar.get("resources") or {}, counted):
             return warn(
-                f"{name}: its sidecar has {differing}, which is not what the stack counts",
-                "set sre-platform:istio.proxy: the quota is then checked with what is used",
+                f"{name}: its sidecar has {differing}, but the stack counts other amounts",
+                "set sre-platform:istio.proxy to these, so that quotas are checked with them",
             )
         return ok(f"{name} with a sidecar")
 
@@ -186,12 +186,12 @@ class Sidecars:
 
 def _refused(name: str, refusal: RefusedError) -> Outcome:
     if "exceeded quota" in refusal.reason:  # asked last, when everything else has agreed
-        return ok(f"{name} is admitted, but for the quota, which is used up")
+        return ok(f"{name} would be admitted, but the quota is used up")
     for words, (found, do) in _REFUSALS.items():
         if words in refusal.reason:
             return fail(f"{name}: {found}", do)
     if refusal.status == 403 and "cannot create resource" in refusal.reason:
-        return warn(f"{name}: not tried, for lack of the right to create pods", "check it yourself")
+        return warn(f"{name}: not tried, without the right to create pods", "check it yourself")
     return fail(
         f"{name}: the API server refuses its pod ({refusal.status})",
         "see `kubectl describe replicaset` in the namespace for the reason",
@@ -199,7 +199,7 @@ def _refused(name: str, refusal: RefusedError) -> Outcome:
 
 
 def _differing(resources: Mapping[str, Any], counted: Proxy) -> str:
-    """The amounts that are others than those counted."""
+    """The amounts that differ from those counted."""
     return ", ".join(
         f"{kind}.{resource} {has or 'unset'}"
         for kind in ("requests", "limits")

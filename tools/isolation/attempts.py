@@ -43,7 +43,7 @@ class Caller(StrEnum):
     ROLE_IN_OPENBAO = "group with a role in OpenBao"
 
 
-# People, who sign in there themselves.
+# People who sign in to OpenBao.
 IN_OPENBAO = (Caller.DEVELOPER_IN_OPENBAO, Caller.VIEWER_IN_OPENBAO, Caller.ROLE_IN_OPENBAO)
 
 

@@ -45,7 +45,7 @@ def subjects(teams: Sequence[Team], settings: Settings, admin: Admin) -> Iterato
 
 
 def signs_in_to_openbao(settings: Settings, admin: Admin) -> bool:
-    """Whether people can, and the stack knows them there."""
+    """Whether there is a Keycloak, and the stack gives people rights in OpenBao."""
     return bool(admin.people and settings.manage.openbao and settings.openbao.oidc_accessor)
 
 
@@ -117,7 +117,7 @@ def _member(group: str, prefix: str, stranger: Scene, team: Team) -> Scene:
 def _member_in_openbao(group: str, stranger: Scene, team: Team) -> Scene:
     """A member of that group who has signed in to OpenBao."""
     people = stranger.admin.people
-    assert people  # `signs_in_to_openbao` has been asked
+    assert people  # checked by `signs_in_to_openbao`
     return replace(stranger, openbao=people.in_openbao(group))
 
 

@@ -48,7 +48,7 @@ def isolation(
 
 
 def renewed(page: str, rows: Sequence[MatrixRow]) -> str:
-    """The page with these rows in its tables; those of callers that none is about stay."""
+    """The page with these rows in its tables; tables of other callers stay."""
     text, _, tables = page.partition(_MARK)
     parts = {**_by_heading(tables), **_by_heading(markdown(rows))}
     return text + _MARK + "\n" + "\n\n".join(parts.values()) + "\n"

@@ -1,4 +1,4 @@
-"""People who sign in with Keycloak while the matrix runs: one member of each group."""
+"""People who sign in with Keycloak during a run of the matrix: one member of each group."""
 
 import secrets
 from collections.abc import Iterable, Iterator
@@ -12,9 +12,9 @@ from tools.isolation.verdict import SelectsNothingError
 
 
 class People:
-    """Members of groups in Keycloak, as whom nobody else can sign in.
+    """Members of groups in Keycloak, with a password that only this run knows.
 
-    `openbao` is OpenBao as its administrator sees it.
+    `openbao` is a client with an administrator's token.
     """
 
     def __init__(self, keycloak: Keycloak, openbao: OpenBao) -> None:
@@ -26,15 +26,15 @@ class People:
 
     @contextmanager
     def made(self, groups: Iterable[str]) -> Iterator[None]:
-        """Meanwhile, somebody is in each of these groups, and in no other of them.
+        """Create a member of each of these groups, and remove them all at the end.
 
-        Groups that Keycloak does not have are left out.
+        Each is in one group only. Groups that Keycloak does not have are left out.
         """
         try:
             for number, group in enumerate(groups):
                 if self._keycloak.group(group):
                     name = self._members[group] = f"{NAME}-{number}"
-                    self._keycloak.remove_person(name)  # of a run that was killed
+                    self._keycloak.remove_person(name)  # left by a run that was killed
                     self._keycloak.add_person(name, self._password, group)
             yield
         finally:
@@ -44,19 +44,19 @@ class People:
                 self._openbao.call("DELETE", f"identity/entity/id/{entity}")
 
     def in_cluster(self, cluster: Cluster, group: str, known_as: str) -> Cluster:
-        """A member as the API server sees them, which must know the group as `known_as`."""
+        """A client of the API server for a member, whose group it must know as `known_as`."""
         token = self._keycloak.id_token(self._member(group), self._password)
         signed_in = cluster.with_token(token)
         groups = set(signed_in.who_am_i()["groups"])
         if known_as not in groups:
             seen = ", ".join(sorted(groups - {"system:authenticated"})) or "no group"
             raise SelectsNothingError(
-                f"the API server knows a member of {group} as one of {seen}, not of {known_as}"
+                f"the API server sees a member of {group} in {seen}, not in {known_as}"
             )
         return signed_in
 
     def in_openbao(self, group: str) -> OpenBao:
-        """A member as OpenBao sees them."""
+        """A client of OpenBao for a member."""
         name = self._member(group)
         signed_in, entity = self._openbao.sign_in(
             lambda url: self._keycloak.sign_in(url, name, self._password)
