@@ -9,6 +9,7 @@ from typing import Any
 
 from specs.openings import selector_shown
 from tools.doctor.examination import Outcome, ok, warn
+from tools.doctor.selectors import matches
 
 Object = Mapping[str, Any]
 # Labels by namespace.
@@ -69,28 +70,9 @@ def _selects(reader: Object, key: str, each: Object, of: LabelsOf) -> bool:
     if wanted is None:
         here = namespace == reader["metadata"]["namespace"]
     else:
-        here = _matches(wanted, of.get(namespace, {}))
+        here = matches(wanted, of.get(namespace, {}))
     selector = spec.get(f"{key}Selector")
-    return here and selector is not None and _matches(selector, metadata.get("labels") or {})
-
-
-def _matches(selector: Object, labels: Mapping[str, str]) -> bool:
-    """As Kubernetes' LabelSelectorAsSelector."""
-    equal = (selector.get("matchLabels") or {}).items() <= labels.items()
-    return equal and all(_meets(each, labels) for each in selector.get("matchExpressions") or ())
-
-
-def _meets(expression: Object, labels: Mapping[str, str]) -> bool:
-    value, values = labels.get(expression["key"]), expression.get("values") or ()
-    match expression["operator"]:
-        case "In":
-            return value in values
-        case "NotIn":
-            return value not in values
-        case "Exists":
-            return value is not None
-        case _:
-            return value is None
+    return here and selector is not None and matches(selector, metadata.get("labels") or {})
 
 
 def _shown(spec: Object, key: str) -> str:

@@ -8,6 +8,7 @@ from clients.kubernetes import Cluster, Object
 from specs.quantity import parse
 from specs.settings import Proxy, Settings
 from tools.doctor.examination import Outcome, fail, ok, warn
+from tools.doctor.selectors import matches
 
 # How the names of Istio's webhooks for pods end, in each of its revisions.
 _INJECTOR = "sidecar-injector.istio.io"
@@ -229,23 +230,6 @@ def _selects(hook: Mapping[str, Any], namespace: Mapping[str, Any]) -> bool:
         "kubernetes.io/metadata.name": namespace["name"],  # Kubernetes' own
     }
     # Pods of apps have no labels by which Istio selects.
-    return _matches(hook.get("namespaceSelector") or {}, labels) and _matches(
+    return matches(hook.get("namespaceSelector") or {}, labels) and matches(
         hook.get("objectSelector") or {}, {}
     )
-
-
-def _matches(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    """As Kubernetes selects (labels.Selector)."""
-    if not labels.items() >= (selector.get("matchLabels") or {}).items():
-        return False
-    for expression in selector.get("matchExpressions") or ():
-        value, values = labels.get(expression["key"]), expression.get("values") or ()
-        holds = {
-            "In": value in values,
-            "NotIn": value not in values,
-            "Exists": value is not None,
-            "DoesNotExist": value is None,
-        }
-        if not holds[expression["operator"]]:
-            return False
-    return True
