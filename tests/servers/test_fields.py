@@ -39,6 +39,11 @@ def checkout(provisioned: Checkout, first: dict[str, Any]) -> Checkout:
     return provisioned
 
 
+def nothing_differs(checkout: Checkout) -> None:
+    preview = checkout.run("preview --refresh")
+    assert preview.count("unchanged") == len(checkout.resources()), preview.output
+
+
 def replicas(cluster: Cluster) -> int:
     return int(live(cluster, "Deployment", "my-api")["spec"]["replicas"])
 
@@ -93,7 +98,7 @@ def test_a_team_whose_app_was_scaled_can_be_suspended(checkout: Checkout, cluste
     checkout.up()
     assert replicas(cluster) == 0
     until(lambda: cluster.list("v1", "Pod", TEAM) == [])
-    assert checkout.run("preview --refresh").count("unchanged") == len(checkout.resources())
+    nothing_differs(checkout)
 
 
 def test_an_autoscaler_that_has_scaled_can_be_switched_off(
@@ -132,7 +137,7 @@ def test_what_others_have_changed_is_seen_all_at_a_time_and_taken_back(
     }
     hard = live(cluster, "ResourceQuota", quota)["spec"]["hard"]
     assert (hard["pods"], hard["services"]) != ("99", "98")
-    assert checkout.run("preview --refresh").count("unchanged") == len(checkout.resources())
+    nothing_differs(checkout)
 
 
 def test_what_is_not_the_files_is_left_to_whoever_has_set_it(
