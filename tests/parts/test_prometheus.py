@@ -117,6 +117,12 @@ class Prometheus:
         """Apps whose metrics it has just read."""
         return {app for app, each in self.targets().items() if each["health"] == "up"}
 
+    def reads(self) -> dict[str, tuple[str, int | None, str]]:
+        """Scheme, port and path of each target that is up, by app."""
+        healthy = (pair for pair in self.targets().items() if pair[1]["health"] == "up")
+        urls = {app: urlsplit(each["scrapeUrl"]) for app, each in healthy}
+        return {app: (url.scheme, url.port, url.path) for app, url in urls.items()}
+
     def names(self, app: str) -> set[str]:
         """The app's metrics that it stores, without those that Prometheus adds."""
         series = self._ask("series", **{"match[]": f'{{namespace="{ALPHA}",container="{app}"}}'})
@@ -254,12 +260,8 @@ def test_with_plain_it_reads_them_from_the_app(
     checkout: Checkout, pods: Pods, prometheus: Prometheus
 ) -> None:
     scraped(checkout, scrape="plain")
-    until(lambda: prometheus.healthy() == {"my-api", "consumer"})
-    urls = {app: urlsplit(each["scrapeUrl"]) for app, each in prometheus.targets().items()}
-    assert {app: (url.scheme, url.port, url.path) for app, url in urls.items()} == {
-        "my-api": ("http", 8080, "/m"),
-        "consumer": ("http", 9090, "/m"),
-    }
+    places = {"my-api": ("http", 8080, "/m"), "consumer": ("http", 9090, "/m")}
+    until(lambda: prometheus.reads() == places)
 
 
 def test_with_mesh_it_presents_istio_s_certificate(
@@ -277,12 +279,8 @@ def test_with_mesh_it_presents_istio_s_certificate(
     ):
         shutil.copyfile(file, certificates / name)
     scraped(checkout, scrape="mesh", certificates=str(certificates))
-    until(lambda: prometheus.healthy() == {"my-api", "consumer"})
-    urls = {app: urlsplit(each["scrapeUrl"]) for app, each in prometheus.targets().items()}
-    assert {app: (url.scheme, url.port, url.path) for app, url in urls.items()} == {
-        "my-api": ("https", 8080, "/m"),
-        "consumer": ("https", 9090, "/m"),
-    }
+    places = {"my-api": ("https", 8080, "/m"), "consumer": ("https", 9090, "/m")}
+    until(lambda: prometheus.reads() == places)
     assert pods.certificates == {"sandbox"}
 
 
@@ -350,7 +348,7 @@ def test_what_prometheus_does_not_select_is_no_target_and_the_doctor_says_so(
         f"ServiceMonitors {ALPHA}/consumer, {ALPHA}/my-api",
         f"PrometheusRule {ALPHA}/consumer",
     ):
-        assert f"no Prometheus selects the {unread} {selects} -> name labels" in told
+        assert f"no Prometheus selects the {unread} {selects} -> set the labels" in told
 
     scraped(checkout, labels={"release": "monitoring"}, scrape="plain")
     until(lambda: prometheus.healthy() == {"my-api", "consumer"} and prometheus.rules())
