@@ -5,7 +5,6 @@ Istio compiles into its Envoy.
 """
 
 import shutil
-import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from pathlib import Path
 
 from semver import VersionInfo
 
-from binaries import pinned
+from binaries import operators, pinned
 from binaries.console import UserError, say
 from binaries.pinned import Release
 
@@ -70,10 +69,8 @@ def envoy() -> Path:
 
 
 def _build(root: Path) -> None:
-    module = pinned.GO_MODULES / RELEASE.folder
-    pinned.build(RELEASE, root / "bin", module)
-    listed = ["go", "list", "-m", "-mod=readonly", "-f", "{{.Dir}}", MODULE]
-    sources = Path(subprocess.check_output(listed, cwd=module, text=True).strip())
+    pinned.build(RELEASE, root / "bin", RELEASE.sources)
+    sources = operators.sources(RELEASE, MODULE)
     shutil.copyfile(sources / "tools" / "packaging" / "common" / BOOTSTRAP, root / BOOTSTRAP)
 
 

@@ -1,7 +1,6 @@
 """Alerts' expressions, durations and summaries: what is refused, and what Prometheus says of it."""
 
 import json
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from binaries import pinned
-from binaries.console import UserError
 from specs import promql
 from specs.promql import _MOST_STEPS, check_expression, needs
 from specs.promql_grammar import Parsed
+from tests.optional import reader
 from tests.program import read_yaml
 from tests.written import ROOT, accepted, app, place, reported, rows, warned
 
@@ -183,27 +182,8 @@ def rule(expression: str, **keys: Any) -> str:
 @pytest.fixture(scope="session")
 def prometheus(request: pytest.FixtureRequest) -> Iterator[Prometheus]:
     """Prometheus's objections to a file of rules; empty if it accepts it."""
-    capture: Any = request.config.pluginmanager.getplugin("capturemanager")
-    with capture.global_and_fixture_disabled():
-        try:
-            folder = pinned.cached(pinned.PROMQL, None)
-        except UserError as error:
-            pytest.skip(str(error))
-    command = [str(folder / "bin" / "promql")]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
-    ) as process:
-        assert process.stdin
-        assert process.stdout
-        sent, answers = process.stdin, process.stdout
-
-        def read(file: str) -> str:
-            sent.write(json.dumps(file) + "\n")
-            sent.flush()
-            return json.loads(answers.readline())
-
+    with reader(request, pinned.PROMQL) as read:
         yield read
-        sent.close()
 
 
 def refusal(expression: str) -> str:

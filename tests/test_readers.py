@@ -1,8 +1,6 @@
 """What the project writes as YAML is text to every reader that was text before."""
 
-import json
 import string
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from binaries import pinned
-from binaries.console import UserError
 from cli.__main__ import main
 from dryrun.placeholder_kubeconfig import placeholder
 from specs.readers import Dumper
+from tests.optional import reader
 from tests.program import web_app
 from tools.editing.scalar import written
 from tools.migration import team_text as migration_text
@@ -56,27 +54,8 @@ each_writer = pytest.mark.parametrize("write", WRITERS.values(), ids=WRITERS)
 @pytest.fixture(scope="session")
 def go(request: pytest.FixtureRequest) -> Iterator[Readers]:
     """What libraries in Go make of a document, by library; one process reads all of them."""
-    capture: Any = request.config.pluginmanager.getplugin("capturemanager")
-    with capture.global_and_fixture_disabled():
-        try:
-            folder = pinned.cached(pinned.YAML_READER, None)
-        except UserError as error:
-            pytest.skip(str(error))
-    command = [str(folder / "bin" / "yaml-reader")]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
-    ) as process:
-        assert process.stdin
-        assert process.stdout
-        sent, answers = process.stdin, process.stdout
-
-        def read(document: str) -> dict[str, Any]:
-            sent.write(json.dumps(document) + "\n")
-            sent.flush()
-            return json.loads(answers.readline())
-
+    with reader(request, pinned.YAML_READER) as read:
         yield read
-        sent.close()
 
 
 def test_go_reads_bare_words_as_numbers(go: Readers) -> None:

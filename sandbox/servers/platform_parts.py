@@ -2,7 +2,7 @@
 
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -12,6 +12,7 @@ import yaml
 
 from binaries import external_secrets, istio, pinned, prometheus_operator
 from binaries.console import UserError
+from binaries.operators import Operator
 from clients.http import Http
 from clients.kubernetes import Cluster, Object
 from sandbox.servers import mesh
@@ -45,6 +46,7 @@ class PlatformPart(ABC):
     name: ClassVar[str]
     choice: ClassVar[str]
     account: ClassVar[tuple[str, str]]
+    health: ClassVar[str]  # the path that it answers once it is ready, at the port of its name
     environment: ClassVar[Mapping[str, str]] = MappingProxyType({})
     # Names by kind. While the part does not run, they would refuse whatever they check.
     webhooks: ClassVar[Mapping[str, Sequence[str]]] = MappingProxyType({})
@@ -62,9 +64,9 @@ class PlatformPart(ABC):
     def command(self, parts: Parts) -> Command:
         """Its command line. KUBECONFIG is set, for its ServiceAccount."""
 
-    @abstractmethod
     def check(self, parts: Parts) -> None:
         """Raise UnreachableError or RefusedError until it answers."""
+        _ask(parts, self.name, self.health)
 
     def objects(self) -> list[Object]:
         """What its chart installs besides the definitions, as far as the sandbox needs it."""
@@ -83,19 +85,27 @@ class PlatformPart(ABC):
         parts.keys.write_kubeconfig_with(self.kubeconfig(parts), self.name, token, cluster.address)
 
 
-class ExternalSecrets(PlatformPart):
+class OperatorPart(PlatformPart):
+    """A part that is built together with its definitions."""
+
+    _operator: Operator
+
+    @cached_property
+    def definitions(self) -> Sequence[Object]:
+        files = sorted(self._operator.definitions.glob("*.yaml"))
+        return [yaml.load(file.read_text("utf-8"), Loader=yaml.CSafeLoader) for file in files]
+
+
+class ExternalSecrets(OperatorPart):
     """The operator that fetches a team's secrets from OpenBao."""
 
     name = EXTERNAL_SECRETS
     choice = EXTERNAL_SECRETS
     account = ("external-secrets", "external-secrets")
+    health = "metrics"
 
     def __init__(self) -> None:
         self._operator = external_secrets.operator()
-
-    @cached_property
-    def definitions(self) -> Sequence[Object]:
-        return _loaded(self._operator.definitions.glob("*.yaml"))
 
     def command(self, parts: Parts) -> Command:
         return [
@@ -107,32 +117,23 @@ class ExternalSecrets(PlatformPart):
             "--enable-cluster-push-secret-reconciler=false",
         ]
 
-    def check(self, parts: Parts) -> None:
-        _ask(parts, self.name, "metrics")
 
-
-class PrometheusOperator(PlatformPart):
+class PrometheusOperator(OperatorPart):
     """The operator that configures Prometheus from ServiceMonitors and PrometheusRules."""
 
     name = PROMETHEUS_OPERATOR
     choice = PROMETHEUS
     account = ("monitoring", "prometheus-operator")
+    health = "healthz"
 
     def __init__(self) -> None:
         self._operator = prometheus_operator.operator()
-
-    @cached_property
-    def definitions(self) -> Sequence[Object]:
-        return _loaded(self._operator.definitions.glob("*.yaml"))
 
     def command(self, parts: Parts) -> Command:
         return [
             _own_name(parts, self.name, self._operator.program),
             f"--web.listen-address=127.0.0.1:{parts.ports[PROMETHEUS_OPERATOR]}",
         ]
-
-    def check(self, parts: Parts) -> None:
-        _ask(parts, self.name, "healthz")
 
 
 class Prometheus(PlatformPart):
@@ -141,6 +142,7 @@ class Prometheus(PlatformPart):
     name = PROMETHEUS
     choice = PROMETHEUS
     account = ("monitoring", "prometheus")
+    health = "-/ready"
 
     def __init__(self) -> None:
         self._program = pinned.cached(pinned.PROMETHEUS, None) / "bin" / "prometheus"
@@ -160,9 +162,6 @@ class Prometheus(PlatformPart):
         settings.write(file)
         return [sys.executable, "-m", "sandbox.servers.prometheus_process", file]
 
-    def check(self, parts: Parts) -> None:
-        _ask(parts, self.name, "-/ready")
-
 
 class Istiod(PlatformPart):
     """Istio's control plane: it injects sidecars, and configures them and gateways."""
@@ -170,6 +169,7 @@ class Istiod(PlatformPart):
     name = ISTIOD
     choice = ISTIO
     account = (mesh.NAMESPACE, "istiod")
+    health = "ready"
     environment = mesh.ISTIODS_ENVIRONMENT
     webhooks = mesh.WEBHOOKS
 
@@ -193,7 +193,7 @@ class Istiod(PlatformPart):
         return mesh.istiod_command(_own_name(parts, self.name, self._programs.istiod), parts)
 
     def check(self, parts: Parts) -> None:
-        _ask(parts, self.name, "ready")
+        super().check(parts)
         mesh.check_trust(Cluster(kubeconfig=parts.kubeconfig, retries=0))
 
 
@@ -203,7 +203,6 @@ class Gateway(PlatformPart):
     name = GATEWAY
     choice = ISTIO
     account = (mesh.NAMESPACE, mesh.GATEWAY_ACCOUNT)
-    definitions: Sequence[Object] = ()
 
     def __init__(self) -> None:
         self._agent, self._envoy = istio.programs().agent, istio.envoy()
@@ -222,10 +221,6 @@ class Gateway(PlatformPart):
 
     def check(self, parts: Parts) -> None:
         _ask(parts, GATEWAY_ADMIN, "ready")
-
-
-def _loaded(files: Iterable[Path]) -> Sequence[Object]:
-    return [yaml.load(file.read_text("utf-8"), Loader=yaml.CSafeLoader) for file in sorted(files)]
 
 
 def _own_name(parts: Parts, name: str, program: Path) -> Path:

@@ -19,7 +19,6 @@ from typing import Any
 import pytest
 import yaml
 
-from binaries.console import UserError
 from binaries.pinned import (
     COSIGN,
     COSIGN_PUBLISHED,
@@ -39,6 +38,7 @@ from sandbox.servers.parts import BAO, OPENBAO, REGISTRY, Parts
 from sandbox.servers.processes import Interrupts, Process, stop
 from sandbox.servers.registry_server import USER, RegistryServer
 from tests.checkouts import Checkout
+from tests.optional import available
 from tests.pages import blocks
 from tests.parts import docker_stand_in
 from tests.parts.release import Done, Job, TokenIssuer, bash
@@ -128,11 +128,9 @@ class Machine:
 
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    try:
-        cosign, syft = find(COSIGN, COSIGN_PUBLISHED), find(SYFT, SYFT_PUBLISHED)
-        image_registry()
-    except UserError as error:
-        pytest.skip(str(error))
+    cosign = available(lambda: find(COSIGN, COSIGN_PUBLISHED))
+    syft = available(lambda: find(SYFT, SYFT_PUBLISHED))
+    available(image_registry)
     folder = tmp_path_factory.mktemp("runner")
     for name in ("bin", "home", "servers"):
         (folder / name).mkdir()

@@ -15,7 +15,6 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from binaries import keycloak as program
-from binaries.console import UserError
 from clients import administrator
 from clients.http import RefusedError, UnreachableError
 from clients.keycloak import Keycloak
@@ -26,6 +25,7 @@ from sandbox.servers.processes import Process, stop
 from specs.fleet import TeamsFolder, load_stack
 from specs.stack_file import read_stack
 from tests.checkouts import ROOT, Checkout, Run, finished
+from tests.optional import available
 from tests.servers.conftest import (
     cluster_of,
     openbao_of,
@@ -48,10 +48,7 @@ STACK = "Pulumi.dev.yaml"
 @pytest.fixture(scope="module")
 def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     """A checkout whose servers run, Keycloak among them, with nothing provisioned."""
-    try:
-        program.distribution()
-    except UserError as error:
-        pytest.skip(str(error))
+    available(program.distribution)
     with stopped_at_the_end(Checkout(tmp_path_factory.mktemp("keycloak") / "checkout")) as checkout:
         start(checkout, parts.KEYCLOAK)
         yield checkout

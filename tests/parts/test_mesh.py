@@ -16,7 +16,6 @@ from typing import Any
 import pytest
 
 from binaries import istio
-from binaries.console import UserError
 from clients.http import Http, RefusedError
 from clients.kubernetes import Cluster, Object
 from sandbox.servers import container_node, parts
@@ -27,6 +26,7 @@ from specs.load import load_team
 from specs.quantity import parse
 from specs.stack_file import read_stack
 from tests.checkouts import Checkout, Run, finished
+from tests.optional import available
 from tests.servers.conftest import cluster_of, record_of, start, stopped_at_the_end, until
 
 pytestmark = pytest.mark.parts
@@ -42,10 +42,7 @@ CPUS = {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"cpu": "200m", 
 @pytest.fixture(scope="module")
 def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     """A checkout whose stack is up on servers with Istio."""
-    try:
-        istio.envoy()
-    except UserError as error:
-        pytest.skip(str(error))
+    available(istio.envoy)
     with stopped_at_the_end(Checkout(tmp_path_factory.mktemp("mesh") / "checkout")) as checkout:
         start(checkout, "istio")
         checkout.up()
@@ -425,10 +422,7 @@ def test_servers_that_start_without_istio_do_not_wait_for_it(mesh: Checkout) -> 
 def test_beside_a_node_that_runs_containers_pods_get_no_sidecar_that_it_could_not_run(
     mesh: Checkout,
 ) -> None:
-    try:
-        container_node.require()
-    except UserError as error:
-        pytest.skip(str(error))
+    available(container_node.require)
     assert mesh.run("servers-down").code == 0
     start(mesh, "istio,node")
     cluster = cluster_of(mesh)

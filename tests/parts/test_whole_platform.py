@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from binaries.console import UserError
 from sandbox.servers import container_node
 from sandbox.servers.keys import REAL_NODE
 from tests.checkouts import Checkout, finished
+from tests.optional import available
 from tests.servers.conftest import cluster_of, start, stopped_at_the_end, until
 from tests.servers.test_node import SECRETS, is_ready, pods
 from tests.servers.test_packets import up_with_secrets
@@ -20,10 +20,7 @@ pytestmark = pytest.mark.parts
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
-    try:
-        container_node.require()
-    except UserError as error:
-        pytest.skip(str(error))
+    available(container_node.require)
     with stopped_at_the_end(Checkout(tmp_path_factory.mktemp("all") / "checkout")) as checkout:
         start(checkout, "all")
         yield checkout

@@ -10,13 +10,13 @@ from unittest import mock
 
 import pytest
 
-from binaries.console import UserError
 from clients import administrator
 from clients.kubernetes import Cluster
 from clients.local_servers import Servers, environment_file, running
 from clients.openbao import OpenBao
 from sandbox.servers import container_node, parts
 from tests.checkouts import Checkout
+from tests.optional import available
 from tests.warm_python import warm_python
 
 # The files that take longest begin first, or one process works on when all others are done.
@@ -166,10 +166,7 @@ def before() -> object:
 @pytest.fixture(scope="session")
 def with_node(before: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     """A checkout whose servers run, with a node that runs containers."""
-    try:
-        container_node.require()
-    except UserError as error:
-        pytest.skip(str(error))
+    available(container_node.require)
     with stopped_at_the_end(Checkout(tmp_path_factory.mktemp("node") / "checkout")) as checkout:
         start(checkout, parts.NODE)
         yield checkout

@@ -46,6 +46,28 @@ def secret(namespace: str, name: str, content: dict[str, str]) -> Object:
     return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": content}
 
 
+def hardened(metadata: Object, pull: str, **container: Any) -> Object:
+    """A pod as hardened as the teams' own, which ends at once when it is deleted."""
+    main = {
+        "name": "main",
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "readOnlyRootFilesystem": True,
+        },
+        **container,
+    }
+    spec = {
+        "automountServiceAccountToken": False,
+        "containers": [main],
+        "imagePullSecrets": [{"name": pull}],
+        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+        "terminationGracePeriodSeconds": 0,
+    }
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
+
+
 def push(checkout: Checkout, image: Image, repository: str) -> None:
     servers = Parts(record_of(checkout).folder)
     servers.prepare(keep_ports=True)
@@ -90,26 +112,8 @@ def met(with_node: Checkout) -> Iterator[Callable[..., Object]]:
     made: list[Object] = []
 
     def make(pull: str = "harbor-pull", **container: Any) -> Object:
-        main = {
-            "name": "main",
-            "image": f"{HOST}/team-alpha/app:v1",
-            "terminationMessagePolicy": "FallbackToLogsOnError",
-            "securityContext": {
-                "allowPrivilegeEscalation": False,
-                "capabilities": {"drop": ["ALL"]},
-                "readOnlyRootFilesystem": True,
-            },
-            **container,
-        }
-        spec = {
-            "automountServiceAccountToken": False,
-            "containers": [main],
-            "imagePullSecrets": [{"name": pull}],
-            "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
-            "terminationGracePeriodSeconds": 0,
-        }
         metadata = {"name": f"pod-{len(made)}", "namespace": MET}
-        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
+        pod = hardened(metadata, pull, **{"image": f"{HOST}/team-alpha/app:v1", **container})
         until(lambda: cluster.get("v1", "ServiceAccount", MET, "default"))
         made.append(cluster.create(pod))
         return made[-1]

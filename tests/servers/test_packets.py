@@ -17,7 +17,7 @@ from sandbox.servers.parts import EXTERNAL_SECRETS, NODE, PACKETS
 from sandbox.servers.processes import Process
 from tests.checkouts import ROOT, Checkout, finished
 from tests.servers.conftest import cluster_of, openbao_of, record_of, start, stored, until
-from tests.servers.test_node import HOST, SECRETS, is_ready, pods, pull_secret
+from tests.servers.test_node import HOST, SECRETS, hardened, is_ready, pods, pull_secret
 
 pytestmark = pytest.mark.servers
 
@@ -131,27 +131,14 @@ def up_with_secrets(checkout: Checkout) -> None:
 
 
 def peer(namespace: str, name: str) -> Object:
-    """A pod that only waits, hardened like the teams' own."""
-    metadata = {"name": name, "namespace": namespace, "labels": PEERS[namespace, name]}
-    container = {
-        "name": "main",
-        "image": f"{HOST}/team-alpha/my-api:v1.0.0",
-        "command": ["/bin/sleep", "infinity"],
-        "resources": {"limits": {"cpu": "50m", "memory": "64Mi"}},  # the least that a team may use
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "capabilities": {"drop": ["ALL"]},
-            "readOnlyRootFilesystem": True,
-        },
-    }
-    spec = {
-        "automountServiceAccountToken": False,
-        "containers": [container],
-        "imagePullSecrets": [{"name": "harbor-pull"}],
-        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
-        "terminationGracePeriodSeconds": 0,
-    }
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
+    """A pod that only waits."""
+    return hardened(
+        {"name": name, "namespace": namespace, "labels": PEERS[namespace, name]},
+        "harbor-pull",
+        image=f"{HOST}/team-alpha/my-api:v1.0.0",
+        command=["/bin/sleep", "infinity"],
+        resources={"limits": {"cpu": "50m", "memory": "64Mi"}},  # the least that a team may use
+    )
 
 
 @contextmanager
