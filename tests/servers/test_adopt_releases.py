@@ -33,7 +33,8 @@ RELEASES = {
     "nightly": ("nightly", "nightly-nightly"),
 }
 HOSTS = {"my-api": "my-api.apps.sre.example.com", "storefront": "shop.apps.sre.example.com"}
-PODS = 3  # of the former my-api: more than its autoscaler's least
+LEAST = 2  # pods of my-api, by its autoscaler
+PODS = 3  # of the former my-api
 
 FILE = f"""\
 team: {TEAM}
@@ -308,7 +309,7 @@ def _back_from_the_end(story: Story, team: Path) -> None:
     for each in former:
         if each is not route:
             post(story.cluster, each)
-    until(lambda: story.available("my-api-my-api"))
+    until(lambda: story.available("my-api-my-api") >= LEAST)
     destination = route["spec"]["http"][0]["route"][0]["destination"]
     change = [{"op": "add", "path": "/spec/http/0/route/0/destination", "value": destination}]
     own = f"kubectl patch virtualservice my-api -n {TEAM} --type json -p '{json.dumps(change)}'"
