@@ -2,7 +2,7 @@
 
 import pulumi
 
-from components import monitoring, network, routing, scaling, workload
+from components import monitoring, network, pod, routing, scaling, workload
 from components.metadata import Place
 from components.tenant import Tenant
 from specs.app import AnyApp, CronJob, WebApp
@@ -31,7 +31,7 @@ class App(pulumi.ComponentResource):
     ) -> None:
         super().__init__("sre:platform:App", f"{tenant.team.name}/{app.name}", {}, opts)
         self.app = app
-        self.service_account = pulumi.Output.from_input(workload.account_name(app))
+        self.service_account = pulumi.Output.from_input(pod.account_name(app))
         self.address: pulumi.Output[str] | None = None
         self.url: str | None = None
         if isinstance(app, WebApp):
@@ -60,12 +60,12 @@ class App(pulumi.ComponentResource):
             guards.append(network.app_policy(team, app, place, settings, gateway))
 
         if isinstance(app, CronJob):
-            pod = workload.pod_template(team, app, settings, account, app.schedule.restart_policy)
+            template = pod.pod_template(team, app, settings, account, app.schedule.restart_policy)
             if "CronJob" not in self._held:
-                workload.cron_job(team, app, place, pod, guards)
+                workload.cron_job(team, app, place, template, guards)
         else:
-            pod = workload.pod_template(team, app, settings, account)
-            running = workload.deployment(team, app, place, pod, guards)
+            template = pod.pod_template(team, app, settings, account)
+            running = workload.deployment(team, app, place, template, guards)
             if app.autoscaling.enabled and "HorizontalPodAutoscaler" not in self._held:
                 scaling.autoscaler(team, app, place, running.metadata["name"])
             if app.pod_disruption_budget.enabled and "PodDisruptionBudget" not in self._held:

@@ -11,7 +11,7 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from components.metadata import Labels, Place, object_meta, platform_labels
 from components.providers import openbao_address
 from components.shared import Shared
-from specs.container import PULL_SECRET
+from specs.env_vars import PULL_SECRET
 from specs.environment import store_ca_cert
 from specs.settings import SECRET_STORE, STORE_KINDS, Settings
 

@@ -6,7 +6,7 @@ NIST 800-53 SI-7, RA-5; guide: Harbor project.
 import pulumi
 import pulumiverse_harbor as harbor
 
-from specs.container import PULL_SECRET, PUSH_SECRET
+from specs.env_vars import PULL_SECRET, PUSH_SECRET
 from specs.settings import Settings
 from specs.team import Team
 

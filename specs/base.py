@@ -218,3 +218,8 @@ def check_duration(value: str) -> None:
 
 
 Duration = Annotated[str, checked(check_duration, _DURATION)]
+
+INT32_MAX = 2**31 - 1  # replicas, seconds and limits are int32 in Kubernetes' API
+TOO_MANY = "is too large for Kubernetes; lower it"
+Count = Annotated[int, within(0, INT32_MAX, "is below 0; write 0 or more", TOO_MANY)]
+Positive = Annotated[int, within(1, INT32_MAX, "is below 1; write 1 or more", TOO_MANY)]

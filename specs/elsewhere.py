@@ -8,7 +8,25 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel
 
-from specs import app, container, network, team
+from specs import network, team
+from specs.app import BaseApp, ServiceAccount
+from specs.availability import Autoscaling, PodDisruptionBudget
+from specs.container import Container, ResourceLimits, ResourceRequests, Resources
+from specs.env_vars import EnvVar
+from specs.image import Image
+from specs.ingress import Ingress
+from specs.monitoring import Alert, ServiceMonitor
+from specs.mounts import WritablePath
+from specs.probes import (
+    ExecAction,
+    ExecLivenessProbe,
+    ExecProbes,
+    ExecReadinessProbe,
+    HttpProbes,
+    LivenessProbe,
+    ReadinessProbe,
+)
+from specs.schedule import Schedule
 
 _REMOVE = "remove it"
 
@@ -187,15 +205,15 @@ _KEYS: dict[type, dict[str, str]] = {
     team.Retention: _table(
         {"disabled rules nDaysSinceLastPull nDaysSinceLastPush": "use `mostRecentlyPushed`"}
     ),
-    app.BaseApp: _WORKLOAD,
-    container.Container: _WORKLOAD
+    BaseApp: _WORKLOAD,
+    Container: _WORKLOAD
     | _table(
         {
             "probe": "use `probes`",
             "healthcheck healthCheck": "use `probes`",
         }
     ),
-    container.Image: _table(
+    Image: _table(
         {
             "name": "use `repository`",
             "registry": "begin `repository` with it",
@@ -207,7 +225,7 @@ _KEYS: dict[type, dict[str, str]] = {
             "imagePullPolicy": "use `pullPolicy`",
         }
     ),
-    container.EnvVar: _table(
+    EnvVar: _table(
         {
             "valueFrom secretKeyRef configMapKeyRef fieldRef resourceFieldRef fileKeyRef": (
                 _VALUE_FROM
@@ -215,12 +233,10 @@ _KEYS: dict[type, dict[str, str]] = {
             "key": "the key of a secret is `value`; remove it",
         }
     ),
-    container.Resources: _table(
-        {"claims": _REMOVE, "cpu memory": "write it under `requests` or `limits`"}
-    ),
-    container.ResourceRequests: _RESOURCE_LIST,
-    container.ResourceLimits: _RESOURCE_LIST,
-    container.WritablePath: _table(
+    Resources: _table({"claims": _REMOVE, "cpu memory": "write it under `requests` or `limits`"}),
+    ResourceRequests: _RESOURCE_LIST,
+    ResourceLimits: _RESOURCE_LIST,
+    WritablePath: _table(
         {
             "mountPath": "use `path`",
             "size": "use `sizeLimit`",
@@ -228,14 +244,14 @@ _KEYS: dict[type, dict[str, str]] = {
             "name medium mountPropagation readOnly recursiveReadOnly subPath subPathExpr": _REMOVE,
         }
     ),
-    container.HttpProbes: _PROBES,
-    container.ExecProbes: _PROBES,
-    container.LivenessProbe: _HTTP_PROBE,
-    container.ReadinessProbe: _HTTP_PROBE,
-    container.ExecLivenessProbe: _EXEC_PROBE,
-    container.ExecReadinessProbe: _EXEC_PROBE,
-    container.ExecAction: {"args": "write them in `command`"},
-    app.Autoscaling: _table(
+    HttpProbes: _PROBES,
+    ExecProbes: _PROBES,
+    LivenessProbe: _HTTP_PROBE,
+    ReadinessProbe: _HTTP_PROBE,
+    ExecLivenessProbe: _EXEC_PROBE,
+    ExecReadinessProbe: _EXEC_PROBE,
+    ExecAction: {"args": "write them in `command`"},
+    Autoscaling: _table(
         {
             "targetCPUUtilizationPercentage cpu averageUtilization": "use `targetCPUUtilization`",
             "targetMemoryUtilization targetMemoryUtilizationPercentage memory": (
@@ -246,13 +262,13 @@ _KEYS: dict[type, dict[str, str]] = {
             ),
         }
     ),
-    app.PodDisruptionBudget: _table(
+    PodDisruptionBudget: _table(
         {
             "maxUnavailable": "use `minAvailable` for the number of pods that must keep running",
             "selector unhealthyPodEvictionPolicy": _REMOVE,
         }
     ),
-    app.Schedule: _table(
+    Schedule: _table(
         {
             "schedule": "use `cron`",
             "timeZone": "use `timezone`",
@@ -267,7 +283,7 @@ _KEYS: dict[type, dict[str, str]] = {
             "managedBy manualSelector selector": _REMOVE,
         }
     ),
-    app.Ingress: _table(
+    Ingress: _table(
         {
             "hosts hostname": "an app has one; use `host`",
             "gateways": "an app has one; use `gateway`",
@@ -283,7 +299,7 @@ _KEYS: dict[type, dict[str, str]] = {
             "name labels": _REMOVE,
         }
     ),
-    app.ServiceMonitor: _table(
+    ServiceMonitor: _table(
         {
             "port targetPort": "a web-app's metrics are on `app.port`; remove it",
             "endpoints": "write `path` and `interval` here",
@@ -314,7 +330,7 @@ _KEYS: dict[type, dict[str, str]] = {
     ),
     network.IngressRule: _table({"to": "use `from`, or move the rule to `additionalEgress`"}),
     network.EgressRule: _table({"from": "use `to`, or move the rule to `additionalIngress`"}),
-    app.ServiceAccount: _table(
+    ServiceAccount: _table(
         {
             "name": "it has the app's name; remove it",
             "annotations labels": "the platform sets labels and annotations; remove it",
@@ -322,7 +338,7 @@ _KEYS: dict[type, dict[str, str]] = {
             "imagePullSecrets": "the platform provides the pull secret; remove it",
         }
     ),
-    app.Alert: _table(
+    Alert: _table(
         {
             "alert": "use `name`",
             "annotations description message runbook_url": "use `summary`",

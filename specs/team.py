@@ -6,8 +6,7 @@ from pydantic import AfterValidator, Field, WithJsonSchema
 
 from specs import names
 from specs.app import AnyApp, WebApp
-from specs.base import ClusterRole, Cpu, Memory, Spec, checked, cpu, memory, within
-from specs.container import Count
+from specs.base import ClusterRole, Count, Cpu, Memory, Spec, checked, cpu, memory, within
 from specs.labels import ChosenAnnotation, ChosenLabel, LabelValue
 
 _MOST_GIB = 2**33 - 1  # Harbor counts bytes in an int64

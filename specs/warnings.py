@@ -1,29 +1,17 @@
 """Values that are allowed in a team's file but seldom intended."""
 
-import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator
 
 from specs.app import AnyApp, CronJob, WebApp, Worker
 from specs.autoscaling import check_target
-from specs.container import Container, CronJobContainer, WorkerContainer
-from specs.names import ENV_NAME
 from specs.network import NetworkPolicyPort
 from specs.problem import Finding, Loc
-from specs.process_match import finds_itself, runs_shell
+from specs.process_match import finds_itself
 from specs.promql import needs
+from specs.references import check_references
 from specs.retention import warn_of_retention
 from specs.steps import odd_steps
 from specs.team import Quota, Team
-
-# What a kubelet expands: `$(NAME)`; it turns `$$` into `$`, so that `$$(NAME)` stays text.
-_REFERENCE = re.compile(r"\$(?:\(([^)]*)\)|.)", re.DOTALL)
-_NAME = re.compile(ENV_NAME)
-# Clearly a name, and not a password that someone mistook for one.
-_VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]*)*")
-
-# Variables that Kubernetes itself adds for each Service of the namespace (Kubernetes: Service,
-# "Environment variables").
-_OF_A_SERVICE = re.compile(r".*_SERVICE_(HOST|PORT(_.+)?)|.*_PORT_[0-9]+_(TCP|UDP|SCTP)(_.+)?")
 
 _FIRST_UNPRIVILEGED_PORT = 1024
 
@@ -39,7 +27,7 @@ def check_warnings(team: Team) -> Iterator[Finding]:
             yield from (((*at, "schedule", "cron"), said) for said in odd_steps(app.schedule.cron))
         if isinstance(app, Worker):
             yield from _check_own_process(app, (*at, "app", "probes"))
-        yield from _check_references(app.app, (*at, "app"))
+        yield from check_references(app.app, (*at, "app"))
         yield from _check_ports(app, at)
         for number, alert in enumerate(app.alerts):
             yield from _check_functions(alert.expr, (*at, "alerts", number, "expr"))
@@ -75,92 +63,6 @@ def _check_quota(quota: Quota) -> Iterator[Finding]:
         else:
             said = f"{limit} is less than quota.requests.{resource} {request}"
             yield ("quota", "limits", resource), f"{said}; raise it, or lower the requests"
-
-
-def _check_references(container: Container, inner: Loc) -> Iterator[Finding]:
-    """Warn about a `$(NAME)` that Kubernetes does not expand."""
-    known: set[str] = set()
-    names = [variable.name for variable in container.env]
-    for index, variable in enumerate(container.env):
-        loc: Loc = (*inner, "env", index, "value")
-        for name in _references(variable.value or ""):
-            if name not in known and not _OF_A_SERVICE.fullmatch(name):
-                yield loc, _unexpanded(name, names, variable.name)
-        known.add(variable.name)
-    if not isinstance(container, WorkerContainer | CronJobContainer):
-        return
-    shell = runs_shell([*container.command, *container.args])
-    for key, words in (("command", container.command), ("args", container.args)):
-        for index, word in enumerate(words):
-            for name in _references(word):
-                if _is_missing(name, known, shell):
-                    yield (*inner, key, index), _unexpanded(name, names)
-    if isinstance(container, WorkerContainer):
-        yield from _check_probes(container, known, (*inner, "probes"))
-
-
-def _check_probes(container: WorkerContainer, known: Collection[str], at: Loc) -> Iterator[Finding]:
-    """Warn about variables in a probe's command that it does not get: secrets are empty there."""
-    secret = {variable.name for variable in container.env if variable.secret_ref}
-    for key in ("liveness", "readiness"):
-        probe = getattr(container.probes, key)
-        words = probe.exec.command if probe else ()
-        for index, word in enumerate(words):
-            loc: Loc = (*at, key, "exec", "command", index)
-            for name in _references(word):
-                if name in secret:
-                    yield (
-                        loc,
-                        f"$({name}) is empty here, as Kubernetes does not expand "
-                        "secrets in a probe's command; "
-                        f'let a shell read it: ["/bin/sh", "-c", "... ${name}"]',
-                    )
-                elif _is_missing(name, known, runs_shell(words)):
-                    yield loc, _unexpanded(name, tuple(known))
-
-
-def _references(text: str) -> Iterator[str]:
-    """The names in `$(...)`, each once."""
-    yield from dict.fromkeys(
-        match[1] for match in _REFERENCE.finditer(text) if match[1] is not None
-    )
-
-
-def _is_missing(name: str, known: Collection[str], shell: bool) -> bool:
-    """Whether a command's `$(name)` was meant to be a variable and does not exist.
-
-    To a shell it is a command, which is by custom in lower case.
-    """
-    meant = bool(_NAME.fullmatch(name)) and not (shell and name.islower())
-    return meant and name not in known and not _OF_A_SERVICE.fullmatch(name)
-
-
-def _unexpanded(name: str, names: Sequence[str], own: str = "") -> str:
-    """The warning about `$(name)`, for a container whose variables have these names."""
-    if not _NAME.fullmatch(name):  # not shown: it may be anything
-        return (
-            "contains a $(...) without a variable's name, which Kubernetes does not expand; "
-            "write $$(...) if you mean that"
-        )
-    if name == own:
-        return (
-            f"$({name}) refers to the variable itself, which Kubernetes does not expand; "
-            "write the whole value"
-        )
-    if not _VARIABLE.fullmatch(name) and name.upper() not in (each.upper() for each in names):
-        return (
-            "contains a $(...) whose name `env` does not define, so Kubernetes does not expand it; "
-            "define it in `env`, or write $$(...) if you mean that"
-        )
-    if name in names:
-        return (
-            f"$({name}) is defined further down, so Kubernetes does not expand it; "
-            f"move {name} above {own}"
-        )
-    return (
-        f"$({name}) is not defined above, so Kubernetes does not expand it; "
-        f"define {name} in `env`, or write $$({name}) if you mean that"
-    )
 
 
 def _check_ports(app: AnyApp, at: Loc) -> Iterator[Finding]:

@@ -9,12 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from binaries.console import (
-    INTERRUPTED,
-    UserError,
-    complain,
-    say,
-)
+from binaries.console import INTERRUPTED, UserError, complain, say
 from binaries.pinned import server_binaries
 from clients.http import Http, RefusedError, UnreachableError
 from clients.kubernetes import Cluster
@@ -34,7 +29,7 @@ from sandbox.servers.parts import Parts
 from sandbox.servers.platform_parts import PLATFORM_PARTS, TOKEN_SECONDS, PlatformPart
 from sandbox.servers.processes import Interrupts, Process, stop
 from sandbox.servers.single_sign_on import SingleSignOn
-from specs.container import PULL_SECRET, PUSH_SECRET
+from specs.env_vars import PULL_SECRET, PUSH_SECRET
 
 T = TypeVar("T")
 

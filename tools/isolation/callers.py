@@ -6,7 +6,7 @@ from functools import partial
 from operator import attrgetter
 
 from clients.http import RefusedError
-from specs.container import PUSH_SECRET
+from specs.env_vars import PUSH_SECRET
 from specs.settings import STORE_KINDS, Settings
 from specs.team import Team
 from tools.isolation.attempts import IN_OPENBAO, Caller

@@ -1,0 +1,40 @@
+"""Checks of how many pods an app has, and how many may be evicted."""
+
+from collections.abc import Iterator
+
+from specs.app import WebApp, Worker
+from specs.problem import Finding, Loc
+
+
+def check_scaling(app: WebApp | Worker, at: Loc) -> Iterator[Finding]:
+    """Report contradictions between the numbers of pods, and budgets that block drains."""
+    scaling = app.autoscaling
+    if scaling.enabled and scaling.min_replicas > scaling.max_replicas:
+        yield (
+            (*at, "autoscaling", "minReplicas"),
+            f"{scaling.min_replicas} is over maxReplicas {scaling.max_replicas}; lower it",
+        )
+    replicas = scaling.min_replicas if scaling.enabled else app.app.replicas
+    budget = app.pod_disruption_budget
+    if replicas and not budget.lets_go(replicas):
+        pods = ("autoscaling", "minReplicas") if scaling.enabled else ("app", "replicas")
+        source = ".".join(pods)
+        if "min_available" not in budget.model_fields_set:
+            yield (
+                (*at, *pods),
+                f"{replicas} pod, and podDisruptionBudget.minAvailable is {budget.min_available}, "
+                "so no node can be drained; raise it to 2 or set podDisruptionBudget.enabled "
+                "to false",
+            )
+            return
+        fix = (
+            f"raise {source} to 2 or set podDisruptionBudget.enabled to false"
+            if replicas == 1
+            else f"keep minAvailable below {source}"
+        )
+        yield (
+            (*at, "podDisruptionBudget", "minAvailable"),
+            f"{budget.min_available} of {replicas} pods ({source}) must keep "
+            "running, "
+            f"so no node can be drained; {fix}",
+        )

@@ -1,0 +1,78 @@
+"""An app's environment variables, plain or from secrets (guide: app.env)."""
+
+import re
+from typing import Annotated
+
+from pydantic import Field
+
+from specs import names
+from specs.base import Spec, checked
+from specs.credentials import credential_form
+
+# Secrets that the platform itself keeps under a team's path; no app reads them by secretRef.
+PULL_SECRET = "harbor-pull"
+PUSH_SECRET = "harbor-push"
+
+_SECRET_NAME = rf"(?!({PULL_SECRET}|{PUSH_SECRET})$){names.DNS_NAME}"
+
+
+def _check_secret_ref(value: str) -> None:
+    # Shown only if it is clearly a name: it may be the secret itself.
+    if credential_form(value):
+        raise ValueError("contains the secret itself; store it in OpenBao and write its name here")
+    if "/" in value or ".." in value:
+        raise ValueError(
+            "must be a name, not a path; write only the name, such as my-api-db-credentials"
+        )
+    if value in (PULL_SECRET, PUSH_SECRET):
+        raise ValueError(f"'{value}' is the platform's own secret; choose another name")
+    try:
+        names.check_dns_name(value)
+    except ValueError:
+        raise ValueError(
+            "is not a secret's name; use lower-case letters, digits and '-', "
+            "such as my-api-db-credentials"
+        ) from None
+
+
+SecretName = Annotated[str, checked(_check_secret_ref, _SECRET_NAME, maxLength=names.DNS_NAME_MAX)]
+
+# A wrong name is shown only if it is clearly a name: it may be the secret itself.
+_PLAIN_ENV_NAME = re.compile(r"(?=.*[A-Z])[A-Z0-9_. -]+")
+
+
+def _check_env_name(value: str) -> None:
+    if "=" in value:  # not shown: a secret may follow it
+        raise ValueError("contains a '='; write only the name, and its value in `value`")
+    if credential_form(value):
+        raise ValueError("contains the secret itself; write a name here, and use secretRef")
+    try:
+        names.check_env_name(value)
+    except ValueError:
+        if not value or _PLAIN_ENV_NAME.fullmatch(value):
+            raise
+        raise ValueError(
+            "is not a variable's name; use letters, digits and '_', such as LOG_LEVEL"
+        ) from None
+
+
+class EnvVar(Spec):
+    """One environment variable: a plain `value`, or a secret by `secretRef` (guide: app.env)."""
+
+    name: Annotated[str, checked(_check_env_name, names.ENV_NAME)] = Field(
+        description="Name of the variable.", examples=["LOG_LEVEL"]
+    )
+    value: str | None = Field(
+        None, description="Plain value, quoted; nothing secret.", examples=['"info"']
+    )
+    secret_ref: SecretName | None = Field(
+        None,
+        description="Name of the team's secret in OpenBao (`sre/<team>/<name>`): creates "
+        "the ExternalSecret and the Secret of that name.",
+        examples=["my-api-db-credentials"],
+    )
+    plain: bool = Field(
+        False,
+        description="Confirms that `value` is not a credential although its name or "
+        "form suggests one.",
+    )
