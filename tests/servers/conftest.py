@@ -14,6 +14,7 @@ from clients import administrator
 from clients.kubernetes import Cluster
 from clients.local_servers import Servers, environment_file, running
 from clients.openbao import OpenBao
+from sandbox.ready import missing
 from sandbox.servers import container_node, parts
 from tests.checkouts import Checkout
 from tests.optional import available
@@ -57,6 +58,36 @@ def until(holds: Callable[[], object]) -> None:
     while not holds():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.1)
+
+
+def nothing_differs(checkout: Checkout) -> None:
+    """Assert that a refreshing preview changes nothing once autoscalers have acted."""
+    settle(cluster_of(checkout))
+    preview = checkout.run("preview --refresh")
+    assert preview.code == 0, preview.output
+    assert preview.count("unchanged") == len(checkout.resources()), preview.output
+
+
+def settle(cluster: Cluster) -> None:
+    """Wait until each Deployment has as many pods as its autoscaler wants, all of them ready.
+
+    `up` does not: a new Deployment is ready with one pod, and its autoscaler adds the others some
+    seconds later. In between, a refresh finds it unfinished, and would update it.
+    """
+    until(lambda: not list(_unsettled(cluster)))
+
+
+def _unsettled(cluster: Cluster) -> Iterator[str]:
+    least = {
+        (each["metadata"]["namespace"], each["spec"]["scaleTargetRef"]["name"]): each["spec"]
+        for each in cluster.list("autoscaling/v2", "HorizontalPodAutoscaler")
+    }
+    for each in cluster.list("apps/v1", "Deployment"):
+        place = each["metadata"]["namespace"], each["metadata"]["name"]
+        minimum = least[place]["minReplicas"] if place in least else 0
+        # An autoscaler leaves a Deployment without pods alone.
+        if 0 < each["spec"]["replicas"] < minimum or missing(each):
+            yield "/".join(place)
 
 
 def record_of(checkout: Checkout) -> Servers:

@@ -11,7 +11,7 @@ from clients.kubernetes import Cluster, Object
 from clients.openbao import OpenBao
 from tests.checkouts import Checkout, Run
 from tests.inventory import cluster_uids
-from tests.servers.conftest import cluster_of, openbao_of, started, until
+from tests.servers.conftest import cluster_of, openbao_of, settle, started, until
 from tests.servers.inherited import PROVIDER, TEAM, deploy, edit, fill, live, wanted, writers
 
 pytestmark = pytest.mark.servers
@@ -85,6 +85,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         story.runs["up"] = checkout.run("up")
         story.runs["again"] = checkout.run("preview")
         settings.write_text(without)
+        settle(story.cluster)
         story.runs["without"] = checkout.run("preview --refresh")
         yield story
 

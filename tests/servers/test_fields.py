@@ -6,7 +6,7 @@ import pytest
 
 from clients.kubernetes import Cluster, Object
 from tests.checkouts import Checkout
-from tests.servers.conftest import cluster_of, until
+from tests.servers.conftest import cluster_of, nothing_differs, until
 from tests.servers.inherited import AUTOSCALER, PROVIDER, TEAM, edit, is_scaled, live, writers
 
 pytestmark = pytest.mark.servers
@@ -37,11 +37,6 @@ def checkout(provisioned: Checkout, first: dict[str, Any]) -> Checkout:
     """What the test before has edited, and so changed, is put back."""
     provisioned.put_back(first, "tenants", "components")
     return provisioned
-
-
-def nothing_differs(checkout: Checkout) -> None:
-    preview = checkout.run("preview --refresh")
-    assert preview.count("unchanged") == len(checkout.resources()), preview.output
 
 
 def replicas(cluster: Cluster) -> int:

@@ -7,7 +7,7 @@ import pytest
 from clients.http import RefusedError
 from clients.kubernetes import Cluster, Object
 from tests.checkouts import Checkout
-from tests.servers.conftest import cluster_of, openbao_of, until
+from tests.servers.conftest import cluster_of, nothing_differs, openbao_of, until
 
 pytestmark = pytest.mark.servers
 
@@ -98,7 +98,7 @@ def test_offboarding_access_is_gone_and_the_data_is_not(provisioned: Checkout) -
     assert deployment(cluster) is None
     until(lambda: pods(cluster) == [])
     assert_data_is_there(provisioned)
-    assert provisioned.run("preview --refresh").count("unchanged") == len(provisioned.resources())
+    nothing_differs(provisioned)
 
 
 def test_a_team_that_comes_back_has_all_it_had(provisioned: Checkout) -> None:

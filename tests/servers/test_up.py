@@ -24,7 +24,7 @@ from sandbox.simulated_openbao import (
     SECRET,
 )
 from tests.checkouts import Checkout, Run, finished
-from tests.servers.conftest import until
+from tests.servers.conftest import nothing_differs, settle, until
 from tests.servers.inherited import PROVIDER
 
 pytestmark = pytest.mark.servers
@@ -171,9 +171,8 @@ def test_a_second_up_changes_nothing(provisioned: tuple[Checkout, Run], cluster:
 
 def test_what_up_has_made_shows_no_drift(provisioned: tuple[Checkout, Run]) -> None:
     checkout, first = provisioned
-    preview = checkout.run("preview --refresh")
-    assert preview.code == 0, preview.output
-    assert preview.count("unchanged") == first.count("created")
+    nothing_differs(checkout)
+    assert len(checkout.resources()) == first.count("created")
 
 
 def test_what_others_change_is_seen_and_put_back(
@@ -187,6 +186,7 @@ def test_what_others_change_is_seen_and_put_back(
     openbao.call("PUT", "sys/policies/acl/team-alpha", {"policy": 'path "*" { policy = "read" }'})
     openbao.call("PUT", "sre/data/team-alpha/harbor-pull", {"data": {"password": "of-an-other"}})
 
+    settle(cluster)
     preview = checkout.run("preview --refresh")
     assert '~ pods: "99" => "20"' in preview.output
     assert "of-an-other" not in preview.output
@@ -283,7 +283,7 @@ def test_developers_of_an_oidc_login_are_groups_in_openbao(
     group = openbao.read("identity/group/name/team-alpha.team-alpha-developers")
     assert group
     assert (group["policies"], group["alias"]["name"]) == (["team-alpha"], "team-alpha-developers")
-    assert checkout.run("preview --refresh").count("unchanged") == len(checkout.resources())
+    nothing_differs(checkout)
 
     checkout.restore("Pulumi.dev.yaml")
     assert checkout.up().code == 0
@@ -329,7 +329,7 @@ def test_a_group_has_its_rights_under_the_name_that_the_api_server_knows(
     assert may_list("oidc:incident-response", "Pod", "team-beta")
     assert not may_list("oidc:incident-response", "Secret", "team-beta")
     assert not may_list("oidc:incident-response", "Pod", "team-alpha")
-    assert checkout.run("preview --refresh").count("unchanged") == len(checkout.resources())
+    nothing_differs(checkout)
 
 
 def test_a_quota_without_a_limit_on_pods_has_none_until_the_team_is_suspended(
