@@ -218,7 +218,6 @@ _KEYS: dict[type, dict[str, str]] = {
             "name": "use `repository`",
             "registry": "begin `repository` with it",
             "version": "use `tag`",
-            "digest": "use `tag`",
             "pullSecrets imagePullSecrets pullSecret": (
                 "the platform provides the pull secret; remove it"
             ),

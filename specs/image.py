@@ -6,16 +6,22 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from specs import names
-from specs.base import Spec, checked
+from specs.base import OrEmpty, Spec, checked
 
 # One part of a repository's path (OCI distribution specification, "Pulling manifests").
 _PATH_COMPONENT = r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*"
 _REPOSITORY = rf"[^/@:]*|[^/@]*(/{_PATH_COMPONENT})+"
 
+# An empty string means none: see OrEmpty.
+_Digest = Annotated[str, checked(names.check_digest, f"({names.DIGEST})?")]
+
 
 def _check_repository(value: str) -> None:
     if "@" in value:
-        raise ValueError("contains a digest; write only the repository, and the version in `tag`")
+        raise ValueError(
+            "contains a digest; write only the repository, the version in `tag`, and the digest in "
+            "`digest`"
+        )
     if ":" in value.rpartition("/")[2]:
         raise ValueError("contains a tag; write the version in `tag`")
     if not all(re.fullmatch(_PATH_COMPONENT, part) for part in value.split("/")[1:]):
@@ -32,6 +38,11 @@ class Image(Spec):
     tag: Annotated[str, checked(names.check_tag, names.TAG)] = Field(
         description="A version, quoted; never `latest`, no digest.", examples=['"v1.0.0"']
     )
+    digest: Annotated[_Digest | None, OrEmpty] = Field(
+        None,
+        description="The image's digest; pods run this image even if another one gets the tag.",
+        examples=[f'"sha256:{"0123456789abcdef" * 4}"'],
+    )
     pull_policy: Literal["Always", "IfNotPresent", "Never"] = Field(
         "IfNotPresent", description="When the node pulls the image."
     )
@@ -39,4 +50,9 @@ class Image(Spec):
     @property
     def reference(self) -> str:
         """The image as a container names it."""
-        return f"{self.repository}:{self.tag}"
+        return f"{self.repository}:{self.version}"
+
+    @property
+    def version(self) -> str:
+        """The tag, and the digest if there is one: `v1.0.0@sha256:...`."""
+        return f"{self.tag}@{self.digest}" if self.digest else self.tag

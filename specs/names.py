@@ -18,6 +18,7 @@ DNS_NAME = rf"{_LABEL}(\.{_LABEL})*"
 HOST = rf"(?!.*\.([0-9]+|svc|cluster\.local)$){DNS_LABEL}(\.{DNS_LABEL})+"
 ENV_NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 TAG = rf"(?![Ll][Aa][Tt][Ee][Ss][Tt]$)[A-Za-z0-9_][A-Za-z0-9_.-]{{0,{TAG_MAX - 1}}}"
+DIGEST = r"sha256:[0-9a-f]{64}"
 
 # Words that another YAML reader may take for a number, a date, a truth value or nothing.
 _OTHER_VALUE = (
@@ -31,7 +32,7 @@ TEAM_NAME = rf"(?!({_OTHER_VALUE})$)[a-z0-9]+(-[a-z0-9]+)*"
 
 _HOST_EXAMPLE = "my-api.apps.sre.example.com"
 _CLUSTER_SUFFIXES = (".svc", ".cluster.local")
-_DIGEST = re.compile(r"@|sha(?:256|512):")
+_HAS_DIGEST = re.compile(r"@|sha(?:256|512):")
 
 # The words of a key such as targetCPUUtilization.
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^A-Z]+")
@@ -144,12 +145,23 @@ def check_tag(text: str) -> None:
         raise ValueError('the tag is empty; pin a version such as "v1.0.0"')
     if text.lower() == "latest":
         raise ValueError(f'{text!r} is not a version; pin one such as "v1.0.0"')
-    if _DIGEST.search(text):
-        raise ValueError(f'{text!r} contains a digest; write only the version, such as "v1.0.0"')
+    if _HAS_DIGEST.search(text):
+        raise ValueError(
+            f"{text!r} contains a digest; write only the version here, and the digest in `digest`"
+        )
     _check_length(text, TAG_MAX)
     _check_characters(text, _NO_TAG, "letters, digits, '_', '.' and '-'")
     if text[0] in ".-":
         raise ValueError(f"{text!r} starts with {text[0]!r}; start with a letter, a digit or '_'")
+
+
+def check_digest(text: str) -> None:
+    """Raise ValueError unless `text` is an image's digest, by the guardrails' one algorithm."""
+    if not re.fullmatch(DIGEST, text):  # not shown: it may be anything
+        raise ValueError(
+            "is not a digest; write `sha256:` and 64 digits of 0 to 9 and a to f, as the registry "
+            "shows it"
+        )
 
 
 def chart_name(release: str, app: str) -> str:

@@ -5,8 +5,10 @@ In each repository it keeps the images pushed last, in use or not, and deletes t
 """
 
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
+from specs.image import Image
 from specs.problem import Finding, Loc
 from specs.team import Team
 
@@ -16,6 +18,9 @@ _VERSION = re.compile(r"v?([0-9]+(?:\.[0-9]+)*)(?:-([0-9A-Za-z.-]+))?")
 
 # How many versions a message names.
 _FEW = 5
+
+# As much of a digest as tells two apart: `sha256:` and 8 digits.
+_DIGEST_SHOWN = 15
 
 
 def check_retention(team: Team) -> Iterator[Finding]:
@@ -52,15 +57,32 @@ def is_older(tag: str, than: str) -> bool:
 
 def _most_versions(team: Team) -> tuple[str, list[str]] | None:
     """The repository of the team's project with the most versions in use, and these versions."""
-    versions: dict[str, set[str]] = {}
+    images: dict[str, list[Image]] = {}
     for app in team.deployed:
         image = app.app.image
         if image.repository.split("/")[1:2] == [team.name]:
-            versions.setdefault(image.repository, set()).add(image.tag)
+            images.setdefault(image.repository, []).append(image)
+    versions = {repository: _versions(each) for repository, each in images.items()}
     if not versions:
         return None
     repository = max(sorted(versions), key=lambda each: len(versions[each]))
-    return repository, sorted(versions[repository])
+    return repository, versions[repository]
+
+
+def _versions(images: Sequence[Image]) -> list[str]:
+    """What differs for certain: Harbor keeps digests, and one may have several tags."""
+    pinned = {(image.digest, image.tag) for image in images if image.digest}
+    tags = dict(sorted(pinned))
+    digests = Counter(tag for _, tag in pinned)
+    return sorted(
+        {
+            *(
+                tag if digests[tag] == 1 else f"{tag}@{digest[:_DIGEST_SHOWN]}"
+                for digest, tag in tags.items()
+            ),
+            *(image.tag for image in images if image.tag not in digests),
+        }
+    )
 
 
 def _listed(versions: list[str]) -> str:

@@ -15,7 +15,7 @@ import pytest
 from dryrun.recording import record
 from sandbox.servers.keys import Keys
 from specs.settings import PREFIX
-from tests.program import ROOT, TEAMS, Made, read_yaml
+from tests.program import KEYS, ROOT, TEAMS, Made, read_yaml
 from tests.warm_python import LOADED, warm_python
 from tests.written import ISTIO, dev_settings
 
@@ -88,8 +88,8 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Program:
 
 @pytest.fixture(scope="session")
 def everything(program: Program) -> Made:
-    """The shipped teams and one that uses every key, in a stack that makes all it can."""
-    files = [*sorted((ROOT / "tenants").glob("*.yaml")), TEAMS / "team-gamma.yaml"]
+    """The shipped teams and some that use every key, in a stack that makes all it can."""
+    files = [*sorted((ROOT / "tenants").glob("*.yaml")), TEAMS / "team-gamma.yaml", *KEYS]
     return program(
         *(file.read_text() for file in files),
         platform=True,

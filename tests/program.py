@@ -14,6 +14,8 @@ from dryrun.recording import Recording, Registration
 
 ROOT = Path(__file__).parent.parent
 TEAMS = Path(__file__).parent / "teams"
+# Teams whose files have keys that the shipped ones do not.
+KEYS = sorted((Path(__file__).parent / "keys").glob("*.yaml"))
 
 # The program's three components.
 PLATFORM, TENANT, APP = "sre:platform:Platform", "sre:platform:Tenant", "sre:platform:App"

@@ -298,7 +298,7 @@ DIGITS = "must be a whole number; write digits only, such as"
         ),
         "an image on one line": (
             app(image="«harbor.sre.internal/team-alpha/my-api:v1"),
-            "apps[0].app.image: must be a mapping; write them below it: repository, tag, "
+            "apps[0].app.image: must be a mapping; write them below it: repository, tag, digest, "
             "pullPolicy",
         ),
         "a quoted number": (app('port: «"8080"'), f"apps[0].app.port: {DIGITS} 8080"),
@@ -408,7 +408,7 @@ def image(repository: str = "harbor.sre.internal/team-alpha/my-api", tag: str = 
 
 
 PIN = 'pin one such as "v1.0.0"'
-DIGEST = 'contains a digest; write only the version, such as "v1.0.0"'
+DIGEST = "contains a digest; write only the version here, and the digest in `digest`"
 
 
 @rows(
@@ -491,7 +491,8 @@ SHAPE = "is not a repository; write host/project/name in lower case"
         ),
         "a digest in it": (
             "«harbor.sre.internal/team-alpha/x@sha256:0123",
-            "contains a digest; write only the repository, and the version in `tag`",
+            "contains a digest; write only the repository, the version in `tag`, and the digest in "
+            "`digest`",
         ),
         "a slash at its end": (
             "«harbor.sre.internal/team-alpha/x/",

@@ -15,8 +15,10 @@ import pytest
 from cli import reference
 from dryrun.recording import Recording, record_stack
 from sandbox import summary
+from specs.load import load_team
 from tests.pages import PAGES, Block, blocks
-from tests.program import ROOT, read_yaml
+from tests.program import KEYS, ROOT, read_yaml
+from tests.written import dev_settings
 
 README = ROOT / "README.md"
 SANDBOX = ROOT / "docs" / "sandbox.md"
@@ -105,16 +107,22 @@ def test_the_reference_is_what_the_models_say() -> None:
     assert shown == reference.reference(), "run `make docs`"
 
 
-def test_the_shipped_teams_use_every_documented_key() -> None:
+def test_some_team_uses_every_documented_key() -> None:
     keys = reference.team_keys()
     places = {key.entry: key.shared for key in keys if key.shared}
     used = {
         _as_documented(path, places)
-        for file in (ROOT / "tenants").glob("*.yaml")
+        for file in [*(ROOT / "tenants").glob("*.yaml"), *KEYS]
         for path in _paths(read_yaml(file.read_text(encoding="utf-8")))
     }
     unused = [key.path for key in keys if key.path not in used]
-    assert not unused, f"no file in tenants/ uses {', '.join(unused)}"
+    assert not unused, f"no file in tenants/ or tests/keys/ uses {', '.join(unused)}"
+
+
+@pytest.mark.parametrize("file", KEYS, ids=lambda file: file.stem)
+def test_the_files_of_further_keys_are_valid(file: Path) -> None:
+    loaded = load_team(file, file.name, dev_settings())
+    assert [str(each) for each in (*loaded.problems, *loaded.warnings)] == []
 
 
 @pytest.mark.parametrize("page", [README, SANDBOX], ids=lambda page: page.name)

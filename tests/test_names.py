@@ -218,8 +218,8 @@ def test_a_digest_in_a_tag_is_refused(text: str) -> None:
     with pytest.raises(ValueError) as error:
         check_tag(text)
     assert (
-        str(error.value) == f"'{text}' contains a digest; write only the version, such as "
-        f'"v1.0.0"'
+        str(error.value) == f"'{text}' contains a digest; write only the version here, and the "
+        "digest in `digest`"
     )
 
 

@@ -8,7 +8,7 @@ from components.providers import providers
 from dryrun.recording import SECRET
 from specs.settings import PREFIX, Settings
 from tests.conftest import Program
-from tests.program import Made, one_of_each, plain_strings, team_file
+from tests.program import TENANT, Made, one_of_each, plain_strings, team_file
 from tests.written import ROOT
 
 KUBERNETES, HARBOR, OPENBAO = (
@@ -98,7 +98,7 @@ def test_no_secret_is_sent_in_plain_text(everything: Made) -> None:
 
 def test_a_robot_s_secret_is_kept_as_a_secret(everything: Made) -> None:
     robots = [one for one in everything.resources if one.type.endswith(":RobotAccount")]
-    assert len(robots) == 6
+    assert len(robots) == 2 * len(everything.names(TENANT))
     for robot in robots:
         assert "secret" in robot.secret_outputs
 

@@ -156,7 +156,11 @@ def refused(file: Path, capsys: pytest.CaptureFixture[str], *arguments: str) -> 
     [
         ("latest", "'latest' is not a version; pin one such as \"v1.0.0\""),
         ("", 'the tag is empty; pin a version such as "v1.0.0"'),
-        ("sha256:0a", "'sha256:0a' contains a digest; write only the version, such as \"v1.0.0\""),
+        (
+            "sha256:0a",
+            "'sha256:0a' contains a digest; write only the version here, and the digest in "
+            "`digest`",
+        ),
         ("ghp_" + "a1B2" * 9, 'contains a GitHub token; pin a version such as "v1.0.0"'),
         (".v1", "'.v1' starts with '.'; start with a letter, a digit or '_'"),
         ("v" * 129, f"'{'v' * 40}'... has 129 characters; use 128 at most"),

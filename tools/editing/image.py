@@ -1,13 +1,15 @@
-"""Sets an app's image tag: changes one value in the team's file and nothing else."""
+"""Sets an app's image tag and digest: changes nothing else in the team's file."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import yaml
+
 from specs.fleet import TeamsFolder
 from specs.load import check_source
-from specs.names import check_tag, nearest
+from specs.names import check_digest, check_tag, nearest
 from specs.problem import Loc, Problem, ProblemsError, key_path
 from specs.retention import KEPT, is_older
 from specs.settings import Settings
@@ -23,19 +25,26 @@ from tools.editing.team_file import (
 # An anchor or a YAML tag before the value itself.
 _PROPERTIES = re.compile(r"([&!]\S*\s+)*")
 
+_NEW_LINE = "\n"
+_LINE_END = re.compile(rf"\r?{_NEW_LINE}|\Z")
+
 
 @dataclass(frozen=True)
-class TagChange:
-    """A change of an app's tag: the former tag, and what to check before deployment."""
+class ImageChange:
+    """A change of an app's image: the former version, and what to check before deployment."""
 
     before: str
     warnings: tuple[Problem, ...]
 
 
-def set_tag(
-    folder: TeamsFolder, settings: Settings, team: str, app: str, tag: str
-) -> TagChange | None:
-    """Set the app's tag; return None if it has that tag already.
+# A replacement of the text between two places.
+_Edit = tuple[int, int, str]
+
+
+def set_image(
+    folder: TeamsFolder, settings: Settings, team: str, app: str, version: str
+) -> ImageChange | None:
+    """Set the app's tag, and the digest in `v1.0.0@sha256:...`; return None if it has these.
 
     If it raises ProblemsError, the file is unchanged.
     """
@@ -44,22 +53,38 @@ def set_tag(
     if index is None:
         refuse(problems(source, folder, settings))  # these may be the reason
         raise ProblemsError(source.problem(("apps",), _unknown(source.data, app)))
-    loc: Loc = ("apps", index, "app", "image", "tag")
-    try:
-        check_tag(tag)  # and so nothing that could be more than a scalar
-    except ValueError as error:
-        raise ProblemsError(source.problem(loc, str(error))) from None
-    wanted = _with(source.data, loc, tag)
+    image: Loc = ("apps", index, "app", "image")
+    at_tag, at_digest = (*image, "tag"), (*image, "digest")
+    tag, at, digest = version.partition("@")
+    wanted = _with(source.data, at_tag, _checked(source, at_tag, tag, check_tag))
+    if at:
+        wanted = _with(wanted, at_digest, _checked(source, at_digest, digest, check_digest))
     if wanted == source.data:
         refuse(problems(source, folder, settings))
         return None
-    changed = Source(source.file, source.shown, text=_spliced(source, loc, tag))
+    before, pin = source.raw(at_tag), source.raw(at_digest)
+    if pin and not at:
+        message = (
+            f"is the digest of '{before}'; give the new one too, as {tag}@sha256:..., or remove it"
+        )
+        raise ProblemsError(source.problem(at_digest, message))
+    changed = Source(source.file, source.shown, text=_spliced(source, image, tag, digest))
     refuse(problems(changed, folder, settings))
     if changed.data != wanted:
         message = "is at an anchor that is also used elsewhere; give this app its own tag"
-        raise ProblemsError(source.problem(loc, message))
+        raise ProblemsError(source.problem(at_tag, message))
     save(changed)
-    return TagChange(source.raw(loc), tuple(_warnings(changed, settings, loc, source.raw(loc))))
+    warnings = tuple(_warnings(changed, settings, at_tag, before))
+    return ImageChange(f"{before}@{pin}" if pin else before, warnings)
+
+
+def _checked(source: Source, loc: Loc, value: str, check: Callable[[str], None]) -> str:
+    """The value, which is valid and so no more than a scalar."""
+    try:
+        check(value)
+    except ValueError as error:
+        raise ProblemsError(source.problem(loc, str(error))) from None
+    return value
 
 
 def _warnings(changed: Source, settings: Settings, loc: Loc, before: str) -> Iterator[Problem]:
@@ -97,11 +122,22 @@ def _unknown(data: dict[str, Any], app: str) -> str:
     return f"has no app '{app}'; {f'did you mean {hint}?' if hint else known}"
 
 
-def _spliced(source: Source, loc: Loc, tag: str) -> str:
-    """The file's text with another scalar at `loc`, quoted like the former one."""
+def _spliced(source: Source, image: Loc, tag: str, digest: str) -> str:
+    """The file's text with another tag and, if given, another digest."""
+    edits = [_replaced(source, (*image, "tag"), tag)]
+    if digest:
+        edits.append(_replaced(source, (*image, "digest"), digest) or _added(source, image, digest))
+    text = source.text  # without an edit, its problems report what is missing
+    for start, end, inside in sorted(filter(None, edits), reverse=True):
+        text = f"{text[:start]}{inside}{text[end:]}"
+    return text
+
+
+def _replaced(source: Source, loc: Loc, value: str) -> _Edit | None:
+    """The scalar at `loc`, quoted like the former one; None if there is none."""
     node = source.node(loc)
     if node is None:
-        return source.text  # and its problems report what is missing
+        return None
     start, end = node.start_mark.index, node.end_mark.index
     typed = source.text[start:end]
     properties = _PROPERTIES.match(typed)
@@ -109,8 +145,23 @@ def _spliced(source: Source, loc: Loc, tag: str) -> str:
     style = typed[len(kept) : len(kept) + 1]
     if style in ("|", ">"):
         raise ProblemsError(source.problem(loc, "is a block scalar; write it on the key's line"))
-    word = f"{style}{tag}{style}" if style in ("'", '"') else written(tag)
-    return f"{source.text[:start]}{kept}{word if typed else f' {word}'}{source.text[end:]}"
+    word = f"{style}{value}{style}" if style in ("'", '"') else written(value)
+    return start, end, f"{kept}{word if typed else f' {word}'}"
+
+
+def _added(source: Source, image: Loc, digest: str) -> _Edit | None:
+    """The digest after the tag: in the same braces, or on a line of its own."""
+    block, tag = source.node(image), source.node((*image, "tag"))
+    if block is None or tag is None:
+        return None
+    assert isinstance(block, yaml.MappingNode)  # it has a tag
+    key, end = f'digest: "{digest}"', tag.end_mark.index
+    if block.flow_style:
+        return end, end, f", {key}"
+    line_end = _LINE_END.search(source.text, end)
+    assert line_end  # the end of the text, if nothing else
+    at, indent = line_end.start(), " " * block.start_mark.column
+    return at, at, f"{line_end[0] or _NEW_LINE}{indent}{key}"
 
 
 def _with(data: Any, loc: Loc, value: str) -> Any:

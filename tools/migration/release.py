@@ -10,6 +10,7 @@ from tools.migration.documents import Manifest
 from tools.migration.import_findings import ACCEPT, Findings
 from tools.migration.layers import check_beside, read_layers
 from tools.migration.live import live_names
+from tools.migration.spellings import respell
 from tools.migration.tightened import hardened
 from tools.migration.value import Value, merged
 
@@ -85,6 +86,7 @@ def read_release(
     app.leave_out_substituted(f)
     entry.data = {"archetype": release.value(chart.loc, archetype), **entry.data}
     app.notes += hardened(values)
+    respell(entry)
     app.notes += live_names(release, team, archetype, entry)
     return app
 
