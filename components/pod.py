@@ -34,7 +34,6 @@ from components.metadata import workload_labels
 from components.monitoring import pod_annotations
 from components.quota import amounts
 from specs.app import HTTP, BaseApp, WebApp, Worker
-from specs.container import Container, CronJobContainer, WorkerContainer
 from specs.env_vars import PULL_SECRET, EnvVar
 from specs.probes import ExecLivenessProbe, ExecReadinessProbe, LivenessProbe, ReadinessProbe
 from specs.resources import resolve
@@ -117,14 +116,13 @@ def _sidecar(settings: Settings) -> dict[str, str]:
 def _container(team: Team, app: BaseApp) -> ContainerArgs:
     container = app.app
     resources = resolve(container.resources, team.limit_range)
-    command, args = _command(container)
     liveness, readiness = _probes(app)
     return ContainerArgs(
         name=app.name,
         image=container.image.reference,
         image_pull_policy=container.image.pull_policy,
-        command=command,
-        args=args,
+        command=list(container.command) or None,
+        args=list(container.args) or None,
         ports=_ports(app),
         env=[_env(variable) for variable in container.env] or None,
         resources=ResourceRequirementsArgs(
@@ -153,12 +151,6 @@ def _lifecycle(app: BaseApp) -> LifecycleArgs | None:
         return None  # nothing sends it requests
     sleep = SleepActionArgs(seconds=_FAREWELL_SECONDS)
     return LifecycleArgs(pre_stop=LifecycleHandlerArgs(sleep=sleep))
-
-
-def _command(container: Container) -> tuple[list[str] | None, list[str] | None]:
-    if isinstance(container, WorkerContainer | CronJobContainer):
-        return list(container.command) or None, list(container.args) or None
-    return None, None
 
 
 def _ports(app: BaseApp) -> list[ContainerPortArgs] | None:

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from specs.availability import Autoscaling, PodDisruptionBudget, WorkerAutoscaling
 from specs.base import Spec
-from specs.container import Container, CronJobContainer, WebAppContainer, WorkerContainer
+from specs.container import Container, WebAppContainer, WorkerContainer
 from specs.ingress import Ingress
 from specs.monitoring import Alert, CronJobServiceMonitor, ServiceMonitor, WorkerServiceMonitor
 from specs.network import NetworkPolicy
@@ -115,7 +115,7 @@ class CronJob(BaseApp):
     """Tasks on a schedule (guide: sre-cronjob)."""
 
     archetype: Literal["cronjob"] = Field(description="The archetype.")
-    app: CronJobContainer = Field(description="The app itself.")
+    app: Container = Field(description="The app itself.")
     schedule: Schedule = Field(description="When and how it runs.")
     service_monitor: CronJobServiceMonitor = Field(
         CronJobServiceMonitor(), description="Prometheus scraping of a metrics port."

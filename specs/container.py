@@ -56,6 +56,8 @@ class Container(Spec):
         examples=["team-alpha"],
     )
     image: Image = Field(description="The container image.")
+    command: tuple[str, ...] = Field((), description="Replaces the image's entry point.")
+    args: tuple[str, ...] = Field((), description="Arguments of the command.")
     env: tuple[EnvVar, ...] = Field((), description="Environment variables.")
     resources: Resources = Field(Resources(), description="CPU and memory.")
     writable_paths: tuple[WritablePath, ...] = Field(
@@ -79,13 +81,4 @@ class WorkerContainer(Container):
     replicas: Count = Field(
         2, description="Number of pods when `autoscaling` is off; ignored when it is on."
     )
-    command: tuple[str, ...] = Field((), description="Replaces the image's entry point.")
-    args: tuple[str, ...] = Field((), description="Arguments of the command.")
     probes: ExecProbes = Field(ExecProbes(), description="Health checks that run a command.")
-
-
-class CronJobContainer(Container):
-    """`app` of a cronjob."""
-
-    command: tuple[str, ...] = Field((), description="Replaces the image's entry point.")
-    args: tuple[str, ...] = Field((), description="Arguments of the command.")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from specs.container import Container, CronJobContainer, WorkerContainer
+from specs.container import Container, WorkerContainer
 from specs.credentials import credential_form, looks_like_credential
 from specs.env_vars import EnvVar
 from specs.problem import Finding, Loc
@@ -34,11 +34,10 @@ def check_env(env: tuple[EnvVar, ...], at: Loc) -> Iterator[Finding]:
 def check_words(container: Container, inner: Loc) -> Iterator[Finding]:
     """Report credentials in commands and arguments, which anyone who may view a pod can see."""
     reference = "write $(NAME) here"
-    words: list[tuple[Loc, tuple[str, ...], str]] = []
-    if isinstance(container, WorkerContainer | CronJobContainer):
-        words += (
-            ((*inner, key), getattr(container, key), reference) for key in ("command", "args")
-        )
+    words: list[tuple[Loc, tuple[str, ...], str]] = [
+        ((*inner, "command"), container.command, reference),
+        ((*inner, "args"), container.args, reference),
+    ]
     if isinstance(container, WorkerContainer):
         for key in ("liveness", "readiness"):
             if probe := getattr(container.probes, key):

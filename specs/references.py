@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Iterator, Sequence
 
-from specs.container import Container, CronJobContainer, WorkerContainer
+from specs.container import Container, WorkerContainer
 from specs.names import ENV_NAME
 from specs.problem import Finding, Loc
 from specs.process_match import runs_shell
@@ -31,8 +31,6 @@ def check_references(container: Container, inner: Loc) -> Iterator[Finding]:
             if name not in known and not _OF_A_SERVICE.fullmatch(name):
                 yield loc, _unexpanded(name, names, variable.name)
         known.add(variable.name)
-    if not isinstance(container, WorkerContainer | CronJobContainer):
-        return
     shell = runs_shell([*container.command, *container.args])
     for key, words in (("command", container.command), ("args", container.args)):
         for index, word in enumerate(words):

@@ -18,12 +18,10 @@ from tests.program import (
     Made,
     Resource,
     as_yaml,
-    cronjob,
     merged,
     one_of_each,
     read_yaml,
     web_app,
-    worker,
 )
 
 of_each_archetype = pytest.mark.parametrize("archetype", ARCHETYPES)
@@ -173,7 +171,7 @@ def test_command_and_arguments_are_the_image_s_own_unless_given(program: Program
     for one in program(one_of_each()).with_pods():
         assert not {"command", "args"} & one.container.keys()
     keys = "app: {command: [/bin/run, now], args: ['--queue=orders', '']}"
-    for one in program(merged(worker(keys), cronjob(keys))).with_pods():
+    for one in program(one_of_each(keys)).with_pods():
         assert one.container["command"] == ["/bin/run", "now"]
         assert one.container["args"] == ["--queue=orders", ""]
 

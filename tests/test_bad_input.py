@@ -196,11 +196,6 @@ def test_a_missing_key_is_reported_once(tmp_path: Path, text: str, said: str) ->
             "apps[0].podDisruptionBudget: does not fit a cronjob, only a web-app or worker; "
             "remove it or change `archetype`",
         ),
-        "a command of a web-app": (
-            app("«command: [x]"),
-            "apps[0].app.command: does not fit a web-app, only a worker or cronjob; "
-            "remove it or change `archetype`",
-        ),
         "a port of a worker": (
             app("«port: 8080", archetype="worker"),
             "apps[0].app.port: does not fit a worker, only a web-app; "
@@ -874,6 +869,10 @@ WITH_REF = "add a variable with a secretRef, and write $(NAME) here"
 
 @rows(
     {
+        "in a web-app's arguments": (
+            app(f"args: [serve, «{GITHUB}]"),
+            f"args[1]: contains a GitHub token; {WITH_REF}",
+        ),
         "in a command": (
             app(f"command: [/bin/run, «{GITHUB}]", archetype="worker"),
             f"command[1]: contains a GitHub token; {WITH_REF}",

@@ -162,9 +162,12 @@ IN = "apps[0].app"
             "apps[0].ingress.retries: is not supported here; have the app do it",
         ),
         "a key of another archetype's app": (
+            app(beside="«port: 80", archetype="worker"),
+            "apps[0].port: does not fit a worker, only a web-app; remove it or change `archetype`",
+        ),
+        "a key of the app beside it": (
             app(beside="«args: [x]"),
-            "apps[0].args: does not fit a web-app, only a worker or cronjob; "
-            "remove it or change `archetype`",
+            "apps[0].args: does not belong here; move it into `app`",
         ),
         "a whole object": (
             "«apiVersion: v1\nteam: team-alpha\n",

@@ -87,6 +87,10 @@ LOW = (
             app(f"env: [{{name: URL, value: «$({KEY_ID}), plain: true}}]"),
             f"{IN}.env[0].value: $([secret]) {NOWHERE} [secret] {IF_MEANT.format('[secret]')}",
         ),
+        "in a web-app's arguments": (
+            app("args: [serve, «'--to=$(TARGET)']"),
+            f"{IN}.args[1]: $(TARGET) {NOWHERE} TARGET {IF_MEANT.format('TARGET')}",
+        ),
         "in a command": (
             worker("command: [/bin/run, «'--to=$(TARGET)']"),
             f"{IN}.command[1]: $(TARGET) {NOWHERE} TARGET {IF_MEANT.format('TARGET')}",

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from sandbox.servers.images import Image
-from specs.app import BaseApp, CronJob, WebApp, Worker
+from specs.app import BaseApp, WebApp, Worker
 from specs.fleet import TeamsFolder
 from specs.load import load_team
 from specs.stack_file import read_stack
@@ -55,13 +55,11 @@ def of_apps(apps: Iterable[BaseApp]) -> Iterator[tuple[str, str, Image]]:
 
 
 def _of_app(app: BaseApp) -> Image:
+    program = app.app.command[0] if app.app.command else "/bin/app"
     if isinstance(app, WebApp):
         probes = app.app.probes
         paths = (probes.liveness.path, probes.readiness.path, app.service_monitor.path)
-        return stand_in(app.app.port, paths)
-    program = (
-        app.app.command[0] if isinstance(app, CronJob | Worker) and app.app.command else "/bin/app"
-    )
+        return stand_in(app.app.port, paths, program)
     if isinstance(app, Worker):
         return stand_in(app.metrics_port or UNUSED, (app.service_monitor.path,), program)
     return stand_in(None, (), program)
