@@ -6,7 +6,12 @@ NIST 800-53 AC-6, CM-7; guide: App Templates and Troubleshooting.
 from collections.abc import Sequence
 
 import pulumi
-from pulumi_kubernetes.apps.v1 import Deployment, DeploymentSpecArgs
+from pulumi_kubernetes.apps.v1 import (
+    Deployment,
+    DeploymentSpecArgs,
+    DeploymentStrategyArgs,
+    RollingUpdateDeploymentArgs,
+)
 from pulumi_kubernetes.batch.v1 import CronJob, CronJobSpecArgs, JobSpecArgs, JobTemplateSpecArgs
 from pulumi_kubernetes.core.v1 import PodTemplateSpecArgs, ServiceAccount
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
@@ -15,6 +20,7 @@ from components.metadata import Place, app_labels, app_selector, object_meta, wo
 from components.pod import pull_secrets
 from specs.app import BaseApp, WebApp, Worker
 from specs.app import CronJob as CronJobApp
+from specs.availability import Strategy
 from specs.settings import Settings
 from specs.team import Team
 
@@ -43,6 +49,7 @@ def deployment(
         metadata=object_meta(place, app.name, workload_labels(team, app)),
         spec=DeploymentSpecArgs(
             replicas=_replicas(team, app),
+            strategy=_strategy(app.strategy),
             selector=LabelSelectorArgs(match_labels=app_selector(app)),
             template=template,
         ),
@@ -55,6 +62,20 @@ def _replicas(team: Team, app: WebApp | Worker) -> int | None:
         return 0  # an autoscaler does not scale a Deployment without pods
     # If there is an autoscaler, it owns the number of pods.
     return None if app.autoscaling.enabled else app.app.replicas
+
+
+def _strategy(strategy: Strategy) -> DeploymentStrategyArgs | None:
+    if strategy == Strategy():
+        return None  # as Kubernetes does it by default
+    rolling = strategy.type == "RollingUpdate"
+    return DeploymentStrategyArgs(
+        type=strategy.type,
+        rolling_update=RollingUpdateDeploymentArgs(
+            max_surge=strategy.max_surge, max_unavailable=strategy.max_unavailable
+        )
+        if rolling
+        else None,
+    )
 
 
 def cron_job(

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from specs.availability import Autoscaling, PodDisruptionBudget, WorkerAutoscaling
+from specs.availability import Autoscaling, PodDisruptionBudget, Strategy, WorkerAutoscaling
 from specs.base import Spec
 from specs.container import Container, WebAppContainer, WorkerContainer
 from specs.ingress import Ingress
@@ -79,6 +79,7 @@ class WebApp(BaseApp):
     archetype: Literal["web-app"] = Field(description="The archetype.")
     app: WebAppContainer = Field(description="The app itself.")
     ingress: Ingress = Field(Ingress(), description="Access from outside the cluster.")
+    strategy: Strategy = Field(Strategy(), description="How a new version replaces the old one.")
     autoscaling: Autoscaling = Field(
         Autoscaling(),
         description="Scales the number of pods by the CPU use of the app's container.",
@@ -99,6 +100,7 @@ class Worker(BaseApp):
 
     archetype: Literal["worker"] = Field(description="The archetype.")
     app: WorkerContainer = Field(description="The app itself.")
+    strategy: Strategy = Field(Strategy(), description="How a new version replaces the old one.")
     autoscaling: WorkerAutoscaling = Field(
         WorkerAutoscaling(),
         description="Scales the number of pods by the CPU use of the app's container.",

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from specs.app import METRICS_SUFFIX, AnyApp, CronJob, WebApp, Worker
-from specs.availability_checks import check_scaling
+from specs.availability_checks import check_scaling, check_strategy
 from specs.container import Container
 from specs.credentials import credential_form
 from specs.env_checks import check_env, check_words
@@ -65,6 +65,7 @@ def check_app(team: Team, app: AnyApp, at: Loc, settings: Settings) -> Iterator[
         yield from check_port(app.service_monitor.port, (*at, "serviceMonitor", "port"))
     if isinstance(app, WebApp | Worker):
         yield from check_scaling(app, at)
+        yield from check_strategy(app.strategy, (*at, "strategy"))
     if isinstance(app, Worker) and settings.kubernetes.require_probes:
         yield from _check_probes(app.app.probes, (*inner, "probes"))
 

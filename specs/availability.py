@@ -1,21 +1,68 @@
 """How many pods of an app run, and how many must stay (guide: autoscaling)."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
-from specs.base import Positive, Spec
+from specs.base import INT32_MAX, TOO_MANY, Positive, Spec
 
 _PERCENTAGE = r"([0-9]{1,2}|0[0-9]{2}|100)%"
 
 
-def _check_min_available(value: int | str) -> int | str:
+def _check_pods(value: int | str) -> int | str:
     if isinstance(value, int) and value < 0:
         raise ValueError(f"{value} is below 0; write a number of pods, such as 1")
+    if isinstance(value, int) and value > INT32_MAX:
+        raise ValueError(f"{value} {TOO_MANY}")
     if isinstance(value, str) and not re.fullmatch(_PERCENTAGE, value):
         raise ValueError(f"'{value}' is not a number or a percentage; write one such as 1 or 50%")
     return value
+
+
+# A number of pods, or a percentage of all pods of the app.
+Pods = Annotated[
+    int | str,
+    AfterValidator(_check_pods),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 0, "maximum": INT32_MAX},
+                {"type": "string", "pattern": f"^({_PERCENTAGE})$"},
+            ]
+        }
+    ),
+]
+
+
+def _share(pods: int | str, replicas: int) -> int:
+    """How many pods it is of this many; Kubernetes rounds up to whole ones."""
+    return pods if isinstance(pods, int) else -(-int(pods.removesuffix("%")) * replicas // 100)
+
+
+class Strategy(Spec):
+    """How the pods of one version replace those of another (Kubernetes: Deployment)."""
+
+    type: Literal["RollingUpdate", "Recreate"] = Field(
+        "RollingUpdate",
+        description="`RollingUpdate` replaces pods a few at a time. `Recreate` stops all pods "
+        "before it starts new ones: for an app of which two versions must not run at once.",
+    )
+    max_surge: Pods = Field(
+        "25%",
+        description="Pods that a rolling update may add: a number, or a percentage, rounded up.",
+    )
+    max_unavailable: Pods = Field(
+        "25%",
+        description="Pods that may be missing during a rolling update: a number, or a percentage, "
+        "rounded down.",
+    )
+
+    def surge(self, replicas: int) -> int:
+        """How many pods a rollout adds to so many; never more than it replaces."""
+        if self.type == "Recreate":
+            return 0
+        return min(_share(self.max_surge, replicas), replicas)
 
 
 class Autoscaling(Spec):
@@ -45,22 +92,11 @@ class PodDisruptionBudget(Spec):
     """Keeps the app available while nodes are drained (guide: podDisruptionBudget)."""
 
     enabled: bool = Field(True, description="Creates the PodDisruptionBudget `<app.name>`.")
-    min_available: Annotated[
-        int | str,
-        AfterValidator(_check_min_available),
-        WithJsonSchema(
-            {
-                "anyOf": [
-                    {"type": "integer", "minimum": 0},
-                    {"type": "string", "pattern": f"^({_PERCENTAGE})$"},
-                ]
-            }
-        ),
-    ] = Field(1, description="Pods that must keep running: a number, or a percentage such as 50%.")
+    min_available: Pods = Field(
+        1,
+        description="Pods that must keep running: a number, or a percentage such as 50%.",
+    )
 
     def lets_go(self, replicas: int) -> bool:
         """Whether one of this many pods may be evicted, so that nodes can be drained."""
-        least = self.min_available
-        if isinstance(least, str):  # Kubernetes rounds up to whole pods
-            least = -(-int(least.removesuffix("%")) * replicas // 100)
-        return not self.enabled or least < replicas
+        return not self.enabled or _share(self.min_available, replicas) < replicas

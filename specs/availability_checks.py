@@ -1,8 +1,9 @@
-"""Checks of how many pods an app has, and how many may be evicted."""
+"""Checks of how many pods an app has, and how many may be evicted or replaced at once."""
 
 from collections.abc import Iterator
 
 from specs.app import WebApp, Worker
+from specs.availability import Strategy
 from specs.problem import Finding, Loc
 
 
@@ -38,3 +39,25 @@ def check_scaling(app: WebApp | Worker, at: Loc) -> Iterator[Finding]:
             "running, "
             f"so no node can be drained; {fix}",
         )
+
+
+def check_strategy(strategy: Strategy, at: Loc) -> Iterator[Finding]:
+    """Report a rolling update that may neither add nor remove a pod, and keys without effect."""
+    if strategy.type == "Recreate":
+        for name, key in (("max_surge", "maxSurge"), ("max_unavailable", "maxUnavailable")):
+            if name in strategy.model_fields_set:
+                yield (
+                    (*at, key),
+                    "has no effect on Recreate, which stops all pods first; remove it, or set "
+                    "type to RollingUpdate",
+                )
+    elif _is_zero(strategy.max_surge) and _is_zero(strategy.max_unavailable):
+        yield (
+            (*at, "maxUnavailable"),
+            f"{strategy.max_unavailable} pods may be missing and maxSurge adds "
+            f"{strategy.max_surge}, so no pod can be replaced; raise one of the two to 1",
+        )
+
+
+def _is_zero(pods: int | str) -> bool:
+    return int(str(pods).removesuffix("%")) == 0

@@ -162,5 +162,4 @@ def _pods(app: AnyApp) -> tuple[int, int, int]:
         return 0, 0, runs
     scaling = app.autoscaling
     rest = scaling.min_replicas if scaling.enabled else app.app.replicas
-    surge = -(-rest // 4)  # a Deployment's maxSurge is 25 %, rounded up
-    return rest, surge, scaling.max_replicas if scaling.enabled else rest
+    return rest, app.strategy.surge(rest), scaling.max_replicas if scaling.enabled else rest

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from specs import network, team
 from specs.app import BaseApp, ServiceAccount
-from specs.availability import Autoscaling, PodDisruptionBudget
+from specs.availability import Autoscaling, PodDisruptionBudget, Strategy
 from specs.container import Container, ResourceLimits, ResourceRequests, Resources
 from specs.env_vars import EnvVar
 from specs.image import Image
@@ -92,9 +92,9 @@ _WORKLOAD = _table(
         "livenessProbe": "use `app.probes.liveness`",
         "readinessProbe": "use `app.probes.readiness`",
         "startupProbe": "use `app.probes.liveness.initialDelaySeconds`",
-        "minReadySeconds paused progressDeadlineSeconds revisionHistoryLimit strategy "
-        "updateStrategy deploymentStrategy rollingUpdate": (
-            "a rollout adds a quarter of the pods and removes none first; remove it"
+        "updateStrategy deploymentStrategy rollingUpdate strategyType": "use `strategy`",
+        "minReadySeconds paused progressDeadlineSeconds revisionHistoryLimit": (
+            "Kubernetes' default applies; remove it"
         ),
         "hpa horizontalPodAutoscaler": "use `autoscaling`",
         "pdb disruptionBudget": "use `podDisruptionBudget`",
@@ -261,6 +261,7 @@ _KEYS: dict[type, dict[str, str]] = {
             ),
         }
     ),
+    Strategy: _table({"rollingUpdate": "write its keys here"}),
     PodDisruptionBudget: _table(
         {
             "maxUnavailable": "use `minAvailable` for the number of pods that must keep running",

@@ -1,5 +1,6 @@
 """Whether a team's apps fit its quota and its LimitRange, and messages if they do not."""
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from operator import attrgetter
 
@@ -90,8 +91,9 @@ def _less(capacity: Capacity, asking: AppDemand, number: int) -> str | None:
             return f"{verb} it to {shown(resource, amount)}"
     if isinstance(asking.app, CronJob):
         return None
-    # With a surge of a quarter, rounded up, this many pods roll out within the whole.
-    fewer = min((free - beside) // pod, 4 * (free // pod) // 5)
+    surge, most = asking.app.strategy.surge, (free - beside) // pod
+    # The most pods that roll out within the whole.
+    fewer = bisect_right(range(most + 1), free // pod, key=lambda pods: pods + surge(pods)) - 1
     if fewer < 1 or not asking.app.pod_disruption_budget.lets_go(fewer):
         return None
     key = "it" if resource == "pods" else ".".join(map(str, _replicas(asking)[2:]))

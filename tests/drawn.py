@@ -14,6 +14,15 @@ Written = st.SearchStrategy[str | int | float]
 # PodDisruptionBudgets; `_budget` takes those that let no pod go for others.
 _BUDGETS = ({}, {"enabled": False}, {"minAvailable": 2}, {"minAvailable": "50%"})
 
+_STRATEGIES = (
+    {"type": "Recreate"},
+    {"maxSurge": 0},
+    {"maxSurge": 1, "maxUnavailable": 0},
+    {"maxSurge": 4},
+    {"maxSurge": "34%"},
+    {"type": "RollingUpdate", "maxSurge": "100%", "maxUnavailable": "50%"},
+)
+
 
 def cpu(least: int, most: int) -> Written:
     """From so many thousandths to so many."""
@@ -119,6 +128,8 @@ def _entries(draw: st.DrawFn, number: int, default: dict[str, Any]) -> dict[str,
         least = draw(st.integers(1, 9))
         entry["autoscaling"] = {"minReplicas": least, "maxReplicas": draw(st.integers(least, 13))}
         entry["autoscaling"]["enabled"] = draw(st.booleans())
+    if draw(st.booleans()):
+        entry["strategy"] = draw(st.sampled_from(_STRATEGIES))
     rest = Ledger({"apps": [entry]}, None).apps[0].rest
     fitting = [budget for budget in _BUDGETS if rest == 0 or lets_go(budget, rest)]
     return entry | {"podDisruptionBudget": draw(st.sampled_from(fitting))}

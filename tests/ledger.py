@@ -184,6 +184,14 @@ def autoscaling(entry: Mapping[str, Any]) -> dict[str, Any]:
     return default | entry.get("autoscaling", {})
 
 
+def _rolls_out(strategy: Mapping[str, Any], pods: int) -> int:
+    """How many pods may start before the first old one has ended."""
+    if strategy.get("type") == "Recreate":
+        return 0
+    surge = strategy.get("maxSurge", "25%")
+    return surge if isinstance(surge, int) else ceil(Fraction(surge.rstrip("%")) / 100 * pods)
+
+
 def _pods(entry: Mapping[str, Any]) -> tuple[int, int, int, int]:
     """At rest, a rollout's surge, what starts beside all others, and at full scale."""
     if entry["archetype"] == "cronjob":
@@ -196,5 +204,5 @@ def _pods(entry: Mapping[str, Any]) -> tuple[int, int, int, int]:
         return 0, 0, 1, runs
     scaling = autoscaling(entry)
     rest = scaling["minReplicas"] if scaling["enabled"] else entry["app"].get("replicas", 2)
-    surge = ceil(Fraction(25, 100) * rest)
+    surge = min(rest, _rolls_out(entry.get("strategy", {}), rest))
     return rest, surge, surge, scaling["maxReplicas"] if scaling["enabled"] else rest

@@ -406,6 +406,12 @@ NOTED: list[tuple[str, Edit, Rules]] = [
     ),
     (BUDGET, _set("spec.minAvailable", 0), Rules.LESS_SPARE),
     (SCALER, _set("spec.minReplicas", 1), Rules.LESS_SPARE),
+    (API, _set("spec.strategy", {"type": "Recreate"}), Rules.LESS_SPARE),
+    (
+        API,
+        _set("spec.strategy", {"rollingUpdate": {"maxUnavailable": "50%"}}),
+        Rules.LESS_SPARE,
+    ),
     (ALERTS, _set("spec.groups.0.rules.0.expr", "vector(0) > 1"), Rules.ALERT),
     (MONITOR, _set("spec.endpoints.0.interval", "5m"), Rules.ALERT),
     (API, _set(f"{CONTAINER}.lifecycle.preStop.sleep.seconds", 10), Rules.BEHAVIOUR),

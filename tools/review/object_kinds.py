@@ -63,7 +63,11 @@ _IN_POD = tuple(
 def _pods(template: str, *ordinary: str, fixed: tuple[str, ...] = ()) -> ObjectKind:
     return ObjectKind(
         workload.workload,
-        judged=("spec.replicas", *(f"{template}.{path}" for path in workload.JUDGED)),
+        judged=(
+            "spec.replicas",
+            "spec.strategy",
+            *(f"{template}.{path}" for path in workload.JUDGED),
+        ),
         ordinary=(
             *ordinary,
             *(
@@ -156,7 +160,7 @@ KINDS = {
     # Workloads
     "Deployment": _pods(
         "spec.template",
-        *(f"spec.{field}" for field in ("strategy", "minReadySeconds", "revisionHistoryLimit")),
+        *(f"spec.{field}" for field in ("minReadySeconds", "revisionHistoryLimit")),
         "spec.progressDeadlineSeconds",
         fixed=("spec.selector",),
     ),

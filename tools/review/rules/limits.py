@@ -8,6 +8,9 @@ from specs.quantity import parse
 from tools.review.pair import Hit, Pair
 from tools.review.review_findings import Rules
 
+# A Deployment's `maxUnavailable`, unless set.
+_MISSING = "25%"
+
 
 def resource_quota(pair: Pair) -> Iterator[Hit]:
     """A namespace's quota."""
@@ -47,6 +50,20 @@ def disruption_budget(pair: Pair) -> Iterator[Hit]:
     least, former = pair.now("spec.minAvailable"), pair.was("spec.minAvailable")
     if pair.before and former != least and _number(least) <= _number(former):
         yield Hit(Rules.LESS_SPARE, f"{pair.object.name}: minAvailable {former} -> {least}")
+
+
+def rollout(pair: Pair) -> Iterator[Hit]:
+    """How many pods of a Deployment may be missing while a new version replaces the old one."""
+    now, was = pair.now("spec.strategy") or {}, pair.was("spec.strategy") or {}
+    if pair.before is None or was.get("type") == "Recreate":
+        return
+    missing, former = (
+        (each.get("rollingUpdate") or {}).get("maxUnavailable", _MISSING) for each in (now, was)
+    )
+    if now.get("type") == "Recreate":
+        yield Hit(Rules.LESS_SPARE, f"{pair.object.shown}: no pod runs while it rolls out")
+    elif missing != former and _number(missing) >= _number(former):
+        yield Hit(Rules.LESS_SPARE, f"{pair.object.shown}: maxUnavailable {former} -> {missing}")
 
 
 def _raised(before: Mapping[str, Any], after: Mapping[str, Any], of: str) -> Iterator[Hit]:

@@ -8,6 +8,7 @@ from tools.review.masking import conceal
 from tools.review.pair import Hit, Pair, listed
 from tools.review.rendered_objects import RenderedObject, Side
 from tools.review.review_findings import Rules
+from tools.review.rules.limits import rollout
 
 _KINDS = ("Deployment", "CronJob")
 _CONTAINERS = ("containers", "initContainers")
@@ -83,6 +84,7 @@ def workload(pair: Pair) -> Iterator[Hit]:
     for name, container in _containers(pod).items():
         yield from _image(container, had.get(name), pair)
         yield from _container(name, container, had.get(name))
+    yield from rollout(pair)
     replicas, had_replicas = pair.now("spec.replicas"), pair.was("spec.replicas")
     numbers = isinstance(replicas, int) and isinstance(had_replicas, int)
     if numbers and replicas < had_replicas:
