@@ -209,6 +209,15 @@ def _common(choose: random.Random, name: str) -> Block:
                 "summary": f"{name} counts more than {limit} errors a second",
             }
         ],
+        "exceptions": [
+            {
+                "allow": "writableRootFilesystem",
+                "reason": "rewrites its own plugins at start",
+                "ticket": f"SEC-{limit}",
+                "approvedBy": "security@example.com",
+                "until": "9999-12-31",
+            }
+        ],
     }
 
 

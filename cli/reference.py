@@ -4,6 +4,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from itertools import accumulate
 from pathlib import Path
 from types import UnionType
@@ -33,7 +34,13 @@ _SHARED: dict[type[BaseModel], str] = {
 # Blocks so large that each block within them gets its own section; "" is a whole file.
 _LARGE = ("apps[].app.", "apps[].", "")
 
-_WORDS = {str: "text", int: "whole number", bool: "true or false", Quantity: "quantity"}
+_WORDS = {
+    str: "text",
+    int: "whole number",
+    bool: "true or false",
+    date: "date",
+    Quantity: "quantity",
+}
 
 _TEAM = """\
 # Every key

@@ -4,7 +4,6 @@ NIST 800-53 AC-6, CM-7; guide: App Templates and Troubleshooting.
 """
 
 from pulumi_kubernetes.core.v1 import (
-    CapabilitiesArgs,
     ContainerArgs,
     ContainerPortArgs,
     EmptyDirVolumeSourceArgs,
@@ -15,14 +14,11 @@ from pulumi_kubernetes.core.v1 import (
     LifecycleArgs,
     LifecycleHandlerArgs,
     LocalObjectReferenceArgs,
-    PodSecurityContextArgs,
     PodSpecArgs,
     PodTemplateSpecArgs,
     ProbeArgs,
     ResourceRequirementsArgs,
-    SeccompProfileArgs,
     SecretKeySelectorArgs,
-    SecurityContextArgs,
     ServiceAccount,
     SleepActionArgs,
     VolumeArgs,
@@ -30,6 +26,7 @@ from pulumi_kubernetes.core.v1 import (
 )
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
+from components.hardening import container_security, pod_security
 from components.metadata import workload_labels
 from components.monitoring import pod_annotations
 from components.quota import amounts
@@ -61,7 +58,7 @@ def pod_template(
     account: ServiceAccount | None,
     restart_policy: str | None = None,
 ) -> PodTemplateSpecArgs:
-    """The hardened pod: no root, no token, no writable root file system, no capabilities.
+    """The hardened pod: what `hardening` says, and no token.
 
     Source: guide, Pod rejected by admission webhook.
     """
@@ -80,9 +77,7 @@ def pod_template(
             # The app's own account has the pull secret; the namespace's default has none.
             image_pull_secrets=None if account else pull_secrets(settings),
             restart_policy=restart_policy,
-            security_context=PodSecurityContextArgs(
-                run_as_non_root=True, seccomp_profile=SeccompProfileArgs(type="RuntimeDefault")
-            ),
+            security_context=pod_security(app),
             containers=[_container(team, app)],
             volumes=[
                 VolumeArgs(
@@ -129,12 +124,7 @@ def _container(team: Team, app: BaseApp) -> ContainerArgs:
             requests=amounts(resources.requests.cpu, resources.requests.memory),
             limits=amounts(resources.limits.cpu, resources.limits.memory),
         ),
-        security_context=SecurityContextArgs(
-            allow_privilege_escalation=False,
-            read_only_root_filesystem=True,
-            run_as_non_root=True,
-            capabilities=CapabilitiesArgs(drop=["ALL"]),
-        ),
+        security_context=container_security(app),
         volume_mounts=[
             VolumeMountArgs(name=_volume(index), mount_path=path.path)
             for index, path in enumerate(container.writable_paths)

@@ -16,6 +16,7 @@ from pulumi_kubernetes.batch.v1 import CronJob, CronJobSpecArgs, JobSpecArgs, Jo
 from pulumi_kubernetes.core.v1 import PodTemplateSpecArgs, ServiceAccount
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 
+from components.hardening import exceptions_annotation
 from components.metadata import Place, app_labels, app_selector, object_meta, workload_labels
 from components.pod import pull_secrets
 from specs.app import BaseApp, WebApp, Worker
@@ -46,7 +47,9 @@ def deployment(
     """`<app.name>` (guide: sre-web-app, sre-worker)."""
     return Deployment(
         place.name(app.name),
-        metadata=object_meta(place, app.name, workload_labels(team, app)),
+        metadata=object_meta(
+            place, app.name, workload_labels(team, app), exceptions_annotation(app)
+        ),
         spec=DeploymentSpecArgs(
             replicas=_replicas(team, app),
             strategy=_strategy(app.strategy),
@@ -89,7 +92,9 @@ def cron_job(
     schedule = app.schedule
     return CronJob(
         place.name(app.name),
-        metadata=object_meta(place, app.name, workload_labels(team, app)),
+        metadata=object_meta(
+            place, app.name, workload_labels(team, app), exceptions_annotation(app)
+        ),
         spec=CronJobSpecArgs(
             schedule=schedule.cron,
             time_zone=schedule.timezone,

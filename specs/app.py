@@ -10,6 +10,7 @@ from pydantic import Field
 from specs.availability import Autoscaling, PodDisruptionBudget, Strategy, WorkerAutoscaling
 from specs.base import Spec
 from specs.container import Container, WebAppContainer, WorkerContainer
+from specs.exceptions import HardeningException
 from specs.ingress import Ingress
 from specs.monitoring import Alert, CronJobServiceMonitor, ServiceMonitor, WorkerServiceMonitor
 from specs.network import NetworkPolicy
@@ -42,6 +43,11 @@ class BaseApp(Spec):
     service_account: ServiceAccount = Field(ServiceAccount(), description="The pods' identity.")
     alerts: tuple[Alert, ...] = Field(
         (), description="Prometheus alerts, created as the PrometheusRule `<app.name>`."
+    )
+    exceptions: tuple[HardeningException, ...] = Field(
+        (),
+        description="What the hardening of pods forbids and this app needs, each with its owner "
+        "and its end.",
     )
 
     @property

@@ -7,6 +7,7 @@ from specs.availability_checks import check_scaling, check_strategy
 from specs.container import Container
 from specs.credentials import credential_form
 from specs.env_checks import check_env, check_words
+from specs.exception_checks import check_exceptions
 from specs.ingress_checks import check_ingress, check_port
 from specs.namespace import check_selectors
 from specs.policy_checks import check_policy
@@ -46,6 +47,7 @@ def check_app(team: Team, app: AnyApp, at: Loc, settings: Settings) -> Iterator[
     yield from _check_writable_paths(container, (*inner, "writablePaths"))
     yield from check_policy(app.network_policy, (*at, "networkPolicy"))
     yield from check_selectors(app.network_policy, (*at, "networkPolicy"), settings.namespace)
+    yield from check_exceptions(app, (*at, "exceptions"), settings)
     seen: set[str] = set()
     for index, alert in enumerate(app.alerts):
         if alert.name in seen:

@@ -27,7 +27,8 @@ def team_schema() -> str:
         "$comment": "Generated from the models by `./sre schema`; edit the models, not this file.",
         **_for_editors({**schema, "definitions": definitions}),
     }
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    # An example may be a date.
+    return json.dumps(document, indent=2, ensure_ascii=False, default=str) + "\n"
 
 
 class _Generator(GenerateJsonSchema):

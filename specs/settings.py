@@ -6,7 +6,18 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
-from specs.base import ClusterRole, Cpu, Label, Memory, Spec, checked, cpu, matching, memory
+from specs.base import (
+    ClusterRole,
+    Cpu,
+    Label,
+    Memory,
+    Positive,
+    Spec,
+    checked,
+    cpu,
+    matching,
+    memory,
+)
 from specs.hosts import check_host_pattern, host_of, namespace_of, other_names
 from specs.labels import (
     AddedLabel,
@@ -466,6 +477,12 @@ class Settings(Spec):
         description="What happens to objects in team namespaces that violate the platform's "
         "policies: "
         "refused, or admitted with a warning and an audit log entry.",
+    )
+    exception_max_days: Positive | None = Field(
+        None,
+        description="How many days ahead an app's exception may end (`apps[].exceptions[].until`); "
+        "default: any number.",
+        examples=["365"],
     )
     adopt: bool = Field(
         False,

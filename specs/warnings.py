@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 from specs.app import AnyApp, CronJob, WebApp, Worker
 from specs.autoscaling import check_target
+from specs.exception_checks import warn_of_exceptions
+from specs.exceptions import FIRST_UNPRIVILEGED_PORT, NET_BIND_SERVICE, PRIVILEGED_PORT
 from specs.network import NetworkPolicyPort
 from specs.problem import Finding, Loc
 from specs.process_match import finds_itself
@@ -13,7 +15,8 @@ from specs.retention import warn_of_retention
 from specs.steps import odd_steps
 from specs.team import Quota, Team
 
-_FIRST_UNPRIVILEGED_PORT = 1024
+# Each lets a process that is not root listen on a port below 1024.
+_LOW_PORTS = (PRIVILEGED_PORT, NET_BIND_SERVICE)
 
 
 def check_warnings(team: Team) -> Iterator[Finding]:
@@ -29,6 +32,7 @@ def check_warnings(team: Team) -> Iterator[Finding]:
             yield from _check_own_process(app, (*at, "app", "probes"))
         yield from check_references(app.app, (*at, "app"))
         yield from _check_ports(app, at)
+        yield from warn_of_exceptions(app, (*at, "exceptions"))
         for number, alert in enumerate(app.alerts):
             yield from _check_functions(alert.expr, (*at, "alerts", number, "expr"))
         yield from _check_port_names(app, (*at, "networkPolicy", "additionalIngress"))
@@ -66,15 +70,18 @@ def _check_quota(quota: Quota) -> Iterator[Finding]:
 
 
 def _check_ports(app: AnyApp, at: Loc) -> Iterator[Finding]:
-    """Warn about low ports: an app never runs as root."""
+    """Warn about low ports without an exception: an app never runs as root."""
+    if any(each.allow in _LOW_PORTS for each in app.exceptions):
+        return
     key: Loc = ("app", "port") if isinstance(app, WebApp) else ("serviceMonitor", "port")
     for port in app.ports.values():
-        if port < _FIRST_UNPRIVILEGED_PORT:
+        if port < FIRST_UNPRIVILEGED_PORT:
             yield (
                 (*at, *key),
                 f"{port} is below 1024, where a process that is not root may listen only if the "
                 "node's runtime allows it (containerd does since 2.0, CRI-O does not); "
-                f"use a higher port such as {8080 if isinstance(app, WebApp) else 9090}",
+                f"add an exception ({PRIVILEGED_PORT}), or use a higher port such as "
+                f"{8080 if isinstance(app, WebApp) else 9090}",
             )
 
 

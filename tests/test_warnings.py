@@ -34,7 +34,8 @@ GITHUB = "ghp_" + "a1B2" * 9
 KEY_ID = "AKIA" + "Q3EGZ7EXAMPLE234"
 LOW = (
     "is below 1024, where a process that is not root may listen only if the node's runtime allows "
-    "it (containerd does since 2.0, CRI-O does not); use a higher port such as"
+    "it (containerd does since 2.0, CRI-O does not); add an exception (privilegedPort), or use a "
+    "higher port such as"
 )
 
 

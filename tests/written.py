@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from textwrap import dedent, indent
 from typing import Any
@@ -130,6 +131,8 @@ def marked(data: Any) -> list[str]:
 def _listed(data: Any) -> Any:
     if isinstance(data, dict):
         return {key: _listed(value) for key, value in data.items()}
+    if isinstance(data, date):  # to an editor, which reads YAML 1.2, it is text
+        return data.isoformat()
     return [_listed(value) for value in data] if isinstance(data, tuple) else data
 
 

@@ -1,0 +1,71 @@
+"""What a pod and its containers may not do, but for the app's exceptions.
+
+NIST 800-53 AC-6, CM-6, CM-7; guide: Pod rejected by admission webhook.
+"""
+
+import json
+
+from pulumi_kubernetes.core.v1 import (
+    CapabilitiesArgs,
+    PodSecurityContextArgs,
+    SeccompProfileArgs,
+    SecurityContextArgs,
+    SysctlArgs,
+)
+
+from specs.app import BaseApp
+from specs.exceptions import (
+    CAPABILITIES,
+    EXCEPTIONS_ANNOTATION,
+    FIRST_UNPRIVILEGED_PORT,
+    PRIVILEGED_PORT,
+    WRITABLE_ROOT,
+)
+
+
+def pod_security(app: BaseApp) -> PodSecurityContextArgs:
+    """The security context of an app's pods."""
+    return PodSecurityContextArgs(
+        run_as_non_root=True,
+        seccomp_profile=SeccompProfileArgs(type="RuntimeDefault"),
+        sysctls=_sysctls(app),
+    )
+
+
+def container_security(app: BaseApp, *, own: bool = True) -> SecurityContextArgs:
+    """The security context of a container of an app's pods.
+
+    `own`: whether it is the app's own; others, such as steps before it, get no capability.
+    """
+    allowed = _allowed(app)
+    added = sorted(allowed.intersection(CAPABILITIES)) if own else []
+    return SecurityContextArgs(
+        allow_privilege_escalation=False,
+        read_only_root_filesystem=WRITABLE_ROOT not in allowed,
+        run_as_non_root=True,
+        capabilities=CapabilitiesArgs(drop=["ALL"], add=added or None),
+    )
+
+
+def exceptions_annotation(app: BaseApp) -> dict[str, str] | None:
+    """On an app's Deployment or CronJob: its exceptions, for auditors and reviews."""
+    if not app.exceptions:
+        return None
+    listed = [each.model_dump(mode="json", by_alias=True) for each in app.exceptions]
+    listed.sort(key=lambda each: str(each["allow"]))
+    return {EXCEPTIONS_ANNOTATION: json.dumps(listed, sort_keys=True, ensure_ascii=False)}
+
+
+def _allowed(app: BaseApp) -> set[str]:
+    return {exception.allow for exception in app.exceptions}
+
+
+def _sysctls(app: BaseApp) -> list[SysctlArgs] | None:
+    """Down to the lowest port that the app listens on, and no further.
+
+    Pod Security `restricted` admits this one (Kubernetes: Using sysctls, safe sysctls).
+    """
+    lowest = min(app.ports.values(), default=FIRST_UNPRIVILEGED_PORT)
+    if PRIVILEGED_PORT not in _allowed(app) or lowest >= FIRST_UNPRIVILEGED_PORT:
+        return None
+    return [SysctlArgs(name="net.ipv4.ip_unprivileged_port_start", value=str(lowest))]
