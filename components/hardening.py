@@ -15,7 +15,6 @@ from pulumi_kubernetes.core.v1 import (
 
 from specs.app import BaseApp
 from specs.exceptions import (
-    CAPABILITIES,
     EXCEPTIONS_ANNOTATION,
     FIRST_UNPRIVILEGED_PORT,
     PRIVILEGED_PORT,
@@ -37,11 +36,10 @@ def container_security(app: BaseApp, *, own: bool = True) -> SecurityContextArgs
 
     `own`: whether it is the app's own; others, such as steps before it, get no capability.
     """
-    allowed = _allowed(app)
-    added = sorted(allowed.intersection(CAPABILITIES)) if own else []
+    added = list(app.capabilities) if own else []
     return SecurityContextArgs(
         allow_privilege_escalation=False,
-        read_only_root_filesystem=WRITABLE_ROOT not in allowed,
+        read_only_root_filesystem=WRITABLE_ROOT not in _allowed(app),
         run_as_non_root=True,
         capabilities=CapabilitiesArgs(drop=["ALL"], add=added or None),
     )

@@ -10,7 +10,7 @@ from pydantic import Field
 from specs.availability import Autoscaling, PodDisruptionBudget, Strategy, WorkerAutoscaling
 from specs.base import Spec
 from specs.container import Container, WebAppContainer, WorkerContainer
-from specs.exceptions import HardeningException
+from specs.exceptions import CAPABILITIES, HardeningException
 from specs.ingress import Ingress
 from specs.monitoring import Alert, CronJobServiceMonitor, ServiceMonitor, WorkerServiceMonitor
 from specs.network import NetworkPolicy
@@ -72,6 +72,12 @@ class BaseApp(Spec):
     def metrics_service(self) -> str | None:
         """Name of the Service by which Prometheus finds a worker's or cronjob's metrics, if any."""
         return self.name + METRICS_SUFFIX if self.metrics_port else None
+
+    @property
+    def capabilities(self) -> tuple[str, ...]:
+        """What its container may do beyond the hardening, as Linux names it."""
+        allowed = {exception.allow for exception in self.exceptions}
+        return tuple(sorted(allowed.intersection(CAPABILITIES)))
 
     @property
     def secret_refs(self) -> tuple[str, ...]:

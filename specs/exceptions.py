@@ -40,6 +40,10 @@ FIRST_UNPRIVILEGED_PORT = 1024
 # On a Deployment or CronJob: its app's exceptions as JSON.
 EXCEPTIONS_ANNOTATION = "sre.io/exceptions"
 
+# After a team's name: the admission policy that says what Pod Security `restricted` would, but for
+# the team's exceptions.
+RESTORING = "-exceptions"
+
 # What authors may ask for that would undo the hardening as a whole: words in lower case, and why.
 _NEVER = {
     "privileged": "a privileged container is root on its node",

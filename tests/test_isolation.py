@@ -131,6 +131,11 @@ SOME = [{"metadata": {"name": "one"}}]
             "'sre-services' denied request: Services must be of type ClusterIP",
             "sre-services",
         ),
+        (
+            "pods \"x\" is forbidden: ValidatingAdmissionPolicy 'team-alpha-exceptions' with binding "
+            "'team-alpha-exceptions' denied request: pods must not run as root",
+            "PodSecurity",
+        ),
         ("Unauthorized", "authentication"),
         ("1 error occurred: * permission denied", "OpenBao"),
         ("namespace not authorized", "OpenBao"),

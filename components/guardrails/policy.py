@@ -22,9 +22,11 @@ from pulumi_kubernetes.meta.v1 import (
     ObjectMetaArgs,
 )
 
-from components.metadata import platform_labels
+from components.metadata import platform_labels, team_labels
 from specs.labels import TEAM_LABEL
+from specs.network import NAMESPACE_NAME
 from specs.settings import Settings
+from specs.team import Team
 
 _ACTIONS = {"deny": ["Deny"], "audit": ["Audit", "Warn"]}
 
@@ -59,6 +61,9 @@ class Policy:
 
     `resources`: plurals by API group. `conditions`: CEL by name; a request for which one is false
     is skipped. `variables`: CEL by name, for the rules. A team's name is its namespace's.
+
+    `only`: the one team that it is for; then it denies, whatever the stack says of the others, and
+    the platform is held to it too, as to Pod Security.
     """
 
     name: str
@@ -67,19 +72,22 @@ class Policy:
     operations: Sequence[str] = ("CREATE", "UPDATE")
     conditions: Mapping[str, str] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
+    only: Team | None = None
 
 
-def register(policy: Policy, settings: Settings, opts: pulumi.ResourceOptions) -> None:
-    """The policy and its binding, both by the policy's name."""
-    labels = platform_labels(policy.name)
+def register(
+    policy: Policy, settings: Settings, opts: pulumi.ResourceOptions
+) -> ValidatingAdmissionPolicyBinding:
+    """The policy and its binding, both by the policy's name; the binding."""
+    labels = team_labels(policy.only) if policy.only else platform_labels(policy.name)
     metadata = ObjectMetaArgs(name=policy.name, labels=labels)
     made = ValidatingAdmissionPolicy(
         policy.name, metadata=metadata, spec=_policy_spec(policy), opts=opts
     )
-    ValidatingAdmissionPolicyBinding(
+    return ValidatingAdmissionPolicyBinding(
         policy.name,
         metadata=metadata,
-        spec=_binding_spec(made.metadata["name"], settings),
+        spec=_binding_spec(policy, made.metadata["name"], settings),
         opts=opts,
     )
 
@@ -90,6 +98,7 @@ def literal(texts: Iterable[str]) -> str:
 
 
 def _policy_spec(policy: Policy) -> ValidatingAdmissionPolicySpecArgs:
+    platform = {} if policy.only else _NOT_THE_PLATFORM
     return ValidatingAdmissionPolicySpecArgs(
         failure_policy="Fail",
         match_constraints=MatchResourcesArgs(
@@ -108,7 +117,7 @@ def _policy_spec(policy: Policy) -> ValidatingAdmissionPolicySpecArgs:
         ),
         match_conditions=[
             MatchConditionArgs(name=name, expression=expression)
-            for name, expression in {**policy.conditions, **_NOT_THE_PLATFORM}.items()
+            for name, expression in {**policy.conditions, **platform}.items()
         ],
         variables=[
             VariableArgs(name=name, expression=expression)
@@ -123,13 +132,14 @@ def _policy_spec(policy: Policy) -> ValidatingAdmissionPolicySpecArgs:
 
 
 def _binding_spec(
-    policy: pulumi.Input[str], settings: Settings
+    policy: Policy, made: pulumi.Input[str], settings: Settings
 ) -> ValidatingAdmissionPolicyBindingSpecArgs:
     teams = LabelSelectorRequirementArgs(key=TEAM_LABEL, operator="Exists")
+    selector = LabelSelectorArgs(match_expressions=[teams])
+    if policy.only:
+        selector = LabelSelectorArgs(match_labels={NAMESPACE_NAME: policy.only.name})
     return ValidatingAdmissionPolicyBindingSpecArgs(
-        policy_name=policy,
-        validation_actions=_ACTIONS[settings.guardrails],
-        match_resources=MatchResourcesArgs(
-            namespace_selector=LabelSelectorArgs(match_expressions=[teams])
-        ),
+        policy_name=made,
+        validation_actions=_ACTIONS["deny" if policy.only else settings.guardrails],
+        match_resources=MatchResourcesArgs(namespace_selector=selector),
     )

@@ -3,6 +3,7 @@
 import re
 
 from clients.http import RefusedError
+from specs.exceptions import RESTORING
 
 ALLOWED = "allowed"
 BY_AUTHENTICATION = "refused by authentication"
@@ -57,7 +58,8 @@ def selects_nothing(error: SelectsNothingError) -> str:
 def refusal(error: RefusedError) -> str:
     """Who refused; if the words are unknown, the answer itself."""
     if found := _POLICY.search(error.reason):
-        return by(found[1])
+        # In a namespace of a lower level, this one says what `restricted` would.
+        return BY_POD_SECURITY if found[1].endswith(RESTORING) else by(found[1])
     for words, holder in _WORDS.items():
         if re.search(words, error.reason):
             return holder
