@@ -17,6 +17,7 @@ from plain.table import markdown
 from specs.app import CronJob, WebApp, Worker
 from specs.base import Duration, Quantity
 from specs.network import LabelSelector, NetworkPolicyPeer, NetworkPolicyPort
+from specs.probes import ExecAction, GrpcAction, TcpAction
 from specs.settings import Settings
 from specs.team import Team
 
@@ -29,6 +30,9 @@ _SHARED: dict[type[BaseModel], str] = {
     NetworkPolicyPeer: "peer",
     NetworkPolicyPort: "port",
     LabelSelector: "selector",
+    TcpAction: "tcp",
+    GrpcAction: "grpc",
+    ExecAction: "exec",
 }
 
 # Blocks so large that each block within them gets its own section; "" is a whole file.

@@ -9,14 +9,11 @@ from pulumi_kubernetes.core.v1 import (
     EmptyDirVolumeSourceArgs,
     EnvVarArgs,
     EnvVarSourceArgs,
-    ExecActionArgs,
-    HTTPGetActionArgs,
     LifecycleArgs,
     LifecycleHandlerArgs,
     LocalObjectReferenceArgs,
     PodSpecArgs,
     PodTemplateSpecArgs,
-    ProbeArgs,
     ResourceRequirementsArgs,
     SecretKeySelectorArgs,
     ServiceAccount,
@@ -29,10 +26,11 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from components.hardening import container_security, pod_security
 from components.metadata import workload_labels
 from components.monitoring import pod_annotations
+from components.probes import probe
 from components.quota import amounts
-from specs.app import HTTP, BaseApp, WebApp, Worker
+from specs.app import BaseApp, WebApp
 from specs.env_vars import PULL_SECRET, EnvVar
-from specs.probes import ExecLivenessProbe, ExecReadinessProbe, LivenessProbe, ReadinessProbe
+from specs.probes import LIVENESS, READINESS, STARTUP
 from specs.resources import resolve
 from specs.settings import Settings
 from specs.team import Team
@@ -111,7 +109,6 @@ def _sidecar(settings: Settings) -> dict[str, str]:
 def _container(team: Team, app: BaseApp) -> ContainerArgs:
     container = app.app
     resources = resolve(container.resources, team.limit_range)
-    liveness, readiness = _probes(app)
     return ContainerArgs(
         name=app.name,
         image=container.image.reference,
@@ -130,8 +127,9 @@ def _container(team: Team, app: BaseApp) -> ContainerArgs:
             for index, path in enumerate(container.writable_paths)
         ]
         or None,
-        liveness_probe=liveness,
-        readiness_probe=readiness,
+        startup_probe=probe(app, STARTUP),
+        liveness_probe=probe(app, LIVENESS),
+        readiness_probe=probe(app, READINESS),
         lifecycle=_lifecycle(app),
     )
 
@@ -148,35 +146,6 @@ def _ports(app: BaseApp) -> list[ContainerPortArgs] | None:
         ContainerPortArgs(name=name, container_port=port, protocol="TCP")
         for name, port in app.ports.items()
     ] or None
-
-
-def _probes(app: BaseApp) -> tuple[ProbeArgs | None, ProbeArgs | None]:
-    """Liveness and readiness."""
-    if isinstance(app, WebApp):
-        web = app.app.probes
-        return _http(web.liveness), _http(web.readiness)
-    if isinstance(app, Worker):
-        worker = app.app.probes
-        return _exec(worker.liveness), _exec(worker.readiness)
-    return None, None
-
-
-def _http(probe: LivenessProbe | ReadinessProbe) -> ProbeArgs:
-    return ProbeArgs(
-        http_get=HTTPGetActionArgs(path=probe.path, port=HTTP),
-        initial_delay_seconds=probe.initial_delay_seconds,
-        period_seconds=probe.period_seconds,
-    )
-
-
-def _exec(probe: ExecLivenessProbe | ExecReadinessProbe | None) -> ProbeArgs | None:
-    if probe is None:
-        return None
-    return ProbeArgs(
-        exec_=ExecActionArgs(command=list(probe.exec.command)),
-        initial_delay_seconds=probe.initial_delay_seconds,
-        period_seconds=probe.period_seconds,
-    )
 
 
 def _env(variable: EnvVar) -> EnvVarArgs:

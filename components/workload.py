@@ -19,6 +19,7 @@ from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 from components.hardening import exceptions_annotation
 from components.metadata import Place, app_labels, app_selector, object_meta, workload_labels
 from components.pod import pull_secrets
+from components.probes import switched_off
 from specs.app import BaseApp, WebApp, Worker
 from specs.app import CronJob as CronJobApp
 from specs.availability import Strategy
@@ -45,11 +46,10 @@ def deployment(
     depends_on: Sequence[pulumi.Resource],
 ) -> Deployment:
     """`<app.name>` (guide: sre-web-app, sre-worker)."""
+    annotations = {**switched_off(app), **(exceptions_annotation(app) or {})}
     return Deployment(
         place.name(app.name),
-        metadata=object_meta(
-            place, app.name, workload_labels(team, app), exceptions_annotation(app)
-        ),
+        metadata=object_meta(place, app.name, workload_labels(team, app), annotations or None),
         spec=DeploymentSpecArgs(
             replicas=_replicas(team, app),
             strategy=_strategy(app.strategy),

@@ -14,6 +14,7 @@ from specs.exceptions import CAPABILITIES, HardeningException
 from specs.ingress import Ingress
 from specs.monitoring import Alert, CronJobServiceMonitor, ServiceMonitor, WorkerServiceMonitor
 from specs.network import NetworkPolicy
+from specs.probes import Probe, in_force
 from specs.schedule import Schedule
 
 METRICS_SUFFIX = "-metrics"
@@ -67,6 +68,13 @@ class BaseApp(Spec):
     def ports(self) -> dict[str, int]:
         """Its container's ports by name; all of them are TCP."""
         return {METRICS: self.metrics_port} if self.metrics_port else {}
+
+    @property
+    def probes(self) -> dict[str, Probe]:
+        """Its container's probes by name, each with one check; a cronjob's has none."""
+        container = self.app
+        has_probes = isinstance(container, WebAppContainer | WorkerContainer)
+        return in_force(container.probes) if has_probes else {}
 
     @property
     def metrics_service(self) -> str | None:

@@ -11,7 +11,7 @@ from specs.exception_checks import check_exceptions
 from specs.ingress_checks import check_ingress, check_port
 from specs.namespace import check_selectors
 from specs.policy_checks import check_policy
-from specs.probes import ExecProbes
+from specs.probe_checks import check_probes
 from specs.problem import Finding, Loc
 from specs.resource_checks import check_resources
 from specs.settings import Settings
@@ -68,18 +68,7 @@ def check_app(team: Team, app: AnyApp, at: Loc, settings: Settings) -> Iterator[
     if isinstance(app, WebApp | Worker):
         yield from check_scaling(app, at)
         yield from check_strategy(app.strategy, (*at, "strategy"))
-    if isinstance(app, Worker) and settings.kubernetes.require_probes:
-        yield from _check_probes(app.app.probes, (*inner, "probes"))
-
-
-def _check_probes(probes: ExecProbes, at: Loc) -> Iterator[Finding]:
-    for name in ("liveness", "readiness"):
-        if getattr(probes, name) is None:
-            yield (
-                (*at, name),
-                "is required on this cluster (sre-platform:kubernetes.requireProbes); add "
-                f"`{name}: {{exec: {{command: [...]}}}}`",
-            )
+        yield from check_probes(app, (*inner, "probes"), settings)
 
 
 def _check_app_name(app: AnyApp, inner: Loc) -> Iterator[Finding]:

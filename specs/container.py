@@ -9,7 +9,7 @@ from specs.base import Count, Cpu, Label, Memory, Port, Spec
 from specs.env_vars import EnvVar
 from specs.image import Image
 from specs.mounts import WritablePath
-from specs.probes import ExecProbes, HttpProbes
+from specs.probes import WebAppProbes, WorkerProbes
 
 
 class ResourceRequests(Spec):
@@ -72,7 +72,7 @@ class WebAppContainer(Container):
     replicas: Count = Field(
         2, description="Number of pods when `autoscaling` is off; ignored when it is on."
     )
-    probes: HttpProbes = Field(HttpProbes(), description="HTTP health checks.")
+    probes: WebAppProbes = Field(WebAppProbes(), description="Health checks.")
 
 
 class WorkerContainer(Container):
@@ -81,4 +81,4 @@ class WorkerContainer(Container):
     replicas: Count = Field(
         2, description="Number of pods when `autoscaling` is off; ignored when it is on."
     )
-    probes: ExecProbes = Field(ExecProbes(), description="Health checks that run a command.")
+    probes: WorkerProbes = Field(WorkerProbes(), description="Health checks; default: none.")

@@ -17,15 +17,7 @@ from specs.image import Image
 from specs.ingress import Ingress
 from specs.monitoring import Alert, ServiceMonitor
 from specs.mounts import WritablePath
-from specs.probes import (
-    ExecAction,
-    ExecLivenessProbe,
-    ExecProbes,
-    ExecReadinessProbe,
-    HttpProbes,
-    LivenessProbe,
-    ReadinessProbe,
-)
+from specs.probes import ExecAction, GrpcAction, Probe, TcpAction, WebAppProbes, WorkerProbes
 from specs.schedule import Schedule
 
 _REMOVE = "remove it"
@@ -91,7 +83,7 @@ _WORKLOAD = _table(
         "service services": "a web-app's Service is on `app.port`; remove it",
         "livenessProbe": "use `app.probes.liveness`",
         "readinessProbe": "use `app.probes.readiness`",
-        "startupProbe": "use `app.probes.liveness.initialDelaySeconds`",
+        "startupProbe": "use `app.probes.startup`",
         "updateStrategy deploymentStrategy rollingUpdate strategyType": "use `strategy`",
         "minReadySeconds paused progressDeadlineSeconds revisionHistoryLimit": (
             "Kubernetes' default applies; remove it"
@@ -111,31 +103,20 @@ _WORKLOAD = _table(
 
 _PROBES = _table(
     {
-        "startup startupProbe": "use `liveness.initialDelaySeconds`",
+        "startupProbe": "use `startup`",
         "livenessProbe": "use `liveness`",
         "readinessProbe": "use `readiness`",
     }
 )
 _PROBE = _table(
     {
-        "failureThreshold successThreshold timeoutSeconds terminationGracePeriodSeconds": (
-            "Kubernetes' default applies; remove it"
-        ),
-    }
-)
-_HTTP_PROBE = _PROBE | _table(
-    {
-        "httpGet": "write its `path` here",
-        "exec command grpc tcpSocket": "a web-app is probed over HTTP; use `path`",
-        "enabled": "a web-app is always probed; remove it",
-        "port scheme host httpHeaders": "it is probed over HTTP on `app.port`; remove it",
-    }
-)
-_EXEC_PROBE = _PROBE | _table(
-    {
-        "httpGet path port grpc tcpSocket": "a worker is probed by a command; use `exec`",
+        "httpGet": "write its `path` and `port` here",
+        "tcpSocket": "use `tcp`",
         "command": "write it under `exec`",
-        "enabled": "a worker without `probes` is not probed; remove the probe",
+        "terminationGracePeriodSeconds": "the pod's applies; remove it",
+        "scheme": "a probe is sent over plain HTTP; remove it, or use `tcp`",
+        "host httpHeaders": "a probe is sent to the pod as it is; remove it",
+        "disabled": "use `enabled: false` with a `reason`",
     }
 )
 
@@ -243,12 +224,11 @@ _KEYS: dict[type, dict[str, str]] = {
             "name medium mountPropagation readOnly recursiveReadOnly subPath subPathExpr": _REMOVE,
         }
     ),
-    HttpProbes: _PROBES,
-    ExecProbes: _PROBES,
-    LivenessProbe: _HTTP_PROBE,
-    ReadinessProbe: _HTTP_PROBE,
-    ExecLivenessProbe: _EXEC_PROBE,
-    ExecReadinessProbe: _EXEC_PROBE,
+    WebAppProbes: _PROBES,
+    WorkerProbes: _PROBES,
+    Probe: _PROBE,
+    TcpAction: _table({"host": "a probe is sent to the pod; remove it"}),
+    GrpcAction: _table({"host": "a probe is sent to the pod; remove it"}),
     ExecAction: {"args": "write them in `command`"},
     Autoscaling: _table(
         {

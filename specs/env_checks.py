@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
-from specs.container import Container, WorkerContainer
+from specs.container import Container, WebAppContainer, WorkerContainer
 from specs.credentials import credential_form, looks_like_credential
 from specs.env_vars import EnvVar
+from specs.probes import given
 from specs.problem import Finding, Loc
 
 
@@ -38,9 +39,9 @@ def check_words(container: Container, inner: Loc) -> Iterator[Finding]:
         ((*inner, "command"), container.command, reference),
         ((*inner, "args"), container.args, reference),
     ]
-    if isinstance(container, WorkerContainer):
-        for key in ("liveness", "readiness"):
-            if probe := getattr(container.probes, key):
+    if isinstance(container, WebAppContainer | WorkerContainer):
+        for key, probe in given(container.probes).items():
+            if probe.exec:
                 at: Loc = (*inner, "probes", key, "exec", "command")
                 words.append((at, probe.exec.command, "let a shell read it"))
     for at, each, use in words:

@@ -29,6 +29,12 @@ TEAM_LABEL = "sre.io/team"
 # On a team's Namespace: the hosts of the team's file, joined by commas.
 HOSTS_ANNOTATION = "sre.io/hosts"
 
+
+def probe_off(probe: str) -> str:
+    """The annotation of a Deployment without that probe: why it has none."""
+    return f"sre.io/{probe}-probe-off"
+
+
 # For all annotations of an object together, keys and values (Kubernetes: ValidateAnnotations).
 ANNOTATIONS_MAX_BYTES = 256 * 1024
 

@@ -3,8 +3,9 @@
 import re
 from collections.abc import Collection, Iterator, Sequence
 
-from specs.container import Container, WorkerContainer
+from specs.container import Container, WebAppContainer, WorkerContainer
 from specs.names import ENV_NAME
+from specs.probes import given
 from specs.problem import Finding, Loc
 from specs.process_match import runs_shell
 
@@ -37,16 +38,17 @@ def check_references(container: Container, inner: Loc) -> Iterator[Finding]:
             for name in _references(word):
                 if _is_missing(name, known, shell):
                     yield (*inner, key, index), _unexpanded(name, names)
-    if isinstance(container, WorkerContainer):
+    if isinstance(container, WebAppContainer | WorkerContainer):
         yield from _check_probes(container, known, (*inner, "probes"))
 
 
-def _check_probes(container: WorkerContainer, known: Collection[str], at: Loc) -> Iterator[Finding]:
+def _check_probes(
+    container: WebAppContainer | WorkerContainer, known: Collection[str], at: Loc
+) -> Iterator[Finding]:
     """Warn about variables in a probe's command that it does not get: secrets are empty there."""
     secret = {variable.name for variable in container.env if variable.secret_ref}
-    for key in ("liveness", "readiness"):
-        probe = getattr(container.probes, key)
-        words = probe.exec.command if probe else ()
+    for key, probe in given(container.probes).items():
+        words = probe.exec.command if probe.exec else ()
         for index, word in enumerate(words):
             loc: Loc = (*at, key, "exec", "command", index)
             for name in _references(word):

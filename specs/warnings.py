@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from specs.app import AnyApp, CronJob, WebApp, Worker
+from specs.app import AnyApp, CronJob, WebApp
 from specs.autoscaling import check_target
 from specs.exception_checks import warn_of_exceptions
 from specs.exceptions import FIRST_UNPRIVILEGED_PORT, NET_BIND_SERVICE, PRIVILEGED_PORT
 from specs.network import NetworkPolicyPort
+from specs.probe_checks import warn_of_probes
 from specs.problem import Finding, Loc
-from specs.process_match import finds_itself
 from specs.promql import needs
 from specs.references import check_references
 from specs.retention import warn_of_retention
@@ -28,27 +28,13 @@ def check_warnings(team: Team) -> Iterator[Finding]:
         yield from check_target(app, team.limit_range, at)
         if isinstance(app, CronJob):
             yield from (((*at, "schedule", "cron"), said) for said in odd_steps(app.schedule.cron))
-        if isinstance(app, Worker):
-            yield from _check_own_process(app, (*at, "app", "probes"))
+        yield from warn_of_probes(app, (*at, "app", "probes"))
         yield from check_references(app.app, (*at, "app"))
         yield from _check_ports(app, at)
         yield from warn_of_exceptions(app, (*at, "exceptions"))
         for number, alert in enumerate(app.alerts):
             yield from _check_functions(alert.expr, (*at, "alerts", number, "expr"))
         yield from _check_port_names(app, (*at, "networkPolicy", "additionalIngress"))
-
-
-def _check_own_process(app: Worker, at: Loc) -> Iterator[Finding]:
-    """Warn about probes that find the shell that runs them."""
-    probes = {"liveness": app.app.probes.liveness, "readiness": app.app.probes.readiness}
-    for key, probe in probes.items():
-        if found := finds_itself(probe.exec.command) if probe else None:
-            word, pattern, better = found
-            yield (
-                (*at, key, "exec", "command", word),
-                f"'{pattern}' is on the probe's own command line too, so the probe finds itself "
-                f"when the process is gone; write '{better}'",
-            )
 
 
 def _check_quota(quota: Quota) -> Iterator[Finding]:

@@ -206,11 +206,6 @@ def test_a_missing_key_is_reported_once(tmp_path: Path, text: str, said: str) ->
             "apps[0].app.probes: does not fit a cronjob, only a web-app or worker; "
             "remove it or change `archetype`",
         ),
-        "a command probe of a web-app": (
-            app("probes: {liveness: {«exec: {command: [x]}}}"),
-            "apps[0].app.probes.liveness.exec: does not fit a web-app, only a worker; "
-            "remove it or change `archetype`",
-        ),
         "a metrics port of a web-app": (
             app(beside="serviceMonitor: {«port: 9090}"),
             "apps[0].serviceMonitor.port: does not fit a web-app, only a worker or cronjob; "

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from cli.__main__ import main
+from specs.labels import probe_off
 from tools.review.comparison import Comparison, compare
 from tools.review.rendered_objects import (
     OPTIONS,
@@ -415,6 +416,8 @@ NOTED: list[tuple[str, Edit, Rules]] = [
     (ALERTS, _set("spec.groups.0.rules.0.expr", "vector(0) > 1"), Rules.ALERT),
     (MONITOR, _set("spec.endpoints.0.interval", "5m"), Rules.ALERT),
     (API, _set(f"{CONTAINER}.lifecycle.preStop.sleep.seconds", 10), Rules.BEHAVIOUR),
+    (API, _set(f"{CONTAINER}.livenessProbe.timeoutSeconds", 5), Rules.BEHAVIOUR),
+    (API, _set("metadata.annotations", {probe_off("liveness"): "why"}), Rules.PROBE_OFF),
 ]
 
 
@@ -423,6 +426,22 @@ def test_a_minor_change_is_a_note(shipped: Side, key: str, edit: Edit, rule: Rul
     comparison = compare(shipped, _with(shipped, key, edit))
     assert _found(comparison) == {rule}
     assert not any(finding.needs_second for finding in comparison.findings)
+
+
+def test_a_probe_that_is_off_is_named_with_its_reason(shipped: Side) -> None:
+    def edit(fields: dict[str, Any]) -> None:
+        _drop(f"{CONTAINER}.livenessProbe")(fields)
+        fields["metadata"]["annotations"] = {probe_off("liveness"): "it ends by itself"}
+
+    comparison = compare(shipped, _with(shipped, API, edit))
+    assert _found(comparison) == {Rules.PROBE_OFF, Rules.BEHAVIOUR}
+    assert "liveness of container my-api: it ends by itself" in _details(comparison)
+    assert not any(finding.needs_second for finding in comparison.findings)
+
+
+def test_a_probe_that_is_gone_is_named_even_without_a_reason(shipped: Side) -> None:
+    comparison = compare(shipped, _with(shipped, API, _drop(f"{CONTAINER}.readinessProbe")))
+    assert "readiness of container my-api" in _details(comparison)
 
 
 def test_metrics_that_are_no_longer_read_encrypted_need_a_second_reviewer(shipped: Side) -> None:

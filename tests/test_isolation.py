@@ -132,8 +132,8 @@ SOME = [{"metadata": {"name": "one"}}]
             "sre-services",
         ),
         (
-            "pods \"x\" is forbidden: ValidatingAdmissionPolicy 'team-alpha-exceptions' with binding "
-            "'team-alpha-exceptions' denied request: pods must not run as root",
+            "pods \"x\" is forbidden: ValidatingAdmissionPolicy 'team-alpha-exceptions' with "
+            "binding 'team-alpha-exceptions' denied request: pods must not run as root",
             "PodSecurity",
         ),
         ("Unauthorized", "authentication"),

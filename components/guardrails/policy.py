@@ -98,7 +98,7 @@ def literal(texts: Iterable[str]) -> str:
 
 
 def _policy_spec(policy: Policy) -> ValidatingAdmissionPolicySpecArgs:
-    platform = {} if policy.only else _NOT_THE_PLATFORM
+    platform: dict[str, str] = {} if policy.only else _NOT_THE_PLATFORM
     return ValidatingAdmissionPolicySpecArgs(
         failure_policy="Fail",
         match_constraints=MatchResourcesArgs(

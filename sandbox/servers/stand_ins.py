@@ -57,9 +57,8 @@ def of_apps(apps: Iterable[BaseApp]) -> Iterator[tuple[str, str, Image]]:
 def _of_app(app: BaseApp) -> Image:
     program = app.app.command[0] if app.app.command else "/bin/app"
     if isinstance(app, WebApp):
-        probes = app.app.probes
-        paths = (probes.liveness.path, probes.readiness.path, app.service_monitor.path)
-        return stand_in(app.app.port, paths, program)
+        paths = [probe.path for probe in app.probes.values() if probe.path]
+        return stand_in(app.app.port, (*paths, app.service_monitor.path), program)
     if isinstance(app, Worker):
         return stand_in(app.metrics_port or UNUSED, (app.service_monitor.path,), program)
     return stand_in(None, (), program)

@@ -7,6 +7,8 @@ the object's kind is not listed here: an unforeseen change does not pass as harm
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from specs.labels import probe_off
+from specs.probes import PROBES
 from tools.review.pair import Hit, ObjectRule, Pair
 from tools.review.rendered_objects import PROVIDER
 from tools.review.rules import (
@@ -66,6 +68,7 @@ def _pods(template: str, *ordinary: str, fixed: tuple[str, ...] = ()) -> ObjectK
         judged=(
             "spec.replicas",
             "spec.strategy",
+            *(f'metadata.annotations["{probe_off(probe)}"]' for probe in PROBES),
             *(f"{template}.{path}" for path in workload.JUDGED),
         ),
         ordinary=(

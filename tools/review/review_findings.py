@@ -84,6 +84,9 @@ class Rules(Enum):
         second=False,
     )
     LESS_SPARE = ReviewRule("less-spare", ("CP-10", "SC-5"), "fewer standby pods", second=False)
+    PROBE_OFF = ReviewRule(
+        "probe-off", ("CP-10", "SC-5"), "a pod is no longer probed", second=False
+    )
     WRITABLE = ReviewRule(
         "writable-path", ("SI-7", "CM-7"), "a path becomes writable", second=False
     )

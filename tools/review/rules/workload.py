@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from specs.labels import probe_off
+from specs.probes import PROBES
 from specs.retention import is_older
 from tools.review.masking import conceal
 from tools.review.pair import Hit, Pair, listed
@@ -84,6 +86,7 @@ def workload(pair: Pair) -> Iterator[Hit]:
     for name, container in _containers(pod).items():
         yield from _image(container, had.get(name), pair)
         yield from _container(name, container, had.get(name))
+        yield from _probes(name, container, had.get(name), pair)
     yield from rollout(pair)
     replicas, had_replicas = pair.now("spec.replicas"), pair.was("spec.replicas")
     numbers = isinstance(replicas, int) and isinstance(had_replicas, int)
@@ -197,6 +200,18 @@ def _container(name: str, after: _Spec, before: _Spec | None) -> Iterator[Hit]:
         changed = [field for field in fields if after.get(field) != before.get(field)]
         if changed:
             yield Hit(Rules.BEHAVIOUR, f"{listed(changed)} of container {name}")
+
+
+def _probes(name: str, after: _Spec, before: _Spec | None, pair: Pair) -> Iterator[Hit]:
+    """Probes that are gone, or off on purpose since this change."""
+    now, was = (get("metadata.annotations") or {} for get in (pair.now, pair.was))
+    for probe in PROBES:
+        field, key = f"{probe}Probe", probe_off(probe)
+        reason = now.get(key)
+        gone = bool(before and field in before and field not in after)
+        if gone or (reason != was.get(key) and reason is not None):
+            why = f": {reason}" if reason else ""
+            yield Hit(Rules.PROBE_OFF, f"{probe} of container {name}{why}")
 
 
 def _added_capabilities(name: str, before: _Spec, after: _Spec) -> Iterator[Hit]:
