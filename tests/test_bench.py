@@ -3,10 +3,8 @@
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
 
 import pytest
-from pydantic import BaseModel
 
 import bench.__main__ as command
 from bench import checkouts, generated_teams, helm
@@ -15,11 +13,8 @@ from bench.measured_row import MeasuredRow, comparison
 from bench.page import page
 from bench.previews import Preview, preview
 from cli.__main__ import main as sre
-from specs.load import load_team
-from specs.settings import Settings
-from specs.stack_file import read_stack
-from specs.team import Team
-from tests.program import ROOT, as_yaml, read_yaml
+from tests.documented import unused_keys
+from tests.program import KEYS, as_yaml, read_yaml
 
 SLOW = MeasuredRow("validate", "parsing", "9.0 s", "2.0 s", reached=4.5, limit=4)
 QUICK = MeasuredRow("start", "nothing", "0.3 s", "0.1 s", reached=0.2, limit=0.5, unit="s more")
@@ -67,39 +62,9 @@ def test_no_team_has_problems(
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_a_few_teams_contain_every_key(tmp_path: Path, seed: int) -> None:
-    settings, _ = read_stack(ROOT, "dev")
-    assert isinstance(settings, Settings)
+def test_a_few_teams_contain_every_key_that_many_apps_need(tmp_path: Path, seed: int) -> None:
     files = generated_teams.write_teams(tmp_path, 6, seed=seed)
-    given = {key for file in files for key in _given(load_team(file, "", settings).team)}
-    assert set(_keys(Team)) - given == set()
-
-
-def _keys(model: type[BaseModel]) -> Iterator[str]:
-    """`Model.key` of every key that can be given."""
-    types = get_type_hints(model, include_extras=True)
-    for name in model.model_fields:
-        yield f"{model.__name__}.{name}"
-        for inner in _models(types[name]):
-            yield from _keys(inner)
-
-
-def _models(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for argument in get_args(annotation):
-        yield from _models(argument)
-
-
-def _given(value: Any) -> Iterator[str]:
-    """`Model.key` of every key that is given."""
-    if isinstance(value, tuple):
-        for each in value:
-            yield from _given(each)
-    if isinstance(value, BaseModel):
-        for name in value.model_fields_set:
-            yield f"{type(value).__name__}.{name}"
-            yield from _given(getattr(value, name))
+    assert unused_keys([*files, *KEYS]) == []
 
 
 def test_a_run_reports_what_the_program_used() -> None:

@@ -16,8 +16,9 @@ from cli import reference
 from dryrun.recording import Recording, record_stack
 from sandbox import summary
 from specs.load import load_team
+from tests.documented import unused_keys
 from tests.pages import PAGES, Block, blocks
-from tests.program import KEYS, ROOT, read_yaml
+from tests.program import KEYS, ROOT
 from tests.written import dev_settings
 
 README = ROOT / "README.md"
@@ -108,14 +109,7 @@ def test_the_reference_is_what_the_models_say() -> None:
 
 
 def test_some_team_uses_every_documented_key() -> None:
-    keys = reference.team_keys()
-    places = {key.entry: key.shared for key in keys if key.shared}
-    used = {
-        _as_documented(path, places)
-        for file in [*(ROOT / "tenants").glob("*.yaml"), *KEYS]
-        for path in _paths(read_yaml(file.read_text(encoding="utf-8")))
-    }
-    unused = [key.path for key in keys if key.path not in used]
+    unused = unused_keys([*(ROOT / "tenants").glob("*.yaml"), *KEYS])
     assert not unused, f"no file in tenants/ or tests/keys/ uses {', '.join(unused)}"
 
 
@@ -202,26 +196,6 @@ def _leads_somewhere(page: Path, file: str, anchor: str | None) -> bool:
         return target.exists()
     headings = re.findall(r"^#+ (.*)$", target.read_text(encoding="utf-8"), re.MULTILINE)
     return anchor in {re.sub(r"[^\w -]", "", text.lower()).replace(" ", "-") for text in headings}
-
-
-def _paths(value: Any, path: str = "") -> Iterator[str]:
-    """The path of each key in a file, as the reference writes paths."""
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            below = f"{path}.{key}" if path else str(key)
-            yield below
-            yield from _paths(inner, below)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _paths(inner, f"{path}[]")
-
-
-def _as_documented(path: str, places: dict[str, str]) -> str:
-    """The path under which the reference has it, where a shared block has a section of its own."""
-    for place, title in places.items():
-        if path.startswith(f"{place}."):
-            return _as_documented(title + path.removeprefix(place), places)
-    return path
 
 
 @cache

@@ -1,11 +1,16 @@
 """Every pod the program can make is hardened as the guide's Troubleshooting section says."""
 
+from specs.exceptions import EXCEPTIONS_ANNOTATION
 from tests.program import CRON_JOB, DEPLOYMENT, SERVICE_ACCOUNT, Made, Resource
 
 
 def without_exceptions(everything: Made) -> list[Resource]:
     """Everything that makes pods, but for the few that have an exception."""
-    excepted = [one for one in everything.with_pods() if "annotations" in one.metadata]
+    excepted = [
+        one
+        for one in everything.with_pods()
+        if EXCEPTIONS_ANNOTATION in one.metadata.get("annotations", {})
+    ]
     assert [one.name for one in excepted] == ["exceptions/wiki", "exceptions/mailer"]
     return [one for one in everything.with_pods() if one not in excepted]
 

@@ -68,7 +68,7 @@ URL = "is not a URL; write one such as https://openbao.sre.internal"
             "sre-platform:namespace, sre-platform:harbor, sre-platform:openbao, "
             "sre-platform:externalSecrets, sre-platform:istio, sre-platform:metrics, "
             "sre-platform:platformHosts, sre-platform:moved, sre-platform:guardrails, "
-            "sre-platform:adopt",
+            "sre-platform:exceptionMaxDays, sre-platform:adopt",
         ),
         "an unknown key inside": (
             stack("  sre-platform:harbor: {«hots: x}\n"),
