@@ -23,9 +23,13 @@ from specs.exceptions import (
 
 
 def pod_security(app: BaseApp) -> PodSecurityContextArgs:
-    """The security context of an app's pods."""
+    """The security context of an app's pods; Istio's containers set their own user and group."""
+    run_as = app.app.run_as
     return PodSecurityContextArgs(
         run_as_non_root=True,
+        run_as_user=run_as.user,
+        run_as_group=run_as.group,
+        fs_group=run_as.fs_group,
         seccomp_profile=SeccompProfileArgs(type="RuntimeDefault"),
         sysctls=_sysctls(app),
     )

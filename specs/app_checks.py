@@ -13,6 +13,7 @@ from specs.namespace import check_selectors
 from specs.policy_checks import check_policy
 from specs.probe_checks import check_probes
 from specs.problem import Finding, Loc
+from specs.process_checks import check_process
 from specs.resource_checks import check_resources
 from specs.settings import Settings
 from specs.team import Team
@@ -43,6 +44,7 @@ def check_app(team: Team, app: AnyApp, at: Loc, settings: Settings) -> Iterator[
     yield from _check_image(team, container, inner, settings)
     yield from check_env(container.env, (*inner, "env"))
     yield from check_words(container, inner)
+    yield from check_process(container, inner)
     yield from check_resources(team, container, (*inner, "resources"))
     yield from _check_writable_paths(container, (*inner, "writablePaths"))
     yield from check_policy(app.network_policy, (*at, "networkPolicy"))

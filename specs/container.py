@@ -10,6 +10,7 @@ from specs.env_vars import EnvVar
 from specs.image import Image
 from specs.mounts import WritablePath
 from specs.probes import WebAppProbes, WorkerProbes
+from specs.process import RunAs
 
 
 class ResourceRequests(Spec):
@@ -58,6 +59,7 @@ class Container(Spec):
     image: Image = Field(description="The container image.")
     command: tuple[str, ...] = Field((), description="Replaces the image's entry point.")
     args: tuple[str, ...] = Field((), description="Arguments of the command.")
+    run_as: RunAs = Field(RunAs(), description="User and groups that the app runs as.")
     env: tuple[EnvVar, ...] = Field((), description="Environment variables.")
     resources: Resources = Field(Resources(), description="CPU and memory.")
     writable_paths: tuple[WritablePath, ...] = Field(

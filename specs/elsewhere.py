@@ -18,6 +18,7 @@ from specs.ingress import Ingress
 from specs.monitoring import Alert, ServiceMonitor
 from specs.mounts import WritablePath
 from specs.probes import ExecAction, GrpcAction, Probe, TcpAction, WebAppProbes, WorkerProbes
+from specs.process import RunAs
 from specs.schedule import Schedule
 
 _REMOVE = "remove it"
@@ -49,8 +50,10 @@ _WORKLOAD = _table(
             "the platform sets labels and annotations; remove it"
         ),
         "securityContext podSecurityContext containerSecurityContext": (
-            "each pod is hardened; remove it, or use `app.writablePaths` for a path to write to"
+            "each pod is hardened; use `app.runAs` for its user and groups and `app.writablePaths` "
+            "for a path to write to, or remove it"
         ),
+        "runAsUser runAsGroup fsGroup": "use `app.runAs`",
         "hostIPC hostNetwork hostPID hostUsers hostAliases hostname hostnameOverride subdomain "
         "setHostnameAsFQDN shareProcessNamespace os runtimeClassName": (
             "a pod shares nothing with its node; remove it"
@@ -211,6 +214,15 @@ _KEYS: dict[type, dict[str, str]] = {
                 _VALUE_FROM
             ),
             "key": "the key of a secret is `value`; remove it",
+        }
+    ),
+    RunAs: _table(
+        {
+            "runAsUser uid": "use `user`",
+            "runAsGroup gid": "use `group`",
+            "runAsNonRoot": "no app runs as root; remove it",
+            "fsGroupChangePolicy supplementalGroups supplementalGroupsPolicy seLinuxOptions "
+            "runAsUserName": _REMOVE,
         }
     ),
     Resources: _table({"claims": _REMOVE, "cpu memory": "write it under `requests` or `limits`"}),

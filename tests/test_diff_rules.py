@@ -236,6 +236,9 @@ WEAKENING: list[tuple[str, Edit, Rules]] = [
     (API, _set(f"{CONTAINER}.securityContext.capabilities.drop", ["NET_RAW"]), Rules.POD),
     (API, _set(f"{CONTAINER}.securityContext.capabilities.add", ["NET_ADMIN"]), Rules.POD),
     (API, _set(f"{POD}.securityContext.seccompProfile.type", "Unconfined"), Rules.POD),
+    (API, _set(f"{POD}.securityContext.runAsUser", 0), Rules.POD),
+    (API, _set(f"{POD}.securityContext.runAsGroup", 0), Rules.POD),
+    (API, _set(f"{POD}.securityContext.fsGroup", 0), Rules.POD),
     (API, _set(f"{POD}.hostNetwork", True), Rules.POD),
     (API, _add(f"{POD}.volumes", CLAIM), Rules.POD),
     (API, _set(f"{CONTAINER}.ports.0.hostPort", 80), Rules.POD),
@@ -395,6 +398,8 @@ def test_what_is_new_may_be_weak_from_the_start(
 NOTED: list[tuple[str, Edit, Rules]] = [
     (API, _set(f"{CONTAINER}.env.0", PLAIN), Rules.BEHAVIOUR),
     (API, _set(f"{CONTAINER}.command", ["/bin/other"]), Rules.BEHAVIOUR),
+    (API, _set(f"{POD}.securityContext.runAsUser", 10001), Rules.BEHAVIOUR),
+    (API, _set(f"{POD}.securityContext.fsGroup", 10001), Rules.BEHAVIOUR),
     (
         API,
         _add(f"{CONTAINER}.volumeMounts", {"mountPath": "/cache", "name": "writable-0"}),

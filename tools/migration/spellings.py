@@ -1,11 +1,76 @@
 """Values that common charts write otherwise than a team's file."""
 
+from collections.abc import Mapping
+from typing import Any
+
+from specs.problem import Loc
 from tools.migration.value import Value
+
+# Where values may say as whom containers run and how they are hardened; the last one counts. The
+# charts' defaults are what the program does.
+CONTEXTS: tuple[Loc, ...] = tuple(
+    (*above, name)
+    for name in ("podSecurityContext", "securityContext", "containerSecurityContext")
+    for above in ((), ("app",))
+)
+_RUN_AS = {"runAsUser": "user", "runAsGroup": "group", "fsGroup": "fsGroup"}
+
+# What the program sets anyway, or Kubernetes does.
+_SET_ANYWAY: Mapping[str, Any] = {
+    "enabled": True,
+    "runAsNonRoot": True,
+    "readOnlyRootFilesystem": True,
+    "allowPrivilegeEscalation": False,
+    "privileged": False,
+    "seccompProfile": {"type": "RuntimeDefault"},
+    "fsGroupChangePolicy": "Always",
+}
+_EMPTY: tuple[Any, ...] = ({}, (), "")
 
 
 def respell(entry: Value) -> None:
     """Write such values as a team's file has them; what has no counterpart stays, and is lost."""
     _split_digest(entry)
+    _name_user(entry)
+
+
+def _name_user(entry: Value) -> None:
+    """Security contexts: the user and groups become `app.runAs`, the rest is the program's."""
+    app, missing = entry.find(("app",))
+    if missing or not isinstance(app.data, dict):
+        return
+    for loc in CONTEXTS:
+        context, missing = entry.find(loc)
+        if missing or not isinstance(context.data, dict) or _is_off(context):
+            continue
+        if ids := _taken(context):
+            run_as = app.data.setdefault("runAs", Value(context.source, context.loc, {}))
+            if isinstance(run_as.data, dict):
+                run_as.data |= ids
+        if not context.data:
+            entry.remove(loc)
+
+
+def _is_off(context: Value) -> bool:
+    enabled = context.data.get("enabled")
+    return enabled is not None and enabled.data is False
+
+
+def _taken(context: Value) -> dict[str, Value]:
+    """The user and groups, taken from a security context with all that the program sets anyway."""
+    ids = {name: context.data.pop(key) for key, name in _RUN_AS.items() if key in context.data}
+    for key, value in list(context.data.items()):
+        if _is_set_anyway(key, value.plain):
+            context.data.pop(key)
+    return ids
+
+
+def _is_set_anyway(key: str, value: Any) -> bool:
+    if value in _EMPTY:
+        return True
+    if key == "capabilities" and isinstance(value, dict):
+        return not value.get("add")  # the program drops all
+    return key in _SET_ANYWAY and value == _SET_ANYWAY[key]
 
 
 def _split_digest(entry: Value) -> None:

@@ -4,12 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
 
 from specs.openings import EGRESS, INGRESS, directions
-from specs.problem import Finding, Loc, Problem
+from specs.problem import Finding, Problem
 from tools.migration import policies
 from tools.migration.app_draft import AppDraft
 from tools.migration.documents import Manifest
 from tools.migration.import_findings import Findings
 from tools.migration.live_losses import LEVELS, POD_SECURITY
+from tools.migration.spellings import CONTEXTS
 from tools.migration.value import Value
 
 _INJECTION = "istio-injection"
@@ -25,13 +26,7 @@ _RULES = {
     EGRESS: "`networkPolicy.additionalEgress`",
 }
 
-# Where values may set a container's hardening; the charts' defaults are what the program does.
-_CONTEXTS: tuple[Loc, ...] = tuple(
-    (*above, name)
-    for above in ((), ("app",))
-    for name in ("podSecurityContext", "containerSecurityContext", "securityContext")
-)
-_NOT_ROOT = "containers must not run as root; set a non-root user in the image"
+_NOT_ROOT = "containers must not run as root; set `app.runAs.user`, or another user in the image"
 
 
 def note_tightened(
@@ -84,7 +79,7 @@ def _opening(
 
 def hardened(values: Value) -> Iterator[Problem]:
     """What a release's values allow its containers, and the program does not."""
-    for context in _CONTEXTS:
+    for context in CONTEXTS:
         found, missing = values.find(context)
         if missing or not isinstance(found.data, dict):
             continue

@@ -21,13 +21,16 @@ _Check = tuple[str, Callable[[Any], bool]]
 _ON: Callable[[Any], bool] = lambda value: value is True  # noqa: E731
 _OFF: Callable[[Any], bool] = lambda value: value is False  # noqa: E731
 _NOT_ON: Callable[[Any], bool] = lambda value: value is not True  # noqa: E731
+_NOT_ROOT: Callable[[Any], bool] = lambda value: value != 0  # noqa: E731
 _POD_CHECKS: tuple[_Check, ...] = (
     ("securityContext.runAsNonRoot", _ON),
     (
         "securityContext.seccompProfile.type",
         lambda value: value in ("RuntimeDefault", "Localhost"),
     ),
-    ("securityContext.runAsUser", lambda value: value != 0),
+    ("securityContext.runAsUser", _NOT_ROOT),
+    ("securityContext.runAsGroup", _NOT_ROOT),
+    ("securityContext.fsGroup", _NOT_ROOT),
     ("hostNetwork", _NOT_ON),
     ("hostPID", _NOT_ON),
     ("hostIPC", _NOT_ON),
@@ -38,7 +41,8 @@ _CONTAINER_CHECKS: tuple[_Check, ...] = (
     ("securityContext.readOnlyRootFilesystem", _ON),
     ("securityContext.allowPrivilegeEscalation", _OFF),
     ("securityContext.privileged", _NOT_ON),
-    ("securityContext.runAsUser", lambda value: value != 0),
+    ("securityContext.runAsUser", _NOT_ROOT),
+    ("securityContext.runAsGroup", _NOT_ROOT),
     ("securityContext.capabilities.drop", lambda value: "ALL" in (value or ())),
     ("securityContext.capabilities.add", lambda value: not value),
     ("securityContext.procMount", lambda value: value in (None, "Default")),
@@ -79,6 +83,7 @@ def workload(pair: Pair) -> Iterator[Hit]:
     known = pair.before is not None
     yield from _weaker(_POD_CHECKS, former, pod, known, "the pod")
     yield from _identity(former, pod, known)
+    yield from _ids(former, pod, known)
     yield from _volumes(former, pod)
     if _injected(before) and not _injected(after):
         yield Hit(Rules.MESH, "the pod gets no sidecar")
@@ -134,6 +139,18 @@ def _identity(before: _Spec, after: _Spec, known: bool) -> Iterator[Hit]:
     account, former = after.get("serviceAccountName"), before.get("serviceAccountName")
     if known and account != former:
         yield Hit(Rules.TOKEN, f"ServiceAccount {account} instead of {former}")
+
+
+def _ids(before: _Spec, after: _Spec, known: bool) -> Iterator[Hit]:
+    """Another user or group, which may own other files; root is reported as weaker."""
+    changed = [
+        f"{field} {now}" if now else f"no {field}"
+        for field in ("runAsUser", "runAsGroup", "fsGroup")
+        if (now := _value(after, f"securityContext.{field}")) != 0
+        and now != _value(before, f"securityContext.{field}")
+    ]
+    if known and changed:
+        yield Hit(Rules.BEHAVIOUR, f"the pod runs with {listed(changed)}")
 
 
 def _volumes(before: _Spec, after: _Spec) -> Iterator[Hit]:
