@@ -9,6 +9,7 @@ from pulumi_kubernetes.core.v1 import (
     EmptyDirVolumeSourceArgs,
     EnvVarArgs,
     EnvVarSourceArgs,
+    ExecActionArgs,
     LifecycleArgs,
     LifecycleHandlerArgs,
     LocalObjectReferenceArgs,
@@ -28,9 +29,10 @@ from components.metadata import workload_labels
 from components.monitoring import pod_annotations
 from components.probes import probe
 from components.quota import amounts
-from specs.app import BaseApp, WebApp
+from specs.app import BaseApp
 from specs.env_vars import PULL_SECRET, EnvVar
 from specs.probes import LIVENESS, READINESS, STARTUP
+from specs.process import GRACE_SECONDS, PreStop
 from specs.resources import resolve
 from specs.settings import Settings
 from specs.team import Team
@@ -38,10 +40,6 @@ from specs.team import Team
 # The sidecar starts before the app and ends after it, so that no request is lost in between and a
 # Job completes (Istio: sidecar.istio.io/nativeSidecar; Kubernetes: Sidecar Containers).
 _NATIVE_SIDECAR = {"sidecar.istio.io/nativeSidecar": "true"}
-
-# A web-app keeps serving for this long while gateways and sidecars learn that its pod is ending.
-# It counts towards the 30 s that Kubernetes gives a pod to end.
-_FAREWELL_SECONDS = 5
 
 
 def account_name(app: BaseApp) -> str:
@@ -60,6 +58,7 @@ def pod_template(
 
     Source: guide, Pod rejected by admission webhook.
     """
+    grace = app.app.termination_grace_period_seconds
     return PodTemplateSpecArgs(
         metadata=ObjectMetaArgs(
             labels=workload_labels(team, app),
@@ -75,6 +74,7 @@ def pod_template(
             # The app's own account has the pull secret; the namespace's default has none.
             image_pull_secrets=None if account else pull_secrets(settings),
             restart_policy=restart_policy,
+            termination_grace_period_seconds=None if grace == GRACE_SECONDS else grace,
             security_context=pod_security(app),
             containers=[_container(team, app)],
             volumes=[
@@ -130,15 +130,18 @@ def _container(team: Team, app: BaseApp) -> ContainerArgs:
         startup_probe=probe(app, STARTUP),
         liveness_probe=probe(app, LIVENESS),
         readiness_probe=probe(app, READINESS),
-        lifecycle=_lifecycle(app),
+        lifecycle=_lifecycle(container.pre_stop),
     )
 
 
-def _lifecycle(app: BaseApp) -> LifecycleArgs | None:
-    if not isinstance(app, WebApp):
-        return None  # nothing sends it requests
-    sleep = SleepActionArgs(seconds=_FAREWELL_SECONDS)
-    return LifecycleArgs(pre_stop=LifecycleHandlerArgs(sleep=sleep))
+def _lifecycle(pre_stop: PreStop | None) -> LifecycleArgs | None:
+    if pre_stop and pre_stop.exec:
+        handler = LifecycleHandlerArgs(exec_=ExecActionArgs(command=list(pre_stop.exec.command)))
+    elif pre_stop and pre_stop.sleep_seconds:  # not every API server accepts 0
+        handler = LifecycleHandlerArgs(sleep=SleepActionArgs(seconds=pre_stop.sleep_seconds))
+    else:
+        return None
+    return LifecycleArgs(pre_stop=handler)
 
 
 def _ports(app: BaseApp) -> list[ContainerPortArgs] | None:

@@ -5,12 +5,12 @@ Source: guide, Configuration Reference.
 
 from pydantic import Field
 
-from specs.base import Count, Cpu, Label, Memory, Port, Spec
+from specs.base import Count, Cpu, Label, Memory, Port, Positive, Spec
 from specs.env_vars import EnvVar
 from specs.image import Image
 from specs.mounts import WritablePath
 from specs.probes import WebAppProbes, WorkerProbes
-from specs.process import RunAs
+from specs.process import GRACE_SECONDS, PreStop, RunAs
 
 
 class ResourceRequests(Spec):
@@ -44,6 +44,12 @@ class Resources(Spec):
     limits: ResourceLimits = Field(ResourceLimits(), description="Maximum resources for each pod.")
 
 
+_PRE_STOP = (
+    "What happens before the app gets the signal to end (SIGTERM). Default of a web-app: "
+    "`sleepSeconds: 5`, in which it serves on while gateways and sidecars learn of its end."
+)
+
+
 class Container(Spec):
     """What the apps of all archetypes say about their container: the block `app`."""
 
@@ -60,6 +66,11 @@ class Container(Spec):
     command: tuple[str, ...] = Field((), description="Replaces the image's entry point.")
     args: tuple[str, ...] = Field((), description="Arguments of the command.")
     run_as: RunAs = Field(RunAs(), description="User and groups that the app runs as.")
+    termination_grace_period_seconds: Positive = Field(
+        GRACE_SECONDS,
+        description="Seconds in which a pod must end, `preStop` included; then it is killed.",
+    )
+    pre_stop: PreStop | None = Field(None, description=_PRE_STOP)
     env: tuple[EnvVar, ...] = Field((), description="Environment variables.")
     resources: Resources = Field(Resources(), description="CPU and memory.")
     writable_paths: tuple[WritablePath, ...] = Field(
@@ -74,6 +85,7 @@ class WebAppContainer(Container):
     replicas: Count = Field(
         2, description="Number of pods when `autoscaling` is off; ignored when it is on."
     )
+    pre_stop: PreStop = Field(PreStop(sleepSeconds=5), description=_PRE_STOP)
     probes: WebAppProbes = Field(WebAppProbes(), description="Health checks.")
 
 

@@ -18,7 +18,7 @@ from specs.ingress import Ingress
 from specs.monitoring import Alert, ServiceMonitor
 from specs.mounts import WritablePath
 from specs.probes import ExecAction, GrpcAction, Probe, TcpAction, WebAppProbes, WorkerProbes
-from specs.process import RunAs
+from specs.process import PreStop, PreStopExec, RunAs
 from specs.schedule import Schedule
 
 _REMOVE = "remove it"
@@ -63,8 +63,9 @@ _WORKLOAD = _table(
         "priorityClassName preemptionPolicy": "the platform places the pods; remove it",
         "dnsConfig dnsPolicy enableServiceLinks readinessGates resourceClaims resizePolicy stdin "
         "stdinOnce tty terminationMessagePath terminationMessagePolicy workingDir "
-        "restartPolicyRules terminationGracePeriodSeconds": _REMOVE,
-        "lifecycle preStop postStart": "have the app end on SIGTERM; remove it",
+        "restartPolicyRules": _REMOVE,
+        "lifecycle lifecycleHooks": "use `app.preStop`",
+        "postStart": "have the app's own command do it",
         "automountServiceAccountToken": "pods get no token; remove it",
         "serviceAccountName": "an app has its own ServiceAccount; use `serviceAccount.create`",
         "imagePullSecrets": "the platform provides the pull secret; remove it",
@@ -225,6 +226,14 @@ _KEYS: dict[type, dict[str, str]] = {
             "runAsUserName": _REMOVE,
         }
     ),
+    PreStop: _table(
+        {
+            "sleep seconds": "use `sleepSeconds`",
+            "command": "write it under `exec`",
+            "httpGet tcpSocket": "use `exec`",
+        }
+    ),
+    PreStopExec: {"args": "write them in `command`"},
     Resources: _table({"claims": _REMOVE, "cpu memory": "write it under `requests` or `limits`"}),
     ResourceRequests: _RESOURCE_LIST,
     ResourceLimits: _RESOURCE_LIST,

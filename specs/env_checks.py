@@ -39,10 +39,13 @@ def check_words(container: Container, inner: Loc) -> Iterator[Finding]:
         ((*inner, "command"), container.command, reference),
         ((*inner, "args"), container.args, reference),
     ]
+    if container.pre_stop and container.pre_stop.exec:
+        at: Loc = (*inner, "preStop", "exec", "command")
+        words.append((at, container.pre_stop.exec.command, "let a shell read it"))
     if isinstance(container, WebAppContainer | WorkerContainer):
         for key, probe in given(container.probes).items():
             if probe.exec:
-                at: Loc = (*inner, "probes", key, "exec", "command")
+                at = (*inner, "probes", key, "exec", "command")
                 words.append((at, probe.exec.command, "let a shell read it"))
     for at, each, use in words:
         for index, word in enumerate(each):

@@ -1,14 +1,17 @@
-"""How an app's process runs: as whom."""
+"""How an app's process runs: as whom, and how it ends."""
 
 from typing import Annotated
 
 from pydantic import Field
 
-from specs.base import INT32_MAX, TOO_MANY, Spec, within
+from specs.base import INT32_MAX, TOO_MANY, Count, Spec, within
 
 # Istio's redirection leaves out what this user or group sends (Istio: Application Requirements,
 # "Application UIDs"; istio/istio: tools/istio-iptables).
 SIDECAR_ID = 1337
+
+# What Kubernetes gives a pod to end.
+GRACE_SECONDS = 30
 
 _NOT_ROOT = "is not the id of anyone but root; write 1 or more, such as 10001"
 _Id = Annotated[int, within(1, INT32_MAX, _NOT_ROOT, TOO_MANY)]
@@ -29,4 +32,23 @@ class RunAs(Spec):
         None,
         description="Further group, which owns the files of what is mounted.",
         examples=["10001"],
+    )
+
+
+class PreStopExec(Spec):
+    """A command run in the container."""
+
+    command: tuple[str, ...] = Field(
+        min_length=1,
+        description="Program and arguments; the app is told to end once it has ended.",
+        examples=["[/bin/drain, --wait]"],
+    )
+
+
+class PreStop(Spec):
+    """What happens in the container before the app is told to end: one of the two."""
+
+    exec: PreStopExec | None = Field(None, description="Runs a command.")
+    sleep_seconds: Count | None = Field(
+        None, description="Waits, in seconds; 0 for not at all.", examples=["15"]
     )

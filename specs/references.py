@@ -38,8 +38,24 @@ def check_references(container: Container, inner: Loc) -> Iterator[Finding]:
             for name in _references(word):
                 if _is_missing(name, known, shell):
                     yield (*inner, key, index), _unexpanded(name, names)
+    if container.pre_stop and container.pre_stop.exec:
+        yield from _check_hook(
+            container.pre_stop.exec.command, known, (*inner, "preStop", "exec", "command")
+        )
     if isinstance(container, WebAppContainer | WorkerContainer):
         yield from _check_probes(container, known, (*inner, "probes"))
+
+
+def _check_hook(words: Sequence[str], known: Collection[str], at: Loc) -> Iterator[Finding]:
+    """Warn about variables in a hook's command (kubernetes: pkg/kubelet/lifecycle/handlers.go)."""
+    for index, word in enumerate(words):
+        for name in _references(word):
+            if name in known:
+                yield (
+                    (*at, index),
+                    f"Kubernetes does not expand $({name}) here; let a shell read it: "
+                    f'["/bin/sh", "-c", "... ${name}"]',
+                )
 
 
 def _check_probes(

@@ -7,7 +7,7 @@ import pytest
 from tests.conftest import Program
 from tests.flux_tree import VALUES, Trees, release
 from tests.program import one_of_each
-from tests.written import app, place, reported, rows
+from tests.written import accepted, app, place, reported, rows, warned
 
 HARDENED = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
 
@@ -106,3 +106,123 @@ def test_what_no_pod_here_may_be_is_lost(trees: Trees, text: str, said: str) -> 
     (line,) = run.lost
     assert line.startswith(f"apps/a.yaml:{where}: {said}")
     assert trees.team().apps[0].app.run_as.user is None
+
+
+SERVES_ON = {"preStop": {"sleep": {"seconds": 5}}}
+
+
+def test_a_web_app_serves_on_while_others_learn_of_its_end(program: Program) -> None:
+    for one in program(one_of_each()).with_pods():
+        expected = SERVES_ON if one.name == "team-alpha/web-app" else None
+        assert one.container.get("lifecycle") == expected
+        assert "terminationGracePeriodSeconds" not in one.pod
+
+
+def test_an_app_may_take_longer_to_end(program: Program) -> None:
+    keys = "app: {terminationGracePeriodSeconds: 120, preStop: {sleepSeconds: 15}}"
+    for one in program(one_of_each(keys)).with_pods():
+        assert one.pod["terminationGracePeriodSeconds"] == 120
+        assert one.container["lifecycle"] == {"preStop": {"sleep": {"seconds": 15}}}
+
+
+def test_a_command_takes_the_place_of_the_wait(program: Program) -> None:
+    keys = "app: {preStop: {exec: {command: [/bin/drain, now]}}}"
+    for one in program(one_of_each(keys)).with_pods():
+        assert one.container["lifecycle"] == {
+            "preStop": {"exec": {"command": ["/bin/drain", "now"]}}
+        }
+
+
+def test_a_wait_of_no_seconds_is_none(program: Program) -> None:
+    for one in program(one_of_each("app: {preStop: {sleepSeconds: 0}}")).with_pods():
+        assert "lifecycle" not in one.container
+
+
+@rows(
+    {
+        "neither": (
+            "preStop: «{}",
+            "preStop: has neither exec nor sleepSeconds; add one of the two",
+        ),
+        "both": (
+            "preStop: «{sleepSeconds: 1, exec: {command: [x]}}",
+            "preStop: has both exec and sleepSeconds; keep one of the two",
+        ),
+        "a wait as long as the pod has": (
+            "preStop: {sleepSeconds: «30}",
+            "preStop.sleepSeconds: 30 leaves the app no time to end, as its pod is killed after 30 "
+            "seconds; lower it, or raise terminationGracePeriodSeconds",
+        ),
+        "the default wait": (
+            "terminationGracePeriodSeconds: «5",
+            "terminationGracePeriodSeconds: 5 leaves the app no time to end, as it serves for 5 "
+            "more seconds first; raise it, or lower preStop.sleepSeconds",
+        ),
+        "no time at all": (
+            "terminationGracePeriodSeconds: «0",
+            "terminationGracePeriodSeconds: 0 is below 1; write 1 or more",
+        ),
+        "Kubernetes' spelling": (
+            "preStop: {«sleep: {seconds: 5}}",
+            "preStop.sleep: is not supported here; use `sleepSeconds`",
+        ),
+        "its hooks": (
+            "«lifecycle: {}",
+            "lifecycle: is not supported here; use `app.preStop`",
+        ),
+        "a credential": (
+            "preStop: {exec: {command: [curl, «'https://a:hunter2@x']}}",
+            "preStop.exec.command[1]: contains a URL with a password; add a variable with a "
+            "secretRef, and let a shell read it",
+        ),
+    }
+)
+def test_an_end_that_cannot_be_is_refused(tmp_path: Path, text: str, said: str) -> None:
+    written, where = place(app(text))
+    assert reported(tmp_path, written) == [f"tenants/team-alpha.yaml:{where}: apps[0].app.{said}"]
+
+
+def test_a_worker_may_end_within_five_seconds(tmp_path: Path) -> None:
+    accepted(tmp_path, app("terminationGracePeriodSeconds: 5", archetype="worker"))
+
+
+def test_a_variable_that_a_hook_does_not_get_is_warned_of(tmp_path: Path) -> None:
+    command = "exec: {command: [/drain, «$(TOKEN), '$(date)']}"
+    text, where = place(app(f"env: [{{name: TOKEN, secretRef: t}}]\npreStop: {{{command}}}"))
+    assert warned(tmp_path, text) == [
+        f"tenants/team-alpha.yaml:{where}: apps[0].app.preStop.exec.command[1]: warning: "
+        "Kubernetes does not expand $(TOKEN) here; let a shell read it: "
+        '["/bin/sh", "-c", "... $TOKEN"]'
+    ]
+
+
+@pytest.mark.parametrize(
+    ("values", "sleep", "command"),
+    [
+        ("lifecycle: {preStop: {sleep: {seconds: 9}}}", 9, None),
+        ("lifecycleHooks: {preStop: {exec: {command: [/d]}}}", None, ("/d",)),
+        ("  lifecycle: {preStop: {exec: {command: [/d]}}}", None, ("/d",)),
+        ("lifecycle: {}", 5, None),
+    ],
+)
+def test_charts_hooks_are_imported(
+    trees: Trees, values: str, sleep: int | None, command: tuple[str, ...] | None
+) -> None:
+    run = trees.run(release(f"{VALUES}{values}\nterminationGracePeriodSeconds: 60\n"))
+    assert run.lost == []
+    imported = trees.team().apps[0].app
+    assert imported.termination_grace_period_seconds == 60
+    assert imported.pre_stop
+    assert imported.pre_stop.sleep_seconds == sleep
+    assert (imported.pre_stop.exec.command if imported.pre_stop.exec else None) == command
+
+
+def test_a_hook_at_the_start_is_lost(trees: Trees) -> None:
+    text = "«lifecycle: {postStart: {exec: {command: [/x]}}, preStop: {sleep: {seconds: 9}}}\n"
+    values, where = place(release(VALUES + text))
+    (line,) = trees.run(values, "--partial").lost
+    said = "spec.values.lifecycle: is not supported here; use `app.preStop`"
+    assert line == f"apps/a.yaml:{where}: {said}"
+    pre_stop = trees.team().apps[0].app.pre_stop
+    assert pre_stop
+    assert pre_stop.sleep_seconds == 9

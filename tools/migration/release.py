@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from specs.problem import Finding, Loc
 from tools.migration.app_draft import AppDraft
 from tools.migration.chart_probes import respell_probes
+from tools.migration.chart_process import respell_process
 from tools.migration.charts import ARCHETYPES, Charts
 from tools.migration.config_maps import VALUES_KEY, ConfigMaps
 from tools.migration.documents import Manifest
 from tools.migration.import_findings import ACCEPT, Findings
 from tools.migration.layers import check_beside, read_layers
 from tools.migration.live import live_names
-from tools.migration.spellings import respell
 from tools.migration.tightened import hardened
 from tools.migration.value import Value, merged
 
@@ -88,7 +88,7 @@ def read_release(
     app.leave_out_substituted(f)
     entry.data = {"archetype": release.value(chart.loc, archetype), **entry.data}
     app.notes += hardened(values)
-    respell(entry)
+    respell_process(entry)
     app.notes += live_names(release, team, archetype, entry)
     return app
 

@@ -7,10 +7,10 @@ from specs.openings import EGRESS, INGRESS, directions
 from specs.problem import Finding, Problem
 from tools.migration import policies
 from tools.migration.app_draft import AppDraft
+from tools.migration.chart_process import CONTEXTS
 from tools.migration.documents import Manifest
 from tools.migration.import_findings import Findings
 from tools.migration.live_losses import LEVELS, POD_SECURITY
-from tools.migration.spellings import CONTEXTS
 from tools.migration.value import Value
 
 _INJECTION = "istio-injection"

@@ -25,13 +25,40 @@ _SET_ANYWAY: Mapping[str, Any] = {
     "seccompProfile": {"type": "RuntimeDefault"},
     "fsGroupChangePolicy": "Always",
 }
+_HOOKS: tuple[Loc, ...] = tuple(
+    (*above, name) for name in ("lifecycle", "lifecycleHooks") for above in ((), ("app",))
+)
+
 _EMPTY: tuple[Any, ...] = ({}, (), "")
 
 
-def respell(entry: Value) -> None:
+def respell_process(entry: Value) -> None:
     """Write such values as a team's file has them; what has no counterpart stays, and is lost."""
     _split_digest(entry)
     _name_user(entry)
+    _end(entry)
+
+
+def _end(entry: Value) -> None:
+    """How a pod ends, which charts have beside the app."""
+    app, missing = entry.find(("app",))
+    if missing or not isinstance(app.data, dict):
+        return
+    grace = "terminationGracePeriodSeconds"
+    if grace in entry.data and grace not in app.data:
+        app.data[grace] = entry.data.pop(grace)
+    for loc in _HOOKS:
+        hooks, missing = entry.find(loc)
+        if missing or not isinstance(hooks.data, dict):
+            continue
+        if "preStop" in hooks.data and "preStop" not in app.data:
+            app.data["preStop"] = hooks.data.pop("preStop")
+        if not hooks.data:
+            entry.remove(loc)
+    sleep, missing = entry.find(("app", "preStop", "sleep", "seconds"))
+    if not missing:
+        entry.remove(("app", "preStop", "sleep"))
+        app.data["preStop"].data["sleepSeconds"] = sleep
 
 
 def _name_user(entry: Value) -> None:
