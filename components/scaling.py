@@ -54,11 +54,13 @@ def autoscaler(
 
 def disruption_budget(team: Team, app: WebApp | Worker, place: Place) -> PodDisruptionBudget:
     """`<app.name>` (guide: podDisruptionBudget)."""
+    budget = app.pod_disruption_budget
     return PodDisruptionBudget(
         place.name(app.name),
         metadata=object_meta(place, app.name, app_labels(team, app)),
         spec=PodDisruptionBudgetSpecArgs(
-            min_available=app.pod_disruption_budget.min_available,
+            min_available=budget.min_available if budget.max_unavailable is None else None,
+            max_unavailable=budget.max_unavailable,
             selector=LabelSelectorArgs(match_labels=app_selector(app)),
         ),
         opts=place.options,

@@ -96,7 +96,17 @@ class PodDisruptionBudget(Spec):
         1,
         description="Pods that must keep running: a number, or a percentage such as 50%.",
     )
+    max_unavailable: Pods | None = Field(
+        None,
+        description="Pods that may be missing, instead of `minAvailable`: a number, or a "
+        "percentage, rounded up.",
+        examples=["1"],
+    )
 
     def lets_go(self, replicas: int) -> bool:
         """Whether one of this many pods may be evicted, so that nodes can be drained."""
-        return not self.enabled or _share(self.min_available, replicas) < replicas
+        if not self.enabled:
+            return True
+        if self.max_unavailable is not None:
+            return _share(self.max_unavailable, replicas) > 0
+        return _share(self.min_available, replicas) < replicas

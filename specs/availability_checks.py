@@ -15,11 +15,29 @@ def check_scaling(app: WebApp | Worker, at: Loc) -> Iterator[Finding]:
             (*at, "autoscaling", "minReplicas"),
             f"{scaling.min_replicas} is over maxReplicas {scaling.max_replicas}; lower it",
         )
+    yield from _check_budget(app, at)
+
+
+def _check_budget(app: WebApp | Worker, at: Loc) -> Iterator[Finding]:
+    scaling, budget = app.autoscaling, app.pod_disruption_budget
+    if budget.max_unavailable is not None and "min_available" in budget.model_fields_set:
+        yield (
+            (*at, "podDisruptionBudget", "maxUnavailable"),
+            "minAvailable is set too, but Kubernetes takes only one of them; remove one",
+        )
+        return
     replicas = scaling.min_replicas if scaling.enabled else app.app.replicas
-    budget = app.pod_disruption_budget
     if replicas and not budget.lets_go(replicas):
         pods = ("autoscaling", "minReplicas") if scaling.enabled else ("app", "replicas")
         source = ".".join(pods)
+        if budget.max_unavailable is not None:
+            yield (
+                (*at, "podDisruptionBudget", "maxUnavailable"),
+                f"{budget.max_unavailable} of {replicas} pods ({source}) may be missing, "
+                "so no node can be drained; raise it to 1 or set podDisruptionBudget.enabled "
+                "to false",
+            )
+            return
         if "min_available" not in budget.model_fields_set:
             yield (
                 (*at, *pods),

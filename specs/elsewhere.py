@@ -263,12 +263,7 @@ _KEYS: dict[type, dict[str, str]] = {
         }
     ),
     Strategy: _table({"rollingUpdate": "write its keys here"}),
-    PodDisruptionBudget: _table(
-        {
-            "maxUnavailable": "use `minAvailable` for the number of pods that must keep running",
-            "selector unhealthyPodEvictionPolicy": _REMOVE,
-        }
-    ),
+    PodDisruptionBudget: _table({"selector unhealthyPodEvictionPolicy": _REMOVE}),
     Schedule: _table(
         {
             "schedule": "use `cron`",

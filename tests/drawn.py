@@ -12,7 +12,14 @@ _MEBIBYTE = 2**20
 Written = st.SearchStrategy[str | int | float]
 
 # PodDisruptionBudgets; `_budget` takes those that let no pod go for others.
-_BUDGETS = ({}, {"enabled": False}, {"minAvailable": 2}, {"minAvailable": "50%"})
+_BUDGETS = (
+    {},
+    {"enabled": False},
+    {"minAvailable": 2},
+    {"minAvailable": "50%"},
+    {"maxUnavailable": 1},
+    {"maxUnavailable": "1%"},
+)
 
 _STRATEGIES = (
     {"type": "Recreate"},
@@ -137,10 +144,12 @@ def _entries(draw: st.DrawFn, number: int, default: dict[str, Any]) -> dict[str,
 
 def lets_go(budget: dict[str, Any], pods: int) -> bool:
     """Whether a node can be drained while there are so many."""
-    least = budget.get("minAvailable", 1)
-    if isinstance(least, str):
-        least = ceil(Fraction(least.rstrip("%")) / 100 * pods)
-    return not budget.get("enabled", True) or least < pods
+    may_go = budget.get("maxUnavailable")
+    bound = may_go if may_go is not None else budget.get("minAvailable", 1)
+    if isinstance(bound, str):
+        bound = ceil(Fraction(bound.rstrip("%")) / 100 * pods)
+    lets_one_go = bound < pods if may_go is None else bound > 0
+    return not budget.get("enabled", True) or lets_one_go
 
 
 @st.composite

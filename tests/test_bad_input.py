@@ -88,9 +88,9 @@ BESIDE = (
             "only cpu and memory are counted; remove it",
         ),
         "of Kubernetes, not of the guide": (
-            app(beside="podDisruptionBudget: {«maxUnavailable: 1}"),
-            "apps[0].podDisruptionBudget.maxUnavailable: is not supported here; "
-            "use `minAvailable` for the number of pods that must keep running",
+            app(beside="podDisruptionBudget: {«unhealthyPodEvictionPolicy: AlwaysAllow}"),
+            "apps[0].podDisruptionBudget.unhealthyPodEvictionPolicy: is not supported here; "
+            "remove it",
         ),
         "of a network rule's other direction": (
             app(beside="networkPolicy: {additionalEgress: [{«from: [{podSelector: {}}]}]}"),

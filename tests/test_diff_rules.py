@@ -335,6 +335,7 @@ ORDINARY: list[tuple[str, Edit]] = [
     (REPORT, _set("spec.schedule", "0 3 * * *")),
     (SCALER, _set("spec.maxReplicas", 20)),
     (SERVICE, _set("spec.ports.0.port", 9090)),
+    (BUDGET, _set("spec.minAvailable", 2)),
     (QUOTA, lambda fields: fields["spec"]["hard"].update(pods="19")),
     (LIMITS, _set("spec.limits.0.max.memory", "4096Mi")),
     (EXTERNAL, _set("spec.refreshInterval", "2h")),
@@ -411,6 +412,7 @@ NOTED: list[tuple[str, Edit, Rules]] = [
         Rules.OLDER,
     ),
     (BUDGET, _set("spec.minAvailable", 0), Rules.LESS_SPARE),
+    (BUDGET, _set("spec.maxUnavailable", 1), Rules.LESS_SPARE),
     (SCALER, _set("spec.minReplicas", 1), Rules.LESS_SPARE),
     (API, _set("spec.strategy", {"type": "Recreate"}), Rules.LESS_SPARE),
     (
@@ -447,6 +449,26 @@ def test_a_probe_that_is_off_is_named_with_its_reason(shipped: Side) -> None:
 def test_a_probe_that_is_gone_is_named_even_without_a_reason(shipped: Side) -> None:
     comparison = compare(shipped, _with(shipped, API, _drop(f"{CONTAINER}.readinessProbe")))
     assert "readiness of container my-api" in _details(comparison)
+
+
+@pytest.mark.parametrize(
+    ("key", "field", "bounds"),
+    [
+        (BUDGET, "spec", ("maxUnavailable",)),
+        (API, "spec.strategy", ("rollingUpdate", "maxUnavailable")),
+    ],
+)
+def test_more_pods_may_be_missing(
+    shipped: Side, key: str, field: str, bounds: tuple[str, ...]
+) -> None:
+    def allowing(pods: str) -> Side:
+        value: Any = pods
+        for step in reversed(bounds):
+            value = {step: value}
+        return _with(shipped, key, _set(field, value))
+
+    assert _found(compare(allowing("10%"), allowing("30%"))) == {Rules.LESS_SPARE}
+    assert _found(compare(allowing("30%"), allowing("10%"))) == set()
 
 
 def test_metrics_that_are_no_longer_read_encrypted_need_a_second_reviewer(shipped: Side) -> None:

@@ -134,10 +134,13 @@ IN = "apps[0].app"
 
 @rows(
     {
-        "a budget the other way round": (
-            app(beside="podDisruptionBudget: {«maxUnavailable: 1}"),
-            "apps[0].podDisruptionBudget.maxUnavailable: is not supported here; "
-            "use `minAvailable` for the number of pods that must keep running",
+        "a budget of a chart": (
+            app(beside="«pdb: {minAvailable: 1}"),
+            "apps[0].pdb: is not supported here; use `podDisruptionBudget`",
+        ),
+        "a strategy of a Deployment": (
+            app(beside="strategy: {«rollingUpdate: {maxSurge: 1}}"),
+            "apps[0].strategy.rollingUpdate: is not supported here; write its keys here",
         ),
         "a probe of a container": (
             app("«livenessProbe: {httpGet: {path: /}}"),

@@ -199,7 +199,9 @@ KINDS = {
         controls=("CP-10",),
     ),
     "PodDisruptionBudget": ObjectKind(
-        limits.disruption_budget, judged=("spec.minAvailable",), controls=("CP-10",)
+        limits.disruption_budget,
+        judged=("spec.minAvailable", "spec.maxUnavailable"),
+        controls=("CP-10",),
     ),
     # Monitoring
     "PrometheusRule": ObjectKind(

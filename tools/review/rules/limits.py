@@ -1,6 +1,6 @@
 """How much may be used, and how much must stay (NIST 800-53 SC-5, SC-6, CP-10)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from specs.capacity import RESOURCES
@@ -47,9 +47,22 @@ def autoscaler(pair: Pair) -> Iterator[Hit]:
 
 def disruption_budget(pair: Pair) -> Iterator[Hit]:
     """The number of pods that stay while nodes are drained."""
-    least, former = pair.now("spec.minAvailable"), pair.was("spec.minAvailable")
-    if pair.before and former != least and _number(least) <= _number(former):
-        yield Hit(Rules.LESS_SPARE, f"{pair.object.name}: minAvailable {former} -> {least}")
+    (key, bound), (former_key, former) = (_bound(value) for value in (pair.now, pair.was))
+    if pair.before is None or (key, bound) == (former_key, former):
+        return
+    higher, lower = _number(bound) > _number(former), _number(bound) < _number(former)
+    if key != former_key:
+        yield Hit(Rules.LESS_SPARE, f"{pair.object.name}: {former_key} {former} -> {key} {bound}")
+    elif not (higher if key == "minAvailable" else lower):
+        yield Hit(Rules.LESS_SPARE, f"{pair.object.name}: {key} {former} -> {bound}")
+
+
+def _bound(value: Callable[[str], Any]) -> tuple[str, Any]:
+    """Which of the two bounds a disruption budget has, and what it is."""
+    missing = value("spec.maxUnavailable")
+    if missing is not None:
+        return "maxUnavailable", missing
+    return "minAvailable", value("spec.minAvailable")
 
 
 def rollout(pair: Pair) -> Iterator[Hit]:
