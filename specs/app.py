@@ -102,7 +102,7 @@ class WebApp(BaseApp):
     strategy: Strategy = Field(Strategy(), description="How a new version replaces the old one.")
     autoscaling: Autoscaling = Field(
         Autoscaling(),
-        description="Scales the number of pods by the CPU use of the app's container.",
+        description="Scales the number of pods by what the app's container uses.",
     )
     service_monitor: ServiceMonitor = Field(ServiceMonitor(), description="Prometheus scraping.")
     pod_disruption_budget: PodDisruptionBudget = Field(
@@ -123,7 +123,7 @@ class Worker(BaseApp):
     strategy: Strategy = Field(Strategy(), description="How a new version replaces the old one.")
     autoscaling: WorkerAutoscaling = Field(
         WorkerAutoscaling(),
-        description="Scales the number of pods by the CPU use of the app's container.",
+        description="Scales the number of pods by what the app's container uses.",
     )
     service_monitor: WorkerServiceMonitor = Field(
         WorkerServiceMonitor(), description="Prometheus scraping of a metrics port."

@@ -12,28 +12,57 @@ from specs.team import LimitRange
 # (Kubernetes: --horizontal-pod-autoscaler-tolerance), in whole per cent of the request.
 _TENTHS = 11
 
+_MEBIBYTE = 2**20
+
 
 def check_target(app: AnyApp, limits: LimitRange, at: Loc) -> Iterator[Finding]:
-    """Report a target that use can never exceed, because the container's CPU limit is too low."""
+    """Report an autoscaler that adds no pod: use cannot exceed a target, or it must not."""
     if isinstance(app, CronJob) or not app.autoscaling.enabled:
         return
     scaling = app.autoscaling
     if scaling.min_replicas >= scaling.max_replicas:
         return
-    resources = resolve(app.app.resources, limits)
-    request, limit = resources.requests.cpu.units, resources.limits.cpu.units
-    most = 100 * limit // request
-    target = scaling.target_cpu_utilization
-    if 10 * most > _TENTHS * target:
+    if scaling.behavior.scale_up.select_policy == "Disabled":
+        yield (
+            (*at, "autoscaling", "behavior", "scaleUp", "selectPolicy"),
+            "Disabled never adds a pod, so maxReplicas has no effect; remove it, or set "
+            "autoscaling.enabled to false",
+        )
         return
+    targets = {
+        "cpu": ("CPU", "targetCPUUtilization", scaling.target_cpu_utilization),
+        "memory": ("memory", "targetMemoryUtilization", scaling.target_memory_utilization),
+    }
+    several = scaling.target_memory_utilization is not None
+    for resource, (name, key, target) in targets.items():
+        if target is not None and (said := _out_of_reach(app, limits, resource, name, target)):
+            what, fix = said
+            none = f"none is ever added for {name}" if several else "none is ever added"
+            yield (*at, "autoscaling", key), f"{what}, so {none}; {fix}"
+
+
+def _out_of_reach(
+    app: AnyApp, limits: LimitRange, resource: str, name: str, target: int
+) -> tuple[str, str] | None:
+    """Why use never exceeds a target, and what to do; None if it can."""
+    resources = resolve(app.app.resources, limits)
+    own_request, own_limit = (
+        getattr(amounts, resource) for amounts in (resources.requests, resources.limits)
+    )
+    request, limit = own_request.units, own_limit.units
+    most = 100 * limit // request
+    if 10 * most > _TENTHS * target:
+        return None
     enough = -(-(_TENTHS * target // 10 + 1) * request // 100)
+    if resource == "memory":
+        enough = -(-enough // _MEBIBYTE) * _MEBIBYTE
     fix = f"lower the target to {(10 * most - 1) // _TENTHS}"
-    if enough <= limits.max.cpu.units:
-        fix += f", or raise resources.limits.cpu to {shown('limits.cpu', enough)}"
-    yield (
-        (*at, "autoscaling", "targetCPUUtilization"),
-        f"the CPU limit {resources.limits.cpu} is {most} % of the request {resources.requests.cpu},"
-        f" but pods are added only above {_percent(target)} %, so none is ever added; {fix}",
+    if enough <= getattr(limits.max, resource).units:
+        fix += f", or raise resources.limits.{resource} to {shown(f'limits.{resource}', enough)}"
+    return (
+        f"the {name} limit {own_limit} is {most} % of the request {own_request}, but pods are "
+        f"added only above {_percent(target)} %",
+        fix,
     )
 
 

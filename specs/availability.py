@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
-from specs.base import INT32_MAX, TOO_MANY, Positive, Spec
+from specs.base import INT32_MAX, TOO_MANY, Positive, Spec, within
 
 _PERCENTAGE = r"([0-9]{1,2}|0[0-9]{2}|100)%"
 
@@ -65,8 +65,49 @@ class Strategy(Spec):
         return min(_share(self.max_surge, replicas), replicas)
 
 
+class ScalingPolicy(Spec):
+    """How many pods an autoscaler may add or remove within a time."""
+
+    type: Literal["Pods", "Percent"] = Field(description="What `value` counts.", examples=["Pods"])
+    value: Positive = Field(description="Pods, or per cent of the pods.", examples=["4"])
+    period_seconds: Annotated[
+        int, within(1, 1800, "is below 1; write 1 or more", "is over 1800; lower it")
+    ] = Field(description="Seconds that the change is counted over.", examples=["60"])
+
+
+class ScalingRules(Spec):
+    """How fast an autoscaler adds pods, or removes them."""
+
+    stabilization_window_seconds: (
+        Annotated[int, within(0, 3600, "is below 0; write 0 or more", "is over 3600; lower it")]
+        | None
+    ) = Field(
+        None,
+        description="Seconds for which a change must have been right before it is made. "
+        "Kubernetes' default is 0 for adding pods, 300 for removing them.",
+        examples=["300"],
+    )
+    policies: tuple[ScalingPolicy, ...] = Field(
+        (),
+        description="Limits on the change. By default, the number of pods may double every 15 "
+        "seconds or grow by 4, and all that are not needed may be removed.",
+    )
+    select_policy: Literal["Max", "Min", "Disabled"] = Field(
+        "Max",
+        description="Which of several policies counts: the one that allows most or least; "
+        "`Disabled` makes no change in this direction.",
+    )
+
+
+class ScalingBehavior(Spec):
+    """How fast an autoscaler changes the number of pods (Kubernetes: HorizontalPodAutoscaler)."""
+
+    scale_up: ScalingRules = Field(ScalingRules(), description="When pods are added.")
+    scale_down: ScalingRules = Field(ScalingRules(), description="When pods are removed.")
+
+
 class Autoscaling(Spec):
-    """HorizontalPodAutoscaler by CPU (guide: autoscaling)."""
+    """HorizontalPodAutoscaler by CPU and memory (guide: autoscaling)."""
 
     enabled: bool = Field(True, description="Creates the HorizontalPodAutoscaler `<app.name>`.")
     min_replicas: Positive = Field(
@@ -79,6 +120,15 @@ class Autoscaling(Spec):
         description="Target CPU utilization, as a percentage of the app container's CPU request "
         "(without the sidecar). Pods are added above 1.1 times this value, so the CPU limit "
         "must be higher than that.",
+    )
+    target_memory_utilization: Positive | None = Field(
+        None,
+        description="The same for memory: pods are added if either target asks for it. An app that "
+        "never returns memory stays at its largest scale.",
+        examples=["80"],
+    )
+    behavior: ScalingBehavior = Field(
+        ScalingBehavior(), description="How fast the number of pods changes."
     )
 
 

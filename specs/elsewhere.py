@@ -1,7 +1,7 @@
 """Keys that Kubernetes, Istio, Prometheus or Helm charts have but a team's file does not.
 
-They are not typos of the file's own keys, however similar they look: `maxUnavailable` is not
-`minAvailable`. Tests compare the tables with the published schemas.
+They are not typos of the file's own keys, however similar they look. Tests compare the tables with
+the published schemas.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from specs import network, team
 from specs.app import BaseApp, ServiceAccount
-from specs.availability import Autoscaling, PodDisruptionBudget, Strategy
+from specs.availability import Autoscaling, PodDisruptionBudget, ScalingRules, Strategy
 from specs.container import Container, ResourceLimits, ResourceRequests, Resources
 from specs.env_vars import EnvVar
 from specs.image import Image
@@ -254,14 +254,15 @@ _KEYS: dict[type, dict[str, str]] = {
     Autoscaling: _table(
         {
             "targetCPUUtilizationPercentage cpu averageUtilization": "use `targetCPUUtilization`",
-            "targetMemoryUtilization targetMemoryUtilizationPercentage memory": (
-                "it scales by CPU; use `targetCPUUtilization`"
-            ),
-            "behavior metrics scaleTargetRef triggers pollingInterval cooldownPeriod": (
-                "it scales by CPU, as Kubernetes does by default; use `targetCPUUtilization`"
+            "targetMemoryUtilizationPercentage memory": "use `targetMemoryUtilization`",
+            "scaleUp scaleDown": "write it under `behavior`",
+            "metrics scaleTargetRef triggers pollingInterval cooldownPeriod": (
+                "it scales by CPU and memory; use `targetCPUUtilization` and "
+                "`targetMemoryUtilization`"
             ),
         }
     ),
+    ScalingRules: {"tolerance": "Kubernetes ignores it before 1.35; remove it"},
     Strategy: _table({"rollingUpdate": "write its keys here"}),
     PodDisruptionBudget: _table({"selector unhealthyPodEvictionPolicy": _REMOVE}),
     Schedule: _table(

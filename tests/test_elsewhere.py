@@ -75,6 +75,21 @@ PLACES: dict[str, tuple[str, str, set[str]]] = {
         "autoscaling: {{{0}: 1}}",
         published("horizontalpodautoscalerspec-autoscaling-v2"),
     ),
+    "an autoscaler's behavior": (
+        "web-app",
+        "autoscaling: {{behavior: {{{0}: 1}}}}",
+        published("horizontalpodautoscalerbehavior-autoscaling-v2"),
+    ),
+    "an autoscaler's rules": (
+        "worker",
+        "autoscaling: {{behavior: {{scaleDown: {{{0}: 1}}}}}}",
+        published("hpascalingrules-autoscaling-v2"),
+    ),
+    "a rollout": (
+        "web-app",
+        "strategy: {{{0}: 1}}",
+        published("deploymentstrategy-apps-v1", "rollingupdatedeployment-apps-v1"),
+    ),
     "a disruption budget": (
         "worker",
         "podDisruptionBudget: {{{0}: 1}}",
@@ -147,9 +162,19 @@ IN = "apps[0].app"
             f"{IN}.livenessProbe: is not supported here; use `app.probes.liveness`",
         ),
         "a setting of the HPA": (
-            app(beside="autoscaling: {«behavior: {}}"),
-            "apps[0].autoscaling.behavior: is not supported here; it scales by CPU, as Kubernetes "
-            "does by default; use `targetCPUUtilization`",
+            app(beside="autoscaling: {«metrics: []}"),
+            "apps[0].autoscaling.metrics: is not supported here; it scales by CPU and memory; use "
+            "`targetCPUUtilization` and `targetMemoryUtilization`",
+        ),
+        "a setting of a recent HPA": (
+            app(beside="autoscaling: {behavior: {scaleUp: {«tolerance: 0.05}}}"),
+            "apps[0].autoscaling.behavior.scaleUp.tolerance: is not supported here; Kubernetes "
+            "ignores it before 1.35; remove it",
+        ),
+        "memory as Helm names it": (
+            app(beside="autoscaling: {«targetMemoryUtilizationPercentage: 80}"),
+            "apps[0].autoscaling.targetMemoryUtilizationPercentage: is not supported here; "
+            "use `targetMemoryUtilization`",
         ),
         "Helm's usual name": (
             app(beside="autoscaling: {«targetCPUUtilizationPercentage: 80}"),
