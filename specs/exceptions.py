@@ -30,8 +30,8 @@ CAPABILITIES = (
 )
 ALLOWED = (WRITABLE_ROOT, PRIVILEGED_PORT, *CAPABILITIES)
 
-# The controls (NIST 800-53, revision 5) that an exception is about, beside CM-6, by which a
-# deviation from the settings is documented and approved.
+# The controls (NIST 800-53, revision 5) that each is about, beside CM-6, by which a deviation from
+# the settings is documented and approved.
 _CONTROLS = {WRITABLE_ROOT: ("CM-7", "SI-7"), PRIVILEGED_PORT: ("CM-7", "SC-7")}
 _CAPABILITY_CONTROLS = ("AC-6", "CM-7")
 
@@ -113,6 +113,11 @@ def _as_date(value: Any, info: ValidationInfo) -> Any:
     raise ValueError(f"{quoted}is not a date; write one such as 2027-03-31")
 
 
+def controls(allow: str) -> tuple[str, ...]:
+    """The controls that an exception is about."""
+    return "CM-6", *_CONTROLS.get(allow, _CAPABILITY_CONTROLS)
+
+
 Allow = Annotated[str, checked(_check_allow, enum=list(ALLOWED))]
 Said = Annotated[str, checked(_check_said, r"[\s\S]*\S[\s\S]*", maxLength=_LONGEST)]
 Day = Annotated[
@@ -145,8 +150,3 @@ class HardeningException(Spec):
         "exception is renewed or removed.",
         examples=["2027-03-31"],
     )
-
-    @property
-    def controls(self) -> tuple[str, ...]:
-        """The controls that it is about."""
-        return ("CM-6", *_CONTROLS.get(self.allow, _CAPABILITY_CONTROLS))

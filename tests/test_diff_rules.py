@@ -725,6 +725,8 @@ def test_every_rule_but_those_of_files_is_shown_to_find_something() -> None:
     shown = {rule for _, _, rule in [*WEAKENING, *NOTED]}
     others = {
         Rules.DESTROYED, Rules.DATA_DESTROYED, Rules.RENAMED, Rules.ACCOUNT, Rules.NEW_TEAM,
+        # tests/test_diff_exceptions.py
+        Rules.EXCEPTION, Rules.EXCEPTION_ENDED,
         # tests/test_diff_command.py
         Rules.LIFECYCLE, Rules.ADOPTED, Rules.OTHER_STACK, Rules.SETTING, Rules.SUPPLY, Rules.CODE,
         Rules.PLATFORM_HOST,

@@ -7,6 +7,7 @@ the object's kind is not listed here: an unforeseen change does not pass as harm
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from specs.exceptions import EXCEPTIONS_ANNOTATION
 from specs.labels import probe_off
 from specs.probes import PROBES
 from tools.review.pair import Hit, ObjectRule, Pair
@@ -55,6 +56,8 @@ _METRICS = tuple(
     f'metadata.annotations["prometheus.io/{what}"]' for what in ("scrape", "port", "path")
 )
 
+_EXCEPTIONS = f'metadata.annotations["{EXCEPTIONS_ANNOTATION}"]'
+
 _IN_POD = tuple(
     f"spec.{group}[*].{field}"
     for group in ("containers", "initContainers")
@@ -68,6 +71,7 @@ def _pods(template: str, *ordinary: str, fixed: tuple[str, ...] = ()) -> ObjectK
         judged=(
             "spec.replicas",
             "spec.strategy",
+            _EXCEPTIONS,
             *(f'metadata.annotations["{probe_off(probe)}"]' for probe in PROBES),
             *(f"{template}.{path}" for path in workload.JUDGED),
         ),

@@ -20,6 +20,9 @@ class ReviewRule:
 class Rules(Enum):
     """All kinds of findings, in the order of a review."""
 
+    EXCEPTION = ReviewRule(
+        "exception", ("CM-6",), "an exception from the hardening is new, extended or changed"
+    )
     LIFECYCLE = ReviewRule("lifecycle", ("AC-2",), "the team's lifecycle changes")
     RENAMED = ReviewRule(
         "renamed", ("CM-3", "CP-9"), "looks like a rename, and objects cannot be renamed"
@@ -74,6 +77,12 @@ class Rules(Enum):
     SETTING = ReviewRule("setting", ("CM-6",), "a stack setting that no rule covers")
     SUPPLY = ReviewRule("supply-chain", ("SR-3", "CM-3"), "the program's build or runtime changes")
     UNKNOWN = ReviewRule("unclassified", ("CM-3",), "a change that no rule covers")
+    EXCEPTION_ENDED = ReviewRule(
+        "exception-ended",
+        ("CM-6",),
+        "an exception from the hardening ends, or ends sooner",
+        second=False,
+    )
     CODE = ReviewRule(
         "platform-code", ("CM-3", "SA-10"), "platform code or defaults change", second=False
     )

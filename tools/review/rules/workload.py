@@ -10,6 +10,7 @@ from tools.review.masking import conceal
 from tools.review.pair import Hit, Pair, listed
 from tools.review.rendered_objects import RenderedObject, Side
 from tools.review.review_findings import Rules
+from tools.review.rules.exceptions import exceptions
 from tools.review.rules.limits import rollout
 
 _KINDS = ("Deployment", "CronJob")
@@ -53,6 +54,8 @@ _CONTAINER_CHECKS: tuple[_Check, ...] = (
     ),
 )
 
+_SYSCTLS = "securityContext.sysctls"
+
 # Fields that these rules judge, below the pod's spec, which is at `TEMPLATE`.
 JUDGED = (
     *(f"spec.{field}" for field, _ in _POD_CHECKS),
@@ -65,6 +68,7 @@ JUDGED = (
             "livenessProbe", "readinessProbe", "startupProbe", "lifecycle",
         )
     ),
+    f"spec.{_SYSCTLS}",
     "spec.automountServiceAccountToken",
     "spec.serviceAccountName",
     "spec.volumes",
@@ -78,10 +82,12 @@ _INJECT = "sidecar.istio.io/inject"
 
 def workload(pair: Pair) -> Iterator[Hit]:
     """A Deployment or a CronJob."""
+    yield from exceptions(pair)
     before, after = (_template(each) for each in (pair.before, pair.after))
     pod, former = after.get("spec") or {}, before.get("spec") or {}
     known = pair.before is not None
     yield from _weaker(_POD_CHECKS, former, pod, known, "the pod")
+    yield from _sysctls(former, pod)
     yield from _identity(former, pod, known)
     yield from _ids(former, pod, known)
     yield from _volumes(former, pod)
@@ -130,6 +136,13 @@ def _weaker(
     for field, strong in checks:
         if not strong(_value(after, field)) and (not known or strong(_value(before, field))):
             yield Hit(Rules.POD, f"{field} of {what}")
+
+
+def _sysctls(before: _Spec, after: _Spec) -> Iterator[Hit]:
+    had = _value(before, _SYSCTLS) or ()
+    for sysctl in _value(after, _SYSCTLS) or ():
+        if sysctl not in had:
+            yield Hit(Rules.POD, f"{sysctl.get('name')} {sysctl.get('value')} of the pod")
 
 
 def _identity(before: _Spec, after: _Spec, known: bool) -> Iterator[Hit]:
