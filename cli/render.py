@@ -26,6 +26,11 @@ def add(commands: Commands) -> None:
         required=True,
         help="output folder: new, empty, or an earlier render, which is replaced",
     )
+    parser.add_argument(
+        "--expired",
+        action="store_true",
+        help="render although exceptions of apps have expired, as `diff` does with its base",
+    )
     parser.set_defaults(run=run)
 
 
@@ -34,7 +39,14 @@ def run(arguments: argparse.Namespace) -> int:
     from tools.rendering.render import render  # with the SDKs, which take a second to load
 
     stack = stack_files(arguments)
-    outcome = render(ROOT, stack.name, stack.settings, stack.folder, Path(arguments.out))
+    outcome = render(
+        ROOT,
+        stack.name,
+        stack.settings,
+        stack.folder,
+        Path(arguments.out),
+        expired=arguments.expired,
+    )
     if outcome.problems:
         raise ProblemsError(*outcome.problems)
     for warning in outcome.warnings:

@@ -33,10 +33,10 @@ def days_left(exception: HardeningException) -> int:
 
 
 @contextmanager
-def expired_too() -> Iterator[None]:
-    """While it is active, an expired exception is no problem: for files as they were."""
+def judged(*, expiry: bool) -> Iterator[None]:
+    """Say whether an expired exception is a problem; for files of the past, it is none."""
     global _judge_expiry
-    before, _judge_expiry = _judge_expiry, False
+    before, _judge_expiry = _judge_expiry, expiry
     try:
         yield
     finally:

@@ -436,6 +436,29 @@ def test_a_base_with_a_wrong_file_is_reported_in_one_line(clone: Clone) -> None:
     )
 
 
+@pytest.mark.parametrize("code_too", [False, True], ids=["same code", "other code"])
+def test_an_exception_that_expired_since_does_not_keep_its_renewal_from_review(
+    clone: Clone, code_too: bool
+) -> None:
+    past = "{allow: writableRootFilesystem, reason: a, ticket: b, approvedBy: c, until: 2020-01-31}"
+    app = "  - archetype: web-app\n"
+    clone.edit(ALPHA, app, f"{app}    exceptions: [{past}]\n")
+    clone.repository.commit()
+    code, said, errors = clone.diff(base="HEAD")
+    assert (code, said) == (1, "")
+    assert "exceptions[0].until: the exception expired on 2020-01-31" in errors
+    clone.edit(ALPHA, "2020-01-31", "9999-12-31")
+    if code_too:
+        clone.edit("components/pod.py", "import", "# Another program.\nimport")
+    clone.repository.git("branch", "--force", "base", "HEAD")
+    code, report = clone.json()
+    told = [each["detail"] for each in report["findings"] if each["id"] == "exception"]
+    assert (code, told) == (
+        3,
+        ["writableRootFilesystem until 2020-01-31 -> 9999-12-31 (b, approved by c): a"],
+    )
+
+
 def test_a_base_whose_program_fails_is_reported_in_one_line(clone: Clone) -> None:
     clone.edit("__main__.py", "import pulumi\n", "import pulumi\n\nraise ValueError('broken')\n")
     clone.repository.commit()

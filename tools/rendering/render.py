@@ -3,7 +3,7 @@
 import os
 import shutil
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,6 +15,7 @@ from urllib.parse import quote
 import yaml
 
 from dryrun.recording import Registration, record_stack
+from specs.exception_checks import judged
 from specs.fleet import TeamsFolder, load_stack
 from specs.problem import WHOLE_FILE, Problem
 from specs.readers import Dumper
@@ -54,15 +55,28 @@ class _Tree:
         self.index.add(part.index)
 
 
-def render(root: Path, stack: str, settings: Settings, folder: TeamsFolder, out: Path) -> Outcome:
-    """Render the stack's teams to `out`, or report the problems."""
-    fleet = load_stack(folder, settings)
+def render(
+    root: Path,
+    stack: str,
+    settings: Settings,
+    folder: TeamsFolder,
+    out: Path,
+    *,
+    expired: bool = False,
+) -> Outcome:
+    """Render the stack's teams to `out`, or report the problems.
+
+    `expired`: whether exceptions that have expired are none, as for files of the past.
+    """
+    with judged(expiry=not expired):
+        fleet = load_stack(folder, settings)
     if fleet.problems:
         return Outcome(fleet.problems)
     if out.exists() and not _is_ours(out):
         message = "contains files that render did not write; name a new or an empty folder"
         return Outcome([Problem(str(out), 1, 1, WHOLE_FILE, message)])
-    tree = _tree(root, stack, folder.path, [team.name for team in fleet.teams])
+    run = partial(_run, root, stack, folder.path, expired)
+    tree = _tree(run, [team.name for team in fleet.teams])
     try:
         _write(tree.documents, out)
         # Written last: everything that it lists exists.
@@ -73,9 +87,8 @@ def render(root: Path, stack: str, settings: Settings, folder: TeamsFolder, out:
     return Outcome((), fleet.warnings, len(tree.documents))
 
 
-def _tree(root: Path, stack: str, tenants: Path, teams: Sequence[str]) -> _Tree:
+def _tree(run: Callable[[Sequence[str]], _Tree], teams: Sequence[str]) -> _Tree:
     runs = max(1, -(-len(teams) // _TEAMS_A_RUN))
-    run = partial(_run, root, stack, tenants)
     shares = [teams[first::runs] for first in range(runs)]
     if runs == 1:
         return run(*shares)
@@ -94,9 +107,10 @@ def _tree(root: Path, stack: str, tenants: Path, teams: Sequence[str]) -> _Tree:
     return tree
 
 
-def _run(root: Path, stack: str, tenants: Path, teams: Sequence[str]) -> _Tree:
+def _run(root: Path, stack: str, tenants: Path, expired: bool, teams: Sequence[str]) -> _Tree:
     """What one run of the program creates for some teams, which have been validated."""
-    made = record_stack(root, stack, tenants, {f"{PREFIX}teams": list(teams)}).registrations
+    with judged(expiry=not expired):
+        made = record_stack(root, stack, tenants, {f"{PREFIX}teams": list(teams)}).registrations
     objects = {_path(one): one for one in made if _has_document(one)}
     others = [one for one in made if one.package != "sre" and not _has_document(one)]
     return _Tree({path: _text(one) for path, one in objects.items()}, index(objects, others))

@@ -57,7 +57,8 @@ def _render_base(tree: Path, stack: str, out: Path) -> None:
     settings, problems = read_stack(tree, stack)
     if settings is not None and not problems:
         folder = TeamsFolder(tree / settings.tenants, settings.tenants)
-        problems = list(render(tree, stack, settings, folder, out).problems)
+        # The change may be what renews an exception that has expired.
+        problems = list(render(tree, stack, settings, folder, out, expired=True).problems)
     if problems:
         raise SideError(f"{_BASE}: {problems[0]}")
 
@@ -67,10 +68,13 @@ def _start(tree: Path, stack: str, out: Path, errors: Path) -> subprocess.Popen[
     if not (tree / "cli" / "render.py").exists():
         raise SideError("the base has no program that can render; name a later revision")
     # The packages are this environment's; the program and the files are the base's.
+    command = [sys.executable, "-P", "-m", "cli", "render", "--stack", stack, "--out", str(out)]
+    if (tree / "specs" / "exceptions.py").exists():
+        command.append("--expired")
     environment = {**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
     with errors.open("wb") as stderr:
         return subprocess.Popen(
-            [sys.executable, "-P", "-m", "cli", "render", "--stack", stack, "--out", str(out)],
+            command,
             cwd=tree,
             env=environment,
             stdin=subprocess.DEVNULL,
