@@ -1,0 +1,117 @@
+"""`./sre exceptions`: what apps may do beyond the hardening, who answers for it, and until when."""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cli import Commands
+from cli.stack_options import options, stack_files
+from plain.table import columns
+from specs.exception_checks import days_left
+from specs.exceptions import HardeningException, controls
+from specs.fleet import SUFFIX
+from specs.load import TeamFile, load_team
+from specs.problem import ProblemsError
+
+_HEAD = ("UNTIL", "DAYS", "TEAM", "APP", "ALLOWS", "TICKET", "APPROVED BY", "CONTROLS")
+
+
+@dataclass(frozen=True)
+class _Listed:
+    """An exception and whose it is."""
+
+    team: str
+    app: str
+    exception: HardeningException
+
+    @property
+    def order(self) -> tuple[Any, ...]:
+        """The one that ends first comes first."""
+        return self.exception.until, self.team, self.app, self.exception.allow
+
+
+def add(commands: Commands) -> None:
+    """Add the command to the command line."""
+    parser = commands.add_parser(
+        "exceptions",
+        parents=[options()],
+        help="list what apps may do beyond the hardening, and until when",
+        description="Lists the exceptions from the hardening of all teams' apps, the one that ends "
+        "first at the top: the days that are left, what is allowed, ticket, approver and NIST "
+        "800-53 controls. Problems of files, such as an expired exception, are reported on stderr "
+        "in the format of `validate`; of a file with a wrong value, nothing is listed. Exit code: "
+        "0 no problem, 1 a problem in a file, 2 a wrong command line.",
+        epilog="example: ./sre exceptions --team team-alpha --format json",
+    )
+    parser.add_argument("--team", metavar="NAME", help="only this team (default: all)")
+    parser.add_argument(
+        "--format", choices=("text", "json"), default="text", help="output format (default: text)"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """List what can be read. Raises ProblemsError for problems in any of the files."""
+    stack = stack_files(arguments)
+    folder = stack.folder
+    named = folder.path / f"{arguments.team}{SUFFIX}"
+    paths = [named] if arguments.team else folder.files()
+    files = [load_team(path, folder.shown_as(path), stack.settings) for path in paths]
+    listed = sorted((each for file in files for each in _of(file)), key=lambda each: each.order)
+    if arguments.format == "json":
+        print(json.dumps({"exceptions": [_as_data(each) for each in listed]}, indent=2))
+    elif listed:
+        print("\n".join(columns([_HEAD, *map(_cells, listed)])))
+    else:
+        print("No exceptions.")
+    for warning in (warning for file in files for warning in file.warnings):
+        print(warning.as_warning(), file=sys.stderr)
+    problems = [problem for file in files for problem in file.problems]
+    if not arguments.team:
+        problems += folder.problems()
+    if problems:
+        raise ProblemsError(*problems)
+    return 0
+
+
+def _of(file: TeamFile) -> Iterator[_Listed]:
+    """Those of a file; none where the team is not what the file says."""
+    if file.team is None or file.capacity is None:
+        return
+    for app in file.team.apps:
+        for exception in app.exceptions:
+            yield _Listed(file.team.name, app.name, exception)
+
+
+def _as_data(listed: _Listed) -> dict[str, Any]:
+    exception = listed.exception
+    return {
+        "team": listed.team,
+        "app": listed.app,
+        **exception.model_dump(mode="json", by_alias=True),
+        "daysLeft": days_left(exception),
+        "controls": list(controls(exception.allow)),
+    }
+
+
+def _cells(listed: _Listed) -> Sequence[str]:
+    exception = listed.exception
+    left = days_left(exception)
+    return (
+        exception.until.isoformat(),
+        "expired" if left < 0 else str(left),
+        listed.team,
+        listed.app,
+        exception.allow,
+        _in_one_line(exception.ticket),
+        _in_one_line(exception.approved_by),
+        ", ".join(controls(exception.allow)),
+    )
+
+
+def _in_one_line(text: str) -> str:
+    """Text of a file may contain line breaks and a terminal's escape sequences."""
+    return "".join(char for char in " ".join(text.split()) if char.isprintable())
