@@ -49,10 +49,10 @@ def container_security(app: BaseApp, *, own: bool = True) -> SecurityContextArgs
     )
 
 
-def exceptions_annotation(app: BaseApp) -> dict[str, str] | None:
+def exceptions_annotation(app: BaseApp) -> dict[str, str]:
     """On an app's Deployment or CronJob: its exceptions, for auditors and reviews."""
     if not app.exceptions:
-        return None
+        return {}
     listed = [each.model_dump(mode="json", by_alias=True) for each in app.exceptions]
     listed.sort(key=lambda each: str(each["allow"]))
     return {EXCEPTIONS_ANNOTATION: json.dumps(listed, sort_keys=True, ensure_ascii=False)}

@@ -46,7 +46,7 @@ def deployment(
     depends_on: Sequence[pulumi.Resource],
 ) -> Deployment:
     """`<app.name>` (guide: sre-web-app, sre-worker)."""
-    annotations = {**switched_off(app), **(exceptions_annotation(app) or {})}
+    annotations = {**switched_off(app), **exceptions_annotation(app)}
     return Deployment(
         place.name(app.name),
         metadata=object_meta(place, app.name, workload_labels(team, app), annotations or None),
@@ -93,7 +93,7 @@ def cron_job(
     return CronJob(
         place.name(app.name),
         metadata=object_meta(
-            place, app.name, workload_labels(team, app), exceptions_annotation(app)
+            place, app.name, workload_labels(team, app), exceptions_annotation(app) or None
         ),
         spec=CronJobSpecArgs(
             schedule=schedule.cron,
