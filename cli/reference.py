@@ -170,6 +170,8 @@ def _models(annotation: Any) -> Iterator[type[BaseModel]]:
 
 
 def _is_list(annotation: Any) -> bool:
+    if get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
     return get_origin(annotation) is tuple
 
 

@@ -7,6 +7,7 @@ from components.metadata import Place
 from components.tenant import Tenant
 from specs.app import AnyApp, CronJob, WebApp
 from specs.settings import Settings
+from specs.shared_hosts import gateway
 
 # An app's output: kinds of its objects that the last run held back.
 HELD = "held"
@@ -18,7 +19,8 @@ class App(pulumi.ComponentResource):
     `held`: kinds that must not be created yet, because the app still runs under other names.
 
     `service_account`: name of the ServiceAccount of its pods. `address`: a web-app's Service in the
-    cluster, `<host>:<port>`. `url`: the address from outside of a web-app with ingress.
+    cluster, `<host>:<port>`. `urls`: addresses from outside of a web-app with ingress; as outputs,
+    `url` is the first of them, and `urls` are all if there are several.
     """
 
     def __init__(
@@ -33,31 +35,31 @@ class App(pulumi.ComponentResource):
         self.app = app
         self.service_account = pulumi.Output.from_input(pod.account_name(app))
         self.address: pulumi.Output[str] | None = None
-        self.url: str | None = None
+        self.urls: list[str] = []
         if isinstance(app, WebApp):
             self.address = pulumi.Output.from_input(routing.address(tenant.team, app))
-            self.url = f"https://{app.ingress.host}" if app.ingress.enabled else None
+            self.urls = routing.urls(app)
         self._held = held
         if tenant.place is not None:
             self._objects(app, tenant, tenant.place.under(self), settings)
         outputs = {
             "serviceAccount": self.service_account,
             "address": self.address,
-            "url": self.url,
+            **routing.outside(self.urls),
             HELD: sorted(held) or None,
         }
         self.register_outputs({key: value for key, value in outputs.items() if value is not None})
 
     def _objects(self, app: AnyApp, tenant: Tenant, place: Place, settings: Settings) -> None:
         team = tenant.team
-        gateway = routing.gateway(app, settings)
+        at = gateway(app, settings)
         account = None
         if app.service_account.create:
             account = workload.service_account(team, app, place, settings)
             self.service_account = account.metadata["name"]
         guards = [*tenant.guardrails, *tenant.secrets_of(app)]
         if app.network_policy.enabled:
-            guards.append(network.app_policy(team, app, place, settings, gateway))
+            guards.append(network.app_policy(team, app, place, settings, at))
 
         if isinstance(app, CronJob):
             template = pod.pod_template(team, app, settings, account, app.schedule.restart_policy)
@@ -75,8 +77,8 @@ class App(pulumi.ComponentResource):
             service = routing.web_service(team, app, place)
             address = routing.address(team, app)
             self.address = service.urn.apply(lambda _: address)
-            if gateway and "VirtualService" not in self._held:
-                routing.virtual_service(team, app, place, gateway, [service])
+            if at and "VirtualService" not in self._held:
+                routing.virtual_service(team, app, place, settings, [service])
         elif app.metrics_port:
             routing.metrics_service(team, app, place, app.metrics_port)
         if app.service_monitor.enabled and "ServiceMonitor" not in self._held:

@@ -13,11 +13,14 @@ from itertools import product
 from typing import Any
 
 from clients.kubernetes import Cluster, Object
+from components.former_routes import FormerRoute, former_routes, names_service
 from components.metadata import INSTANCE, NAME, app_selector
-from components.routing import gateway, host
+from components.routing import destination
 from specs.app import METRICS_SUFFIX, AnyApp, CronJob, WebApp
+from specs.ingress import ALL
 from specs.names import chart_name
 from specs.settings import Settings
+from specs.shared_hosts import gateway, is_below, sharers
 from specs.team import Team
 
 # Kinds that the charts create under such names; ExternalSecrets have the secret's name, as here.
@@ -51,7 +54,8 @@ class Former:
     """How an app ran before this program.
 
     `objects` are a release's. `routes` are VirtualServices of any name for the app's host at its
-    gateway. `own` are the existing objects with the app's own names.
+    gateway. `own` are the existing objects with the app's own names. `sharers` are other apps of
+    the team with one of its hosts at its gateway.
     """
 
     team: Team
@@ -59,6 +63,7 @@ class Former:
     objects: tuple[Object, ...]
     routes: tuple[Object, ...]
     own: tuple[Object, ...]
+    sharers: tuple[WebApp, ...] = ()
 
     @property
     def held(self) -> frozenset[str]:
@@ -123,24 +128,39 @@ class Former:
         own = app_selector(self.app)
         return any(each["spec"]["selector"].get("matchLabels") == own for each in self.of(kind))
 
-    def leads_here(self, route: Object) -> bool:
-        """Whether a VirtualService routes everything to the app's own Service."""
-        found = [destination for _, destination in destinations(route)]
-        return bool(found) and all(map(self.is_here, found))
+    def destinations(self, route: Object) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Where a VirtualService routes the app's own paths, by JSON pointer."""
+        for part in self._parts(route):
+            if part.owner is self.app:
+                yield from part.destinations()
 
-    def is_here(self, destination: Mapping[str, Any]) -> bool:
-        """Whether a VirtualService's destination is the app's own Service."""
-        labels = host(self.team, self.app).split(".")
-        names = {".".join(labels[:length]) for length in (1, 2, 3, 5)}
-        here = self.destination
-        port = (destination.get("port") or here["port"]).get("number")
-        return destination.get("host") in names and port == here["port"]["number"]
+    def leads_here(self, route: Object) -> bool:
+        """Whether a VirtualService routes all of the app's paths to its own Service.
+
+        And paths below these to the apps that serve them: the app's own VirtualService does so too.
+        """
+        assert isinstance(self.app, WebApp)
+        own = [path.prefix for path in self.app.ingress.every_path if path.prefix != ALL]
+        return all(
+            part.leads_there(self.team)
+            for part in self._parts(route)
+            if part.owner is self.app or any(is_below(part.path, prefix) for prefix in own)
+        )
+
+    def others(self, route: Object) -> list[str]:
+        """Apps whose paths a VirtualService does not route to their own Services."""
+        parts = (part for part in self._parts(route) if part.owner is not self.app)
+        return sorted({part.owner.name for part in parts if not part.leads_there(self.team)})
+
+    def _parts(self, route: Object) -> Iterator[FormerRoute]:
+        if isinstance(self.app, WebApp):
+            yield from former_routes(route, (self.app, *self.sharers))
 
     @property
     def destination(self) -> dict[str, Any]:
         """The app's own Service, as a VirtualService's destination."""
         assert isinstance(self.app, WebApp)
-        return {"host": host(self.team, self.app), "port": {"number": self.app.app.port}}
+        return destination(self.team, self.app)
 
     def counterpart(self, wanted: Object) -> Object | None:
         """The former object that `wanted` replaces, with the names in `wanted`."""
@@ -159,9 +179,10 @@ class Former:
 
     def _in_our_words(self, route: Object) -> None:
         """Equivalent values, written as this program writes them."""
-        for _, destination in destinations(route):
-            if self.is_here(destination):
-                destination |= self.destination
+        assert isinstance(self.app, WebApp)
+        for _, to in self.destinations(route):
+            if names_service(self.team, self.app, to):
+                to |= self.destination
         for each in route["spec"].get("http") or ():
             if each.get("match") == [{"uri": {"prefix": "/"}}]:
                 del each["match"]
@@ -189,23 +210,11 @@ def find_formers(cluster: Cluster, teams: Sequence[Team], settings: Settings) ->
     with ThreadPoolExecutor(_AT_A_TIME) as pool:
         for team, live in _live(cluster, deployed, pool):
             for app in team.deployed:
-                former = _former(team, app, live, gateway(app, settings))
+                others = sharers(team, app, settings) if isinstance(app, WebApp) else []
+                former = _former(team, app, live, gateway(app, settings), tuple(others))
                 if former.objects or former.routes:
                     found[f"{team.name}/{app.name}"] = former
     return found
-
-
-def destinations(route: Object) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Destinations of a VirtualService's requests or copies of them, by JSON pointer."""
-    for protocol in ("http", "tls", "tcp"):
-        for number, each in enumerate(route["spec"].get(protocol) or ()):
-            at = f"/spec/{protocol}/{number}"
-            for key in ("route", "mirrors"):
-                for index, to in enumerate(each.get(key) or ()):
-                    if "destination" in to:
-                        yield f"{at}/{key}/{index}/destination", to["destination"]
-            if "mirror" in each:
-                yield f"{at}/mirror", each["mirror"]
 
 
 def _live(cluster: Cluster, teams: Sequence[Team], pool: Executor) -> Iterator[tuple[Team, Live]]:
@@ -233,13 +242,20 @@ def _live(cluster: Cluster, teams: Sequence[Team], pool: Executor) -> Iterator[t
         yield team, live | dict(zip(kinds, lists, strict=False))
 
 
-def _former(team: Team, app: AnyApp, live: Live, gateway: str | None) -> Former:
+def _former(
+    team: Team, app: AnyApp, live: Live, gateway: str | None, sharers: tuple[WebApp, ...]
+) -> Former:
     own_names = {app.name, app.metrics_service}
+    # By these names, the program routes to the apps that share the host.
+    own_routes = {app.name, *(other.name for other in sharers)}
     every = [each for objects in live.values() for each in objects]
     routes = [
         each
         for each in live["VirtualService"]
-        if gateway and each["metadata"]["name"] != app.name and _claims(each, app, gateway)
+        if isinstance(app, WebApp)
+        and gateway in _gateways(each)
+        and each["metadata"]["name"] not in own_routes
+        and any(part.owner is app for part in former_routes(each, (app, *sharers)))
     ]
     return Former(
         team,
@@ -247,6 +263,7 @@ def _former(team: Team, app: AnyApp, live: Live, gateway: str | None) -> Former:
         tuple(each for each in every if _is_of_release(each, app)),
         tuple(routes),
         tuple(each for each in every if each["metadata"]["name"] in own_names),
+        sharers,
     )
 
 
@@ -263,9 +280,8 @@ def _is_of_release(object: Object, app: AnyApp) -> bool:
     return release is not None and name == chart_name(release, app.name)
 
 
-def _claims(route: Object, app: AnyApp, gateway: str) -> bool:
-    spec = route["spec"]
+def _gateways(route: Object) -> list[str]:
+    """Those of a VirtualService, each as namespace/name."""
     namespace = route["metadata"]["namespace"]
-    named = (each if "/" in each else f"{namespace}/{each}" for each in spec.get("gateways") or ())
-    hosts = spec.get("hosts") or ()
-    return isinstance(app, WebApp) and gateway in named and app.ingress.host in hosts
+    named = route["spec"].get("gateways") or ()
+    return [each if "/" in each else f"{namespace}/{each}" for each in named]

@@ -9,7 +9,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from clients.kubernetes import Cluster, Object
-from components.former import Former, destinations, release_of
+from components.former import Former, release_of
+from components.former_routes import names_service
 from components.metadata import INSTANCE, app_selector
 from specs.app import CronJob, WebApp
 from specs.capacity import RESOURCES, Amounts, AppDemand, capacity, shown, total
@@ -56,7 +57,8 @@ def _beyond(former: Former) -> Iterator[str]:
     """What a former VirtualService does for other hosts."""
     for route in former.routes:
         assert isinstance(former.app, WebApp)
-        others = sorted({*route["spec"]["hosts"]} - {former.app.ingress.host})
+        known = {host for app in (former.app, *former.sharers) for host in app.ingress.every_host}
+        others = sorted({*route["spec"]["hosts"]} - known)
         if others:
             yield (
                 f"VirtualService {route['metadata']['name']} also serves {', '.join(others)}: "
@@ -87,6 +89,10 @@ def _next(former: Former) -> Iterator[str]:
         yield "back:"
         yield from (f"  {back}" for _, back in moves)
         return
+    shared = list(_shared(former))
+    if shared and "VirtualService" in former.held:
+        yield from shared
+        return
     if nowhere := [r["metadata"]["name"] for r in former.routes if not former.leads_here(r)]:
         yield (
             f"next: VirtualService {' and '.join(nowhere)} has no route to a Service "
@@ -97,12 +103,22 @@ def _next(former: Former) -> Iterator[str]:
     kind = "CronJob" if isinstance(former.app, CronJob) else "VirtualService"
     if former.mine(kind) is None and (former.routes or kind == "CronJob"):
         yield f"next: `pulumi up`; it creates {kind} {app}"
+    elif shared:
+        yield from shared
     else:
         yield "next: save what you delete (`helm get manifest`), then delete it, Services last:"
         yield from (f"  {command}" for command in _deletions(former))
     if back := list(_ways_back(former)):
         yield "back:"
         yield from (f"  {each}" for each in back)
+
+
+def _shared(former: Former) -> Iterator[str]:
+    """Other apps that must move before a VirtualService can go."""
+    for route in former.routes:
+        if others := former.others(route):
+            name = route["metadata"]["name"]
+            yield f"next: move {' and '.join(others)}, which VirtualService {name} serves too"
 
 
 def _available(deployment: Object) -> int:
@@ -119,7 +135,12 @@ def _moves(former: Former) -> Iterator[tuple[str, str]]:
                 _patched(service, {"/spec/selector": selector}),
             )
     for route in former.routes:
-        away = {at: to for at, to in destinations(route) if not former.is_here(to)}
+        assert isinstance(former.app, WebApp)
+        away = {
+            at: to
+            for at, to in former.destinations(route)
+            if not names_service(former.team, former.app, to)
+        }
         if away:
             yield (
                 _patched(route, dict.fromkeys(away, former.destination)),
@@ -143,7 +164,7 @@ def _ways_back(former: Former) -> Iterator[str]:
         for service in former.services[:1]:
             port = service["spec"]["ports"][0]["port"]
             there = {"host": service["metadata"]["name"], "port": {"number": port}}
-            yield _patched(route, {at: there for at, _ in destinations(route)})
+            yield _patched(route, {at: there for at, _ in former.destinations(route)})
     for service in former.services:
         release = release_of(service)
         if release != former.app.name:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from components.app import App
+from components.routing import outside
 from components.tenant import Tenant
 
 
@@ -19,10 +20,11 @@ def describe(tenant: Tenant, apps: Sequence[App]) -> dict[str, Any]:
 
 
 def _describe_app(app: App) -> dict[str, Any]:
-    """`archetype`; for a web-app its `address` in the cluster and, with ingress, its `url`."""
+    """`archetype`; for a web-app its `address` in the cluster and, with ingress, its `url`.
+
+    `urls` are all of its addresses from outside, if there are several.
+    """
     about: dict[str, Any] = {"archetype": app.app.archetype}
     if app.address is not None:
         about["address"] = app.address
-    if app.url is not None:
-        about["url"] = app.url
-    return about
+    return about | outside(app.urls)

@@ -1,14 +1,18 @@
 """How traffic reaches an app: its Service, and an Istio VirtualService for traffic from outside."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
 from pulumi_kubernetes.core.v1 import Service, ServicePortArgs, ServiceSpecArgs
 
+from components.http_routes import http_routes
 from components.metadata import Place, app_labels, app_selector, object_meta
 from specs.app import HTTP, METRICS, METRICS_SUFFIX, BaseApp, WebApp
+from specs.ingress import ALL
 from specs.settings import Settings
+from specs.shared_hosts import carved_out, gateway
 from specs.team import Team
 
 # Names of a Service's ports, to which a ServiceMonitor refers. Istio derives the protocol from the
@@ -29,7 +33,7 @@ def web_service(team: Team, app: WebApp, place: Place) -> Service:
         place,
         app.name,
         ServicePortArgs(
-            name=HTTP_SERVICE_PORT, port=app.app.port, target_port=HTTP, protocol="TCP"
+            name=HTTP_SERVICE_PORT, port=service_port(app), target_port=HTTP, protocol="TCP"
         ),
     )
 
@@ -68,39 +72,44 @@ def _service(
 
 
 def virtual_service(
-    team: Team, app: WebApp, place: Place, gateway: str, depends_on: Sequence[pulumi.Resource]
+    team: Team,
+    app: WebApp,
+    place: Place,
+    settings: Settings,
+    depends_on: Sequence[pulumi.Resource],
 ) -> CustomResource:
-    """`<app.name>`: requests for `ingress.host` at `gateway` go to the Service (guide: ingress)."""
+    """`<app.name>`: requests for the app's hosts at its gateway (guide: ingress).
+
+    They go to its Service, and for longer paths that other apps of the team serve, to theirs.
+    """
+    own = [(app, path) for path in app.ingress.every_path]
     return CustomResource(
         place.name(app.name),
         api_version="networking.istio.io/v1",
         kind="VirtualService",
         metadata=object_meta(place, app.name, app_labels(team, app)),
         spec={
-            "hosts": [app.ingress.host],
-            "gateways": [gateway],
-            "http": [
-                {
-                    "route": [
-                        {
-                            "destination": {
-                                "host": host(team, app),
-                                "port": {"number": app.app.port},
-                            }
-                        }
-                    ]
-                }
-            ],
+            "hosts": list(app.ingress.every_host),
+            "gateways": [gateway(app, settings)],
+            "http": http_routes(
+                [
+                    (each.ingress, path, destination(team, each))
+                    for each, path in (*own, *carved_out(team, app, settings))
+                ]
+            ),
         },
         opts=place.with_options(depends_on=depends_on),
     )
 
 
-def gateway(app: BaseApp, settings: Settings) -> str | None:
-    """The gateway ("namespace/name") for traffic to the app from outside, if any."""
-    if not isinstance(app, WebApp) or not app.ingress.enabled:
-        return None
-    return app.ingress.gateway or settings.istio.gateways[0]
+def destination(team: Team, app: WebApp) -> dict[str, Any]:
+    """The app's Service, as a VirtualService's destination."""
+    return {"host": host(team, app), "port": {"number": service_port(app)}}
+
+
+def service_port(app: WebApp) -> int:
+    """The port of the app's Service that takes its traffic."""
+    return app.app.port
 
 
 def host(team: Team, app: BaseApp) -> str:
@@ -110,4 +119,24 @@ def host(team: Team, app: BaseApp) -> str:
 
 def address(team: Team, app: WebApp) -> str:
     """Name and port of the app's Service in the cluster."""
-    return f"{host(team, app)}:{app.app.port}"
+    return f"{host(team, app)}:{service_port(app)}"
+
+
+def urls(app: WebApp) -> list[str]:
+    """Addresses of the app from outside, for each host and path; a whole host comes first."""
+    if not app.ingress.enabled:
+        return []
+    prefixes = [path.prefix for path in app.ingress.every_path]
+    return [
+        f"https://{host}{'' if prefix == ALL else prefix}"
+        for host in app.ingress.every_host
+        for prefix in sorted(prefixes, key=ALL.__ne__)
+    ]
+
+
+def outside(urls: Sequence[str]) -> dict[str, Any]:
+    """`urls` as outputs: the first as `url`, and all of them if there are several."""
+    return {
+        **({"url": urls[0]} if urls else {}),
+        **({"urls": list(urls)} if len(urls) > 1 else {}),
+    }

@@ -8,7 +8,7 @@ from specs.container import Container
 from specs.credentials import credential_form
 from specs.env_checks import check_env, check_words
 from specs.exception_checks import check_exceptions
-from specs.ingress_checks import check_ingress, check_port
+from specs.ingress_checks import check_ingress, check_port, check_shared_hosts
 from specs.namespace import check_selectors
 from specs.policy_checks import check_policy
 from specs.probe_checks import check_probes
@@ -65,6 +65,7 @@ def check_app(team: Team, app: AnyApp, at: Loc, settings: Settings) -> Iterator[
     if isinstance(app, WebApp):
         yield from check_port(app.app.port, (*inner, "port"))
         yield from check_ingress(app.ingress, (*at, "ingress"), settings)
+        yield from check_shared_hosts(team, app, (*at, "ingress"), settings)
     elif app.service_monitor.enabled:
         yield from check_port(app.service_monitor.port, (*at, "serviceMonitor", "port"))
     if isinstance(app, WebApp | Worker):

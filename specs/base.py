@@ -97,6 +97,16 @@ def within(least: int, most: int, below: str, above: str) -> ValueRule:
     return ValueRule(validate, {"minimum": least, "maximum": most})
 
 
+def _check_not_empty(value: Any, info: ValidationInfo) -> Any:
+    if not value and info.context is not LENIENT:
+        raise ValueError("is empty; write at least one entry")
+    return value
+
+
+# Unlike `min_length`, it does not count wrong entries as missing ones.
+NOT_EMPTY = ValueRule(_check_not_empty, {"minItems": 1})
+
+
 def _absent_if_empty(value: Any) -> Any:
     """In the charts' defaults, `host: ""` means none; a pasted values block may contain it."""
     return None if value == "" else value

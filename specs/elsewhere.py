@@ -14,7 +14,15 @@ from specs.availability import Autoscaling, PodDisruptionBudget, ScalingRules, S
 from specs.container import Container, ResourceLimits, ResourceRequests, Resources
 from specs.env_vars import EnvVar
 from specs.image import Image
-from specs.ingress import Ingress
+from specs.ingress import (
+    Cors,
+    Ingress,
+    IngressPath,
+    OriginMatch,
+    Redirect,
+    Retries,
+    Rewrite,
+)
 from specs.monitoring import Alert, ServiceMonitor
 from specs.mounts import WritablePath
 from specs.probes import ExecAction, GrpcAction, Probe, TcpAction, WebAppProbes, WorkerProbes
@@ -282,20 +290,62 @@ _KEYS: dict[type, dict[str, str]] = {
     ),
     Ingress: _table(
         {
-            "hosts hostname": "an app has one; use `host`",
+            "hostname": "use `host`",
+            "extraHosts additionalHosts": "use `hosts`",
             "gateways": "an app has one; use `gateway`",
             "annotations className ingressClassName": "use `gateway`",
-            "rules http tcp match route paths path pathType defaultBackend backend exportTo": (
-                "all requests to the host go to the app; remove it"
+            "rules http match route path pathType extraPaths": "use `paths`",
+            "tcp defaultBackend backend exportTo": (
+                "requests go to the app, over HTTP, from its gateway only; remove it"
             ),
+            "rewrite redirect": "write it in an entry of `paths`",
+            "corsPolicy": "use `cors`",
             "tls": "the gateway ends TLS; remove it",
-            "corsPolicy delegate directResponse fault headers mirror mirrors mirrorPercent "
-            "mirrorPercentage mirror_percent redirect retries rewrite timeout cors": (
-                "have the app do it"
-            ),
+            "delegate directResponse fault headers mirror mirrors mirrorPercent mirrorPercentage "
+            "mirror_percent": "have the app do it",
             "name labels": _REMOVE,
         }
     ),
+    IngressPath: _table(
+        {
+            "path uri exact": "use `prefix`",
+            "regex": "paths are compared by whole segments; use `prefix`",
+            "pathType": "paths are compared by whole segments; remove it",
+            "app backend route serviceName servicePort destination": (
+                "each app lists its own paths; write it under that app"
+            ),
+            "match": "write its `prefix` here",
+            "timeout retries": "it applies to all paths; write it in `ingress`",
+            "cors corsPolicy": "it applies to all paths; use `ingress.cors`",
+            "headers method queryParams authority scheme port withoutHeaders sourceLabels gateways "
+            "ignoreUriCase sourceNamespace statPrefix delegate directResponse fault mirror mirrors "
+            "mirrorPercent mirrorPercentage mirror_percent": "have the app do it",
+            "name": _REMOVE,
+        }
+    ),
+    Rewrite: _table({"uriRegexRewrite": "use `uri`", "host": "use `authority`"}),
+    Redirect: _table(
+        {
+            "host": "use `authority`",
+            "prefixRewrite": "use `uri`",
+            "derivePort": "use `port`",
+            "code statusCode": "use `redirectCode`",
+        }
+    ),
+    Retries: _table(
+        {
+            "backoff retryRemoteLocalities retryIgnorePreviousHosts": (
+                "Istio's default applies; remove it"
+            ),
+        }
+    ),
+    Cors: _table(
+        {
+            "allowOrigin": "use `allowOrigins`",
+            "unmatchedPreflights": "Istio's default applies; remove it",
+        }
+    ),
+    OriginMatch: _table({"regex": "it easily admits other sites; list them with `exact`"}),
     ServiceMonitor: _table(
         {
             "port targetPort": "a web-app's metrics are on `app.port`; remove it",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from specs.app import WebApp
+from specs.ingress import ALL, Ingress
 from specs.load import TeamFile, load_team
 from specs.names import nearest
 from specs.namespace import selected_labels
@@ -14,6 +15,9 @@ from specs.team import Team
 
 SUFFIX = ".yaml"
 _SELECTOR = "namespaceselector"  # in upper or lower case
+
+# A claim that several apps of one team may share, each with its own paths.
+_HOST = "host"
 
 
 @dataclass(frozen=True)
@@ -161,6 +165,7 @@ def _fleet(
     problems = [*found, *(problem for file in files for problem in file.problems)]
     rivals = list(rivals)
     problems += _contested(files, rivals, settings)
+    problems += (problem for file in files for problem in _served_twice(file))
     problems += _let_in(files, rivals)
     teams = tuple(file.team for file in files if file.team)
     warnings = tuple(sorted(warning for file in files for warning in file.warnings))
@@ -181,10 +186,30 @@ def _contested(
     for file in files:
         for kind, value, loc in _claims(file, settings):
             owner, place = owners.setdefault((kind, value), (file, loc))
-            if owner is not file or place != loc:
+            if owner is not file or (place != loc and kind != _HOST):
                 taken = owner.problem(place, "")
                 message = (
                     f"{kind} '{value}' is already used in {taken.file}:{taken.line}; choose another"
+                )
+                yield file.problem(loc, message)
+
+
+def _served_twice(file: TeamFile) -> Iterator[Problem]:
+    """A problem at each path of a host that another app of the same team serves as well."""
+    owners: dict[tuple[str, str], tuple[int, Loc]] = {}
+    for index, ingress in _ingresses(file):
+        at: Loc = ("apps", index, "ingress")
+        for host, host_loc in ingress.placed_hosts():
+            for prefix, path_loc in ingress.placed_paths():
+                loc = (*at, *(path_loc or host_loc))
+                owner, place = owners.setdefault((host, prefix), (index, loc))
+                if owner == index:  # one app's own paths are compared by themselves
+                    continue
+                taken = file.problem(place, "")
+                what = f"host '{host}'" if prefix == ALL else f"'{host}{prefix}'"
+                message = (
+                    f"{what} is already used in {taken.file}:{taken.line}; choose another, or give "
+                    "each app its own `ingress.paths`"
                 )
                 yield file.problem(loc, message)
 
@@ -213,10 +238,19 @@ def _claims(file: TeamFile, settings: Settings) -> Iterator[tuple[str, str, Loc]
     """What one team claims for itself: the kind, its value, and its place in the file."""
     if file.team is None or file.team.offboarding:
         return
-    for index, app in enumerate(file.team.apps):
-        if isinstance(app, WebApp) and app.ingress.enabled and app.ingress.host:
-            yield "host", app.ingress.host, ("apps", index, "ingress", "host")
+    for index, ingress in _ingresses(file):
+        for host, loc in ingress.placed_hosts():
+            yield _HOST, host, ("apps", index, "ingress", *loc)
     if settings.openbao.oidc_accessor:
         # OpenBao ties a group of an OIDC mount to one identity group, and ignores case.
         for index, group in enumerate(file.team.developers):
             yield "developers' group", group.lower(), ("access", "developers", index)
+
+
+def _ingresses(file: TeamFile) -> Iterator[tuple[int, Ingress]]:
+    """The apps that are reached from outside, by their index."""
+    if file.team is None or file.team.offboarding:
+        return
+    for index, app in enumerate(file.team.apps):
+        if isinstance(app, WebApp) and app.ingress.enabled:
+            yield index, app.ingress

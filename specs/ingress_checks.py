@@ -2,11 +2,15 @@
 
 from collections.abc import Iterator
 
+from specs.app import WebApp
 from specs.hosts import overlap
-from specs.ingress import Ingress
+from specs.http_grammar import ANY
+from specs.ingress import ALL, Cors, Ingress, IngressPath, Retries
 from specs.names import nearest
 from specs.problem import Finding, Loc
 from specs.settings import Settings
+from specs.shared_hosts import is_below, sharers
+from specs.team import Team
 
 # Ports that Istio's sidecar listens on in every pod (Istio: Ports used by Istio).
 _SIDECAR_PORTS = frozenset({15000, 15001, 15002, 15004, 15006, 15008, 15020, 15021, 15053, 15090})
@@ -19,19 +23,118 @@ def check_port(port: int, loc: Loc) -> Iterator[Finding]:
 
 
 def check_ingress(ingress: Ingress, at: Loc, settings: Settings) -> Iterator[Finding]:
-    """Report a host that is missing or not the team's to use, and an unknown gateway."""
-    if ingress.enabled and ingress.host is None:
+    """Everything that is wrong with an app's ingress, apart from the team's other apps."""
+    if ingress.host is not None and ingress.hosts:
+        yield (*at, "host"), "cannot be used with `hosts`; move it into `hosts`"
+    elif ingress.enabled and ingress.host is None and "hosts" not in ingress.model_fields_set:
         yield (
             (*at, "host"),
             "is required when ingress is enabled; add it, such as `host: my-api.apps.example.com`",
         )
-    elif ingress.host is not None:
-        yield from _check_host(ingress.host, (*at, "host"), settings)
+    seen: set[str] = set()
+    for host, loc in ingress.placed_hosts():
+        if host in seen:
+            yield (*at, *loc), f"'{host}' is listed twice; remove one"
+        else:
+            yield from _check_host(host, (*at, *loc), settings)
+        seen.add(host)
     known = settings.istio.gateways
     if ingress.gateway is not None and ingress.gateway not in known:
         hint = nearest(ingress.gateway, known)
         do = f"did you mean {hint}?" if hint else f"use one of: {', '.join(known)}"
         yield (*at, "gateway"), f"'{ingress.gateway}' is not a gateway of this stack; {do}"
+    yield from _check_paths(ingress, (*at, "paths"))
+    if ingress.retries:
+        yield from _check_retries(ingress.retries, (*at, "retries"))
+    if ingress.cors:
+        yield from _check_cors(ingress.cors, (*at, "cors"))
+
+
+def _check_paths(ingress: Ingress, at: Loc) -> Iterator[Finding]:
+    seen: set[str] = set()
+    for index, path in enumerate(ingress.paths):
+        loc: Loc = (*at, index)
+        if path.prefix in seen:
+            yield (*loc, "prefix"), f"'{path.prefix}' is listed twice; remove one"
+        seen.add(path.prefix)
+        if path.rewrite and path.redirect:
+            yield (*loc, "rewrite"), "cannot be used with `redirect`; keep one of the two"
+        if path.rewrite and path.rewrite.uri is None and path.rewrite.authority is None:
+            yield (*loc, "rewrite"), "changes nothing; add `uri` or `authority`"
+        if path.redirect:
+            yield from _check_redirect(ingress, path, (*loc, "redirect"))
+
+
+def _check_redirect(ingress: Ingress, path: IngressPath, loc: Loc) -> Iterator[Finding]:
+    redirect = path.redirect
+    assert redirect
+    if redirect.uri is None and redirect.authority is None:
+        # For callers who already use this scheme and port, it would lead back to itself.
+        yield loc, "leads back to the same address; add `uri` or `authority`"
+        return
+    if redirect.port is not None or redirect.authority not in (None, *ingress.every_host):
+        return
+    to = (redirect.uri or path.prefix).rstrip("/") or ALL
+    longer = [other for other in ingress.paths if len(other.prefix) > len(path.prefix)]
+    if is_below(to, path.prefix) and not any(is_below(to, other.prefix) for other in longer):
+        yield loc, "leads back to the same path, without end; lead to another path or host"
+
+
+def _check_retries(retries: Retries, at: Loc) -> Iterator[Finding]:
+    if retries.attempts:
+        return
+    for key, value in (
+        ("perTryTimeout", retries.per_try_timeout),
+        ("retryOn", retries.retry_on),
+    ):
+        if value is not None:
+            yield (*at, key), "applies only if `attempts` is above 0; remove it"
+
+
+def _check_cors(cors: Cors, at: Loc) -> Iterator[Finding]:
+    for index, origin in enumerate(cors.allow_origins):
+        loc: Loc = (*at, "allowOrigins", index)
+        if (origin.exact is None) == (origin.prefix is None):
+            given = "neither exact nor prefix; add" if origin.exact is None else "both; keep"
+            yield loc, f"has {given} one of the two"
+        elif origin.exact == ANY and cors.allow_credentials:
+            yield (
+                (*loc, "exact"),
+                "lets every site act with its visitors' credentials (allowCredentials); list the "
+                "sites",
+            )
+    if not cors.allow_credentials:
+        return
+    for key, values in (
+        ("allowMethods", cors.allow_methods),
+        ("allowHeaders", cors.allow_headers),
+        ("exposeHeaders", cors.expose_headers),
+    ):
+        for index, value in enumerate(values):
+            if value == ANY:
+                yield (
+                    (*at, key, index),
+                    "stands for itself, and not for all, where browsers send credentials "
+                    "(allowCredentials); list them",
+                )
+
+
+def check_shared_hosts(team: Team, app: WebApp, at: Loc, settings: Settings) -> Iterator[Finding]:
+    """Report a path inside one of another app's that the other app has on more hosts.
+
+    The other app's VirtualService has one list of routes for all of its hosts.
+    """
+    for other in sharers(team, app, settings):
+        extra = set(other.ingress.every_host) - set(app.ingress.every_host)
+        around = [path.prefix for path in other.ingress.every_path if path.prefix != ALL]
+        for prefix, loc in app.ingress.placed_paths():
+            inside = [each for each in around if is_below(prefix, each) and prefix != each]
+            if extra and inside:
+                yield (
+                    (*at, *loc),
+                    f"is inside '{inside[0]}' of app '{other.name}', which has it on "
+                    f"{', '.join(sorted(extra))} too; list the same hosts in both",
+                )
 
 
 def _check_host(host: str, loc: Loc, settings: Settings) -> Iterator[Finding]:

@@ -51,6 +51,8 @@ class _Generator(GenerateJsonSchema):
     def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
         """On one level, so that an error about a value names the type that it should have."""
         inner = self.generate_inner(schema["schema"])
+        if "enum" in inner:
+            inner = {**inner, "enum": [*inner["enum"], None]}
         if isinstance(inner.get("type"), str):
             return {**inner, "type": [inner["type"], "null"]}
         return {"anyOf": [*inner.get("anyOf", [inner]), {"type": "null"}]}

@@ -261,13 +261,13 @@ class Team(Spec):
     @property
     def hosts(self) -> tuple[str, ...]:
         """Host names under which the apps are reached from outside."""
-        return tuple(
-            sorted(
-                app.ingress.host
-                for app in self.deployed
-                if isinstance(app, WebApp) and app.ingress.enabled and app.ingress.host
-            )
-        )
+        claimed = {
+            host
+            for app in self.deployed
+            if isinstance(app, WebApp) and app.ingress.enabled
+            for host in app.ingress.every_host
+        }
+        return tuple(sorted(claimed))
 
     @property
     def developers(self) -> tuple[str, ...]:

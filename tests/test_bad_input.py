@@ -284,7 +284,8 @@ DIGITS = "must be a whole number; write digits only, such as"
         ),
         "a word for a mapping": (
             app(beside="ingress: «true"),
-            "apps[0].ingress: must be a mapping; write them below it: enabled, host, gateway",
+            "apps[0].ingress: must be a mapping; write them below it: enabled, host, hosts, "
+            "gateway, paths, timeout, retries, cors",
         ),
         "an image on one line": (
             app(image="«harbor.sre.internal/team-alpha/my-api:v1"),

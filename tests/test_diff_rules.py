@@ -157,6 +157,10 @@ PLAIN = {"name": "LOG_LEVEL", "value": "debug"}
 ADMIN = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "admin"}
 OTHERS = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "others"}
 REACH_ALL = 'path "sre/data/*" {\n  capabilities = ["read"]\n}\n'
+WITH_CREDENTIALS = {
+    "allowOrigins": [{"exact": "https://www.example.com"}],
+    "allowCredentials": True,
+}
 CLAIM = {"name": "data", "hostPath": {"path": "/"}}
 
 WEAKENING: list[tuple[str, Edit, Rules]] = [
@@ -180,6 +184,12 @@ WEAKENING: list[tuple[str, Edit, Rules]] = [
     (ROUTE, _add("spec.hosts", "new.example.com"), Rules.HOST),
     (ROUTE, _add("spec.gateways", "other/gateway"), Rules.HOST),
     (ROUTE, _set("spec.http.0.route.0.destination.host", "elsewhere"), Rules.HOST),
+    (ROUTE, _set("spec.http.0.rewrite", {"uri": "/admin/"}), Rules.HOST),
+    (ROUTE, _set("spec.http.0.redirect", {"authority": "other.example.com"}), Rules.HOST),
+    (ROUTE, _set("spec.http.0.corsPolicy", {"allowOrigins": [{"exact": "*"}]}), Rules.CORS),
+    (ROUTE, _set("spec.http.0.corsPolicy", {"allowOrigins": [{"regex": "a"}]}), Rules.CORS),
+    (ROUTE, _set("spec.http.0.corsPolicy", WITH_CREDENTIALS), Rules.CORS),
+    (ROUTE, _set("spec.http.0.headers", {"request": {"set": {"a": "b"}}}), Rules.UNKNOWN),
     (NAMESPACE, _set("metadata.annotations", {"sre.io/hosts": "new.example.com"}), Rules.HOST),
     (SERVICE, _set("spec.type", "LoadBalancer"), Rules.SERVICE),
     (SERVICE, _set("spec.externalIPs", ["192.0.2.1"]), Rules.SERVICE),
@@ -336,6 +346,10 @@ ORDINARY: list[tuple[str, Edit]] = [
     (SCALER, _set("spec.maxReplicas", 20)),
     (SERVICE, _set("spec.ports.0.port", 9090)),
     (BUDGET, _set("spec.minAvailable", 2)),
+    (ROUTE, _set("spec.http.0.timeout", "30s")),
+    (ROUTE, _set("spec.http.0.retries", {"attempts": 3})),
+    (ROUTE, _set("spec.http.0.match", [{"uri": {"prefix": "/api/"}}])),
+    (ROUTE, _set("spec.http.0.corsPolicy", {"allowOrigins": [{"exact": "https://a.example.com"}]})),
     (QUOTA, lambda fields: fields["spec"]["hard"].update(pods="19")),
     (LIMITS, _set("spec.limits.0.max.memory", "4096Mi")),
     (EXTERNAL, _set("spec.refreshInterval", "2h")),
@@ -588,6 +602,20 @@ def test_removing_a_narrow_path_of_openbao_leaves_the_wider_one(
     base = _with(shipped, POLICY, _admin_path(capability))
     assert _found(compare(base, shipped)) == {Rules.RIGHTS}
     assert _found(compare(shipped, base)) == ({Rules.RIGHTS} if capability == "list" else set())
+
+
+def test_a_new_path_on_a_host_is_reported_and_one_inside_another_is_not(shipped: Side) -> None:
+    def matching(*prefixes: str) -> Edit:
+        matches = [
+            {"uri": uri} for each in prefixes for uri in ({"exact": each}, {"prefix": f"{each}/"})
+        ]
+        return _set("spec.http.0.match", matches)
+
+    base = _with(shipped, ROUTE, matching("/api"))
+    inside = compare(base, _with(base, ROUTE, matching("/api/v2")))
+    assert _details(inside) == []
+    wider = compare(base, _with(base, ROUTE, matching("/api", "/apix")))
+    assert _details(wider) == ["my-api.apps.sre.example.com/apix through istio-system/sre-gateway"]
 
 
 def test_a_namespaces_host_is_reported_unless_its_own_route_reports_it(shipped: Side) -> None:

@@ -39,7 +39,8 @@ def of_crd(kind: str, *inside: str) -> set[str]:
     """Keys of a custom resource's `spec`, or of what is inside of it."""
     schema = crd(kind)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
     for key in inside:
-        schema = schema["properties"][key]["items"]
+        inner = schema["properties"][key]
+        schema = inner.get("items", inner)
     return set(schema["properties"])
 
 
@@ -102,6 +103,38 @@ PLACES: dict[str, tuple[str, str, set[str]]] = {
         published("ingressspec-networking-v1")
         | of_crd("VirtualService")
         | of_crd("VirtualService", "http"),
+    ),
+    "a path of an ingress": (
+        "web-app",
+        "ingress: {{paths: [{{{0}: 1}}]}}",
+        published("httpingresspath-networking-v1")
+        | of_crd("VirtualService", "http")
+        | of_crd("VirtualService", "http", "match"),
+    ),
+    "a rewrite": (
+        "web-app",
+        "ingress: {{paths: [{{rewrite: {{{0}: 1}}}}]}}",
+        of_crd("VirtualService", "http", "rewrite"),
+    ),
+    "a redirect": (
+        "web-app",
+        "ingress: {{paths: [{{redirect: {{{0}: 1}}}}]}}",
+        of_crd("VirtualService", "http", "redirect"),
+    ),
+    "retries": (
+        "web-app",
+        "ingress: {{retries: {{{0}: 1}}}}",
+        of_crd("VirtualService", "http", "retries"),
+    ),
+    "cors": (
+        "web-app",
+        "ingress: {{cors: {{{0}: 1}}}}",
+        of_crd("VirtualService", "http", "corsPolicy"),
+    ),
+    "an origin": (
+        "web-app",
+        "ingress: {{cors: {{allowOrigins: [{{{0}: 1}}]}}}}",
+        of_crd("VirtualService", "http", "corsPolicy", "allowOrigins"),
     ),
     "a service monitor": ("web-app", "serviceMonitor: {{{0}: 1}}", MONITOR),
     "a service monitor of a worker": ("worker", "serviceMonitor: {{{0}: 1}}", MONITOR),
@@ -186,8 +219,8 @@ IN = "apps[0].app"
             "apps[0].schedule.timeZone: is not supported here; use `timezone`",
         ),
         "a route of Istio": (
-            app(beside="ingress: {«retries: {attempts: 3}}"),
-            "apps[0].ingress.retries: is not supported here; have the app do it",
+            app(beside="ingress: {«corsPolicy: {}}"),
+            "apps[0].ingress.corsPolicy: is not supported here; use `cors`",
         ),
         "a key of another archetype's app": (
             app(beside="«port: 80", archetype="worker"),

@@ -34,7 +34,7 @@ def test_one_host_in_two_apps_of_a_team_is_refused(tmp_path: Path) -> None:
     )
     assert lines(validate_folder(folder(tmp_path, text), settings())) == [
         f"tenants/team-alpha.yaml:{where}: apps[1].ingress.host: host '{HOST}' is already used in "
-        "tenants/team-alpha.yaml:7; choose another"
+        "tenants/team-alpha.yaml:7; choose another, or give each app its own `ingress.paths`"
     ]
 
 

@@ -237,6 +237,78 @@ def test_other_hosts_of_a_former_route_are_reported(formers: Formers) -> None:
     assert "VirtualService web-shop also serves old.example.com" in said
 
 
+def sharing() -> Team:
+    """The app `shop` has everything on the host but `/api`, which `cart` has."""
+    cart = web("cart")
+    cart["ingress"] = {"enabled": True, "host": HOST, "paths": ({"prefix": "/api"},)}
+    return a_team(web(), cart)
+
+
+def a_shared_route(shop: str, cart: str) -> Object:
+    route = a_route("site", shop)
+    (whole,) = a_route("site", cart)["spec"]["http"]
+    route["spec"]["http"].insert(0, {**whole, "match": [{"uri": {"prefix": "/api/"}}]})
+    return route
+
+
+@pytest.mark.parametrize(
+    ("shop", "cart", "held"),
+    [
+        ("old-shop", "old-cart", {"shop", "cart"}),
+        ("shop", "old-cart", {"cart"}),
+        ("old-shop", "cart", {"shop"}),
+        ("cart", "shop", {"shop", "cart"}),
+        ("shop", "cart", set[str]()),
+    ],
+)
+def test_of_a_former_route_for_several_apps_each_waits_for_its_own_paths(
+    formers: Formers, shop: str, cart: str, held: set[str]
+) -> None:
+    found = formers.of(sharing(), a_shared_route(shop, cart))
+    assert {name for name in ("shop", "cart") if found[f"team-a/{name}"].held} == held
+
+
+def test_the_routes_of_apps_that_share_the_host_are_not_former_ones(formers: Formers) -> None:
+    own = [a_route("shop", "shop"), a_route("cart", "cart")]
+    assert formers.of(sharing(), *own) == {}
+
+
+def test_an_app_moves_only_its_own_paths_and_the_route_goes_last(formers: Formers) -> None:
+    deployments = [a_deployment("shop", "shop"), a_deployment("cart", "cart")]
+    found = formers.of(sharing(), a_shared_route("old-shop", "old-cart"), *deployments)
+    said = report("team-a/cart", found["team-a/cart"], [])
+    assert "/spec/http/0/route/0/destination" in said
+    assert "/spec/http/1" not in said
+    found = formers.of(sharing(), a_shared_route("old-shop", "cart"), *deployments)
+    said = report("team-a/cart", found["team-a/cart"], [])
+    assert "next: `pulumi up`; it creates VirtualService cart" in said
+    own = a_route("cart", "cart")
+    found = formers.of(sharing(), a_shared_route("old-shop", "cart"), own, *deployments)
+    said = report("team-a/cart", found["team-a/cart"], [])
+    assert "next: move shop, which VirtualService site serves too" in said
+    assert "kubectl delete virtualservice/site" not in said
+    moved = [own, a_route("shop", "shop"), *deployments]
+    found = formers.of(sharing(), a_shared_route("shop", "cart"), *moved)
+    said = report("team-a/cart", found["team-a/cart"], [])
+    assert "kubectl delete -n team-a virtualservice/site" in said
+
+
+def test_a_path_inside_an_app_s_waits_with_it(formers: Formers) -> None:
+    """The app's own VirtualService routes that path too."""
+    cart, item = web("cart"), web("item")
+    cart["ingress"] = {"enabled": True, "host": HOST, "paths": ({"prefix": "/api"},)}
+    item["ingress"] = {"enabled": True, "host": HOST, "paths": ({"prefix": "/api/item"},)}
+    team = a_team(cart, item)
+    route = a_route("site", "cart")
+    (whole,) = a_route("site", "old-item")["spec"]["http"]
+    route["spec"]["http"].insert(0, {**whole, "match": [{"uri": {"regex": "/api/item(/.*)?"}}]})
+    live = [route, a_deployment("cart", "cart"), a_deployment("item", "item")]
+    found = formers.of(team, *live)
+    assert "VirtualService" in found["team-a/cart"].held
+    said = report("team-a/cart", found["team-a/cart"], [])
+    assert "next: move item, which VirtualService site serves too" in said
+
+
 def test_an_object_that_another_app_would_take_over_is_refused(formers: Formers) -> None:
     """Release `web` of app `shop` makes what the app `web-shop` is to be named."""
     other = web("web-shop")

@@ -194,7 +194,14 @@ KINDS = {
     ),
     "VirtualService": ObjectKind(
         exposure.virtual_service,
-        judged=("spec.hosts", "spec.gateways", "spec.http[].route[].destination"),
+        judged=(
+            "spec.hosts", "spec.gateways",
+            *(
+                f"spec.http[].{field}"
+                for field in ("match", "route[].destination", "rewrite", "redirect", "corsPolicy")
+            ),
+        ),
+        ordinary=("spec.http[].timeout", "spec.http[].retries"),
     ),
     "HorizontalPodAutoscaler": ObjectKind(
         limits.autoscaler,

@@ -38,7 +38,12 @@ class Rules(Enum):
     ISOLATION = ReviewRule(
         "network-isolation-lost", ("SC-7",), "pods no longer deny traffic by default"
     )
-    HOST = ReviewRule("host-new", ("SC-7",), "reachable from outside under a new host or gateway")
+    HOST = ReviewRule(
+        "host-new", ("SC-7",), "reachable from outside under a new host, path or gateway"
+    )
+    CORS = ReviewRule(
+        "cors-wider", ("SC-7", "AC-4"), "pages of other sites may call an app from a browser"
+    )
     PLATFORM_HOST = ReviewRule(
         "platform-host", ("SC-7", "SC-23"), "a platform host is released, or used by a team"
     )

@@ -1,9 +1,12 @@
 """How apps are reached, and how their traffic is carried (NIST 800-53 SC-7, SC-8)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+from specs.http_grammar import ANY
+from specs.ingress import ALL
 from specs.labels import HOSTS_ANNOTATION, TEAM_LABEL
+from specs.shared_hosts import is_below
 from tools.review.pair import Hit, Pair, listed
 from tools.review.rendered_objects import Side
 from tools.review.review_findings import Rules
@@ -15,14 +18,68 @@ _JUDGED = {HOSTS_ANNOTATION, _LEVEL, TEAM_LABEL, _INJECTION}
 
 
 def virtual_service(pair: Pair) -> Iterator[Hit]:
-    """Hosts and gateways that lead to an app, and where they lead."""
+    """Hosts, paths and gateways that lead to an app, and where they lead."""
     gateways, former = _set(pair.now("spec.gateways")), _set(pair.was("spec.gateways"))
-    for host in sorted(_set(pair.now("spec.hosts")) - _set(pair.was("spec.hosts"))):
-        yield Hit(Rules.HOST, f"{host} through {listed(sorted(gateways)) or 'the mesh'}")
+    paths, had = _routed_paths(pair.now("spec.http")), _routed_paths(pair.was("spec.http"))
+    through = listed(sorted(gateways)) or "the mesh"
+    hosts, old = _set(pair.now("spec.hosts")), _set(pair.was("spec.hosts"))
+    for host in sorted(hosts - old):
+        yield Hit(Rules.HOST, f"{listed(_addresses(host, paths))} through {through}")
+    if new := sorted(path for path in paths if not any(is_below(path, each) for each in had)):
+        for host in sorted(hosts & old):
+            yield Hit(Rules.HOST, f"{listed(_addresses(host, new))} through {through}")
     if pair.before and (new := sorted(gateways - former)):
         yield Hit(Rules.HOST, f"{pair.object.shown} through {listed(new)}")
     if pair.before and (new := sorted(_targets(pair.now("spec")) - _targets(pair.was("spec")))):
         yield Hit(Rules.HOST, f"{pair.object.shown} routes to {listed(new)}")
+    for path in sorted(paths.keys() & had.keys()):
+        if paths[path] - had[path]:
+            now = listed(sorted(paths[path]))
+            yield Hit(Rules.HOST, f"{path} of {pair.object.shown} leads to the app's {now}")
+    yield from _cors(pair)
+
+
+def _cors(pair: Pair) -> Iterator[Hit]:
+    """Any site that may call the app; with credentials, each new one."""
+    now, was = (_origins(get("spec.http")) for get in (pair.now, pair.was))
+    for origin, credentials in sorted(now - was):
+        if credentials:
+            yield Hit(Rules.CORS, f"{pair.object.shown}: {origin}, with its visitors' credentials")
+        elif origin == ANY:
+            yield Hit(Rules.CORS, f"{pair.object.shown}: any site")
+
+
+def _origins(http: Any) -> set[tuple[str, bool]]:
+    """Origins that a VirtualService allows, each with whether browsers send credentials."""
+    return {
+        (_any(how, text), bool(policy.get("allowCredentials")))
+        for route in http or ()
+        for policy in [route.get("corsPolicy") or {}]
+        for origin in policy.get("allowOrigins") or ()
+        for how, text in origin.items()
+    }
+
+
+def _any(how: str, text: str) -> str:
+    """What an origin matches; a regular expression or an open prefix may match any site."""
+    return text if how == "exact" or (how == "prefix" and text.endswith(":")) else ANY
+
+
+def _routed_paths(http: Any) -> dict[str, set[str]]:
+    """The prefixes of a VirtualService's routes, each with the paths that the app then sees."""
+    found: dict[str, set[str]] = {}
+    for route in http or ():
+        for match in route.get("match") or [{}]:
+            uri = match.get("uri") or {}
+            path = (uri.get("exact") or uri.get("prefix") or ALL).rstrip("/") or ALL
+            to = (route.get("rewrite") or {}).get("uri") or path
+            found.setdefault(path, set()).add(to.rstrip("/") or ALL)
+    return found
+
+
+def _addresses(host: str, paths: Iterable[str]) -> list[str]:
+    """The host alone if all of it is among the paths."""
+    return [host] if ALL in paths or not paths else [f"{host}{path}" for path in sorted(paths)]
 
 
 def service(pair: Pair) -> Iterator[Hit]:
