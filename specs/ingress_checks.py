@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from specs.app import WebApp
 from specs.hosts import overlap
-from specs.http_grammar import ANY
+from specs.http_grammar import ANY, milliseconds
 from specs.ingress import ALL, Cors, Ingress, IngressPath, Retries
 from specs.names import nearest
 from specs.problem import Finding, Loc
@@ -89,6 +89,19 @@ def _check_retries(retries: Retries, at: Loc) -> Iterator[Finding]:
     ):
         if value is not None:
             yield (*at, key), "applies only if `attempts` is above 0; remove it"
+
+
+def warn_of_retries(ingress: Ingress, at: Loc) -> Iterator[Finding]:
+    """Warn about a try that may take as long as the request with all its retries."""
+    retries, timeout = ingress.retries, ingress.timeout
+    if retries is None or timeout is None or retries.per_try_timeout is None:
+        return
+    if milliseconds(retries.per_try_timeout) >= milliseconds(timeout):
+        yield (
+            (*at, "perTryTimeout"),
+            f"{retries.per_try_timeout} is not below ingress.timeout {timeout}, so a try that "
+            "takes too long is never repeated; lower it, or raise the timeout",
+        )
 
 
 def _check_cors(cors: Cors, at: Loc) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ from specs.app import AnyApp, CronJob, WebApp
 from specs.autoscaling import check_target
 from specs.exception_checks import warn_of_exceptions
 from specs.exceptions import FIRST_UNPRIVILEGED_PORT, NET_BIND_SERVICE, PRIVILEGED_PORT
+from specs.ingress_checks import warn_of_retries
 from specs.network import NetworkPolicyPort
 from specs.probe_checks import warn_of_probes
 from specs.problem import Finding, Loc
@@ -30,6 +31,8 @@ def check_warnings(team: Team) -> Iterator[Finding]:
             yield from (((*at, "schedule", "cron"), said) for said in odd_steps(app.schedule.cron))
         yield from warn_of_probes(app, (*at, "app", "probes"))
         yield from check_references(app.app, (*at, "app"))
+        if isinstance(app, WebApp):
+            yield from warn_of_retries(app.ingress, (*at, "ingress", "retries"))
         yield from _check_ports(app, at)
         yield from warn_of_exceptions(app, (*at, "exceptions"))
         for number, alert in enumerate(app.alerts):

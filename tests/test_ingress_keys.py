@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from specs.fleet import TeamsFolder, validate_folder
-from tests.written import accepted, app, entry, place, reported, rows, settings
+from tests.written import accepted, app, entry, place, reported, rows, settings, warned
 
 HOST = "shop.example.com"
 ORIGINS = "allowOrigins: [{exact: 'https://www.example.com'}]"
@@ -329,3 +329,13 @@ def test_a_path_inside_another_app_s_needs_the_same_hosts(tmp_path: Path) -> Non
     ]
     everything = f"hosts: [{HOST}, www.example.com]"
     assert sharing(tmp_path, everything, inside) == []
+
+
+def test_a_try_that_may_take_the_whole_time_is_warned_about(tmp_path: Path) -> None:
+    text, where = place(at("timeout: 2s, retries: {attempts: 2, perTryTimeout: «2000ms}"))
+    assert warned(tmp_path, text) == [
+        f"tenants/team-alpha.yaml:{where}: apps[0].ingress.retries.perTryTimeout: warning: 2000ms "
+        "is not below ingress.timeout 2s, so a try that takes too long is never repeated; lower "
+        "it, or raise the timeout"
+    ]
+    assert warned(tmp_path, at("timeout: 2s, retries: {attempts: 2, perTryTimeout: 1s}")) == []
