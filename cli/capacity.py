@@ -10,7 +10,7 @@ from typing import Any
 from cli import Commands
 from cli.stack_options import options, stack_files
 from plain.table import columns
-from specs.capacity import RESOURCES, AppDemand, Bounds, Capacity, shown
+from specs.capacity import RESOURCES, UNLIMITED, AppDemand, Bounds, Capacity, shown
 from specs.fleet import SUFFIX
 from specs.load import TeamFile, load_team
 from specs.problem import ProblemsError
@@ -112,11 +112,16 @@ def _as_text(capacity: Capacity) -> Iterator[str]:
         for amounts in (capacity.quota, *(getattr(capacity, moment) for moment in _MOMENTS))
     ]
     rows = [("", "QUOTA", *_MOMENTS.values())]
-    rows += [
-        (resource, *(amounts[resource] or _NO_LIMIT for amounts in moments))
-        for resource in RESOURCES
+    shown_ones = [
+        number
+        for number, resource in enumerate(RESOURCES)
+        if resource not in UNLIMITED or capacity.quota[number] is not None or capacity.rest[number]
     ]
-    ends = ["", *(_end(capacity, number) for number in range(len(RESOURCES)))]
+    rows += [
+        (RESOURCES[number], *(amounts[RESOURCES[number]] or _NO_LIMIT for amounts in moments))
+        for number in shown_ones
+    ]
+    ends = ["", *(_end(capacity, number) for number in shown_ones)]
     for line, end in zip(columns(rows, numbers=True), ends, strict=True):
         yield f"{line}  {end}".rstrip()
     if capacity.apps:

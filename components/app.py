@@ -57,7 +57,7 @@ class App(pulumi.ComponentResource):
         if app.service_account.create:
             account = workload.service_account(team, app, place, settings)
             self.service_account = account.metadata["name"]
-        guards = [*tenant.guardrails, *tenant.secrets_of(app)]
+        guards = [*tenant.guardrails, *tenant.secrets_of(app), *tenant.claims_of(app)]
         if app.network_policy.enabled:
             guards.append(network.app_policy(team, app, place, settings, at))
 

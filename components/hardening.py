@@ -13,6 +13,7 @@ from pulumi_kubernetes.core.v1 import (
     SysctlArgs,
 )
 
+from components.volumes import file_group
 from specs.app import BaseApp
 from specs.exceptions import (
     EXCEPTIONS_ANNOTATION,
@@ -29,8 +30,10 @@ def pod_security(app: BaseApp) -> PodSecurityContextArgs:
         run_as_non_root=True,
         run_as_user=run_as.user,
         run_as_group=run_as.group,
-        fs_group=run_as.fs_group,
         seccomp_profile=SeccompProfileArgs(type="RuntimeDefault"),
+        fs_group=file_group(app),
+        # Not at each start, which takes minutes on a volume with many files.
+        fs_group_change_policy="OnRootMismatch" if app.app.volumes else None,
         sysctls=_sysctls(app),
     )
 

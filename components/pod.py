@@ -24,6 +24,7 @@ from pulumi_kubernetes.core.v1 import (
 )
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
+from components import volumes
 from components.hardening import container_security, pod_security
 from components.metadata import workload_labels
 from components.monitoring import pod_annotations
@@ -78,11 +79,14 @@ def pod_template(
             security_context=pod_security(app),
             containers=[_container(team, app)],
             volumes=[
-                VolumeArgs(
-                    name=_volume(index),
-                    empty_dir=EmptyDirVolumeSourceArgs(size_limit=path.size_limit.text),
-                )
-                for index, path in enumerate(app.app.writable_paths)
+                *(
+                    VolumeArgs(
+                        name=_volume(index),
+                        empty_dir=EmptyDirVolumeSourceArgs(size_limit=path.size_limit.text),
+                    )
+                    for index, path in enumerate(app.app.writable_paths)
+                ),
+                *volumes.in_pod(app),
             ]
             or None,
         ),
@@ -123,8 +127,11 @@ def _container(team: Team, app: BaseApp) -> ContainerArgs:
         ),
         security_context=container_security(app),
         volume_mounts=[
-            VolumeMountArgs(name=_volume(index), mount_path=path.path)
-            for index, path in enumerate(container.writable_paths)
+            *(
+                VolumeMountArgs(name=_volume(index), mount_path=path.path)
+                for index, path in enumerate(container.writable_paths)
+            ),
+            *volumes.mounts(app),
         ]
         or None,
         startup_probe=probe(app, STARTUP),

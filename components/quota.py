@@ -28,6 +28,7 @@ def resource_quota(team: Team, place: Place) -> ResourceQuota:
         "pods": quota.pods if team.running else 0,
         "services": quota.services,
         "persistentvolumeclaims": quota.persistentvolumeclaims,
+        "requests.storage": quota.requests.storage,
     }
     return ResourceQuota(
         place.name(name),

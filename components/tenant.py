@@ -13,6 +13,7 @@ from components import (
     quota,
     rbac,
     registry,
+    volumes,
 )
 from components.metadata import Place, team_labels
 from components.namespace import namespace
@@ -49,6 +50,7 @@ class Tenant(pulumi.ComponentResource):
         self._pull_secrets: list[pulumi.Resource] = []
         self._role: pulumi.Input[str] = team.name  # in OpenBao
         self._secrets: dict[str, pulumi.Resource] = {}
+        self._claims: dict[str, pulumi.Resource] = {}
         stored: list[pulumi.Resource] = []
         if settings.manage.harbor:
             project, robots = registry.harbor_project(team, settings, self)
@@ -77,6 +79,11 @@ class Tenant(pulumi.ComponentResource):
             *network.tenant_policies(self.team, place, settings),
             *authorization.tenant_policies(self.team, place, settings),
         ]
+        self._claims = {
+            app.claim(volume): volumes.claim(self.team, app, volume, place, self.guardrails[0])
+            for app in self.team.apps
+            for volume in app.app.volumes
+        }
         if not self.team.offboarding:
             self._access(place, settings, credentials)
         return place
@@ -101,6 +108,10 @@ class Tenant(pulumi.ComponentResource):
             name: external_secrets.app_secret(place, name, labels, self.shared, settings)
             for name in sorted(names)
         }
+
+    def claims_of(self, app: BaseApp) -> list[pulumi.Resource]:
+        """The PersistentVolumeClaims of the app's volumes, which outlive the app."""
+        return [self._claims[app.claim(volume)] for volume in app.app.volumes]
 
     def secrets_of(self, app: BaseApp) -> list[pulumi.Resource]:
         """The ExternalSecrets that an app's pods need, to pull and for their variables.

@@ -20,7 +20,7 @@ from components.hardening import exceptions_annotation
 from components.metadata import Place, app_labels, app_selector, object_meta, workload_labels
 from components.pod import pull_secrets
 from components.probes import switched_off
-from specs.app import BaseApp, WebApp, Worker
+from specs.app import BaseApp, WebApp, Worker, rollout
 from specs.app import CronJob as CronJobApp
 from specs.availability import Strategy
 from specs.settings import Settings
@@ -52,7 +52,7 @@ def deployment(
         metadata=object_meta(place, app.name, workload_labels(team, app), annotations or None),
         spec=DeploymentSpecArgs(
             replicas=_replicas(team, app),
-            strategy=_strategy(app.strategy),
+            strategy=_strategy(rollout(app)),
             selector=LabelSelectorArgs(match_labels=app_selector(app)),
             template=template,
         ),

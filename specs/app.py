@@ -16,6 +16,7 @@ from specs.monitoring import Alert, CronJobServiceMonitor, ServiceMonitor, Worke
 from specs.network import NetworkPolicy
 from specs.probes import Probe, in_force
 from specs.schedule import Schedule
+from specs.volumes import Volume
 
 METRICS_SUFFIX = "-metrics"
 
@@ -55,6 +56,15 @@ class BaseApp(Spec):
     def name(self) -> str:
         """Name of the app and of every object created for it."""
         return self.app.name
+
+    @property
+    def one_pod(self) -> bool:
+        """Whether a volume allows one pod at a time, so that the next waits for it to end."""
+        return not all(volume.shared for volume in self.app.volumes)
+
+    def claim(self, volume: Volume) -> str:
+        """Name of a volume's PersistentVolumeClaim; two labels and a hyphen are never too long."""
+        return f"{self.name}-{volume.name}"
 
     @property
     def metrics_port(self) -> int | None:
@@ -145,3 +155,8 @@ class CronJob(BaseApp):
 
 
 AnyApp = Annotated[WebApp | Worker | CronJob, Field(discriminator="archetype")]
+
+
+def rollout(app: WebApp | Worker) -> Strategy:
+    """How a new version replaces the old one: where one pod may run at a time, it ends first."""
+    return Strategy(type="Recreate") if app.one_pod else app.strategy

@@ -17,6 +17,7 @@ from specs.process_checks import check_process
 from specs.resource_checks import check_resources
 from specs.settings import Settings
 from specs.team import Team
+from specs.volume_checks import check_volumes
 
 # A CronJob's name plus the 11 characters of a run must fit a label (Kubernetes: CronJob).
 _CRONJOB_NAME_MAX = 52
@@ -47,6 +48,7 @@ def check_app(team: Team, app: AnyApp, at: Loc, settings: Settings) -> Iterator[
     yield from check_process(container, inner)
     yield from check_resources(team, container, (*inner, "resources"))
     yield from _check_writable_paths(container, (*inner, "writablePaths"))
+    yield from check_volumes(app, at)
     yield from check_policy(app.network_policy, (*at, "networkPolicy"))
     yield from check_selectors(app.network_policy, (*at, "networkPolicy"), settings.namespace)
     yield from check_exceptions(app, (*at, "exceptions"), settings)

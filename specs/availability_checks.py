@@ -26,6 +26,8 @@ def _check_budget(app: WebApp | Worker, at: Loc) -> Iterator[Finding]:
             "minAvailable is set too, but Kubernetes takes only one of them; remove one",
         )
         return
+    if app.one_pod:
+        return  # there is nothing to raise: check_volumes says what to do
     replicas = scaling.min_replicas if scaling.enabled else app.app.replicas
     if replicas and not budget.lets_go(replicas):
         pods = ("autoscaling", "minReplicas") if scaling.enabled else ("app", "replicas")

@@ -145,6 +145,12 @@ def memory(text: str) -> Quantity:
     return Quantity(text, quantity.canonical(text), int(quantity.check_memory(text)))
 
 
+@lru_cache(1024)
+def storage(text: str) -> Quantity:
+    """Bytes of a volume; raises ValueError."""
+    return Quantity(text, quantity.canonical(text), int(quantity.check_storage(text)))
+
+
 def _parsed(parse: Callable[[str], Quantity]) -> BeforeValidator:
     def validate(value: Any) -> Any:
         if isinstance(value, OddNumber):
@@ -176,19 +182,16 @@ Cpu = Annotated[
         quantity.CPU, {"type": "number", "exclusiveMinimum": 0, "maximum": quantity.MOST}
     ),
 ]
-Memory = Annotated[
-    Quantity,
-    _parsed(memory),
-    _AS_TEXT,
-    _quantity_schema(
-        quantity.MEMORY,
-        {
-            "type": "integer",
-            "minimum": quantity.LEAST_BYTES_WITHOUT_UNIT,
-            "maximum": quantity.MOST,
-        },
-    ),
-]
+_BYTES = _quantity_schema(
+    quantity.MEMORY,
+    {
+        "type": "integer",
+        "minimum": quantity.LEAST_BYTES_WITHOUT_UNIT,
+        "maximum": quantity.MOST,
+    },
+)
+Memory = Annotated[Quantity, _parsed(memory), _AS_TEXT, _BYTES]
+Storage = Annotated[Quantity, _parsed(storage), _AS_TEXT, _BYTES]
 
 
 def _check_role(value: str) -> None:

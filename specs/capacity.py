@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
-from specs.app import AnyApp, CronJob, WebApp
+from specs.app import AnyApp, CronJob, WebApp, rollout
 from specs.base import Quantity
 from specs.overlap import most_at_once
 from specs.quantity import in_binary_units
@@ -26,7 +26,11 @@ RESOURCES = (
     "pods",
     "services",
     "persistentvolumeclaims",
+    "requests.storage",
 )
+
+# Limited only if a file says so: the guide gives no figure.
+UNLIMITED = frozenset({"requests.storage"})
 
 # An amount of each of RESOURCES: thousandths of a core, bytes, or a number of objects.
 Amounts = tuple[int, ...]
@@ -118,7 +122,7 @@ def shown(resource: str, amount: int) -> str:
     """An amount as people write it in a team's file: `1500m`, `640Mi`, `12`."""
     if resource.endswith("cpu"):
         return f"{amount}m" if amount % 1000 else f"{amount // 1000}"
-    if resource.endswith("memory"):
+    if resource.endswith(("memory", "storage")):
         return in_binary_units(amount)
     return str(amount)
 
@@ -146,9 +150,12 @@ def _demand(team: Team, index: int, app: AnyApp, sidecar: Proxy) -> AppDemand:
         1,
         0,
         0,
+        0,
     )
     services = 1 if isinstance(app, WebApp) or app.metrics_service else 0
-    always = (0, 0, 0, 0, 0, services, 0)
+    volumes = app.app.volumes
+    sizes = sum(volume.size.units for volume in volumes)
+    always = (0, 0, 0, 0, 0, services, len(volumes), sizes)
     pods = _pods(app) if team.running else (0, 0, 0)
     return AppDemand(index, app, pod, always, *pods)
 
@@ -162,4 +169,4 @@ def _pods(app: AnyApp) -> tuple[int, int, int]:
         return 0, 0, runs
     scaling = app.autoscaling
     rest = scaling.min_replicas if scaling.enabled else app.app.replicas
-    return rest, app.strategy.surge(rest), scaling.max_replicas if scaling.enabled else rest
+    return rest, rollout(app).surge(rest), scaling.max_replicas if scaling.enabled else rest

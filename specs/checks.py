@@ -117,3 +117,5 @@ def _objects(app: AnyApp) -> Iterator[tuple[str, str]]:
         yield "NetworkPolicy", app.name
     if app.service_account.create:
         yield "ServiceAccount", app.name
+    for volume in app.app.volumes:
+        yield "PersistentVolumeClaim", app.claim(volume)

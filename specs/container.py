@@ -11,6 +11,7 @@ from specs.image import Image
 from specs.mounts import WritablePath
 from specs.probes import WebAppProbes, WorkerProbes
 from specs.process import GRACE_SECONDS, PreStop, RunAs
+from specs.volumes import Volume
 
 
 class ResourceRequests(Spec):
@@ -75,6 +76,9 @@ class Container(Spec):
     resources: Resources = Field(Resources(), description="CPU and memory.")
     writable_paths: tuple[WritablePath, ...] = Field(
         (), description="Paths the app may write to, each an emptyDir."
+    )
+    volumes: tuple[Volume, ...] = Field(
+        (), description="Volumes that outlive the app's pods, each a PersistentVolumeClaim."
     )
 
 

@@ -28,6 +28,7 @@ from specs.mounts import WritablePath
 from specs.probes import ExecAction, GrpcAction, Probe, TcpAction, WebAppProbes, WorkerProbes
 from specs.process import PreStop, PreStopExec, RunAs
 from specs.schedule import Schedule
+from specs.volumes import Volume
 
 _REMOVE = "remove it"
 
@@ -82,8 +83,13 @@ _WORKLOAD = _table(
             "an app has one container; write a second one as another app"
         ),
         "initContainers init": "have the app's own command do it first",
-        "volumes volumeMounts volumeDevices extraVolumes extraVolumeMounts persistence emptyDir "
-        "tmpDirs": "use `app.writablePaths` for paths that a pod writes to",
+        "emptyDir tmpDirs": "use `app.writablePaths` for paths that a pod writes to",
+        "volumeMounts volumeDevices extraVolumes extraVolumeMounts": (
+            "use `app.volumes` for data that outlives a pod, `app.writablePaths` for other paths "
+            "that it writes to"
+        ),
+        "persistence persistentVolumeClaim persistentVolumeClaims pvc pvcs storage "
+        "volumeClaimTemplates": "use `app.volumes`",
         "envFrom extraEnv extraEnvFrom envVars environment secrets configMap configMaps config": (
             "use `app.env`, with one entry per variable"
         ),
@@ -132,13 +138,14 @@ _PROBE = _table(
     }
 )
 
-_RESOURCE_LIST = _table(
+_UNCOUNTED = _table(
     {
-        "ephemeral-storage storage hugepages-2Mi hugepages-1Gi gpu nvidia.com/gpu amd.com/gpu": (
+        "ephemeral-storage hugepages-2Mi hugepages-1Gi gpu nvidia.com/gpu amd.com/gpu": (
             "only cpu and memory are counted; remove it"
         )
     }
 )
+_RESOURCE_LIST = _UNCOUNTED | _table({"storage": "only cpu and memory are counted; remove it"})
 
 _VALUE_FROM = "use `secretRef` for a secret, `value` for anything else"
 
@@ -160,17 +167,17 @@ _KEYS: dict[type, dict[str, str]] = {
         {
             "hard": "write its keys here",
             "scopes scopeSelector": "the quota counts everything in the namespace; remove it",
-            "requests.cpu requests.memory limits.cpu limits.memory": (
+            "requests.cpu requests.memory requests.storage limits.cpu limits.memory": (
                 "nest it, as in `requests: {cpu: ...}`"
             ),
             "cpu memory": "write it under `requests` or `limits`",
             "configmaps secrets replicationcontrollers resourcequotas services.loadbalancers "
-            "services.nodeports requests.storage requests.ephemeral-storage "
+            "services.nodeports requests.ephemeral-storage "
             "limits.ephemeral-storage": _REMOVE,
         }
     ),
-    team.QuotaRequests: _RESOURCE_LIST,
-    team.QuotaLimits: _RESOURCE_LIST,
+    team.QuotaRequests: _UNCOUNTED,
+    team.QuotaLimits: _UNCOUNTED | _table({"storage": "write it under `requests`"}),
     team.LimitRange: _table(
         {
             "limits": "write its keys here",
@@ -245,6 +252,26 @@ _KEYS: dict[type, dict[str, str]] = {
     Resources: _table({"claims": _REMOVE, "cpu memory": "write it under `requests` or `limits`"}),
     ResourceRequests: _RESOURCE_LIST,
     ResourceLimits: _RESOURCE_LIST,
+    Volume: _table(
+        {
+            "mountPath": "use `path`",
+            "storageClassName": "use `storageClass`",
+            "accessModes": "a volume has one; use `accessMode`",
+            "resources requests storage capacity": "use `size`",
+            "persistentVolumeClaim claimName existingClaim volumeName": (
+                "the claim is `<app.name>-<name>`; name the volume in `name`"
+            ),
+            "retain keep reclaimPolicy persistentVolumeReclaimPolicy": "use `onRemoval`",
+            "emptyDir sizeLimit": "use `app.writablePaths` for data that a pod takes with it",
+            "enabled": "a volume in the list exists; remove it",
+            "configMap hostPath secret projected csi nfs ephemeral": (
+                "it is a PersistentVolumeClaim; use `storageClass`"
+            ),
+            "subPath subPathExpr readOnly mountPropagation recursiveReadOnly medium type "
+            "volumeMode dataSource dataSourceRef selector volumeAttributesClassName annotations "
+            "labels": _REMOVE,
+        }
+    ),
     WritablePath: _table(
         {
             "mountPath": "use `path`",

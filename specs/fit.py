@@ -4,7 +4,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from operator import attrgetter
 
-from specs.app import CronJob
+from specs.app import CronJob, rollout
 from specs.capacity import RESOURCES, Amounts, AppDemand, Capacity, shown
 from specs.problem import Finding, Loc
 from specs.resources import resolve
@@ -12,6 +12,8 @@ from specs.settings import Proxy
 from specs.team import LimitRange
 
 _MEBIBYTE = 2**20
+
+_OF_VOLUMES = frozenset({"persistentvolumeclaims", "requests.storage"})
 
 
 def check_sidecar(limits: LimitRange, sidecar: Proxy) -> Iterator[Finding]:
@@ -56,6 +58,9 @@ def check_quota(capacity: Capacity) -> Iterator[Finding]:
 def _too_much(capacity: Capacity, asking: AppDemand, number: int) -> str:
     resource = RESOURCES[number]
     quota = attrgetter(resource)(capacity.team.quota)  # as the file writes it
+    if resource == "requests.storage":
+        size = shown(resource, capacity.needed[number])
+        return f"the team's volumes request {size}, over quota.{resource} {quota}"
     rest, needed, pod = (
         shown(resource, amounts[number]) for amounts in (capacity.rest, capacity.needed, asking.pod)
     )
@@ -91,7 +96,7 @@ def _less(capacity: Capacity, asking: AppDemand, number: int) -> str | None:
             return f"{verb} it to {shown(resource, amount)}"
     if isinstance(asking.app, CronJob):
         return None
-    surge, most = asking.app.strategy.surge, (free - beside) // pod
+    surge, most = rollout(asking.app).surge, (free - beside) // pod
     # The most pods that roll out within the whole.
     fewer = bisect_right(range(most + 1), free // pod, key=lambda pods: pods + surge(pods)) - 1
     if fewer < 1 or not asking.app.pod_disruption_budget.lets_go(fewer):
@@ -189,11 +194,22 @@ def _place(demand: AppDemand, resource: str) -> Loc:
     """The place in an app's entry that sets how much of the resource it uses."""
     at: Loc = ("apps", demand.index)
     kind, _, name = resource.partition(".")
+    if resource in _OF_VOLUMES:
+        return _largest_volume(demand, resource)
     if name:
         return (*at, "app", "resources", kind, name)
     if resource != "pods":
         return (*at, "app", "name")
     return (*at, "schedule") if isinstance(demand.app, CronJob) else _replicas(demand)
+
+
+def _largest_volume(demand: AppDemand, resource: str) -> Loc:
+    """The place of the app's volumes, or of the size that asks for most."""
+    at: Loc = ("apps", demand.index, "app", "volumes")
+    if resource != "requests.storage":
+        return at
+    volumes = demand.app.app.volumes
+    return (*at, max(range(len(volumes)), key=lambda index: volumes[index].size.units), "size")
 
 
 def _replicas(demand: AppDemand) -> Loc:

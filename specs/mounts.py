@@ -19,12 +19,13 @@ def _check_mount_path(value: str) -> None:
         raise ValueError(f"'{value}' belongs to the kernel; mount another path such as /tmp")
 
 
+MountPath = Annotated[str, checked(_check_mount_path, _MOUNT_PATH)]
+
+
 class WritablePath(Spec):
     """A place the app may write to: an emptyDir mount; the root file system stays read-only."""
 
-    path: Annotated[str, checked(_check_mount_path, _MOUNT_PATH)] = Field(
-        description="Absolute path in the container.", examples=["/tmp"]
-    )
+    path: MountPath = Field(description="Absolute path in the container.", examples=["/tmp"])
     size_limit: Memory = Field(
         memory("64Mi"), description="Maximum size; a pod that exceeds it is evicted."
     )

@@ -1,4 +1,4 @@
-"""Kubernetes quantities of CPU and memory, read exactly: '500m' is one half, '1Ki' is 1024."""
+"""Kubernetes quantities of CPU and bytes, read exactly: '500m' is one half, '1Ki' is 1024."""
 
 import re
 from decimal import Decimal
@@ -25,7 +25,8 @@ _QUANTITY = re.compile(
 )
 _MOST_CHARACTERS = 64
 
-# What `check_cpu` and `check_memory` accept, as far as a regular expression can express it.
+# What `check_cpu`, and what `check_memory` and `check_storage` accept, as far as a regular
+# expression can express it.
 _ABOVE_ZERO = rf"(?=.{{1,{_MOST_CHARACTERS}}}$)(?=[+0.]*[1-9])\+?{_NUMBER}"
 CPU = rf"{_ABOVE_ZERO}([numkMGTPE]|[KMGTPE]i|[eE]{_EXPONENT})?"
 MEMORY = rf"{_ABOVE_ZERO}([kMGTPE]|[KMGTPE]i|[eE]{_EXPONENT})?"
@@ -80,13 +81,23 @@ def check_memory(text: str) -> Fraction:
 
     A number below 1Mi without a unit, or with the unit m (thousandths), is probably missing its Mi.
     """
+    return _check_bytes(text, "memory such as 128", "Mi")
+
+
+def check_storage(text: str) -> Fraction:
+    """Return bytes of a volume. Raise ValueError like `check_memory`; what is missing is Gi."""
+    return _check_bytes(text, "a size such as 10", "Gi")
+
+
+def _check_bytes(text: str, example: str, missing: str) -> Fraction:
     number, unit, value = _split(text)
     if value <= 0:
-        raise ValueError(f"{text!r} is not above zero; write memory such as 128Mi")
+        raise ValueError(f"{text!r} is not above zero; write {example}{missing}")
     if unit in ("n", "u", "m") or (unit == "" and value < LEAST_BYTES_WITHOUT_UNIT):
-        raise ValueError(f"{text} is {_decimal(value)} bytes; write {number.lstrip('+')}Mi")
+        raise ValueError(f"{text} is {_decimal(value)} bytes; write {number.lstrip('+')}{missing}")
     if value.denominator != 1:
-        raise ValueError(f"{text} is {_decimal(value)} bytes; write a whole number such as 128Mi")
+        whole = f"a whole number such as {example.rpartition(' ')[2]}{missing}"
+        raise ValueError(f"{text} is {_decimal(value)} bytes; write {whole}")
     return value
 
 

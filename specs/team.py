@@ -6,7 +6,18 @@ from pydantic import AfterValidator, Field, WithJsonSchema
 
 from specs import names
 from specs.app import AnyApp, WebApp
-from specs.base import ClusterRole, Count, Cpu, Memory, Spec, checked, cpu, memory, within
+from specs.base import (
+    ClusterRole,
+    Count,
+    Cpu,
+    Memory,
+    Spec,
+    Storage,
+    checked,
+    cpu,
+    memory,
+    within,
+)
 from specs.labels import ChosenAnnotation, ChosenLabel, LabelValue
 
 _MOST_GIB = 2**33 - 1  # Harbor counts bytes in an int64
@@ -105,10 +116,15 @@ class Access(Spec):
 
 
 class QuotaRequests(Spec):
-    """Sum of what all pods request."""
+    """Sum of what all pods request, and all volumes."""
 
     cpu: Cpu | None = Field(cpu("4"), description="Cores; null: no limit.")
     memory: Memory | None = Field(memory("8Gi"), description="Bytes; null: no limit.")
+    storage: Storage | None = Field(
+        None,
+        description="Total size of all PersistentVolumeClaims; default: no limit.",
+        examples=["100Gi"],
+    )
 
 
 class QuotaLimits(Spec):
@@ -121,7 +137,9 @@ class QuotaLimits(Spec):
 class Quota(Spec):
     """The ResourceQuota `<team>-quota`: what the whole namespace may use."""
 
-    requests: QuotaRequests = Field(QuotaRequests(), description="Total requests of all pods.")
+    requests: QuotaRequests = Field(
+        QuotaRequests(), description="Total requests of pods and volumes."
+    )
     limits: QuotaLimits = Field(QuotaLimits(), description="Total limits of all pods.")
     pods: Count | None = Field(20, description="Number of pods; null: no limit.")
     services: Count | None = Field(10, description="Number of Services; null: no limit.")

@@ -115,6 +115,11 @@ def _entries(draw: st.DrawFn, number: int, default: dict[str, Any]) -> dict[str,
         "image": {"repository": "harbor.sre.internal/team-alpha/app", "tag": "v1.0.0"},
         "resources": _ordered({"requests": draw(_REQUESTS), "limits": draw(_LIMITS)}, default),
     }
+    sizes = draw(st.lists(memory(1, 10_000), max_size=2))
+    app["volumes"] = [
+        {"name": f"v{index}", "path": f"/v{index}", "size": size, "accessMode": "ReadWriteMany"}
+        for index, size in enumerate(sizes)
+    ]
     entry = {"archetype": archetype, "app": app}
     if archetype != "web-app" and draw(st.booleans()):
         entry["serviceMonitor"] = {"enabled": draw(st.booleans())}

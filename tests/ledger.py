@@ -19,6 +19,7 @@ RESOURCES = (
     "pods",
     "services",
     "persistentvolumeclaims",
+    "requests.storage",
 )
 KINDS = [("requests", "cpu"), ("requests", "memory"), ("limits", "cpu"), ("limits", "memory")]
 
@@ -44,7 +45,7 @@ _DEFAULTS = {
 }
 _ISTIO = {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"cpu": "2", "memory": "1Gi"}}
 _QUOTA: dict[str, Any] = {
-    "requests": {"cpu": "4", "memory": "8Gi"},
+    "requests": {"cpu": "4", "memory": "8Gi", "storage": None},
     "limits": {"cpu": "8", "memory": "16Gi"},
     "pods": 20,
     "services": 10,
@@ -71,6 +72,7 @@ class App:
     own: Taken
     pod: Taken
     services: int
+    volumes: tuple[Fraction, ...]
     rest: int
     surge: int
     beside: int
@@ -79,7 +81,12 @@ class App:
     def most(self, resource: str) -> Fraction:
         """How much of a resource it uses while it rolls out, or runs."""
         pods = repeat(self.pod, self.rest + self.beside)
-        return added([*pods, {"services": Fraction(self.services)}])[resource]
+        return added([*pods, {"services": Fraction(self.services)}, *self.claims()])[resource]
+
+    def claims(self) -> Iterator[Taken]:
+        """What each of its volumes takes."""
+        for size in self.volumes:
+            yield {"persistentvolumeclaims": Fraction(1), "requests.storage": size}
 
 
 class Ledger:
@@ -147,6 +154,7 @@ class Ledger:
         for index, app in enumerate(self.apps):
             yield from repeat(app.pod, (pods or {}).get(index, app.rest))
             yield from repeat({"services": Fraction(1)}, app.services)
+            yield from app.claims()
 
     def _app(self, entry: Mapping[str, Any]) -> App:
         rest, surge, beside, full = (
@@ -157,7 +165,8 @@ class Ledger:
         own = self._container(entry)
         sidecar = {f"{kind}.{name}": value(self._proxy[kind][name]) for kind, name in KINDS}
         pod = added([own, sidecar, {"pods": Fraction(1)}])
-        return App(own, pod, services, rest, surge, beside, full)
+        volumes = tuple(value(volume["size"]) for volume in entry["app"].get("volumes", ()))
+        return App(own, pod, services, volumes, rest, surge, beside, full)
 
     def _container(self, entry: Mapping[str, Any]) -> Taken:
         taken = {}

@@ -1,7 +1,9 @@
 """Every pod the program can make is hardened as the guide's Troubleshooting section says."""
 
+from typing import Any
+
 from specs.exceptions import EXCEPTIONS_ANNOTATION
-from tests.program import CRON_JOB, DEPLOYMENT, SERVICE_ACCOUNT, Made, Resource
+from tests.program import CLAIM, CRON_JOB, DEPLOYMENT, SERVICE_ACCOUNT, Made, Resource
 
 
 def without_exceptions(everything: Made) -> list[Resource]:
@@ -19,8 +21,12 @@ def test_every_pod_is_hardened(everything: Made) -> None:
     assert {one.type for one in everything.with_pods()} == {DEPLOYMENT, CRON_JOB}
     for one in without_exceptions(everything):
         context = dict(one.pod["securityContext"])
-        ids = [context.pop(each, None) for each in ("runAsUser", "runAsGroup", "fsGroup")]
-        assert 0 not in ids, one
+        ids = {each: context.pop(each, None) for each in ("runAsUser", "runAsGroup", "fsGroup")}
+        assert 0 not in ids.values(), one
+        has_volumes = any("persistentVolumeClaim" in each for each in volumes(one))
+        if has_volumes:
+            assert ids["fsGroup"], one
+            assert context.pop("fsGroupChangePolicy") == "OnRootMismatch"
         assert context == {
             "runAsNonRoot": True,
             "seccompProfile": {"type": "RuntimeDefault"},
@@ -52,8 +58,17 @@ def test_every_container_has_requests_and_limits(everything: Made) -> None:
             assert one.container["resources"][kind].keys() == {"cpu", "memory"}, one
 
 
-def test_only_empty_directories_with_a_bound_are_mounted(everything: Made) -> None:
+def test_only_bounded_directories_and_own_claims_are_mounted(everything: Made) -> None:
+    claims = {(one.metadata["namespace"], one.metadata["name"]) for one in everything.all(CLAIM)}
     for one in everything.with_pods():
-        for volume in one.pod.get("volumes", []):
+        for volume in volumes(one):
+            if claim := volume.get("persistentVolumeClaim"):
+                assert claim.keys() == {"claimName"}
+                assert (one.metadata["namespace"], claim["claimName"]) in claims
+                continue
             assert volume.keys() == {"name", "emptyDir"}, one
             assert volume["emptyDir"]["sizeLimit"], one
+
+
+def volumes(one: Resource) -> list[dict[str, Any]]:
+    return one.pod.get("volumes", [])

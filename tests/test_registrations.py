@@ -9,6 +9,7 @@ from tests.program import (
     AUTH_BACKEND,
     AUTH_CONFIG,
     AUTH_ROLE,
+    CLAIM,
     CREDENTIAL,
     GROUP,
     GROUP_ALIAS,
@@ -23,6 +24,7 @@ from tests.program import (
     SECRET_STORE,
     TENANT,
     Made,
+    Resource,
 )
 
 CLUSTER_SCOPED = {NAMESPACE, SECRET_STORE, ADMISSION_POLICY, ADMISSION_BINDING}
@@ -44,7 +46,7 @@ NAMED_BY = {
 }
 
 # What holds data, and what Harbor would delete before it refuses to delete a project.
-PROTECTED = {NAMESPACE, PROJECT, RETENTION, ROBOT, CREDENTIAL, MOUNT, AUTH_BACKEND}
+PROTECTED = {NAMESPACE, CLAIM, PROJECT, RETENTION, ROBOT, CREDENTIAL, MOUNT, AUTH_BACKEND}
 
 
 def test_every_kubernetes_object_has_an_explicit_name_and_place(everything: Made) -> None:
@@ -91,9 +93,16 @@ def test_no_two_resources_share_type_and_name(everything: Made) -> None:
 
 def test_what_holds_data_is_protected_and_nothing_else(everything: Made) -> None:
     protected = {one.type for one in everything.resources if one.protect}
-    unprotected = {one.type for one in everything.resources if not one.protect}
+    unprotected = {
+        one.type for one in everything.resources if not one.protect and not _deletable(one)
+    }
     assert protected == PROTECTED
     assert not protected & unprotected
+
+
+def _deletable(one: Resource) -> bool:
+    """A volume of which the team's file says so."""
+    return one.type == CLAIM and one.metadata["annotations"]["sre.io/on-removal"] == "delete"
 
 
 def test_everything_is_a_child_of_a_component_of_its_own_team(everything: Made) -> None:
@@ -119,11 +128,16 @@ def test_nothing_else_is_deleted_with_another_resource(everything: Made) -> None
             assert one.deleted_with == "", one
 
 
-def test_no_change_is_ignored_except_that_of_a_mounts_type(everything: Made) -> None:
-    """An imported mount is "kv" of version 2 where a made one is "kv-v2"."""
+def test_no_change_is_ignored_except_two(everything: Made) -> None:
+    """An imported mount is "kv" of version 2 where a made one is "kv-v2"; volumes have data."""
     ignoring = {
         str(one): list(one.registration.request.ignoreChanges)
         for one in everything.resources
         if one.registration.request.ignoreChanges
     }
-    assert ignoring == {f"{MOUNT} sre": ["type", "options"]}
+    assert ignoring == {
+        f"{MOUNT} sre": ["type", "options"],
+        **{
+            str(one): ["spec.accessModes", "spec.storageClassName"] for one in everything.all(CLAIM)
+        },
+    }

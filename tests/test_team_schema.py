@@ -37,7 +37,7 @@ BEYOND_PATTERNS = {
           "QuotaLimits", "QuotaRequests", "ResourceLimits", "ResourceRequests",
       )
       for resource in ("cpu", "memory")),
-    "WritablePath.sizeLimit",
+    "WritablePath.sizeLimit", "Volume.size", "QuotaRequests.storage",
     "Namespace.labels", "Namespace.annotations",  # keys that steer something
 }  # fmt: skip
 

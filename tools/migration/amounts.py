@@ -25,6 +25,7 @@ _HARD: dict[str, tuple[str, ...]] = {
     "pods": ("pods",),
     "services": ("services",),
     "persistentvolumeclaims": ("persistentvolumeclaims",),
+    "requests.storage": ("requests", "storage"),
 }
 
 _BOUNDS = ("default", "defaultRequest", "max", "min")
@@ -70,7 +71,10 @@ def read_quota(team: str, manifests: Sequence[Manifest], findings: Findings) -> 
     paths = tuple(dict.fromkeys(_HARD.values()))
     if found:
         _leave_unlimited(
-            manifests[0], [path for path in paths if path not in found], found, findings
+            manifests[0],
+            [path for path in paths if path not in found and _has_default(path)],
+            found,
+            findings,
         )
     else:
         _note_defaults("quota", manifests, ("spec", "hard"), found, _QUOTA_DEFAULTS, findings)
@@ -202,6 +206,10 @@ def _flat(defaults: Mapping[str, Any]) -> dict[tuple[str, ...], Any]:
         for path, amount in inner.items():
             flat[key, *path] = amount
     return flat
+
+
+def _has_default(path: tuple[str, ...]) -> bool:
+    return _flat(_QUOTA_DEFAULTS)[path] is not None
 
 
 def _nested(

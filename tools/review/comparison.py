@@ -120,6 +120,9 @@ def _hits(pair: Pair, changes: Sequence[FieldChange]) -> Iterator[Hit]:
 
 
 def _destroyed(pair: Pair, kind: ObjectKind | None) -> Iterator[Hit]:
+    if kind and kind.stays(pair):
+        yield Hit(Rules.KEPT, pair.object.shown)
+        return
     rule = Rules.DATA_DESTROYED if kind and kind.data else Rules.DESTROYED
     protected = pair.was(f"{OPTIONS}.protect")
     note = " (protected until now, so `up` refuses)" if protected else ""

@@ -4,12 +4,13 @@ A change needs a second reviewer if the kind's rule does not judge it and it is 
 the object's kind is not listed here: an unforeseen change does not pass as harmless.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from specs.exceptions import EXCEPTIONS_ANNOTATION
 from specs.labels import probe_off
 from specs.probes import PROBES
+from specs.volumes import ON_REMOVAL
 from tools.review.pair import Hit, ObjectRule, Pair
 from tools.review.rendered_objects import PROVIDER
 from tools.review.rules import (
@@ -20,6 +21,7 @@ from tools.review.rules import (
     platform,
     registry,
     secrets,
+    volumes,
     workload,
 )
 from tools.review.rules.accounts import service_account
@@ -29,6 +31,10 @@ def _nothing(_: Pair) -> Iterator[Hit]:
     return iter(())
 
 
+def _never(_: Pair) -> bool:
+    return False
+
+
 @dataclass(frozen=True)
 class ObjectKind:
     """How to treat one kind; paths are as in `plain.trees.within`.
@@ -36,7 +42,7 @@ class ObjectKind:
     `judged`: fields that the rule decides about, even if nothing is wrong. `ordinary`: fields that
     may change without a finding. `fixed`: fields that cannot change in place, so that the object is
     destroyed and recreated. `controls`: the controls affected by destroying one. `data`: whether
-    its data is destroyed too.
+    its data is destroyed too. `stays`: whether one that is removed from the files is kept.
     """
 
     rule: ObjectRule = _nothing
@@ -45,6 +51,7 @@ class ObjectKind:
     fixed: tuple[str, ...] = ()
     controls: tuple[str, ...] = ()
     data: bool = False
+    stays: Callable[[Pair], bool] = _never
 
 
 # A release changes it on the Deployment or CronJob and its pods.
@@ -82,6 +89,8 @@ def _pods(template: str, *ordinary: str, fixed: tuple[str, ...] = ()) -> ObjectK
                 for path in (*ORDINARY, *_METRICS, *_IN_POD, "spec.restartPolicy")
             ),
             f"{template}.spec.terminationGracePeriodSeconds",
+            f"{template}.spec.securityContext.fsGroup",
+            f"{template}.spec.securityContext.fsGroupChangePolicy",
         ),
         fixed=fixed,
         controls=("CP-10",),
@@ -100,6 +109,14 @@ KINDS = {
     ),
     "ResourceQuota": ObjectKind(limits.resource_quota, judged=("spec.hard",), controls=("SC-6",)),
     "LimitRange": ObjectKind(limits.limit_range, judged=("spec.limits",), controls=("SC-6",)),
+    "PersistentVolumeClaim": ObjectKind(
+        volumes.claim,
+        judged=("spec",),
+        # Losing the protection with it is what counts.
+        ordinary=(f'metadata.annotations["{ON_REMOVAL}"]',),
+        data=True,
+        stays=volumes.stays,
+    ),
     # Judged for a namespace as a whole
     "NetworkPolicy": ObjectKind(judged=("spec",), controls=("SC-7",)),
     # Every change in place needs a second reviewer

@@ -33,6 +33,11 @@ class Rules(Enum):
     DESTROYED = ReviewRule("destroyed", ("CM-3",), "destroyed")
     REPLACED = ReviewRule("replaced", ("CM-3", "CP-10"), "destroyed and recreated")
     UNPROTECTED = ReviewRule("protection-removed", ("CM-5", "SI-12"), "protection removed")
+    VOLUME = ReviewRule(
+        "volume-fixed",
+        ("CP-9", "CM-3"),
+        "a volume neither shrinks nor changes its class or mode, so `up` refuses",
+    )
     FEWER_KEPT = ReviewRule("fewer-kept", ("CP-9", "SI-12"), "images are deleted sooner")
     NETWORK = ReviewRule("network-wider", ("SC-7",), "network access widened")
     ISOLATION = ReviewRule(
@@ -106,6 +111,12 @@ class Rules(Enum):
     )
     BEHAVIOUR = ReviewRule(
         "behaviour", ("CM-3", "CM-6"), "a command or plain setting", second=False
+    )
+    KEPT = ReviewRule(
+        "volume-kept",
+        ("CP-9", "SI-12"),
+        "a volume that no app uses any more stays with its data",
+        second=False,
     )
     ALERT = ReviewRule("alert-changed", ("SI-4",), "monitoring changes", second=False)
 

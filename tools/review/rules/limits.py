@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from specs.capacity import RESOURCES
+from specs.capacity import RESOURCES, UNLIMITED
 from specs.quantity import parse
 from tools.review.pair import Hit, Pair
 from tools.review.review_findings import Rules
@@ -17,7 +17,7 @@ def resource_quota(pair: Pair) -> Iterator[Hit]:
     before, after = pair.was("spec.hard") or {}, pair.now("spec.hard") or {}
     if pair.before is None:
         for resource in RESOURCES:
-            if resource not in after:
+            if resource not in after and resource not in UNLIMITED:
                 yield Hit(Rules.NO_LIMIT, f"{resource}: no limit")
     yield from _raised(before, after, "")
 

@@ -169,7 +169,7 @@ def _ids(before: _Spec, after: _Spec, known: bool) -> Iterator[Hit]:
 def _volumes(before: _Spec, after: _Spec) -> Iterator[Hit]:
     had = [*(before.get("volumes") or ())]
     for volume in after.get("volumes") or ():
-        kinds = sorted(volume.keys() - {"name", "emptyDir"})
+        kinds = sorted(volume.keys() - {"name", "emptyDir", "persistentVolumeClaim"})
         if kinds and volume not in had:
             yield Hit(Rules.POD, f"a volume of the kind {listed(kinds)}")
             if {"secret", "projected", "csi"} & set(kinds):
