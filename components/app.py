@@ -81,7 +81,7 @@ class App(pulumi.ComponentResource):
                 routing.virtual_service(team, app, place, settings, [service])
         elif app.metrics_port:
             routing.metrics_service(team, app, place, app.metrics_port)
-        if app.service_monitor.enabled and "ServiceMonitor" not in self._held:
+        if app.monitored and "ServiceMonitor" not in self._held:
             monitoring.service_monitor(team, app, place, settings)
         if app.alerts:
             monitoring.prometheus_rule(team, app, place, settings)

@@ -84,7 +84,7 @@ class Former:
                 held.add("HorizontalPodAutoscaler")
             if app.pod_disruption_budget.enabled and self._shares("PodDisruptionBudget"):
                 held.add("PodDisruptionBudget")
-        if app.service_monitor.enabled and self._shares("ServiceMonitor"):
+        if app.monitored and self._shares("ServiceMonitor"):
             held.add("ServiceMonitor")
         if not all(map(self.leads_here, self.routes)):
             held.add("VirtualService")

@@ -5,7 +5,7 @@ from typing import Any
 from pulumi_kubernetes.apiextensions import CustomResource
 
 from components.metadata import Labels, Place, app_labels, app_selector, object_meta
-from components.routing import HTTP_SERVICE_PORT, METRICS_SERVICE_PORT
+from components.routing import METRICS_SERVICE_PORT
 from specs.app import BaseApp, WebApp
 from specs.settings import MetricsSettings, Settings
 from specs.team import Team
@@ -28,7 +28,9 @@ def scraped_port(app: BaseApp, settings: Settings) -> int | None:
 
 
 def _own_port(app: BaseApp) -> int | None:
-    return app.app.port if isinstance(app, WebApp) else app.metrics_port
+    if isinstance(app, WebApp):
+        return app.ports[app.scraped] if app.scraped else None
+    return app.metrics_port
 
 
 def pod_annotations(app: BaseApp, settings: Settings) -> dict[str, str]:
@@ -36,7 +38,7 @@ def pod_annotations(app: BaseApp, settings: Settings) -> dict[str, str]:
 
     The last one decides even if the mesh has turned merging off.
     """
-    if settings.metrics.scrape != "merged" or not app.service_monitor.enabled:
+    if settings.metrics.scrape != "merged" or not app.monitored:
         return {}
     return {
         "prometheus.io/scrape": "true",
@@ -64,7 +66,7 @@ def service_monitor(team: Team, app: BaseApp, place: Place, settings: Settings) 
 def _endpoint(app: BaseApp, metrics: MetricsSettings) -> dict[str, Any]:
     monitor = app.service_monitor
     endpoint = {
-        "port": HTTP_SERVICE_PORT if isinstance(app, WebApp) else METRICS_SERVICE_PORT,
+        "port": app.scraped if isinstance(app, WebApp) else METRICS_SERVICE_PORT,
         "path": monitor.path,
         "interval": monitor.interval,
     }

@@ -102,14 +102,14 @@ def app_policy(
 def _default_ingress(
     app: BaseApp, settings: Settings, gateway: str | None
 ) -> Iterator[NetworkPolicyIngressRuleArgs]:
-    """Who may connect to a web-app's port, and Prometheus to the metrics of any app."""
+    """Who may connect to a web-app's ports, and Prometheus to the metrics of any app."""
     if isinstance(app, WebApp) and gateway:
         namespaces = [namespace_of_gateway(gateway)]
-        yield _from(_gateways(namespaces, settings.istio), app.app.port)
+        yield _from(_gateways(namespaces, settings.istio), [app.app.port])
     if scraped := scraped_port(app, settings):
-        yield _from(_monitoring(), scraped)
+        yield _from(_monitoring(), [scraped])
     if isinstance(app, WebApp):
-        yield _from(_same_namespace(), app.app.port)
+        yield _from(_same_namespace(), [*app.ports.values()])
 
 
 def _policy(
@@ -145,10 +145,10 @@ def _same_namespace() -> _Peers:
     return [NetworkPolicyPeerArgs(pod_selector=LabelSelectorArgs())]
 
 
-def _from(peers: _Peers, port: int | None = None) -> NetworkPolicyIngressRuleArgs:
-    """From these peers to the port; to every port if none is given."""
-    ports = [NetworkPolicyPortArgs(port=port, protocol="TCP")] if port else None
-    return NetworkPolicyIngressRuleArgs(from_=peers, ports=ports)
+def _from(peers: _Peers, ports: Sequence[int] = ()) -> NetworkPolicyIngressRuleArgs:
+    """From these peers to the ports; to every port if none is given."""
+    opened = [NetworkPolicyPortArgs(port=port, protocol="TCP") for port in ports]
+    return NetworkPolicyIngressRuleArgs(from_=peers, ports=opened or None)
 
 
 def _to_dns() -> NetworkPolicyEgressRuleArgs:

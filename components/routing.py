@@ -9,15 +9,16 @@ from pulumi_kubernetes.core.v1 import Service, ServicePortArgs, ServiceSpecArgs
 
 from components.http_routes import http_routes
 from components.metadata import Place, app_labels, app_selector, object_meta
-from specs.app import HTTP, METRICS, METRICS_SUFFIX, BaseApp, WebApp
+from specs.app import METRICS_SUFFIX, BaseApp, WebApp
 from specs.ingress import ALL
+from specs.ports import METRICS
 from specs.settings import Settings
 from specs.shared_hosts import carved_out, gateway
 from specs.team import Team
 
-# Names of a Service's ports, to which a ServiceMonitor refers. Istio derives the protocol from the
+# Name of a Service's port, to which a ServiceMonitor refers. Istio derives the protocol from the
 # part before the "-" (Istio: Protocol Selection, IST0118).
-HTTP_SERVICE_PORT, METRICS_SERVICE_PORT = "http", "http-metrics"
+METRICS_SERVICE_PORT = "http-metrics"
 
 # The provider would wait until the Service has ready pods, which an app with zero replicas never
 # gets. For others, the Deployment already waits for the pods (pulumi-kubernetes:
@@ -26,16 +27,26 @@ _SKIP_AWAIT = {"pulumi.com/skipAwait": "true"}
 
 
 def web_service(team: Team, app: WebApp, place: Place) -> Service:
-    """`<app.name>`, ClusterIP on `app.port` (guide: sre-web-app)."""
-    return _service(
-        team,
-        app,
-        place,
-        app.name,
+    """`<app.name>`, ClusterIP on `app.servicePort` or `app.port` (guide: sre-web-app).
+
+    Its ports have the names of the container's. To Istio, `appProtocol` comes before the name; one
+    named `http` needs none.
+    """
+    main = app.app.protocol
+    protocols = {app.main_port: None if main == "http" else main}
+    protocols |= {each.name: each.protocol for each in app.app.ports}
+    numbers = {**app.ports, app.main_port: app.service_port}
+    ports = [
         ServicePortArgs(
-            name=HTTP_SERVICE_PORT, port=service_port(app), target_port=HTTP, protocol="TCP"
-        ),
-    )
+            name=name,
+            port=numbers[name],
+            target_port=name,
+            protocol="TCP",
+            app_protocol=protocol,
+        )
+        for name, protocol in protocols.items()
+    ]
+    return _service(team, app, place, app.name, ports)
 
 
 def metrics_service(team: Team, app: BaseApp, place: Place, port: int) -> Service:
@@ -45,7 +56,11 @@ def metrics_service(team: Team, app: BaseApp, place: Place, port: int) -> Servic
         app,
         place,
         app.name + METRICS_SUFFIX,
-        ServicePortArgs(name=METRICS_SERVICE_PORT, port=port, target_port=METRICS, protocol="TCP"),
+        [
+            ServicePortArgs(
+                name=METRICS_SERVICE_PORT, port=port, target_port=METRICS, protocol="TCP"
+            )
+        ],
         cluster_ip="None",
     )
 
@@ -55,7 +70,7 @@ def _service(
     app: BaseApp,
     place: Place,
     name: str,
-    port: ServicePortArgs,
+    ports: Sequence[ServicePortArgs],
     cluster_ip: str | None = None,
 ) -> Service:
     return Service(
@@ -65,7 +80,7 @@ def _service(
             type="ClusterIP",
             cluster_ip=cluster_ip,
             selector=app_selector(app),
-            ports=[port],
+            ports=ports,
         ),
         opts=place.options,
     )
@@ -104,12 +119,7 @@ def virtual_service(
 
 def destination(team: Team, app: WebApp) -> dict[str, Any]:
     """The app's Service, as a VirtualService's destination."""
-    return {"host": host(team, app), "port": {"number": service_port(app)}}
-
-
-def service_port(app: WebApp) -> int:
-    """The port of the app's Service that takes its traffic."""
-    return app.app.port
+    return {"host": host(team, app), "port": {"number": app.service_port}}
 
 
 def host(team: Team, app: BaseApp) -> str:
@@ -119,7 +129,7 @@ def host(team: Team, app: BaseApp) -> str:
 
 def address(team: Team, app: WebApp) -> str:
     """Name and port of the app's Service in the cluster."""
-    return f"{host(team, app)}:{service_port(app)}"
+    return f"{host(team, app)}:{app.service_port}"
 
 
 def urls(app: WebApp) -> list[str]:

@@ -14,14 +14,12 @@ from specs.exceptions import CAPABILITIES, HardeningException
 from specs.ingress import Ingress
 from specs.monitoring import Alert, CronJobServiceMonitor, ServiceMonitor, WorkerServiceMonitor
 from specs.network import NetworkPolicy
+from specs.ports import HTTP_PROTOCOLS, METRICS
 from specs.probes import Probe, in_force
 from specs.schedule import Schedule
 from specs.volumes import Volume
 
 METRICS_SUFFIX = "-metrics"
-
-# Names of container ports: Services, probes, ServiceMonitors and network rules refer to them.
-HTTP, METRICS = "http", "metrics"
 
 
 class ServiceAccount(Spec):
@@ -75,16 +73,25 @@ class BaseApp(Spec):
         return monitor.port
 
     @property
+    def monitored(self) -> bool:
+        """Whether Prometheus reads its metrics."""
+        return self.service_monitor.enabled
+
+    @property
     def ports(self) -> dict[str, int]:
-        """Its container's ports by name; all of them are TCP."""
+        """Its container's ports by name; all of them are TCP.
+
+        Services, probes, ServiceMonitors and network rules refer to these names.
+        """
         return {METRICS: self.metrics_port} if self.metrics_port else {}
 
     @property
     def probes(self) -> dict[str, Probe]:
         """Its container's probes by name, each with one check; a cronjob's has none."""
         container = self.app
-        has_probes = isinstance(container, WebAppContainer | WorkerContainer)
-        return in_force(container.probes) if has_probes else {}
+        if isinstance(container, WebAppContainer):
+            return in_force(container.probes, container.protocol)
+        return in_force(container.probes) if isinstance(container, WorkerContainer) else {}
 
     @property
     def metrics_service(self) -> str | None:
@@ -122,7 +129,29 @@ class WebApp(BaseApp):
     @property
     def ports(self) -> dict[str, int]:
         """Its container's ports by name; all of them are TCP."""
-        return {HTTP: self.app.port}
+        return {self.main_port: self.app.port} | {each.name: each.port for each in self.app.ports}
+
+    @property
+    def main_port(self) -> str:
+        """Name of the port `app.port`, of the container and of the Service."""
+        return self.app.protocol
+
+    @property
+    def service_port(self) -> int:
+        """The Service's port that leads to `app.port`."""
+        return self.app.service_port or self.app.port
+
+    @property
+    def scraped(self) -> str | None:
+        """Name of the port with the metrics; None if Prometheus cannot read from any."""
+        if METRICS in self.ports:
+            return METRICS
+        return self.main_port if self.app.protocol in HTTP_PROTOCOLS else None
+
+    @property
+    def monitored(self) -> bool:
+        """Whether Prometheus reads its metrics."""
+        return self.service_monitor.enabled and self.scraped is not None
 
 
 class Worker(BaseApp):

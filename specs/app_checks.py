@@ -11,6 +11,7 @@ from specs.exception_checks import check_exceptions
 from specs.ingress_checks import check_ingress, check_port, check_shared_hosts
 from specs.namespace import check_selectors
 from specs.policy_checks import check_policy
+from specs.port_checks import check_ports
 from specs.probe_checks import check_probes
 from specs.problem import Finding, Loc
 from specs.process_checks import check_process
@@ -65,7 +66,7 @@ def check_app(team: Team, app: AnyApp, at: Loc, settings: Settings) -> Iterator[
                     f"contains {form}, which everyone who sees the alert can read; remove it",
                 )
     if isinstance(app, WebApp):
-        yield from check_port(app.app.port, (*inner, "port"))
+        yield from check_ports(app, at)
         yield from check_ingress(app.ingress, (*at, "ingress"), settings)
         yield from check_shared_hosts(team, app, (*at, "ingress"), settings)
     elif app.service_monitor.enabled:

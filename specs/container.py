@@ -9,6 +9,7 @@ from specs.base import Count, Cpu, Label, Memory, Port, Positive, Spec
 from specs.env_vars import EnvVar
 from specs.image import Image
 from specs.mounts import WritablePath
+from specs.ports import AppPort, Protocol
 from specs.probes import WebAppProbes, WorkerProbes
 from specs.process import GRACE_SECONDS, PreStop, RunAs
 from specs.volumes import Volume
@@ -86,6 +87,19 @@ class WebAppContainer(Container):
     """`app` of a web-app."""
 
     port: Port = Field(8080, description="Port that the app and its Service listen on.")
+    protocol: Protocol = Field(
+        "http",
+        description="What is spoken on `port`, as Istio has to know it; WebSockets are `http`. "
+        "`tcp` and `tls` have no `ingress`.",
+    )
+    service_port: Port | None = Field(
+        None,
+        description="Port of the Service, if it is another than the app's; default: `port`.",
+        examples=["80"],
+    )
+    ports: tuple[AppPort, ...] = Field(
+        (), description="Further ports, open to the team's namespace but not to the gateway."
+    )
     replicas: Count = Field(
         2, description="Number of pods when `autoscaling` is off; ignored when it is on."
     )

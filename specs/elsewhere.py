@@ -25,6 +25,7 @@ from specs.ingress import (
 )
 from specs.monitoring import Alert, ServiceMonitor
 from specs.mounts import WritablePath
+from specs.ports import AppPort
 from specs.probes import ExecAction, GrpcAction, Probe, TcpAction, WebAppProbes, WorkerProbes
 from specs.process import PreStop, PreStopExec, RunAs
 from specs.schedule import Schedule
@@ -97,8 +98,12 @@ _WORKLOAD = _table(
         "restartPolicy": "pods restart by themselves, a cronjob's by `schedule.restartPolicy`",
         "activeDeadlineSeconds": "it applies to cronjobs; use `schedule.activeDeadlineSeconds`",
         "replicaCount": "use `app.replicas`",
-        "containerPort targetPort ports": "use `app.port` of a web-app, or `serviceMonitor.port`",
-        "service services": "a web-app's Service is on `app.port`; remove it",
+        "containerPort targetPort": "use `app.port` of a web-app, or `serviceMonitor.port`",
+        "ports containerPorts extraPorts extraContainerPorts": (
+            "use `app.ports` of a web-app, or `serviceMonitor.port`"
+        ),
+        "service services": "use `app.servicePort`, if a web-app's Service is not on `app.port`",
+        "appProtocol backendProtocol": "use `app.protocol`",
         "livenessProbe": "use `app.probes.liveness`",
         "readinessProbe": "use `app.probes.readiness`",
         "startupProbe": "use `app.probes.startup`",
@@ -278,6 +283,14 @@ _KEYS: dict[type, dict[str, str]] = {
             "size": "use `sizeLimit`",
             "emptyDir": "write its `sizeLimit` here",
             "name medium mountPropagation readOnly recursiveReadOnly subPath subPathExpr": _REMOVE,
+        }
+    ),
+    AppPort: _table(
+        {
+            "containerPort number": "use `port`",
+            "targetPort servicePort": "the Service has the same port as the app; remove it",
+            "appProtocol": "use `protocol`",
+            "hostPort hostIP nodePort": "no port of a node is used; remove it",
         }
     ),
     WebAppProbes: _PROBES,

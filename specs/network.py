@@ -170,7 +170,8 @@ class NetworkPolicy(Spec):
     enabled: bool = Field(
         True,
         description="Creates the NetworkPolicy `<app.name>`. Into a web-app it opens `app.port` to "
-        "the gateway (with `ingress`), Prometheus and the namespace; into a worker or cronjob "
+        "the gateway (with `ingress`), Prometheus and the namespace, and `app.ports` to the "
+        "namespace; into a worker or cronjob "
         "`serviceMonitor.port` to Prometheus; out of all of them DNS, the namespace and port 443. "
         "Policies are additive, and the namespace's own, which always apply, open every port "
         "to these peers.",

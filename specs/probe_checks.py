@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from specs.app import AnyApp, WebApp, Worker
 from specs.credentials import credential_form
 from specs.ingress_checks import check_port
-from specs.probes import CHECKS, LIVENESS, READINESS, STARTUP, Probe, StartupProbe, given
+from specs.probes import CHECKS, IMPLIED, LIVENESS, READINESS, STARTUP, Probe, StartupProbe, given
 from specs.problem import Finding, Loc
 from specs.process_match import finds_itself
 from specs.settings import Settings
@@ -23,7 +23,7 @@ def check_probes(app: WebApp | Worker, at: Loc, settings: Settings) -> Iterator[
     for name, probe in found.items():
         loc: Loc = (*at, name)
         yield from _check_switch(probe, loc)
-        yield from _check_kinds(probe, loc)
+        yield from _check_kinds(probe, loc, app)
         yield from _check_ports(probe, loc, app)
         yield from _check_texts(probe, loc)
         if probe.enabled and name not in app.probes:
@@ -46,7 +46,7 @@ def _check_switch(probe: Probe, at: Loc) -> Iterator[Finding]:
         yield (*at, "reason"), "applies only to `enabled: false`; remove it"
 
 
-def _check_kinds(probe: Probe, at: Loc) -> Iterator[Finding]:
+def _check_kinds(probe: Probe, at: Loc, app: WebApp | Worker) -> Iterator[Finding]:
     first, *others = probe.written or [""]
     for other in others:
         yield (*at, other), f"is a second check beside `{first}`; keep one of the two"
@@ -55,8 +55,12 @@ def _check_kinds(probe: Probe, at: Loc) -> Iterator[Finding]:
     if first in CHECKS[1:]:
         do = "remove it" if first == "exec" else f"write it under `{first}`"
         yield (*at, "port"), f"applies only to `path`; {do}"
-    elif probe.path is None:
+    elif not first and not (probe.path and isinstance(app, WebApp) and _is_http(app)):
         yield (*at, "port"), "applies only to `path`; add that"
+
+
+def _is_http(app: WebApp) -> bool:
+    return IMPLIED[app.app.protocol] == "path"
 
 
 def _check_ports(probe: Probe, at: Loc, app: WebApp | Worker) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from specs.base import Count, Port, Positive, Spec, checked, within
+from specs.ports import Protocol
 
 _URL_PATH = r"/[\s\S]*"
 
@@ -23,6 +24,15 @@ UrlPath = Annotated[str, checked(_check_path, _URL_PATH)]
 # The kinds of checks, of which a probe has one, and the probes in the order of a container's life.
 CHECKS = ("path", "tcp", "grpc", "exec")
 STARTUP, LIVENESS, READINESS = PROBES = ("startup", "liveness", "readiness")
+
+# The check of a web-app's probe that has none, by the app's protocol.
+IMPLIED: dict[Protocol, str] = {
+    "http": "path",
+    "http2": "path",
+    "grpc": "grpc",
+    "tcp": "tcp",
+    "tls": "tcp",
+}
 
 # Kubernetes' own, for what a file leaves out.
 DEFAULT_FAILURES, DEFAULT_TIMEOUT = 3, 1
@@ -136,7 +146,11 @@ class StartupProbe(Probe):
 class LivenessProbe(Probe):
     """Restarts the container when it fails."""
 
-    path: UrlPath = Field("/healthz", description="HTTP path that must return status 200 to 399.")
+    path: UrlPath = Field(
+        "/healthz",
+        description="HTTP path that must return status 200 to 399. This check is the default if "
+        "`protocol` is http or http2; for grpc it is `grpc`, for tcp and tls it is `tcp`.",
+    )
     initial_delay_seconds: Count = Field(
         10, description="Seconds from the container's start to the first check."
     )
@@ -145,7 +159,11 @@ class LivenessProbe(Probe):
 class ReadinessProbe(Probe):
     """Takes the pod out of the Service while it fails."""
 
-    path: UrlPath = Field("/readyz", description="HTTP path that must return status 200 to 399.")
+    path: UrlPath = Field(
+        "/readyz",
+        description="HTTP path that must return status 200 to 399. This check is the default if "
+        "`protocol` is http or http2; for grpc it is `grpc`, for tcp and tls it is `tcp`.",
+    )
     initial_delay_seconds: Count = Field(
         5, description="Seconds from the container's start to the first check."
     )
@@ -216,24 +234,29 @@ def given(probes: Probes) -> dict[str, Probe]:
     return {name: probe for name, probe in all_.items() if probe}
 
 
-def in_force(probes: Probes) -> dict[str, Probe]:
-    """The probes that are on, by name, each with exactly one check.
+def in_force(probes: Probes, protocol: Protocol | None = None) -> dict[str, Probe]:
+    """The probes that are on, by name, each with exactly one check; `protocol` is a web-app's.
 
     A worker's probe without a check, which its file's own checks report, is left out.
     """
     found = given(probes)
     complete = {
-        name: _complete(probe, found.get(LIVENESS))
+        name: _complete(probe, found.get(LIVENESS), protocol)
         for name, probe in found.items()
         if probe.enabled
     }
     return {name: probe for name, probe in complete.items() if probe}
 
 
-def _complete(probe: Probe, liveness: Probe | None) -> Probe | None:
-    for source in (probe, liveness if isinstance(probe, StartupProbe) else None):
-        if source and source.written:
+def _complete(probe: Probe, liveness: Probe | None, protocol: Protocol | None) -> Probe | None:
+    sources = [probe, liveness] if isinstance(probe, StartupProbe) and liveness else [probe]
+    for source in sources:
+        if source.written:
             return probe.with_check(source, source.written[0])
-        if source and source.path:
-            return probe.with_check(source, "path")
-    return None
+    if protocol is None:
+        return None
+    kind = IMPLIED[protocol]
+    if kind != "path":
+        action = GrpcAction() if kind == "grpc" else TcpAction()
+        return probe.with_check(probe.model_copy(update={kind: action}), kind)
+    return probe.with_check(sources[-1], "path")  # the default of `liveness` or `readiness`

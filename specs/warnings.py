@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from specs.app import AnyApp, CronJob, WebApp
 from specs.autoscaling import check_target
 from specs.exception_checks import warn_of_exceptions
-from specs.exceptions import FIRST_UNPRIVILEGED_PORT, NET_BIND_SERVICE, PRIVILEGED_PORT
 from specs.ingress_checks import warn_of_retries
 from specs.network import NetworkPolicyPort
+from specs.port_checks import warn_of_ports
 from specs.probe_checks import warn_of_probes
 from specs.problem import Finding, Loc
 from specs.promql import needs
@@ -15,9 +15,6 @@ from specs.references import check_references
 from specs.retention import warn_of_retention
 from specs.steps import odd_steps
 from specs.team import Quota, Team
-
-# Each lets a process that is not root listen on a port below 1024.
-_LOW_PORTS = (PRIVILEGED_PORT, NET_BIND_SERVICE)
 
 
 def check_warnings(team: Team) -> Iterator[Finding]:
@@ -33,7 +30,7 @@ def check_warnings(team: Team) -> Iterator[Finding]:
         yield from check_references(app.app, (*at, "app"))
         if isinstance(app, WebApp):
             yield from warn_of_retries(app.ingress, (*at, "ingress", "retries"))
-        yield from _check_ports(app, at)
+        yield from warn_of_ports(app, at)
         yield from warn_of_exceptions(app, (*at, "exceptions"))
         for number, alert in enumerate(app.alerts):
             yield from _check_functions(alert.expr, (*at, "alerts", number, "expr"))
@@ -56,22 +53,6 @@ def _check_quota(quota: Quota) -> Iterator[Finding]:
         else:
             said = f"{limit} is less than quota.requests.{resource} {request}"
             yield ("quota", "limits", resource), f"{said}; raise it, or lower the requests"
-
-
-def _check_ports(app: AnyApp, at: Loc) -> Iterator[Finding]:
-    """Warn about low ports without an exception: an app never runs as root."""
-    if any(each.allow in _LOW_PORTS for each in app.exceptions):
-        return
-    key: Loc = ("app", "port") if isinstance(app, WebApp) else ("serviceMonitor", "port")
-    for port in app.ports.values():
-        if port < FIRST_UNPRIVILEGED_PORT:
-            yield (
-                (*at, *key),
-                f"{port} is below 1024, where a process that is not root may listen only if the "
-                "node's runtime allows it (containerd does since 2.0, CRI-O does not); "
-                f"add an exception ({PRIVILEGED_PORT}), or use a higher port such as "
-                f"{8080 if isinstance(app, WebApp) else 9090}",
-            )
 
 
 def _check_functions(expression: str, loc: Loc) -> Iterator[Finding]:

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from specs.app import HTTP
 from specs.probes import DEFAULT_FAILURES, LIVENESS, READINESS, STARTUP
 from tools.migration.value import Value
 
@@ -15,6 +14,9 @@ _KINDS = {"httpGet": "path", "tcpSocket": "tcp", "grpc": "grpc", "exec": "exec"}
 # `startupProbe` has a `path` or a `type`.
 _KUBERNETES = {"initialDelaySeconds": 0, "periodSeconds": 10}
 _CHARTS = {"initialDelaySeconds": 5, "periodSeconds": 5, "failureThreshold": 30}
+
+# Name of the main port in the charts.
+_MAIN_PORT = "http"
 
 _OFF = "off in the values that were imported"
 
@@ -84,5 +86,5 @@ def _respell(probe: Value) -> None:
 
 def _says_nothing(key: str, value: Value) -> bool:
     """Whether it is what a team's file means by leaving the key out."""
-    usual = {"port": HTTP, "scheme": "HTTP", "service": ""}
+    usual = {"port": _MAIN_PORT, "scheme": "HTTP", "service": ""}
     return value.data is None or (key in usual and value.data == usual[key])
