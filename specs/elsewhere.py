@@ -103,6 +103,7 @@ _WORKLOAD = _table(
             "use `app.ports` of a web-app, or `serviceMonitor.port`"
         ),
         "service services": "use `app.servicePort`, if a web-app's Service is not on `app.port`",
+        "websocket websockets": "WebSockets need nothing; remove it",
         "appProtocol backendProtocol": "use `app.protocol`",
         "livenessProbe": "use `app.probes.liveness`",
         "readinessProbe": "use `app.probes.readiness`",

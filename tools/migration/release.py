@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from specs.problem import Finding, Loc
 from tools.migration.app_draft import AppDraft
 from tools.migration.chart_ingress import respell_ingress
+from tools.migration.chart_ports import respell_ports
 from tools.migration.chart_probes import respell_probes
 from tools.migration.chart_process import respell_process
 from tools.migration.charts import ARCHETYPES, Charts
@@ -83,6 +84,7 @@ def read_release(
         check_beside(beside, values, f)
     entry = Value(values.source, values.loc, dict(values.data))
     respell_ingress(entry)
+    respell_ports(entry)
     respell_probes(entry)
     whole = next((layer for layer in reversed(layers) if layer.plain == values.plain), None)
     app = AppDraft(release, entry, layers, whole)
