@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from specs.problem import Finding, Loc
 from tools.migration.app_draft import AppDraft
+from tools.migration.chart_availability import respell_availability
 from tools.migration.chart_ingress import respell_ingress
 from tools.migration.chart_ports import respell_ports
 from tools.migration.chart_probes import respell_probes
@@ -85,6 +86,7 @@ def read_release(
     entry = Value(values.source, values.loc, dict(values.data))
     respell_ingress(entry)
     respell_ports(entry)
+    respell_availability(entry)
     respell_probes(entry)
     whole = next((layer for layer in reversed(layers) if layer.plain == values.plain), None)
     app = AppDraft(release, entry, layers, whole)
