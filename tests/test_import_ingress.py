@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.flux_tree import VALUES, Trees, release
+from tests.flux_tree import VALUES, Trees, manifest, release
 from tests.program import read_yaml
 
 
@@ -78,3 +78,118 @@ def test_what_has_no_counterpart_is_lost(ingress: str, said: str, trees: Trees) 
     block = "".join(f"  {line}\n" for line in ("enabled: true", *ingress.splitlines()))
     run = trees.run(release(f"{VALUES}ingress:\n{block}"))
     assert any(said in line for line in run.lost), run.lost
+
+
+def virtual_service(http: str, name: str = "my-api-my-api") -> str:
+    spec = f"""\
+        spec:
+          hosts: [{A}]
+          gateways: [istio-system/sre-gateway]
+          http: {http}
+    """
+    return manifest("VirtualService", spec, name=name, api="networking.istio.io/v1")
+
+
+TO = "route: [{destination: {host: my-api, port: {number: 8080}}}]"
+ROUTES: dict[str, tuple[str, dict[str, Any]]] = {
+    "everything": (
+        f"[{{{TO}, timeout: 5s, retries: {{attempts: 2}}}}]",
+        {"timeout": "5s", "retries": {"attempts": 2}},
+    ),
+    "paths, the longest first": (
+        "[{match: [{uri: {exact: /a/b}}, {uri: {prefix: /a/b/}}], rewrite: {uri: /x/}, "
+        f"{TO}}}, {{match: [{{uri: {{prefix: /a/}}}}], {TO}}}, "
+        "{match: [{uri: {prefix: /old/}}], redirect: {uri: /new, redirectCode: 302}}]",
+        {
+            "paths": [
+                {"prefix": "/a/b", "rewrite": {"uri": "/x"}},
+                {"prefix": "/a"},
+                {"prefix": "/old", "redirect": {"uri": "/new", "redirectCode": 302}},
+            ]
+        },
+    ),
+    "the release's own Service": (
+        "[{route: [{destination: {host: my-api-my-api.team-alpha.svc.cluster.local}, weight: 100}],"
+        " corsPolicy: {allowOrigins: [{exact: 'https://www.example.com'}]}}]",
+        {"cors": {"allowOrigins": [{"exact": "https://www.example.com"}]}},
+    ),
+}
+
+
+@pytest.mark.parametrize(("http", "expected"), ROUTES.values(), ids=ROUTES)
+def test_a_virtual_service_becomes_the_ingress_of_its_app(
+    http: str, expected: dict[str, Any], trees: Trees
+) -> None:
+    run = trees.run({"apps/a.yaml": release(), "apps/b.yaml": virtual_service(http)})
+    assert (run.code, run.lost) == (0, [])
+    (text,) = run.files.values()
+    assert read_yaml(text)["apps"][0]["ingress"] == {
+        "enabled": True,
+        "hosts": [A],
+        "gateway": "istio-system/sre-gateway",
+        **expected,
+    }
+    assert any("'my-api' replaces it" in note for note in run.notes)
+
+
+def test_a_prefix_that_matches_more_than_segments_is_noted(trees: Trees) -> None:
+    route = virtual_service(f"[{{match: [{{uri: {{prefix: /a}}}}], {TO}}}]")
+    run = trees.run({"apps/a.yaml": release(), "apps/b.yaml": route})
+    assert run.code == 0
+    (note,) = [note for note in run.notes if "whole segments" in note]
+    assert "spec.http[0].match[0].uri.prefix: matches /ax too today" in note
+
+
+UNSAID = {
+    "a header": f"[{{match: [{{headers: {{a: {{exact: b}}}}}}], {TO}}}]",
+    "a single path": f"[{{match: [{{uri: {{exact: /a}}}}], {TO}}}]",
+    "another Service": "[{route: [{destination: {host: other}}]}]",
+    "another port": "[{route: [{destination: {host: my-api, port: {number: 9000}}}]}]",
+    "two Services": "[{route: [{destination: {host: my-api}}, {destination: {host: b}}]}]",
+    "a fault": f"[{{{TO}, fault: {{abort: {{httpStatus: 500}}}}}}]",
+    "an order in which the shorter path wins": (
+        f"[{{{TO}}}, {{match: [{{uri: {{prefix: /a/}}}}], rewrite: {{uri: /}}, {TO}}}]"
+    ),
+    "no routes": "here",
+    "no route": "[here]",
+    "no match": f"[{{match: here, {TO}}}]",
+    "no path": f"[{{match: [{{uri: {{prefix: 1}}}}], {TO}}}]",
+    "no destination": "[{route: [{destination: here}]}]",
+    "different times": (
+        f"[{{match: [{{uri: {{prefix: /a/}}}}], timeout: 1s, {TO}}}, {{timeout: 2s, {TO}}}]"
+    ),
+}
+
+
+@pytest.mark.parametrize("http", UNSAID.values(), ids=UNSAID)
+def test_a_virtual_service_that_says_more_than_an_ingress_can_is_lost(
+    http: str, trees: Trees
+) -> None:
+    run = trees.run({"apps/a.yaml": release(), "apps/b.yaml": virtual_service(http)}, "--partial")
+    (lost,) = run.lost
+    assert "VirtualService 'my-api-my-api' is not created by the program; write its hosts" in lost
+    (text,) = run.files.values()
+    assert "ingress" not in read_yaml(text)["apps"][0]
+
+
+def test_a_virtual_service_for_several_apps_gives_each_its_paths(trees: Trees) -> None:
+    cart = release(VALUES).replace("my-api", "cart")
+    http = (
+        "[{match: [{uri: {prefix: /cart/}}], route: [{destination: {host: cart-cart}}]}, "
+        f"{{{TO}, timeout: 9s}}]"
+    )
+    run = trees.run(
+        {
+            "apps/a.yaml": release(),
+            "apps/b.yaml": cart,
+            "apps/c.yaml": virtual_service(http, "site"),
+        }
+    )
+    assert (run.code, run.lost) == (0, [])
+    (text,) = run.files.values()
+    ingress = {app["app"]["name"]: app["ingress"] for app in read_yaml(text)["apps"]}
+    both = {"enabled": True, "hosts": [A], "gateway": "istio-system/sre-gateway"}
+    assert ingress == {
+        "my-api": {**both, "timeout": "9s"},
+        "cart": {**both, "paths": [{"prefix": "/cart"}]},
+    }

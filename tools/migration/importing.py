@@ -19,6 +19,7 @@ from tools.migration.import_findings import ACCEPT, Findings
 from tools.migration.object_teams import TeamObjects, sort_objects
 from tools.migration.release import read_release
 from tools.migration.rendered import hold_against, made_objects
+from tools.migration.routes import read_routes
 from tools.migration.team_text import comments
 from tools.migration.tenant_draft import TenantDraft, read_tenant
 from tools.migration.tightened import note_tightened
@@ -48,6 +49,8 @@ class _TeamImport:
     tenant: TenantDraft
     objects: TeamObjects
     apps: list[AppDraft]
+    # VirtualServices that became an app's ingress, by name, and that app.
+    routes: Mapping[str, str]
     # Notes about the tenant, if it is imported.
     notes: list[Problem] = field(default_factory=list)
     # The parts of the tenant that were left out.
@@ -87,8 +90,9 @@ def import_tree(
     for warning in fleet.warnings:
         findings.note(warning)
     for each in imports:
-        hold_against(each.tenant.team, each.objects.others, made[each.tenant.team], findings)
-        note_tightened(each.objects.others, each.apps, made[each.tenant.team], findings)
+        manifests, here = each.objects.others, made[each.tenant.team]
+        hold_against(each.tenant.team, manifests, here, each.routes, findings)
+        note_tightened(manifests, each.apps, here, findings)
     _report_comments(tree, imports, drafts, findings)
     return _result(findings, texts, [])
 
@@ -115,11 +119,12 @@ def _read_teams(tree: Tree, settings: Settings, findings: Findings) -> list[_Tea
             for release, namespace in objects.releases
             if (app := read_release(release, namespace, team, maps, charts, findings))
         ]
+        routes = read_routes(team, objects.others, apps, findings)
         start = len(findings.notes)
         tenant = read_tenant(team, objects.home, objects.others, settings, findings)
         notes = findings.notes[start:]
         del findings.notes[start:]
-        imports.append(_TeamImport(tenant, objects, apps, notes))
+        imports.append(_TeamImport(tenant, objects, apps, routes, notes))
     findings.lost += maps.unused()
     for kustomization in tree.kustomizations.values():
         for loc, key, value in kustomization.labels():

@@ -14,13 +14,18 @@ from tools.migration.amounts import MADE
 from tools.migration.documents import Manifest, note_other_name
 from tools.migration.import_findings import Findings
 from tools.migration.live_losses import differences, metadata_differences
+from tools.migration.routes import KIND
 
 # By kind and name.
 Objects = Mapping[tuple[str, str], Mapping[str, Any]]
 
 _POLICIES = "networking.k8s.io"
 _STORE = "store its values in OpenBao and name it by secretRef"
+_INGRESS = "write its hosts and paths under `ingress` of the app"
 _HINTS = {
+    KIND: _INGRESS,
+    "Ingress": _INGRESS,
+    "HTTPRoute": _INGRESS,
     "Secret": _STORE,
     "SealedSecret": _STORE,
 }
@@ -45,19 +50,29 @@ def made_objects(root: Path, stack: str, texts: Mapping[str, str]) -> dict[str, 
     return dict(found)
 
 
-def hold_against(team: str, manifests: list[Manifest], made: Objects, findings: Findings) -> None:
-    """Report what the team's objects contain and the created ones do not."""
+def hold_against(
+    team: str,
+    manifests: list[Manifest],
+    made: Objects,
+    routes: Mapping[str, str],
+    findings: Findings,
+) -> None:
+    """Report what the team's objects contain and the created ones do not.
+
+    `routes` are VirtualServices that became the ingress of an app: its name by theirs.
+    """
     for manifest in manifests:
         findings.lost += (
             manifest.problem(loc, message, at_key=loc[:1] == ("metadata",))
-            for loc, message in _held(team, manifest, made, findings)
+            for loc, message in _held(team, manifest, made, routes, findings)
         )
 
 
 def _held(
-    team: str, manifest: Manifest, made: Objects, findings: Findings
+    team: str, manifest: Manifest, made: Objects, routes: Mapping[str, str], findings: Findings
 ) -> Iterator[tuple[Any, str]]:
-    counterpart = made.get((manifest.kind, _made_name(team, manifest)))
+    route = routes.get(manifest.name) if manifest.kind == KIND else None
+    counterpart = made.get((manifest.kind, route or _made_name(team, manifest)))
     if counterpart is None or not _same_group(manifest, counterpart):
         if manifest.kind == "RoleBinding":
             return  # reported where access is read
@@ -71,6 +86,9 @@ def _held(
     ):
         if not policies.same(manifest.data, counterpart):
             findings.note(manifest.problem(("spec",), "the program allows IPv6 too"))
+        yield from metadata_differences(manifest, counterpart)
+    elif route:
+        note_other_name(manifest, route, findings)
         yield from metadata_differences(manifest, counterpart)
     elif manifest.kind in (*MADE, "RoleBinding"):
         yield from metadata_differences(manifest, counterpart)
