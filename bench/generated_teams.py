@@ -96,7 +96,6 @@ def _web_app(choose: random.Random, team: str, index: int, turn: int) -> Block:
             "readiness": {"path": "/ready", **_timing(choose)},
         },
         "writablePaths": _writable_paths(choose),
-        "volumes": [_volume(choose, "ReadWriteMany")],
     }
     optional = {
         "autoscaling": _autoscaling(choose, enabled=True),
@@ -129,7 +128,6 @@ def _worker(choose: random.Random, team: str, index: int, turn: int) -> Block:
             "readiness": {"exec": {"command": ["/bin/ready"]}, **_timing(choose)},
         },
         "writablePaths": _writable_paths(choose),
-        "volumes": [_volume(choose, "ReadWriteMany")],
     }
     optional = {
         "serviceMonitor": {"enabled": True, "interval": "1m", "path": "/stats", "port": port},
@@ -147,11 +145,7 @@ def _worker(choose: random.Random, team: str, index: int, turn: int) -> Block:
 
 def _cronjob(choose: random.Random, team: str, index: int, turn: int) -> Block:
     name = f"{choose.choice(_NOUNS)}-report-{index}"
-    container = {
-        **_command(choose, name),
-        "writablePaths": _writable_paths(choose),
-        "volumes": [_volume(choose, "ReadWriteOnce")],
-    }
+    container = {**_command(choose, name), "writablePaths": _writable_paths(choose)}
     schedule = {
         "timezone": choose.choice(("Etc/UTC", "America/New_York", "Europe/Berlin")),
         "concurrencyPolicy": choose.choice(("Forbid", "Replace")),
@@ -230,17 +224,6 @@ def _writable_paths(choose: random.Random) -> list[Block]:
     return [{"path": "/tmp", "sizeLimit": f"{choose.choice((32, 64, 128))}Mi"}]
 
 
-def _volume(choose: random.Random, mode: str) -> Block:
-    return {
-        "name": "state",
-        "path": "/var/lib/state",
-        "size": f"{choose.choice((1, 5, 20))}Gi",
-        "storageClass": choose.choice(("fast", "standard")),
-        "accessMode": mode,
-        "onRemoval": choose.choice(("keep", "delete")),
-    }
-
-
 def _command(choose: random.Random, name: str) -> Block:
     return {"command": [f"/bin/{name}"], "args": [f"--concurrency={choose.randint(1, 32)}"]}
 
@@ -303,11 +286,11 @@ def _quota(apps: list[Block]) -> Block:
         return {"cpu": str(millicores // 1000 + 1), "memory": f"{mebibytes // 1024 + 1}Gi"}
 
     return {
-        "requests": {**both("requests"), "storage": f"{20 * len(apps)}Gi"},
+        "requests": both("requests"),
         "limits": both("limits"),
         "pods": 2 * sum(pods) + 1,
         "services": 2 * len(apps) + 1,
-        "persistentvolumeclaims": len(apps) + 5,
+        "persistentvolumeclaims": 5,
     }
 
 

@@ -22,7 +22,7 @@ from specs.volumes import ON_REMOVAL, VOLUME_PREFIX, Volume
 # (pulumi/pulumi-kubernetes #895, #4179).
 _NOT_AWAITED = {"pulumi.com/skipAwait": "true"}
 
-# Any number that is not root's will do: the process gets this group beside its own.
+# Where the app names no group. Any but root's will do: the process gets it beside its own.
 _GROUP = 65532
 
 
@@ -79,7 +79,8 @@ def mounts(app: BaseApp) -> list[VolumeMountArgs]:
 
 def file_group(app: BaseApp) -> int | None:
     """The group that owns the volumes' files: a new volume is root's, and no app runs as root."""
-    return app.app.run_as.fs_group or (_GROUP if app.app.volumes else None)
+    given = app.app.run_as
+    return given.fs_group or ((given.group or _GROUP) if app.app.volumes else None)
 
 
 def _name(volume: Volume) -> str:

@@ -207,6 +207,17 @@ def test_the_pod_mounts_the_claim_and_its_process_may_write_there(program: Progr
     assert without.keys() == {"runAsNonRoot", "seccompProfile"}
 
 
+@pytest.mark.parametrize(
+    ("run_as", "group"),
+    [("{user: 10001}", 65532), ("{group: 10002}", 10002), ("{group: 10002, fsGroup: 3}", 3)],
+)
+def test_the_files_belong_to_the_group_that_the_app_names(
+    program: Program, run_as: str, group: int
+) -> None:
+    made = program(alone(keys=f", runAs: {run_as}"))
+    assert made.one(DEPLOYMENT, "team-alpha/my-api").pod["securityContext"]["fsGroup"] == group
+
+
 def test_one_pod_ends_before_the_next_starts(program: Program) -> None:
     made = program(alone())
     assert made.one(DEPLOYMENT, "team-alpha/my-api").spec["strategy"] == {"type": "Recreate"}

@@ -73,6 +73,7 @@ def test_a_volume_that_an_app_gets_is_no_weaker_pod(render: Render) -> None:
     assert found(render(before), render(volume())) == [
         (Rules.LESS_SPARE, "Deployment my-api: no pod runs while it rolls out"),
         (Rules.WRITABLE, "/data of container my-api"),
+        (Rules.BEHAVIOUR, "the pod runs with fsGroup 65532"),
     ]
 
 
