@@ -17,6 +17,7 @@ from components.host import end_without_traceback
 from components.outputs import describe
 from components.providers import providers
 from components.shared import Shared
+from specs.claims import kept, refused_changes, without_app
 from specs.fleet import TeamsFolder, load_stack
 from specs.lifecycle import cut_short, maybe_renamed, missing_steps
 from specs.version import version
@@ -29,14 +30,18 @@ settings = stack_settings(ROOT)
 folder = TeamsFolder(ROOT / settings.tenants, settings.tenants)
 fleet = load_stack(folder, settings)
 before = deployed_teams()
+claims = {name: team.claims for name, team in before.items()}
 problems = fleet.problems or (
     *missing_steps(before, fleet.teams, folder, pulumi.get_stack()),
     *cut_short(before, fleet.teams, settings, pulumi.get_stack()),
+    *refused_changes(claims, fleet.teams, folder),
 )
 if lines := list(map(str, problems)):
     raise pulumi.RunError("\n".join(lines))
 for line in (*map(str, fleet.warnings), *maybe_renamed(before, fleet.teams)):
     pulumi.log.warn(line)
+for line in without_app(claims, fleet.teams):
+    pulumi.log.info(line)
 
 opts = pulumi.ResourceOptions(providers=providers(settings))
 adoption = None
@@ -48,7 +53,8 @@ shared = Platform(settings, opts).shared if settings.platform else Shared()
 
 teams = {}
 for team in fleet.teams:
-    tenant = Tenant(team, settings, shared, opts)
+    unused = kept(team, claims.get(team.name, {}))
+    tenant = Tenant(team, settings, shared, opts, [claim.name for claim in unused])
     apps = []
     for app in team.deployed:
         held = adoption.held(team, app) if adoption else frozenset[str]()

@@ -9,7 +9,9 @@ import pulumi
 from pulumi.runtime import get_root_resource
 
 from components.app import HELD
+from specs.claims import Claim
 from specs.lifecycle import Deployed
+from specs.volumes import ON_REMOVAL
 
 # The engine's own function. The stack's outputs do not suffice: a failed run writes them too.
 _READ = "pulumi:pulumi:readStackResourceOutputs"
@@ -21,7 +23,7 @@ _TENANT, _APP = "sre:platform:Tenant", "sre:platform:App"
 
 # What an offboarded team keeps until its file is deleted. Everything else is access, or runs.
 KEPT = frozenset(
-    {"Namespace", "ResourceQuota", "LimitRange", "NetworkPolicy"}
+    {"Namespace", "ResourceQuota", "LimitRange", "NetworkPolicy", "PersistentVolumeClaim"}
     | {"Project", "RetentionPolicy", "RobotAccount", "SecretV2"}
 )
 
@@ -37,12 +39,13 @@ def deployed_teams() -> Mapping[str, Deployed]:
 def teams_in(resources: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Deployed]:
     """Teams by name, given the `type` and `outputs` of each resource by its URN.
 
-    Outputs contain secrets: this reads only whether a robot or a quota is closed, and what an app
-    does not have yet.
+    Outputs contain secrets: this reads only whether a robot or a quota is closed, what an app does
+    not have yet, and what volumes are like.
     """
     held: dict[str, list[str]] = defaultdict(list)
     objects: dict[str, set[tuple[str, str]]] = defaultdict(set)
     left: dict[str, list[str]] = defaultdict(list)
+    claims: dict[str, dict[str, Claim]] = defaultdict(dict)
     for urn, resource in resources.items():
         _, _, types, name = urn.split("::", 3)
         if types == _APP and (kinds := resource["outputs"].get(HELD)):
@@ -53,6 +56,9 @@ def teams_in(resources: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Deploye
             continue
         team = name.partition("/")[0]
         objects[team].add((kind, name))
+        if kind == "PersistentVolumeClaim":
+            claim = name.partition("/")[2]
+            claims[team][claim] = _claim(claim, resource["outputs"])
         if component == _APP or kind not in KEPT:
             left[team].append(f"{kind} {name}")
         elif kind == "RobotAccount" and resource["outputs"].get("disable") is not True:
@@ -61,7 +67,10 @@ def teams_in(resources: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Deploye
             left[team].append(f"{kind} {name} (lets pods start)")
     return {
         team: Deployed(
-            _archetypes(team, found), tuple(sorted(left[team])), tuple(sorted(held[team]))
+            _archetypes(team, found),
+            tuple(sorted(left[team])),
+            tuple(sorted(held[team])),
+            claims[team],
         )
         for team, found in objects.items()
     }
@@ -96,6 +105,18 @@ def _archetypes(team: str, objects: set[tuple[str, str]]) -> dict[str, str]:
         elif kind == "Deployment":
             found[app] = "web-app" if ("Service", name) in objects else "worker"
     return found
+
+
+def _claim(name: str, outputs: Mapping[str, Any]) -> Claim:
+    annotations = outputs.get("metadata", {}).get("annotations") or {}
+    spec = outputs.get("spec", {})
+    return Claim(
+        name,
+        kept=annotations.get(ON_REMOVAL) != "delete",
+        size=spec.get("resources", {}).get("requests", {}).get("storage"),
+        access_modes=tuple(spec.get("accessModes") or ()),
+        storage_class=spec.get("storageClassName"),
+    )
 
 
 def _pods(quota: Mapping[str, Any]) -> Any:

@@ -29,6 +29,8 @@ class Tenant(pulumi.ComponentResource):
     `place`: where its namespaced objects go; None if the stack manages no cluster. `guardrails`:
     what must exist before a workload starts: quota, limits, and policies of network and mesh.
 
+    `claims`: volumes that the team still has, though its file does not name them.
+
     `namespace`, `registry` (where its images are) and `openbao` (where its secrets are).
     """
 
@@ -38,6 +40,7 @@ class Tenant(pulumi.ComponentResource):
         settings: Settings,
         shared: Shared,
         opts: pulumi.ResourceOptions | None = None,
+        claims: Sequence[str] = (),
     ) -> None:
         super().__init__("sre:platform:Tenant", team.name, {}, opts)
         self.team = team
@@ -61,6 +64,8 @@ class Tenant(pulumi.ComponentResource):
             self._role = openbao_access.team_access(team, settings, shared, self)
         if settings.manage.kubernetes:
             self.place = self._objects(settings, stored)
+            for claim in claims:
+                volumes.kept_claim(team, claim, self.place)
             self.namespace = self.place.namespace
         self.register_outputs(
             {"namespace": self.namespace, "registry": self.registry, "openbao": self.openbao}

@@ -57,6 +57,22 @@ def claim(
     )
 
 
+def kept_claim(team: Team, name: str, place: Place) -> PersistentVolumeClaim:
+    """A claim that is no longer in the team's file: it stays as it is."""
+    return PersistentVolumeClaim(
+        place.name(name),
+        metadata=object_meta(place, name, {}),
+        opts=pulumi.ResourceOptions.merge(
+            place.options,
+            pulumi.ResourceOptions(
+                protect=not team.offboarding,
+                # The engine puts what the state has in their place.
+                ignore_changes=["metadata", "spec"],
+            ),
+        ),
+    )
+
+
 def in_pod(app: BaseApp) -> list[VolumeArgs]:
     """The claims as volumes of the app's pods."""
     return [

@@ -4,8 +4,9 @@ NIST 800-53 AC-2 (access ends first), CP-9 (data is given up deliberately).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from specs.claims import Claims
 from specs.fleet import SUFFIX, TeamsFolder
 from specs.problem import WHOLE_FILE, Problem
 from specs.settings import PREFIX, Settings
@@ -25,12 +26,13 @@ class Deployed:
 
     `apps`: each app's archetype. `left`: `Kind name` of what offboarding removes or closes and has
     not yet; empty once a team is offboarded. `held`: what its apps do not have yet, because they
-    run under other names.
+    run under other names. `claims`: its volumes.
     """
 
     apps: Mapping[str, str]
     left: tuple[str, ...]
     held: tuple[str, ...] = ()
+    claims: Claims = field(default_factory=dict)
 
 
 def cut_short(

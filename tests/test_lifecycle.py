@@ -11,6 +11,7 @@ from tests.conftest import Program
 from tests.program import (
     APP,
     AUTH_ROLE,
+    CLAIM,
     CREDENTIAL,
     CRON_JOB,
     DEPLOYMENT,
@@ -38,14 +39,15 @@ from tests.program import (
     worker,
 )
 
-HOLDS_DATA = {NAMESPACE, PROJECT, RETENTION, ROBOT, CREDENTIAL}
+HOLDS_DATA = {NAMESPACE, CLAIM, PROJECT, RETENTION, ROBOT, CREDENTIAL}
 ACCESSOR = {"oidcAccessor": "auth_oidc_1a2b3c4d"}
 
 
 def lived(program: Program, lifecycle: str, **settings: Any) -> Made:
-    """A team with an app of each archetype, each of which reads a secret."""
-    secret = "app: {env: [{name: DATABASE_URL, secretRef: shop-db}]}"
-    file = merged(one_of_each(secret), web_app("ingress: {enabled: true, host: a.example.com}"))
+    """A team with an app of each archetype, each of which reads a secret and has a volume."""
+    volume = "{name: data, path: /data, size: 1Gi, accessMode: ReadWriteMany}"
+    keys = f"app: {{env: [{{name: DATABASE_URL, secretRef: shop-db}}], volumes: [{volume}]}}"
+    file = merged(one_of_each(keys), web_app("ingress: {enabled: true, host: a.example.com}"))
     return program(file + f"lifecycle: {lifecycle}\n", openbao=ACCESSOR, **settings)
 
 
