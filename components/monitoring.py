@@ -5,7 +5,7 @@ from typing import Any
 from pulumi_kubernetes.apiextensions import CustomResource
 
 from components.metadata import Labels, Place, app_labels, app_selector, object_meta
-from components.routing import METRICS_SERVICE_PORT
+from components.routing import METRICS_SERVICE_PORT, service_port_name
 from specs.app import BaseApp, WebApp
 from specs.settings import MetricsSettings, Settings
 from specs.team import Team
@@ -66,7 +66,7 @@ def service_monitor(team: Team, app: BaseApp, place: Place, settings: Settings) 
 def _endpoint(app: BaseApp, metrics: MetricsSettings) -> dict[str, Any]:
     monitor = app.service_monitor
     endpoint = {
-        "port": app.scraped if isinstance(app, WebApp) else METRICS_SERVICE_PORT,
+        "port": _service_port(app),
         "path": monitor.path,
         "interval": monitor.interval,
     }
@@ -104,6 +104,12 @@ def _endpoint(app: BaseApp, metrics: MetricsSettings) -> dict[str, Any]:
                     {"action": "drop", "sourceLabels": ["__name__"], "regex": _PROXYS_METRICS}
                 ],
             }
+
+
+def _service_port(app: BaseApp) -> str:
+    if isinstance(app, WebApp) and app.scraped:
+        return service_port_name(app, app.scraped)
+    return METRICS_SERVICE_PORT
 
 
 def prometheus_rule(team: Team, app: BaseApp, place: Place, settings: Settings) -> CustomResource:

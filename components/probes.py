@@ -13,9 +13,10 @@ from pulumi_kubernetes.core.v1 import (
     TCPSocketActionArgs,
 )
 
-from specs.app import BaseApp, WebApp
+from specs.app import BaseApp
 from specs.container import WebAppContainer, WorkerContainer
 from specs.labels import probe_off
+from specs.ports import MAIN
 from specs.probes import Probe, given
 
 
@@ -25,8 +26,8 @@ def probe(app: BaseApp, name: str) -> ProbeArgs | None:
     if found is None:
         return None
     return ProbeArgs(
-        http_get=_http(found, app),
-        tcp_socket=_tcp(found, app),
+        http_get=_http(found),
+        tcp_socket=_tcp(found),
         grpc=_grpc(found, app),
         exec_=ExecActionArgs(command=list(found.exec.command)) if found.exec else None,
         initial_delay_seconds=found.initial_delay_seconds,
@@ -49,27 +50,21 @@ def switched_off(app: BaseApp) -> dict[str, str]:
     }
 
 
-def _http(found: Probe, app: BaseApp) -> HTTPGetActionArgs | None:
+def _http(found: Probe) -> HTTPGetActionArgs | None:
     if not found.path:
         return None
-    return HTTPGetActionArgs(path=found.path, port=found.port or _main_port(app))
+    return HTTPGetActionArgs(path=found.path, port=found.port or MAIN)
 
 
-def _tcp(found: Probe, app: BaseApp) -> TCPSocketActionArgs | None:
+def _tcp(found: Probe) -> TCPSocketActionArgs | None:
     if not found.tcp:
         return None
-    return TCPSocketActionArgs(port=found.tcp.port or _main_port(app))
+    return TCPSocketActionArgs(port=found.tcp.port or MAIN)
 
 
 def _grpc(found: Probe, app: BaseApp) -> GRPCActionArgs | None:
     if not found.grpc:
         return None
     # A name of a port is not possible here (Kubernetes: GRPCAction).
-    port = found.grpc.port or app.ports[_main_port(app)]
+    port = found.grpc.port or app.ports[MAIN]
     return GRPCActionArgs(port=port, service=found.grpc.service or None)
-
-
-def _main_port(app: BaseApp) -> str:
-    """Name of the port that a probe means if it has none: only a web-app's may leave it out."""
-    assert isinstance(app, WebApp)
-    return app.main_port

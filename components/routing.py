@@ -11,7 +11,7 @@ from components.http_routes import http_routes
 from components.metadata import Place, app_labels, app_selector, object_meta
 from specs.app import METRICS_SUFFIX, BaseApp, WebApp
 from specs.ingress import ALL
-from specs.ports import METRICS
+from specs.ports import MAIN, METRICS
 from specs.settings import Settings
 from specs.shared_hosts import carved_out, gateway
 from specs.team import Team
@@ -29,16 +29,15 @@ _SKIP_AWAIT = {"pulumi.com/skipAwait": "true"}
 def web_service(team: Team, app: WebApp, place: Place) -> Service:
     """`<app.name>`, ClusterIP on `app.servicePort` or `app.port` (guide: sre-web-app).
 
-    Its ports have the names of the container's. To Istio, `appProtocol` comes before the name; one
-    named `http` needs none.
+    To Istio, `appProtocol` comes before the name; a port named `http` needs none.
     """
     main = app.app.protocol
-    protocols = {app.main_port: None if main == "http" else main}
+    protocols = {MAIN: None if main == "http" else main}
     protocols |= {each.name: each.protocol for each in app.app.ports}
-    numbers = {**app.ports, app.main_port: app.service_port}
+    numbers = {**app.ports, MAIN: app.service_port}
     ports = [
         ServicePortArgs(
-            name=name,
+            name=service_port_name(app, name),
             port=numbers[name],
             target_port=name,
             protocol="TCP",
@@ -47,6 +46,11 @@ def web_service(team: Team, app: WebApp, place: Place) -> Service:
         for name, protocol in protocols.items()
     ]
     return _service(team, app, place, app.name, ports)
+
+
+def service_port_name(app: WebApp, name: str) -> str:
+    """The Service's name for a port of the container: for the main one, what is spoken there."""
+    return app.app.protocol if name == MAIN else name
 
 
 def metrics_service(team: Team, app: BaseApp, place: Place, port: int) -> Service:

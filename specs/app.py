@@ -14,7 +14,7 @@ from specs.exceptions import CAPABILITIES, HardeningException
 from specs.ingress import Ingress
 from specs.monitoring import Alert, CronJobServiceMonitor, ServiceMonitor, WorkerServiceMonitor
 from specs.network import NetworkPolicy
-from specs.ports import HTTP_PROTOCOLS, METRICS
+from specs.ports import HTTP_PROTOCOLS, MAIN, METRICS
 from specs.probes import Probe, in_force
 from specs.schedule import Schedule
 from specs.volumes import Volume
@@ -129,12 +129,7 @@ class WebApp(BaseApp):
     @property
     def ports(self) -> dict[str, int]:
         """Its container's ports by name; all of them are TCP."""
-        return {self.main_port: self.app.port} | {each.name: each.port for each in self.app.ports}
-
-    @property
-    def main_port(self) -> str:
-        """Name of the port `app.port`, of the container and of the Service."""
-        return self.app.protocol
+        return {MAIN: self.app.port} | {each.name: each.port for each in self.app.ports}
 
     @property
     def service_port(self) -> int:
@@ -143,10 +138,10 @@ class WebApp(BaseApp):
 
     @property
     def scraped(self) -> str | None:
-        """Name of the port with the metrics; None if Prometheus cannot read from any."""
+        """Name of its container's port with the metrics; None if Prometheus cannot read any."""
         if METRICS in self.ports:
             return METRICS
-        return self.main_port if self.app.protocol in HTTP_PROTOCOLS else None
+        return MAIN if self.app.protocol in HTTP_PROTOCOLS else None
 
     @property
     def monitored(self) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from specs.app import AnyApp, WebApp
 from specs.exceptions import FIRST_UNPRIVILEGED_PORT, NET_BIND_SERVICE, PRIVILEGED_PORT
 from specs.ingress_checks import check_port
-from specs.ports import HTTP_PROTOCOLS, METRICS, ROUTED_PROTOCOLS
+from specs.ports import HTTP_PROTOCOLS, MAIN, METRICS, ROUTED_PROTOCOLS
 from specs.problem import Finding, Loc
 
 # Each lets a process that is not root listen on a port below 1024.
@@ -22,7 +22,8 @@ def check_ports(app: WebApp, at: Loc) -> Iterator[Finding]:
     yield from check_port(main.port, (*inner, "port"))
     if main.service_port is not None:
         yield from check_port(main.service_port, (*inner, "servicePort"))
-    names = {app.main_port: "`app.port`", _SIDECAR_PORT_NAME: "a port of Istio's sidecar"}
+    names = dict.fromkeys((MAIN, main.protocol), "`app.port`")
+    names[_SIDECAR_PORT_NAME] = "a port of Istio's sidecar"
     numbers = {app.service_port: "`app.servicePort`", main.port: "`app.port`"}
     for index, port in enumerate(main.ports):
         loc: Loc = (*inner, "ports", index)

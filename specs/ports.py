@@ -11,8 +11,9 @@ HTTP_PROTOCOLS = ("http", "http2")
 # The gateway routes these by host and path: gRPC is HTTP/2.
 ROUTED_PROTOCOLS = (*HTTP_PROTOCOLS, "grpc")
 
-# Prometheus reads the app's metrics at a container's port of this name.
-METRICS = "metrics"
+# Names of a container's ports: of the main one, whatever is spoken there, so that old pods stay in
+# the Service while `protocol` changes; and of the one from which Prometheus reads metrics.
+MAIN, METRICS = "http", "metrics"
 
 PortName = Annotated[
     str,

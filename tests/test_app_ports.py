@@ -45,9 +45,11 @@ def test_the_service_says_what_is_spoken_in_name_and_app_protocol(
     made = of(program, f"protocol: {protocol}, port: 5000")
     named = {"name": protocol, "protocol": "TCP"}
     assert service_ports(made) == [
-        {**named, "port": 5000, "targetPort": protocol, "appProtocol": protocol}
+        {**named, "port": 5000, "targetPort": "http", "appProtocol": protocol}
     ]
-    assert made.one(DEPLOYMENT, IT).container["ports"] == [{**named, "containerPort": 5000}]
+    assert made.one(DEPLOYMENT, IT).container["ports"] == [
+        {"name": "http", "protocol": "TCP", "containerPort": 5000}
+    ]
 
 
 def test_the_service_has_another_port_than_the_app_and_further_ones(program: Program) -> None:
@@ -108,10 +110,10 @@ def test_without_http_there_are_no_metrics_to_read(program: Program, protocol: s
 @pytest.mark.parametrize(
     ("protocol", "check"),
     [
-        ("http2", {"httpGet": {"path": "/healthz", "port": "http2"}}),
+        ("http2", {"httpGet": {"path": "/healthz", "port": "http"}}),
         ("grpc", {"grpc": {"port": 8080}}),
-        ("tcp", {"tcpSocket": {"port": "tcp"}}),
-        ("tls", {"tcpSocket": {"port": "tls"}}),
+        ("tcp", {"tcpSocket": {"port": "http"}}),
+        ("tls", {"tcpSocket": {"port": "http"}}),
     ],
 )
 def test_it_is_probed_in_its_protocol(
@@ -123,6 +125,21 @@ def test_it_is_probed_in_its_protocol(
     for probe in ("startupProbe", "livenessProbe"):
         assert {kind: container[probe][kind] for kind in kinds if kind in container[probe]} == check
     assert container["readinessProbe"]["httpGet"] == {"path": "/up", "port": 9000}
+
+
+def test_a_protocol_that_is_corrected_restarts_no_pod(program: Program) -> None:
+    probes = "probes: {liveness: {path: /}, readiness: {path: /}}"
+    before, after = (
+        of(program, f"protocol: {protocol}, {probes}").one(DEPLOYMENT, IT).pod_template
+        for protocol in ("http", "http2")
+    )
+    assert before == after
+
+
+def test_http2_has_its_metrics_at_the_service_s_port_of_that_name(program: Program) -> None:
+    made = of(program, "protocol: http2", metrics={"scrape": "plain"})
+    (endpoint,) = made.one(SERVICE_MONITOR, IT).spec["endpoints"]
+    assert endpoint["port"] == service_ports(made)[0]["name"] == "http2"
 
 
 def test_grpc_is_reached_through_the_gateway(program: Program) -> None:
@@ -235,9 +252,9 @@ def test_a_network_rule_may_name_any_of_its_ports(tmp_path: Path) -> None:
     rules = "additionalIngress: [{from: [{podSelector: {}}], ports: [{port: «%s}]}]"
     beside = f"networkPolicy: {{{rules}}}"
     ports = "protocol: grpc\nports: [{name: admin, port: 9000}]"
-    for name in ("grpc", "admin"):
+    for name in ("http", "admin"):
         assert warned(tmp_path, app(ports, beside % name).replace("«", "")) == []
-    text, where = place(app(ports, beside % "http"))
+    text, where = place(app(ports, beside % "grpc"))
     (warning,) = warned(tmp_path, text)
     assert where in warning
-    assert warning.endswith("use grpc (8080, TCP) or admin (9000, TCP), or the port's number")
+    assert warning.endswith("use http (8080, TCP) or admin (9000, TCP), or the port's number")
