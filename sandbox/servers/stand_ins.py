@@ -1,23 +1,26 @@
-"""Images that stand in for teams' apps: they answer probes and scrapes, and nothing else."""
+"""Images that stand in for teams' apps: they answer probes and scrapes, and nothing else.
+
+They speak no gRPC.
+"""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from sandbox.servers.images import Image
-from specs.app import BaseApp, WebApp, Worker
+from specs.app import BaseApp, CronJob
 from specs.fleet import TeamsFolder
 from specs.load import load_team
 from specs.stack_file import read_stack
 
-PORT = "STAND_IN_PORT"
+PORTS = "STAND_IN_PORTS"
 UNUSED = 8080  # for a worker without metrics, because without a port it would end
 APP = """\
 #!/bin/sh
-# Stands in for an app: serves files on a port, or ends at once if it has none.
+# Stands in for an app: serves files on its ports, or ends at once if it has none.
 echo "started with: $*"
-[ -n "$STAND_IN_PORT" ] || exit 0
+[ -n "$STAND_IN_PORTS" ] || exit 0
 trap 'exit 0' TERM
-httpd -f -p "$STAND_IN_PORT" -h /www &
+for port in $STAND_IN_PORTS; do httpd -f -p "$port" -h /www & done
 wait
 """
 # Debian's busybox has none. Only `pgrep -f PATTERN`, with a pattern that does not match itself.
@@ -30,11 +33,12 @@ exit 1
 """
 
 
-def stand_in(port: int | None, paths: Iterable[str], program: str = "/bin/app") -> Image:
-    """An app that answers GET for the paths on the port; without a port, it ends with success."""
+def stand_in(ports: Iterable[int], paths: Iterable[str], program: str = "/bin/app") -> Image:
+    """An app that answers GET for the paths on its ports; without any, it ends with success."""
     files = {"/bin/app": APP, "/bin/pgrep": PGREP, program: APP}
-    files |= {f"/www{path}": "ok\n" for path in paths}
-    return Image.make(files, [program], {PORT: str(port)} if port else None)
+    files |= {f"/www{path}": "ok\n" for path in sorted(paths)}
+    listed = " ".join(map(str, sorted({*ports})))
+    return Image.make(files, [program], {PORTS: listed} if listed else None)
 
 
 def of_stack(root: Path, stack: str = "dev") -> Iterator[tuple[str, str, Image]]:
@@ -56,12 +60,13 @@ def of_apps(apps: Iterable[BaseApp]) -> Iterator[tuple[str, str, Image]]:
 
 def _of_app(app: BaseApp) -> Image:
     program = app.app.command[0] if app.app.command else "/bin/app"
-    if isinstance(app, WebApp):
-        paths = [probe.path for probe in app.probes.values() if probe.path]
-        return stand_in(app.app.port, (*paths, app.service_monitor.path), program)
-    if isinstance(app, Worker):
-        return stand_in(app.metrics_port or UNUSED, (app.service_monitor.path,), program)
-    return stand_in(None, (), program)
+    if isinstance(app, CronJob):
+        return stand_in((), (), program)
+    ports, paths = {*app.ports.values()}, {app.service_monitor.path}
+    for probe in app.probes.values():
+        ports |= {check.port for check in (probe, probe.tcp) if check and check.port}
+        paths |= {probe.path} if probe.path else set()
+    return stand_in(ports or {UNUSED}, paths, program)
 
 
 def pause() -> Image:

@@ -122,6 +122,23 @@ def test_the_agent_knows_where_the_app_s_metrics_and_probes_are(cluster: Cluster
     assert app["readinessProbe"]["httpGet"]["port"] == 15020
 
 
+def test_the_agent_makes_every_check_but_that_of_a_command(cluster: Cluster) -> None:
+    pod = pod_of(cluster, DEPLOYMENT, "my-api")
+    (app,) = pod["spec"]["containers"]
+    app["startupProbe"] = {"tcpSocket": {"port": "http"}}
+    app["livenessProbe"] = {"grpc": {"port": 9000, "service": "shop"}}
+    app["readinessProbe"] = {"exec": {"command": ["/bin/ready"]}}
+    made = cluster.create(pod, dry_run=True)
+    told = {one["name"]: one.get("value", "") for one in sidecar(made)["env"]}
+    probed = json.loads(told["ISTIO_KUBE_APP_PROBERS"])
+    assert probed["/app-health/my-api/startupz"]["tcpSocket"] == {"port": 8080}
+    assert probed["/app-health/my-api/livez"]["grpc"] == {"port": 9000, "service": "shop"}
+    (app,) = made["spec"]["containers"]
+    for probe in ("startupProbe", "livenessProbe"):
+        assert app[probe]["httpGet"]["port"] == 15020
+    assert app["readinessProbe"]["exec"] == {"command": ["/bin/ready"]}
+
+
 def test_the_quota_s_use_is_what_the_program_counts(mesh: Checkout, cluster: Cluster) -> None:
     settings, _ = read_stack(mesh.folder, "dev")
     assert settings

@@ -108,7 +108,7 @@ def met(with_node: Checkout) -> Iterator[Callable[..., Object]]:
     metadata = {"name": MET, "labels": restricted}
     cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}, "test")
     cluster.apply(pull_secret(with_node, MET), "test")
-    push(with_node, stand_in(8080, ["/healthz"]), "team-alpha/app")
+    push(with_node, stand_in([8080], ["/healthz"]), "team-alpha/app")
     made: list[Object] = []
 
     def make(pull: str = "harbor-pull", **container: Any) -> Object:
@@ -273,7 +273,7 @@ def test_without_the_pull_secret_the_registry_refuses(
     with_node: Checkout, met: Callable[..., Object]
 ) -> None:
     # Another repository: the node would use the image of the first that it has.
-    push(with_node, stand_in(8081, ["/healthz"]), "team-alpha/other")
+    push(with_node, stand_in([8081], ["/healthz"]), "team-alpha/other")
     image = f"{HOST}/team-alpha/other:v1"
     cluster = cluster_of(with_node)
     seen = Seen(cluster, met(pull="no-such-secret", image=image))
