@@ -102,12 +102,17 @@ def cron_job(
             starting_deadline_seconds=schedule.starting_deadline_seconds,
             successful_jobs_history_limit=schedule.successful_jobs_history_limit,
             failed_jobs_history_limit=schedule.failed_jobs_history_limit,
-            suspend=None if team.running else True,
+            suspend=True if schedule.suspend or not team.running else None,
             job_template=JobTemplateSpecArgs(
                 metadata=ObjectMetaArgs(labels=app_labels(team, app)),
                 spec=JobSpecArgs(
                     active_deadline_seconds=schedule.active_deadline_seconds,
+                    completions=schedule.completions,
+                    parallelism=schedule.parallelism
+                    if "parallelism" in schedule.model_fields_set
+                    else None,
                     backoff_limit=schedule.backoff_limit,
+                    ttl_seconds_after_finished=schedule.ttl_seconds_after_finished,
                     template=template,
                 ),
             ),

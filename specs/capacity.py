@@ -46,8 +46,9 @@ class AppDemand:
     """What an app uses.
 
     `pod` is what one of its pods uses, `always` what the app uses even without pods. `rest` is the
-    number of its pods at rest (0 for a cronjob), `surge` how many a rollout adds, `full` their
-    number at full scale (for a cronjob, the runs that may be active at once).
+    number of its pods at rest (0 for a cronjob), `surge` how many a rollout adds, `run` how many
+    one run of a cronjob has, `full` their number at full scale (for a cronjob, the pods of all runs
+    that may be active at once).
     """
 
     index: int
@@ -56,12 +57,8 @@ class AppDemand:
     always: Amounts
     rest: int
     surge: int
+    run: int
     full: int
-
-    @property
-    def run(self) -> int:
-        """Pods of one run of a cronjob."""
-        return min(1, self.full) if isinstance(self.app, CronJob) else 0
 
     @property
     def extra(self) -> int:
@@ -156,17 +153,20 @@ def _demand(team: Team, index: int, app: AnyApp, sidecar: Proxy) -> AppDemand:
     volumes = app.app.volumes
     sizes = sum(volume.size.units for volume in volumes)
     always = (0, 0, 0, 0, 0, services, len(volumes), sizes)
-    pods = _pods(app) if team.running else (0, 0, 0)
+    pods = _pods(app) if team.running else (0, 0, 0, 0)
     return AppDemand(index, app, pod, always, *pods)
 
 
-def _pods(app: AnyApp) -> tuple[int, int, int]:
-    """An app's `rest`, `surge` and `full`."""
+def _pods(app: AnyApp) -> tuple[int, int, int, int]:
+    """An app's `rest`, `surge`, `run` and `full`."""
     if isinstance(app, CronJob):
-        runs = 1
-        if app.schedule.concurrency_policy == "Allow":
-            runs = most_at_once(app.schedule.cron, app.schedule.active_deadline_seconds)
-        return 0, 0, runs
+        schedule, runs = app.schedule, 1
+        if schedule.suspend:
+            return 0, 0, 0, 0
+        if schedule.concurrency_policy == "Allow":
+            runs = most_at_once(schedule.cron, schedule.active_deadline_seconds)
+        return 0, 0, schedule.pods_at_once, runs * schedule.pods_at_once
     scaling = app.autoscaling
     rest = scaling.min_replicas if scaling.enabled else app.app.replicas
-    return rest, rollout(app).surge(rest), scaling.max_replicas if scaling.enabled else rest
+    most = scaling.max_replicas if scaling.enabled else rest
+    return rest, rollout(app).surge(rest), 0, most

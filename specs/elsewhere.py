@@ -97,6 +97,9 @@ _WORKLOAD = _table(
         "existingSecret secretName externalSecret externalSecrets": "use `app.env[].secretRef`",
         "restartPolicy": "pods restart by themselves, a cronjob's by `schedule.restartPolicy`",
         "activeDeadlineSeconds": "it applies to cronjobs; use `schedule.activeDeadlineSeconds`",
+        "suspend completions parallelism ttlSecondsAfterFinished": (
+            "it applies to cronjobs; write it under `schedule`"
+        ),
         "replicaCount": "use `app.replicas`",
         "containerPort targetPort": "use `app.port` of a web-app, or `serviceMonitor.port`",
         "ports containerPorts extraPorts extraContainerPorts": (
@@ -318,12 +321,8 @@ _KEYS: dict[type, dict[str, str]] = {
         {
             "schedule": "use `cron`",
             "timeZone": "use `timezone`",
-            "suspend": "use `lifecycle: suspended`, which stops the team, or remove the app",
             "jobTemplate template": "write its keys here",
-            "ttlSecondsAfterFinished": (
-                "use `successfulJobsHistoryLimit` and `failedJobsHistoryLimit`"
-            ),
-            "parallelism completions completionMode": "a run is one pod; remove it",
+            "completionMode": "a run's pods are all alike; remove it",
             "backoffLimitPerIndex maxFailedIndexes podFailurePolicy podReplacementPolicy "
             "successPolicy": "use `backoffLimit`",
             "managedBy manualSelector selector": _REMOVE,

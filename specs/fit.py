@@ -95,7 +95,8 @@ def _less(capacity: Capacity, asking: AppDemand, number: int) -> str | None:
             verb = "lower" if _own(asking, resource) else "set"
             return f"{verb} it to {shown(resource, amount)}"
     if isinstance(asking.app, CronJob):
-        return None
+        key = "it" if resource == "pods" else "schedule.parallelism"
+        return f"lower {key} to {free // pod}" if free // pod else None
     surge, most = rollout(asking.app).surge, (free - beside) // pod
     # The most pods that roll out within the whole.
     fewer = bisect_right(range(most + 1), free // pod, key=lambda pods: pods + surge(pods)) - 1
@@ -187,7 +188,9 @@ def _fitting(capacity: Capacity, taken: Amounts, demand: AppDemand, pods: int) -
 
 
 def _at_full_scale(demand: AppDemand) -> str:
-    return f"{demand.full} {'runs at once' if isinstance(demand.app, CronJob) else 'replicas'}"
+    if not isinstance(demand.app, CronJob):
+        return f"{demand.full} replicas"
+    return f"{demand.full} {'runs at once' if demand.run == 1 else 'pods of its runs'}"
 
 
 def _place(demand: AppDemand, resource: str) -> Loc:
@@ -200,7 +203,9 @@ def _place(demand: AppDemand, resource: str) -> Loc:
         return (*at, "app", "resources", kind, name)
     if resource != "pods":
         return (*at, "app", "name")
-    return (*at, "schedule") if isinstance(demand.app, CronJob) else _replicas(demand)
+    if not isinstance(demand.app, CronJob):
+        return _replicas(demand)
+    return (*at, "schedule", "parallelism") if demand.run > 1 else (*at, "schedule")
 
 
 def _largest_volume(demand: AppDemand, resource: str) -> Loc:
@@ -224,4 +229,5 @@ def _scale(demand: AppDemand) -> Loc:
     at: Loc = ("apps", demand.index)
     if not isinstance(demand.app, CronJob):
         return (*at, "autoscaling", "maxReplicas")
-    return (*at, "schedule", "concurrencyPolicy") if demand.full > 1 else (*at, "schedule")
+    several = demand.full > demand.run
+    return (*at, "schedule", "concurrencyPolicy") if several else (*at, "schedule")

@@ -51,6 +51,13 @@ class Schedule(Spec):
     active_deadline_seconds: Positive = Field(
         3600, description="Seconds after which a run is stopped."
     )
+    completions: Positive | None = Field(
+        None,
+        description="Pods of a run that must succeed. If it is not set, a run ends once all its "
+        "pods have ended and one of them has succeeded.",
+        examples=["10"],
+    )
+    parallelism: Positive = Field(1, description="Pods of a run that work at once.")
     backoff_limit: Count = Field(3, description="Retries before a run counts as failed.")
     restart_policy: Literal["Never", "OnFailure"] = Field(
         "Never", description="Whether a failed container restarts in its pod."
@@ -59,3 +66,15 @@ class Schedule(Spec):
         3, description="Number of successful runs to keep."
     )
     failed_jobs_history_limit: Count = Field(3, description="Number of failed runs to keep.")
+    ttl_seconds_after_finished: Count | None = Field(
+        None,
+        description="Seconds after which an ended run is deleted with its logs, even if it is one "
+        "to keep.",
+        examples=["86400"],
+    )
+    suspend: bool = Field(False, description="Starts no runs; one that is going on ends as usual.")
+
+    @property
+    def pods_at_once(self) -> int:
+        """How many pods of one run exist at once."""
+        return min(self.parallelism, self.completions or self.parallelism)

@@ -36,6 +36,8 @@ def _too_many(app: AnyApp) -> Iterator[str]:
     if isinstance(app, CronJob):
         if app.schedule.concurrency_policy == "Allow":
             yield "schedule.concurrencyPolicy to Forbid"
+        if app.schedule.pods_at_once > 1:
+            yield "schedule.parallelism to 1"
         return
     if app.autoscaling.enabled and app.autoscaling.max_replicas > 1:
         yield "autoscaling.enabled to false"

@@ -130,6 +130,9 @@ def _entries(draw: st.DrawFn, number: int, default: dict[str, Any]) -> dict[str,
                 optional={
                     "concurrencyPolicy": st.sampled_from(["Allow", "Forbid", "Replace"]),
                     "activeDeadlineSeconds": st.integers(1, 4000),
+                    "completions": st.integers(1, 4),
+                    "parallelism": st.integers(1, 6),
+                    "suspend": st.sampled_from([False, False, False, True]),
                 },
             )
         )

@@ -205,12 +205,17 @@ def _pods(entry: Mapping[str, Any]) -> tuple[int, int, int, int]:
     """At rest, a rollout's surge, what starts beside all others, and at full scale."""
     if entry["archetype"] == "cronjob":
         schedule = entry["schedule"]
+        if schedule.get("suspend"):
+            return 0, 0, 0, 0
         runs = 1
+        pods = schedule.get("parallelism", 1)
+        if "completions" in schedule:
+            pods = min(pods, schedule["completions"])
         if schedule.get("concurrencyPolicy") == "Allow":
             period, lasts = PERIODS[schedule["cron"]], schedule.get("activeDeadlineSeconds", 3600)
             now = period * lasts  # long after the first
             runs = sum(begun + lasts > now for begun in range(now, now - lasts - period, -period))
-        return 0, 0, 1, runs
+        return 0, 0, pods, runs * pods
     scaling = autoscaling(entry)
     rest = scaling["minReplicas"] if scaling["enabled"] else entry["app"].get("replicas", 2)
     surge = min(rest, _rolls_out(entry.get("strategy", {}), rest))

@@ -138,7 +138,7 @@ def changed(file: File, path: str, amount: str | Fraction) -> File:
     inner: Any = file
     for part in above:
         inner = inner[int(part)] if part.isdigit() else inner.setdefault(part, {})
-    counted = key.endswith(("eplicas", "pods", "services"))
+    counted = key.endswith(("eplicas", "parallelism", "pods", "services"))
     inner[key] = int(amount) if counted else written(amount)
     return file
 
@@ -206,7 +206,10 @@ def lowered(file: File, index: int, resource: str, app: App) -> Iterator[File]:
         if name == "memory":
             least = Fraction(ceil(least / _MEBIBYTE) * _MEBIBYTE)
         yield changed(file, f"apps[{index}].app.resources.{resource}", least)
-    if entry["archetype"] != "cronjob":
+    if entry["archetype"] == "cronjob":
+        for pods in range(1, app.beside):
+            yield changed(file, f"apps[{index}].schedule.parallelism", Fraction(pods))
+    else:
         for pods in range(1, app.rest):
             if lets_go(entry["podDisruptionBudget"], pods):
                 scaled = autoscaling(entry)["enabled"]
@@ -214,7 +217,7 @@ def lowered(file: File, index: int, resource: str, app: App) -> Iterator[File]:
                 yield changed(file, f"apps[{index}].{key}", Fraction(pods))
 
 
-PODS = r"only (?P<pods>\d+) of (?P<all>\d+) (replicas|runs at once) fit"
+PODS = r"only (?P<pods>\d+) of (?P<all>\d+) (replicas|runs at once|pods of its runs) fit"
 WARNING = re.compile(
     rf"({PODS}|its run does not fit) beside the other apps at (?P<others>rest|full scale); "
     r"((lower it to \d+|set it to Forbid)(?P<theirs> and lower theirs)?, or )?raise .*, the full "

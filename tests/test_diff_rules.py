@@ -343,6 +343,9 @@ ORDINARY: list[tuple[str, Edit]] = [
     (API, _set(f"{CONTAINER}.resources.limits.memory", "1Gi")),
     (API, _set("spec.replicas", 5)),
     (REPORT, _set("spec.schedule", "0 3 * * *")),
+    (REPORT, _set("spec.jobTemplate.spec.parallelism", 3)),
+    (REPORT, _set("spec.jobTemplate.spec.completions", 3)),
+    (REPORT, _set("spec.jobTemplate.spec.ttlSecondsAfterFinished", 60)),
     (SCALER, _set("spec.maxReplicas", 20)),
     (SERVICE, _set("spec.ports.0.port", 9090)),
     (BUDGET, _set("spec.minAvailable", 2)),
@@ -428,6 +431,7 @@ NOTED: list[tuple[str, Edit, Rules]] = [
     (BUDGET, _set("spec.minAvailable", 0), Rules.LESS_SPARE),
     (BUDGET, _set("spec.maxUnavailable", 1), Rules.LESS_SPARE),
     (SCALER, _set("spec.minReplicas", 1), Rules.LESS_SPARE),
+    (REPORT, _set("spec.suspend", True), Rules.BEHAVIOUR),
     (API, _set("spec.strategy", {"type": "Recreate"}), Rules.LESS_SPARE),
     (
         API,

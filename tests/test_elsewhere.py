@@ -209,6 +209,11 @@ IN = "apps[0].app"
             "apps[0].autoscaling.targetMemoryUtilizationPercentage: is not supported here; "
             "use `targetMemoryUtilization`",
         ),
+        "a cronjob's key beside it": (
+            app(beside="«ttlSecondsAfterFinished: 60", archetype="cronjob"),
+            "apps[0].ttlSecondsAfterFinished: is not supported here; it applies to cronjobs; "
+            "write it under `schedule`",
+        ),
         "Helm's usual name": (
             app(beside="autoscaling: {«targetCPUUtilizationPercentage: 80}"),
             "apps[0].autoscaling.targetCPUUtilizationPercentage: is not supported here; "

@@ -197,6 +197,7 @@ KINDS = {
                 "successfulJobsHistoryLimit", "failedJobsHistoryLimit",
                 "jobTemplate.spec.activeDeadlineSeconds", "jobTemplate.spec.backoffLimit",
                 "jobTemplate.spec.ttlSecondsAfterFinished",
+                "jobTemplate.spec.completions", "jobTemplate.spec.parallelism",
             )
         ),
     ),

@@ -99,6 +99,8 @@ def workload(pair: Pair) -> Iterator[Hit]:
         yield from _container(name, container, had.get(name))
         yield from _probes(name, container, had.get(name), pair)
     yield from rollout(pair)
+    if known and pair.now("spec.suspend") and not pair.was("spec.suspend"):
+        yield Hit(Rules.BEHAVIOUR, f"{pair.object.shown} is suspended: no more runs start")
     replicas, had_replicas = pair.now("spec.replicas"), pair.was("spec.replicas")
     numbers = isinstance(replicas, int) and isinstance(had_replicas, int)
     if numbers and replicas < had_replicas:
