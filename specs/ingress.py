@@ -117,6 +117,9 @@ class IngressPath(Spec):
     )
 
 
+_EVERYTHING = (IngressPath(prefix=ALL),)
+
+
 class Retries(Spec):
     """Retries of failed requests (Istio: HTTPRetry)."""
 
@@ -237,4 +240,4 @@ class Ingress(Spec):
     @property
     def every_path(self) -> tuple[IngressPath, ...]:
         """The paths; without any, the whole host."""
-        return self.paths or (IngressPath(prefix=ALL),)
+        return self.paths or _EVERYTHING

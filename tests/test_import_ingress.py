@@ -140,6 +140,12 @@ def test_a_prefix_that_matches_more_than_segments_is_noted(trees: Trees) -> None
     assert "spec.http[0].match[0].uri.prefix: matches /ax too today" in note
 
 
+def test_a_virtual_service_for_the_service_s_own_port_is_read(trees: Trees) -> None:
+    route = virtual_service("[{route: [{destination: {host: my-api, port: {number: 80}}}]}]")
+    run = trees.run({"apps/a.yaml": release(f"{VALUES}  servicePort: 80\n"), "apps/b.yaml": route})
+    assert (run.code, run.lost) == (0, [])
+
+
 UNSAID = {
     "a header": f"[{{match: [{{headers: {{a: {{exact: b}}}}}}], {TO}}}]",
     "a single path": f"[{{match: [{{uri: {{exact: /a}}}}], {TO}}}]",

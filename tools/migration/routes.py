@@ -106,13 +106,20 @@ def _owner(entry: Any, team: str, apps: dict[str, AppDraft]) -> str | None:
     to = _dict(_dict(routes[0]).get("destination"))
     for name, app in apps.items():
         services = (name, chart_name(release_name(app.release), name))
-        port, missing = app.entry.find(("app", "port"))
-        own = _PORT if missing else port.data
+        own = _service_port(app)
         hosts = [service + form.format(team) for service in services for form in _NAMES]
         is_here = to.get("host") in hosts and _dict(to.get("port")).get("number", own) == own
         if is_here and set(to) <= {"host", "port"}:
             return name
     return None
+
+
+def _service_port(app: AppDraft) -> Any:
+    for key in ("servicePort", "port"):
+        port, missing = app.entry.find(("app", key))
+        if not missing:
+            return port.data
+    return _PORT
 
 
 def _is_simple(entry: Any) -> bool:
