@@ -13,6 +13,7 @@ from specs.app import BaseApp, ServiceAccount
 from specs.availability import Autoscaling, PodDisruptionBudget, ScalingRules, Strategy
 from specs.container import Container, ResourceLimits, ResourceRequests, Resources
 from specs.env_vars import EnvVar
+from specs.exceptions import HardeningException
 from specs.image import Image
 from specs.ingress import (
     Cors,
@@ -62,6 +63,12 @@ _WORKLOAD = _table(
         "securityContext podSecurityContext containerSecurityContext": (
             "each pod is hardened; use `app.runAs` for its user and groups and `app.writablePaths` "
             "for a path to write to, or remove it"
+        ),
+        "capabilities readOnlyRootFilesystem sysctls": (
+            "each pod is hardened; remove it, or have it approved and list it in `exceptions`"
+        ),
+        "privileged allowPrivilegeEscalation runAsNonRoot seccompProfile": (
+            "each pod is hardened, without exception; remove it"
         ),
         "runAsUser runAsGroup fsGroup": "use `app.runAs`",
         "hostIPC hostNetwork hostPID hostUsers hostAliases hostname hostnameOverride subdomain "
@@ -423,6 +430,15 @@ _KEYS: dict[type, dict[str, str]] = {
             "annotations labels": "the platform sets labels and annotations; remove it",
             "automount automountServiceAccountToken secrets": "pods get no token; remove it",
             "imagePullSecrets": "the platform provides the pull secret; remove it",
+        }
+    ),
+    HardeningException: _table(
+        {
+            "capability capabilities": "use `allow`",
+            "justification": "use `reason`",
+            "issue": "use `ticket`",
+            "approver approved": "use `approvedBy`",
+            "expires expiry expiration validUntil": "use `until`",
         }
     ),
     Alert: _table(

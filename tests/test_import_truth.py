@@ -111,14 +111,23 @@ CONTEXTS = {
     "podSecurityContext: {runAsUser: 0}": "containers must not run as root; ",
     "securityContext: {runAsNonRoot: false}": "containers must not run as root; ",
     "containerSecurityContext: {privileged: true}": "containers cannot be privileged; ",
-    "containerSecurityContext: {capabilities: {add: [CHOWN]}}": "all capabilities are dropped; ",
+    "containerSecurityContext: {capabilities: {add: [CHOWN]}}": (
+        "all capabilities are dropped; the app must run without them, or have exceptions approved "
+        "(CHOWN)"
+    ),
+    "containerSecurityContext: {capabilities: {add: [NET_ADMIN]}}": (
+        "all capabilities are dropped; the app must run without them\n"
+    ),
+    "podSecurityContext: {sysctls: [{name: net.core.somaxconn, value: '9'}]}": (
+        "the kernel's parameters stay as they are; "
+    ),
 }
 
 
 @pytest.mark.parametrize(("values", "said"), CONTEXTS.items())
 def test_a_container_that_is_hardened_is_noted(values: str, said: str, trees: Trees) -> None:
     run = trees.run(release(VALUES + values + "\n"), "--partial")
-    assert [f": {said}" in note for note in run.notes] == [True]
+    assert [f": {said}" in f"{note}\n" for note in run.notes] == [True]
 
 
 NAMES = {

@@ -269,11 +269,18 @@ def test_the_pulumi_cli_is_the_sandboxs() -> None:
     assert re.findall(r"pulumi-version: (.*)", text) == [str(pulumi_cli.VERSION)]
 
 
-@pytest.mark.parametrize("name", ["app-pipeline.yaml", "signed-images.yaml"])
-def test_the_page_shows_the_files_that_are_checked(name: str) -> None:
-    page = (ROOT / "docs/app-pipeline.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize(
+    ("page", "name"),
+    [
+        ("app-pipeline.md", "app-pipeline.yaml"),
+        ("app-pipeline.md", "signed-images.yaml"),
+        ("exceptions.md", "writable-root.yaml"),
+    ],
+)
+def test_the_page_shows_the_files_that_are_checked(page: str, name: str) -> None:
+    shown = (ROOT / "docs" / page).read_text(encoding="utf-8")
     example = (ROOT / "docs/examples" / name).read_text(encoding="utf-8")
-    assert f"```yaml\n{example}```\n" in page
+    assert f"```yaml\n{example}```\n" in shown
 
 
 @pytest.mark.parametrize(

@@ -15,11 +15,13 @@ import yaml
 
 from binaries.pinned import KYVERNO, KYVERNO_PUBLISHED, find
 from cli.__main__ import main
-from tests.program import TEAMS
+from tests.program import ROOT, TEAMS
+from tests.written import entry, team
 
 pytestmark = pytest.mark.parts
 
 POLICIES = Path(__file__).with_name("kyverno.yaml")
+EXCEPTION = ROOT / "docs" / "examples" / "writable-root.yaml"
 
 Object = dict[str, Any]
 Change = Callable[[Object], None]
@@ -33,18 +35,18 @@ class Verdict(NamedTuple):
     object: str
 
 
-Judge = Callable[[Iterable[Object]], set[Verdict]]
+Judge = Callable[..., set[Verdict]]
 
 
 @pytest.fixture(scope="module")
 def judge(tmp_path_factory: pytest.TempPathFactory) -> Judge:
     kyverno = find(KYVERNO, KYVERNO_PUBLISHED)["kyverno"]
 
-    def judge(objects: Iterable[Object]) -> set[Verdict]:
+    def judge(objects: Iterable[Object], *options: str) -> set[Verdict]:
         file = tmp_path_factory.mktemp("objects") / "all.yaml"
         file.write_text(yaml.safe_dump_all(objects), encoding="utf-8")
-        options = ["--resource", str(file), "--policy-report", "--output-format", "json"]
-        command = [str(kyverno), "apply", str(POLICIES), *options]
+        report = ["--resource", str(file), "--policy-report", "--output-format", "json"]
+        command = [str(kyverno), "apply", str(POLICIES), *report, *options]
         done = subprocess.run(command, capture_output=True, text=True)
         assert done.stdout.startswith("{"), done.stdout + done.stderr
         return {
@@ -81,6 +83,32 @@ def test_everything_that_the_program_creates_passes(
     workloads = {f"{each['kind']} {each['metadata']['name']}" for each in rendered if _pod(each)}
     for policy in ("images", "labels", "security-context", "resources"):
         assert {each.object for each in verdicts if each.policy == policy} == workloads
+
+
+def test_the_page_s_exception_lifts_a_policy_for_the_named_app_alone(
+    judge: Judge, tmp_path: Path
+) -> None:
+    owner = "reason: a, ticket: b, approvedBy: c, until: 9999-12-31"
+    beside = f"exceptions: [{{allow: writableRootFilesystem, {owner}}}]"
+    apps = "".join(entry(beside=beside, name=name) for name in ("wiki", "forum"))
+    (tmp_path / "tenants").mkdir()
+    (tmp_path / "tenants" / "team-alpha.yaml").write_text(team(f"apps:\n{apps}"))
+    options = ("--tenants", str(tmp_path / "tenants"), "--out", str(tmp_path / "out"))
+    assert main(["render", *options]) == 0
+    made = (tmp_path / "out" / "kubernetes" / "team-alpha").glob("Deployment-*.yaml")
+    workloads = [yaml.safe_load(file.read_text(encoding="utf-8")) for file in made]
+    pods = [
+        {"apiVersion": "v1", "kind": "Pod", **each["spec"]["template"]}
+        | {"metadata": {**each["metadata"], "name": f"{each['metadata']['name']}-pod"}}
+        for each in workloads
+    ]
+    verdicts = judge([*workloads, *pods], "--exceptions", str(EXCEPTION))
+    assert {each for each in verdicts if each.result != "pass"} == {
+        ("security-context", "skip", "Deployment wiki"),
+        ("security-context", "skip", "Pod wiki-pod"),
+        ("security-context", "fail", "Deployment forum"),
+        ("security-context", "fail", "Pod forum-pod"),
+    }
 
 
 def _template(object: Object) -> Object | None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
 
+from specs.exceptions import CAPABILITIES, PRIVILEGED_PORT, WRITABLE_ROOT
 from specs.openings import EGRESS, INGRESS, directions
 from specs.problem import Finding, Problem
 from tools.migration import policies
@@ -127,8 +128,8 @@ def _of_context(context: Mapping[str, Any]) -> Iterator[Finding]:
     if context.get("readOnlyRootFilesystem") is False:
         yield (
             ("readOnlyRootFilesystem",),
-            "the root file system becomes read-only; list the paths that the app writes "
-            "to under `app.writablePaths`",
+            "the root file system becomes read-only; list the paths that the app writes to under "
+            f"`app.writablePaths`, or have an exception approved ({WRITABLE_ROOT})",
         )
     if context.get("runAsNonRoot") is False:
         yield ("runAsNonRoot",), _NOT_ROOT
@@ -137,9 +138,17 @@ def _of_context(context: Mapping[str, Any]) -> Iterator[Finding]:
     for key in ("allowPrivilegeEscalation", "privileged"):
         if context.get(key) is True:
             yield (key,), "containers cannot be privileged; the app must run without it"
+    if context.get("sysctls"):
+        yield (
+            ("sysctls",),
+            "the kernel's parameters stay as they are; for a port below 1024, have an exception "
+            f"approved ({PRIVILEGED_PORT})",
+        )
     capabilities = context.get("capabilities")
-    if isinstance(capabilities, Mapping) and capabilities.get("add"):
+    if isinstance(capabilities, Mapping) and (added := capabilities.get("add")):
+        possible = [each for each in CAPABILITIES if each in added]
+        approved = f", or have exceptions approved ({', '.join(possible)})" if possible else ""
         yield (
             ("capabilities", "add"),
-            "all capabilities are dropped; the app must run without them",
+            f"all capabilities are dropped; the app must run without them{approved}",
         )
