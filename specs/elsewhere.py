@@ -33,6 +33,7 @@ from specs.schedule import Schedule
 from specs.volumes import Volume
 
 _REMOVE = "remove it"
+_NO_DEVICE = "no pod gets a device of its node; remove it"
 
 
 def instead(owner: type[BaseModel], key: str) -> str | None:
@@ -78,9 +79,9 @@ _WORKLOAD = _table(
         "affinity nodeAffinity podAntiAffinity nodeName nodeSelector tolerations overhead "
         "topologySpreadConstraints schedulerName schedulingGates schedulingGroup priority "
         "priorityClassName preemptionPolicy": "the platform places the pods; remove it",
-        "dnsConfig dnsPolicy enableServiceLinks readinessGates resourceClaims resizePolicy stdin "
-        "stdinOnce tty terminationMessagePath terminationMessagePolicy workingDir "
-        "restartPolicyRules": _REMOVE,
+        "dnsConfig dnsPolicy enableServiceLinks readinessGates resizePolicy stdin stdinOnce tty "
+        "terminationMessagePath terminationMessagePolicy workingDir restartPolicyRules": _REMOVE,
+        "resourceClaims": _NO_DEVICE,
         "lifecycle lifecycleHooks": "use `app.preStop`",
         "postStart": "have the app's own command do it",
         "automountServiceAccountToken": "pods get no token; remove it",
@@ -112,7 +113,9 @@ _WORKLOAD = _table(
         "ports containerPorts extraPorts extraContainerPorts": (
             "use `app.ports` of a web-app, or `serviceMonitor.port`"
         ),
-        "service services": "use `app.servicePort`, if a web-app's Service is not on `app.port`",
+        "service services": (
+            "a web-app's Service is for the cluster alone; use `app.servicePort` for its port"
+        ),
         "websocket websockets": "WebSockets need nothing; remove it",
         "appProtocol backendProtocol": "use `app.protocol`",
         "livenessProbe": "use `app.probes.liveness`",
@@ -156,9 +159,10 @@ _PROBE = _table(
 
 _UNCOUNTED = _table(
     {
-        "ephemeral-storage hugepages-2Mi hugepages-1Gi gpu nvidia.com/gpu amd.com/gpu": (
+        "ephemeral-storage hugepages-2Mi hugepages-1Gi": (
             "only cpu and memory are counted; remove it"
-        )
+        ),
+        "gpu nvidia.com/gpu amd.com/gpu": _NO_DEVICE,
     }
 )
 _RESOURCE_LIST = _UNCOUNTED | _table({"storage": "only cpu and memory are counted; remove it"})
@@ -265,7 +269,9 @@ _KEYS: dict[type, dict[str, str]] = {
         }
     ),
     PreStopExec: {"args": "write them in `command`"},
-    Resources: _table({"claims": _REMOVE, "cpu memory": "write it under `requests` or `limits`"}),
+    Resources: _table(
+        {"claims": _NO_DEVICE, "cpu memory": "write it under `requests` or `limits`"}
+    ),
     ResourceRequests: _RESOURCE_LIST,
     ResourceLimits: _RESOURCE_LIST,
     Volume: _table(
@@ -280,7 +286,8 @@ _KEYS: dict[type, dict[str, str]] = {
             "retain keep reclaimPolicy persistentVolumeReclaimPolicy": "use `onRemoval`",
             "emptyDir sizeLimit": "use `app.writablePaths` for data that a pod takes with it",
             "enabled": "a volume in the list exists; remove it",
-            "configMap hostPath secret projected csi nfs ephemeral": (
+            "hostPath": "no pod sees its node's disk; remove the volume",
+            "configMap secret projected csi nfs ephemeral": (
                 "it is a PersistentVolumeClaim; use `storageClass`"
             ),
             "subPath subPathExpr readOnly mountPropagation recursiveReadOnly medium type "

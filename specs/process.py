@@ -13,7 +13,7 @@ SIDECAR_ID = 1337
 # What Kubernetes gives a pod to end.
 GRACE_SECONDS = 30
 
-_NOT_ROOT = "is not the id of anyone but root; write 1 or more, such as 10001"
+_NOT_ROOT = "is below 1, and no pod runs as root; write 1 or more, such as 10001"
 _Id = Annotated[int, within(1, INT32_MAX, _NOT_ROOT, TOO_MANY)]
 
 

@@ -25,7 +25,7 @@ def test_user_and_groups_are_those_of_all_containers(program: Program) -> None:
         assert not {"runAsUser", "runAsGroup"} & one.container["securityContext"].keys()
 
 
-NOT_ROOT = "is not the id of anyone but root; write 1 or more, such as 10001"
+NOT_ROOT = "is below 1, and no pod runs as root; write 1 or more, such as 10001"
 SIDECAR = "1337 is the sidecar's own, so what the app sends would bypass the mesh; choose another"
 
 

@@ -55,7 +55,8 @@ BESIDE = (
         ),
         "of the quota's requests": (
             team("quota: {requests: {«gpu: 1}}"),
-            "quota.requests.gpu: is not supported here; only cpu and memory are counted; remove it",
+            "quota.requests.gpu: is not supported here; "
+            "no pod gets a device of its node; remove it",
         ),
         "of the access": (
             team("access: {«admins: [x]}"),
