@@ -17,7 +17,33 @@ FIELD = Path(__file__).parent / "field"
 FILES = sorted(FIELD.glob("*.yaml"))
 
 # All that is wrong with what this platform cannot run, by file.
-REFUSED: dict[str, list[str]] = {}
+REFUSED: dict[str, list[str]] = {
+    "team-names": [
+        "10:47: apps[0].app.ports[0].protocol: 'udp' is not one of http, http2, grpc, tcp, tls; "
+        "use http, http2, grpc, tcp or tls",
+        "19:16: apps[0].exceptions[0].allow: 'NET_ADMIN' is never allowed: the only capabilities "
+        "are AUDIT_WRITE, CHOWN, DAC_OVERRIDE, FOWNER, FSETID, KILL, MKNOD, NET_BIND_SERVICE, "
+        "SETFCAP, SETGID, SETPCAP, SETUID, SYS_CHROOT; remove the exception, and have the app run "
+        "without it",
+    ],
+    "team-nodes": [
+        "11:7: apps[0].app.hostNetwork: is not supported here; a pod shares nothing with its "
+        "node; remove it",
+        "12:7: apps[0].app.hostPID: is not supported here; a pod shares nothing with its node; "
+        "remove it",
+        "13:7: apps[0].app.tolerations: is not supported here; the platform places the pods; "
+        "remove it",
+        "14:17: apps[0].app.volumes[0].size: is missing; add it, such as `size: 10Gi`",
+        "14:48: apps[0].app.volumes[0].hostPath: is not supported here; no pod sees its node's "
+        "disk; remove the volume",
+    ],
+    "team-reader": [
+        "9:21: apps[0].app.runAs.user: 0 is below 1, and no pod runs as root; write 1 or more, "
+        "such as 10001",
+        "9:31: apps[0].app.runAs.group: 0 is below 1, and no pod runs as root; write 1 or more, "
+        "such as 10001",
+    ],
+}
 
 ACCEPTED = [file for file in FILES if file.stem not in REFUSED]
 
