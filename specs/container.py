@@ -89,8 +89,8 @@ class WebAppContainer(Container):
     port: Port = Field(8080, description="Port that the app and its Service listen on.")
     protocol: Protocol = Field(
         "http",
-        description="What is spoken on `port`, as Istio has to know it: WebSockets are `http`, HTTPS "
-        "is `tls`. `tcp` and `tls` have no `ingress`.",
+        description="What is spoken on `port`, as Istio has to know it: WebSockets are `http`, "
+        "HTTPS is `tls`. `tcp` and `tls` have no `ingress`.",
     )
     service_port: Port | None = Field(
         None,

@@ -422,7 +422,7 @@ def test_the_lowest_of_several_quotas_holds(amounts: tuple[str, str], trees: Tre
 
 
 LOSSY = {
-    "a quota": manifest("ResourceQuota", "spec: {hard: {pods: '30', requests.storage: 1Gi}}\n"),
+    "a quota": manifest("ResourceQuota", "spec: {hard: {pods: '30', configmaps: '5'}}\n"),
     "bounds": manifest("LimitRange", "spec: {limits: [{type: Pod, max: {cpu: '4'}}]}\n"),
     "a binding": manifest(
         "RoleBinding",
