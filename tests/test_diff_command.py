@@ -281,12 +281,13 @@ def test_a_file_that_becomes_a_link_ends_with_3(clone: Clone) -> None:
 
 
 def test_every_team_that_a_change_of_code_reaches_is_listed(clone: Clone) -> None:
-    clone.edit("components/pod.py", "read_only_root_filesystem=True", "privileged=True")
+    read_only = "read_only_root_filesystem=WRITABLE_ROOT not in _allowed(app)"
+    clone.edit("components/hardening.py", read_only, "privileged=True")
     done = _in_a_process(clone.repository.root, "--format", "json")
     said = json.loads(done.stdout)
     assert done.returncode == 3
     assert said["platformCode"] == {
-        "files": ["components/pod.py"],
+        "files": ["components/hardening.py"],
         "teams": ["team-alpha", "team-beta"],
     }
     assert {finding["app"] for finding in said["findings"] if finding["id"] == "pod-weaker"} == {
