@@ -64,6 +64,19 @@ SPELLINGS: dict[str, tuple[str, dict[str, Any]]] = {
             "readiness": {"grpc": {}},
         },
     ),
+    "the charts' own without anything": (
+        """
+        startupProbe: {enabled: true}
+        """,
+        {
+            "startup": {
+                "path": "/",
+                "initialDelaySeconds": 5,
+                "periodSeconds": 5,
+                "failureThreshold": 30,
+            }
+        },
+    ),
     "a startup probe that is off": (
         """
         startupProbe: {enabled: false, path: /up}

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from specs.probes import DEFAULT_FAILURES, LIVENESS, READINESS, STARTUP
+from specs.probes import CHECKS, DEFAULT_FAILURES, LIVENESS, READINESS, STARTUP
 from tools.migration.value import Value
 
 _KEYS = {"startupProbe": STARTUP, "livenessProbe": LIVENESS, "readinessProbe": READINESS}
@@ -59,6 +59,8 @@ def _moved(probe: Value, name: str) -> Value | None:
         implied = implied if spelt_by_kubernetes else _CHARTS
     made = Value(probe.source, probe.loc, {k: v for k, v in probe.data.items() if k != "enabled"})
     _respell(made)
+    if implied is _CHARTS and made.data.keys().isdisjoint(CHECKS):
+        made.data["path"] = Value(probe.source, probe.loc, "/")
     for key, value in implied.items():
         made.data.setdefault(key, Value(probe.source, probe.loc, value))
     return made
