@@ -28,6 +28,7 @@ from components import volumes
 from components.hardening import container_security, pod_security
 from components.metadata import workload_labels
 from components.monitoring import pod_annotations
+from components.placement import spread
 from components.probes import probe
 from components.quota import amounts
 from specs.app import BaseApp
@@ -76,6 +77,7 @@ def pod_template(
             image_pull_secrets=None if account else pull_secrets(settings),
             restart_policy=restart_policy,
             termination_grace_period_seconds=None if grace == GRACE_SECONDS else grace,
+            topology_spread_constraints=spread(app, settings),
             security_context=pod_security(app),
             containers=[_container(team, app)],
             volumes=[

@@ -77,8 +77,9 @@ _WORKLOAD = _table(
             "a pod shares nothing with its node; remove it"
         ),
         "affinity nodeAffinity podAntiAffinity nodeName nodeSelector tolerations overhead "
-        "topologySpreadConstraints schedulerName schedulingGates schedulingGroup priority "
+        "schedulerName schedulingGates schedulingGroup priority "
         "priorityClassName preemptionPolicy": "the platform places the pods; remove it",
+        "topologySpreadConstraints": "pods are spread over nodes and zones; remove it",
         "dnsConfig dnsPolicy enableServiceLinks readinessGates resizePolicy stdin stdinOnce tty "
         "terminationMessagePath terminationMessagePolicy workingDir restartPolicyRules": _REMOVE,
         "resourceClaims": _NO_DEVICE,

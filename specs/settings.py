@@ -116,6 +116,13 @@ class KubernetesSettings(Spec):
         "role that can change namespaces bypasses all guardrails.",
         examples=["[view, view-logs]"],
     )
+    spread_over: tuple[LabelKey, ...] = Field(
+        ("kubernetes.io/hostname", "topology.kubernetes.io/zone"),
+        description="Labels of nodes over whose values an app's pods are spread as evenly as "
+        "possible. Each node must have all of them: the scheduler does not spread pods over one "
+        "that lacks a label. `[]` leaves it to the scheduler.",
+        examples=["[kubernetes.io/hostname]"],
+    )
 
 
 class AllowedKey(Spec):

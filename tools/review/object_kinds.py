@@ -89,6 +89,7 @@ def _pods(template: str, *ordinary: str, fixed: tuple[str, ...] = ()) -> ObjectK
                 for path in (*ORDINARY, *_METRICS, *_IN_POD, "spec.restartPolicy")
             ),
             f"{template}.spec.terminationGracePeriodSeconds",
+            f"{template}.spec.topologySpreadConstraints",
             f"{template}.spec.securityContext.fsGroup",
             f"{template}.spec.securityContext.fsGroupChangePolicy",
         ),
