@@ -32,9 +32,10 @@ from components.placement import spread
 from components.probes import probe
 from components.quota import amounts
 from specs.app import BaseApp
+from specs.container import Container
 from specs.env_vars import PULL_SECRET, EnvVar
 from specs.probes import LIVENESS, READINESS, STARTUP
-from specs.process import GRACE_SECONDS, PreStop
+from specs.process import GRACE_SECONDS, InitStep, PreStop
 from specs.resources import resolve
 from specs.settings import Settings
 from specs.team import Team
@@ -79,7 +80,10 @@ def pod_template(
             termination_grace_period_seconds=None if grace == GRACE_SECONDS else grace,
             topology_spread_constraints=spread(app, settings),
             security_context=pod_security(app),
-            containers=[_container(team, app)],
+            # Istio puts its sidecar before them (istio/istio: pkg/kube/inject/webhook.go).
+            init_containers=[_container(team, app, step.name, step) for step in app.app.init]
+            or None,
+            containers=[_app_container(team, app)],
             volumes=[
                 *(
                     VolumeArgs(
@@ -112,22 +116,36 @@ def _sidecar(settings: Settings) -> dict[str, str]:
     }
 
 
-def _container(team: Team, app: BaseApp) -> ContainerArgs:
+def _app_container(team: Team, app: BaseApp) -> ContainerArgs:
+    made = _container(team, app, app.name, app.app)
+    made.ports = _ports(app)
+    made.startup_probe = probe(app, STARTUP)
+    made.liveness_probe = probe(app, LIVENESS)
+    made.readiness_probe = probe(app, READINESS)
+    made.lifecycle = _lifecycle(app.app.pre_stop)
+    return made
+
+
+def _container(team: Team, app: BaseApp, name: str, process: Container | InitStep) -> ContainerArgs:
+    """The app's container or that of a step before it: hardened, and with equal surroundings.
+
+    As a step has the resources of the app and never runs beside it, a pod takes no more with it.
+    """
     container = app.app
+    image = process.image or container.image
     resources = resolve(container.resources, team.limit_range)
     return ContainerArgs(
-        name=app.name,
-        image=container.image.reference,
-        image_pull_policy=container.image.pull_policy,
-        command=list(container.command) or None,
-        args=list(container.args) or None,
-        ports=_ports(app),
+        name=name,
+        image=image.reference,
+        image_pull_policy=image.pull_policy,
+        command=list(process.command) or None,
+        args=list(process.args) or None,
         env=[_env(variable) for variable in container.env] or None,
         resources=ResourceRequirementsArgs(
             requests=amounts(resources.requests.cpu, resources.requests.memory),
             limits=amounts(resources.limits.cpu, resources.limits.memory),
         ),
-        security_context=container_security(app),
+        security_context=container_security(app, own=process is container),
         volume_mounts=[
             *(
                 VolumeMountArgs(name=_volume(index), mount_path=path.path)
@@ -136,10 +154,6 @@ def _container(team: Team, app: BaseApp) -> ContainerArgs:
             *volumes.mounts(app),
         ]
         or None,
-        startup_probe=probe(app, STARTUP),
-        liveness_probe=probe(app, LIVENESS),
-        readiness_probe=probe(app, READINESS),
-        lifecycle=_lifecycle(container.pre_stop),
     )
 
 

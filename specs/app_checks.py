@@ -8,12 +8,14 @@ from specs.container import Container
 from specs.credentials import credential_form
 from specs.env_checks import check_env, check_words
 from specs.exception_checks import check_exceptions
+from specs.image import Image
 from specs.ingress_checks import check_ingress, check_port, check_shared_hosts
 from specs.namespace import check_selectors
 from specs.policy_checks import check_policy
 from specs.port_checks import check_ports
 from specs.probe_checks import check_probes
 from specs.problem import Finding, Loc
+from specs.process import SIDECAR_CONTAINERS
 from specs.process_checks import check_process
 from specs.resource_checks import check_resources
 from specs.settings import Settings
@@ -24,13 +26,6 @@ from specs.volume_checks import check_volumes
 _CRONJOB_NAME_MAX = 52
 
 _SERVICE_NAME_MAX = 63
-
-# Containers that Istio's injection adds to pods. It merges its own into one with the same name
-# (istio/istio: pkg/kube/inject/inject.go, files/injection-template.yaml). An app's container has
-# the app's name.
-_SIDECAR_CONTAINERS = frozenset(
-    {"istio-proxy", "istio-init", "istio-validation", "enable-core-dump"}
-)
 
 
 def check_app(team: Team, app: AnyApp, at: Loc, settings: Settings) -> Iterator[Finding]:
@@ -43,7 +38,11 @@ def check_app(team: Team, app: AnyApp, at: Loc, settings: Settings) -> Iterator[
             (*inner, "team"),
             f"'{container.team}' is not this file's team; write {team.name} or leave it out",
         )
-    yield from _check_image(team, container, inner, settings)
+    yield from _check_image(team, container, container.image, (*inner, "image"), settings)
+    for index, step in enumerate(container.init):
+        if step.image:
+            loc = (*inner, "init", index, "image")
+            yield from _check_image(team, container, step.image, loc, settings)
     yield from check_env(container.env, (*inner, "env"))
     yield from check_words(container, inner)
     yield from check_process(container, inner)
@@ -79,7 +78,7 @@ def check_app(team: Team, app: AnyApp, at: Loc, settings: Settings) -> Iterator[
 
 def _check_app_name(app: AnyApp, inner: Loc) -> Iterator[Finding]:
     loc, name = (*inner, "name"), app.name
-    if name in _SIDECAR_CONTAINERS:
+    if name in SIDECAR_CONTAINERS:  # the app's container has its name
         yield loc, f"'{name}' is the name of a container that Istio adds; choose another name"
         return
     if isinstance(app, CronJob) and len(name) > _CRONJOB_NAME_MAX:
@@ -102,19 +101,19 @@ def _check_app_name(app: AnyApp, inner: Loc) -> Iterator[Finding]:
 
 
 def _check_image(
-    team: Team, container: Container, inner: Loc, settings: Settings
+    team: Team, container: Container, image: Image, at: Loc, settings: Settings
 ) -> Iterator[Finding]:
-    loc: Loc = (*inner, "image", "repository")
-    repository, registry = container.image.repository, settings.harbor.host
+    loc: Loc = (*at, "repository")
+    repository, registry = image.repository, settings.harbor.host
     host, _, path = repository.partition("/")
-    project, _, image = path.partition("/")
-    suggestion = f"{registry}/{team.name}/{image or container.name}"
+    project, _, name = path.partition("/")
+    suggestion = f"{registry}/{team.name}/{name or container.name}"
     if host != registry:
         yield (
             loc,
             f"'{repository}' is not in {registry}; push it there and write {suggestion}",
         )
-    elif not image:
+    elif not name:
         yield loc, f"'{repository}' has no image name; write {suggestion}"
     elif project != team.name and project not in settings.harbor.shared_projects:
         shared = ", ".join(settings.harbor.shared_projects) or "none"

@@ -3,6 +3,8 @@
 Source: guide, Configuration Reference.
 """
 
+from collections.abc import Iterator
+
 from pydantic import Field
 
 from specs.base import Count, Cpu, Label, Memory, Port, Positive, Spec
@@ -11,7 +13,8 @@ from specs.image import Image
 from specs.mounts import WritablePath
 from specs.ports import AppPort, Protocol
 from specs.probes import WebAppProbes, WorkerProbes
-from specs.process import GRACE_SECONDS, PreStop, RunAs
+from specs.problem import Loc
+from specs.process import GRACE_SECONDS, InitStep, PreStop, RunAs
 from specs.volumes import Volume
 
 
@@ -73,6 +76,11 @@ class Container(Spec):
         description="Seconds in which a pod must end, `preStop` included; then it is killed.",
     )
     pre_stop: PreStop | None = Field(None, description=_PRE_STOP)
+    init: tuple[InitStep, ...] = Field(
+        (),
+        description="Steps that run one after another before the app starts, in every pod; "
+        "hardened like the app, with its variables, mounts and resources.",
+    )
     env: tuple[EnvVar, ...] = Field((), description="Environment variables.")
     resources: Resources = Field(Resources(), description="CPU and memory.")
     writable_paths: tuple[WritablePath, ...] = Field(
@@ -81,6 +89,17 @@ class Container(Spec):
     volumes: tuple[Volume, ...] = Field(
         (), description="Volumes that outlive the app's pods, each a PersistentVolumeClaim."
     )
+
+    def processes(self, at: Loc) -> Iterator[tuple[Loc, "Container | InitStep"]]:
+        """The app's own process, which is at `at`, and the steps before it, each with its place."""
+        yield at, self
+        for index, step in enumerate(self.init):
+            yield (*at, "init", index), step
+
+    @property
+    def images(self) -> tuple[Image, ...]:
+        """The app's image and those of the steps before it."""
+        return (self.image, *(step.image for step in self.init if step.image))
 
 
 class WebAppContainer(Container):

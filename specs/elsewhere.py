@@ -28,7 +28,7 @@ from specs.monitoring import Alert, ServiceMonitor
 from specs.mounts import WritablePath
 from specs.ports import AppPort
 from specs.probes import ExecAction, GrpcAction, Probe, TcpAction, WebAppProbes, WorkerProbes
-from specs.process import PreStop, PreStopExec, RunAs
+from specs.process import InitStep, PreStop, PreStopExec, RunAs
 from specs.schedule import Schedule
 from specs.volumes import Volume
 
@@ -92,7 +92,7 @@ _WORKLOAD = _table(
         "containers sidecars extraContainers ephemeralContainers": (
             "an app has one container; write a second one as another app"
         ),
-        "initContainers init": "have the app's own command do it first",
+        "initContainers extraInitContainers": "use `app.init`",
         "emptyDir tmpDirs": "use `app.writablePaths` for paths that a pod writes to",
         "volumeMounts volumeDevices extraVolumes extraVolumeMounts": (
             "use `app.volumes` for data that outlives a pod, `app.writablePaths` for other paths "
@@ -267,6 +267,16 @@ _KEYS: dict[type, dict[str, str]] = {
             "sleep seconds": "use `sleepSeconds`",
             "command": "write it under `exec`",
             "httpGet tcpSocket": "use `exec`",
+        }
+    ),
+    InitStep: _table(
+        {
+            "imagePullPolicy": "use `image.pullPolicy`",
+            "env envFrom resources volumeMounts workingDir": "it has the app's; remove it",
+            "securityContext": "it is hardened like the app; remove it",
+            "restartPolicy livenessProbe readinessProbe startupProbe ports lifecycle": (
+                "a step ends before the app starts; remove it"
+            ),
         }
     ),
     PreStopExec: {"args": "write them in `command`"},

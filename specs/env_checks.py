@@ -36,11 +36,12 @@ def check_words(container: Container, inner: Loc) -> Iterator[Finding]:
     """Report credentials in commands and arguments, which anyone who may view a pod can see."""
     reference = "write $(NAME) here"
     words: list[tuple[Loc, tuple[str, ...], str]] = [
-        ((*inner, "command"), container.command, reference),
-        ((*inner, "args"), container.args, reference),
+        ((*at, key), getattr(process, key), reference)
+        for at, process in container.processes(inner)
+        for key in ("command", "args")
     ]
     if container.pre_stop and container.pre_stop.exec:
-        at: Loc = (*inner, "preStop", "exec", "command")
+        at = (*inner, "preStop", "exec", "command")
         words.append((at, container.pre_stop.exec.command, "let a shell read it"))
     if isinstance(container, WebAppContainer | WorkerContainer):
         for key, probe in given(container.probes).items():

@@ -1,14 +1,21 @@
-"""How an app's process runs: as whom, and how it ends."""
+"""How an app's process runs: as whom, after which steps, and how it ends."""
 
 from typing import Annotated
 
 from pydantic import Field
 
-from specs.base import INT32_MAX, TOO_MANY, Count, Spec, within
+from specs.base import INT32_MAX, TOO_MANY, Count, Label, Spec, within
+from specs.image import Image
 
 # Istio's redirection leaves out what this user or group sends (Istio: Application Requirements,
 # "Application UIDs"; istio/istio: tools/istio-iptables).
 SIDECAR_ID = 1337
+
+# Containers that Istio's injection adds to pods. It merges its own into one with the same name
+# (istio/istio: pkg/kube/inject/inject.go, files/injection-template.yaml).
+SIDECAR_CONTAINERS = frozenset(
+    {"istio-proxy", "istio-init", "istio-validation", "enable-core-dump"}
+)
 
 # What Kubernetes gives a pod to end.
 GRACE_SECONDS = 30
@@ -52,3 +59,19 @@ class PreStop(Spec):
     sleep_seconds: Count | None = Field(
         None, description="Waits, in seconds; 0 for not at all.", examples=["15"]
     )
+
+
+class InitStep(Spec):
+    """A container that runs before the app, and must end with success."""
+
+    name: Label = Field(
+        description="Name of the step; unique in the app, and not the app's.", examples=["migrate"]
+    )
+    image: Image | None = Field(None, description="Its image; default: the app's.")
+    command: tuple[str, ...] = Field(
+        (),
+        description="Replaces the image's entry point; this or `args` is required with the app's "
+        "image.",
+        examples=["[/bin/migrate]"],
+    )
+    args: tuple[str, ...] = Field((), description="Arguments of the command.", examples=["[up]"])

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 from specs.container import Container
 from specs.problem import Finding, Loc
-from specs.process import SIDECAR_ID
+from specs.process import SIDECAR_CONTAINERS, SIDECAR_ID
 
 
 def check_process(container: Container, inner: Loc) -> Iterator[Finding]:
-    """Report an identity that no app may have, and an end that would be cut short."""
+    """Report an identity or a step that cannot be, and an end that would be cut short."""
     for key in ("user", "group"):
         if getattr(container.run_as, key) == SIDECAR_ID:
             yield (
@@ -16,7 +16,25 @@ def check_process(container: Container, inner: Loc) -> Iterator[Finding]:
                 f"{SIDECAR_ID} is the sidecar's own, so what the app sends would bypass the mesh; "
                 "choose another",
             )
+    yield from _check_init(container, (*inner, "init"))
     yield from _check_pre_stop(container, inner)
+
+
+def _check_init(container: Container, at: Loc) -> Iterator[Finding]:
+    taken = {container.name}
+    for index, step in enumerate(container.init):
+        loc: Loc = (*at, index, "name")
+        if step.name in SIDECAR_CONTAINERS:
+            yield loc, f"'{step.name}' is the name of a container that Istio adds; rename it"
+        elif step.name in taken:
+            whose = "the app itself" if step.name == container.name else "another step"
+            yield loc, f"'{step.name}' is also the name of {whose}; rename one"
+        taken.add(step.name)
+        if not (step.image or step.command or step.args):
+            yield (
+                (*at, index),
+                "would run the app itself, which does not end; add command or args, or an image",
+            )
 
 
 def _check_pre_stop(container: Container, inner: Loc) -> Iterator[Finding]:

@@ -32,12 +32,13 @@ def check_references(container: Container, inner: Loc) -> Iterator[Finding]:
             if name not in known and not _OF_A_SERVICE.fullmatch(name):
                 yield loc, _unexpanded(name, names, variable.name)
         known.add(variable.name)
-    shell = runs_shell([*container.command, *container.args])
-    for key, words in (("command", container.command), ("args", container.args)):
-        for index, word in enumerate(words):
-            for name in _references(word):
-                if _is_missing(name, known, shell):
-                    yield (*inner, key, index), _unexpanded(name, names)
+    for at, process in container.processes(inner):
+        shell = runs_shell([*process.command, *process.args])
+        for key, words in (("command", process.command), ("args", process.args)):
+            for index, word in enumerate(words):
+                for name in _references(word):
+                    if _is_missing(name, known, shell):
+                        yield (*at, key, index), _unexpanded(name, names)
     if container.pre_stop and container.pre_stop.exec:
         yield from _check_hook(
             container.pre_stop.exec.command, known, (*inner, "preStop", "exec", "command")

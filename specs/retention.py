@@ -58,8 +58,7 @@ def is_older(tag: str, than: str) -> bool:
 def _most_versions(team: Team) -> tuple[str, list[str]] | None:
     """The repository of the team's project with the most versions in use, and these versions."""
     images: dict[str, list[Image]] = {}
-    for app in team.deployed:
-        image = app.app.image
+    for image in (each for app in team.deployed for each in app.app.images):
         if image.repository.split("/")[1:2] == [team.name]:
             images.setdefault(image.repository, []).append(image)
     versions = {repository: _versions(each) for repository, each in images.items()}

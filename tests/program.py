@@ -125,6 +125,11 @@ class Resource:
         return container
 
     @property
+    def containers(self) -> list[dict[str, Any]]:
+        """The app's, and those of the steps before it."""
+        return [self.container, *self.pod.get("initContainers", [])]
+
+    @property
     def protect(self) -> bool:
         return self.registration.request.protect
 

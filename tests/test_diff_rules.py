@@ -766,3 +766,49 @@ def test_every_rule_but_those_of_files_is_shown_to_find_something() -> None:
         Rules.VOLUME, Rules.KEPT,
     }  # fmt: skip
     assert shown | others == {*Rules}
+
+
+def _step(side: Side, **fields: Any) -> dict[str, Any]:
+    """A step before the app, with the app's image and surroundings."""
+    app = side.objects[API].fields["spec"]["template"]["spec"]["containers"][0]
+    shared = ("image", "env", "volumeMounts", "resources", "securityContext", "imagePullPolicy")
+    return {
+        **{key: copy.deepcopy(app[key]) for key in shared},
+        "name": "migrate",
+        "command": ["/bin/migrate"],
+        **fields,
+    }
+
+
+def test_a_step_with_the_app_s_image_is_a_note_that_says_what_it_runs(shipped: Side) -> None:
+    with_step = _with(shipped, API, _set(f"{POD}.initContainers", [_step(shipped)]))
+    comparison = compare(shipped, with_step)
+    assert _found(comparison) == {Rules.BEHAVIOUR}
+    (detail,) = _details(comparison)
+    assert detail.startswith("container migrate is new and runs harbor.sre.internal/team-alpha/")
+    assert detail.endswith("/bin/migrate")
+    comparison = compare(with_step, shipped)
+    assert _details(comparison) == ["container migrate of my-api is removed"]
+    assert not any(finding.needs_second for finding in comparison.findings)
+
+
+@pytest.mark.parametrize(
+    ("fields", "rules"),
+    [
+        (
+            {"image": "harbor.sre.internal/team-alpha/other:v1"},
+            {Rules.IMAGE, Rules.SECRET_READ, Rules.WRITABLE, Rules.BEHAVIOUR},
+        ),
+        (
+            {"securityContext": {"privileged": True}},
+            {Rules.POD, Rules.BEHAVIOUR},
+        ),
+        ({"restartPolicy": "Always"}, {Rules.UNKNOWN, Rules.BEHAVIOUR}),
+    ],
+)
+def test_a_step_that_sees_or_may_do_more_needs_a_second_reviewer(
+    shipped: Side, fields: dict[str, Any], rules: set[Rules]
+) -> None:
+    steps = [_step(shipped, **fields)]
+    comparison = compare(shipped, _with(shipped, API, _set(f"{POD}.initContainers", steps)))
+    assert _found(comparison) == rules

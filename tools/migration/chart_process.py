@@ -87,12 +87,13 @@ def _taken(context: Value) -> dict[str, Value]:
     """The user and groups, taken from a security context with all that the program sets anyway."""
     ids = {name: context.data.pop(key) for key, name in _RUN_AS.items() if key in context.data}
     for key, value in list(context.data.items()):
-        if _is_set_anyway(key, value.plain):
+        if is_set_anyway(key, value.plain):
             context.data.pop(key)
     return ids
 
 
-def _is_set_anyway(key: str, value: Any) -> bool:
+def is_set_anyway(key: str, value: Any) -> bool:
+    """Whether a field of a security context is what each container gets here."""
     if value in _EMPTY:
         return True
     if key == "capabilities" and isinstance(value, dict):

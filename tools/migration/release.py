@@ -6,6 +6,7 @@ from specs.problem import Finding, Loc
 from tools.migration.app_draft import AppDraft
 from tools.migration.chart_availability import respell_availability
 from tools.migration.chart_ingress import respell_ingress
+from tools.migration.chart_init import respell_init
 from tools.migration.chart_ports import respell_ports
 from tools.migration.chart_probes import respell_probes
 from tools.migration.chart_process import respell_process
@@ -95,6 +96,7 @@ def read_release(
     entry.data = {"archetype": release.value(chart.loc, archetype), **entry.data}
     app.notes += hardened(values)
     respell_process(entry)
+    app.notes += respell_init(entry)
     app.notes += live_names(release, team, archetype, entry)
     return app
 

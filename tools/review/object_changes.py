@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dryrun.recording import SECRET
-from plain.trees import ABSENT, differences, written
+from plain.trees import ABSENT, Entry, Step, differences, written
 from tools.review.masking import HIDDEN, conceal
 
 
@@ -42,10 +42,20 @@ def shown(change: FieldChange, kind: str) -> FieldChange:
 
 
 def leaves(change: FieldChange) -> Iterator[str]:
-    """The paths of the values within the change: several if a mapping is added or removed."""
+    """The paths of the values within the change: several if a mapping is added or removed.
+
+    Or a list whose entries have names.
+    """
     values = [value for value in (change.before, change.after) if value is not ABSENT]
-    if len(values) == 1 and isinstance(values[0], Mapping) and values[0]:
-        for key, value in values[0].items():
-            yield from leaves(FieldChange(written((str(key),), change.path), ABSENT, value))
-    else:
+    inside = dict(_inside(values[0])) if len(values) == 1 else {}
+    for step, value in inside.items():
+        yield from leaves(FieldChange(written((step,), change.path), ABSENT, value))
+    if not inside:
         yield change.path
+
+
+def _inside(value: Any) -> Iterator[tuple[Step, Any]]:
+    if isinstance(value, Mapping):
+        yield from ((str(key), inner) for key, inner in value.items())
+    elif isinstance(value, list) and all(isinstance(e, Mapping) and "name" in e for e in value):
+        yield from ((Entry(entry["name"]), entry) for entry in value)

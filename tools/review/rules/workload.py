@@ -64,7 +64,7 @@ JUDGED = (
         f"spec.{group}[*].{field}"
         for group in _CONTAINERS
         for field in (
-            "image", "env", "envFrom", "volumeMounts", "command", "args", "ports",
+            "name", "image", "env", "envFrom", "volumeMounts", "command", "args", "ports",
             "livenessProbe", "readinessProbe", "startupProbe", "lifecycle",
         )
     ),
@@ -93,11 +93,14 @@ def workload(pair: Pair) -> Iterator[Hit]:
     yield from _volumes(former, pod)
     if _injected(before) and not _injected(after):
         yield Hit(Rules.MESH, "the pod gets no sidecar")
-    had = _containers(former)
-    for name, container in _containers(pod).items():
+    had, has = _containers(former), _containers(pod)
+    for name, container in has.items():
         yield from _image(container, had.get(name), pair)
-        yield from _container(name, container, had.get(name))
-        yield from _probes(name, container, had.get(name), pair)
+        yield from _container(name, container, had.get(name), _twin(container, pod))
+        if container in (pod.get("containers") or ()):
+            yield from _probes(name, container, had.get(name), pair)
+    if known and (gone := [name for name in had if name not in has]):
+        yield Hit(Rules.BEHAVIOUR, f"container {listed(gone)} of {pair.object.name} is removed")
     yield from rollout(pair)
     if known and pair.now("spec.suspend") and not pair.was("spec.suspend"):
         yield Hit(Rules.BEHAVIOUR, f"{pair.object.shown} is suspended: no more runs start")
@@ -123,6 +126,17 @@ def _template(workload: RenderedObject | None) -> _Spec:
 
 def _containers(pod: _Spec) -> dict[str, _Spec]:
     return {each["name"]: each for group in _CONTAINERS for each in pod.get(group) or ()}
+
+
+def _twin(container: _Spec, pod: _Spec) -> _Spec | None:
+    """For a step before the app, the app's container, if its image is the same.
+
+    What that one sees is reported there, and to the same image it is nothing new.
+    """
+    if container not in (pod.get("initContainers") or ()):
+        return None
+    image = container.get("image")
+    return next((each for each in pod.get("containers") or () if each.get("image") == image), None)
 
 
 def _value(spec: _Spec, path: str) -> Any:
@@ -209,12 +223,13 @@ def _repository(container: _Spec) -> str:
     return path + slash + name.partition(":")[0]
 
 
-def _container(name: str, after: _Spec, before: _Spec | None) -> Iterator[Hit]:
+def _container(name: str, after: _Spec, before: _Spec | None, twin: _Spec | None) -> Iterator[Hit]:
     former = before or {}
+    seen = twin or former
     yield from _weaker(_CONTAINER_CHECKS, former, after, before is not None, f"container {name}")
     yield from _added_capabilities(name, former, after)
-    yield from _variables(former, after, before is not None)
-    had = {each.get("mountPath"): each for each in former.get("volumeMounts") or ()}
+    yield from _variables(seen, after, before is not None)
+    had = {each.get("mountPath"): each for each in seen.get("volumeMounts") or ()}
     for mount in after.get("volumeMounts") or ():
         if mount != had.get(path := mount.get("mountPath")):
             yield Hit(Rules.WRITABLE, f"{path} of container {name}")
