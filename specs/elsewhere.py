@@ -71,7 +71,9 @@ _WORKLOAD = _table(
         "privileged allowPrivilegeEscalation runAsNonRoot seccompProfile": (
             "each pod is hardened, without exception; remove it"
         ),
-        "runAsUser runAsGroup fsGroup": "use `app.runAs`",
+        "runAsUser runAsGroup fsGroup user uid gid": "use `app.runAs`",
+        "entrypoint entryPoint": "use `app.command`",
+        "cmd": "use `app.args`",
         "hostIPC hostNetwork hostPID hostUsers hostAliases hostname hostnameOverride subdomain "
         "setHostnameAsFQDN shareProcessNamespace os runtimeClassName": (
             "a pod shares nothing with its node; remove it"

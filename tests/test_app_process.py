@@ -166,6 +166,10 @@ def test_a_wait_of_no_seconds_is_none(program: Program) -> None:
             "preStop: {«sleep: {seconds: 5}}",
             "preStop.sleep: is not supported here; use `sleepSeconds`",
         ),
+        "a file of containers elsewhere": (
+            "«entrypoint: [/x]",
+            "entrypoint: is not supported here; use `app.command`",
+        ),
         "its hooks": (
             "«lifecycle: {}",
             "lifecycle: is not supported here; use `app.preStop`",
