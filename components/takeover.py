@@ -28,6 +28,7 @@ _CONTROL_PLANE = "kube-"
 _KEPT = frozenset(
     {"replicas", "kubectl.kubernetes.io/restartedAt", "finalizers", "ownerReferences", "status"}
 )
+_CLAIM = "PersistentVolumeClaim"
 # On a Service, by the API server.
 _ASSIGNED = frozenset({"clusterIP", "clusterIPs"})
 
@@ -109,7 +110,7 @@ def _settled(cluster: Cluster, wanted: Object, dry_run: bool) -> tuple[Object | 
         ours = next(e["fieldsV1"] for e in _managed(applied) if _is_applied_by_us(e))
         for entry in _managed(applied):
             if _is_former(entry) and not _is_applied_by_us(entry):
-                take_out(applied, entry.get("fieldsV1") or {}, ours)
+                take_out(applied, _removable(wanted, entry.get("fieldsV1") or {}), ours)
         applied["metadata"]["managedFields"] = _managed(live)
         applied["metadata"]["resourceVersion"] = metadata["resourceVersion"]
         return live, cluster.call("PUT", cluster.path_of(live), applied, query)
@@ -117,6 +118,13 @@ def _settled(cluster: Cluster, wanted: Object, dry_run: bool) -> tuple[Object | 
         if refusal.status == 422:
             raise UnadoptableError(_refused(wanted, refusal)) from None
         raise
+
+
+def _removable(wanted: Object, theirs: Fields) -> Fields:
+    """Former managers' fields that may go; a claim's volume, class and selector cannot change."""
+    if wanted["kind"] != _CLAIM:
+        return theirs
+    return {step: below for step, below in theirs.items() if step != "f:spec"}
 
 
 def _keep(cluster: Cluster, wanted: Object, kept: Keep, added: list[Entry]) -> None:
@@ -179,6 +187,12 @@ def take_out(value: Any, theirs: Fields, ours: Fields) -> None:
 
 def _refused(wanted: Object, refusal: RefusedError) -> str:
     name, kind = wanted["metadata"]["name"], wanted["kind"]
+    if kind == _CLAIM:
+        return (
+            f"{_word(wanted)} exists and cannot be changed to what the team's file says: "
+            f"{refusal.reason}; it was not changed; write the size, access mode and class that it "
+            "has"
+        )
     delete = f"kubectl delete {kind.lower()} {name}"
     if namespace := wanted["metadata"].get("namespace"):
         delete += f" -n {namespace}"
