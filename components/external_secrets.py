@@ -117,12 +117,19 @@ def _openbao(
 
 
 def app_secret(
-    place: Place, name: str, labels: Labels, shared: Shared, settings: Settings
+    place: Place,
+    name: str,
+    keys: frozenset[str] | None,
+    labels: Labels,
+    shared: Shared,
+    settings: Settings,
 ) -> CustomResource:
-    """The Secret `name` with the key `value`, from `sre/<team>/<name>` in OpenBao."""
-    # Stored as {"value": ...}: without `property`, the pod would get that JSON document.
-    data = [{"secretKey": "value", "remoteRef": {"key": _key(place, name), "property": "value"}}]
-    return _external_secret(place, name, labels, shared, settings, {"name": name}, data)
+    """The Secret `name` from `sre/<team>/<name>` in OpenBao: these keys, or None for all."""
+    key = _key(place, name)
+    source: Mapping[str, object] = {"dataFrom": [{"extract": {"key": key}}]}
+    if keys is not None:
+        source = {"data": _data(key, sorted(keys))}
+    return _external_secret(place, name, labels, shared, settings, {"name": name}, source)
 
 
 def pull_secret(
@@ -137,10 +144,7 @@ def pull_secret(
     `credentials` are those that this stack itself stores there, and so must store first.
     """
     key = _key(place, PULL_SECRET)
-    data = [
-        {"secretKey": part, "remoteRef": {"key": key, "property": part}}
-        for part in ("registry", "username", "password")
-    ]
+    source = {"data": _data(key, ("registry", "username", "password"))}
     target = {
         "name": PULL_SECRET,
         "template": {
@@ -148,11 +152,18 @@ def pull_secret(
             "data": {".dockerconfigjson": _DOCKER_CONFIG},
         },
     }
-    return _external_secret(place, PULL_SECRET, labels, shared, settings, target, data, credentials)
+    return _external_secret(
+        place, PULL_SECRET, labels, shared, settings, target, source, credentials
+    )
 
 
 def _key(place: Place, name: str) -> str:
     return f"sre/{place.team}/{name}"
+
+
+def _data(key: str, properties: Sequence[str]) -> list[Mapping[str, object]]:
+    # A secret is stored as a JSON document: without `property`, the pod would get all of it.
+    return [{"secretKey": each, "remoteRef": {"key": key, "property": each}} for each in properties]
 
 
 def _external_secret(
@@ -162,7 +173,7 @@ def _external_secret(
     shared: Shared,
     settings: Settings,
     target: Mapping[str, object],
-    data: Sequence[Mapping[str, object]],
+    source: Mapping[str, object],
     depends_on: Sequence[pulumi.Resource] = (),
 ) -> CustomResource:
     return CustomResource(
@@ -177,7 +188,7 @@ def _external_secret(
                 "kind": STORE_KINDS[settings.external_secrets.secret_store],
             },
             "target": target,
-            "data": data,
+            **source,
         },
         opts=place.with_options(depends_on, _other_versions("ExternalSecret", settings)),
     )

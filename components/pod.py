@@ -6,9 +6,6 @@ NIST 800-53 AC-6, CM-7; guide: App Templates and Troubleshooting.
 from pulumi_kubernetes.core.v1 import (
     ContainerArgs,
     ContainerPortArgs,
-    EmptyDirVolumeSourceArgs,
-    EnvVarArgs,
-    EnvVarSourceArgs,
     ExecActionArgs,
     LifecycleArgs,
     LifecycleHandlerArgs,
@@ -16,24 +13,22 @@ from pulumi_kubernetes.core.v1 import (
     PodSpecArgs,
     PodTemplateSpecArgs,
     ResourceRequirementsArgs,
-    SecretKeySelectorArgs,
     ServiceAccount,
     SleepActionArgs,
-    VolumeArgs,
-    VolumeMountArgs,
 )
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
-from components import volumes
+from components import mounts
 from components.hardening import container_security, pod_security
 from components.metadata import workload_labels
 from components.monitoring import pod_annotations
 from components.placement import spread
 from components.probes import probe
 from components.quota import amounts
+from components.variables import variables, whole_secrets
 from specs.app import BaseApp
 from specs.container import Container
-from specs.env_vars import PULL_SECRET, EnvVar
+from specs.env_vars import PULL_SECRET
 from specs.probes import LIVENESS, READINESS, STARTUP
 from specs.process import GRACE_SECONDS, InitStep, PreStop
 from specs.resources import resolve
@@ -84,17 +79,7 @@ def pod_template(
             init_containers=[_container(team, app, step.name, step) for step in app.app.init]
             or None,
             containers=[_app_container(team, app)],
-            volumes=[
-                *(
-                    VolumeArgs(
-                        name=_volume(index),
-                        empty_dir=EmptyDirVolumeSourceArgs(size_limit=path.size_limit.text),
-                    )
-                    for index, path in enumerate(app.app.writable_paths)
-                ),
-                *volumes.in_pod(app),
-            ]
-            or None,
+            volumes=mounts.in_pod(app),
         ),
     )
 
@@ -140,20 +125,14 @@ def _container(team: Team, app: BaseApp, name: str, process: Container | InitSte
         image_pull_policy=image.pull_policy,
         command=list(process.command) or None,
         args=list(process.args) or None,
-        env=[_env(variable) for variable in container.env] or None,
+        env=variables(container),
+        env_from=whole_secrets(container),
         resources=ResourceRequirementsArgs(
             requests=amounts(resources.requests.cpu, resources.requests.memory),
             limits=amounts(resources.limits.cpu, resources.limits.memory),
         ),
         security_context=container_security(app, own=process is container),
-        volume_mounts=[
-            *(
-                VolumeMountArgs(name=_volume(index), mount_path=path.path)
-                for index, path in enumerate(container.writable_paths)
-            ),
-            *volumes.mounts(app),
-        ]
-        or None,
+        volume_mounts=mounts.in_container(app),
     )
 
 
@@ -174,20 +153,7 @@ def _ports(app: BaseApp) -> list[ContainerPortArgs] | None:
     ] or None
 
 
-def _env(variable: EnvVar) -> EnvVarArgs:
-    if variable.secret_ref is None:
-        return EnvVarArgs(name=variable.name, value=variable.value)
-    source = EnvVarSourceArgs(
-        secret_key_ref=SecretKeySelectorArgs(name=variable.secret_ref, key="value")
-    )
-    return EnvVarArgs(name=variable.name, value_from=source)
-
-
 def pull_secrets(settings: Settings) -> list[LocalObjectReferenceArgs] | None:
     """The team's image pull Secret, if the stack makes it."""
     pull = settings.harbor.image_pull_secret
     return [LocalObjectReferenceArgs(name=PULL_SECRET)] if pull else None
-
-
-def _volume(index: int) -> str:
-    return f"writable-{index}"

@@ -19,6 +19,7 @@ from components.metadata import Place, team_labels
 from components.namespace import namespace
 from components.shared import Shared
 from specs.app import BaseApp
+from specs.secret_use import secret_keys
 from specs.settings import Settings
 from specs.team import Team
 
@@ -108,10 +109,10 @@ class Tenant(pulumi.ComponentResource):
             self._pull_secrets = [
                 external_secrets.pull_secret(place, labels, self.shared, settings, credentials)
             ]
-        names = {name for app in self.team.apps for name in app.secret_refs}
+        used = secret_keys(app.app for app in self.team.apps)
         self._secrets = {
-            name: external_secrets.app_secret(place, name, labels, self.shared, settings)
-            for name in sorted(names)
+            name: external_secrets.app_secret(place, name, keys, labels, self.shared, settings)
+            for name, keys in sorted(used.items())
         }
 
     def claims_of(self, app: BaseApp) -> list[pulumi.Resource]:
@@ -119,7 +120,7 @@ class Tenant(pulumi.ComponentResource):
         return [self._claims[app.claim(volume)] for volume in app.app.volumes]
 
     def secrets_of(self, app: BaseApp) -> list[pulumi.Resource]:
-        """The ExternalSecrets that an app's pods need, to pull and for their variables.
+        """The ExternalSecrets that an app's pods need, to pull and for what they read.
 
         There is one per secret name, whoever else uses it.
         """

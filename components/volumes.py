@@ -94,9 +94,10 @@ def mounts(app: BaseApp) -> list[VolumeMountArgs]:
 
 
 def file_group(app: BaseApp) -> int | None:
-    """The group that owns the volumes' files: a new volume is root's, and no app runs as root."""
-    given = app.app.run_as
-    return given.fs_group or ((given.group or _GROUP) if app.app.volumes else None)
+    """The group that owns what is mounted: it would be root's, and no app runs as root."""
+    container, given = app.app, app.app.run_as
+    owned = container.volumes or container.secret_files
+    return given.fs_group or ((given.group or _GROUP) if owned else None)
 
 
 def _name(volume: Volume) -> str:

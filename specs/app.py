@@ -17,6 +17,7 @@ from specs.network import NetworkPolicy
 from specs.ports import HTTP_PROTOCOLS, MAIN, METRICS
 from specs.probes import Probe, in_force
 from specs.schedule import Schedule
+from specs.secret_use import secret_keys
 from specs.volumes import Volume
 
 METRICS_SUFFIX = "-metrics"
@@ -106,8 +107,8 @@ class BaseApp(Spec):
 
     @property
     def secret_refs(self) -> tuple[str, ...]:
-        """Names of the secrets that its variables use, each once."""
-        return tuple(sorted({env.secret_ref for env in self.app.env if env.secret_ref}))
+        """Names of the secrets that it uses, each once."""
+        return tuple(sorted(secret_keys([self.app])))
 
 
 class WebApp(BaseApp):

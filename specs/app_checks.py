@@ -10,6 +10,7 @@ from specs.env_checks import check_env, check_words
 from specs.exception_checks import check_exceptions
 from specs.image import Image
 from specs.ingress_checks import check_ingress, check_port, check_shared_hosts
+from specs.mount_checks import check_mounts
 from specs.namespace import check_selectors
 from specs.policy_checks import check_policy
 from specs.port_checks import check_ports
@@ -43,11 +44,11 @@ def check_app(team: Team, app: AnyApp, at: Loc, settings: Settings) -> Iterator[
         if step.image:
             loc = (*inner, "init", index, "image")
             yield from _check_image(team, container, step.image, loc, settings)
-    yield from check_env(container.env, (*inner, "env"))
+    yield from check_env(container, inner)
     yield from check_words(container, inner)
     yield from check_process(container, inner)
     yield from check_resources(team, container, (*inner, "resources"))
-    yield from _check_writable_paths(container, (*inner, "writablePaths"))
+    yield from check_mounts(container, inner)
     yield from check_volumes(app, at)
     yield from check_policy(app.network_policy, (*at, "networkPolicy"))
     yield from check_selectors(app.network_policy, (*at, "networkPolicy"), settings.namespace)
@@ -124,11 +125,3 @@ def _check_image(
                 f"write {suggestion}"
             ),
         )
-
-
-def _check_writable_paths(container: Container, at: Loc) -> Iterator[Finding]:
-    seen: set[str] = set()
-    for index, writable in enumerate(container.writable_paths):
-        if writable.path in seen:
-            yield (*at, index, "path"), f"'{writable.path}' is listed twice; remove one"
-        seen.add(writable.path)

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pydantic import Field
 
 from specs.base import Count, Cpu, Label, Memory, Port, Positive, Spec
-from specs.env_vars import EnvVar
+from specs.env_vars import EnvFrom, EnvVar
 from specs.image import Image
-from specs.mounts import WritablePath
+from specs.mounts import SecretFiles, WritablePath
 from specs.ports import AppPort, Protocol
 from specs.probes import WebAppProbes, WorkerProbes
 from specs.problem import Loc
@@ -82,9 +82,17 @@ class Container(Spec):
         "hardened like the app, with its variables, mounts and resources.",
     )
     env: tuple[EnvVar, ...] = Field((), description="Environment variables.")
+    env_from: tuple[EnvFrom, ...] = Field(
+        (),
+        description="Secrets of which every key is an environment variable; `env` overrides them, "
+        "and a later one an earlier one.",
+    )
     resources: Resources = Field(Resources(), description="CPU and memory.")
     writable_paths: tuple[WritablePath, ...] = Field(
         (), description="Paths the app may write to, each an emptyDir."
+    )
+    secret_files: tuple[SecretFiles, ...] = Field(
+        (), description="Secrets as files, which only a group of the app's process can read."
     )
     volumes: tuple[Volume, ...] = Field(
         (), description="Volumes that outlive the app's pods, each a PersistentVolumeClaim."

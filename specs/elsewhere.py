@@ -12,7 +12,7 @@ from specs import network, team
 from specs.app import BaseApp, ServiceAccount
 from specs.availability import Autoscaling, PodDisruptionBudget, ScalingRules, Strategy
 from specs.container import Container, ResourceLimits, ResourceRequests, Resources
-from specs.env_vars import EnvVar
+from specs.env_vars import EnvFrom, EnvVar
 from specs.exceptions import HardeningException
 from specs.image import Image
 from specs.ingress import (
@@ -25,7 +25,7 @@ from specs.ingress import (
     Rewrite,
 )
 from specs.monitoring import Alert, ServiceMonitor
-from specs.mounts import WritablePath
+from specs.mounts import SecretFiles, WritablePath
 from specs.ports import AppPort
 from specs.probes import ExecAction, GrpcAction, Probe, TcpAction, WebAppProbes, WorkerProbes
 from specs.process import InitStep, PreStop, PreStopExec, RunAs
@@ -98,14 +98,18 @@ _WORKLOAD = _table(
         "emptyDir tmpDirs": "use `app.writablePaths` for paths that a pod writes to",
         "volumeMounts volumeDevices extraVolumes extraVolumeMounts": (
             "use `app.volumes` for data that outlives a pod, `app.writablePaths` for other paths "
-            "that it writes to"
+            "that it writes to, `app.secretFiles` for secrets"
         ),
         "persistence persistentVolumeClaim persistentVolumeClaims pvc pvcs storage "
         "volumeClaimTemplates": "use `app.volumes`",
-        "envFrom extraEnv extraEnvFrom envVars environment secrets configMap configMaps config": (
+        "extraEnv extraEnvVars envVars environment configMap configMaps config": (
             "use `app.env`, with one entry per variable"
         ),
-        "existingSecret secretName externalSecret externalSecrets": "use `app.env[].secretRef`",
+        "extraEnvFrom extraEnvVarsSecret": "use `app.envFrom`",
+        "existingSecret secretName secrets externalSecret externalSecrets": (
+            "use `app.env[].secretRef`, `app.envFrom` or `app.secretFiles`"
+        ),
+        "secretMounts extraSecretMounts": "use `app.secretFiles`",
         "restartPolicy": "pods restart by themselves, a cronjob's by `schedule.restartPolicy`",
         "activeDeadlineSeconds": "it applies to cronjobs; use `schedule.activeDeadlineSeconds`",
         "suspend completions parallelism ttlSecondsAfterFinished": (
@@ -252,7 +256,23 @@ _KEYS: dict[type, dict[str, str]] = {
             "valueFrom secretKeyRef configMapKeyRef fieldRef resourceFieldRef fileKeyRef": (
                 _VALUE_FROM
             ),
-            "key": "the key of a secret is `value`; remove it",
+        }
+    ),
+    EnvFrom: _table(
+        {
+            "configMapRef": "use `app.env`, with one entry per variable",
+            "name optional": "write the secret's name in `secretRef`",
+        }
+    ),
+    SecretFiles: _table(
+        {
+            "mountPath": "use `path`",
+            "secret secretName name": "use `secretRef`",
+            "items": "use `keys`",
+            "defaultMode mode readOnly optional": (
+                "a group of the app's process reads the files; remove it"
+            ),
+            "subPath subPathExpr mountPropagation recursiveReadOnly": _REMOVE,
         }
     ),
     RunAs: _table(

@@ -9,13 +9,16 @@ from specs.probes import given
 from specs.problem import Finding, Loc
 
 
-def check_env(env: tuple[EnvVar, ...], at: Loc) -> Iterator[Finding]:
+def check_env(container: Container, inner: Loc) -> Iterator[Finding]:
     """Report variables without a value or with two, and credentials in plain ones."""
     seen: set[str] = set()
-    for index, variable in enumerate(env):
-        loc: Loc = (*at, index)
+    whole = {(source.secret_ref, source.prefix) for source in container.env_from}
+    for index, variable in enumerate(container.env):
+        loc: Loc = (*inner, "env", index)
         if variable.name in seen:
             yield (*loc, "name"), f"'{variable.name}' is listed twice; remove one"
+        elif _comes_with(whole, variable):
+            yield (*loc, "name"), f"'{variable.name}' is also set by envFrom; remove it here"
         seen.add(variable.name)
         if variable.value is not None and variable.secret_ref is not None:
             yield loc, "has both value and secretRef; keep one of the two"
@@ -23,6 +26,8 @@ def check_env(env: tuple[EnvVar, ...], at: Loc) -> Iterator[Finding]:
             yield loc, "has neither value nor secretRef; add one of the two"
         elif variable.secret_ref is not None and variable.plain:
             yield (*loc, "plain"), "applies only to `value`; remove it"
+        elif variable.secret_ref is None and variable.key is not None:
+            yield (*loc, "key"), "applies only to `secretRef`; remove it"
         elif variable.value is not None and not variable.plain:
             reason = looks_like_credential(variable.name, variable.value)
             if reason:
@@ -30,6 +35,22 @@ def check_env(env: tuple[EnvVar, ...], at: Loc) -> Iterator[Finding]:
                     (*loc, "value"),
                     f"{reason}; use secretRef, or add `plain: true` if it is not a credential",
                 )
+
+    taken: set[tuple[str, str]] = set()
+    for index, source in enumerate(container.env_from):
+        each = (source.secret_ref, source.prefix)
+        if each in taken:
+            loc = (*inner, "envFrom", index, "secretRef")
+            yield loc, f"'{source.secret_ref}' is listed twice; remove one"
+        taken.add(each)
+
+
+def _comes_with(whole: set[tuple[str, str]], variable: EnvVar) -> bool:
+    """Whether one of the whole secrets, each with its prefix, sets the same variable."""
+    return variable.secret_ref is not None and any(
+        name == variable.secret_ref and prefix + variable.secret_key == variable.name
+        for name, prefix in whole
+    )
 
 
 def check_words(container: Container, inner: Loc) -> Iterator[Finding]:

@@ -37,6 +37,24 @@ def _check_secret_ref(value: str) -> None:
 
 SecretName = Annotated[str, checked(_check_secret_ref, _SECRET_NAME, maxLength=names.DNS_NAME_MAX)]
 
+
+def _check_key(value: str) -> None:
+    # Not shown if it is wrong: it may be the secret itself.
+    if credential_form(value):
+        raise ValueError("contains the secret itself; write the name of its key here")
+    try:
+        names.check_data_key(value)
+    except ValueError:
+        raise ValueError(
+            "is not a key's name; use letters, digits, '-', '_' and '.', such as password"
+        ) from None
+
+
+SecretKey = Annotated[str, checked(_check_key, names.DATA_KEY, maxLength=names.DNS_NAME_MAX)]
+
+# The key of a secret that has one alone.
+VALUE = "value"
+
 # A wrong name is shown only if it is clearly a name: it may be the secret itself.
 _PLAIN_ENV_NAME = re.compile(r"(?=.*[A-Z])[A-Z0-9_. -]+")
 
@@ -71,8 +89,37 @@ class EnvVar(Spec):
         "the ExternalSecret and the Secret of that name.",
         examples=["my-api-db-credentials"],
     )
+    key: SecretKey | None = Field(
+        None,
+        description=f"Key of the secret; default: `{VALUE}`.",
+        examples=["password"],
+    )
     plain: bool = Field(
         False,
         description="Confirms that `value` is not a credential although its name or "
         "form suggests one.",
+    )
+
+    @property
+    def secret_key(self) -> str:
+        """The key of its secret."""
+        return self.key or VALUE
+
+
+def _check_prefix(value: str) -> None:
+    if value:
+        _check_env_name(value)
+
+
+class EnvFrom(Spec):
+    """A whole secret as environment variables, one for each of its keys."""
+
+    secret_ref: SecretName = Field(
+        description="Name of the team's secret in OpenBao (`sre/<team>/<name>`).",
+        examples=["shop-db"],
+    )
+    prefix: Annotated[str, checked(_check_prefix, f"({names.ENV_NAME})?")] = Field(
+        "",
+        description="What the variables' names begin with, before the key.",
+        examples=["DB_"],
     )

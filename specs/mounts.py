@@ -4,7 +4,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from specs.base import Memory, Spec, checked, memory
+from specs.base import NOT_EMPTY, Memory, Spec, checked, memory
+from specs.env_vars import SecretKey, SecretName
 
 _MOUNT_PATH = r"(?!/(proc|sys|dev)(?![^/]))(/(?!\.{1,2}(?![^/]))[^/:]+)+"
 
@@ -28,4 +29,22 @@ class WritablePath(Spec):
     path: MountPath = Field(description="Absolute path in the container.", examples=["/tmp"])
     size_limit: Memory = Field(
         memory("64Mi"), description="Maximum size; a pod that exceeds it is evicted."
+    )
+
+
+class SecretFiles(Spec):
+    """Keys of a secret as read-only files in a folder of their own."""
+
+    path: MountPath = Field(
+        description="Absolute path of the folder in the container; it has nothing else in it.",
+        examples=["/etc/shop/tls"],
+    )
+    secret_ref: SecretName = Field(
+        description="Name of the team's secret in OpenBao (`sre/<team>/<name>`).",
+        examples=["shop-tls"],
+    )
+    keys: Annotated[tuple[SecretKey, ...], NOT_EMPTY] = Field(
+        description="Keys of the secret, each the name of a file. Files are updated in place when "
+        "the secret changes.",
+        examples=["[tls.crt, tls.key]"],
     )

@@ -19,6 +19,7 @@ HOST = rf"(?!.*\.([0-9]+|svc|cluster\.local)$){DNS_LABEL}(\.{DNS_LABEL})+"
 ENV_NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 TAG = rf"(?![Ll][Aa][Tt][Ee][Ss][Tt]$)[A-Za-z0-9_][A-Za-z0-9_.-]{{0,{TAG_MAX - 1}}}"
 DIGEST = r"sha256:[0-9a-f]{64}"
+DATA_KEY = r"(?!\.\.|\.$)[-._a-zA-Z0-9]+"
 
 # Words that another YAML reader may take for a number, a date, a truth value or nothing.
 _OTHER_VALUE = (
@@ -42,6 +43,7 @@ _ONE_LETTER_OFF = 0.9
 _NO_LABEL = re.compile(r"[^a-z0-9-]")
 _NO_ENV_NAME = re.compile(r"[^A-Za-z0-9_]")
 _NO_TAG = re.compile(r"[^A-Za-z0-9_.-]")
+_NO_DATA_KEY = re.compile(r"[^-._a-zA-Z0-9]")
 
 
 def check_dns_label(text: str, max_length: int = DNS_LABEL_MAX) -> None:
@@ -162,6 +164,14 @@ def check_digest(text: str) -> None:
             "is not a digest; write `sha256:` and 64 digits of 0 to 9 and a to f, as the registry "
             "shows it"
         )
+
+
+def check_data_key(text: str) -> None:
+    """Raise ValueError unless `text` can be a key of a Secret or ConfigMap."""
+    _check_length(text, DNS_NAME_MAX)
+    _check_characters(text, _NO_DATA_KEY, "letters, digits, '-', '_' and '.'")
+    if text == "." or text.startswith(".."):
+        raise ValueError(f"{text!r} has a meaning of its own in paths; choose another name")
 
 
 def chart_name(release: str, app: str) -> str:

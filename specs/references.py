@@ -25,11 +25,13 @@ _OF_A_SERVICE = re.compile(r".*_SERVICE_(HOST|PORT(_.+)?)|.*_PORT_[0-9]+_(TCP|UD
 def check_references(container: Container, inner: Loc) -> Iterator[Finding]:
     """Warn about a `$(NAME)` that Kubernetes does not expand."""
     known: set[str] = set()
+    # A whole secret may define every name that begins so.
+    whole = tuple(source.prefix for source in container.env_from)
     names = [variable.name for variable in container.env]
     for index, variable in enumerate(container.env):
         loc: Loc = (*inner, "env", index, "value")
         for name in _references(variable.value or ""):
-            if name not in known and not _OF_A_SERVICE.fullmatch(name):
+            if name not in known and not (name.startswith(whole) or _OF_A_SERVICE.fullmatch(name)):
                 yield loc, _unexpanded(name, names, variable.name)
         known.add(variable.name)
     for at, process in container.processes(inner):
@@ -37,7 +39,7 @@ def check_references(container: Container, inner: Loc) -> Iterator[Finding]:
         for key, words in (("command", process.command), ("args", process.args)):
             for index, word in enumerate(words):
                 for name in _references(word):
-                    if _is_missing(name, known, shell):
+                    if _is_missing(name, known, shell) and not name.startswith(whole):
                         yield (*at, key, index), _unexpanded(name, names)
     if container.pre_stop and container.pre_stop.exec:
         yield from _check_hook(

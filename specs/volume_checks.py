@@ -1,4 +1,4 @@
-"""Checks of an app's volumes: their names and paths, and how many pods may use them."""
+"""Checks of an app's volumes: their names, and how many pods may use them."""
 
 from collections.abc import Iterator
 
@@ -7,20 +7,13 @@ from specs.problem import Finding, Loc
 
 
 def check_volumes(app: AnyApp, at: Loc) -> Iterator[Finding]:
-    """Report volumes of the same name or path, and more pods than a volume allows."""
+    """Report volumes of the same name, and more pods than a volume allows."""
     container, volumes = app.app, (*at, "app", "volumes")
     names: set[str] = set()
-    paths = {writable.path: "writablePaths" for writable in container.writable_paths}
     for index, volume in enumerate(container.volumes):
         if volume.name in names:
             yield (*volumes, index, "name"), f"'{volume.name}' is listed twice; rename one"
-        if volume.path in paths:
-            yield (
-                (*volumes, index, "path"),
-                f"'{volume.path}' is already mounted ({paths[volume.path]}); remove one",
-            )
         names.add(volume.name)
-        paths.setdefault(volume.path, f"volume '{volume.name}'")
     alone = next((index for index, each in enumerate(container.volumes) if not each.shared), None)
     if alone is not None and (fixes := list(_too_many(app))):
         mode = container.volumes[alone].access_mode

@@ -804,7 +804,7 @@ USE_REF = "use secretRef, or add `plain: true` if it is not a credential"
         ),
         "a variable on one line": (
             "[«A=b]",
-            "[0]: must be a mapping; write them below it: name, value, secretRef, plain",
+            "[0]: must be a mapping; write them below it: name, value, secretRef, key, plain",
         ),
         "a credential by its name": (
             "[{name: DB_PASSWORD, value: «hunter2}]",

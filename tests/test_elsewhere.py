@@ -71,6 +71,12 @@ PLACES: dict[str, tuple[str, str, set[str]]] = {
         "app: {{writablePaths: [{{{0}: 1}}]}}",
         published("emptydirvolumesource-v1", "volumemount-v1"),
     ),
+    "a whole secret": ("web-app", "app: {{envFrom: [{{{0}: 1}}]}}", published("envfromsource-v1")),
+    "secret files": (
+        "web-app",
+        "app: {{secretFiles: [{{{0}: 1}}]}}",
+        published("secretvolumesource-v1", "volumemount-v1"),
+    ),
     "an autoscaler": (
         "web-app",
         "autoscaling: {{{0}: 1}}",

@@ -63,13 +63,16 @@ def test_every_container_has_requests_and_limits(everything: Made) -> None:
                 assert container["resources"][kind].keys() == {"cpu", "memory"}, one
 
 
-def test_only_bounded_directories_and_own_claims_are_mounted(everything: Made) -> None:
+def test_only_bounded_directories_own_claims_and_secrets_are_mounted(everything: Made) -> None:
     claims = {(one.metadata["namespace"], one.metadata["name"]) for one in everything.all(CLAIM)}
     for one in everything.with_pods():
         for volume in volumes(one):
             if claim := volume.get("persistentVolumeClaim"):
                 assert claim.keys() == {"claimName"}
                 assert (one.metadata["namespace"], claim["claimName"]) in claims
+                continue
+            if secret := volume.get("secret"):
+                assert secret["defaultMode"] == 0o440
                 continue
             assert volume.keys() == {"name", "emptyDir"}, one
             assert volume["emptyDir"]["sizeLimit"], one

@@ -29,7 +29,8 @@ BEYOND_PATTERNS = {
     "Schedule.cron",  # numbers out of range, days that never come
     "Schedule.timezone",  # names that no zone has
     # names in the form of a credential
-    "EnvVar.secretRef", "Image.tag", "Cors.allowHeaders", "Cors.exposeHeaders",
+    "EnvVar.secretRef", "EnvVar.key", "EnvFrom.secretRef", "SecretFiles.secretRef",
+    "SecretFiles.keys", "Image.tag", "Cors.allowHeaders", "Cors.exposeHeaders",
     "IPBlock.cidr", "IPBlock.except",  # addresses that are none, host bits
     *(f"{block}.{resource}"  # fractions of a byte or of a thousandth core, and beyond 2^63
       for block in (

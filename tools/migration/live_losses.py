@@ -22,9 +22,15 @@ _DEFAULTS: dict[str, Mapping[Loc, Any]] = {
         ("spec", "target", "creationPolicy"): "Owner",
         ("spec", "target", "deletionPolicy"): "Retain",
         ("spec", "refreshPolicy"): "Periodic",
-        ("spec", "data", "remoteRef", "conversionStrategy"): "Default",
-        ("spec", "data", "remoteRef", "decodingStrategy"): "None",
-        ("spec", "data", "remoteRef", "metadataPolicy"): "None",
+        **{
+            ("spec", *source, key): value
+            for source in (("data", "remoteRef"), ("dataFrom", "extract"))
+            for key, value in (
+                ("conversionStrategy", "Default"),
+                ("decodingStrategy", "None"),
+                ("metadataPolicy", "None"),
+            )
+        },
     },
     "Namespace": {("spec", "finalizers"): ("kubernetes",)},
 }

@@ -10,6 +10,7 @@ from tools.migration.chart_init import respell_init
 from tools.migration.chart_ports import respell_ports
 from tools.migration.chart_probes import respell_probes
 from tools.migration.chart_process import respell_process
+from tools.migration.chart_secrets import respell_secrets
 from tools.migration.chart_volumes import respell_volumes
 from tools.migration.charts import ARCHETYPES, Charts
 from tools.migration.config_maps import VALUES_KEY, ConfigMaps
@@ -99,6 +100,7 @@ def read_release(
     respell_process(entry)
     app.notes += respell_init(entry)
     app.notes += respell_volumes(entry)
+    respell_secrets(entry)
     app.notes += live_names(release, team, archetype, entry)
     return app
 

@@ -12,6 +12,7 @@ from tools.review.rendered_objects import RenderedObject, Side
 from tools.review.review_findings import Rules
 from tools.review.rules.exceptions import exceptions
 from tools.review.rules.limits import rollout
+from tools.review.rules.secrets import in_variables, in_volumes, new_reads
 
 _KINDS = ("Deployment", "CronJob")
 _CONTAINERS = ("containers", "initContainers")
@@ -55,6 +56,9 @@ _CONTAINER_CHECKS: tuple[_Check, ...] = (
 )
 
 _SYSCTLS = "securityContext.sysctls"
+
+# Kinds of volumes that weaken nothing; secrets are judged by what is read of them.
+_PLAIN_VOLUMES = {"name", "emptyDir", "persistentVolumeClaim", "secret"}
 
 # Fields that these rules judge, below the pod's spec, which is at `TEMPLATE`.
 JUDGED = (
@@ -185,11 +189,13 @@ def _ids(before: _Spec, after: _Spec, known: bool) -> Iterator[Hit]:
 def _volumes(before: _Spec, after: _Spec) -> Iterator[Hit]:
     had = [*(before.get("volumes") or ())]
     for volume in after.get("volumes") or ():
-        kinds = sorted(volume.keys() - {"name", "emptyDir", "persistentVolumeClaim"})
+        kinds = sorted(volume.keys() - _PLAIN_VOLUMES)
         if kinds and volume not in had:
             yield Hit(Rules.POD, f"a volume of the kind {listed(kinds)}")
-            if {"secret", "projected", "csi"} & set(kinds):
+            if {"projected", "csi"} & set(kinds):
                 yield Hit(Rules.SECRET_READ, f"as volume {volume.get('name')}")
+    for what in new_reads(in_volumes(before), in_volumes(after)):
+        yield Hit(Rules.SECRET_READ, f"{what}, as files")
 
 
 def _injected(template: _Spec) -> bool:
@@ -231,7 +237,11 @@ def _container(name: str, after: _Spec, before: _Spec | None, twin: _Spec | None
     yield from _variables(seen, after, before is not None)
     had = {each.get("mountPath"): each for each in seen.get("volumeMounts") or ()}
     for mount in after.get("volumeMounts") or ():
-        if mount != had.get(path := mount.get("mountPath")):
+        if mount == had.get(path := mount.get("mountPath")):
+            continue
+        if mount.get("readOnly"):
+            yield Hit(Rules.BEHAVIOUR, f"what is at {path} of container {name}")
+        else:
             yield Hit(Rules.WRITABLE, f"{path} of container {name}")
     for port in after.get("ports") or ():
         if port.get("hostPort") and port not in (former.get("ports") or ()):
@@ -271,14 +281,15 @@ def _added_capabilities(name: str, before: _Spec, after: _Spec) -> Iterator[Hit]
 
 def _variables(before: _Spec, after: _Spec, known: bool) -> Iterator[Hit]:
     had = {each.get("name"): each for each in before.get("env") or ()}
-    secrets, plain = _secrets(before), list[str]()
+    secrets, plain = in_variables(before), list[str]()
     for variable in after.get("env") or ():
         name, source = variable.get("name"), variable.get("valueFrom") or {}
         if variable == had.get(name):
             continue
         secret = source.get("secretKeyRef")
-        if secret and _secret(secret) not in secrets:
-            yield Hit(Rules.SECRET_READ, f"{name} from {_secret(secret)}")
+        if secret:
+            for what in new_reads(secrets, in_variables({"env": [variable]})):
+                yield Hit(Rules.SECRET_READ, f"{name} from {what}")
         elif source and not secret:
             yield Hit(Rules.UNKNOWN, f"{name} from {listed(sorted(source))}")
         elif not source and "valueFrom" in had.get(name, {}):
@@ -288,15 +299,10 @@ def _variables(before: _Spec, after: _Spec, known: bool) -> Iterator[Hit]:
     if plain:
         yield Hit(Rules.BEHAVIOUR, f"plain value of {listed(plain)}")
     for source in after.get("envFrom") or ():
-        if source not in (before.get("envFrom") or ()):
-            reads = Rules.SECRET_READ if "secretRef" in source else Rules.UNKNOWN
-            yield Hit(reads, f"all variables of {listed(sorted(source))}")
-
-
-def _secrets(container: _Spec) -> set[str]:
-    sources = (each.get("valueFrom") or {} for each in container.get("env") or ())
-    return {_secret(source["secretKeyRef"]) for source in sources if "secretKeyRef" in source}
-
-
-def _secret(reference: Mapping[str, Any]) -> str:
-    return f"Secret {reference.get('name')}"
+        if "secretRef" in source:
+            for what in new_reads(secrets, in_variables({"envFrom": [source]})):
+                yield Hit(Rules.SECRET_READ, f"variables from {what}")
+        elif source not in (before.get("envFrom") or ()):
+            yield Hit(Rules.UNKNOWN, f"all variables of {listed(sorted(source))}")
+    if known and after.get("envFrom") != before.get("envFrom"):
+        yield Hit(Rules.BEHAVIOUR, "variables from whole secrets")
