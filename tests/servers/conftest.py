@@ -86,7 +86,7 @@ def _unsettled(cluster: Cluster) -> Iterator[str]:
         place = each["metadata"]["namespace"], each["metadata"]["name"]
         minimum = least[place]["minReplicas"] if place in least else 0
         # An autoscaler leaves a Deployment without pods alone.
-        if 0 < each["spec"]["replicas"] < minimum or missing(each):
+        if 0 < each["spec"]["replicas"] < minimum or missing({**each, "kind": "Deployment"}):
             yield "/".join(place)
 
 

@@ -221,8 +221,8 @@ EARLIER = [
     ),
     (
         "components/routing.py",
-        'HTTP_SERVICE_PORT, METRICS_SERVICE_PORT = "http", "http-metrics"',
-        'HTTP_SERVICE_PORT, METRICS_SERVICE_PORT = "http", "metrics"',
+        'METRICS_SERVICE_PORT = "http-metrics"',
+        'METRICS_SERVICE_PORT = "metrics"',
     ),
 ]
 
