@@ -5,11 +5,12 @@ import os
 import socket
 import ssl
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from http.client import HTTPSConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import permutations
 from threading import Event, Thread
 from typing import Any
 
@@ -26,7 +27,9 @@ from specs.load import load_team
 from specs.quantity import parse
 from specs.stack_file import read_stack
 from tests.checkouts import Checkout, Run, finished
+from tests.conftest import Program
 from tests.optional import available
+from tests.program import VIRTUAL_SERVICE, merged, web_app
 from tests.servers.conftest import cluster_of, record_of, start, stopped_at_the_end, until
 
 pytestmark = pytest.mark.parts
@@ -236,14 +239,15 @@ def test_a_sidecar_from_another_registry_is_refused_and_the_doctor_names_the_set
 
 @contextmanager
 def answering(name: str) -> Iterator[tuple[str, int]]:
-    """The address and port of a server that answers with its name, as an app would."""
+    """The address and port of a server that answers with its name and the path, as an app would."""
 
     class Answer(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            text = name + self.path.rstrip("/")
             self.send_response(200)
-            self.send_header("Content-Length", str(len(name)))
+            self.send_header("Content-Length", str(len(text)))
             self.end_headers()
-            self.wfile.write(name.encode())
+            self.wfile.write(text.encode())
 
         def log_message(self, format: str, *args: object) -> None:
             pass
@@ -278,18 +282,24 @@ def own_address() -> str:
     pytest.skip("This machine has no address.")
 
 
-def answer(checkout: Checkout, host: str) -> tuple[int, str]:
-    """What the gateway answers, by a certificate that is verified: status and body."""
+def answer(
+    checkout: Checkout, host: str, path: str = "/", shown: str = "", **headers: str
+) -> tuple[int, str]:
+    """What the gateway answers, by a certificate that is verified: status and body.
+
+    Or the header `shown` in place of the body.
+    """
     folder = record_of(checkout).folder
     ports = json.loads((folder / "ports.json").read_text(encoding="utf-8"))
     trust = ssl.create_default_context(cafile=str(folder / "gateway.crt"))
     connection = HTTPSConnection(host, context=trust, timeout=10)
     plain = socket.create_connection(("127.0.0.1", ports[parts.GATEWAY]))
     connection.sock = trust.wrap_socket(plain, server_hostname=host)
-    connection.request("GET", "/")
+    connection.request("GET", path, headers=headers)
     response = connection.getresponse()
     with closing(connection):
-        return response.status, response.read().decode()
+        body = response.read().decode()
+        return response.status, response.getheader(shown, "") if shown else body
 
 
 def asked(checkout: Checkout, host: str) -> int:
@@ -396,6 +406,89 @@ def test_a_host_that_moves_from_a_chart_s_route_to_the_app_s_loses_no_request(
     assert set(bodies[:first]) == {"former"}
     assert set(bodies[first:]) == {"own"}
     cluster.delete("v1", "Namespace", None, "moving")
+
+
+SHARED, SITE = "shared", "shared.apps.sre.example.com"
+SHARING = {
+    "shop": "paths: [{prefix: /api}, {prefix: /old, redirect: {uri: /new, redirectCode: 308}}]",
+    "shop-v2": (
+        "paths: [{prefix: /api/v2, rewrite: {uri: /}}], "
+        "cors: {allowOrigins: [{exact: 'https://www.example.com'}]}"
+    ),
+    "site": "timeout: 5s",
+}
+ANSWERS = {
+    "/": "site",
+    "/apix": "site/apix",
+    "/api": "shop/api",
+    "/api/v1": "shop/api/v1",
+    "/api/v22": "shop/api/v22",
+    "/api/v2": "shop-v2",
+    "/api/v2/": "shop-v2",
+    "/api/v2/a/b": "shop-v2/a/b",
+}
+
+
+@pytest.fixture(scope="module")
+def sharing(program: Program) -> Mapping[str, Object]:
+    """The VirtualServices of three apps that share a host, by app."""
+    files = (
+        web_app(f"ingress: {{enabled: true, host: {SITE}, {keys}}}", name)
+        for name, keys in SHARING.items()
+    )
+    made = program(merged(*files).replace("team-alpha", SHARED))
+    return {name: made.one(VIRTUAL_SERVICE, f"{SHARED}/{name}").inputs for name in SHARING}
+
+
+@pytest.fixture(scope="module")
+def three_apps(mesh: Checkout) -> Iterator[None]:
+    """The Services that these route to, and what answers for each."""
+    cluster = cluster_of(mesh)
+    cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SHARED}}, "test")
+    with ExitStack() as stack:
+        for name in SHARING:
+            metadata = {"name": name, "namespace": SHARED}
+            service = {"apiVersion": "v1", "kind": "Service", "metadata": metadata}
+            port = {"name": "http", "port": 8080, "protocol": "TCP"}
+            cluster.apply({**service, "spec": {"ports": [port]}}, "test")
+            address, number = stack.enter_context(answering(name))
+            cluster.apply(endpoints(name, SHARED, address, number), "test")
+        yield
+    cluster.delete("v1", "Namespace", None, SHARED)
+
+
+@contextmanager
+def routed(
+    mesh: Checkout, cluster: Cluster, routes: Mapping[str, Object], order: Sequence[str]
+) -> Iterator[None]:
+    """The apps' routes, which Istio merges in this order: by age, and then by name."""
+    for number, app in enumerate(order):
+        metadata = {"name": f"{number}-{app}", "namespace": SHARED}
+        cluster.apply({**routes[app], "metadata": metadata}, "test")
+    until(lambda: answer(mesh, SITE, "/old", "Location") == (308, f"https://{SITE}/new"))
+    until(lambda: answer(mesh, SITE, "/api/v3") == (200, "shop/api/v3"))
+    until(lambda: answer(mesh, SITE) == (200, "site"))
+    yield
+    for number, app in enumerate(order):
+        cluster.delete(ROUTES, "VirtualService", SHARED, f"{number}-{app}")
+    until(lambda: asked(mesh, SITE) == 404)
+
+
+@pytest.mark.parametrize("order", list(permutations(SHARING)), ids=" ".join)
+def test_of_apps_that_share_a_host_the_longest_prefix_wins_in_any_order(
+    mesh: Checkout,
+    cluster: Cluster,
+    sharing: Mapping[str, Object],
+    three_apps: None,
+    order: Sequence[str],
+) -> None:
+    with routed(mesh, cluster, sharing, order):
+        until(lambda: answer(mesh, SITE, "/api/v2") == (200, "shop-v2"))
+        assert {path: answer(mesh, SITE, path)[1] for path in ANSWERS} == ANSWERS
+        origin, told = "https://www.example.com", "Access-Control-Allow-Origin"
+        assert answer(mesh, SITE, "/api/v2", told, Origin=origin) == (200, origin)
+        assert answer(mesh, SITE, "/api/v2", told, Origin=f"{origin}.org") == (200, "")
+        assert answer(mesh, SITE, "/api", told, Origin=origin) == (200, "")
 
 
 def istiod(checkout: Checkout) -> Process:
