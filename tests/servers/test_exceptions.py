@@ -153,6 +153,9 @@ VARIANTS: dict[str, Edit] = {
     ),
     "a writable root file system": _security(readOnlyRootFilesystem=False),
     "an unmasked /proc": _security(procMount="Unmasked"),
+    "an unmasked /proc of users of its own": _all(
+        lambda spec: spec.update(hostUsers=False), _security(procMount="Unmasked")
+    ),
     "a safe sysctl": _of_pod(sysctls=[UNPRIVILEGED]),
     "an unsafe sysctl": _of_pod(sysctls=[{"name": "net.core.somaxconn", "value": "9"}]),
     "SELinux": _of_pod(seLinuxOptions={"type": "spc_t"}),
