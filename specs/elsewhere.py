@@ -174,7 +174,7 @@ _UNCOUNTED = _table(
 )
 _RESOURCE_LIST = _UNCOUNTED | _table({"storage": "only cpu and memory are counted; remove it"})
 
-_VALUE_FROM = "use `secretRef` for a secret, `value` for anything else"
+_VALUE_FROM = "use `secretRef` for a secret, `value` for text; a pod's own fields have no key"
 
 # By the model of the mapping that contains the key.
 _KEYS: dict[type, dict[str, str]] = {
