@@ -34,10 +34,13 @@ ROLES = "GET /apis/rbac.authorization.k8s.io/v1/clusterroles/{}"
 HOOKS = "GET /apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
 ENDPOINTS = "GET /apis/discovery.k8s.io/v1/namespaces/istio-system/endpointslices"
 ISTIODS = "GET /api/v1/namespaces/istio-system/pods"
+NODES = "GET /api/v1/nodes"
+HOSTNAME, ZONE = "kubernetes.io/hostname", "topology.kubernetes.io/zone"
 ALPHA = "GET /api/v1/namespaces/team-alpha"
 DRY_RUN = "POST /api/v1/namespaces/team-alpha/pods"
 CLUSTER_WIDE = (  # kinds start so
     "Namespace",
+    "Node",
     "Cluster",
     "ValidatingAdmissionPolicy",
     "MutatingWebhookConfiguration",
@@ -90,6 +93,10 @@ def behind_istiod(**conditions: bool) -> tuple[int, Any]:
     endpoint = {"addresses": ["10.0.0.1"], "conditions": conditions}
     other = {"metadata": {"labels": {}}, "endpoints": [{"conditions": {"ready": True}}]}
     return 200, {"items": [{"metadata": {"labels": labels}, "endpoints": [endpoint]}, other]}
+
+
+def node(*labels: str) -> Any:
+    return {"metadata": {"labels": dict.fromkeys(labels, "a")}}
 
 
 def istiod(ready: str = "True", app: str = "istiod") -> tuple[int, Any]:
@@ -176,6 +183,7 @@ def cluster(
             ENDPOINTS: behind_istiod(ready=True),
             ISTIODS: istiod(),
             DRY_RUN: with_sidecar(),
+            NODES: listed(node(HOSTNAME, ZONE), node(HOSTNAME, ZONE)),
             POLICIES: (200, {"items": [{"metadata": {"name": "sre-images"}}]}),
             POLICY_BINDINGS: (200, {"items": [bound("Deny")]}),
             **{ROLES.format(name): (200, {}) for name in ("edit", "view", "system:auth-delegator")},
@@ -216,7 +224,7 @@ def _discovery(made: Made) -> dict[str, Any]:
             "MutatingWebhookConfiguration",
         )
     )
-    kinds.setdefault("v1", set()).add("Pod")
+    kinds.setdefault("v1", set()).update(("Pod", "Node"))
     kinds["discovery.k8s.io/v1"] = {"EndpointSlice"}
     answers: dict[str, Any] = {}
     for version, names in kinds.items():
@@ -256,7 +264,8 @@ def test_a_cluster_that_has_all_passes_every_check(cluster: FakeServer, team: Ma
         "Kubernetes: kubeconfig", "Kubernetes: version", "Kubernetes: TLS", "Kubernetes: identity",
         "Kubernetes: served kinds", "Kubernetes: permissions", "Kubernetes: granting roles",
         "Kubernetes: gateways", "Kubernetes: sidecars", "Kubernetes: istiod",
-        "Kubernetes: secret store", "Kubernetes: External Secrets", "Kubernetes: secrets",
+        "Kubernetes: nodes", "Kubernetes: secret store", "Kubernetes: External Secrets",
+        "Kubernetes: secrets",
         "Kubernetes: Prometheus", "Kubernetes: guardrails", "Kubernetes: Pod Security",
     ]  # fmt: skip
 
@@ -959,3 +968,28 @@ class TestPodsOfApps:
         (warned,) = told.warned
         assert warned.what == "Kubernetes: pods"
         assert warned.finding.found.startswith(f"team-alpha/my-api: {found}")
+
+
+def test_nodes_over_which_nothing_is_spread_are_counted(cluster: FakeServer, team: Made) -> None:
+    cluster.answers[NODES] = listed(node(HOSTNAME), node(HOSTNAME, ZONE), {"metadata": {}})
+    warned = [line.finding.found for line in examined(team).warned]
+    assert [found.partition(":")[0] for found in warned] == [
+        f"1 of 3 without the label {HOSTNAME}",
+        f"2 of 3 without the label {ZONE}",
+    ]
+
+
+def test_nodes_need_no_label_by_which_nothing_is_spread(cluster: FakeServer, team: Made) -> None:
+    cluster.answers[NODES] = listed(node(HOSTNAME))
+    kubernetes = {"clusterIdentifier": "test", "podSecurity": "restricted"}
+    told = examined(team, kubernetes=kubernetes | {"spreadOver": (HOSTNAME,)})
+    assert told.found("Kubernetes: nodes") == f"1 with {HOSTNAME}"
+    told = examined(team, kubernetes=kubernetes | {"spreadOver": ()})
+    assert told.found("Kubernetes: nodes") == ""
+
+
+def test_nodes_that_may_not_be_listed_are_not_judged(cluster: FakeServer, team: Made) -> None:
+    cluster.answers[NODES] = (403, {})
+    told = examined(team)
+    assert told.warned == []
+    assert told.found("Kubernetes: nodes") == "this identity may not list them"

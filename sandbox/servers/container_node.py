@@ -79,6 +79,7 @@ class ContainerNode:
                     f"--kubeconfig={self._parts.kubeconfig_of(NODE)}",
                     f"--hostname-override={REAL_NODE}",
                     f"--node-ip={ADDRESS}",
+                    "--node-labels=topology.kubernetes.io/zone=sandbox",
                 ),
                 *([self._filter(program)] if program else []),
             ),

@@ -13,7 +13,7 @@ from clients.kubeconfig import KubeconfigError, api_server
 from clients.kubernetes import Cluster, Object
 from specs.network import NAMESPACE_NAME
 from specs.settings import ExternalSecretsSettings, Settings
-from tools.doctor import arrivals, selection
+from tools.doctor import arrivals, nodes, selection
 from tools.doctor.examination import (
     Check,
     Outcome,
@@ -86,6 +86,9 @@ class ClusterChecks:
             yield Check("istiod", lambda: self._sidecars().control_plane())
         if self._of_kind("Deployment"):
             yield Check("pods", lambda: self._sidecars().pods())
+        labels = self._settings.kubernetes.spread_over
+        if self._of_kind("Deployment") and labels:
+            yield Check("nodes", lambda: nodes.spread_over(self._cluster, labels))
         if self._shared_stores():
             yield Check("secret store", self._secret_stores)
         if self._of_kind("ExternalSecret") or self._settings.platform:
