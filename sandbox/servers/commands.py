@@ -114,7 +114,7 @@ class LocalServers:
             self._await(parts.ETCD, self._says_ok(parts.ETCD, "health"))
             token = self._await(parts.OPENBAO, self._unseal)
             self._await(parts.API_SERVER, self._says_ok(parts.API_SERVER, "readyz"))
-            self._launch(parts.CONTROLLERS, commands)
+            self._launch(parts.CONTROLLERS, commands, PYTHONPATH=str(self._root))
             self._await(parts.API_SERVER, lambda: self._furnish(installed))
             for name in (parts.CONTROLLER_MANAGER, parts.SCHEDULER):
                 self._await(name, self._says_ok(name, "healthz"))

@@ -30,6 +30,7 @@ ADMIN = "admin"
 CONTROLLER_MANAGER = "system:kube-controller-manager"
 SCHEDULER = "system:kube-scheduler"
 KWOK = "kwok"
+STORAGE = "storage"
 SIMULATED_NODE = "sandbox"  # kwok's, in platform.yaml
 REAL_NODE = "containers"  # a name that no simulated node has
 NODE = f"system:node:{REAL_NODE}"
@@ -38,6 +39,7 @@ USERS: Mapping[str, str] = {
     CONTROLLER_MANAGER: "",
     SCHEDULER: "",
     KWOK: "system:masters",
+    STORAGE: "system:masters",
     NODE: "system:nodes",
 }
 

@@ -3,6 +3,7 @@
 import json
 import random
 import socket
+import sys
 import sysconfig
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ API_SERVER = "kube-apiserver"
 CONTROLLER_MANAGER = "kube-controller-manager"
 SCHEDULER = "kube-scheduler"
 KWOK = "kwok"
+STORAGE = "storage"
 EXTERNAL_SECRETS = "external-secrets"
 PROMETHEUS_OPERATOR = "prometheus-operator"
 PROMETHEUS = "prometheus"
@@ -29,7 +31,7 @@ KEYCLOAK = "keycloak"
 PACKETS = "packets"  # no server of its own: the node enforces network policies
 
 STORES = (ETCD, OPENBAO, API_SERVER)
-CONTROLLERS = (CONTROLLER_MANAGER, SCHEDULER, KWOK)
+CONTROLLERS = (CONTROLLER_MANAGER, SCHEDULER, KWOK, STORAGE)
 # Parts of the platform: platform_parts.py
 OPERATORS = (EXTERNAL_SECRETS, PROMETHEUS_OPERATOR, PROMETHEUS, ISTIOD, GATEWAY)
 CONTAINERS = (REGISTRY, NODE)  # for the parts `node` and `packets`
@@ -110,6 +112,7 @@ class Parts:
             (self.kubeconfig_of(CONTROLLER_MANAGER), keys.CONTROLLER_MANAGER),
             (self.kubeconfig_of(SCHEDULER), keys.SCHEDULER),
             (self.kubeconfig_of(KWOK), keys.KWOK),
+            (self.kubeconfig_of(STORAGE), keys.STORAGE),
             (self.kubeconfig_of(NODE), keys.NODE),
         ):
             self.keys.write_kubeconfig(path, user, self.address(API_SERVER))
@@ -204,6 +207,12 @@ class Parts:
                 f"--config={Path(__file__).with_name('stages.yaml')}",
                 f"--manage-nodes-with-label-selector=kubernetes.io/hostname={keys.SIMULATED_NODE}",
                 "--node-lease-duration-seconds=40",
+            ],
+            STORAGE: [
+                sys.executable,
+                "-m",
+                "sandbox.servers.storage_process",
+                self.kubeconfig_of(STORAGE),
             ],
         }
 

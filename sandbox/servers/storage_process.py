@@ -1,0 +1,110 @@
+"""The process that provides volumes, in place of a storage driver.
+
+`python -m sandbox.servers.storage_process KUBECONFIG` gives each claim of the cluster's
+StorageClasses a PersistentVolume once a pod that needs it has a node, makes it as large as the
+claim becomes, and deletes it after the claim. What a simulated pod would store is nowhere; on a
+node that runs containers, it is a folder of that node.
+"""
+
+import signal
+import sys
+import time
+from pathlib import Path
+
+from clients.http import RefusedError, UnreachableError
+from clients.kubernetes import Cluster, Object
+
+PROVISIONER = "sandbox.sre.io/storage"  # of the StorageClasses in platform.yaml
+LOOKS_EVERY = 0.5  # seconds
+_NODE = "volume.kubernetes.io/selected-node"  # by the scheduler
+_MERGE = "application/merge-patch+json"
+
+
+def provide(cluster: Cluster) -> None:
+    """Do what is to be done now. Raises RefusedError and UnreachableError."""
+    claims = cluster.list("v1", "PersistentVolumeClaim")
+    classes = {
+        each["metadata"]["name"]
+        for each in cluster.list("storage.k8s.io/v1", "StorageClass")
+        if each["provisioner"] == PROVISIONER
+    }
+    for claim in claims:
+        waits = claim["status"]["phase"] == "Pending" and "volumeName" not in claim["spec"]
+        has_node = _NODE in claim["metadata"].get("annotations", {})
+        if waits and has_node and claim["spec"].get("storageClassName") in classes:
+            _make(cluster, _volume(claim))
+    for volume in cluster.list("v1", "PersistentVolume"):
+        if volume["spec"].get("storageClassName") not in classes:
+            continue
+        if volume["status"].get("phase") == "Released":
+            cluster.delete("v1", "PersistentVolume", None, volume["metadata"]["name"])
+    for claim in claims:
+        if claim["status"]["phase"] == "Bound" and claim["spec"]["storageClassName"] in classes:
+            _resize(cluster, claim)
+
+
+def _volume(claim: Object) -> Object:
+    metadata, spec = claim["metadata"], claim["spec"]
+    name = f"pvc-{metadata['uid']}"
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": {
+            "name": name,
+            "annotations": {"pv.kubernetes.io/provisioned-by": PROVISIONER},
+        },
+        "spec": {
+            "accessModes": spec["accessModes"],
+            "capacity": {"storage": _asked(claim)},
+            "storageClassName": spec["storageClassName"],
+            "persistentVolumeReclaimPolicy": "Delete",
+            "claimRef": {
+                "apiVersion": "v1",
+                "kind": "PersistentVolumeClaim",
+                "namespace": metadata["namespace"],
+                "name": metadata["name"],
+                "uid": metadata["uid"],
+            },
+            "hostPath": {"path": f"/var/lib/sandbox-volumes/{name}", "type": "DirectoryOrCreate"},
+        },
+    }
+
+
+def _make(cluster: Cluster, volume: Object) -> None:
+    try:
+        cluster.create(volume)
+    except RefusedError as refusal:
+        if refusal.status != 409:  # it is there, and about to be bound
+            raise
+
+
+def _resize(cluster: Cluster, claim: Object) -> None:
+    size = {"storage": _asked(claim)}
+    if claim["status"].get("capacity") == size:
+        return
+    metadata = claim["metadata"]
+    volume = cluster.path("v1", "PersistentVolume", None, claim["spec"]["volumeName"])
+    own = cluster.path("v1", "PersistentVolumeClaim", metadata["namespace"], metadata["name"])
+    cluster.call("PATCH", volume, {"spec": {"capacity": size}}, None, _MERGE)
+    cluster.call("PATCH", f"{own}/status", {"status": {"capacity": size}}, None, _MERGE)
+
+
+def _asked(claim: Object) -> str:
+    size: str = claim["spec"]["resources"]["requests"]["storage"]
+    return size
+
+
+def run(kubeconfig: Path) -> None:
+    """Provide volumes until the process is told to end."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    cluster = Cluster(kubeconfig=kubeconfig)
+    while True:
+        try:
+            provide(cluster)
+        except (RefusedError, UnreachableError) as error:
+            print(error, flush=True)  # it may have changed in between, or the server restarts
+        time.sleep(LOOKS_EVERY)
+
+
+if __name__ == "__main__":
+    run(Path(sys.argv[1]))
