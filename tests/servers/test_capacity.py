@@ -15,7 +15,7 @@ from kubernetes.utils import parse_quantity
 from clients.http import RefusedError
 from clients.kubernetes import Cluster, Object
 from sandbox.ready import missing
-from specs.capacity import RESOURCES, Amounts, Bounds, Capacity, capacity, total
+from specs.capacity import RESOURCES, UNLIMITED, Amounts, Bounds, Capacity, capacity, total
 from specs.load import TeamFile, load_team
 from specs.settings import Settings
 from specs.stack_file import read_stack
@@ -41,6 +41,9 @@ apps:
     app:
       name: shop
       image: {repository: harbor.sre.internal/team-odd/shop, tag: v1.0.0}
+      runAs: {user: 10001, group: 10001, fsGroup: 10001}
+      preStop: {exec: {command: [/bin/drain]}}
+      init: [{name: migrate, command: [/bin/migrate]}, {name: warm, args: [warm]}]
       resources:
         requests: {cpu: 0.1, memory: 123456789}
         limits: {cpu: "1e3", memory: "1e9"}
@@ -48,6 +51,8 @@ apps:
     app:
       name: of-defaults
       image: {repository: harbor.sre.internal/team-odd/of-defaults, tag: v1.0.0}
+      terminationGracePeriodSeconds: 10
+      preStop: {sleepSeconds: 9}
       replicas: 5
   - archetype: worker
     app:
@@ -62,6 +67,7 @@ apps:
     app:
       name: report
       image: {repository: harbor.sre.internal/team-odd/report, tag: v1.0.0}
+      init: [{name: fetch, args: [fetch]}]
       resources:
         requests: {cpu: "+1.001", memory: 1999999999}
         limits: {cpu: 1100m, memory: 2G}
@@ -76,9 +82,9 @@ ODD_SIDECAR = {
     }
 }
 
-# Gives pods the sidecar that they ask for, by all four annotations or by none. Istio's own amounts
-# are those of its chart. Where only some annotations are there, it takes none of its own; here such
-# a pod is refused.
+# Gives pods the sidecar that they ask for, by all four annotations or by none, and before their own
+# steps. Istio's own amounts are those of its chart. Where only some annotations are there, it takes
+# none of its own; here such a pod is refused.
 INJECTOR = """
 apiVersion: admissionregistration.k8s.io/v1
 kind: MutatingAdmissionPolicy
@@ -110,9 +116,10 @@ spec:
     - patchType: JSONPatch
       jsonPatch:
         expression: |
-          [
-            JSONPatch{op: 'add', path: '/spec/initContainers', value: []},
-            JSONPatch{op: 'add', path: '/spec/initContainers/-', value: Object.spec.initContainers{
+          (has(object.spec.initContainers)
+            ? [] : [JSONPatch{op: 'add', path: '/spec/initContainers', value: []}])
+          + [
+            JSONPatch{op: 'add', path: '/spec/initContainers/0', value: Object.spec.initContainers{
               name: 'istio-proxy',
               image: 'docker.io/istio/proxyv2:1.31.0',
               restartPolicy: 'Always',
@@ -176,7 +183,7 @@ def planned(checkout: Checkout, team: str = TEAM) -> Capacity:
 
 def odd(quota: Amounts) -> str:
     """The odd team's file with that quota."""
-    cpu, memory, cpu_limit, memory_limit, pods, services, claims = quota
+    cpu, memory, cpu_limit, memory_limit, pods, services, claims, _ = quota
     requests = f"{{cpu: {cpu}m, memory: {memory}}}"
     limits = f"{{cpu: {cpu_limit}m, memory: {memory_limit}}}"
     counts = f"pods: {pods}, services: {services}, persistentvolumeclaims: {claims}"
@@ -212,7 +219,7 @@ def used(cluster: Cluster, team: str = TEAM) -> dict[str, Decimal]:
     """What the quota controller counts, in the same units; read by Kubernetes' own client."""
     counted: Mapping[str, str] = quota(cluster, team)["status"]["used"]
     return {
-        name: parse_quantity(counted[name]) * (1000 if name.endswith("cpu") else 1)
+        name: parse_quantity(counted.get(name, 0)) * (1000 if name.endswith("cpu") else 1)
         for name in RESOURCES
     }
 
@@ -228,7 +235,7 @@ def set_quota(cluster: Cluster, amounts: Bounds) -> None:
     hard = {
         name: f"{amount}m" if name.endswith("cpu") else str(amount)
         for name, amount in zip(RESOURCES, amounts, strict=True)
-        if amount is not None
+        if amount is not None and name not in UNLIMITED
     }
     patch(cluster, quota(cluster, TEAM), {"spec": {"hard": hard}})
     until(lambda: not missing(quota(cluster, TEAM)))
