@@ -462,15 +462,18 @@ def routed(
     mesh: Checkout, cluster: Cluster, routes: Mapping[str, Object], order: Sequence[str]
 ) -> Iterator[None]:
     """The apps' routes, which Istio merges in this order: by age, and then by name."""
-    for number, app in enumerate(order):
-        metadata = {"name": f"{number}-{app}", "namespace": SHARED}
-        cluster.apply({**routes[app], "metadata": metadata}, "test")
-    until(lambda: answer(mesh, SITE, "/old", "Location") == (308, f"https://{SITE}/new"))
-    until(lambda: answer(mesh, SITE, "/api/v3") == (200, "shop/api/v3"))
-    until(lambda: answer(mesh, SITE) == (200, "site"))
-    yield
-    for number, app in enumerate(order):
-        cluster.delete(ROUTES, "VirtualService", SHARED, f"{number}-{app}")
+    names = {app: f"{number}-{app}" for number, app in enumerate(order)}
+    try:
+        for app, name in names.items():
+            metadata = {"name": name, "namespace": SHARED}
+            cluster.apply({**routes[app], "metadata": metadata}, "test")
+        until(lambda: answer(mesh, SITE, "/old", "Location") == (308, f"https://{SITE}/new"))
+        until(lambda: answer(mesh, SITE, "/api/v3") == (200, "shop/api/v3"))
+        until(lambda: answer(mesh, SITE) == (200, "site"))
+        yield
+    finally:
+        for name in names.values():
+            cluster.delete(ROUTES, "VirtualService", SHARED, name)
     until(lambda: asked(mesh, SITE) == 404)
 
 
