@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from clients.kubernetes import Object
+from components.http_routes import redirected
 from components.routing import destination, host
 from specs.app import WebApp
-from specs.ingress import ALL
+from specs.ingress import ALL, REDIRECT_CODES
 from specs.shared_hosts import is_below
 from specs.team import Team
 
@@ -38,7 +39,11 @@ class FormerRoute:
             yield f"{self.at}/mirror", self.entry["mirror"]
 
     def leads_there(self, team: Team) -> bool:
-        """Whether all of its requests go to the owner's Service."""
+        """Whether its requests go to the owner's Service, or are redirected as the file says."""
+        if "redirect" in self.entry:
+            here = {"redirectCode": REDIRECT_CODES[0], **self.entry["redirect"]}
+            paths = [path for path in self.owner.ingress.every_path if path.prefix == self.path]
+            return any(path.redirect and redirected(path.redirect) == here for path in paths)
         found = [names_service(team, self.owner, to) for _, to in self.destinations()]
         return bool(found) and all(found)
 

@@ -21,7 +21,7 @@ def http_routes(targets: list[Target]) -> list[HttpRoute]:
 def _routes(ingress: Ingress, path: IngressPath, destination: HttpRoute) -> Iterator[HttpRoute]:
     shared = _given(corsPolicy=ingress.cors and _cors(ingress.cors))
     if path.redirect:
-        yield {**_match(path.prefix), "redirect": _redirect(path.redirect), **shared}
+        yield {**_match(path.prefix), "redirect": redirected(path.redirect), **shared}
         return
     shared |= _given(timeout=ingress.timeout, retries=ingress.retries and _retries(ingress.retries))
     for match, rewrite in _rewritten(path):
@@ -66,7 +66,8 @@ def _rewrite(rewrite: Rewrite, uri: str | None) -> HttpRoute:
     return _given(uri=uri, authority=rewrite.authority)
 
 
-def _redirect(redirect: Redirect) -> HttpRoute:
+def redirected(redirect: Redirect) -> HttpRoute:
+    """A redirect in Istio's words."""
     return _given(
         uri=redirect.uri,
         authority=redirect.authority,

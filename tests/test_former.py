@@ -230,6 +230,20 @@ def test_a_route_without_a_destination_is_reported_and_not_waited_for(formers: F
     assert "`pulumi up`" not in said, "it would make no VirtualService"
 
 
+@pytest.mark.parametrize(("to", "held"), [("/new", False), ("/elsewhere", True)])
+def test_a_former_redirect_is_waited_for_unless_the_file_has_it_too(
+    formers: Formers, to: str, held: bool
+) -> None:
+    shop = web()
+    moved = {"prefix": "/old", "redirect": {"uri": "/new"}}
+    shop["ingress"] = {**shop["ingress"], "paths": ({"prefix": "/"}, moved)}
+    route = a_route("web-shop", "shop")
+    redirect = {"match": [{"uri": {"prefix": "/old/"}}], "redirect": {"uri": to}}
+    route["spec"]["http"].insert(0, redirect)
+    former = formers.of(a_team(shop), route)["team-a/shop"]
+    assert ("VirtualService" in former.held) == held
+
+
 def test_other_hosts_of_a_former_route_are_reported(formers: Formers) -> None:
     route = a_route("web-shop", "web-shop")
     route["spec"]["hosts"].append("old.example.com")
