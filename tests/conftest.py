@@ -93,6 +93,7 @@ def everything(program: Program) -> Made:
     return program(
         *(file.read_text() for file in files),
         platform=True,
+        kubernetes={"clusterIdentifier": "test", "podSecurity": "restricted"},
         openbao={"oidcAccessor": "auth_oidc_1a2b3c4d"},
         harbor={"sharedProjects": ["base-images"]},
         namespace=dev_settings().namespace.model_dump(mode="json", by_alias=True),

@@ -9,7 +9,8 @@ from tests.program import ADMISSION_BINDING, ADMISSION_POLICY, NAMESPACE, Made
 from tests.written import entry, team
 
 RESTRICTED = {"clusterIdentifier": "test", "podSecurity": "restricted"}
-POLICY = "team-alpha-exceptions"
+# Its logical name, by which the state tells whose it is.
+POLICY = "team-alpha/team-alpha-exceptions"
 LEVEL = "pod-security.kubernetes.io/enforce"
 
 
@@ -53,6 +54,7 @@ def test_a_capability_lowers_the_namespace_s_level_and_a_policy_takes_its_place(
         '{"my-api": ["CHOWN"], "wiki": ["SETUID"]}[?variables.app].orValue([])'
     )
     binding = made.one(ADMISSION_BINDING, POLICY)
+    assert binding.metadata["name"] == binding.spec["policyName"] == "team-alpha-exceptions"
     assert binding.spec["matchResources"] == {
         "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "team-alpha"}}
     }

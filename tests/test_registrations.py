@@ -56,7 +56,8 @@ def test_every_kubernetes_object_has_an_explicit_name_and_place(everything: Made
         if one.type not in CLUSTER_SCOPED:
             assert one.name == f"{one.metadata['namespace']}/{one.metadata['name']}"
         else:
-            assert one.name == one.metadata["name"]
+            # A team's own are named as all of the team's: by its name and their own.
+            assert one.name.removeprefix(f"{_owner(one)}/") == one.metadata["name"]
             assert "namespace" not in one.metadata
 
 
@@ -73,8 +74,12 @@ def test_every_kubernetes_object_is_labelled_as_the_platform_s_and_its_team_s(
         assert one.labels["app.kubernetes.io/part-of"] == "sre-platform", one
         assert one.labels["app.kubernetes.io/name"], one
         if one.parent != f"{PLATFORM} platform":
-            team = one.metadata.get("namespace", one.metadata["name"])
-            assert one.labels["sre.io/team"] == team, one
+            assert one.labels["sre.io/team"] == _owner(one), one
+
+
+def _owner(one: Resource) -> str:
+    """The team of the component that it is a child of; the platform's is called `platform`."""
+    return one.parent.partition(" ")[2].partition("/")[0]
 
 
 def test_the_components_types_and_names_never_change(everything: Made) -> None:

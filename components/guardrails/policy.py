@@ -79,13 +79,13 @@ def register(
     policy: Policy, settings: Settings, opts: pulumi.ResourceOptions
 ) -> ValidatingAdmissionPolicyBinding:
     """The policy and its binding, both by the policy's name; the binding."""
+    # As for everything of a team, the state tells by the logical name whose it is.
+    name = f"{policy.only.name}/{policy.name}" if policy.only else policy.name
     labels = team_labels(policy.only) if policy.only else platform_labels(policy.name)
     metadata = ObjectMetaArgs(name=policy.name, labels=labels)
-    made = ValidatingAdmissionPolicy(
-        policy.name, metadata=metadata, spec=_policy_spec(policy), opts=opts
-    )
+    made = ValidatingAdmissionPolicy(name, metadata=metadata, spec=_policy_spec(policy), opts=opts)
     return ValidatingAdmissionPolicyBinding(
-        policy.name,
+        name,
         metadata=metadata,
         spec=_binding_spec(policy, made.metadata["name"], settings),
         opts=opts,
