@@ -33,6 +33,7 @@ LONGEST = (
     "test_packets.py",
     "test_servers.py",
     "test_capacity.py",
+    "test_field.py",
     "test_adopt.py",
 )
 BUILT_WITHIN = 40 * 60  # seconds; where the programs are cached, a start takes ten
