@@ -2,7 +2,7 @@
 
 import pulumi
 
-from components import monitoring, network, pod, routing, scaling, workload
+from components import files, monitoring, network, pod, routing, scaling, workload
 from components.metadata import Place
 from components.tenant import Tenant
 from specs.app import AnyApp, CronJob, WebApp
@@ -58,6 +58,8 @@ class App(pulumi.ComponentResource):
             account = workload.service_account(team, app, place, settings)
             self.service_account = account.metadata["name"]
         guards = [*tenant.guardrails, *tenant.secrets_of(app), *tenant.claims_of(app)]
+        if app.app.files:
+            guards.append(files.config_map(team, app, place))
         if app.network_policy.enabled:
             guards.append(network.app_policy(team, app, place, settings, at))
 

@@ -52,7 +52,7 @@ def _asked_for(object: Object) -> Object:
 
 
 def _is_secret(each: Difference, kind: str) -> bool:
-    return kind == "Secret" or not _HIDDEN.isdisjoint(each.path)
+    return kind in ("Secret", "ConfigMap") or not _HIDDEN.isdisjoint(each.path)
 
 
 def _is_idle(key: str, added: bool, kind: str) -> bool:

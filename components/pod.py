@@ -18,7 +18,7 @@ from pulumi_kubernetes.core.v1 import (
 )
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
-from components import mounts
+from components import files, mounts
 from components.hardening import container_security, pod_security
 from components.metadata import workload_labels
 from components.monitoring import pod_annotations
@@ -64,6 +64,7 @@ def pod_template(
                 **_NATIVE_SIDECAR,
                 **pod_annotations(app, settings),
                 **_sidecar(settings),
+                **files.checksum(app),
             },
         ),
         spec=PodSpecArgs(

@@ -53,6 +53,9 @@ def _kubernetes(settings: Settings) -> kubernetes.Provider:
         # A file controls the fields that it declares, whoever wrote them last: an autoscaler that
         # has scaled, or kubectl. Without it, that is an error, and a team cannot be suspended.
         enable_patch_force=True,
+        # Without it, a changed ConfigMap is deleted and recreated, and pods that start meanwhile
+        # find none.
+        enable_config_map_mutable=True,
         # Without it, creating an existing object fails. None leaves it out, so that a later run
         # without it is equal.
         upsert_existing_objects=settings.adopt or None,

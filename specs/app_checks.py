@@ -8,6 +8,7 @@ from specs.container import Container
 from specs.credentials import credential_form
 from specs.env_checks import check_env, check_words
 from specs.exception_checks import check_exceptions
+from specs.files import check_files
 from specs.image import Image
 from specs.ingress_checks import check_ingress, check_port, check_shared_hosts
 from specs.mount_checks import check_mounts
@@ -49,6 +50,7 @@ def check_app(team: Team, app: AnyApp, at: Loc, settings: Settings) -> Iterator[
     yield from check_process(container, inner)
     yield from check_resources(team, container, (*inner, "resources"))
     yield from check_mounts(container, inner)
+    yield from check_files(container, inner)
     yield from check_volumes(app, at)
     yield from check_policy(app.network_policy, (*at, "networkPolicy"))
     yield from check_selectors(app.network_policy, (*at, "networkPolicy"), settings.namespace)

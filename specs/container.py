@@ -10,7 +10,7 @@ from pydantic import Field
 from specs.base import Count, Cpu, Label, Memory, Port, Positive, Spec
 from specs.env_vars import EnvFrom, EnvVar
 from specs.image import Image
-from specs.mounts import SecretFiles, WritablePath
+from specs.mounts import File, SecretFiles, WritablePath
 from specs.ports import AppPort, Protocol
 from specs.probes import WebAppProbes, WorkerProbes
 from specs.problem import Loc
@@ -93,6 +93,11 @@ class Container(Spec):
     )
     secret_files: tuple[SecretFiles, ...] = Field(
         (), description="Secrets as files, which only a group of the app's process can read."
+    )
+    files: tuple[File, ...] = Field(
+        (),
+        description="Files with settings, in the ConfigMap `<app.name>-files`. A change restarts "
+        "the pods.",
     )
     volumes: tuple[Volume, ...] = Field(
         (), description="Volumes that outlive the app's pods, each a PersistentVolumeClaim."

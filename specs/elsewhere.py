@@ -25,7 +25,7 @@ from specs.ingress import (
     Rewrite,
 )
 from specs.monitoring import Alert, ServiceMonitor
-from specs.mounts import SecretFiles, WritablePath
+from specs.mounts import File, SecretFiles, WritablePath
 from specs.ports import AppPort
 from specs.probes import ExecAction, GrpcAction, Probe, TcpAction, WebAppProbes, WorkerProbes
 from specs.process import InitStep, PreStop, PreStopExec, RunAs
@@ -98,12 +98,13 @@ _WORKLOAD = _table(
         "emptyDir tmpDirs": "use `app.writablePaths` for paths that a pod writes to",
         "volumeMounts volumeDevices extraVolumes extraVolumeMounts": (
             "use `app.volumes` for data that outlives a pod, `app.writablePaths` for other paths "
-            "that it writes to, `app.secretFiles` for secrets"
+            "that it writes to, `app.files` and `app.secretFiles` for files"
         ),
         "persistence persistentVolumeClaim persistentVolumeClaims pvc pvcs storage "
         "volumeClaimTemplates": "use `app.volumes`",
-        "extraEnv extraEnvVars envVars environment configMap configMaps config": (
-            "use `app.env`, with one entry per variable"
+        "extraEnv extraEnvVars envVars environment": ("use `app.env`, with one entry per variable"),
+        "config configMap configMaps configFiles configMapMounts extraConfigMapMounts": (
+            "use `app.env` for variables, `app.files` for files"
         ),
         "extraEnvFrom extraEnvVarsSecret": "use `app.envFrom`",
         "existingSecret secretName secrets externalSecret externalSecrets": (
@@ -273,6 +274,19 @@ _KEYS: dict[type, dict[str, str]] = {
                 "a group of the app's process reads the files; remove it"
             ),
             "subPath subPathExpr mountPropagation recursiveReadOnly": _REMOVE,
+        }
+    ),
+    File: _table(
+        {
+            "mountPath": "use `path`",
+            "text data value": "use `content`",
+            "file source": "use `from`",
+            "configMap name subPath key items": (
+                "write the text in `content`, or name a file in `from`"
+            ),
+            "secretRef secretName": "use `app.secretFiles`",
+            "readOnly defaultMode mode": "everyone in the container may read it; remove it",
+            "optional subPathExpr mountPropagation recursiveReadOnly": _REMOVE,
         }
     ),
     RunAs: _table(

@@ -29,6 +29,9 @@ TEAM_LABEL = "sre.io/team"
 # On a team's Namespace: the hosts of the team's file, joined by commas.
 HOSTS_ANNOTATION = "sre.io/hosts"
 
+# On an app's pods: the checksum of its files, so that a change restarts them.
+FILES_ANNOTATION = "sre.io/files"
+
 
 def probe_off(probe: str) -> str:
     """The annotation of a Deployment without that probe: why it has none."""

@@ -11,6 +11,7 @@ from specs.base import Spec
 from specs.capacity import Capacity, capacity
 from specs.checks import check_team
 from specs.explain import ARCHETYPES, explain, meant_archetype, unknown_archetype
+from specs.files import with_texts
 from specs.fit import check_quota, full_scale
 from specs.problem import Loc, Problem, one_a_place
 from specs.repair import Repaired, repair_team
@@ -73,10 +74,11 @@ def check_source(source: Source, settings: Settings) -> TeamFile:
     for loc in _left_empty(source, team, ()):
         problems.append(source.problem(loc, "is empty; write null for no limit, or an amount"))
         repaired.locs.add(loc)
+    team, found = with_texts(team, source.file.parent)
     # The sums of a repaired file would be wrong.
     as_written = not problems
     loaded = TeamFile(source, team, (), indices)
-    for loc, message in check_team(team, settings, name):
+    for loc, message in (*found, *check_team(team, settings, name)):
         if loaded.file_loc(loc) in repaired.quoted:
             problems.insert(0, loaded.problem(loc, message))
         elif not repaired.touches(loaded.file_loc(loc)):

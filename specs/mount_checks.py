@@ -50,3 +50,5 @@ def _mounts(container: Container) -> Iterator[_Mount]:
         yield _Mount(volume.path, ("volumes", index), f"volume '{volume.name}'")
     for index, files in enumerate(container.secret_files):
         yield _Mount(files.path, ("secretFiles", index), "secretFiles", closed=True)
+    for index, file in enumerate(container.files):
+        yield _Mount(file.path, ("files", index), "files", closed=True)

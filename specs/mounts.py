@@ -1,11 +1,14 @@
 """What is mounted in an app's container."""
 
+import re
 from typing import Annotated
 
 from pydantic import Field
 
 from specs.base import NOT_EMPTY, Memory, Spec, checked, memory
 from specs.env_vars import SecretKey, SecretName
+
+_NO_DATA_KEY = re.compile(r"[^-._a-zA-Z0-9]|^\.(?=\.)")
 
 _MOUNT_PATH = r"(?!/(proc|sys|dev)(?![^/]))(/(?!\.{1,2}(?![^/]))[^/:]+)+"
 
@@ -21,6 +24,22 @@ def _check_mount_path(value: str) -> None:
 
 
 MountPath = Annotated[str, checked(_check_mount_path, _MOUNT_PATH)]
+
+_FROM = r"(?!/)(?![\s\S]*\\)((?!\.{1,2}(?![^/]))[^/]+)(/(?!\.{1,2}(?![^/]))[^/]+)*"
+
+
+def _check_from(value: str) -> None:
+    beside = "write a path below the folder of the team's file, such as files/shop.conf"
+    if not value or value.startswith("/") or "\\" in value:
+        raise ValueError(f"'{value}' is not a path within that folder; {beside}")
+    if ".." in value.split("/"):
+        raise ValueError(f"'{value}' leads out of its folder; {beside}")
+    if any(part in ("", ".") for part in value.split("/")):
+        raise ValueError(f"'{value}' is not a plain path; {beside}")
+    if "/" not in value and value.endswith((".yaml", ".yml")):
+        raise ValueError(
+            f"'{value}' would be a team's file; put it into a folder, as in files/{value}"
+        )
 
 
 class WritablePath(Spec):
@@ -48,3 +67,33 @@ class SecretFiles(Spec):
         "the secret changes.",
         examples=["[tls.crt, tls.key]"],
     )
+
+
+class File(Spec):
+    """One read-only file with the text that is here, or in a file beside the team's."""
+
+    path: MountPath = Field(
+        description="Absolute path of the file in the container; what else the image has in its "
+        "folder stays.",
+        examples=["/etc/shop/app.yaml"],
+    )
+    content: str | None = Field(
+        None, description="The text; nothing secret.", examples=['"level: info"']
+    )
+    from_: Annotated[str, checked(_check_from, _FROM)] | None = Field(
+        None,
+        alias="from",
+        description="A text file instead, by its path relative to the team's file; within that "
+        "folder, and no link.",
+        examples=["files/shop.conf"],
+    )
+    plain: bool = Field(
+        False,
+        description="Confirms that the text contains no credential although some line suggests "
+        "one.",
+    )
+
+    @property
+    def key(self) -> str:
+        """Its key in the ConfigMap."""
+        return _NO_DATA_KEY.sub("_", self.path[1:])

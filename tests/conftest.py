@@ -3,6 +3,7 @@
 import gc
 import json
 import os
+import shutil
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 from dryrun.recording import record
 from sandbox.servers.keys import Keys
 from specs.settings import PREFIX
-from tests.program import KEYS, ROOT, TEAMS, Made, read_yaml
+from tests.program import KEYS, MOUNTED, ROOT, TEAMS, Made, read_yaml
 from tests.warm_python import LOADED, warm_python
 from tests.written import ISTIO, dev_settings
 
@@ -67,6 +68,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Program:
         if key not in done:
             folder = tmp_path_factory.mktemp("tenants")
             _write(team_files, folder)
+            shutil.copytree(MOUNTED, folder / MOUNTED.name)  # what some of them mount
             config = {
                 "teams": "*",
                 "tenants": str(folder),

@@ -15,6 +15,7 @@ from dryrun.recording import Recording, Registration
 ROOT = Path(__file__).parent.parent
 TEAMS = Path(__file__).parent / "teams"
 # Teams whose files have keys that the shipped ones do not.
+MOUNTED = Path(__file__).parent / "keys" / "files"
 KEYS = sorted((Path(__file__).parent / "keys").glob("*.yaml"))
 
 # The program's three components.
@@ -26,6 +27,7 @@ LIMITS = "kubernetes:core/v1:LimitRange"
 SERVICE = "kubernetes:core/v1:Service"
 SERVICE_ACCOUNT = "kubernetes:core/v1:ServiceAccount"
 SECRET = "kubernetes:core/v1:Secret"
+CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
 CLAIM = "kubernetes:core/v1:PersistentVolumeClaim"
 DEPLOYMENT = "kubernetes:apps/v1:Deployment"
 CRON_JOB = "kubernetes:batch/v1:CronJob"

@@ -92,6 +92,29 @@ def test_a_changed_file_affects_the_stacks_that_use_it(
     assert sre() == lines(*touched), "committed"
 
 
+MOUNTS = "team: team-b\napps: [{app: {files: [{path: /a, from: files/a.yaml}]}}]\n"
+
+
+def test_a_file_that_a_team_mounts_affects_the_stacks_of_that_team(
+    repository: Repository, sre: Sre
+) -> None:
+    for folder in ("tenants", "others"):
+        repository.write(f"{folder}/team-b.yaml", MOUNTS)
+        repository.write(f"{folder}/files/a.yaml", "as it was\n")
+    repository.commit()
+    repository.git("branch", "--force", "base")
+    repository.write("others/files/a.yaml", "as it is now\n")
+    assert sre() == lines("beta")
+    repository.write("tenants/files/a.yaml", "as it is now\n")
+    assert sre() == lines("dev", "beta")
+    repository.git("checkout", "--quiet", "base", "--", ".")
+    (repository.root / "tenants/files/a.yaml").unlink()
+    assert sre() == lines("dev")
+    repository.git("checkout", "--quiet", "base", "--", ".")
+    repository.write("tenants/files/b.yaml", "mounted by nobody\n")
+    assert sre() == lines()
+
+
 def test_nothing_is_affected_where_nothing_changed(sre: Sre) -> None:
     assert sre() == lines()
     assert sre("--base", "base", "--format", "json") == (0, "[]\n", "")

@@ -77,6 +77,11 @@ PLACES: dict[str, tuple[str, str, set[str]]] = {
         "app: {{secretFiles: [{{{0}: 1}}]}}",
         published("secretvolumesource-v1", "volumemount-v1"),
     ),
+    "a file": (
+        "web-app",
+        "app: {{files: [{{{0}: 1}}]}}",
+        published("configmapvolumesource-v1", "volumemount-v1"),
+    ),
     "an autoscaler": (
         "web-app",
         "autoscaling: {{{0}: 1}}",

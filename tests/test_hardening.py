@@ -63,7 +63,9 @@ def test_every_container_has_requests_and_limits(everything: Made) -> None:
                 assert container["resources"][kind].keys() == {"cpu", "memory"}, one
 
 
-def test_only_bounded_directories_own_claims_and_secrets_are_mounted(everything: Made) -> None:
+def test_only_bounded_directories_own_claims_secrets_and_files_are_mounted(
+    everything: Made,
+) -> None:
     claims = {(one.metadata["namespace"], one.metadata["name"]) for one in everything.all(CLAIM)}
     for one in everything.with_pods():
         for volume in volumes(one):
@@ -73,6 +75,9 @@ def test_only_bounded_directories_own_claims_and_secrets_are_mounted(everything:
                 continue
             if secret := volume.get("secret"):
                 assert secret["defaultMode"] == 0o440
+                continue
+            if config_map := volume.get("configMap"):
+                assert config_map == {"name": f"{one.metadata['name']}-files"}
                 continue
             assert volume.keys() == {"name", "emptyDir"}, one
             assert volume["emptyDir"]["sizeLimit"], one

@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from specs.files import named_in
 from specs.fleet import SUFFIX
 from specs.settings import PREFIX
 from specs.source import Source
@@ -79,7 +80,12 @@ def affected(root: Path, ref: str) -> Affected:
     """
     commit = merge_base(root, ref)
     changed = changed_files(root, commit)
-    touched = [s for s in stacks(root) if any(_touches(path, s) for path in changed)]
+    reads = _Reads(root)
+    touched = [
+        stack
+        for stack in stacks(root)
+        if any(_touches(path, stack) or reads.mounted(path, stack) for path in changed)
+    ]
     removed = {path for path in changed if not (root / path).exists()}
     gone: list[Stack] = []
     if any(path.startswith("Pulumi.") for path in removed):
@@ -87,6 +93,32 @@ def affected(root: Path, ref: str) -> Affected:
             gone += (_stack(base, name) for name in stack_names(base) if _file(name) in removed)
     held = tuple(stack.name for stack in gone if stack.teams or stack.platform)
     return Affected(tuple(touched), held)
+
+
+class _Reads:
+    """Which files beside the teams' their apps mount; a team's file is parsed once at most."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._named: dict[Path, frozenset[str]] = {}
+
+    def mounted(self, path: str, stack: Stack) -> bool:
+        """Whether one of the stack's teams mounts the file, a path below the root."""
+        file = PurePosixPath(path)
+        if not file.is_relative_to(stack.folder) or stack.holds(path):
+            return False
+        within, folder = str(file.relative_to(stack.folder)), self._root / stack.folder
+        if stack.teams == "*":
+            teams = sorted(folder.glob(f"*{SUFFIX}"))
+        else:
+            teams = [folder / f"{name}{SUFFIX}" for name in stack.teams]
+        return any(within in self._names(team) for team in teams)
+
+    def _names(self, team: Path) -> frozenset[str]:
+        if team not in self._named:
+            named = named_in(Source(team, team.name).data) if team.exists() else ()
+            self._named[team] = frozenset(named)
+        return self._named[team]
 
 
 def _touches(path: str, stack: Stack) -> bool:

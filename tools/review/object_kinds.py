@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from specs.exceptions import EXCEPTIONS_ANNOTATION
-from specs.labels import probe_off
+from specs.labels import FILES_ANNOTATION, probe_off
 from specs.probes import PROBES
 from specs.volumes import ON_REMOVAL
 from tools.review.pair import Hit, ObjectRule, Pair
@@ -63,6 +63,9 @@ _METRICS = tuple(
     f'metadata.annotations["prometheus.io/{what}"]' for what in ("scrape", "port", "path")
 )
 
+# It follows from the files, whose ConfigMap is judged.
+_FILES = f'metadata.annotations["{FILES_ANNOTATION}"]'
+
 _EXCEPTIONS = f'metadata.annotations["{EXCEPTIONS_ANNOTATION}"]'
 
 _IN_POD = tuple(
@@ -86,7 +89,7 @@ def _pods(template: str, *ordinary: str, fixed: tuple[str, ...] = ()) -> ObjectK
             *ordinary,
             *(
                 f"{template}.{path}"
-                for path in (*ORDINARY, *_METRICS, *_IN_POD, "spec.restartPolicy")
+                for path in (*ORDINARY, *_METRICS, _FILES, *_IN_POD, "spec.restartPolicy")
             ),
             f"{template}.spec.terminationGracePeriodSeconds",
             f"{template}.spec.topologySpreadConstraints",
@@ -182,6 +185,7 @@ KINDS = {
         controls=("IA-5",),
     ),
     "Secret": ObjectKind(secrets.secret, fixed=("type",), controls=("IA-5",)),
+    "ConfigMap": ObjectKind(workload.files, judged=("data",)),
     # Workloads
     "Deployment": _pods(
         "spec.template",
@@ -250,6 +254,6 @@ KINDS = {
     PROVIDER: ObjectKind(
         platform.provider,
         judged=("insecure", "skipTlsVerify", "clusterIdentifier"),
-        ordinary=("maxRetries",),
+        ordinary=("maxRetries", "enableConfigMapMutable"),
     ),
 }  # fmt: skip

@@ -58,7 +58,7 @@ _CONTAINER_CHECKS: tuple[_Check, ...] = (
 _SYSCTLS = "securityContext.sysctls"
 
 # Kinds of volumes that weaken nothing; secrets are judged by what is read of them.
-_PLAIN_VOLUMES = {"name", "emptyDir", "persistentVolumeClaim", "secret"}
+_PLAIN_VOLUMES = {"name", "emptyDir", "persistentVolumeClaim", "secret", "configMap"}
 
 # Fields that these rules judge, below the pod's spec, which is at `TEMPLATE`.
 JUDGED = (
@@ -112,6 +112,16 @@ def workload(pair: Pair) -> Iterator[Hit]:
     numbers = isinstance(replicas, int) and isinstance(had_replicas, int)
     if numbers and replicas < had_replicas:
         yield Hit(Rules.LESS_SPARE, f"{pair.object.shown}: {had_replicas} -> {replicas} pods")
+
+
+def files(pair: Pair) -> Iterator[Hit]:
+    """The ConfigMap of an app's files: what they say."""
+    before, after = pair.was("data") or {}, pair.now("data") or {}
+    changed = sorted(
+        key for key in after.keys() | before.keys() if after.get(key) != before.get(key)
+    )
+    if changed:
+        yield Hit(Rules.BEHAVIOUR, f"{listed(changed)} of {pair.object.shown}")
 
 
 def repositories(side: Side, team: str) -> set[str]:

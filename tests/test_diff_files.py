@@ -1,0 +1,59 @@
+"""What `./sre diff` says about an app's files, also those beside the team's file."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cli.__main__ import main
+from tests.written import app
+from tools.review.comparison import compare
+from tools.review.layout import lines_of
+from tools.review.rendered_objects import Side, read_side
+from tools.review.review_findings import Rules
+
+Render = Callable[..., Side]
+
+FILES = "files: [{path: /etc/app.conf, from: team-alpha/app.conf}]"
+TEXT = "level = info\nport = 8080\n"
+
+
+@pytest.fixture
+def render(tmp_path: Path) -> Render:
+    """The side that a file of team-alpha with one app makes, and the text beside it."""
+    number = iter(range(10))
+
+    def side(keys: str, text: str = TEXT) -> Side:
+        tenants = tmp_path / str(next(number))
+        (tenants / "team-alpha").mkdir(parents=True)
+        (tenants / "team-alpha" / "app.conf").write_text(text)
+        (tenants / "team-alpha.yaml").write_text(app(keys))
+        out = tenants / "out"
+        assert main(["render", "--tenants", str(tenants), "--out", str(out)]) == 0
+        return read_side(out)
+
+    return side
+
+
+def test_another_text_is_shown_line_by_line_and_is_a_note(render: Render) -> None:
+    comparison = compare(render(FILES), render(FILES, TEXT.replace("info", "debug")))
+    config_map, deployment = comparison.entries
+    assert (config_map.object.kind, deployment.object.kind) == ("ConfigMap", "Deployment")
+    assert [(each.rule, each.detail) for each in comparison.findings] == [
+        (Rules.BEHAVIOUR, "etc_app.conf of ConfigMap my-api-files")
+    ]
+    (change,) = config_map.changes
+    assert lines_of(change) == ["- level = info", "+ level = debug"]
+
+
+def test_a_file_that_an_app_gets_is_a_note(render: Render) -> None:
+    findings = compare(render(""), render(FILES)).findings
+    assert {(each.rule, each.detail) for each in findings} == {
+        (Rules.BEHAVIOUR, "etc_app.conf of ConfigMap my-api-files"),
+        (Rules.BEHAVIOUR, "what is at /etc/app.conf of container my-api"),
+    }
+
+
+def test_a_text_that_moves_into_the_teams_file_changes_nothing(render: Render) -> None:
+    inline = f"files: [{{path: /etc/app.conf, content: {TEXT!r}}}]".replace("'", '"')
+    assert compare(render(FILES), render(inline)).entries == ()
