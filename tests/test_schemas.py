@@ -80,7 +80,7 @@ def test_kubernetes_accepts_every_object(everything: Made) -> None:
     for one in _native(everything):
         _check_native(one.inputs)
         kinds.add(one.inputs["kind"])
-    assert len(kinds) == 14
+    assert len(kinds) == 15
 
 
 def test_the_operators_accept_every_custom_resource(everything: Made) -> None:
