@@ -114,6 +114,27 @@ def test_every_pod_gets_a_native_sidecar_of_the_stack_s_size(
     assert proxy["securityContext"]["capabilities"] == {"drop": ["ALL"]}
 
 
+def test_steps_run_in_the_mesh_and_the_sidecar_keeps_its_own_user(cluster: Cluster) -> None:
+    pod = pod_of(cluster, DEPLOYMENT, "my-api")
+    (app,) = pod["spec"]["containers"]
+    shared = {key: app[key] for key in ("image", "resources", "securityContext")}
+    pod["spec"]["initContainers"] = [
+        {"name": name, "command": ["/bin/step"], **shared} for name in ("first", "second")
+    ]
+    pod["spec"]["securityContext"] |= {"runAsUser": 10001, "runAsGroup": 10001, "fsGroup": 10001}
+    made = as_controller(cluster).create(pod, dry_run=True)
+    steps = [one["name"] for one in made["spec"]["initContainers"]]
+    assert steps[-3:] == ["istio-proxy", "first", "second"]
+    proxy = sidecar(made)
+    # Until it is ready, the kubelet starts no step.
+    assert proxy["startupProbe"]["httpGet"]["path"] == "/healthz/ready"
+    assert (proxy["securityContext"]["runAsUser"], proxy["securityContext"]["runAsGroup"]) == (
+        1337,
+        1337,
+    )
+    assert made["spec"]["securityContext"]["runAsUser"] == 10001
+
+
 def test_the_agent_knows_where_the_app_s_metrics_and_probes_are(cluster: Cluster) -> None:
     made = cluster.create(pod_of(cluster, DEPLOYMENT, "my-api"), dry_run=True)
     told = {one["name"]: one.get("value", "") for one in sidecar(made)["env"]}
@@ -154,7 +175,7 @@ def test_the_quota_s_use_is_what_the_program_counts(mesh: Checkout, cluster: Clu
             (quota,) = cluster.list("v1", "ResourceQuota", name)
             used = quota["status"]["used"]
             return counted == {
-                resource: parse(used[resource]) * (1000 if resource.endswith("cpu") else 1)
+                resource: parse(used.get(resource, "0")) * (1000 if resource.endswith("cpu") else 1)
                 for resource in RESOURCES
             }
 
