@@ -63,7 +63,8 @@ def trees(
 
 
 CONTEXTS = """\
-podSecurityContext: {enabled: true, fsGroup: 2000, runAsUser: 999, fsGroupChangePolicy: Always}
+podSecurityContext:
+  {enabled: true, fsGroup: 2000, runAsUser: 999, fsGroupChangePolicy: OnRootMismatch}
 containerSecurityContext:
   runAsUser: 1000
   runAsGroup: 3000

@@ -23,7 +23,6 @@ _SET_ANYWAY: Mapping[str, Any] = {
     "allowPrivilegeEscalation": False,
     "privileged": False,
     "seccompProfile": {"type": "RuntimeDefault"},
-    "fsGroupChangePolicy": "Always",
 }
 _HOOKS: tuple[Loc, ...] = tuple(
     (*above, name) for name in ("lifecycle", "lifecycleHooks") for above in ((), ("app",))
@@ -94,7 +93,7 @@ def _taken(context: Value) -> dict[str, Value]:
 
 def is_set_anyway(key: str, value: Any) -> bool:
     """Whether a field of a security context is what each container gets here."""
-    if value in _EMPTY:
+    if value in _EMPTY or key == "fsGroupChangePolicy":  # it only says how often
         return True
     if key == "capabilities" and isinstance(value, dict):
         return not value.get("add")  # the program drops all
