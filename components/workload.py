@@ -67,17 +67,15 @@ def _replicas(team: Team, app: WebApp | Worker) -> int | None:
     return None if app.autoscaling.enabled else app.app.replicas
 
 
-def _strategy(strategy: Strategy) -> DeploymentStrategyArgs | None:
-    if strategy == Strategy():
-        return None  # as Kubernetes does it by default
-    rolling = strategy.type == "RollingUpdate"
+def _strategy(strategy: Strategy) -> DeploymentStrategyArgs:
+    """Never left to the API server: its own `rollingUpdate` has no owner, and bars Recreate."""
+    if strategy.type == "Recreate":
+        return DeploymentStrategyArgs(type="Recreate")
     return DeploymentStrategyArgs(
-        type=strategy.type,
+        type="RollingUpdate",
         rolling_update=RollingUpdateDeploymentArgs(
             max_surge=strategy.max_surge, max_unavailable=strategy.max_unavailable
-        )
-        if rolling
-        else None,
+        ),
     )
 
 

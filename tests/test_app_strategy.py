@@ -31,8 +31,10 @@ def test_a_deployment_replaces_its_pods_as_asked(
 
 
 @pytest.mark.parametrize("keys", ["", "strategy: {}", "strategy: {type: RollingUpdate}"])
-def test_without_a_wish_kubernetes_decides(program: Program, keys: str) -> None:
-    assert "strategy" not in program(web_app(keys)).one(DEPLOYMENT, "team-alpha/my-api").spec
+def test_the_default_of_kubernetes_is_written_out(program: Program, keys: str) -> None:
+    # Left to the API server, it would be nobody's, and would stay when `Recreate` forbids it.
+    spec = program(web_app(keys)).one(DEPLOYMENT, "team-alpha/my-api").spec
+    assert spec["strategy"] == {"type": "RollingUpdate", "rollingUpdate": ROLLING}
 
 
 RECREATE = "has no effect on Recreate, which stops all pods first; remove it, or set type to"

@@ -222,7 +222,8 @@ def test_one_pod_ends_before_the_next_starts(program: Program) -> None:
     made = program(alone())
     assert made.one(DEPLOYMENT, "team-alpha/my-api").spec["strategy"] == {"type": "Recreate"}
     shared = program(web_app(f"app: {{volumes: [{SHARED}]}}"))
-    assert "strategy" not in shared.one(DEPLOYMENT, "team-alpha/my-api").spec
+    strategy = shared.one(DEPLOYMENT, "team-alpha/my-api").spec["strategy"]
+    assert strategy["type"] == "RollingUpdate"
 
 
 def test_workers_and_cronjobs_mount_volumes_too(program: Program) -> None:
