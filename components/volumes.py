@@ -67,7 +67,7 @@ def kept_claim(team: Team, name: str, place: Place) -> PersistentVolumeClaim:
             pulumi.ResourceOptions(
                 protect=not team.offboarding,
                 # The engine puts what the state has in their place.
-                ignore_changes=["metadata", "spec"],
+                ignore_changes=["metadata.annotations", "metadata.labels", "spec"],
             ),
         ),
     )

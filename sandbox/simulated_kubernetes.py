@@ -37,6 +37,7 @@ SERVICE_ACCOUNT_TOKEN = "kubernetes.io/service-account-token"
 dns_1123 = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 IMMUTABLE = {
     "Deployment": ("spec.selector",),
+    "PersistentVolumeClaim": ("spec.accessModes", "spec.storageClassName"),
     "RoleBinding": ("roleRef",),
     "ClusterRoleBinding": ("roleRef",),
 }

@@ -48,7 +48,7 @@ def test_a_volume_outlives_its_removal_from_the_file(
     assert claim(kept).parent == claim(made).parent
     # Whatever the state has, stays.
     request = claim(kept).registration.request
-    assert set(request.ignoreChanges) == {"metadata", "spec"}
+    assert set(request.ignoreChanges) == {"metadata.annotations", "metadata.labels", "spec"}
     assert said == [
         "team-alpha: volumes that no app uses stay with their data: my-api-data (5Gi) "
         "(docs/lifecycle.md#volumes)"
