@@ -24,6 +24,7 @@ from tools.doctor.examination import (
     warn,
 )
 from tools.doctor.sidecars import Sidecars
+from tools.doctor.storage_classes import storage_classes
 
 OLDEST = (1, 30)  # serves ValidatingAdmissionPolicies, the guardrails, as v1
 _RBAC = "rbac.authorization.k8s.io"
@@ -89,6 +90,8 @@ class ClusterChecks:
         labels = self._settings.kubernetes.spread_over
         if self._of_kind("Deployment") and labels:
             yield Check("nodes", lambda: nodes.spread_over(self._cluster, labels))
+        if claims := self._of_kind("PersistentVolumeClaim"):
+            yield Check("storage", lambda: storage_classes(self._cluster, claims))
         if self._shared_stores():
             yield Check("secret store", self._secret_stores)
         if self._of_kind("ExternalSecret") or self._settings.platform:
