@@ -24,6 +24,12 @@ _ELEMENT = re.compile(r"<([\w.-]+)>([^<]+)</")
 
 # Nothing, or something that is filled in where the file is read: `${NAME}`, `$NAME`, `{{ name }}`.
 _NO_CREDENTIAL = re.compile(r"^(?:\$|\{|<|(?:null|none|nil|~)\s*$)|\$\{|\{\{", re.IGNORECASE)
+# The same as others write it: Python, Ruby, PHP, JavaScript, Symfony, YAML's tags, and so on.
+_FILLED_IN = re.compile(
+    r"""((?:=>|[:=])\s*["']?)(?:(?:os\.)?getenv\(|os\.environ\b|process\.env\b|env(?:\(|\[|\.fetch\b)"""
+    r"""|%\(|%env\(|\$__(?:env|file)\{|![a-z_]+\s|file:/)""",
+    re.IGNORECASE,
+)
 
 
 def with_texts(team: Team, folder: Path) -> tuple[Team, list[Finding]]:
@@ -104,7 +110,8 @@ def check_files(container: Container, inner: Loc) -> Iterator[Finding]:
 
 def _credential(text: str) -> tuple[int, str] | None:
     """The first line that looks like a credential, and why."""
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, written in enumerate(text.splitlines(), 1):
+        line = _FILLED_IN.sub(r"\1${}", written)
         if form := credential_form(line.strip()):
             return number, f"contains {form}"
         for name, value in (*_SETTING.findall(line), *_ELEMENT.findall(line)):
