@@ -27,6 +27,10 @@ REFUSED: dict[str, list[str]] = {
         "23:41: apps[0].app.resources.limits.nvidia.com/gpu: is not supported here; no pod gets"
         " a device of its node; remove it",
     ],
+    "team-engine": [
+        "17:26: apps[0].app.env[1].valueFrom: is not supported here; use `secretRef` for a "
+        "secret, `value` for text; a pod's own fields have no key",
+    ],
     "team-home": [
         "10:7: apps[0].app.hostNetwork: is not supported here; a pod shares nothing with its "
         "node; remove it",

@@ -1,0 +1,3 @@
+#!/bin/sh
+set -eu
+curl -fsS -X POST "$RESCAN_URL"
