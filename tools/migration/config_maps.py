@@ -85,7 +85,8 @@ class ConfigMaps:
             for key in each.entries.keys() - each.used:
                 entry = each.entries[key]
                 message = (
-                    f"no release reads values from the key '{key}'; write them under `app.env`"
+                    f"no release reads values from the key '{key}'; write them under `app.env` or "
+                    "`app.files`"
                 )
                 yield entry.manifest.problem(entry.at, message)
         for source in self.loose.values():
@@ -113,7 +114,9 @@ def _config_map(manifest: Manifest, namespace: str | None) -> ConfigMap:
     }
     is_made = manifest.at[:1] == ("configMapGenerator",)
     unused = manifest.problem(("name",) if is_made else ("kind",), "")
-    message = f"{manifest.title} is used by no release; write its values under `app.env`"
+    message = (
+        f"{manifest.title} is used by no release; write its values under `app.env` or `app.files`"
+    )
     generator = str(manifest.original.get("name")) if is_made else ""
     return ConfigMap(manifest.name, namespace, entries, replace(unused, message=message), generator)
 

@@ -7,6 +7,7 @@ from tools.migration.app_draft import AppDraft
 from tools.migration.chart_availability import respell_availability
 from tools.migration.chart_ingress import respell_ingress
 from tools.migration.chart_init import respell_init
+from tools.migration.chart_mounts import respell_mounts
 from tools.migration.chart_ports import respell_ports
 from tools.migration.chart_probes import respell_probes
 from tools.migration.chart_process import respell_process
@@ -101,6 +102,7 @@ def read_release(
     app.notes += respell_init(entry)
     app.notes += respell_volumes(entry)
     respell_secrets(entry)
+    respell_mounts(entry, namespace, maps)
     app.notes += live_names(release, team, archetype, entry)
     return app
 
