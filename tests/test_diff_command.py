@@ -77,7 +77,8 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
     done: dict[str, Path] = {}
 
     def once(tree: Path, stack: str, out: Path, render: Callable[[Path], None]) -> None:
-        files = [tree / "__main__.py", tree / f"Pulumi.{stack}.yaml", *(tree / "tenants").iterdir()]
+        teams = [file for file in (tree / "tenants").rglob("*") if file.is_file()]
+        files = [tree / "__main__.py", tree / f"Pulumi.{stack}.yaml", *teams]
         digest = hashlib.sha256(stack.encode())
         for file in sorted(files):
             digest.update(f"\0{file.relative_to(tree)}\0".encode() + file.read_bytes())
@@ -166,6 +167,20 @@ def test_what_changes_no_object_is_no_change(clone: Clone) -> None:
     clone.edit(ALPHA, "team: team-alpha\n", "# A comment\nteam: team-alpha\n")
     clone.repository.write("docs/notes.md", "# Notes\n")
     assert clone.diff()[0] == 0
+
+
+def test_a_file_beside_the_teams_is_compared_with_that_of_the_base(clone: Clone) -> None:
+    mounts = "      files: [{path: /etc/app.conf, from: team-alpha/app.conf}]\n"
+    clone.edit(ALPHA, "      writablePaths:\n", f"{mounts}      writablePaths:\n")
+    clone.repository.write("tenants/team-alpha/app.conf", "level = info\n")
+    clone.repository.commit()
+    clone.repository.git("branch", "--force", "base")
+    clone.repository.write("tenants/team-alpha/app.conf", "level = debug\n")
+    code, said = clone.json()
+    assert code == 2
+    (change,) = next(each for each in said["objects"] if each["kind"] == "ConfigMap")["changes"]
+    assert (change["before"], change["after"]) == ("level = info\n", "level = debug\n")
+    assert {each["team"] for each in said["objects"]} == {"team-alpha"}
 
 
 def test_a_host_that_the_platform_gives_up_is_reported_with_the_team_that_takes_it(
