@@ -12,6 +12,8 @@ from tools.review.layout import lines_of
 from tools.review.rendered_objects import Side, read_side
 from tools.review.review_findings import Rules
 
+pytestmark = pytest.mark.commands
+
 Render = Callable[..., Side]
 
 FILES = "files: [{path: /etc/app.conf, from: team-alpha/app.conf}]"

@@ -11,6 +11,8 @@ from tools.review.comparison import compare
 from tools.review.rendered_objects import Side, read_side
 from tools.review.review_findings import Rules
 
+pytestmark = pytest.mark.commands
+
 Render = Callable[[str], Side]
 
 

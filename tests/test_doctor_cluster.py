@@ -17,6 +17,8 @@ from tests.fake_server import FakeServer, serving
 from tests.program import DEPLOYMENT, Made, as_yaml, read_yaml, web_app
 from tools.doctor.cluster_checks import ClusterChecks
 
+pytestmark = pytest.mark.commands
+
 VERSION = "GET /version"
 WHOAMI = "POST /apis/authentication.k8s.io/v1/selfsubjectreviews"
 REVIEW = "POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews"

@@ -13,6 +13,8 @@ from tests.doctored import DoctorReport, ask
 from tests.fake_server import FakeServer, serving
 from tools.doctor.harbor_checks import HarborChecks
 
+pytestmark = pytest.mark.commands
+
 PASSWORD = "hunter2-harbor"
 SENT = b64encode(f"admin:{PASSWORD}".encode()).decode()
 INFO, USER = "GET /api/v2.0/systeminfo", "GET /api/v2.0/users/current"

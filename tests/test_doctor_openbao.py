@@ -14,6 +14,8 @@ from tests.fake_server import FakeServer, serving
 from tests.program import Made, web_app
 from tools.doctor.openbao_checks import PATHS, OpenBaoChecks
 
+pytestmark = pytest.mark.commands
+
 TOKEN = "s.hunter2-openbao"
 LOOKUP = "GET /v1/auth/token/lookup-self"
 CAPABILITIES = "POST /v1/sys/capabilities-self"

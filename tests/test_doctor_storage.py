@@ -9,6 +9,8 @@ from clients.kubernetes import Cluster
 from tools.doctor.examination import Status
 from tools.doctor.storage_classes import storage_classes
 
+pytestmark = pytest.mark.commands
+
 
 def claim(name: str, storage_class: str = "") -> dict[str, Any]:
     named = {"storageClassName": storage_class} if storage_class else {}
