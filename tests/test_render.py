@@ -1,9 +1,11 @@
 """`./sre render`: the tree it writes, and that it writes nothing else.
 
-`make golden` renews `tests/golden/`, the stack `dev` as rendered, after a change that is meant.
+After a change that is meant, `make golden` renews `tests/golden/`, the stack `dev` as rendered, and
+`tests/golden-keys/`, the apps in `tests/keys/`.
 """
 
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,10 @@ from tests.program import ROOT, cronjob, merged, read_yaml, web_app
 from tools.rendering import render as render_module
 
 GOLDEN = ROOT / "tests" / "golden"
+GOLDEN_KEYS = ROOT / "tests" / "golden-keys"
+
+# The label of what belongs to an app, and the pull secret that each team has.
+OF_AN_APP, PULL_SECRET = "app.kubernetes.io/instance", "ExternalSecret-harbor-pull.yaml"
 
 Tree = dict[str, str]
 
@@ -70,7 +76,26 @@ def tenants(tmp_path: Path) -> Path:
 def test_the_shipped_teams_render_as_in_the_golden_files(shipped: Path) -> None:
     if os.environ.get("UPDATE_GOLDEN"):
         assert _render(GOLDEN) == 0
-    golden, rendered = _tree(GOLDEN), _tree(shipped)
+    _compare(_tree(GOLDEN), _tree(shipped))
+
+
+def test_apps_with_further_keys_render_as_in_the_golden_files(tmp_path: Path) -> None:
+    assert _render(tmp_path, "--tenants", str(ROOT / "tests" / "keys")) == 0
+    rendered = {
+        path: text
+        for path, text in _tree(tmp_path / "kubernetes").items()
+        if f"{OF_AN_APP}:" in text or "/ExternalSecret-" in path
+        if not path.endswith(PULL_SECRET)
+    }
+    if os.environ.get("UPDATE_GOLDEN"):
+        shutil.rmtree(GOLDEN_KEYS, ignore_errors=True)
+        for path, text in rendered.items():
+            (GOLDEN_KEYS / path).parent.mkdir(parents=True, exist_ok=True)
+            (GOLDEN_KEYS / path).write_text(text, encoding="utf-8")
+    _compare(_tree(GOLDEN_KEYS), rendered)
+
+
+def _compare(golden: Tree, rendered: Tree) -> None:
     both = golden.keys() & rendered.keys()
     differing = {
         "missing": sorted(golden.keys() - rendered.keys()),
