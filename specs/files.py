@@ -124,11 +124,11 @@ def _credential(text: str) -> tuple[int, str] | None:
 def _read(folder: Path, path: str) -> str:
     """The text of a file; raises ValueError, "what is wrong; what to do"."""
     file = folder
-    for part in path.split("/"):
-        file /= part
-        if file.is_symlink():
-            raise ValueError(f"'{path}' is a link, or is behind one; put the file itself there")
     try:
+        for part in path.split("/"):
+            file /= part
+            if file.is_symlink():
+                raise ValueError(f"'{path}' is a link, or is behind one; put the file itself there")
         if not file.exists():
             raise ValueError(f"'{path}' does not exist beside the team's file; check the path")
         if not file.is_file():

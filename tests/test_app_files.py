@@ -34,6 +34,10 @@ def text(lines: str) -> str:
             app("files: [{path: /a, from: «files/x.conf}]"),
             f"{AT}[0].from: 'files/x.conf' does not exist beside the team's file; check the path",
         ),
+        "a name that no file has": (
+            app(f"files: [{{path: /a, from: «{'x' * 256}}}]"),
+            f"{AT}[0].from: '{'x' * 256}' cannot be read: File name too long; check the file",
+        ),
         "a file elsewhere": (
             app("files: [{path: /a, from: «/etc/passwd}]"),
             f"{AT}[0].from: '/etc/passwd' is not a path within that folder; {OUTSIDE}",
