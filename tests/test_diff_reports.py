@@ -99,6 +99,21 @@ def test_what_differs_at_the_end_of_a_long_value_is_shown() -> None:
     assert after == before.replace("-a", "-b")
 
 
+def test_a_long_text_of_which_every_line_differs_is_shown_at_once() -> None:
+    before, after = (
+        "".join(f"key{number} = {value} {number}\n" for number in range(3000))
+        for value in ("one", "other")
+    )
+    lines = lines_of(FieldChange("data.x", before, after))
+    assert len(lines) == 6000
+    assert {"- key7 = one 7", "+ key7 = other 7"} < set(lines)
+
+
+def test_a_text_of_which_only_the_end_differs_is_shown() -> None:
+    (line,) = lines_of(FieldChange("data.x", "a\nb", "a\nb\n"))
+    assert line == r'''"a\nb" -> "a\nb\n"'''
+
+
 # The reports
 
 

@@ -4,7 +4,7 @@ import difflib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby, takewhile
+from itertools import groupby, islice, takewhile
 from typing import Any
 
 from plain.trees import ABSENT
@@ -75,8 +75,11 @@ def lines_of(change: FieldChange) -> list[str]:
     """The values of a change: one line `before -> after`, or the lines of a text that differ."""
     before, after = change.before, change.after
     if _is_text(before) and _is_text(after):
-        lines = difflib.ndiff(before.splitlines(), after.splitlines())
-        return [_shortened(line) for line in lines if line.startswith(("+ ", "- "))]
+        both = before.splitlines(), after.splitlines()
+        found = islice(difflib.unified_diff(*both, n=0, lineterm=""), 2, None)  # no file names
+        lines = [f"{line[0]} {line[1:]}" for line in found if not line.startswith("@@")]
+        if lines:  # or only their ends differ, or what is hidden
+            return [_shortened(line) for line in lines]
     if before is ABSENT:
         return [f"+ {shown_value(after)}"]
     if after is ABSENT:
