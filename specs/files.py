@@ -110,14 +110,21 @@ def check_files(container: Container, inner: Loc) -> Iterator[Finding]:
 
 def _credential(text: str) -> tuple[int, str] | None:
     """The first line that looks like a credential, and why."""
-    for number, written in enumerate(text.splitlines(), 1):
-        line = _FILLED_IN.sub(r"\1${}", written)
-        if form := credential_form(line.strip()):
-            return number, f"contains {form}"
-        for name, value in (*_SETTING.findall(line), *_ELEMENT.findall(line)):
-            reason = looks_like_credential(name, value)
-            if reason and not _NO_CREDENTIAL.search(value):
-                return number, reason
+    for number, line in enumerate(text.splitlines(), 1):
+        if reason := credential_in(line):
+            return number, reason
+    return None
+
+
+def credential_in(line: str) -> str | None:
+    """Why a line of a file looks as if it had a credential; None if nothing suggests so."""
+    line = _FILLED_IN.sub(r"\1${}", line)
+    if form := credential_form(line.strip()):
+        return f"contains {form}"
+    for name, value in (*_SETTING.findall(line), *_ELEMENT.findall(line)):
+        reason = looks_like_credential(name, value)
+        if reason and not _NO_CREDENTIAL.search(value):
+            return reason
     return None
 
 

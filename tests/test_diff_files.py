@@ -59,3 +59,22 @@ def test_a_file_that_an_app_gets_is_a_note(render: Render) -> None:
 def test_a_text_that_moves_into_the_teams_file_changes_nothing(render: Render) -> None:
     inline = f"files: [{{path: /etc/app.conf, content: {TEXT!r}}}]".replace("'", '"')
     assert compare(render(FILES), render(inline)).entries == ()
+
+
+def test_no_credential_is_shown_even_if_its_file_says_that_it_has_none(render: Render) -> None:
+    plain = FILES.replace("}]", ", plain: true}]")
+    was, now = (
+        render(plain, f"{TEXT}db_password = {word}\nuser = {word[0]}\n")
+        for word in ("hunter2", "Tr0ub4dor")
+    )
+    changes = [change for entry in compare(was, now).entries for change in entry.changes]
+    assert lines_of(changes[0]) == ["- user = h", "+ user = T"]
+    assert not any(word in str(changes) for word in ("hunter2", "Tr0ub4dor"))
+
+
+def test_that_only_a_credential_differs_is_shown_without_it(render: Render) -> None:
+    plain = FILES.replace("}]", ", plain: true}]")
+    was, now = (render(plain, f"db_password = {word}\n") for word in ("hunter2", "Tr0ub4dor"))
+    config_map, _ = compare(was, now).entries
+    (change,) = config_map.changes
+    assert lines_of(change) == [r'''"[hidden]\n" -> "[hidden]\n"''']

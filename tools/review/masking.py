@@ -6,6 +6,7 @@ from typing import Any
 
 from dryrun.recording import SECRET
 from specs.credentials import looks_like_credential
+from specs.files import credential_in
 
 HIDDEN = "[hidden]"
 
@@ -23,6 +24,8 @@ def conceal(value: Any, path: str, kind: str) -> Any:
     """`value`, at `path` of an object of that kind, without credentials."""
     if kind == "Secret" and path.startswith(("data", "stringData")):
         return HIDDEN
+    if kind == "ConfigMap" and path.startswith("data"):
+        return _lines_of(value)
     variable = _VARIABLE.search(path)
     last = _LAST_KEY.search(path)
     return _concealed(value, last["key"] if last else "", variable["name"] if variable else "")
@@ -31,6 +34,18 @@ def conceal(value: Any, path: str, kind: str) -> Any:
 def conceal_text(text: str) -> str:
     """`text`, or none of it if it has the form of a credential."""
     return HIDDEN if looks_like_credential("", text) else text
+
+
+def _lines_of(value: Any) -> Any:
+    """Texts of files, also those of which their author says that they have no credential."""
+    if isinstance(value, Mapping):
+        return {key: _lines_of(text) for key, text in value.items()}
+    if not isinstance(value, str) or conceal_text(value) == HIDDEN:
+        return _concealed(value, "")
+    return "".join(
+        line.replace(text, HIDDEN) if credential_in(text := line.rstrip("\r\n")) else line
+        for line in value.splitlines(keepends=True)
+    )
 
 
 def _concealed(value: Any, key: str, variable: str = "") -> Any:
