@@ -25,6 +25,9 @@ def check_mounts(container: Container, inner: Loc) -> Iterator[Finding]:
     for mount in mounts:
         loc: Loc = (*inner, *mount.loc, "path")
         first = seen.setdefault(mount.path, mount)
+        if mount.closed and mount.path == "/etc":
+            yield loc, "'/etc' gets files of the container's runtime too; choose a path within it"
+            continue
         outer = next((other for other in mounts if other.closed and other.holds(mount)), None)
         if first is not mount and first.name == mount.name:
             yield loc, f"'{mount.path}' is listed twice; remove one"

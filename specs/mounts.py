@@ -10,6 +10,9 @@ from specs.env_vars import SecretKey, SecretName
 
 _NO_DATA_KEY = re.compile(r"[^-._a-zA-Z0-9]|^\.(?=\.)")
 
+# What Linux takes as a file's name and as a path, in bytes (limits.h: NAME_MAX, PATH_MAX).
+_NAME_MAX, _PATH_MAX = 255, 4095
+
 _MOUNT_PATH = r"(?!/(proc|sys|dev)(?![^/]))(/(?!\.{1,2}(?![^/]))[^/:]+)+"
 
 
@@ -19,6 +22,11 @@ def _check_mount_path(value: str) -> None:
     parts = value.split("/")[1:]
     if not value.startswith("/") or any(part in ("", ".", "..") for part in parts) or ":" in value:
         raise ValueError(f"'{value}' is not a plain absolute path; write one such as /tmp")
+    if len(value.encode()) > _PATH_MAX or any(len(part.encode()) > _NAME_MAX for part in parts):
+        raise ValueError(
+            f"'{value[:40]}...' is too long for Linux; use at most {_NAME_MAX} bytes between "
+            f"slashes, and {_PATH_MAX} in all"
+        )
     if parts[0] in ("proc", "sys", "dev"):
         raise ValueError(f"'{value}' belongs to the kernel; mount another path such as /tmp")
 

@@ -82,6 +82,11 @@ PEM = "-----BEGIN PRIVATE KEY-----"
                 "{path: «/x, secretRef: y, keys: [b]}]"),
             f"{AT}.secretFiles[1].path: '/x' is listed twice; remove one",
         ),
+        "the folder of what the runtime mounts": (
+            app("secretFiles: [{path: «/etc, secretRef: x, keys: [a]}]"),
+            f"{AT}.secretFiles[0].path: '/etc' gets files of the container's runtime too; choose a "
+            "path within it",
+        ),
         "a path inside of them": (
             app("writablePaths: [{path: «/x/tmp}]\n"
                 "secretFiles: [{path: /x, secretRef: x, keys: [a]}]"),
