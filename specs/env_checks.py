@@ -54,7 +54,7 @@ def _comes_with(whole: set[tuple[str, str]], variable: EnvVar) -> bool:
 
 
 def check_words(container: Container, inner: Loc) -> Iterator[Finding]:
-    """Report credentials in commands and arguments, which anyone who may view a pod can see."""
+    """Report commands without a program, and credentials, which all who may view a pod can see."""
     reference = "write $(NAME) here"
     words: list[tuple[Loc, tuple[str, ...], str]] = [
         ((*at, key), getattr(process, key), reference)
@@ -70,6 +70,8 @@ def check_words(container: Container, inner: Loc) -> Iterator[Finding]:
                 at = (*inner, "probes", key, "exec", "command")
                 words.append((at, probe.exec.command, "let a shell read it"))
     for at, each, use in words:
+        if at[-1] == "command" and each and not each[0].strip():
+            yield (*at, 0), "is empty; write the program's path, such as /bin/app"
         for index, word in enumerate(each):
             if form := credential_form(word):
                 yield (*at, index), f"contains {form}; add a variable with a secretRef, and {use}"

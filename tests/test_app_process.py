@@ -175,6 +175,18 @@ def test_a_wait_of_no_seconds_is_none(program: Program) -> None:
             "«lifecycle: {}",
             "lifecycle: is not supported here; use `app.preStop`",
         ),
+        "no program": (
+            "preStop: {exec: {command: [«'', x]}}",
+            "preStop.exec.command[0]: is empty; write the program's path, such as /bin/app",
+        ),
+        "no program of the app": (
+            "command: [«'']",
+            "command[0]: is empty; write the program's path, such as /bin/app",
+        ),
+        "no program of a step": (
+            "init: [{name: a, command: [«'']}]",
+            "init[0].command[0]: is empty; write the program's path, such as /bin/app",
+        ),
         "a credential": (
             "preStop: {exec: {command: [curl, «'https://a:hunter2@x']}}",
             "preStop.exec.command[1]: contains a URL with a password; add a variable with a "
