@@ -228,6 +228,10 @@ class Source:
             self.problems.append(Problem(self.shown, line, column, key_path(loc), message))
             return None
         if isinstance(node, yaml.ScalarNode):
+            if "\0" in node.value:  # written as an escape sequence
+                message = "contains a zero character, which ends text for programs; remove it"
+                line, column = node.start_mark.line + 1, node.start_mark.column + 1
+                self.problems.append(Problem(self.shown, line, column, key_path(loc), message))
             return node.value if node.tag == _STR else _scalar(node.tag, node.value)
         if isinstance(node, yaml.MappingNode):
             entries = {

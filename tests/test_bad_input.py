@@ -1401,6 +1401,11 @@ ISTIO = "is used by Istio's sidecar in every pod; use another port such as 8080"
             "apps[0].app.writablePaths[0].path: 'tmp' is not a plain absolute path; "
             "write one such as /tmp",
         ),
+        "a name longer than Linux takes": (
+            app(f"writablePaths: [{{path: «/{'x' * 256}}}]"),
+            f"apps[0].app.writablePaths[0].path: '/{'x' * 39}...' is too long for Linux; use at "
+            "most 255 bytes between slashes, and 4095 in all",
+        ),
         "the kernel's path": (
             app("writablePaths: [{path: «/proc/x}]"),
             "apps[0].app.writablePaths[0].path: '/proc/x' belongs to the kernel; "
@@ -1466,6 +1471,7 @@ def test_a_wrong_ingress_is_refused(tmp_path: Path, text: str, said: str) -> Non
     refused(tmp_path, app(beside=f"ingress: {text}"), f"apps[0].ingress.{said}")
 
 
+ZERO = "contains a zero character, which ends text for programs; remove it"
 QUOTE = "put the value in quotes"
 CHAIN = "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 10))
 
@@ -1533,6 +1539,22 @@ CHAIN = "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in ran
         "a control character": (
             team('quota: "«\a"\n'),
             "(file): contains a control character; remove it",
+        ),
+        "a zero in a command": (
+            app('command: [«"/bin/x\\0"]'),
+            f"apps[0].app.command[0]: {ZERO}",
+        ),
+        "a zero in a variable": (
+            app('env: [{name: A, value: «"a\\x00b"}]'),
+            f"apps[0].app.env[0].value: {ZERO}",
+        ),
+        "a zero in a path": (
+            app('writablePaths: [{path: «"/tmp\\u0000"}]'),
+            f"apps[0].app.writablePaths[0].path: {ZERO}",
+        ),
+        "a zero in a file": (
+            app('files: [{path: /a, content: «"a\\0"}]'),
+            f"apps[0].app.files[0].content: {ZERO}",
         ),
         "a schedule without quotes": (
             app(archetype="cronjob", beside="schedule:\n  cron: *«/5 * * * *\n"),
