@@ -57,6 +57,13 @@ def _not_empty(value: tuple[str, ...]) -> tuple[str, ...]:
     return value
 
 
+def _once(value: tuple[str, ...]) -> tuple[str, ...]:
+    for index, each in enumerate(value):
+        if each in value[:index]:
+            raise ValueError(f"lists '{each}' twice, which the API server refuses; remove one")
+    return value
+
+
 def _labelled(value: dict[str, str]) -> dict[str, str]:
     if not value:
         raise ValueError("is empty, which selects every pod; name at least one label")
@@ -116,7 +123,7 @@ class KubernetesSettings(Spec):
         "role that can change namespaces bypasses all guardrails.",
         examples=["[view, view-logs]"],
     )
-    spread_over: tuple[LabelKey, ...] = Field(
+    spread_over: Annotated[tuple[LabelKey, ...], AfterValidator(_once)] = Field(
         ("kubernetes.io/hostname", "topology.kubernetes.io/zone"),
         description="Labels of nodes over whose values an app's pods are spread as evenly as "
         "possible. Each node must have all of them: the scheduler does not spread pods over one "

@@ -53,6 +53,12 @@ def test_a_label_that_no_node_can_have_is_refused() -> None:
         KubernetesSettings.model_validate({"clusterIdentifier": "test", "spreadOver": ("a b",)})
 
 
+def test_a_label_is_listed_once() -> None:
+    """The API server takes one constraint for each label."""
+    with pytest.raises(ValueError, match=f"lists '{NODE}' twice"):
+        KubernetesSettings.model_validate({"clusterIdentifier": "test", "spreadOver": (NODE, NODE)})
+
+
 def test_a_takeover_names_the_restart_that_this_means(program: Program) -> None:
     settled = program(worker()).one(DEPLOYMENT, "team-alpha/consumer").inputs
     live = copy.deepcopy(settled)
