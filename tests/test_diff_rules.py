@@ -413,6 +413,56 @@ def test_what_is_new_may_be_weak_from_the_start(
     assert rule not in _found(compare(base, shipped))
 
 
+def _routes(*routes: tuple[str, dict[str, Any]]) -> Edit:
+    """Routes for prefixes, each with its further keys."""
+    return _set(
+        "spec.http",
+        [
+            {"match": [{"uri": {"exact": path}}, {"uri": {"prefix": f"{path}/"}}], **keys}
+            if path != "/"
+            else keys
+            for path, keys in routes
+        ],
+    )
+
+
+AWAY: dict[str, Any] = {"redirect": {"uri": "/"}}
+SERVED: dict[str, Any] = {"route": [{"destination": {"host": "my-api"}}]}
+
+
+def _to(path: str) -> dict[str, Any]:
+    return {**SERVED, "rewrite": {"uri": path}}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ([("/admin", AWAY), ("/", SERVED)], [("/", SERVED)], "/admin"),
+        ([("/admin", AWAY), ("/", SERVED)], [("/admin", SERVED), ("/", SERVED)], "/admin"),
+        ([("/admin", AWAY), ("/", SERVED)], [("/admin/a", SERVED), ("/admin", AWAY)], "/admin/a"),
+        ([("/admin", _to("/docs")), ("/", SERVED)], [("/", SERVED)], "/admin"),
+        ([("/a", _to("/v1"))], [("/a/b", _to("/admin")), ("/a", _to("/v1"))], "/a/b"),
+    ],
+    ids=["redirect gone", "redirect served", "below a redirect", "rewrite gone", "rewritten more"],
+)
+def test_a_path_that_newly_reaches_the_app_needs_a_second_reviewer(
+    shipped: Side, before: list[Any], after: list[Any], said: str
+) -> None:
+    one, other = (_with(shipped, ROUTE, _routes(*routes)) for routes in (before, after))
+    found = [each for each in compare(one, other).findings if each.rule is Rules.HOST]
+    assert [each.detail.partition(" of ")[0] for each in found] == [said]
+    assert "leads to the app's /" in found[0].detail
+    assert found[0].needs_second
+
+
+def test_a_path_that_no_longer_reaches_the_app_is_no_new_one(shipped: Side) -> None:
+    one, other = (
+        _with(shipped, ROUTE, _routes(*routes))
+        for routes in ([("/", SERVED)], [("/admin", AWAY), ("/", SERVED)])
+    )
+    assert Rules.HOST not in _found(compare(one, other))
+
+
 NOTED: list[tuple[str, Edit, Rules]] = [
     (API, _set(f"{CONTAINER}.env.0", PLAIN), Rules.BEHAVIOUR),
     (API, _set(f"{CONTAINER}.command", ["/bin/other"]), Rules.BEHAVIOUR),

@@ -32,10 +32,11 @@ def virtual_service(pair: Pair) -> Iterator[Hit]:
         yield Hit(Rules.HOST, f"{pair.object.shown} through {listed(new)}")
     if pair.before and (new := sorted(_targets(pair.now("spec")) - _targets(pair.was("spec")))):
         yield Hit(Rules.HOST, f"{pair.object.shown} routes to {listed(new)}")
-    for path in sorted(paths.keys() & had.keys()):
-        if paths[path] - had[path]:
-            now = listed(sorted(paths[path]))
-            yield Hit(Rules.HOST, f"{path} of {pair.object.shown} leads to the app's {now}")
+    for path in sorted(paths.keys() | had.keys()):
+        now, was = _seen(path, paths), _seen(path, had)
+        if now and was is not None and now - was:
+            to = listed(sorted(now))
+            yield Hit(Rules.HOST, f"{path} of {pair.object.shown} leads to the app's {to}")
     yield from _cors(pair)
 
 
@@ -66,15 +67,30 @@ def _any(how: str, text: str) -> str:
 
 
 def _routed_paths(http: Any) -> dict[str, set[str]]:
-    """The prefixes of a VirtualService's routes, each with the paths that the app then sees."""
+    """The prefixes of a VirtualService's routes, each with the paths that the app then sees.
+
+    Behind a redirect it sees none.
+    """
     found: dict[str, set[str]] = {}
     for route in http or ():
         for match in route.get("match") or [{}]:
             uri = match.get("uri") or {}
             path = (uri.get("exact") or uri.get("prefix") or ALL).rstrip("/") or ALL
             to = (route.get("rewrite") or {}).get("uri") or path
-            found.setdefault(path, set()).add(to.rstrip("/") or ALL)
+            seen = found.setdefault(path, set())
+            if not route.get("redirect"):
+                seen.add(to.rstrip("/") or ALL)
     return found
+
+
+def _seen(path: str, routed: dict[str, set[str]]) -> set[str] | None:
+    """What the app sees of requests for `path`; None if no route matches them."""
+    prefixes = [prefix for prefix in routed if is_below(path, prefix)]
+    if not prefixes:
+        return None
+    longest = max(prefixes, key=len)
+    rest = path.removeprefix(longest.rstrip("/"))
+    return {(to.rstrip("/") + rest).rstrip("/") or ALL for to in routed[longest]}
 
 
 def _addresses(host: str, paths: Iterable[str]) -> list[str]:
