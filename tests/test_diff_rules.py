@@ -529,7 +529,7 @@ def test_a_probe_that_is_gone_is_named_even_without_a_reason(shipped: Side) -> N
 def test_more_pods_may_be_missing(
     shipped: Side, key: str, field: str, bounds: tuple[str, ...]
 ) -> None:
-    def allowing(pods: str) -> Side:
+    def allowing(pods: str | int) -> Side:
         value: Any = pods
         for step in reversed(bounds):
             value = {step: value}
@@ -537,6 +537,23 @@ def test_more_pods_may_be_missing(
 
     assert _found(compare(allowing("10%"), allowing("30%"))) == {Rules.LESS_SPARE}
     assert _found(compare(allowing("30%"), allowing("10%"))) == set()
+    assert _found(compare(allowing("30%"), allowing(5))) == {Rules.LESS_SPARE}
+    assert _found(compare(allowing(1), allowing("50%"))) == {Rules.LESS_SPARE}
+    assert _found(compare(allowing(2), allowing(1))) == set()
+
+
+def test_fewer_pods_by_a_share_must_stay(shipped: Side) -> None:
+    three = _with(shipped, BUDGET, _set("spec.minAvailable", 3))
+    half = _with(shipped, BUDGET, _set("spec.minAvailable", "50%"))
+    assert _found(compare(three, half)) == {Rules.LESS_SPARE}
+
+
+def test_an_autoscaler_that_begins_with_fewer_pods_is_noted(shipped: Side) -> None:
+    def without(replicas: int) -> Side:
+        return _with(_without(shipped, SCALER), API, _set("spec.replicas", replicas))
+
+    assert "my-api: minReplicas 5 -> 2" in _details(compare(without(5), shipped))
+    assert Rules.LESS_SPARE not in _found(compare(without(2), shipped))
 
 
 def test_metrics_that_are_no_longer_read_encrypted_need_a_second_reviewer(shipped: Side) -> None:

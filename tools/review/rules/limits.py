@@ -41,8 +41,18 @@ def limit_range(pair: Pair) -> Iterator[Hit]:
 def autoscaler(pair: Pair) -> Iterator[Hit]:
     """The number of pods that an autoscaler keeps."""
     least, former = pair.now("spec.minReplicas", 1), pair.was("spec.minReplicas", 1)
-    if pair.before and least < former:
+    if pair.before is None:
+        former = _replicas(pair)
+    if least < former:
         yield Hit(Rules.LESS_SPARE, f"{pair.object.name}: minReplicas {former} -> {least}")
+
+
+def _replicas(pair: Pair) -> int:
+    """How many pods a new autoscaler's Deployment had before."""
+    place = pair.object.place, pair.object.name
+    deployments = pair.base.of("Deployment")
+    found = [each.get("spec.replicas") for each in deployments if (each.place, each.name) == place]
+    return next((replicas for replicas in found if isinstance(replicas, int)), 0)
 
 
 def disruption_budget(pair: Pair) -> Iterator[Hit]:
@@ -50,7 +60,8 @@ def disruption_budget(pair: Pair) -> Iterator[Hit]:
     (key, bound), (former_key, former) = (_bound(value) for value in (pair.now, pair.was))
     if pair.before is None or (key, bound) == (former_key, former):
         return
-    higher, lower = _number(bound) > _number(former), _number(bound) < _number(former)
+    higher = _comparable(bound, former) and _number(bound) > _number(former)
+    lower = _comparable(bound, former) and _number(bound) < _number(former)
     if key != former_key:
         yield Hit(Rules.LESS_SPARE, f"{pair.object.name}: {former_key} {former} -> {key} {bound}")
     elif not (higher if key == "minAvailable" else lower):
@@ -75,7 +86,9 @@ def rollout(pair: Pair) -> Iterator[Hit]:
     )
     if now.get("type") == "Recreate":
         yield Hit(Rules.LESS_SPARE, f"{pair.object.shown}: no pod runs while it rolls out")
-    elif missing != former and _number(missing) >= _number(former):
+    elif missing != former and not (
+        _comparable(missing, former) and _number(missing) < _number(former)
+    ):
         yield Hit(Rules.LESS_SPARE, f"{pair.object.shown}: maxUnavailable {former} -> {missing}")
 
 
@@ -89,6 +102,11 @@ def _raised(before: Mapping[str, Any], after: Mapping[str, Any], of: str) -> Ite
 
 def _by_type(limits: Any) -> dict[str, Mapping[str, Any]]:
     return {each.get("type", ""): each for each in limits or ()}
+
+
+def _comparable(one: Any, other: Any) -> bool:
+    """Whether both are numbers of pods, or both percentages."""
+    return str(one).endswith("%") == str(other).endswith("%")
 
 
 def _number(value: Any) -> float:
