@@ -19,7 +19,10 @@ _SHORTEST_START = 10
 
 def check_probes(app: WebApp | Worker, at: Loc, settings: Settings) -> Iterator[Finding]:
     """Report probes without a check or with several, off without a reason, or required."""
-    found = given(app.app.probes)
+    probes = app.app.probes
+    found = given(probes)
+    if STARTUP in probes.model_fields_set and probes.startup is None:
+        yield (*at, STARTUP), "is empty; write {} for the check of `liveness`, or remove it"
     for name, probe in found.items():
         loc: Loc = (*at, name)
         yield from _check_switch(probe, loc)
@@ -48,6 +51,11 @@ def _check_switch(probe: Probe, at: Loc) -> Iterator[Finding]:
 
 def _check_kinds(probe: Probe, at: Loc, app: WebApp | Worker) -> Iterator[Finding]:
     first, *others = probe.written or [""]
+    if not first and isinstance(app, WebApp):
+        # YAML reads a key without a value as null: another check than this would be made.
+        for kind in filter(probe.model_fields_set.__contains__, CHECKS[1:]):
+            do = "give it a `command`" if kind == "exec" else "write {} for `app.port`"
+            yield (*at, kind), f"is empty; {do}, or remove it"
     for other in others:
         yield (*at, other), f"is a second check beside `{first}`; keep one of the two"
     if probe.port is None:

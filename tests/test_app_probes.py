@@ -139,6 +139,22 @@ TOKEN = "ghp_" + "a1B2" * 9
             of_worker("probes: {startup: «{}}"),
             f"{IN}.startup: has no check; add one of `path`, `tcp`, `grpc` and `exec`",
         ),
+        "a connection without its braces": (
+            app("probes: {liveness: {tcp: «null}}"),
+            f"{IN}.liveness.tcp: is empty; write {{}} for `app.port`, or remove it",
+        ),
+        "a call without its braces": (
+            app("probes: {readiness: {grpc: «null}}"),
+            f"{IN}.readiness.grpc: is empty; write {{}} for `app.port`, or remove it",
+        ),
+        "a command without words": (
+            app("probes: {startup: {exec: «null}}"),
+            f"{IN}.startup.exec: is empty; give it a `command`, or remove it",
+        ),
+        "a startup probe without its braces": (
+            app("probes: {startup: «null}"),
+            f"{IN}.startup: is empty; write {{}} for the check of `liveness`, or remove it",
+        ),
         "two checks": (
             app("probes: {liveness: {path: /up, tcp: «{port: 9000}}}"),
             f"{IN}.liveness.tcp: is a second check beside `path`; keep one of the two",
