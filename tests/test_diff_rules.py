@@ -463,6 +463,26 @@ def test_a_path_that_no_longer_reaches_the_app_is_no_new_one(shipped: Side) -> N
     assert Rules.HOST not in _found(compare(one, other))
 
 
+@pytest.mark.parametrize("key", ["allowMethods", "allowHeaders", "exposeHeaders"])
+@pytest.mark.parametrize(
+    ("policy", "who"),
+    [
+        (WITH_CREDENTIALS, "https://www.example.com, with its visitors' credentials"),
+        ({"allowOrigins": [{"exact": "*"}]}, "any site"),
+    ],
+)
+def test_what_more_other_sites_may_do_needs_a_second_reviewer(
+    shipped: Side, key: str, policy: dict[str, Any], who: str
+) -> None:
+    def allowing(*words: str) -> Side:
+        return _with(shipped, ROUTE, _set("spec.http.0.corsPolicy", {**policy, key: [*words]}))
+
+    wider = compare(allowing("GET"), allowing("GET", "PUT"))
+    assert _found(wider) == {Rules.CORS}
+    assert _details(wider) == [f"VirtualService my-api: {who}: {key} PUT"]
+    assert _found(compare(allowing("GET", "PUT"), allowing("GET"))) == set()
+
+
 NOTED: list[tuple[str, Edit, Rules]] = [
     (API, _set(f"{CONTAINER}.env.0", PLAIN), Rules.BEHAVIOUR),
     (API, _set(f"{CONTAINER}.command", ["/bin/other"]), Rules.BEHAVIOUR),

@@ -14,6 +14,7 @@ from tools.review.review_findings import Rules
 _LEVEL = "pod-security.kubernetes.io/enforce"
 _LEVELS = (None, "privileged", "baseline", "restricted")
 _INJECTION = "istio-injection"
+_CORS_LISTS = ("allowMethods", "allowHeaders", "exposeHeaders")
 _JUDGED = {HOSTS_ANNOTATION, _LEVEL, TEAM_LABEL, _INJECTION}
 
 
@@ -41,24 +42,34 @@ def virtual_service(pair: Pair) -> Iterator[Hit]:
 
 
 def _cors(pair: Pair) -> Iterator[Hit]:
-    """Any site that may call the app; with credentials, each new one."""
+    """Any site that may call the app, and with credentials each new one; what more they may do."""
     now, was = (_origins(get("spec.http")) for get in (pair.now, pair.was))
-    for origin, credentials in sorted(now - was):
+    for (origin, credentials), may in sorted(now.items()):
+        who = f"{pair.object.shown}: {'any site' if origin == ANY else origin}"
         if credentials:
-            yield Hit(Rules.CORS, f"{pair.object.shown}: {origin}, with its visitors' credentials")
-        elif origin == ANY:
-            yield Hit(Rules.CORS, f"{pair.object.shown}: any site")
+            who += ", with its visitors' credentials"
+        elif origin != ANY:
+            continue
+        could = was.get((origin, credentials))
+        if could is None:
+            yield Hit(Rules.CORS, who)
+        elif may - could:
+            yield Hit(Rules.CORS, f"{who}: {listed(sorted(may - could))}")
 
 
-def _origins(http: Any) -> set[tuple[str, bool]]:
-    """Origins that a VirtualService allows, each with whether browsers send credentials."""
-    return {
-        (_any(how, text), bool(policy.get("allowCredentials")))
-        for route in http or ()
-        for policy in [route.get("corsPolicy") or {}]
-        for origin in policy.get("allowOrigins") or ()
-        for how, text in origin.items()
-    }
+def _origins(http: Any) -> dict[tuple[str, bool], set[str]]:
+    """Origins that a VirtualService allows, each with whether browsers send credentials.
+
+    And the methods and headers that they may use and read.
+    """
+    found: dict[tuple[str, bool], set[str]] = {}
+    for policy in (route.get("corsPolicy") or {} for route in http or ()):
+        may = {f"{key} {each}" for key in _CORS_LISTS for each in policy.get(key) or ()}
+        for origin in policy.get("allowOrigins") or ():
+            for how, text in origin.items():
+                who = _any(how, text), bool(policy.get("allowCredentials"))
+                found.setdefault(who, set()).update(may)
+    return found
 
 
 def _any(how: str, text: str) -> str:
