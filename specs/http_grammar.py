@@ -145,7 +145,7 @@ def check_origin(text: str) -> None:
     if port and port == _DEFAULT_PORTS.get(found["scheme"]):
         bare = text.removesuffix(port)
         raise ValueError(f"'{text}' has its scheme's own port, which browsers omit; write {bare}")
-    if port and not (port[1] != "0" and int(port[1:]) <= 65535):
+    if port and not (re.fullmatch(_PORT, port) and int(port[1:]) <= 65535):
         raise ValueError(f"'{text}' has no valid port; use 1 to 65535")
     check_dns_name(found["host"])
 
@@ -158,6 +158,8 @@ def check_origin_prefix(text: str) -> None:
             f"{text.rstrip('.')}.example.org; use `exact`, or end with ':' for all ports of a host"
         )
     check_origin(text[:-1])
+    if (found := _ORIGIN_PARTS.fullmatch(text[:-1])) and found["port"]:
+        raise ValueError(f"'{text}' already has a port; write it in `exact`, without the last ':'")
 
 
 def check_header(text: str) -> None:

@@ -72,12 +72,25 @@ def _check_redirect(ingress: Ingress, path: IngressPath, loc: Loc) -> Iterator[F
         # For callers who already use this scheme and port, it would lead back to itself.
         yield loc, "leads back to the same address; add `uri` or `authority`"
         return
-    if redirect.port is not None or redirect.authority not in (None, *ingress.every_host):
-        return
-    to = (redirect.uri or path.prefix).rstrip("/") or ALL
-    longer = [other for other in ingress.paths if len(other.prefix) > len(path.prefix)]
-    if is_below(to, path.prefix) and not any(is_below(to, other.prefix) for other in longer):
+    seen: list[IngressPath] = []
+    following: IngressPath | None = path
+    while following and following not in seen:
+        seen.append(following)
+        following = _next(ingress, following)
+    if following is path:
         yield loc, "leads back to the same path, without end; lead to another path or host"
+
+
+def _next(ingress: Ingress, path: IngressPath) -> IngressPath | None:
+    """The path of the same app, if any, to which a path's redirect leads."""
+    redirect = path.redirect
+    if redirect is None or redirect.port is not None:
+        return None
+    if redirect.authority not in (None, *ingress.every_host):
+        return None
+    to = (redirect.uri or path.prefix).rstrip("/") or ALL
+    around = [other for other in ingress.paths if is_below(to, other.prefix)]
+    return max(around, key=lambda other: len(other.prefix), default=None)
 
 
 def _check_retries(retries: Retries, at: Loc) -> Iterator[Finding]:

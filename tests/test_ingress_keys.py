@@ -180,6 +180,11 @@ def cors(keys: str) -> str:
             cors("allowOrigins: [«{exact: 'https://a.b', prefix: 'https://a.b:'}]"),
             "cors.allowOrigins[0]: has both; keep one of the two",
         ),
+        "a prefix that has a port": (
+            cors("allowOrigins: [{prefix: «'http://a.example.com:8080:'}]"),
+            "cors.allowOrigins[0].prefix: 'http://a.example.com:8080:' already has a port; write "
+            "it in `exact`, without the last ':'",
+        ),
         "a prefix of other hosts": (
             cors("allowOrigins: [{prefix: «'https://a.example.com'}]"),
             "cors.allowOrigins[0].prefix: 'https://a.example.com' also begins the origins of other "
@@ -271,6 +276,24 @@ def test_an_unknown_condition_of_retries_is_refused_with_all_that_there_are(tmp_
 )
 def test_a_right_ingress_is_accepted(tmp_path: Path, keys: str) -> None:
     accepted(tmp_path, at(keys))
+
+
+def test_a_port_of_any_length_is_reported_as_a_port(tmp_path: Path) -> None:
+    """Python converts no number of so many digits."""
+    (said,) = reported(tmp_path, cors(f"allowOrigins: [{{exact: 'https://a.b:{'9' * 5000}'}}]"))
+    assert said.endswith("has no valid port; use 1 to 65535")
+
+
+def test_redirects_that_lead_to_each_other_are_reported(tmp_path: Path) -> None:
+    ring = (
+        "paths: [{prefix: /a, redirect: {uri: /b/x}}, {prefix: /b, redirect: {uri: /a}}, "
+        "{prefix: /c, redirect: {uri: /a}}]"
+    )
+    found = reported(tmp_path, at(ring))
+    assert [line.split(": ")[1] for line in found] == [
+        f"apps[0].ingress.paths[{index}].redirect" for index in (0, 1)
+    ]
+    accepted(tmp_path, at(ring.replace("uri: /a}", "uri: /d}")))
 
 
 def sharing(tmp_path: Path, *ingresses: str, team: str = "team-alpha") -> list[str]:
