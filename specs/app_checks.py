@@ -69,7 +69,7 @@ def check_app(team: Team, app: AnyApp, at: Loc, settings: Settings) -> Iterator[
                 )
     if isinstance(app, WebApp):
         yield from check_ports(app, at)
-        yield from check_ingress(app.ingress, (*at, "ingress"), settings)
+        yield from check_ingress(team, app, (*at, "ingress"), settings)
         yield from check_shared_hosts(team, app, (*at, "ingress"), settings)
     elif app.service_monitor.enabled:
         yield from check_port(app.service_monitor.port, (*at, "serviceMonitor", "port"))

@@ -22,8 +22,9 @@ def check_port(port: int, loc: Loc) -> Iterator[Finding]:
         yield loc, f"{port} is used by Istio's sidecar in every pod; use another port such as 8080"
 
 
-def check_ingress(ingress: Ingress, at: Loc, settings: Settings) -> Iterator[Finding]:
-    """Everything that is wrong with an app's ingress, apart from the team's other apps."""
+def check_ingress(team: Team, app: WebApp, at: Loc, settings: Settings) -> Iterator[Finding]:
+    """Everything that is wrong with an app's ingress alone."""
+    ingress = app.ingress
     if ingress.host is not None and ingress.hosts:
         yield (*at, "host"), "cannot be used with `hosts`; move it into `hosts`"
     elif ingress.enabled and ingress.host is None and "hosts" not in ingress.model_fields_set:
@@ -43,14 +44,18 @@ def check_ingress(ingress: Ingress, at: Loc, settings: Settings) -> Iterator[Fin
         hint = nearest(ingress.gateway, known)
         do = f"did you mean {hint}?" if hint else f"use one of: {', '.join(known)}"
         yield (*at, "gateway"), f"'{ingress.gateway}' is not a gateway of this stack; {do}"
-    yield from _check_paths(ingress, (*at, "paths"))
+    others = [
+        path.prefix for other in sharers(team, app, settings) for path in other.ingress.every_path
+    ]
+    yield from _check_paths(ingress, others, (*at, "paths"))
     if ingress.retries:
         yield from _check_retries(ingress.retries, (*at, "retries"))
     if ingress.cors:
         yield from _check_cors(ingress.cors, (*at, "cors"))
 
 
-def _check_paths(ingress: Ingress, at: Loc) -> Iterator[Finding]:
+def _check_paths(ingress: Ingress, others: list[str], at: Loc) -> Iterator[Finding]:
+    """`others` are the paths of the team's other apps on its hosts."""
     seen: set[str] = set()
     for index, path in enumerate(ingress.paths):
         loc: Loc = (*at, index)
@@ -62,10 +67,12 @@ def _check_paths(ingress: Ingress, at: Loc) -> Iterator[Finding]:
         if path.rewrite and path.rewrite.uri is None and path.rewrite.authority is None:
             yield (*loc, "rewrite"), "changes nothing; add `uri` or `authority`"
         if path.redirect:
-            yield from _check_redirect(ingress, path, (*loc, "redirect"))
+            yield from _check_redirect(ingress, path, others, (*loc, "redirect"))
 
 
-def _check_redirect(ingress: Ingress, path: IngressPath, loc: Loc) -> Iterator[Finding]:
+def _check_redirect(
+    ingress: Ingress, path: IngressPath, others: list[str], loc: Loc
+) -> Iterator[Finding]:
     redirect = path.redirect
     assert redirect
     if redirect.uri is None and redirect.authority is None:
@@ -76,12 +83,12 @@ def _check_redirect(ingress: Ingress, path: IngressPath, loc: Loc) -> Iterator[F
     following: IngressPath | None = path
     while following and following not in seen:
         seen.append(following)
-        following = _next(ingress, following)
+        following = _next(ingress, following, others)
     if following is path:
         yield loc, "leads back to the same path, without end; lead to another path or host"
 
 
-def _next(ingress: Ingress, path: IngressPath) -> IngressPath | None:
+def _next(ingress: Ingress, path: IngressPath, others: list[str]) -> IngressPath | None:
     """The path of the same app, if any, to which a path's redirect leads."""
     redirect = path.redirect
     if redirect is None or redirect.port is not None:
@@ -90,7 +97,11 @@ def _next(ingress: Ingress, path: IngressPath) -> IngressPath | None:
         return None
     to = (redirect.uri or path.prefix).rstrip("/") or ALL
     around = [other for other in ingress.paths if is_below(to, other.prefix)]
-    return max(around, key=lambda other: len(other.prefix), default=None)
+    longest = max(around, key=lambda other: len(other.prefix), default=None)
+    taken = [each for each in others if is_below(to, each)]
+    if longest and any(len(each) > len(longest.prefix) for each in taken):
+        return None
+    return longest
 
 
 def _check_retries(retries: Retries, at: Loc) -> Iterator[Finding]:

@@ -324,6 +324,13 @@ def test_apps_of_a_team_share_a_host_with_different_paths(tmp_path: Path) -> Non
     )
 
 
+def test_a_redirect_leads_to_a_path_of_another_app_of_the_team(tmp_path: Path) -> None:
+    start = f"host: {HOST}, paths: [{{prefix: /, redirect: {{uri: /shop}}}}]"
+    assert sharing(tmp_path, start, f"host: {HOST}, paths: [{{prefix: /shop}}]") == []
+    (said,) = sharing(tmp_path, start, f"host: {HOST}, paths: [{{prefix: /shop/a}}]")
+    assert "leads back to the same path" in said
+
+
 def test_the_same_path_of_a_host_in_two_apps_is_refused_with_both_places(tmp_path: Path) -> None:
     one = f"host: {HOST}, paths: [{{prefix: /a}}, {{prefix: /b}}]"
     other = f"hosts: [x.example.com, {HOST}], paths: [{{prefix: /b}}]"
