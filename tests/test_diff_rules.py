@@ -501,6 +501,7 @@ NOTED: list[tuple[str, Edit, Rules]] = [
     (BUDGET, _set("spec.minAvailable", 0), Rules.LESS_SPARE),
     (BUDGET, _set("spec.maxUnavailable", 1), Rules.LESS_SPARE),
     (SCALER, _set("spec.minReplicas", 1), Rules.LESS_SPARE),
+    (SCALER, _set("spec.behavior.scaleUp.selectPolicy", "Disabled"), Rules.LESS_SPARE),
     (REPORT, _set("spec.suspend", True), Rules.BEHAVIOUR),
     (API, _set("spec.strategy", {"type": "Recreate"}), Rules.LESS_SPARE),
     (

@@ -39,12 +39,15 @@ def limit_range(pair: Pair) -> Iterator[Hit]:
 
 
 def autoscaler(pair: Pair) -> Iterator[Hit]:
-    """The number of pods that an autoscaler keeps."""
+    """The number of pods that an autoscaler keeps, and whether it adds any."""
     least, former = pair.now("spec.minReplicas", 1), pair.was("spec.minReplicas", 1)
     if pair.before is None:
         former = _replicas(pair)
     if least < former:
         yield Hit(Rules.LESS_SPARE, f"{pair.object.name}: minReplicas {former} -> {least}")
+    adds, added = (get("spec.behavior.scaleUp.selectPolicy") for get in (pair.now, pair.was))
+    if pair.before and adds != added and adds == "Disabled":
+        yield Hit(Rules.LESS_SPARE, f"{pair.object.name}: no pod is added any more")
 
 
 def _replicas(pair: Pair) -> int:
