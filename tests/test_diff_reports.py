@@ -58,6 +58,8 @@ def _of(before: Mapping[str, Any], after: Mapping[str, Any], kind: str = "Config
         ),
         ("Pod", {"args": ["--password", "Hunter2"]}, {"args": ["--password", "x"]}),
         ("Pod", {"args": ["--password=Hunter2"]}, {"args": []}),
+        ("Pod", {"args": ["--token=Hunter2"]}, {"args": ["--token=x"]}),
+        ("Pod", {"args": ["env", "API_KEY=Hunter2", "x"]}, {"args": []}),
         ("Pod", {"env": [{"name": "URL", "value": "https://me:Hunter2@example.com"}]}, {}),
         ("Pod", {"a": {"deep": [{"url": "postgres://me:Hunter2@db/x"}]}}, {"a": 1}),
         ("Provider", {"password": "Hunter2"}, {"password": "x"}),

@@ -17,6 +17,7 @@ _SECRET_KEYS = frozenset(
 )
 
 _VARIABLE = re.compile(r"\[(?P<name>[^\[\]]+)\]\.value$")
+_ASSIGNMENT = re.compile(r"-{0,2}([\w-]+)=(.+)", re.DOTALL)
 _LAST_KEY = re.compile(r"(?P<key>[\w-]+)$")
 
 
@@ -58,7 +59,7 @@ def _concealed(value: Any, key: str, variable: str = "") -> Any:
         ]
     if value == SECRET or not isinstance(value, str) or not value:
         return value
-    if key in _SECRET_KEYS or looks_like_credential(variable, value):
+    if key in _SECRET_KEYS or looks_like_credential(variable, value) or _is_assigned(value):
         return HIDDEN
     return value
 
@@ -70,6 +71,12 @@ def _mapping(value: Mapping[str, Any]) -> dict[str, Any]:
         key: _concealed(item, key, variable if key == "value" and isinstance(variable, str) else "")
         for key, item in value.items()
     }
+
+
+def _is_assigned(text: str) -> bool:
+    """Whether it is an argument such as `--token=...` with a credential."""
+    found = _ASSIGNMENT.fullmatch(text)
+    return bool(found) and looks_like_credential(found[1], found[2]) is not None
 
 
 def _follows_a_flag(items: list[Any], at: int) -> bool:
