@@ -880,6 +880,31 @@ def test_a_step_with_the_app_s_image_is_a_note_that_says_what_it_runs(shipped: S
     assert not any(finding.needs_second for finding in comparison.findings)
 
 
+def test_a_step_under_another_name_does_not_lose_its_digest_unseen(shipped: Side) -> None:
+    pinned = _step(shipped)
+    pinned["image"] += f"@sha256:{'0' * 64}"
+    loose = _step(shipped, name="prepare")
+    was, now = (
+        _with(shipped, API, _set(f"{POD}.initContainers", [step])) for step in (pinned, loose)
+    )
+    assert _found(compare(was, now)) == {Rules.IMAGE, Rules.BEHAVIOUR}
+
+
+def test_what_a_container_has_no_longer_is_a_note(shipped: Side) -> None:
+    without = _with(
+        shipped, API, lambda fields: [
+            fields["spec"]["template"]["spec"]["containers"][0][key].pop(0)
+            for key in ("env", "volumeMounts")
+        ],
+    )  # fmt: skip
+    comparison = compare(shipped, without)
+    assert _found(comparison) == {Rules.BEHAVIOUR}
+    assert _details(comparison) == [
+        "mount /tmp of container my-api is removed",
+        "variable LOG_LEVEL of container my-api is removed",
+    ]
+
+
 @pytest.mark.parametrize(
     ("fields", "rules"),
     [

@@ -99,7 +99,7 @@ def workload(pair: Pair) -> Iterator[Hit]:
         yield Hit(Rules.MESH, "the pod gets no sidecar")
     had, has = _containers(former), _containers(pod)
     for name, container in has.items():
-        yield from _image(container, had.get(name), pair)
+        yield from _image(container, had, pair)
         yield from _container(name, container, had.get(name), _twin(container, pod))
         if container in (pod.get("containers") or ()):
             yield from _probes(name, container, had.get(name), pair)
@@ -216,16 +216,24 @@ def _injected(template: _Spec) -> bool:
     )
 
 
-def _image(container: _Spec, before: _Spec | None, pair: Pair) -> Iterator[Hit]:
-    repository = _repository(container)
+def _image(container: _Spec, had: Mapping[str, _Spec], pair: Pair) -> Iterator[Hit]:
+    """The image of one container; `had` are all that the pod had."""
+    before, repository = had.get(container["name"]), _repository(container)
     known = {_repository(before)} if before else repositories(pair.base, pair.object.team)
     if repository not in known:
         yield Hit(Rules.IMAGE, repository)
-    if before and "@" in str(before.get("image")) and "@" not in str(container.get("image")):
+    # A step under another name is a new one, but its image is not.
+    former = [before] if before else had.values()
+    pinned = {_repository(each) for each in former if _is_pinned(each)}
+    if repository in pinned and not _is_pinned(container):
         yield Hit(Rules.IMAGE, f"{repository} is no longer pinned by its digest", ("SI-7",))
-    tag, former = _tag(container), _tag(before or {})
-    if repository in known and is_older(tag, former):
-        yield Hit(Rules.OLDER, f"{repository}: {former} -> {tag}")
+    tag, was = _tag(container), _tag(before or {})
+    if repository in known and is_older(tag, was):
+        yield Hit(Rules.OLDER, f"{repository}: {was} -> {tag}")
+
+
+def _is_pinned(container: _Spec) -> bool:
+    return "@" in str(container.get("image"))
 
 
 def _tag(container: _Spec) -> str:
@@ -267,6 +275,15 @@ def _container(name: str, after: _Spec, before: _Spec | None, twin: _Spec | None
         changed = [field for field in fields if after.get(field) != before.get(field)]
         if changed:
             yield Hit(Rules.BEHAVIOUR, f"{listed(changed)} of container {name}")
+        yield from _gone(name, before, after)
+
+
+def _gone(name: str, before: _Spec, after: _Spec) -> Iterator[Hit]:
+    """Variables and mounts that a container has no longer."""
+    for field, key, what in (("env", "name", "variable"), ("volumeMounts", "mountPath", "mount")):
+        had, has = ([each.get(key) for each in of.get(field) or ()] for of in (before, after))
+        if gone := [each for each in had if each not in has]:
+            yield Hit(Rules.BEHAVIOUR, f"{what} {listed(gone)} of container {name} is removed")
 
 
 def _probes(name: str, after: _Spec, before: _Spec | None, pair: Pair) -> Iterator[Hit]:
