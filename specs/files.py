@@ -16,11 +16,17 @@ from specs.team import Team
 # Of the values of a ConfigMap together (Kubernetes: ConfigMap).
 MOST_BYTES = 1024 * 1024
 
-# `name = value` and `name: value` in the usual formats, and an element of XML.
+# `name = value` and `name: value` in the usual formats, also after npm's `//host/:`, an element of
+# XML, and its attributes `name` and `value`.
 _SETTING = re.compile(
-    r"""(?:^|[\s"'{,])(?<!#)(?<!# )([\w.-]+)["']?\s*(?:=>|[:=])\s*["']?([^"'\s,}][^"',}]*)"""
+    r"""(?:^|[\s"'{,]|/:)(?<!#)(?<!# )([\w.-]+)["']?\s*(?:=>|[:=])\s*["']?([^"'\s,}][^"',}]*)"""
 )
 _ELEMENT = re.compile(r"<([\w.-]+)>([^<]+)</")
+_ATTRIBUTES = re.compile(r"""\b(?:name|key)=["']([\w.:-]+)["']\s+value=["']([^"']+)""")
+# Words that a password follows after a blank, in .netrc and Redis' file.
+_PASSWORD = re.compile(
+    r"^\s*(?:requirepass|masterauth|(?:machine\s+\S+\s+)?login\s+\S+\s+password)\s+(\S+)"
+)
 
 # Nothing, or something that is filled in where the file is read: `${NAME}`, `$NAME`, `{{ name }}`.
 _NO_CREDENTIAL = re.compile(r"^(?:\$|\{|<|(?:null|none|nil|~)\s*$)|\$\{|\{\{", re.IGNORECASE)
@@ -121,7 +127,12 @@ def credential_in(line: str) -> str | None:
     line = _FILLED_IN.sub(r"\1${}", line)
     if form := credential_form(line.strip()):
         return f"contains {form}"
-    for name, value in (*_SETTING.findall(line), *_ELEMENT.findall(line)):
+    for name, value in (
+        *_SETTING.findall(line),
+        *_ELEMENT.findall(line),
+        *_ATTRIBUTES.findall(line),
+        *(("password", value) for value in _PASSWORD.findall(line)),
+    ):
         reason = looks_like_credential(name, value)
         if reason and not _NO_CREDENTIAL.search(value):
             return reason

@@ -104,6 +104,22 @@ def text(lines: str) -> str:
             text("<server><authToken>abc123def</authToken></server>"),
             f"{AT}[0].content: line 1 of it: its name says token; {FIX}",
         ),
+        "a token of npm": (
+            text("//npm.example.com/:_authToken=abc123def"),
+            f"{AT}[0].content: line 1 of it: its name says token; {FIX}",
+        ),
+        "a password in attributes of XML": (
+            text("'<property name=\"db.password\" value=\"Hunter2\"/>'"),
+            f"{AT}[0].content: line 1 of it: its name says password; {FIX}",
+        ),
+        "a password in .netrc": (
+            text("machine example.com login me password Hunter2"),
+            f"{AT}[0].content: line 1 of it: its name says password; {FIX}",
+        ),
+        "a password of Redis": (
+            text("requirepass Hunter2"),
+            f"{AT}[0].content: line 1 of it: its name says password; {FIX}",
+        ),
         "one path twice": (
             app("files: [{path: /a, content: x}, {path: «/a, content: y}]"),
             f"{AT}[1].path: '/a' is listed twice; remove one",
@@ -162,6 +178,10 @@ def test_what_no_file_can_be_is_refused(tmp_path: Path, text: str, said: str) ->
         "password: process.env.DB_PASSWORD,",
         'password: ""',
         "# password: Hunter2",
+        "# requirepass foobared",
+        "requirepass ${REDIS_PASSWORD}",
+        "//npm.example.com/:_authToken=${NPM_TOKEN}",
+        '<property name="db.password" value="${DB_PASSWORD}"/>',
         "token_file: /run/secrets/token",
         "auth: true",
         "https://example.com/oauth/token",
