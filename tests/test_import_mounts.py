@@ -79,3 +79,13 @@ def test_what_has_no_counterpart_is_lost(trees: Trees, text: str, said: str) -> 
     values, where = place(release(VALUES + text))
     run = trees.run({"apps/a.yaml": values, "apps/x.yaml": SETTINGS}, "--partial")
     assert [line for line in run.lost if line.startswith(f"apps/a.yaml:{where}: {said}")]
+
+
+@pytest.mark.parametrize("items", ["", "x", "3", ".inf", "[x]", "[[]]", "[{key: [a], path: [a]}]"])
+@pytest.mark.parametrize("source", ["secret: {secretName: s", "configMap: {name: x"])
+def test_items_that_are_none_lose_the_mount(trees: Trees, source: str, items: str) -> None:
+    volumes = f"extraVolumes: [{{name: a, {source}, items: {items}}}}}]\n"
+    mounts = "extraVolumeMounts: [{name: a, mountPath: /x}]\n"
+    files = {"apps/a.yaml": release(VALUES + volumes + mounts), "apps/x.yaml": SETTINGS}
+    trees.run(files, "--partial")
+    assert trees.team().apps[0].app.secret_files == ()

@@ -84,8 +84,10 @@ def _entries(
         made = {"path": path, **source.data}
         return [("writablePaths", Value(mount.source, mount.loc, made))]
     if kinds == ["secret"] and within is None and keys == {"secretName", "items"}:
-        names = [each.plain for each in source.data["items"].data]
-        if any(each != {"key": each.get("key"), "path": each.get("key")} for each in names):
+        names = source.plain["items"]
+        if _places(names) is None or any(
+            each != {"key": each["key"], "path": each["key"]} for each in names
+        ):
             return None
         listed = [each.data["key"] for each in source.data["items"].data]
         keys_value = Value(source.source, source.data["items"].loc, listed)
@@ -97,14 +99,23 @@ def _entries(
     return None
 
 
+def _places(items: Any) -> dict[str, str] | None:
+    """The file of each key of a volume; None if that is not how Kubernetes has it."""
+    if not isinstance(items, list | tuple) or not all(isinstance(each, dict) for each in items):
+        return None
+    if not all(isinstance(each.get(key), str) for each in items for key in ("key", "path")):
+        return None
+    return {each["key"]: each["path"] for each in items}
+
+
 def _files(
     config_map: ConfigMap, source: Value, mount: Value, path: str, within: Any
 ) -> _Made | None:
     """Each key of a ConfigMap as a file with its text; None if one has no text, or is missing."""
     items = source.plain.get("items")
-    places = {key: key for key in config_map.entries}
-    if items is not None:
-        places = {each.get("key"): each.get("path") for each in items}
+    places = {key: key for key in config_map.entries} if items is None else _places(items)
+    if places is None:
+        return None
     if within is not None:
         places = {key: place for key, place in places.items() if place == within}
     made: _Made = []
