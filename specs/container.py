@@ -49,6 +49,7 @@ class Resources(Spec):
     limits: ResourceLimits = Field(ResourceLimits(), description="Maximum resources for each pod.")
 
 
+_PROBES = "Health checks; a worker has only those that it names."
 _PRE_STOP = (
     "What happens before the app gets the signal to end (SIGTERM). Default of a web-app: "
     "`sleepSeconds: 5`, in which it serves on while gateways and sidecars learn of its end."
@@ -136,7 +137,7 @@ class WebAppContainer(Container):
         2, description="Number of pods when `autoscaling` is off; ignored when it is on."
     )
     pre_stop: PreStop = Field(PreStop(sleepSeconds=5), description=_PRE_STOP)
-    probes: WebAppProbes = Field(WebAppProbes(), description="Health checks.")
+    probes: WebAppProbes = Field(WebAppProbes(), description=_PROBES)
 
 
 class WorkerContainer(Container):
@@ -145,4 +146,4 @@ class WorkerContainer(Container):
     replicas: Count = Field(
         2, description="Number of pods when `autoscaling` is off; ignored when it is on."
     )
-    probes: WorkerProbes = Field(WorkerProbes(), description="Health checks; default: none.")
+    probes: WorkerProbes = Field(WorkerProbes(), description=_PROBES)

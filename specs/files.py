@@ -98,7 +98,7 @@ def check_files(container: Container, inner: Loc) -> Iterator[Finding]:
             yield loc, "is not text; mount only text files"
         if not file.plain and (found := _credential(text)):
             line, reason = found
-            where = f"line {line} of {file.from_}" if file.from_ else f"line {line} of it"
+            where = f"line {line} of {file.from_}" if file.from_ else f"line {line}"
             yield (
                 loc,
                 f"{where}: {reason}; use secretFiles or a variable with a secretRef, or add "

@@ -37,7 +37,7 @@ class RunAs(Spec):
     )
     fs_group: _Id | None = Field(
         None,
-        description="Further group, which owns the files of what is mounted.",
+        description="Additional group, which owns mounted files.",
         examples=["10001"],
     )
 

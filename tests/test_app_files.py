@@ -94,15 +94,15 @@ def text(lines: str) -> str:
         ),
         "a text with a credential of a known form": (
             text('"a\\n  -----BEGIN PRIVATE KEY-----\\n"'),
-            f"{AT}[0].content: line 2 of it: contains a private key (PEM); {FIX}",
+            f"{AT}[0].content: line 2: contains a private key (PEM); {FIX}",
         ),
         "a password in JSON": (
             text("'{\"user\": \"shop\", \"password\": \"Hunter2\"}'"),
-            f"{AT}[0].content: line 1 of it: its name says password; {FIX}",
+            f"{AT}[0].content: line 1: its name says password; {FIX}",
         ),
         "a token in XML": (
             text("<server><authToken>abc123def</authToken></server>"),
-            f"{AT}[0].content: line 1 of it: its name says token; {FIX}",
+            f"{AT}[0].content: line 1: its name says token; {FIX}",
         ),
         "a token of npm": (
             text("//npm.example.com/:_authToken=abc123def"),
