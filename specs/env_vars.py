@@ -120,6 +120,6 @@ class EnvFrom(Spec):
     )
     prefix: Annotated[str, checked(_check_prefix, f"({names.ENV_NAME})?")] = Field(
         "",
-        description="What the variables' names begin with, before the key.",
+        description="Put before each key in the variables' names.",
         examples=["DB_"],
     )

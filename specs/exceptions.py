@@ -146,7 +146,7 @@ class HardeningException(Spec):
         description="Who approved it and answers for it.", examples=["jane.doe@example.com"]
     )
     until: Day = Field(
-        description="Last day (UTC) on which it holds. After it, the file has a problem until the "
+        description="Last day (UTC) on which it holds. After it, the file is invalid until the "
         "exception is renewed or removed.",
         examples=["2027-03-31"],
     )

@@ -63,7 +63,7 @@ class SecretFiles(Spec):
     """Keys of a secret as read-only files in a folder of their own."""
 
     path: MountPath = Field(
-        description="Absolute path of the folder in the container; it has nothing else in it.",
+        description="Absolute path of the folder in the container; it contains nothing else.",
         examples=["/etc/shop/tls"],
     )
     secret_ref: SecretName = Field(
@@ -86,7 +86,7 @@ class File(Spec):
         examples=["/etc/shop/app.yaml"],
     )
     content: str | None = Field(
-        None, description="The text; nothing secret.", examples=['"level: info"']
+        None, description="The text; it must contain nothing secret.", examples=['"level: info"']
     )
     from_: Annotated[str, checked(_check_from, _FROM)] | None = Field(
         None,

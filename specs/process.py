@@ -47,7 +47,7 @@ class PreStopExec(Spec):
 
     command: tuple[str, ...] = Field(
         min_length=1,
-        description="Program and arguments; the app is told to end once it has ended.",
+        description="Program and arguments; the app gets SIGTERM once it has ended.",
         examples=["[/bin/drain, --wait]"],
     )
 

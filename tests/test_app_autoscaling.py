@@ -55,7 +55,7 @@ def test_an_autoscaler_is_as_fast_as_asked(program: Program) -> None:
 
 
 @pytest.mark.parametrize("behavior", ["", "behavior: {}", "behavior: {scaleUp: {policies: []}}"])
-def test_without_a_wish_kubernetes_decides(program: Program, behavior: str) -> None:
+def test_without_behavior_kubernetes_decides(program: Program, behavior: str) -> None:
     spec = program(web_app(f"autoscaling: {{{behavior}}}")).one(AUTOSCALER, IT).spec
     assert [metric["containerResource"]["name"] for metric in spec["metrics"]] == ["cpu"]
     assert "behavior" not in spec

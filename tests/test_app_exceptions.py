@@ -177,17 +177,21 @@ def test_the_stack_says_how_far_ahead_an_exception_may_end(tmp_path: Path) -> No
     ("until", "said"),
     [("2027-03-01", "today"), ("2027-03-02", "in 1 day"), ("2027-03-31", "in 30 days")],
 )
-def test_one_that_expires_soon_is_warned_of(tmp_path: Path, until: str, said: str) -> None:
+def test_an_exception_that_expires_soon_causes_a_warning(
+    tmp_path: Path, until: str, said: str
+) -> None:
     (line,) = warned(tmp_path, excepted(one(until=until)))
     assert f"{IN}.until: warning: the exception expires {said}; {RENEW}" in line
 
 
-def test_one_that_expires_later_is_not(tmp_path: Path) -> None:
+def test_an_exception_that_expires_later_does_not(tmp_path: Path) -> None:
     assert warned(tmp_path, excepted(one(until="2027-04-01"))) == []
 
 
 @pytest.mark.parametrize("allow", ["privilegedPort", "NET_BIND_SERVICE"])
-def test_one_for_low_ports_is_warned_of_where_there_is_none(tmp_path: Path, allow: str) -> None:
+def test_an_exception_for_low_ports_without_one_causes_a_warning(
+    tmp_path: Path, allow: str
+) -> None:
     (line,) = warned(tmp_path, excepted(one(allow)))
     assert line.endswith(
         f"{IN}.allow: warning: is not needed: no port of the app is below 1024; remove the "

@@ -187,12 +187,12 @@ def test_what_no_file_can_be_is_refused(tmp_path: Path, text: str, said: str) ->
         "https://example.com/oauth/token",
     ],
 )
-def test_what_is_no_credential_needs_no_confirmation(tmp_path: Path, line: str) -> None:
+def test_text_without_a_credential_needs_no_confirmation(tmp_path: Path, line: str) -> None:
     (tmp_path / "a.conf").write_text(f"{line}\n")
     accepted(tmp_path, app("files: [{path: /a, from: a.conf}]"))
 
 
-def test_a_text_may_be_confirmed_as_no_credential(tmp_path: Path) -> None:
+def test_a_text_may_be_confirmed_to_have_no_credential(tmp_path: Path) -> None:
     accepted(tmp_path, app("files: [{path: /a, content: 'token: x', plain: true}]"))
 
 

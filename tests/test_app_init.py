@@ -141,7 +141,7 @@ def test_a_step_that_cannot_be_is_refused(tmp_path: Path, text: str, said: str) 
     assert reported(tmp_path, written) == [f"tenants/team-alpha.yaml:{where}: apps[0].app.{said}"]
 
 
-def test_a_variable_that_a_step_does_not_get_is_warned_of(tmp_path: Path) -> None:
+def test_a_variable_that_a_step_does_not_get_causes_a_warning(tmp_path: Path) -> None:
     text, where = place(app("init: [{name: a, command: [migrate, «'--to=$(TARGET)']}]"))
     (line,) = warned(tmp_path, text)
     assert line.startswith(f"tenants/team-alpha.yaml:{where}: apps[0].app.init[0].command[1]: ")

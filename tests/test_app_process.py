@@ -203,7 +203,7 @@ def test_a_worker_may_end_within_five_seconds(tmp_path: Path) -> None:
     accepted(tmp_path, app("terminationGracePeriodSeconds: 5", archetype="worker"))
 
 
-def test_a_variable_that_a_hook_does_not_get_is_warned_of(tmp_path: Path) -> None:
+def test_a_variable_that_a_hook_does_not_get_causes_a_warning(tmp_path: Path) -> None:
     command = "exec: {command: [/drain, «$(TOKEN), '$(date)']}"
     text, where = place(app(f"env: [{{name: TOKEN, secretRef: t}}]\npreStop: {{{command}}}"))
     assert warned(tmp_path, text) == [

@@ -91,7 +91,7 @@ def test_a_suspended_cronjob_takes_nothing(tmp_path: Path) -> None:
     assert reported(tmp_path, text + "quota: {pods: 0}\n") == []
 
 
-def test_pods_of_runs_that_overlap_are_told_of(tmp_path: Path) -> None:
+def test_pods_of_runs_that_overlap_cause_a_warning(tmp_path: Path) -> None:
     keys = "schedule: {cron: '*/30 * * * *', concurrencyPolicy: «Allow, parallelism: 3}"
     text, where = place(app(beside=keys, archetype="cronjob") + "quota: {pods: 5}\n")
     (warning,) = warned(tmp_path, text)

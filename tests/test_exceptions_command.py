@@ -91,7 +91,7 @@ def test_one_that_has_expired_is_listed_and_reported(
     assert [each["daysLeft"] for each in listed] == [-1, 1]
 
 
-def test_one_that_expires_soon_is_warned_of(
+def test_an_exception_that_expires_soon_causes_a_warning(
     tenants: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write(tenants, one("CHOWN", "2027-03-02"))

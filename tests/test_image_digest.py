@@ -38,7 +38,7 @@ def test_an_empty_digest_is_none_as_charts_have_it(program: Program) -> None:
         "upper case": (f"«{OLD.upper()}", "is not a digest; write `sha256:`"),
     }
 )
-def test_what_is_no_digest_is_refused_and_not_shown(tmp_path: Path, text: str, said: str) -> None:
+def test_a_malformed_digest_is_refused_and_not_shown(tmp_path: Path, text: str, said: str) -> None:
     written, where = place(app(image=image(text)))
     (line,) = reported(tmp_path, written)
     assert line.startswith(f"tenants/team-alpha.yaml:{where}: apps[0].app.image.digest: {said}")

@@ -246,7 +246,7 @@ def test_a_debugging_container_gets_no_capability(admin: Cluster, pods: dict[str
         assert passes is (answer == ""), answer
 
 
-def test_the_api_server_finds_nothing_to_warn_of_in_the_policy(admin: Cluster) -> None:
+def test_the_api_server_has_no_warning_about_the_policy(admin: Cluster) -> None:
     kind = "admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicy"
 
     def status() -> Any:
