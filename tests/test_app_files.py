@@ -106,19 +106,19 @@ def text(lines: str) -> str:
         ),
         "a token of npm": (
             text("//npm.example.com/:_authToken=abc123def"),
-            f"{AT}[0].content: line 1 of it: its name says token; {FIX}",
+            f"{AT}[0].content: line 1: its name says token; {FIX}",
         ),
         "a password in attributes of XML": (
             text("'<property name=\"db.password\" value=\"Hunter2\"/>'"),
-            f"{AT}[0].content: line 1 of it: its name says password; {FIX}",
+            f"{AT}[0].content: line 1: its name says password; {FIX}",
         ),
         "a password in .netrc": (
             text("machine example.com login me password Hunter2"),
-            f"{AT}[0].content: line 1 of it: its name says password; {FIX}",
+            f"{AT}[0].content: line 1: its name says password; {FIX}",
         ),
         "a password of Redis": (
             text("requirepass Hunter2"),
-            f"{AT}[0].content: line 1 of it: its name says password; {FIX}",
+            f"{AT}[0].content: line 1: its name says password; {FIX}",
         ),
         "one path twice": (
             app("files: [{path: /a, content: x}, {path: «/a, content: y}]"),
