@@ -80,3 +80,11 @@ def test_what_is_no_secret_of_the_team_is_lost(trees: Trees, text: str, said: st
     values, where = place(release(VALUES + text))
     run = trees.run(values, "--partial")
     assert [line for line in run.lost if line.startswith(f"apps/a.yaml:{where}: {said}")]
+
+
+@pytest.mark.parametrize("key", [".inf", "010"])
+def test_a_key_that_yaml_takes_for_an_odd_number_is_written_as_text(trees: Trees, key: str) -> None:
+    secret = f"{{secretKeyRef: {{name: shop-db, key: {key}}}}}"
+    trees.run(release(f"{VALUES}  env: [{{name: A, valueFrom: {secret}}}]\n"), "--partial")
+    (variable,) = trees.team().apps[0].app.env
+    assert variable.key == key

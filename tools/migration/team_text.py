@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from specs.readers import style
+from specs.readers import OddNumber, style
 from specs.source import Loader, Source
 from tools.migration.app_draft import AppDraft
 from tools.migration.value import Value
@@ -170,8 +170,13 @@ def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=chosen)
 
 
+def _represent_odd(dumper: yaml.SafeDumper, number: OddNumber) -> yaml.ScalarNode:
+    return _represent_text(dumper, number.typed)
+
+
 _Dumper.add_representer(str, _represent_text)
 _Dumper.add_representer(_Quoted, _represent_text)
+_Dumper.add_representer(OddNumber, _represent_odd)
 
 
 def _dump(data: Any, *, flow: bool) -> str:
