@@ -101,7 +101,7 @@ def _entries(
 
 def _places(items: Any) -> dict[str, str] | None:
     """The file of each key of a volume; None if that is not how Kubernetes has it."""
-    if not isinstance(items, list | tuple) or not all(isinstance(each, dict) for each in items):
+    if not isinstance(items, (list, tuple)) or not all(isinstance(each, dict) for each in items):
         return None
     if not all(isinstance(each.get(key), str) for each in items for key in ("key", "path")):
         return None
