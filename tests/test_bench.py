@@ -16,6 +16,8 @@ from cli.__main__ import main as sre
 from tests.documented import unused_keys
 from tests.program import KEYS, as_yaml, read_yaml
 
+pytestmark = pytest.mark.commands
+
 SLOW = MeasuredRow("validate", "parsing", "9.0 s", "2.0 s", reached=4.5, limit=4)
 QUICK = MeasuredRow("start", "nothing", "0.3 s", "0.1 s", reached=0.2, limit=0.5, unit="s more")
 TOO_NEAR = MeasuredRow(

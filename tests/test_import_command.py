@@ -18,6 +18,8 @@ from tests.flux_tree import GUIDE, VALUES, Trees, manifest, release
 from tests.program import TEAMS, Made, as_yaml, read_yaml
 from tests.written import ROOT, dev_settings
 
+pytestmark = pytest.mark.commands
+
 
 @pytest.fixture
 def trees(
@@ -33,7 +35,6 @@ def shipped(file: Path) -> Team:
     return loaded.team
 
 
-@pytest.mark.commands
 def test_the_guides_tree_becomes_a_file_with_its_values_unchanged(trees: Trees) -> None:
     run = trees.run_on(str(GUIDE))
     assert (run.code, run.lost, run.output) == (0, [], "out/team-alpha.yaml written.\n")
@@ -45,7 +46,6 @@ def test_the_guides_tree_becomes_a_file_with_its_values_unchanged(trees: Trees) 
     }
 
 
-@pytest.mark.commands
 def test_an_imported_app_of_the_guide_creates_what_it_creates_when_pasted(
     trees: Trees, program: Program
 ) -> None:
@@ -177,7 +177,6 @@ nameReference:
 """
 
 
-@pytest.mark.commands
 def test_a_generated_config_map_gives_its_values_with_their_comments(trees: Trees) -> None:
     values = "# Of the team.\n" + VALUES.replace('"v1.0.0"', "'2024-01-01' # of today")
     run = trees.run(

@@ -16,6 +16,8 @@ from cli.__main__ import main
 from tests.program import ROOT, cronjob, merged, read_yaml, web_app
 from tools.rendering import render as render_module
 
+pytestmark = pytest.mark.commands
+
 GOLDEN = ROOT / "tests" / "golden"
 GOLDEN_KEYS = ROOT / "tests" / "golden-keys"
 
@@ -43,7 +45,6 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-@pytest.mark.commands
 def test_several_runs_of_the_program_write_what_one_does(
     shipped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
