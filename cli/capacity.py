@@ -8,12 +8,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from cli import Commands
-from cli.stack_options import options, stack_files
+from cli.team_report import report_options, team_report
 from plain.table import columns
 from specs.capacity import RESOURCES, UNLIMITED, AppDemand, Bounds, Capacity, shown
-from specs.fleet import SUFFIX
-from specs.load import TeamFile, load_team
-from specs.problem import ProblemsError
+from specs.load import TeamFile
 
 _MOMENTS = {"rest": "AT REST", "rollout": "ROLLOUT", "run": "RUN", "full": "FULL SCALE"}
 
@@ -32,7 +30,7 @@ def add(commands: Commands) -> None:
     """Add the command to the command line."""
     parser = commands.add_parser(
         "capacity",
-        parents=[options()],
+        parents=[report_options()],
         help="show how much quota the teams' apps use",
         description="Shows how much quota the teams' apps use, including sidecars: at rest, during "
         "the largest rollout, during the largest cronjob run, and with all apps at full "
@@ -40,35 +38,20 @@ def add(commands: Commands) -> None:
         "fit is a warning; both are reported on stderr in the format of `validate`.",
         epilog="example: ./sre capacity --team team-alpha",
     )
-    parser.add_argument("--team", metavar="NAME", help="only this team (default: all)")
-    parser.add_argument(
-        "--format", choices=("text", "json"), default="text", help="output format (default: text)"
-    )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Show the teams that can be counted. Raises ProblemsError for problems in any of them."""
-    stack = stack_files(arguments)
-    folder = stack.folder
-    named = folder.path / f"{arguments.team}{SUFFIX}"
-    paths = [named] if arguments.team else folder.files()
-    files = [load_team(path, folder.shown_as(path), stack.settings) for path in paths]
+    report = team_report(arguments)
     if arguments.format == "json":
-        teams = [_as_data(file, file.capacity) for file in files if file.capacity]
+        teams = [_as_data(file, file.capacity) for file in report.files if file.capacity]
         print(json.dumps({"teams": teams}, indent=2))
     else:
-        tables = ("\n".join(_as_text(file.capacity)) for file in files if file.capacity)
+        tables = ("\n".join(_as_text(file.capacity)) for file in report.files if file.capacity)
         if text := "\n\n".join(tables):
             print(text)
-    for warning in (warning for file in files for warning in file.warnings):
-        print(warning.as_warning(), file=sys.stderr)
-    problems = [problem for file in files for problem in file.problems]
-    if not arguments.team:
-        problems += folder.problems()
-    if problems:
-        raise ProblemsError(*problems)
-    return 0
+    return report.finish()
 
 
 def _as_data(file: TeamFile, capacity: Capacity) -> dict[str, Any]:

@@ -2,19 +2,16 @@
 
 import argparse
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from cli import Commands
-from cli.stack_options import options, stack_files
+from cli.team_report import report_options, team_report
 from plain.table import columns
 from specs.exception_checks import days_left
 from specs.exceptions import HardeningException, controls
-from specs.fleet import SUFFIX
-from specs.load import TeamFile, load_team
-from specs.problem import ProblemsError
+from specs.load import TeamFile
 
 _HEAD = ("UNTIL", "DAYS", "TEAM", "APP", "ALLOWS", "TICKET", "APPROVED BY", "CONTROLS")
 
@@ -37,7 +34,7 @@ def add(commands: Commands) -> None:
     """Add the command to the command line."""
     parser = commands.add_parser(
         "exceptions",
-        parents=[options()],
+        parents=[report_options()],
         help="list what apps may do beyond the hardening, and until when",
         description="Lists the exceptions from the hardening of all teams' apps, the one that ends "
         "first at the top: the days that are left, what is allowed, ticket, approver and NIST "
@@ -46,35 +43,22 @@ def add(commands: Commands) -> None:
         "0 no problem, 1 a problem in a file, 2 a wrong command line.",
         epilog="example: ./sre exceptions --team team-alpha --format json",
     )
-    parser.add_argument("--team", metavar="NAME", help="only this team (default: all)")
-    parser.add_argument(
-        "--format", choices=("text", "json"), default="text", help="output format (default: text)"
-    )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """List what can be read. Raises ProblemsError for problems in any of the files."""
-    stack = stack_files(arguments)
-    folder = stack.folder
-    named = folder.path / f"{arguments.team}{SUFFIX}"
-    paths = [named] if arguments.team else folder.files()
-    files = [load_team(path, folder.shown_as(path), stack.settings) for path in paths]
-    listed = sorted((each for file in files for each in _of(file)), key=lambda each: each.order)
+    report = team_report(arguments)
+    listed = sorted(
+        (each for file in report.files for each in _of(file)), key=lambda each: each.order
+    )
     if arguments.format == "json":
         print(json.dumps({"exceptions": [_as_data(each) for each in listed]}, indent=2))
     elif listed:
         print("\n".join(columns([_HEAD, *map(_cells, listed)])))
     else:
         print("No exceptions.")
-    for warning in (warning for file in files for warning in file.warnings):
-        print(warning.as_warning(), file=sys.stderr)
-    problems = [problem for file in files for problem in file.problems]
-    if not arguments.team:
-        problems += folder.problems()
-    if problems:
-        raise ProblemsError(*problems)
-    return 0
+    return report.finish()
 
 
 def _of(file: TeamFile) -> Iterator[_Listed]:
