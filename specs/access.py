@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from specs.names import nearest
-from specs.problem import Finding, Loc
+from specs.problem import Finding, Loc, listed_twice
 from specs.settings import Settings
 from specs.team import Team
 
@@ -11,9 +11,7 @@ from specs.team import Team
 def check_access(team: Team, settings: Settings) -> Iterator[Finding]:
     """Report groups listed twice or named in one server's form, and roles not allowed here."""
     for key, groups in (("developers", team.developers), ("viewers", team.viewers)):
-        for index, group in enumerate(groups):
-            if group in groups[:index]:
-                yield ("access", key, index), f"'{group}' is listed twice; remove one"
+        yield from listed_twice((("access", key, index), each) for index, each in enumerate(groups))
     for index, group in enumerate(team.viewers):
         if group in team.developers:
             # Harbor has one role per group.

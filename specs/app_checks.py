@@ -16,7 +16,7 @@ from specs.namespace import check_selectors
 from specs.policy_checks import check_policy
 from specs.port_checks import check_ports
 from specs.probe_checks import check_probes
-from specs.problem import Finding, Loc
+from specs.problem import Finding, Loc, listed_twice
 from specs.process import SIDECAR_CONTAINERS
 from specs.process_checks import check_process
 from specs.resource_checks import check_resources
@@ -55,11 +55,9 @@ def check_app(team: Team, app: AnyApp, at: Loc, settings: Settings) -> Iterator[
     yield from check_policy(app.network_policy, (*at, "networkPolicy"))
     yield from check_selectors(app.network_policy, (*at, "networkPolicy"), settings.namespace)
     yield from check_exceptions(app, (*at, "exceptions"), settings)
-    seen: set[str] = set()
+    names = (((*at, "alerts", index, "name"), each.name) for index, each in enumerate(app.alerts))
+    yield from listed_twice(names, "rename one")
     for index, alert in enumerate(app.alerts):
-        if alert.name in seen:
-            yield (*at, "alerts", index, "name"), f"'{alert.name}' is listed twice; rename one"
-        seen.add(alert.name)
         texts = {"name": alert.name, "expr": alert.expr, "summary": alert.summary}
         for key, text in texts.items():
             if form := credential_form(text):

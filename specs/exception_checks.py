@@ -12,7 +12,7 @@ from specs.exceptions import (
     PRIVILEGED_PORT,
     HardeningException,
 )
-from specs.problem import Finding, Loc
+from specs.problem import Finding, Loc, listed_twice
 from specs.settings import Settings
 
 _SOON_DAYS = 30
@@ -45,12 +45,11 @@ def judged(*, expiry: bool) -> Iterator[None]:
 
 def check_exceptions(app: AnyApp, at: Loc, settings: Settings) -> Iterator[Finding]:
     """Report exceptions that have expired or come too late, twice the same, and credentials."""
-    seen: set[str] = set()
+    yield from listed_twice(
+        ((*at, index, "allow"), each.allow) for index, each in enumerate(app.exceptions)
+    )
     for index, exception in enumerate(app.exceptions):
         loc: Loc = (*at, index)
-        if exception.allow in seen:
-            yield (*loc, "allow"), f"'{exception.allow}' is listed twice; remove one"
-        seen.add(exception.allow)
         texts = {
             "reason": exception.reason,
             "ticket": exception.ticket,

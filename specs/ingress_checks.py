@@ -7,7 +7,7 @@ from specs.hosts import overlap
 from specs.http_grammar import ANY, milliseconds
 from specs.ingress import ALL, Cors, Ingress, IngressPath, Retries
 from specs.names import nearest
-from specs.problem import Finding, Loc
+from specs.problem import Finding, Loc, listed_twice
 from specs.settings import Settings
 from specs.shared_hosts import is_below, sharers
 from specs.team import Team
@@ -56,12 +56,11 @@ def check_ingress(team: Team, app: WebApp, at: Loc, settings: Settings) -> Itera
 
 def _check_paths(ingress: Ingress, others: list[str], at: Loc) -> Iterator[Finding]:
     """`others` are the paths of the team's other apps on its hosts."""
-    seen: set[str] = set()
+    yield from listed_twice(
+        ((*at, index, "prefix"), each.prefix) for index, each in enumerate(ingress.paths)
+    )
     for index, path in enumerate(ingress.paths):
         loc: Loc = (*at, index)
-        if path.prefix in seen:
-            yield (*loc, "prefix"), f"'{path.prefix}' is listed twice; remove one"
-        seen.add(path.prefix)
         if path.rewrite and path.redirect:
             yield (*loc, "rewrite"), "cannot be used with `redirect`; keep one of the two"
         if path.rewrite and path.rewrite.uri is None and path.rewrite.authority is None:

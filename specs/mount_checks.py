@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from specs.container import Container
-from specs.problem import Finding, Loc
+from specs.problem import Finding, Loc, listed_twice
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,8 @@ def check_mounts(container: Container, inner: Loc) -> Iterator[Finding]:
                 "choose a path outside of it",
             )
     for index, files in enumerate(container.secret_files):
-        for number, key in enumerate(files.keys):
-            if key in files.keys[:number]:
-                loc = (*inner, "secretFiles", index, "keys", number)
-                yield loc, f"'{key}' is listed twice; remove one"
+        at: Loc = (*inner, "secretFiles", index, "keys")
+        yield from listed_twice(((*at, number), key) for number, key in enumerate(files.keys))
 
 
 def _mounts(container: Container) -> Iterator[_Mount]:

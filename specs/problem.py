@@ -1,7 +1,7 @@
 """A problem in a file and its place: the one form in which user errors are reported."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -17,6 +17,15 @@ Finding = tuple[Loc, str]
 WHOLE_FILE = "(file)"
 
 _LONG_WORD = re.compile(r"([^\s:]{200})[^\s:]{100,}")
+
+
+def listed_twice(values: Iterable[tuple[Loc, str]], do: str = "remove one") -> Iterator[Finding]:
+    """Report each value that came before, at its own place."""
+    seen: set[str] = set()
+    for loc, value in values:
+        if value in seen:
+            yield loc, f"'{value}' is listed twice; {do}"
+        seen.add(value)
 
 
 @dataclass(frozen=True, order=True)

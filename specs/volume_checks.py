@@ -3,17 +3,14 @@
 from collections.abc import Iterator
 
 from specs.app import AnyApp, CronJob
-from specs.problem import Finding, Loc
+from specs.problem import Finding, Loc, listed_twice
 
 
 def check_volumes(app: AnyApp, at: Loc) -> Iterator[Finding]:
     """Report volumes of the same name, and more pods than a volume allows."""
     container, volumes = app.app, (*at, "app", "volumes")
-    names: set[str] = set()
-    for index, volume in enumerate(container.volumes):
-        if volume.name in names:
-            yield (*volumes, index, "name"), f"'{volume.name}' is listed twice; rename one"
-        names.add(volume.name)
+    names = (((*volumes, index, "name"), each.name) for index, each in enumerate(container.volumes))
+    yield from listed_twice(names, "rename one")
     alone = next((index for index, each in enumerate(container.volumes) if not each.shared), None)
     if alone is not None and (fixes := list(_too_many(app))):
         mode = container.volumes[alone].access_mode
