@@ -23,12 +23,10 @@ def respell_availability(entry: Value) -> None:
     """Rename keys, and write a Deployment's `rollingUpdate` where the file has its keys."""
     _rename(entry, _BLOCKS)
     for block, names in (("podDisruptionBudget", _BUDGET), ("autoscaling", _AUTOSCALING)):
-        value = entry.data.get(block)
-        if value and isinstance(value.data, dict):
+        if value := entry.mapping((block,)):
             _leave_out_empty(value)
             _rename(value, names)
-    rolling, missing = entry.find(("strategy", "rollingUpdate"))
-    if not missing and isinstance(rolling.data, dict):
+    if rolling := entry.mapping(("strategy", "rollingUpdate")):
         entry.remove(("strategy", "rollingUpdate"))
         entry.data["strategy"].data.update(rolling.data)
 

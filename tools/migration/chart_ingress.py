@@ -12,8 +12,8 @@ _BY_SEGMENT = (None, "", "Prefix", "ImplementationSpecific")
 
 def respell_ingress(entry: Value) -> None:
     """Write hosts and paths as a team's file has them; what has no counterpart stays."""
-    ingress = entry.data.get("ingress")
-    if not ingress or not isinstance(ingress.data, dict):
+    ingress = entry.mapping(("ingress",))
+    if ingress is None:
         return
     data = ingress.data
     for theirs, ours in {"hostname": "host", "corsPolicy": "cors"}.items():

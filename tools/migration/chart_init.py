@@ -4,14 +4,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from specs.problem import Loc, Problem
-from tools.migration.chart_process import is_set_anyway
+from tools.migration.chart_process import EMPTY, is_set_anyway
 from tools.migration.value import Value
 
 _LISTS: tuple[Loc, ...] = tuple(
     (*above, name) for name in ("initContainers", "extraInitContainers") for above in ((), ("app",))
 )
-
-_EMPTY: tuple[Any, ...] = ({}, (), "")
 
 
 def respell_init(entry: Value) -> Iterator[Problem]:
@@ -19,8 +17,8 @@ def respell_init(entry: Value) -> Iterator[Problem]:
 
     What has no counterpart stays, and its step is lost.
     """
-    app, missing = entry.find(("app",))
-    if missing or not isinstance(app.data, dict):
+    app = entry.mapping(("app",))
+    if app is None:
         return
     for loc in _LISTS:
         found, missing = entry.find(loc)
@@ -58,7 +56,7 @@ def _respelled(step: Value, app: Value) -> Iterator[Problem]:
     if (resources := keys.pop("resources", None)) and resources.plain:
         yield resources.problem("a step gets the CPU and memory of the app", at_key=True)
     for key, value in list(keys.items()):
-        if value.plain in _EMPTY or (key == "env" and _are_among(value.plain, own.get("env"))):
+        if value.plain in EMPTY or (key == "env" and _are_among(value.plain, own.get("env"))):
             del keys[key]
     _drop_context(keys, own.get("runAs"))
 

@@ -22,8 +22,8 @@ def respell_mounts(entry: Value, namespace: str | None, maps: ConfigMaps) -> Non
 
     A volume of another kind, or one that is mounted in another way, stays, and is lost.
     """
-    app, missing = entry.find(("app",))
-    if missing or not isinstance(app.data, dict):
+    app = entry.mapping(("app",))
+    if app is None:
         return
     for place in _PLACES:
         holder, _ = entry.find(place)

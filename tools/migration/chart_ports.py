@@ -10,8 +10,8 @@ _PROTOCOLS = get_args(Protocol)
 
 def respell_ports(entry: Value) -> None:
     """`appProtocol` and `extraPorts`; what has no counterpart stays, and is reported."""
-    app = entry.data.get("app")
-    if not app or not isinstance(app.data, dict):
+    app = entry.mapping(("app",))
+    if app is None:
         return
     protocol, ports = entry.data.get("appProtocol"), entry.data.get("extraPorts")
     if protocol and protocol.data in ("", *_PROTOCOLS) and "protocol" not in app.data:

@@ -23,11 +23,11 @@ _OFF = "off in the values that were imported"
 
 def respell_probes(entry: Value) -> None:
     """Move probes to `app.probes`; what has no counterpart there stays, and is reported."""
-    app = entry.data.get("app")
-    if not app or not isinstance(app.data, dict):
+    app = entry.mapping(("app",))
+    if app is None:
         return
-    probes = app.data.get("probes")
-    known = probes.data if probes and isinstance(probes.data, dict) else {}
+    probes = app.mapping(("probes",))
+    known = probes.data if probes else {}
     for probe in known.values():
         if isinstance(probe.data, dict):
             _respell(probe)

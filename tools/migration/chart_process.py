@@ -28,7 +28,7 @@ _HOOKS: tuple[Loc, ...] = tuple(
     (*above, name) for name in ("lifecycle", "lifecycleHooks") for above in ((), ("app",))
 )
 
-_EMPTY: tuple[Any, ...] = ({}, (), "")
+EMPTY: tuple[Any, ...] = ({}, (), "")
 
 
 def respell_process(entry: Value) -> None:
@@ -40,15 +40,15 @@ def respell_process(entry: Value) -> None:
 
 def _end(entry: Value) -> None:
     """How a pod ends, which charts have beside the app."""
-    app, missing = entry.find(("app",))
-    if missing or not isinstance(app.data, dict):
+    app = entry.mapping(("app",))
+    if app is None:
         return
     grace = "terminationGracePeriodSeconds"
     if grace in entry.data and grace not in app.data:
         app.data[grace] = entry.data.pop(grace)
     for loc in _HOOKS:
-        hooks, missing = entry.find(loc)
-        if missing or not isinstance(hooks.data, dict):
+        hooks = entry.mapping(loc)
+        if hooks is None:
             continue
         if "preStop" in hooks.data and "preStop" not in app.data:
             app.data["preStop"] = hooks.data.pop("preStop")
@@ -62,12 +62,12 @@ def _end(entry: Value) -> None:
 
 def _name_user(entry: Value) -> None:
     """Security contexts: the user and groups become `app.runAs`, the rest is the program's."""
-    app, missing = entry.find(("app",))
-    if missing or not isinstance(app.data, dict):
+    app = entry.mapping(("app",))
+    if app is None:
         return
     for loc in CONTEXTS:
-        context, missing = entry.find(loc)
-        if missing or not isinstance(context.data, dict) or _is_off(context):
+        context = entry.mapping(loc)
+        if context is None or _is_off(context):
             continue
         if ids := _taken(context):
             run_as = app.data.setdefault("runAs", Value(context.source, context.loc, {}))
@@ -93,7 +93,7 @@ def _taken(context: Value) -> dict[str, Value]:
 
 def is_set_anyway(key: str, value: Any) -> bool:
     """Whether a field of a security context is what each container gets here."""
-    if value in _EMPTY or key == "fsGroupChangePolicy":  # it only says how often
+    if value in EMPTY or key == "fsGroupChangePolicy":  # it only says how often
         return True
     if key == "capabilities" and isinstance(value, dict):
         return not value.get("add")  # the program drops all
@@ -102,8 +102,8 @@ def is_set_anyway(key: str, value: Any) -> bool:
 
 def _split_digest(entry: Value) -> None:
     """`tag: v1@sha256:...`, as it is read by whoever puts a `:` before it."""
-    image, missing = entry.find(("app", "image"))
-    if missing or not isinstance(image.data, dict):
+    image = entry.mapping(("app", "image"))
+    if image is None:
         return
     tag, digest = image.data.get("tag"), image.data.get("digest")
     if tag is None or not isinstance(tag.data, str) or (digest and digest.data):

@@ -14,8 +14,8 @@ _WHOLE = ("extraEnvVarsSecret", "envFromSecret")
 
 def respell_secrets(entry: Value) -> None:
     """Write such values as a team's file has them; what has no counterpart stays, and is lost."""
-    app, missing = entry.find(("app",))
-    if missing or not isinstance(app.data, dict):
+    app = entry.mapping(("app",))
+    if app is None:
         return
     for name, others in (("env", _ENV), ("envFrom", _ENV_FROM)):
         for holder in (entry, app):
@@ -54,8 +54,8 @@ def _list_in(app: Value, name: str, origin: Value) -> Value:
 
 def _list_variables(app: Value) -> None:
     """`env: {NAME: value}`, as some charts write it."""
-    env = app.data.get("env")
-    if env is None or not isinstance(env.data, dict):
+    env = app.mapping(("env",))
+    if env is None:
         return
     variables = []
     for name, value in env.data.items():
@@ -74,8 +74,8 @@ def _mappings(app: Value, name: str) -> Iterator[Value]:
 
 def _name_secret(holder: Value, at: Loc) -> None:
     """`{name: x, key: y}` becomes `secretRef: x` and `key: y`; anything else in it stays."""
-    reference, missing = holder.find(at)
-    if missing or not isinstance(reference.data, dict) or "name" not in reference.data:
+    reference = holder.mapping(at)
+    if reference is None or "name" not in reference.data:
         return
     optional = reference.data.get("optional")
     known = {"name", "key"} | ({"optional"} if optional and optional.data is False else set())

@@ -24,13 +24,13 @@ def respell_volumes(entry: Value) -> list[Problem]:
 
     Return a note on each: the program makes a new claim beside the release's.
     """
-    app, missing = entry.find(("app",))
-    if missing or not isinstance(app.data, dict) or "volumes" in app.data:
+    app = entry.mapping(("app",))
+    if app is None or "volumes" in app.data:
         return []
     made, notes = list[Value](), list[Problem]()
     for place in _PLACES:
-        found, missing = entry.find(place)
-        if missing or not isinstance(found.data, dict):
+        found = entry.mapping(place)
+        if found is None:
             continue
         parts = dict(_parts(found))
         volumes = {key: _volume(name, value) for key, (name, value) in parts.items()}

@@ -42,6 +42,11 @@ class Value:
             value = inside[step]
         return value, ()
 
+    def mapping(self, loc: Loc) -> "Value | None":
+        """The value at `loc`, if there is one and it is a mapping."""
+        value, missing = self.find(loc)
+        return None if missing or not isinstance(value.data, dict) else value
+
     def remove(self, loc: Loc) -> "Value":
         """Remove the value at `loc`; it must be there, and below this one."""
         parent, _ = self.find(loc[:-1])
