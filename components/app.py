@@ -33,7 +33,7 @@ class App(pulumi.ComponentResource):
     ) -> None:
         super().__init__("sre:platform:App", f"{tenant.team.name}/{app.name}", {}, opts)
         self.app = app
-        self.service_account = pulumi.Output.from_input(pod.account_name(app))
+        self.service_account = pulumi.Output.from_input(app.account)
         self.address: pulumi.Output[str] | None = None
         self.urls: list[str] = []
         if isinstance(app, WebApp):

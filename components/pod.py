@@ -40,11 +40,6 @@ from specs.team import Team
 _NATIVE_SIDECAR = {"sidecar.istio.io/nativeSidecar": "true"}
 
 
-def account_name(app: BaseApp) -> str:
-    """Name of the ServiceAccount of the app's pods."""
-    return app.name if app.service_account.create else "default"
-
-
 def pod_template(
     team: Team,
     app: BaseApp,
@@ -68,7 +63,7 @@ def pod_template(
             },
         ),
         spec=PodSpecArgs(
-            service_account_name=account.metadata["name"] if account else account_name(app),
+            service_account_name=account.metadata["name"] if account else app.account,
             automount_service_account_token=False,
             # The app's own account has the pull secret; the namespace's default has none.
             image_pull_secrets=None if account else pull_secrets(settings),

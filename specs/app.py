@@ -9,6 +9,7 @@ from pydantic import Field
 
 from specs.availability import Autoscaling, PodDisruptionBudget, Strategy, WorkerAutoscaling
 from specs.base import Spec
+from specs.calls import Call, Caller
 from specs.container import Container, WebAppContainer, WorkerContainer
 from specs.exceptions import CAPABILITIES, HardeningException
 from specs.ingress import Ingress
@@ -50,11 +51,17 @@ class BaseApp(Spec):
         description="What the hardening of pods forbids and this app needs, each with its owner "
         "and its end.",
     )
+    calls: tuple[Call, ...] = Field((), description="What the app connects to.")
 
     @property
     def name(self) -> str:
         """Name of the app and of every object created for it."""
         return self.app.name
+
+    @property
+    def account(self) -> str:
+        """Name of the ServiceAccount of its pods, by which the mesh knows it."""
+        return self.name if self.service_account.create else "default"
 
     @property
     def one_pod(self) -> bool:
@@ -117,6 +124,9 @@ class WebApp(BaseApp):
     archetype: Literal["web-app"] = Field(description="The archetype.")
     app: WebAppContainer = Field(description="The app itself.")
     ingress: Ingress = Field(Ingress(), description="Access from outside the cluster.")
+    callers: tuple[Caller, ...] = Field(
+        (), description="Apps of other teams that may call this one."
+    )
     strategy: Strategy = Field(Strategy(), description="How a new version replaces the old one.")
     autoscaling: Autoscaling = Field(
         Autoscaling(),

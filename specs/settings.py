@@ -7,10 +7,12 @@ from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 from specs.base import (
+    NOT_EMPTY,
     ClusterRole,
     Cpu,
     Label,
     Memory,
+    Port,
     Positive,
     Spec,
     checked,
@@ -29,6 +31,7 @@ from specs.labels import (
     steered,
 )
 from specs.names import check_dns_label
+from specs.network import Cidr
 
 
 def check_url(value: str) -> None:
@@ -390,6 +393,46 @@ class IstioSettings(Spec):
         return self.proxy or Proxy()
 
 
+class PlatformService(Spec):
+    """What apps may call by a name: pods of a platform namespace, a host, or addresses.
+
+    Exactly one of `namespace`, `host` and `cidrs`.
+    """
+
+    namespace: Label | None = Field(
+        None, description="Namespace of its pods.", examples=["databases"]
+    )
+    pod_labels: PodLabels | None = Field(
+        None,
+        description="Labels of its pods; default: every pod of `namespace`.",
+        examples=["{app: postgresql}"],
+    )
+    host: HostPattern | None = Field(
+        None, description="Its host, outside the mesh.", examples=["smtp.example.com"]
+    )
+    cidrs: tuple[Cidr, ...] = Field(
+        (), description="Its addresses, outside the mesh.", examples=["[10.0.0.1/32]"]
+    )
+    ports: Annotated[tuple[Port, ...], NOT_EMPTY] = Field(
+        description="Its ports, all of them TCP; of pods, their containers'.", examples=["[5432]"]
+    )
+
+
+class NetworkSettings(Spec):
+    """What apps may connect to."""
+
+    https_egress: Literal["open", "declared"] = Field(
+        "open",
+        description="`open`: every pod may connect to port 443 of any address. `declared`: only "
+        "apps whose `calls` name a host or addresses with that port.",
+    )
+    platform: dict[Label, PlatformService] = Field(
+        default_factory=dict,
+        description="Services that apps may call by name (`calls: [{platform: NAME}]`).",
+        examples=["{databases: {namespace: databases, ports: [5432]}}"],
+    )
+
+
 class MetricsSettings(Spec):
     """How the platform's Prometheus reads apps' metrics."""
 
@@ -476,6 +519,7 @@ class Settings(Spec):
         ExternalSecretsSettings(), description="The External Secrets Operator."
     )
     istio: IstioSettings = Field(IstioSettings(), description="The service mesh.")
+    network: NetworkSettings = Field(NetworkSettings(), description="What apps may connect to.")
     metrics: MetricsSettings = Field(
         MetricsSettings(), description="How Prometheus reads apps' metrics."
     )

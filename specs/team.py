@@ -90,6 +90,11 @@ class Namespace(Spec):
         "be set (`namespace.allowedAnnotations`). Nothing secret: viewers can read them.",
         examples=['{example.com/on-call: "shop@example.com"}'],
     )
+    internal_traffic: Literal["open", "declared"] = Field(
+        "open",
+        description="`open`: the team's apps may call each other. `declared`: only as their "
+        "`calls` say; requires `istio.authorization: enforce` in the stack.",
+    )
 
 
 class Access(Spec):
