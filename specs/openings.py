@@ -10,7 +10,7 @@ from specs.network import LAST_PORT, NAMESPACE_NAME
 INGRESS, EGRESS = "Ingress", "Egress"
 # Where each direction has its rules, and where a rule has its peers.
 _RULES = {INGRESS: ("ingress", "from"), EGRESS: ("egress", "to")}
-_ALL_PORTS = (0, LAST_PORT)
+_ALL_PORTS = (1, LAST_PORT)
 
 Selector = Mapping[str, Any]
 
@@ -78,6 +78,28 @@ def selector_shown(selector: Selector, everything: str) -> str:
     return " and ".join(_asked_shown(_requirements(selector))) or everything
 
 
+def block_covers(known: Mapping[str, Any], block: Mapping[str, Any]) -> bool:
+    """Whether the addresses of one ipBlock are all in the other, `known`."""
+    if not _contains(known["cidr"], block["cidr"]):
+        return False
+    left_out = block.get("except") or ()
+    return all(
+        any(_contains(out, hole) for out in left_out) or not _overlaps(hole, block["cidr"])
+        for hole in known.get("except") or ()
+    )
+
+
+def protocol(port: Mapping[str, Any]) -> str:
+    """A port's protocol; Kubernetes' default is TCP."""
+    return port.get("protocol") or "TCP"
+
+
+def port_range(port: Mapping[str, Any]) -> tuple[int, int]:
+    """The first and last number of a port; every number for one by name, or without either."""
+    first = port.get("port")
+    return (first, port.get("endPort") or first) if isinstance(first, int) else _ALL_PORTS
+
+
 def _spec(policy: Mapping[str, Any]) -> Mapping[str, Any]:
     spec = policy.get("spec")
     return spec if isinstance(spec, Mapping) else {}
@@ -97,20 +119,10 @@ def _peer_covers(known: Mapping[str, Any] | None, peer: Mapping[str, Any] | None
         return False
     ours, theirs = known.get("ipBlock"), peer.get("ipBlock")
     if ours or theirs:
-        return ours is not None and theirs is not None and _block_covers(ours, theirs)
+        return ours is not None and theirs is not None and block_covers(ours, theirs)
     return all(
         selects(known.get(selector) or {}, peer.get(selector) or {})
         for selector in ("namespaceSelector", "podSelector")
-    )
-
-
-def _block_covers(known: Mapping[str, Any], block: Mapping[str, Any]) -> bool:
-    if not _contains(known["cidr"], block["cidr"]):
-        return False
-    left_out = block.get("except") or ()
-    return all(
-        any(_contains(out, hole) for out in left_out) or not _overlaps(hole, block["cidr"])
-        for hole in known.get("except") or ()
     )
 
 
@@ -127,21 +139,12 @@ def _overlaps(one: str, other: str) -> bool:
 def _port_covers(known: Mapping[str, Any] | None, port: Mapping[str, Any] | None) -> bool:
     if known is None:
         return True
-    if port is None or _protocol(known) != _protocol(port):
+    if port is None or protocol(known) != protocol(port):
         return False
     if isinstance(known.get("port"), str) or isinstance(port.get("port"), str):
         return known.get("port") in (None, port.get("port"))
-    (low, high), (first, last) = _range(known), _range(port)
+    (low, high), (first, last) = port_range(known), port_range(port)
     return low <= first and last <= high
-
-
-def _protocol(port: Mapping[str, Any]) -> str:
-    return port.get("protocol") or "TCP"
-
-
-def _range(port: Mapping[str, Any]) -> tuple[int, int]:
-    first = port.get("port")
-    return (first, port.get("endPort") or first) if isinstance(first, int) else _ALL_PORTS
 
 
 def _requirements(selector: Selector) -> list[tuple[str, str, frozenset[str]]]:
@@ -194,4 +197,4 @@ def _port_shown(port: Mapping[str, Any] | None) -> str:
     if port is None:
         return "all ports"
     first, last = port.get("port", "all ports"), port.get("endPort")
-    return f"{first}{f'-{last}' if last else ''}/{_protocol(port)}"
+    return f"{first}{f'-{last}' if last else ''}/{protocol(port)}"

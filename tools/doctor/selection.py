@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from specs.openings import selector_shown
+from specs.selectors import matches
 from tools.doctor.examination import Outcome, ok, warn
-from tools.doctor.selectors import matches
 
 Object = Mapping[str, Any]
 # Labels by namespace.

@@ -6,9 +6,9 @@ from typing import Any
 from clients.http import RefusedError
 from clients.kubernetes import Cluster, Object
 from specs.quantity import parse
+from specs.selectors import matches
 from specs.settings import Proxy, Settings
 from tools.doctor.examination import Outcome, fail, ok, warn
-from tools.doctor.selectors import matches
 
 # How the names of Istio's webhooks for pods end, in each of its revisions.
 _INJECTOR = "sidecar-injector.istio.io"

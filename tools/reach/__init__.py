@@ -1,0 +1,1 @@
+"""What may reach what, computed from objects: NetworkPolicies and AuthorizationPolicies."""

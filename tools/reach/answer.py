@@ -1,0 +1,41 @@
+"""Whether one end may reach another, with the reasons of each side."""
+
+from specs.openings import EGRESS, INGRESS
+from tools.reach import ports
+from tools.reach.edges import Answer, Node, Reason
+from tools.reach.ends import named_outside
+from tools.reach.policies import End, stopped
+from tools.reach.ports import Ports
+from tools.reach.verdict import verdict
+from tools.reach.world import World
+
+
+def answer(world: World, source: Node, target: Node, port: Ports | None = None) -> Answer:
+    """Whether the source may reach the target, on any of these ports.
+
+    Raises KeyError for a node that the world does not have; addresses and hosts need not be in it.
+    """
+    one, other = end(world, source), end(world, target)
+    asked = ports.ALL if port is None else other.meant(port)
+    found = verdict(one, other)
+    if opened := found.ports & asked:
+        shown = tuple(group.shown for group in opened.groups())
+        return Answer(True, found.reasons_for(opened), shown)
+    return Answer(False, tuple(_why_not(one, other, asked)))
+
+
+def end(world: World, node: Node) -> End:
+    """What the node stands for; KeyError if the world does not have it."""
+    if node.kind == "app":
+        return next(pod for pod in world.pods[node.team] if pod.node == node)
+    if node.kind == "outside":
+        return world.blocks.get(node) or named_outside(node.app)
+    return world.stations[node]
+
+
+def _why_not(source: End, target: End, asked: Ports) -> list[Reason]:
+    reasons: list[Reason] = []
+    for side, other in ((source.policies(EGRESS), target), (target.policies(INGRESS), source)):
+        found = [(rule, there) for rule, there in side.lets(other, target) if there & asked]
+        reasons += [rule.reason for rule, _ in found] or stopped(side, other, target)
+    return reasons

@@ -1,0 +1,143 @@
+"""The two ends of a connection: an app's pods, other pods, and what is outside the cluster."""
+
+import ipaddress
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from specs.openings import EGRESS, INGRESS, Selector, block_covers, selects
+from specs.selectors import matches
+from tools.reach import ports
+from tools.reach.edges import Node
+from tools.reach.peers import Labels, Peer
+from tools.reach.policies import Side, unheld
+from tools.reach.ports import Ports
+
+ANYWHERE = "anywhere"
+
+_BOTH = (EGRESS, INGRESS)
+_STATION = "the NetworkPolicies of its namespace are not among the objects"
+_STATION_SIDES = {each: unheld(each, _STATION) for each in _BOTH}
+_OUTSIDE = "outside the cluster, no NetworkPolicy applies"
+_OUTSIDE_SIDES = {each: unheld(each, _OUTSIDE) for each in _BOTH}
+
+
+@dataclass(frozen=True)
+class ContainerPort:
+    """A port that a container declares."""
+
+    name: str
+    number: int
+    protocol: str
+
+
+@dataclass(frozen=True)
+class Namespace:
+    """A namespace, with the label that the API server adds."""
+
+    name: str
+    labels: Labels
+
+
+@dataclass(eq=False)
+class Pod:
+    """All pods of an app: they are made from one template."""
+
+    node: Node
+    namespace: Namespace
+    labels: Labels
+    ports: tuple[ContainerPort, ...]
+    account: str
+    annotations: Labels
+    sides: Mapping[str, Side] = field(default_factory=dict)
+
+    def within(self, peer: Peer) -> bool:
+        """A pod's address is not known, so that no block stands for it but the one of all."""
+        if peer.everyone:
+            return True
+        if peer.block or (peer.names is not None and self.namespace.name not in peer.names):
+            return False
+        return matches(peer.namespaces, self.namespace.labels) and matches(peer.pods, self.labels)
+
+    def meant(self, opened: Ports) -> Ports:
+        """Names are those of the containers' ports."""
+        if not opened.names:
+            return opened
+        named = (
+            ports.number(each.number, each.protocol)
+            for each in self.ports
+            if (each.protocol, each.name) in opened.names
+        )
+        return ports.union([Ports(opened.ranges), *named])
+
+    def policies(self, direction: str) -> Side:
+        """Those of its namespace that select it."""
+        return self.sides[direction]
+
+
+@dataclass(frozen=True, eq=False)
+class Station:
+    """Pods that are not among the objects: those that a policy's peer selects."""
+
+    node: Node
+    namespaces: Selector
+    pods: Selector
+
+    def within(self, peer: Peer) -> bool:
+        """Whether the peer's selectors follow from its own."""
+        if peer.everyone or peer.block:
+            return peer.everyone
+        return selects(peer.namespaces, self.namespaces) and selects(peer.pods, self.pods)
+
+    def meant(self, opened: Ports) -> Ports:
+        """Its containers are not known, so that names stay."""
+        return opened
+
+    def policies(self, direction: str) -> Side:
+        """Unknown."""
+        return _STATION_SIDES[direction]
+
+
+@dataclass(frozen=True, eq=False)
+class Outside:
+    """Addresses outside the cluster; a host, whose addresses are unknown; or anywhere."""
+
+    node: Node
+    block: Mapping[str, Any] | None = None
+
+    def within(self, peer: Peer) -> bool:
+        """Whether the peer's block has all its addresses."""
+        if peer.everyone:
+            return True
+        return bool(peer.block and self.block and block_covers(peer.block, self.block))
+
+    def meant(self, opened: Ports) -> Ports:
+        """Nothing outside has a port's name."""
+        return Ports(opened.ranges)
+
+    def policies(self, direction: str) -> Side:
+        """None."""
+        return _OUTSIDE_SIDES[direction]
+
+
+def outside(peer: Peer) -> Outside:
+    """The addresses of a peer's block; without one, anywhere."""
+    return Outside(Node("outside", "", peer.shown if peer.block else ANYWHERE), peer.block)
+
+
+def named_outside(name: str) -> Outside:
+    """Addresses as an address or a CIDR; else a host."""
+    try:
+        ipaddress.ip_network(name, strict=False)
+    except ValueError:
+        return Outside(Node("outside", "", name))
+    return Outside(Node("outside", "", name), {"cidr": name})
+
+
+def container_ports(containers: Iterable[Mapping[str, Any]]) -> tuple[ContainerPort, ...]:
+    """Those that containers declare."""
+    return tuple(
+        ContainerPort(each.get("name", ""), each["containerPort"], each.get("protocol") or "TCP")
+        for container in containers
+        for each in container.get("ports") or ()
+    )

@@ -1,0 +1,59 @@
+"""Every edge: who may reach whom.
+
+Nothing compares each pod with each other pod. A rule that names its peers' namespaces leads to the
+pods there; what is left are pairs in which neither side names the other, and these are found by
+what the rules say, which many pods share.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+from specs.openings import EGRESS, INGRESS
+from tools.reach.edges import Edge
+from tools.reach.ends import Pod
+from tools.reach.peers import Peer
+from tools.reach.policies import End
+from tools.reach.ports import Ports
+from tools.reach.verdict import edges_between
+from tools.reach.world import World
+
+# Pods by a rule that does not name namespaces.
+_Wide = dict[tuple[Peer, Ports], list[Pod]]
+
+
+def edges(world: World) -> Iterator[Edge]:
+    """All edges, in order; one from an app to itself is left out."""
+    found = (edge for pair in _pairs(world) for edge in edges_between(*pair))
+    yield from sorted(found, key=lambda edge: (edge.source, edge.target, edge.port))
+
+
+def _pairs(world: World) -> Iterable[tuple[End, End]]:
+    """Every source and target between which something may be open."""
+    found: dict[tuple[End, End], None] = {}
+    wide: dict[str, _Wide] = {direction: defaultdict(list) for direction in (EGRESS, INGRESS)}
+    reached: dict[Peer, list[Pod]] = {}
+    for pod in world.every_pod():
+        for direction, rules in wide.items():
+            for rule in pod.policies(direction).rules:
+                others: list[End] = [*world.others(rule.peer, direction)]
+                if rule.peer.names is None:
+                    rules[rule.peer, rule.ports].append(pod)
+                else:
+                    if rule.peer not in reached:
+                        reached[rule.peer] = world.pods_of(rule.peer)
+                    others += reached[rule.peer]
+                for other in others:
+                    found[(pod, other) if direction == EGRESS else (other, pod)] = None
+    found |= dict.fromkeys(_wide_pairs(world, wide[EGRESS], wide[INGRESS]))
+    return [pair for pair in found if pair[0] is not pair[1]]
+
+
+def _wide_pairs(world: World, out: _Wide, into: _Wide) -> Iterator[tuple[End, End]]:
+    stands_for = {peer: set(world.pods_of(peer)) for peer in {peer for peer, _ in (*out, *into)}}
+    for (to, leaving), sources in out.items():
+        for (source_of, entering), targets in into.items():
+            if not (leaving.names or entering.names or leaving & entering):
+                continue
+            for source in stands_for[source_of].intersection(sources):
+                for target in stands_for[to].intersection(targets):
+                    yield source, target

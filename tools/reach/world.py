@@ -1,0 +1,129 @@
+"""Reads plain objects of Kubernetes' and Istio's APIs into what the questions of `reach` need."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from specs.network import NAMESPACE_NAME
+from specs.openings import EGRESS, INGRESS
+from specs.selectors import matches
+from specs.settings import MONITORING, namespace_of_gateway
+from tools.reach.edges import Node
+from tools.reach.ends import Namespace, Outside, Pod, Station, container_ports, outside
+from tools.reach.peers import Peer, Peers
+from tools.reach.policies import NetworkPolicy, read_policy, side
+
+Object = Mapping[str, Any]
+
+# Kinds with a template of pods, and where it is.
+_TEMPLATES = {
+    "Deployment": ("spec", "template"),
+    "StatefulSet": ("spec", "template"),
+    "DaemonSet": ("spec", "template"),
+    "Job": ("spec", "template"),
+    "CronJob": ("spec", "jobTemplate", "spec", "template"),
+}
+_ALL_PODS = "*"
+
+
+@dataclass(eq=False)
+class World:
+    """What the objects say about who may reach whom.
+
+    `pods` are the apps' by namespace. Namespaces that others name and that are not among the
+    objects have stations instead. `gateways` are the namespaces of Istio's gateways.
+    """
+
+    namespaces: dict[str, Namespace] = field(default_factory=dict)
+    pods: dict[str, list[Pod]] = field(default_factory=lambda: defaultdict(list))
+    policies: dict[str, list[NetworkPolicy]] = field(default_factory=lambda: defaultdict(list))
+    gateways: set[str] = field(default_factory=set)
+    stations: dict[Node, Station] = field(default_factory=dict)
+    blocks: dict[Node, Outside] = field(default_factory=dict)
+
+    def every_pod(self) -> Iterator[Pod]:
+        """The apps' pods."""
+        for pods in self.pods.values():
+            yield from pods
+
+    def pods_of(self, peer: Peer) -> list[Pod]:
+        """The apps' pods for which a peer stands."""
+        places = self.pods if peer.names is None else peer.names & self.pods.keys()
+        return [pod for place in sorted(places) for pod in self.pods[place] if pod.within(peer)]
+
+    def others(self, peer: Peer, direction: str) -> Iterator[Station | Outside]:
+        """What a peer stands for beside the apps' pods."""
+        if peer.block or peer.everyone:
+            found = outside(peer)
+            yield self.blocks.setdefault(found.node, found)
+            return
+        unknown = [None] if peer.names is None else sorted(peer.names - self.namespaces.keys())
+        for name in unknown:
+            found = self._station(name, peer, direction)
+            yield self.stations.setdefault(found.node, found)
+
+    def _station(self, name: str | None, peer: Peer, direction: str) -> Station:
+        """Pods of the namespace; without a name, of namespaces that have other labels."""
+        if name is None:
+            node = Node("platform", "", f"{peer.pods_shown} of other {peer.namespaces_shown}")
+            return Station(node, peer.namespaces, peer.pods)
+        pods = peer.pods_shown.removeprefix("pods ") if peer.pods else ""
+        node = Node("platform", name, pods or _ALL_PODS)
+        if direction == INGRESS and name in self.gateways:
+            node = Node("gateway", name, pods or "gateway")
+        elif direction == INGRESS and name == MONITORING and (not pods or "prometheus" in pods):
+            node = Node("prometheus", name, "prometheus")
+        labels = {**(peer.namespaces.get("matchLabels") or {}), NAMESPACE_NAME: name}
+        return Station(node, {**peer.namespaces, "matchLabels": labels}, peer.pods)
+
+
+def world(objects: Iterable[Object]) -> World:
+    """The world of these objects; kinds that have no part in it are passed over."""
+    by_kind: dict[str, list[Object]] = defaultdict(list)
+    for each in objects:
+        by_kind[each["kind"]].append(each)
+    found = World()
+    for each in by_kind["Namespace"]:
+        name = each["metadata"]["name"]
+        labels = each["metadata"].get("labels") or {}
+        found.namespaces[name] = Namespace(name, {**labels, NAMESPACE_NAME: name})
+    for kind, path in _TEMPLATES.items():
+        for each in by_kind[kind]:
+            pod = _pod(each, path, found)
+            found.pods[pod.namespace.name].append(pod)
+    peers = Peers()
+    for each in by_kind["NetworkPolicy"]:
+        found.policies[each["metadata"]["namespace"]].append(read_policy(each, peers))
+    for each in by_kind["VirtualService"]:
+        gateways = each["spec"].get("gateways") or ()
+        found.gateways.update(namespace_of_gateway(name) for name in gateways if "/" in name)
+    for pod in found.every_pod():
+        pod.sides = _sides(pod, found.policies[pod.namespace.name])
+    return found
+
+
+def _pod(workload: Object, path: tuple[str, ...], found: World) -> Pod:
+    metadata, template = workload["metadata"], workload
+    for step in path:
+        template = template[step]
+    about, spec = template.get("metadata") or {}, template["spec"]
+    place = metadata["namespace"]
+    if place not in found.namespaces:
+        found.namespaces[place] = Namespace(place, {NAMESPACE_NAME: place})
+    sidecars = [
+        each for each in spec.get("initContainers") or () if each.get("restartPolicy") == "Always"
+    ]
+    return Pod(
+        Node("app", place, metadata["name"]),
+        found.namespaces[place],
+        about.get("labels") or {},
+        container_ports([*spec["containers"], *sidecars]),
+        spec.get("serviceAccountName") or "default",
+        about.get("annotations") or {},
+    )
+
+
+def _sides(pod: Pod, policies: Iterable[NetworkPolicy]) -> dict[str, Any]:
+    selecting = [each for each in policies if matches(each.pods, pod.labels)]
+    return {direction: side(direction, selecting) for direction in (EGRESS, INGRESS)}
