@@ -41,6 +41,20 @@ def policy(team: str, name: str, pods: Mapping[str, Any] | None = None, **spec: 
     }
 
 
+def authorization(
+    team: str, name: str, *rules: Any, pods: Mapping[str, str] | None = None, **spec: Any
+) -> Object:
+    """An AuthorizationPolicy; without `pods`, for all of them."""
+    if pods:
+        spec["selector"] = {"matchLabels": pods}
+    metadata = {"name": name, "namespace": team}
+    return {
+        "kind": "AuthorizationPolicy",
+        "metadata": metadata,
+        "spec": {"rules": [*rules], **spec},
+    }
+
+
 def deny_all(team: str) -> Object:
     return policy(team, "deny", policyTypes=["Ingress", "Egress"])
 

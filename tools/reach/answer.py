@@ -15,7 +15,7 @@ def answer(world: World, source: Node, target: Node, port: Ports | None = None) 
 
     Raises KeyError for a node that the world does not have; addresses and hosts need not be in it.
     """
-    one, other = end(world, source), end(world, target)
+    one, other = end(world, source), end(world, target, seen_in=source.team)
     asked = ports.ALL if port is None else other.meant(port)
     found = verdict(one, other)
     if opened := found.ports & asked:
@@ -24,11 +24,17 @@ def answer(world: World, source: Node, target: Node, port: Ports | None = None) 
     return Answer(False, tuple(_why_not(one, other, asked)))
 
 
-def end(world: World, node: Node) -> End:
-    """What the node stands for; KeyError if the world does not have it."""
+def end(world: World, node: Node, seen_in: str = "") -> End:
+    """What the node stands for, a host as a namespace sees it.
+
+    Raises KeyError if the world does not have it.
+    """
     if node.kind == "app":
-        return next(pod for pod in world.pods[node.team] if pod.node == node)
+        return {pod.node: pod for pod in world.pods.get(node.team, ())}[node]
     if node.kind == "outside":
+        for host in world.hosts_of(seen_in):
+            if host.node == node:
+                return host
         return world.blocks.get(node) or named_outside(node.app)
     return world.stations[node]
 
@@ -38,4 +44,6 @@ def _why_not(source: End, target: End, asked: Ports) -> list[Reason]:
     for side, other in ((source.policies(EGRESS), target), (target.policies(INGRESS), source)):
         found = [(rule, there) for rule, there in side.lets(other, target) if there & asked]
         reasons += [rule.reason for rule, _ in found] or stopped(side, other, target)
+    if target.guard and not target.guard.admits(source.identity)[0] & asked:
+        reasons += target.guard.refusals(source.identity, asked)
     return reasons

@@ -1,25 +1,30 @@
 """The two ends of a connection: an app's pods, other pods, and what is outside the cluster."""
 
 import ipaddress
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from specs.openings import EGRESS, INGRESS, Selector, block_covers, selects
 from specs.selectors import matches
 from tools.reach import ports
-from tools.reach.edges import Node
+from tools.reach.edges import Node, Reason
+from tools.reach.mesh import Guard, Identity
 from tools.reach.peers import Labels, Peer
-from tools.reach.policies import Side, unheld
+from tools.reach.policies import Rule, Side, unheld
 from tools.reach.ports import Ports
 
 ANYWHERE = "anywhere"
 
+_INJECT = "sidecar.istio.io/inject"
 _BOTH = (EGRESS, INGRESS)
 _STATION = "the NetworkPolicies of its namespace are not among the objects"
 _STATION_SIDES = {each: unheld(each, _STATION) for each in _BOTH}
 _OUTSIDE = "outside the cluster, no NetworkPolicy applies"
 _OUTSIDE_SIDES = {each: unheld(each, _OUTSIDE) for each in _BOTH}
+_UNNAMED = unheld(
+    INGRESS, "no ServiceEntry names it: a mesh with REGISTRY_ONLY refuses it, no NetworkPolicy does"
+)
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,24 @@ class Pod:
     account: str
     annotations: Labels
     sides: Mapping[str, Side] = field(default_factory=dict)
+    guard: Guard | None = None
+    routes: list[tuple[str, Ports, Reason]] = field(default_factory=list)
+
+    @property
+    def sidecar(self) -> bool:
+        """Whether Istio adds a sidecar, by the labels of its injection."""
+        wanted = self.labels.get(_INJECT, self.annotations.get(_INJECT))
+        if wanted is not None:
+            return wanted == "true"
+        labels = self.namespace.labels
+        if (enabled := labels.get("istio-injection")) is not None:
+            return enabled == "enabled"
+        return "istio.io/rev" in labels or "istio.io/rev" in self.labels
+
+    @property
+    def identity(self) -> Identity:
+        """Its ServiceAccount; none without a sidecar, which would prove it."""
+        return Identity(self.namespace.name, self.account, proven=self.sidecar)
 
     def within(self, peer: Peer) -> bool:
         """A pod's address is not known, so that no block stands for it but the one of all."""
@@ -82,6 +105,14 @@ class Station:
     node: Node
     namespaces: Selector
     pods: Selector
+    guard: Guard | None = None
+    routes: Sequence[tuple[str, Ports, Reason]] = ()
+
+    @property
+    def identity(self) -> Identity:
+        """Its account is not known, nor whether anything but a gateway proves an identity."""
+        proven = True if self.node.kind == "gateway" else None
+        return Identity(self.node.team or None, None, proven=proven)
 
     def within(self, peer: Peer) -> bool:
         """Whether the peer's selectors follow from its own."""
@@ -100,10 +131,21 @@ class Station:
 
 @dataclass(frozen=True, eq=False)
 class Outside:
-    """Addresses outside the cluster; a host, whose addresses are unknown; or anywhere."""
+    """Addresses outside the cluster; a host, whose addresses are unknown; or anywhere.
+
+    `named`: of a host, the ports with which the mesh knows it, and the reason.
+    """
 
     node: Node
     block: Mapping[str, Any] | None = None
+    named: tuple[Ports, Reason] | None = None
+    guard: Guard | None = None
+    routes: Sequence[tuple[str, Ports, Reason]] = ()
+
+    @property
+    def identity(self) -> Identity:
+        """None: what is outside is in no mesh."""
+        return Identity(None, None, self.block, proven=False)
 
     def within(self, peer: Peer) -> bool:
         """Whether the peer's block has all its addresses."""
@@ -116,8 +158,11 @@ class Outside:
         return Ports(opened.ranges)
 
     def policies(self, direction: str) -> Side:
-        """None."""
-        return _OUTSIDE_SIDES[direction]
+        """None; a host's ports are those that the mesh knows."""
+        if self.named:
+            return Side(direction, (), [Rule(Peer(None), *self.named)])
+        known = self.block or self.node.app == ANYWHERE
+        return _OUTSIDE_SIDES[direction] if known else _UNNAMED
 
 
 def outside(peer: Peer) -> Outside:

@@ -33,6 +33,7 @@ def _pairs(world: World) -> Iterable[tuple[End, End]]:
     wide: dict[str, _Wide] = {direction: defaultdict(list) for direction in (EGRESS, INGRESS)}
     reached: dict[Peer, list[Pod]] = {}
     for pod in world.every_pod():
+        found |= {(pod, host): None for host in world.hosts_of(pod.namespace.name)}
         for direction, rules in wide.items():
             for rule in pod.policies(direction).rules:
                 others: list[End] = [*world.others(rule.peer, direction)]

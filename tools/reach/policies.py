@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from specs.openings import EGRESS, INGRESS, Selector, directions, openings, selected
 from tools.reach import ports
 from tools.reach.edges import Node, Reason, ReasonSide
+from tools.reach.mesh import Guard, Identity
 from tools.reach.peers import Peer, Peers
 from tools.reach.ports import Ports
 
@@ -81,7 +82,19 @@ class End(Protocol):
         """The ports with the names that this end gives them resolved."""
 
     def policies(self, direction: str) -> Side:
-        """What holds it."""
+        """The NetworkPolicies that hold it."""
+
+    @property
+    def identity(self) -> Identity:
+        """As the mesh sees it."""
+
+    @property
+    def guard(self) -> Guard | None:
+        """The AuthorizationPolicies that hold what comes in."""
+
+    @property
+    def routes(self) -> Sequence[tuple[str, Ports, Reason]]:
+        """What VirtualServices send to it from gateways of a namespace, and to which ports."""
 
 
 def read_policy(policy: Mapping[str, Any], peers: Peers) -> NetworkPolicy:

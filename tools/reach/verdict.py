@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from specs.openings import EGRESS, INGRESS
 from tools.reach import ports
 from tools.reach.edges import Edge, EdgeKind, Node, Reason
-from tools.reach.ends import ANYWHERE
+from tools.reach.ends import Outside
 from tools.reach.policies import End
 from tools.reach.ports import Ports
 
@@ -37,6 +37,15 @@ def verdict(source: End, target: End, named: bool = False) -> Verdict:
         if not opened:
             return Verdict(ports.NONE, ())
         reasons += [(there, rule.reason) for rule, there in found]
+    reasons += [
+        (ports.ALL, reason)
+        for gateway, there, reason in target.routes
+        if gateway == _gateway_of(source) and there & opened
+    ]
+    if target.guard:
+        admitted, why = target.guard.admits(source.identity)
+        opened &= admitted
+        reasons += why
     return Verdict(opened, tuple(reasons))
 
 
@@ -46,8 +55,10 @@ def edges_between(source: End, target: End) -> list[Edge]:
     What is open to everyone is an edge to `anywhere`, and none to each place outside the teams.
     """
     kinds = {source.node.kind, target.node.kind}
-    anywhere = ANYWHERE in (source.node.app, target.node.app)
-    found = verdict(source, target, named=kinds != {"app"} and not anywhere)
+    by_everyone = kinds == {"app"} or any(
+        isinstance(end, Outside) and not end.block for end in (source, target)
+    )
+    found = verdict(source, target, named=not by_everyone)
     kind = _kind(source.node, target.node)
     return [
         Edge(
@@ -59,6 +70,10 @@ def edges_between(source: End, target: End) -> list[Edge]:
         )
         for group in found.ports.groups()
     ]
+
+
+def _gateway_of(source: End) -> str | None:
+    return source.node.team if source.node.kind == "gateway" else None
 
 
 def _kind(source: Node, target: Node) -> EdgeKind:

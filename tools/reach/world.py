@@ -3,16 +3,19 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from specs.network import NAMESPACE_NAME
-from specs.openings import EGRESS, INGRESS
+from specs.openings import EGRESS, INGRESS, Selector
 from specs.selectors import matches
-from specs.settings import MONITORING, namespace_of_gateway
+from specs.settings import MONITORING
 from tools.reach.edges import Node
 from tools.reach.ends import Namespace, Outside, Pod, Station, container_ports, outside
+from tools.reach.mesh import ROOT_NAMESPACE, Authorization, guard, read_authorization
 from tools.reach.peers import Peer, Peers
 from tools.reach.policies import NetworkPolicy, read_policy, side
+from tools.reach.services import Service, gateways, read_hosts, read_service, routes
 
 Object = Mapping[str, Any]
 
@@ -32,7 +35,8 @@ class World:
     """What the objects say about who may reach whom.
 
     `pods` are the apps' by namespace. Namespaces that others name and that are not among the
-    objects have stations instead. `gateways` are the namespaces of Istio's gateways.
+    objects have stations instead. `gateways` are the namespaces of Istio's gateways; `hosts` are
+    those that ServiceEntries name, by the namespace that sees them, "*" for all.
     """
 
     namespaces: dict[str, Namespace] = field(default_factory=dict)
@@ -41,11 +45,17 @@ class World:
     gateways: set[str] = field(default_factory=set)
     stations: dict[Node, Station] = field(default_factory=dict)
     blocks: dict[Node, Outside] = field(default_factory=dict)
+    services: dict[str, list[Service]] = field(default_factory=lambda: defaultdict(list))
+    hosts: dict[str, list[Outside]] = field(default_factory=lambda: defaultdict(list))
 
     def every_pod(self) -> Iterator[Pod]:
         """The apps' pods."""
         for pods in self.pods.values():
             yield from pods
+
+    def hosts_of(self, namespace: str) -> list[Outside]:
+        """The hosts that ServiceEntries name for a namespace."""
+        return [*self.hosts.get(namespace, ()), *self.hosts.get("*", ())]
 
     def pods_of(self, peer: Peer) -> list[Pod]:
         """The apps' pods for which a peer stands."""
@@ -60,10 +70,10 @@ class World:
             return
         unknown = [None] if peer.names is None else sorted(peer.names - self.namespaces.keys())
         for name in unknown:
-            found = self._station(name, peer, direction)
+            found = self.station(name, peer, direction)
             yield self.stations.setdefault(found.node, found)
 
-    def _station(self, name: str | None, peer: Peer, direction: str) -> Station:
+    def station(self, name: str | None, peer: Peer, direction: str) -> Station:
         """Pods of the namespace; without a name, of namespaces that have other labels."""
         if name is None:
             node = Node("platform", "", f"{peer.pods_shown} of other {peer.namespaces_shown}")
@@ -95,12 +105,39 @@ def world(objects: Iterable[Object]) -> World:
     peers = Peers()
     for each in by_kind["NetworkPolicy"]:
         found.policies[each["metadata"]["namespace"]].append(read_policy(each, peers))
+    for each in by_kind["Service"]:
+        found.services[each["metadata"]["namespace"]].append(read_service(each))
     for each in by_kind["VirtualService"]:
-        gateways = each["spec"].get("gateways") or ()
-        found.gateways.update(namespace_of_gateway(name) for name in gateways if "/" in name)
+        place = each["metadata"]["namespace"]
+        found.gateways |= gateways(each)
+        for pod, gateway, there, why in routes(each, found.services[place], found.pods[place]):
+            pod.routes.append((gateway, there, why))
+    for name in found.gateways - found.namespaces.keys():
+        station = found.station(name, Peer({"namespaceSelector": _called(name)}), INGRESS)
+        found.stations[station.node] = station
+    for each in by_kind["ServiceEntry"]:
+        for place, host in read_hosts(each):
+            found.hosts[place].append(host)
+    authorizations: dict[str, list[Authorization]] = defaultdict(list)
+    for each in by_kind["AuthorizationPolicy"]:
+        if policy := read_authorization(each):
+            authorizations[policy.namespace].append(policy)
     for pod in found.every_pod():
+        place = pod.namespace.name
+        holding = {place: authorizations[place], ROOT_NAMESPACE: authorizations[ROOT_NAMESPACE]}
+        pod.guard = guard(
+            chain.from_iterable(holding.values()),
+            place,
+            pod.labels,
+            pod.annotations,
+            sidecar=pod.sidecar,
+        )
         pod.sides = _sides(pod, found.policies[pod.namespace.name])
     return found
+
+
+def _called(name: str) -> Selector:
+    return {"matchLabels": {NAMESPACE_NAME: name}}
 
 
 def _pod(workload: Object, path: tuple[str, ...], found: World) -> Pod:

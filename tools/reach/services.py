@@ -1,0 +1,101 @@
+"""Names that stand for pods and hosts: Services, VirtualServices and ServiceEntries."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from specs.settings import namespace_of_gateway
+from tools.reach import ports
+from tools.reach.edges import Node, Reason
+from tools.reach.ends import Outside, Pod
+from tools.reach.peers import Labels
+from tools.reach.ports import Ports
+
+Object = Mapping[str, Any]
+
+_EVERYWHERE = "*"
+_OWN_MESH = "mesh"  # stands for all sidecars in a VirtualService's `gateways`
+
+
+@dataclass(frozen=True, eq=False)
+class Service:
+    """A Service: whose pods, and which port of theirs each of its own leads to."""
+
+    namespace: str
+    name: str
+    selector: Labels
+    ports: Mapping[int, Ports]
+
+    def selects(self, pod: Pod) -> bool:
+        """Whether connections to it go to the pod."""
+        here = pod.namespace.name == self.namespace and bool(self.selector)
+        return here and self.selector.items() <= pod.labels.items()
+
+
+def read_service(service: Object) -> Service:
+    """A Service of Kubernetes' API."""
+    metadata, spec = service["metadata"], service.get("spec") or {}
+    leads = {}
+    for each in spec.get("ports") or ():
+        target, protocol = each.get("targetPort", each["port"]), each.get("protocol", "TCP")
+        leads[each["port"]] = ports.of({"port": target, "protocol": protocol})
+    return Service(metadata["namespace"], metadata["name"], spec.get("selector") or {}, leads)
+
+
+def gateways(virtual_service: Object) -> set[str]:
+    """The namespaces of the gateways that a VirtualService is for."""
+    place = virtual_service["metadata"]["namespace"]
+    named = virtual_service["spec"].get("gateways") or ()
+    return {
+        namespace_of_gateway(each) if "/" in each else place for each in named if each != _OWN_MESH
+    }
+
+
+def routes(
+    virtual_service: Object, services: Iterable[Service], pods: Iterable[Pod]
+) -> Iterator[tuple[Pod, str, Ports, Reason]]:
+    """Each pod that it sends requests to, from which namespace's gateway, and on which ports."""
+    metadata, spec = virtual_service["metadata"], virtual_service["spec"]
+    hosts = ", ".join(spec.get("hosts") or ())
+    policy = f"VirtualService {metadata['namespace']}/{metadata['name']}"
+    known = {f"{each.name}.{each.namespace}": each for each in services}
+    for name, number in sorted(_destinations(spec, metadata["namespace"])):
+        if (service := known.get(name)) is None:
+            continue
+        there = service.ports.get(number, ports.NONE)
+        if not number:
+            there = ports.union(service.ports.values())
+        for pod in (each for each in pods if service.selects(each)):
+            meant = pod.meant(there)
+            reason = Reason("egress", policy, f"sends it requests for {hosts}, to {meant.shown}")
+            for gateway in gateways(virtual_service):
+                yield pod, gateway, meant, reason
+
+
+def read_hosts(entry: Object) -> Iterator[tuple[str, Outside]]:
+    """The hosts of a ServiceEntry, each with the namespace that sees it, or "*"."""
+    metadata, spec = entry["metadata"], entry["spec"]
+    opened = ports.union(ports.number(each["number"]) for each in spec.get("ports") or ())
+    policy = f"ServiceEntry {metadata['namespace']}/{metadata['name']}"
+    reason = Reason(
+        "mesh",
+        policy,
+        "names it; only a mesh with REGISTRY_ONLY holds names, and a NetworkPolicy the port",
+    )
+    for place in spec.get("exportTo") or (_EVERYWHERE,):
+        for host in spec.get("hosts") or ():
+            seen_in = metadata["namespace"] if place == "." else place
+            yield seen_in, Outside(Node("outside", "", host), named=(opened, reason))
+
+
+def _destinations(spec: Object, namespace: str) -> set[tuple[str, int]]:
+    """`NAME.NAMESPACE` of each Service that it sends requests to, and the port, or 0."""
+    found = set()
+    for kind in ("http", "tcp", "tls"):
+        for rule in spec.get(kind) or ():
+            for each in rule.get("route") or ():
+                name, _, rest = each["destination"]["host"].partition(".")
+                place = rest.split(".")[0] or namespace
+                number = (each["destination"].get("port") or {}).get("number", 0)
+                found.add((f"{name}.{place}", number))
+    return found
