@@ -30,7 +30,8 @@ def end(world: World, node: Node, seen_in: str = "") -> End:
     Raises KeyError if the world does not have it.
     """
     if node.kind == "app":
-        return {pod.node: pod for pod in world.pods.get(node.team, ())}[node]
+        pods: dict[Node, End] = {pod.node: pod for pod in world.pods.get(node.team, ())}
+        return pods.get(node) or world.stations[node]
     if node.kind == "outside":
         for host in world.hosts_of(seen_in):
             if host.node == node:

@@ -159,6 +159,8 @@ class Outside:
 
     def policies(self, direction: str) -> Side:
         """None; a host's ports are those that the mesh knows."""
+        if direction == EGRESS:
+            return _OUTSIDE_SIDES[EGRESS]
         if self.named:
             return Side(direction, (), [Rule(Peer(None), *self.named)])
         known = self.block or self.node.app == ANYWHERE

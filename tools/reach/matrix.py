@@ -6,10 +6,11 @@ what the rules say, which many pods share.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from specs.openings import EGRESS, INGRESS
-from tools.reach.edges import Edge
+from tools.reach import ports
+from tools.reach.edges import Edge, Node
 from tools.reach.ends import Pod
 from tools.reach.peers import Peer
 from tools.reach.policies import End
@@ -21,10 +22,22 @@ from tools.reach.world import World
 _Wide = dict[tuple[Peer, Ports], list[Pod]]
 
 
-def edges(world: World) -> Iterator[Edge]:
-    """All edges, in order; one from an app to itself is left out."""
-    found = (edge for pair in _pairs(world) for edge in edges_between(*pair))
-    yield from sorted(found, key=lambda edge: (edge.source, edge.target, edge.port))
+def edges(
+    world: World, wanted: Callable[[Node, Node], bool] | None = None, asked: Ports = ports.ALL
+) -> Iterator[Edge]:
+    """All edges, in order; one from an app to itself is left out.
+
+    Only those between nodes that are `wanted`, and for the ports that are `asked`.
+    """
+    pairs = _pairs(world)
+    if wanted:
+        pairs = [(one, other) for one, other in pairs if wanted(one.node, other.node)]
+    yield from in_order(edge for pair in pairs for edge in edges_between(*pair, asked))
+
+
+def in_order(found: Iterable[Edge]) -> list[Edge]:
+    """Edges by their ends and ports."""
+    return sorted(found, key=lambda edge: (edge.source, edge.target, edge.port))
 
 
 def _pairs(world: World) -> Iterable[tuple[End, End]]:

@@ -49,8 +49,8 @@ def verdict(source: End, target: End, named: bool = False) -> Verdict:
     return Verdict(opened, tuple(reasons))
 
 
-def edges_between(source: End, target: End) -> list[Edge]:
-    """An edge for each range of ports that is open.
+def edges_between(source: End, target: End, asked: Ports = ports.ALL) -> list[Edge]:
+    """An edge for each range of the ports that is open.
 
     What is open to everyone is an edge to `anywhere`, and none to each place outside the teams.
     """
@@ -68,7 +68,7 @@ def edges_between(source: End, target: End) -> list[Edge]:
             kind,
             found.reasons_for(group),
         )
-        for group in found.ports.groups()
+        for group in (found.ports & target.meant(asked)).groups()
     ]
 
 

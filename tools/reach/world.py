@@ -1,7 +1,7 @@
 """Reads plain objects of Kubernetes' and Istio's APIs into what the questions of `reach` need."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
@@ -27,7 +27,19 @@ _TEMPLATES = {
     "Job": ("spec", "template"),
     "CronJob": ("spec", "jobTemplate", "spec", "template"),
 }
+# What has a part in the world.
+KINDS = (
+    *_TEMPLATES,
+    "Namespace",
+    "NetworkPolicy",
+    "AuthorizationPolicy",
+    "Service",
+    "ServiceEntry",
+    "VirtualService",
+)
+
 _ALL_PODS = "*"
+_APP_NAME = "app.kubernetes.io/name"
 
 
 @dataclass(eq=False)
@@ -35,15 +47,18 @@ class World:
     """What the objects say about who may reach whom.
 
     `pods` are the apps' by namespace. Namespaces that others name and that are not among the
-    objects have stations instead. `gateways` are the namespaces of Istio's gateways; `hosts` are
-    those that ServiceEntries name, by the namespace that sees them, "*" for all.
+    objects have stations instead. `teams` are those of all stacks. `gateways` are the namespaces of
+    Istio's gateways; `hosts` are those that ServiceEntries name, by the namespace that sees them,
+    "*" for all.
     """
 
+    teams: frozenset[str] = frozenset()
     namespaces: dict[str, Namespace] = field(default_factory=dict)
     pods: dict[str, list[Pod]] = field(default_factory=lambda: defaultdict(list))
     policies: dict[str, list[NetworkPolicy]] = field(default_factory=lambda: defaultdict(list))
     gateways: set[str] = field(default_factory=set)
     stations: dict[Node, Station] = field(default_factory=dict)
+    _others: dict[tuple[Peer, str], list[Station | Outside]] = field(default_factory=dict)
     blocks: dict[Node, Outside] = field(default_factory=dict)
     services: dict[str, list[Service]] = field(default_factory=lambda: defaultdict(list))
     hosts: dict[str, list[Outside]] = field(default_factory=lambda: defaultdict(list))
@@ -62,16 +77,26 @@ class World:
         places = self.pods if peer.names is None else peer.names & self.pods.keys()
         return [pod for place in sorted(places) for pod in self.pods[place] if pod.within(peer)]
 
-    def others(self, peer: Peer, direction: str) -> Iterator[Station | Outside]:
+    def named_elsewhere(self) -> list[Node]:
+        """What policies and ServiceEntries name beside the apps' pods."""
+        hosts = [host.node for hosts in self.hosts.values() for host in hosts]
+        return [*self.stations, *self.blocks, *hosts]
+
+    def others(self, peer: Peer, direction: str) -> Sequence[Station | Outside]:
         """What a peer stands for beside the apps' pods."""
+        if (found := self._others.get((peer, direction))) is None:
+            found = self._others[peer, direction] = [*self._read_others(peer, direction)]
+        return found
+
+    def _read_others(self, peer: Peer, direction: str) -> Iterator[Station | Outside]:
         if peer.block or peer.everyone:
             found = outside(peer)
             yield self.blocks.setdefault(found.node, found)
             return
         unknown = [None] if peer.names is None else sorted(peer.names - self.namespaces.keys())
         for name in unknown:
-            found = self.station(name, peer, direction)
-            yield self.stations.setdefault(found.node, found)
+            station = self.station(name, peer, direction)
+            yield self.stations.setdefault(station.node, station)
 
     def station(self, name: str | None, peer: Peer, direction: str) -> Station:
         """Pods of the namespace; without a name, of namespaces that have other labels."""
@@ -80,7 +105,10 @@ class World:
             return Station(node, peer.namespaces, peer.pods)
         pods = peer.pods_shown.removeprefix("pods ") if peer.pods else ""
         node = Node("platform", name, pods or _ALL_PODS)
-        if direction == INGRESS and name in self.gateways:
+        if name in self.teams:
+            labels = peer.pods.get("matchLabels") or {}
+            node = Node("app", name, labels.get(_APP_NAME) or pods or _ALL_PODS)
+        elif direction == INGRESS and name in self.gateways:
             node = Node("gateway", name, pods or "gateway")
         elif direction == INGRESS and name == MONITORING and (not pods or "prometheus" in pods):
             node = Node("prometheus", name, "prometheus")
@@ -88,12 +116,15 @@ class World:
         return Station(node, {**peer.namespaces, "matchLabels": labels}, peer.pods)
 
 
-def world(objects: Iterable[Object]) -> World:
-    """The world of these objects; kinds that have no part in it are passed over."""
+def world(objects: Iterable[Object], teams: Iterable[str] = ()) -> World:
+    """The world of these objects; kinds that have no part in it are passed over.
+
+    `teams` are names of teams whose objects may not be among them: their pods count as apps.
+    """
     by_kind: dict[str, list[Object]] = defaultdict(list)
     for each in objects:
         by_kind[each["kind"]].append(each)
-    found = World()
+    found = World(teams=frozenset(teams))
     for each in by_kind["Namespace"]:
         name = each["metadata"]["name"]
         labels = each["metadata"].get("labels") or {}
@@ -115,6 +146,10 @@ def world(objects: Iterable[Object]) -> World:
     for name in found.gateways - found.namespaces.keys():
         station = found.station(name, Peer({"namespaceSelector": _called(name)}), INGRESS)
         found.stations[station.node] = station
+    for policy in chain.from_iterable(found.policies.values()):
+        for direction, rules in policy.rules.items():
+            for rule in rules:
+                found.others(rule.peer, direction)
     for each in by_kind["ServiceEntry"]:
         for place, host in read_hosts(each):
             found.hosts[place].append(host)

@@ -3,13 +3,13 @@
 import os
 import shutil
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import yaml
@@ -24,6 +24,8 @@ from tools.rendering.index import Index, index, owner
 
 # Marks a folder as created by render, which may replace it; records what the documents do not.
 MARKER = ".sre-render"
+
+_Part = TypeVar("_Part")
 
 _FOLDERS = {"kubernetes": "kubernetes", "harbor": "harbor", "vault": "openbao"}
 
@@ -87,12 +89,29 @@ def render(
     return Outcome((), fleet.warnings, len(tree.documents))
 
 
+def kubernetes_objects(
+    root: Path, stack: str, teams: Sequence[str], tenants: Path, kinds: Collection[str]
+) -> Iterator[dict[str, Any]]:
+    """The objects of these kinds in Kubernetes that the program creates for validated teams."""
+    run = partial(_objects_of, root, stack, tenants, frozenset(kinds))
+    for part in _parts(run, teams):
+        yield from part
+
+
 def _tree(run: Callable[[Sequence[str]], _Tree], teams: Sequence[str]) -> _Tree:
+    tree = _Tree()
+    for part in _parts(run, teams):
+        tree.add(part)
+    return tree
+
+
+def _parts(run: Callable[[Sequence[str]], _Part], teams: Sequence[str]) -> Iterator[_Part]:
+    """The results of runs for shares of the teams, in parallel."""
     runs = max(1, -(-len(teams) // _TEAMS_A_RUN))
     shares = [teams[first::runs] for first in range(runs)]
     if runs == 1:
-        return run(*shares)
-    tree = _Tree()
+        yield run(*shares)
+        return
     workers = min(runs, os.cpu_count() or 1)
     # One process loads the program's modules, and the workers are its copies.
     context = get_context("forkserver")
@@ -102,9 +121,7 @@ def _tree(run: Callable[[Sequence[str]], _Tree], teams: Sequence[str]) -> _Tree:
     with ProcessPoolExecutor(
         workers, mp_context=context, initializer=signal.signal, initargs=ignored
     ) as pool:
-        for part in pool.map(run, shares):
-            tree.add(part)
-    return tree
+        yield from pool.map(run, shares)
 
 
 def _run(root: Path, stack: str, tenants: Path, expired: bool, teams: Sequence[str]) -> _Tree:
@@ -114,6 +131,18 @@ def _run(root: Path, stack: str, tenants: Path, expired: bool, teams: Sequence[s
     objects = {_path(one): one for one in made if _has_document(one)}
     others = [one for one in made if one.package != "sre" and not _has_document(one)]
     return _Tree({path: _text(one) for path, one in objects.items()}, index(objects, others))
+
+
+def _objects_of(
+    root: Path, stack: str, tenants: Path, kinds: frozenset[str], teams: Sequence[str]
+) -> list[dict[str, Any]]:
+    """The objects of some kinds that one run of the program creates."""
+    made = record_stack(root, stack, tenants, {f"{PREFIX}teams": list(teams)}).registrations
+    return [
+        one.inputs
+        for one in made
+        if one.package == "kubernetes" and _has_document(one) and one.inputs.get("kind") in kinds
+    ]
 
 
 def _has_document(made: Registration) -> bool:

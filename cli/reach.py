@@ -1,0 +1,105 @@
+"""`./sre reach`: what may reach what, by the objects that the program would create."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cli import Commands
+from cli.stack_options import ROOT, options, stack_files
+from specs.fleet import load_stack
+from specs.problem import ProblemsError
+from tools.reach import ports
+
+if TYPE_CHECKING:
+    from tools.reach.world import World
+
+_FORMATS = ("text", "json")
+
+# Ends the command for any error: 1 is an answer.
+MISTAKE = 2
+
+
+def add(commands: Commands) -> None:
+    """Add the command to the command line."""
+    parser = commands.add_parser(
+        "reach",
+        parents=[options()],
+        help="show what may reach what, and why",
+        description="Shows which apps may reach which others, the platform and what is outside the "
+        "cluster: by all NetworkPolicies and AuthorizationPolicies that the program would create, "
+        "taken together. X and Y are a team, an app (TEAM/APP), an address, a range of addresses, "
+        "a host, or `anywhere`; Y may end in a port (TEAM/APP:8080). If both name one thing, the "
+        "answer is yes or no, with what lets it through or stops it on each side. Exit code: 0 "
+        "yes, or edges listed; 1 no; 2 an unknown name, a wrong command line, or a problem in a "
+        "file.",
+        epilog="example: ./sre reach --from team-alpha/my-api --to team-beta/order-processor:9090",
+    )
+    parser.add_argument("--from", metavar="X", dest="source", help="where from (default: all)")
+    parser.add_argument("--to", metavar="Y", dest="target", help="where to (default: all)")
+    parser.add_argument(
+        "--format", choices=_FORMATS, default="text", help="output format (default: text)"
+    )
+    parser.add_argument("--out", metavar="FILE", type=Path, help="file to write (default: stdout)")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Answer, or list edges; 2 for any error, since 1 is an answer."""
+    from tools.reach.names import UnknownNameError
+
+    try:
+        said, code = _said(arguments)
+        if arguments.out:
+            arguments.out.write_text(said, encoding="utf-8")
+        else:
+            print(said, end="")
+        return code
+    except ProblemsError as found:
+        for problem in found.problems:
+            print(problem, file=sys.stderr)
+    except UnknownNameError as unknown:
+        print(f"./sre reach: error: {unknown}", file=sys.stderr)
+    except OSError as error:
+        print(f"{error.filename}: {error.strerror}; check the path", file=sys.stderr)
+    return MISTAKE
+
+
+def _said(arguments: argparse.Namespace) -> tuple[str, int]:
+    """What to print, and the exit code."""
+    from tools.reach.answer import answer
+    from tools.reach.as_json import answer_json, edges_json
+    from tools.reach.as_text import answer_text, text
+    from tools.reach.names import UnknownNameError, find
+    from tools.reach.questions import listed
+
+    world = _world(arguments)
+    source, target = (
+        find(world, given) if given else None for given in (arguments.source, arguments.target)
+    )
+    if source and source.asked != ports.ALL:
+        raise UnknownNameError(f"{arguments.source}: only --to takes a port; write it there")
+    if source and source.node and target and target.node:
+        found = answer(world, source.node, target.node, target.asked)
+        code = 0 if found.allowed else 1
+        if arguments.format == "text":
+            return answer_text(source.node.shown, arguments.target, found), code
+        return answer_json(source.node, target.node, found), code
+    written = {"text": text, "json": edges_json}[arguments.format]
+    return written(listed(world, source, target)), 0
+
+
+def _world(arguments: argparse.Namespace) -> "World":
+    """The world of the stack's objects. Raises ProblemsError for a problem in a file."""
+    from tools.reach.world import KINDS, world
+    from tools.rendering.render import kubernetes_objects  # with the SDKs: a second to load
+
+    stack = stack_files(arguments)
+    fleet = load_stack(stack.folder, stack.settings)
+    if fleet.problems:
+        raise ProblemsError(*fleet.problems)
+    for warning in fleet.warnings:
+        print(warning.as_warning(), file=sys.stderr)
+    teams = [team.name for team in fleet.teams]
+    objects = kubernetes_objects(ROOT, stack.name, teams, stack.folder.path, KINDS)
+    return world(objects, [file.stem for file in stack.folder.files()])
