@@ -12,7 +12,7 @@ _MARKS = {"cross-team": "another team", "outside": "outside the cluster"}
 def text(edges: Sequence[Edge]) -> str:
     """The edges of each source, and how many cross a border."""
     if not edges:
-        return "Nothing may reach anything here.\n"
+        return "No connections.\n"
     blocks = []
     for source, own in groupby(edges, key=lambda edge: edge.source):
         rows = [

@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass
 
 from specs.names import nearest
+from specs.network import LAST_PORT
 from tools.reach import ports
 from tools.reach.edges import Node
 from tools.reach.ends import ANYWHERE, Pod
@@ -75,6 +76,10 @@ def _parted(text: str) -> tuple[str, Ports]:
     if not colon or not part or _network(text):
         return text.strip("[]"), ports.ALL
     number, protocol = part["name"], (part["protocol"] or PROTOCOLS[0]).upper()
+    if number.isdecimal() and not 1 <= int(number) <= LAST_PORT:
+        raise UnknownNameError(
+            f"{text}: '{number}' is not a port; write a number from 1 to {LAST_PORT}"
+        )
     given = int(number) if number.isdecimal() else number
     return name.strip("[]"), ports.of({"port": given, "protocol": protocol})
 

@@ -1,0 +1,128 @@
+"""What the command line of `./sre reach` may name, and what is listed between names."""
+
+import pytest
+
+from tests.reachable import (
+    app,
+    ask,
+    deny_all,
+    egress,
+    ingress,
+    labelled,
+    line,
+    named,
+    namespace,
+    policy,
+)
+from tools.reach import ports
+from tools.reach.edges import Node
+from tools.reach.names import UnknownNameError, find
+from tools.reach.ports import Ports
+from tools.reach.questions import listed
+from tools.reach.world import world
+
+SERVICE = {
+    "kind": "Service",
+    "metadata": {"name": "two", "namespace": "b"},
+    "spec": {"selector": {"app": "two"}, "ports": [{"port": 80, "targetPort": "http"}]},
+}
+BLOCK = {"ipBlock": {"cidr": "10.0.0.0/8"}}
+OBJECTS = [
+    *(namespace("a"), namespace("b"), app("a", "one"), app("b", "two"), app("b", "three")),
+    *(deny_all("a"), deny_all("b"), SERVICE),
+    policy("a", "out", egress=[egress(named("b")), egress(BLOCK, ports=[{"port": 25}])]),
+    policy(
+        "b",
+        "in",
+        labelled(app="two"),
+        ingress=[ingress(named("a"), ports=[{"port": 8080}, {"port": 9000}])],
+    ),
+    policy("b", "db", labelled(app="two"), policyTypes=["Egress"], egress=[egress(named("db"))]),
+]
+WORLD = world(OBJECTS)
+
+
+@pytest.mark.parametrize(
+    ("text", "node", "asked"),
+    [
+        ("b/two", Node("app", "b", "two"), ports.ALL),
+        ("b/two:9000", Node("app", "b", "two"), ports.number(9000)),
+        ("b/two:53/udp", Node("app", "b", "two"), ports.number(53, "UDP")),
+        ("b/two:http", Node("app", "b", "two"), Ports(names=frozenset({("TCP", "http")}))),
+        ("b/two:80", Node("app", "b", "two"), ports.number(8080)),  # the Service's port
+        ("b/two:81", Node("app", "b", "two"), ports.number(81)),
+        ("db/*", Node("platform", "db", "*"), ports.ALL),
+        ("db/*:5432", Node("platform", "db", "*"), ports.number(5432)),
+        ("10.0.0.0/8", Node("outside", "", "10.0.0.0/8"), ports.ALL),
+        ("10.1.2.3", Node("outside", "", "10.1.2.3"), ports.ALL),
+        ("10.1.2.3:25", Node("outside", "", "10.1.2.3"), ports.number(25)),
+        ("fd00::1", Node("outside", "", "fd00::1"), ports.ALL),
+        ("[fd00::1]:25", Node("outside", "", "fd00::1"), ports.number(25)),
+        ("api.example.com:443", Node("outside", "", "api.example.com"), ports.number(443)),
+        ("anywhere", Node("outside", "", "anywhere"), ports.ALL),
+    ],
+)
+def test_a_name_stands_for_one_thing_and_may_have_a_port(
+    text: str, node: Node, asked: Ports
+) -> None:
+    found = find(WORLD, text)
+    assert (found.node, found.asked) == (node, asked)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("c", "no team or namespace 'c'; name a team, such as"),
+        ("b/tow", "b has no app 'tow'; did you mean b/two?"),
+        ("b/x:80", "b has no app 'x'; choose from "),
+        ("b:80", "a port needs an app; write b/APP:PORT, or b alone"),
+        ("b/two:0", "'0' is not a port; write a number from 1 to 65535"),
+        ("b/two:70000", "'70000' is not a port; write a number from 1 to 65535"),
+        ("", "no team or namespace ''"),
+    ],
+)
+def test_a_name_that_stands_for_nothing_gets_the_nearest(text: str, message: str) -> None:
+    with pytest.raises(UnknownNameError) as error:
+        find(WORLD, text)
+    assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "lines"),
+    [
+        ("a", "b", ["a/one -> b/two 8080/TCP", "a/one -> b/two 9000/TCP"]),
+        ("b", "a", []),
+        (None, "b/two:9000", ["a/one -> b/two 9000/TCP"]),
+        (None, "b/two:http", ["a/one -> b/two 8080/TCP"]),
+        (None, "b/two:9001", []),
+        ("a", "10.9.9.9", ["a/one -> 10.9.9.9 25/TCP"]),
+        (None, "10.9.9.9:26", []),
+        ("b", "10.9.9.9", []),
+        ("10.9.9.9", None, []),
+        (None, "db", ["b/two -> db/* all ports"]),
+    ],
+)
+def test_edges_are_listed_between_what_is_named(
+    source: str | None, target: str | None, lines: list[str]
+) -> None:
+    ends = (find(WORLD, text) if text else None for text in (source, target))
+    assert [line(edge) for edge in listed(WORLD, *ends)] == lines
+
+
+def test_pods_of_a_team_whose_objects_are_elsewhere_are_its_apps() -> None:
+    peer = named("c", **{"app.kubernetes.io/name": "web"})
+    objects = [
+        namespace("a"),
+        app("a", "one"),
+        deny_all("a"),
+        policy("a", "x", egress=[egress(peer)]),
+    ]
+    (edge,) = listed(world(objects, teams=["a", "c"]), None, None)
+    assert (edge.target, edge.kind) == (Node("app", "c", "web"), "cross-team")
+    (edge,) = listed(world(objects), None, None)
+    assert edge.kind == "platform"
+
+
+def test_a_node_that_the_objects_do_not_have_is_an_error() -> None:
+    with pytest.raises(KeyError):
+        ask(OBJECTS, "a/one", "b/four")
