@@ -51,7 +51,8 @@ def _pairs(world: World) -> Iterable[tuple[End, End]]:
             for rule in pod.policies(direction).rules:
                 others: list[End] = [*world.others(rule.peer, direction)]
                 if rule.peer.names is None:
-                    rules[rule.peer, rule.ports].append(pod)
+                    if rule.peer.everyone or not rule.peer.block:
+                        rules[rule.peer, rule.ports].append(pod)
                 else:
                     if rule.peer not in reached:
                         reached[rule.peer] = world.pods_of(rule.peer)

@@ -72,11 +72,6 @@ class Authorization:
     rules: Sequence[_Rule]
     dry_run: bool
 
-    def selects(self, namespace: str, labels: Mapping[str, str]) -> bool:
-        """Whether it is for these pods."""
-        here = self.namespace in (namespace, ROOT_NAMESPACE)
-        return here and self.labels.items() <= labels.items()
-
     def matches(self, caller: Identity) -> Iterator[tuple[Ports, str]]:
         """The ports of the rules that stand for the caller, each with its limits."""
         for rule in self.rules:
@@ -146,17 +141,16 @@ _RECORDS = "would refuse it, but only records that (dry run)"
 
 def guard(
     policies: Iterable[Authorization],
-    namespace: str,
     labels: Mapping[str, str],
     annotations: Mapping[str, str],
     *,
     sidecar: bool,
 ) -> Guard | None:
-    """The policies for a pod; None if there are none."""
+    """Those policies of a pod's namespace and of the mesh that select it; None if none do."""
     selecting = [
         each
         for each in policies
-        if each.action in ("ALLOW", "DENY", "CUSTOM") and each.selects(namespace, labels)
+        if each.action in ("ALLOW", "DENY", "CUSTOM") and each.labels.items() <= labels.items()
     ]
     if not selecting:
         return None

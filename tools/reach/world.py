@@ -162,7 +162,6 @@ def world(objects: Iterable[Object], teams: Iterable[str] = ()) -> World:
         holding = {place: authorizations[place], ROOT_NAMESPACE: authorizations[ROOT_NAMESPACE]}
         pod.guard = guard(
             chain.from_iterable(holding.values()),
-            place,
             pod.labels,
             pod.annotations,
             sidecar=pod.sidecar,
