@@ -1,10 +1,13 @@
 """Pictures of what may reach what: every node and edge is there, escaped, and nothing overlaps."""
 
+import base64
+import hashlib
 import re
 import subprocess
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from html.parser import HTMLParser
 from itertools import combinations, pairwise
 from pathlib import Path
 from xml.etree import ElementTree
@@ -13,10 +16,11 @@ import pytest
 
 from tests.reach_edges import DNS, ODD, app, edge, fleet
 from tools.reach.as_dot import dot
+from tools.reach.as_html import html
 from tools.reach.as_svg import svg
 from tools.reach.boxes import AT_MOST, NAME
 from tools.reach.drawn import symbols
-from tools.reach.edges import Node
+from tools.reach.edges import Edge, Node, Reason
 from tools.reach.layout import picture
 from tools.reach.shapes import Area, Line
 
@@ -143,7 +147,43 @@ def test_odd_names_are_escaped():
     assert '[label="a <b>bold</b> &amp; \\"quoted\\" \\\\ name"]' in dot(odd)
 
 
+def test_the_page_has_a_row_for_each_edge_with_its_reasons(edges):
+    page = parsed(html(edges))
+    rows = page.findall(".//tbody/tr")
+    assert len(rows) == len(edges)
+    for row, each in zip(rows, edges, strict=True):
+        cells = ["".join(cell.itertext()) for cell in row]
+        assert cells[:3] == [each.source.shown, each.target.shown, each.port]
+        for reason in each.reasons:
+            assert f"{reason.policy}{', ' * bool(reason.policy)}{reason.text}" in cells[4]
+
+
+def test_the_page_may_load_nothing_and_run_only_its_own_script():
+    page = parsed(html(FLEETS["two teams"]))
+    (policy,) = page.findall(".//meta[@http-equiv='Content-Security-Policy']")
+    rules = policy.attrib["content"].split("; ")
+    assert "default-src 'none'" in rules
+    for tag in ("style", "script"):
+        (element,) = page.iter(tag)
+        digest = hashlib.sha256((element.text or "").encode()).digest()
+        assert f"{tag}-src 'sha256-{base64.b64encode(digest).decode()}'" in rules
+    for element in page.iter():
+        assert not any(name.startswith("on") or name == "style" for name in element.attrib)
+        assert not {"src", "href", "action"} & element.attrib.keys()
+
+
+def test_the_page_escapes_what_comes_from_files():
+    reason = Reason("egress", f"NetworkPolicy team-alpha/{ODD}", f"rule 1 of {ODD}")
+    text = html([Edge(ALPHA, Node("outside", "", ODD), "443/TCP", "outside", (reason,))])
+    page = parsed(text)
+    assert not list(page.iter("b"))
+    (row,) = page.findall(".//tbody/tr")
+    assert row[1].text == ODD
+    assert "".join(row[4].itertext()).endswith(f"NetworkPolicy team-alpha/{ODD}, rule 1 of {ODD}")
+
+
 def test_pictures_of_no_edges_are_complete():
+    assert html([]).endswith("</html>\n")
     assert ElementTree.fromstring(svg([])).tag == f"{SVG}svg"
     assert dot([]).endswith("}\n")
 
@@ -177,8 +217,8 @@ def test_dot_has_a_cluster_for_each_team_and_an_arrow_for_each_direction():
 
 def test_the_same_edges_give_the_same_bytes_in_every_process():
     code = (
-        "from tests.reach_edges import fleet; from tools.reach import as_dot, as_svg; "
-        "edges = fleet(5, 4, 9); print(as_dot.dot(edges), as_svg.svg(edges))"
+        "from tests.reach_edges import fleet; from tools.reach import as_dot, as_html; "
+        "edges = fleet(5, 4, 9); print(as_dot.dot(edges), as_html.html(edges))"
     )
     outputs = {
         subprocess.run(
@@ -191,6 +231,34 @@ def test_the_same_edges_give_the_same_bytes_in_every_process():
         for seed in ("1", "2")
     }
     assert len(outputs) == 1
+
+
+class _Reader(HTMLParser):
+    """Builds a tree; elements without content are closed at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.builder = ElementTree.TreeBuilder()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.builder.start(tag, {name: value or "" for name, value in attrs})
+        if tag in ("meta", "input"):
+            self.builder.end(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        self.builder.end(tag)
+
+    def handle_data(self, data: str) -> None:
+        self.builder.data(data)
+
+
+def parsed(text: str) -> ElementTree.Element:
+    start = "<!doctype html>\n"
+    assert text.startswith(start)
+    reader = _Reader()
+    reader.feed(text.removeprefix(start).strip())
+    reader.close()
+    return reader.builder.close()
 
 
 def links(text: str) -> list[ElementTree.Element]:

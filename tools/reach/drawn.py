@@ -8,10 +8,10 @@ from tools.reach.edges import Edge, EdgeKind, Node
 
 # In the order of legends and tables.
 KINDS: dict[EdgeKind, str] = {
-    "cross-team": "to another team",
-    "outside": "to or from outside the cluster",
-    "platform": "to or from the platform",
-    "same-team": "within a team",
+    "cross-team": "another team",
+    "outside": "outside the cluster",
+    "platform": "platform",
+    "same-team": "same team",
 }
 
 
