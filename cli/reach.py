@@ -9,12 +9,11 @@ from cli import Commands
 from cli.stack_options import ROOT, options, stack_files
 from specs.fleet import load_stack
 from specs.problem import ProblemsError
-from tools.reach import ports
 
 if TYPE_CHECKING:
     from tools.reach.world import World
 
-_FORMATS = ("text", "json")
+_FORMATS = ("text", "json", "dot", "svg", "html")
 
 # Ends the command for any error: 1 is an answer.
 MISTAKE = 2
@@ -33,12 +32,15 @@ def add(commands: Commands) -> None:
         "answer is yes or no, with what lets it through or stops it on each side. Exit code: 0 "
         "yes, or edges listed; 1 no; 2 an unknown name, a wrong command line, or a problem in a "
         "file.",
-        epilog="example: ./sre reach --from team-alpha/my-api --to team-beta/order-processor:9090",
+        epilog="example: ./sre reach --from team-alpha/my-api --to team-beta/order-processor",
     )
     parser.add_argument("--from", metavar="X", dest="source", help="where from (default: all)")
     parser.add_argument("--to", metavar="Y", dest="target", help="where to (default: all)")
     parser.add_argument(
-        "--format", choices=_FORMATS, default="text", help="output format (default: text)"
+        "--format",
+        choices=_FORMATS,
+        default="text",
+        help="text (default), JSON, or a picture: for Graphviz, in SVG, or a page for a browser",
     )
     parser.add_argument("--out", metavar="FILE", type=Path, help="file to write (default: stdout)")
     parser.set_defaults(run=run)
@@ -68,25 +70,31 @@ def run(arguments: argparse.Namespace) -> int:
 def _said(arguments: argparse.Namespace) -> tuple[str, int]:
     """What to print, and the exit code."""
     from tools.reach.answer import answer
+    from tools.reach.as_dot import dot
+    from tools.reach.as_html import html
     from tools.reach.as_json import answer_json, edges_json
+    from tools.reach.as_svg import svg
     from tools.reach.as_text import answer_text, text
     from tools.reach.names import UnknownNameError, find
+    from tools.reach.ports import ALL
     from tools.reach.questions import listed
 
     world = _world(arguments)
     source, target = (
         find(world, given) if given else None for given in (arguments.source, arguments.target)
     )
-    if source and source.asked != ports.ALL:
+    if source and source.asked != ALL:
         raise UnknownNameError(f"{arguments.source}: only --to takes a port; write it there")
+    code = 0
     if source and source.node and target and target.node:
         found = answer(world, source.node, target.node, target.asked)
         code = 0 if found.allowed else 1
         if arguments.format == "text":
-            return answer_text(source.node.shown, arguments.target, found), code
-        return answer_json(source.node, target.node, found), code
-    written = {"text": text, "json": edges_json}[arguments.format]
-    return written(listed(world, source, target)), 0
+            return answer_text(arguments.source, arguments.target, found), code
+        if arguments.format == "json":
+            return answer_json(source.node, target.node, found), code
+    written = {"text": text, "json": edges_json, "dot": dot, "svg": svg, "html": html}
+    return written[arguments.format](listed(world, source, target)), code
 
 
 def _world(arguments: argparse.Namespace) -> "World":

@@ -97,3 +97,17 @@ def test_json_has_edges_or_the_answer(tmp_path: Path, capsys: Output) -> None:
     said = json.loads(capsys.readouterr().out)
     assert (said["allowed"], said["ports"]) == (False, [])
     assert not all(reason["allows"] for reason in said["reasons"])
+
+
+@pytest.mark.parametrize(
+    ("form", "start"), [("dot", "digraph"), ("svg", "<svg"), ("html", "<!doctype html>")]
+)
+def test_a_picture_shows_the_edges_and_keeps_the_exit_code(
+    capsys: Output, form: str, start: str
+) -> None:
+    assert main(["reach", "--from", "team-alpha/my-api", "--format", form]) == 0
+    said = capsys.readouterr().out
+    assert start in said
+    assert "order-processor" in said
+    asked = ["--from", "team-alpha/frontend", "--to", "team-beta/order-processor"]
+    assert main(["reach", *asked, "--format", form]) == 1
