@@ -14,7 +14,7 @@ from tools.reach.ports import Ports
 _SIDES: Mapping[str, ReasonSide] = {EGRESS: "egress", INGRESS: "ingress"}
 _UNSELECTED = "no NetworkPolicy selects it, so everything is allowed"
 _EVERYONE = Peer(None)
-_VERBS = {EGRESS: "lets it reach", INGRESS: "lets in"}
+_WAYS = {EGRESS: "to", INGRESS: "from"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,14 +133,16 @@ def stopped(side: Side, other: End, target: End) -> Iterator[Reason]:
     """Why a side does not let the other end through: who closes it, and how near others come."""
     near = [rule for rule in side.rules if other.within(rule.peer)]
     for rule in near:
-        yield Reason(side.side, rule.reason.policy, f"only {rule.reason.text}", allows=False)
+        text = f"opens only {rule.ports.shown} {_WAYS[side.direction]} {rule.peer.shown}"
+        yield Reason(side.side, rule.reason.policy, text, allows=False)
     if not near:
-        way = "to" if side.direction == EGRESS else "from"
-        closing = side.closed_by
-        text = f"closes {side.side}, and no policy opens it {way} {other.node.shown}"
-        yield from (Reason(side.side, each.shown, text, allows=False) for each in closing[:1])
+        text = (
+            f"closes {side.side}, and no policy opens it {_WAYS[side.direction]} {other.node.shown}"
+        )
+        for each in side.closed_by[:1]:
+            yield Reason(side.side, each.shown, text, allows=False)
 
 
 def _opens(name: str, direction: str, peer: Peer, opened: Ports) -> Reason:
-    text = f"{_VERBS[direction]} {peer.shown} on {opened.shown}"
+    text = f"opens {opened.shown} {_WAYS[direction]} {peer.shown}"
     return Reason(_SIDES[direction], f"NetworkPolicy {name}", text)
