@@ -105,6 +105,7 @@ def measured(work: Path) -> tuple[list[MeasuredRow], str]:
         _show(rows.peak("preview of 1,000 teams", many[0].peak, many[1])),
         _show(rows.peak("`./sre render` of 1,000 teams", rendered.peak, many[1])),
     ]
+    found += [_show(row) for row in rows.reach(out, few=100, many=1000)]
     return found, page(found, fleets, shares.table_of(work / "all-100", few[0]), load, HELM_APPS)
 
 

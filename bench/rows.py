@@ -153,6 +153,39 @@ def against_helm(
     )
 
 
+def reach(rendered: Path, few: int, many: int) -> list[MeasuredRow]:
+    """All edges of `./sre reach`, from rendered objects in memory; more teams, more edges."""
+    measured = {}
+    for teams in (few, many):
+        spent, printed = run(PYTHON, "-m", "bench.reach", rendered, str(teams))
+        measured[teams] = spent, json.loads(printed)
+    (_, less), (spent, more) = measured[few], measured[many]
+    what = f"what may reach what, {many:,} teams of 3 apps, {more['edges']:,} edges"
+    each, before = more["seconds"] / more["edges"], less["seconds"] / less["edges"]
+    return [
+        MeasuredRow(
+            what, "a limit", seconds(more["seconds"]), seconds(10), more["seconds"], 10, "s"
+        ),
+        MeasuredRow(
+            f"peak memory: {what}",
+            "a limit",
+            mebibytes(spent.peak),
+            mebibytes(1024),
+            spent.peak,
+            1024,
+            "MiB",
+        ),
+        MeasuredRow(
+            "time per edge of the same",
+            f"{few:,} teams, {less['edges']:,} edges",
+            f"{each * 1e6:.0f} µs",
+            f"{before * 1e6:.0f} µs",
+            each / before,
+            1.25,
+        ),
+    ]
+
+
 def one_team(
     work: Path, few: int, many: int, times: int, figure: Callable[[Preview], float]
 ) -> MeasuredRow:
