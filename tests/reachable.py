@@ -6,7 +6,7 @@ from typing import Any
 from tools.reach.answer import answer
 from tools.reach.edges import Answer, Edge, Node
 from tools.reach.matrix import edges
-from tools.reach.ports import Ports
+from tools.reach.ports import ALL, Ports
 from tools.reach.world import world
 
 Object = dict[str, Any]
@@ -86,7 +86,7 @@ def line(edge: Edge) -> str:
     return f"{edge.source.shown} -> {edge.target.shown} {edge.port}"
 
 
-def ask(objects: Iterable[Object], source: str, target: str, port: Ports | None = None) -> Answer:
+def ask(objects: Iterable[Object], source: str, target: str, port: Ports = ALL) -> Answer:
     """`team/app`, or an address or a host."""
     return answer(world(objects), _node(source), _node(target), port)
 

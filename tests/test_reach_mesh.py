@@ -161,6 +161,14 @@ def test_no_says_whom_the_mesh_admits() -> None:
     assert texts([*APPS, admits]) == [
         "AuthorizationPolicy b/x admits only namespaces c on 8080/TCP"
     ]
+    other = authorization("b", "y", {**source(namespaces=["a"]), **to(ports=["8080"])})
+    into = policy("b", "in", ingress=[ingress(named("a"), ports=[{"port": 9000}])])
+    found = ask([*APPS, other, into], "a/one", "b/two")
+    assert [(each.side, each.allows) for each in found.reasons] == [
+        ("egress", True),
+        ("ingress", True),
+        ("mesh", False),
+    ]
     assert texts([*APPS, authorization("b", "x", {}, action="DENY")]) == [
         "AuthorizationPolicy b/x refuses it"
     ]
@@ -242,9 +250,17 @@ def test_the_reason_says_what_holds_a_hosts_name() -> None:
         e.text for e in ask(objects, "a/one", "api.example.com").reasons if e.side == "mesh"
     ]
     assert "REGISTRY_ONLY" in known
-    other = ask(objects, "a/one", "other.example.com")
-    assert other.allowed
-    assert "no ServiceEntry names it" in other.reasons[-1].text
+    for name, port in (("other.example.com", 443), ("api.example.com", 80)):
+        other = ask(objects, "a/one", name, ports.number(port))
+        assert other.allowed
+        assert "no ServiceEntry names it" in other.reasons[-1].text
+
+
+def test_a_wildcard_host_stands_for_all_names_below_it() -> None:
+    objects = [*APPS, service_entry(hosts=["*.example.com"])]
+    for name, known in (("api.example.com", True), ("example.com", False)):
+        reason = ask(objects, "a/one", name).reasons[-1]
+        assert (reason.policy == "ServiceEntry a/one-api") is known
 
 
 def edges_of(objects: Any) -> list[Edge]:

@@ -17,6 +17,7 @@ from tests.reachable import (
     policy,
     shown,
 )
+from tools.reach import matrix
 
 A, B = namespace("a", env="test"), namespace("b", env="prod")
 # a/one and b/two, both closed in both directions.
@@ -190,4 +191,59 @@ def test_no_says_which_side_stops_it_and_which_lets_it_through() -> None:
     assert [(reason.side, reason.policy, reason.allows) for reason in found.reasons] == [
         ("egress", "NetworkPolicy a/out", True),
         ("ingress", "NetworkPolicy b/deny", False),
+    ]
+
+
+def test_no_names_a_side_that_stops_it_where_both_open_other_ports() -> None:
+    out = policy("a", "out", policyTypes=["Egress"], egress=[egress(ports=[{"port": 80}])])
+    into = policy("b", "in", ingress=[ingress(named("a"), ports=[{"port": 81}])])
+    found = ask([*CLOSED, out, into], "a/one", "b/two")
+    assert [(reason.text, reason.allows) for reason in found.reasons] == [
+        ("opens 80/TCP to anywhere, in the cluster and outside", True),
+        ("opens only 81/TCP from all pods of namespace a", False),
+    ]
+
+
+def test_an_app_may_ask_about_itself_and_is_not_listed() -> None:
+    assert not ask(CLOSED, "a/one", "a/one").allowed
+    objects = [
+        *CLOSED,
+        policy("a", "own", egress=[egress({"podSelector": {}})], ingress=[ingress()]),
+    ]
+    assert ask(objects, "a/one", "a/one").allowed
+    assert not [line for line in shown(objects) if "a/one -> a/one" in line]
+
+
+def test_twice_as_many_teams_are_twice_as_many_pairs_to_examine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    examined: list[Any] = []
+    monkeypatch.setattr(matrix, "edges_between", lambda *pair: examined.append(pair) or [])
+    counts = []
+    for teams in (10, 20):
+        examined.clear()
+        shown([each for number in range(teams) for each in _team(f"team-{number}", number)])
+        counts.append(len(examined))
+    assert counts[1] == 2 * counts[0]
+
+
+def _team(name: str, number: int) -> list[Any]:
+    """Two apps with the rules of every team, addresses of its own and a caller in another team."""
+    block = {"ipBlock": {"cidr": f"10.{number}.0.0/16"}}
+    out = [
+        egress(named("kube-system"), ports=[{"port": 53}]),
+        egress({"podSelector": {}}),
+        egress(ports=[{"port": 443}]),
+        egress(block),
+    ]
+    before = f"team-{number - number % 2}"
+    into = [
+        ingress(named("monitoring")),
+        ingress({"podSelector": {}}),
+        ingress(named(before, app="one"), ports=[{"port": 8080}]),
+    ]
+    return [
+        *(namespace(name), app(name, "one"), app(name, "two"), deny_all(name)),
+        policy(name, "out", policyTypes=["Egress"], egress=out),
+        policy(name, "in", ingress=into),
     ]

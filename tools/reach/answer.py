@@ -1,22 +1,24 @@
 """Whether one end may reach another, with the reasons of each side."""
 
+from collections.abc import Iterator
+
 from specs.openings import EGRESS, INGRESS
 from tools.reach import ports
 from tools.reach.edges import Answer, Node, Reason
-from tools.reach.ends import named_outside
+from tools.reach.ends import Outside, named_outside
 from tools.reach.policies import End, stopped
 from tools.reach.ports import Ports
 from tools.reach.verdict import verdict
 from tools.reach.world import World
 
 
-def answer(world: World, source: Node, target: Node, port: Ports | None = None) -> Answer:
+def answer(world: World, source: Node, target: Node, port: Ports = ports.ALL) -> Answer:
     """Whether the source may reach the target, on any of these ports.
 
     Raises KeyError for a node that the world does not have; addresses and hosts need not be in it.
     """
-    one, other = end(world, source), end(world, target, seen_in=source.team)
-    asked = ports.ALL if port is None else other.meant(port)
+    one, other = end(world, source), end(world, target, source.team, port)
+    asked = other.meant(port)
     found = verdict(one, other)
     if opened := found.ports & asked:
         shown = tuple(group.shown for group in opened.groups())
@@ -24,8 +26,8 @@ def answer(world: World, source: Node, target: Node, port: Ports | None = None) 
     return Answer(False, tuple(_why_not(one, other, asked)))
 
 
-def end(world: World, node: Node, seen_in: str = "") -> End:
-    """What the node stands for, a host as a namespace sees it.
+def end(world: World, node: Node, seen_in: str = "", asked: Ports = ports.ALL) -> End:
+    """What the node stands for: a host as a namespace sees it, if its mesh knows these ports.
 
     Raises KeyError if the world does not have it.
     """
@@ -34,17 +36,26 @@ def end(world: World, node: Node, seen_in: str = "") -> End:
         return pods.get(node) or world.stations[node]
     if node.kind == "outside":
         for host in world.hosts_of(seen_in):
-            if host.node == node:
-                return host
+            if host.named and host.named[0] & asked and _known(node.app, host.node.app):
+                return Outside(node, named=host.named)
         return world.blocks.get(node) or named_outside(node.app)
     return world.stations[node]
 
 
-def _why_not(source: End, target: End, asked: Ports) -> list[Reason]:
-    reasons: list[Reason] = []
+def _why_not(source: End, target: End, asked: Ports) -> Iterator[Reason]:
+    """The reasons of each side, for the ports that the sides before it let through."""
+    left = asked
     for side, other in ((source.policies(EGRESS), target), (target.policies(INGRESS), source)):
-        found = [(rule, there) for rule, there in side.lets(other, target) if there & asked]
-        reasons += [rule.reason for rule, _ in found] or stopped(side, other, target)
-    if target.guard and not target.guard.admits(source.identity)[0] & asked:
-        reasons += target.guard.refusals(source.identity, asked)
-    return reasons
+        found = [(rule, there) for rule, there in side.lets(other, target) if there & left]
+        if found:
+            left &= ports.union(there for _, there in found)
+            yield from (rule.reason for rule, _ in found)
+        else:
+            yield from stopped(side, other)
+    if target.guard and not target.guard.admits(source.identity)[0] & left:
+        yield from target.guard.refusals(source.identity, left)
+
+
+def _known(host: str, named: str) -> bool:
+    """Whether a ServiceEntry's host stands for one; `*.` is for all names below a domain."""
+    return host == named or (named.startswith("*.") and host.endswith(named[1:]))

@@ -22,9 +22,7 @@ _STATION = "the NetworkPolicies of its namespace are not among the objects"
 _STATION_SIDES = {each: unheld(each, _STATION) for each in _BOTH}
 _OUTSIDE = "outside the cluster, no NetworkPolicy applies"
 _OUTSIDE_SIDES = {each: unheld(each, _OUTSIDE) for each in _BOTH}
-_UNNAMED = unheld(
-    INGRESS, "no ServiceEntry names it: a mesh with REGISTRY_ONLY refuses it, no NetworkPolicy does"
-)
+_UNNAMED = unheld(INGRESS, "no ServiceEntry names it: only a mesh with REGISTRY_ONLY refuses it")
 
 
 @dataclass(frozen=True)

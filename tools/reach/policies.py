@@ -129,7 +129,7 @@ def unheld(direction: str, why: str) -> Side:
     return Side(direction, (), [Rule(_EVERYONE, ports.ALL, reason)])
 
 
-def stopped(side: Side, other: End, target: End) -> Iterator[Reason]:
+def stopped(side: Side, other: End) -> Iterator[Reason]:
     """Why a side does not let the other end through: who closes it, and how near others come."""
     near = [rule for rule in side.rules if other.within(rule.peer)]
     for rule in near:
