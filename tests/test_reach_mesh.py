@@ -121,6 +121,27 @@ def test_paths_and_methods_limit_an_edge_and_the_reason_says_how() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "about",
+    [to(paths=["/v1"]), to(methods=["GET"]), source(requestPrincipals=["x/y"])],
+)
+def test_rules_about_requests_admit_nobody_where_no_http_is_spoken_and_refuse_all(
+    about: Any,
+) -> None:
+    objects = [*APPS, speaking("tcp")]
+    assert not admitted([*objects, authorization("b", "x", about)])
+    assert not admitted([*objects, authorization("b", "x", about, action="DENY")])
+    objects = [*APPS, speaking("grpc")]
+    assert admitted([*objects, authorization("b", "x", about)])
+    assert admitted([*objects, authorization("b", "x", about, action="DENY")])
+
+
+def speaking(protocol: str) -> dict[str, Any]:
+    """The Service of b/two, by Istio's names of protocols."""
+    port = {"name": f"{protocol}-main", "port": 80, "targetPort": "http"}
+    return {**SERVICE, "spec": {**SERVICE["spec"], "ports": [port]}}
+
+
 def test_without_a_sidecar_a_source_has_no_identity_and_a_target_no_guard() -> None:
     plain = namespace("a")
     objects = [plain, *APPS[1:], authorization("b", "x", source(namespaces=["a"]))]
@@ -161,6 +182,8 @@ def test_no_says_whom_the_mesh_admits() -> None:
     assert texts([*APPS, admits]) == [
         "AuthorizationPolicy b/x admits only namespaces c on 8080/TCP"
     ]
+    elsewhere = authorization("b", "z", to(ports=["9000"]), action="DENY")
+    assert texts([*APPS, admits, elsewhere]) == texts([*APPS, admits])
     other = authorization("b", "y", {**source(namespaces=["a"]), **to(ports=["8080"])})
     into = policy("b", "in", ingress=[ingress(named("a"), ports=[{"port": 9000}])])
     found = ask([*APPS, other, into], "a/one", "b/two")
@@ -187,7 +210,7 @@ def virtual_service(*gateways: str) -> dict[str, Any]:
     }
 
 
-SERVICE = {
+SERVICE: dict[str, Any] = {
     "kind": "Service",
     "metadata": {"name": "two", "namespace": "b"},
     "spec": {"selector": {"app": "two"}, "ports": [{"port": 80, "targetPort": "http"}]},

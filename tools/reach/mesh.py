@@ -6,7 +6,7 @@ not count.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from specs.openings import block_covers
@@ -34,20 +34,35 @@ class Identity:
     proven: bool | None = True
 
 
+@dataclass(frozen=True)
+class _Match:
+    """The ports for which a rule stands, and what else must be met: by each request of HTTP."""
+
+    ports: Ports
+    http: tuple[str, ...]
+    others: tuple[str, ...]
+
+    @property
+    def limits(self) -> str:
+        return "; ".join((*self.http, *self.others))
+
+
 @dataclass(frozen=True, eq=False)
 class _Rule:
     given: Mapping[str, Any]
 
-    def match(self, caller: Identity, namespace: str) -> Iterator[tuple[Ports, str]]:
-        """The ports for which it stands, each with what else a request must meet."""
-        limits = [_condition(each) for each in self.given.get("when") or ()]
+    def match(self, caller: Identity, namespace: str) -> Iterator[_Match]:
+        """For what it stands, for this caller."""
+        conditions = [(each["key"], _condition(each)) for each in self.given.get("when") or ()]
         sources = [each["source"] for each in self.given.get("from") or ()] or [{}]
         operations = [each["operation"] for each in self.given.get("to") or ()] or [{}]
         for source in sources:
             if (who := _source(source, caller, namespace)) is not None:
+                limits = [*who, *conditions]
+                others = tuple(text for key, text in limits if not key.startswith("request"))
+                http = tuple(text for key, text in limits if key.startswith("request"))
                 for operation in operations:
-                    text = "; ".join([*who, *_requests(operation), *limits])
-                    yield _ports(operation), text
+                    yield _Match(_ports(operation), (*http, *_requests(operation)), others)
 
     @property
     def shown(self) -> str:
@@ -72,10 +87,19 @@ class Authorization:
     rules: Sequence[_Rule]
     dry_run: bool
 
-    def matches(self, caller: Identity) -> Iterator[tuple[Ports, str]]:
-        """The ports of the rules that stand for the caller, each with its limits."""
-        for rule in self.rules:
-            yield from rule.match(caller, self.namespace)
+    def matches(self, caller: Identity, opaque: Ports) -> Iterator[_Match]:
+        """What stands for the caller, where the sidecar sees no requests on the `opaque` ports.
+
+        There, a rule that is about requests admits nobody, and refuses whole connections (Istio:
+        Authorization Policy, "TCP").
+        """
+        for match in (each for rule in self.rules for each in rule.match(caller, self.namespace)):
+            if not match.http:
+                yield match
+                continue
+            yield replace(match, ports=match.ports - opaque)
+            if self.action == "DENY":
+                yield replace(match, ports=match.ports & opaque, http=())
 
     def reason(self, text: str, *, allows: bool = True) -> Reason:
         """A reason that names it."""
@@ -101,22 +125,24 @@ def read_authorization(policy: Mapping[str, Any]) -> Authorization | None:
 class Guard:
     """The AuthorizationPolicies of a pod's sidecar.
 
-    `bypassed` are the ports that do not pass the sidecar, and `why`.
+    `bypassed` are the ports that do not pass the sidecar, and `why`; on `opaque` ones, it passes
+    on what it does not read as HTTP.
     """
 
     policies: Sequence[Authorization]
     bypassed: Ports
     why: str
+    opaque: Ports
 
     def admits(self, caller: Identity) -> tuple[Ports, list[tuple[Ports, Reason]]]:
         """The ports on which it admits the caller, and why."""
         acting = [each for each in self.policies if not each.dry_run]
         recording = [each for each in self.policies if each.dry_run]
-        admitted, reasons = _judged(acting, caller)
+        admitted, reasons = _judged(acting, caller, self.opaque)
         if acting:
             reasons.append((self.bypassed, Reason("mesh", "", self.why)))
         if recording:
-            refused = ports.ALL_TCP - self.bypassed - _judged(recording, caller)[0]
+            refused = ports.ALL_TCP - self.bypassed - _judged(recording, caller, self.opaque)[0]
             reasons.append((refused, recording[0].reason(_RECORDS)))
         return admitted | self.bypassed, reasons
 
@@ -125,8 +151,8 @@ class Guard:
         acting = [each for each in self.policies if not each.dry_run]
         for policy in acting:
             if policy.action == "DENY":
-                for there, limit in policy.matches(caller):
-                    if not limit and there & asked:
+                for match in policy.matches(caller, self.opaque):
+                    if not match.limits and match.ports & asked:
                         yield policy.reason("refuses it", allows=False)
         for policy in acting:
             if policy.action == "ALLOW":
@@ -143,6 +169,7 @@ def guard(
     policies: Iterable[Authorization],
     labels: Mapping[str, str],
     annotations: Mapping[str, str],
+    opaque: Ports,
     *,
     sidecar: bool,
 ) -> Guard | None:
@@ -155,14 +182,14 @@ def guard(
     if not selecting:
         return None
     if not sidecar:
-        return Guard(selecting, ports.ALL, _NO_SIDECAR)
+        return Guard(selecting, ports.ALL, _NO_SIDECAR, opaque)
     excluded = [each for each in annotations.get(_EXCLUDED, "").split(",") if each.strip()]
     own = ports.union(ports.number(int(each)) for each in (*_OWN_PORTS, *excluded))
-    return Guard(selecting, (ports.ALL - ports.ALL_TCP) | own, _OWN)
+    return Guard(selecting, (ports.ALL - ports.ALL_TCP) | own, _OWN, opaque)
 
 
 def _judged(
-    policies: Sequence[Authorization], caller: Identity
+    policies: Sequence[Authorization], caller: Identity, opaque: Ports
 ) -> tuple[Ports, list[tuple[Ports, Reason]]]:
     """The ports of TCP on which policies together admit the caller, and why."""
     reasons: list[tuple[Ports, Reason]] = []
@@ -170,29 +197,33 @@ def _judged(
     admitted = ports.NONE if allowing else ports.ALL_TCP
     refused = ports.NONE
     for policy in policies:
-        for there, limit in policy.matches(caller):
+        for match in policy.matches(caller, opaque):
+            there, limits = match.ports, match.limits
             if policy.action == "ALLOW":
                 admitted |= there
                 where = "" if there == ports.ALL_TCP else f" on {there.shown}"
-                text = f"admits it{where}{f'; {limit}' if limit else ''}"
+                text = f"admits it{where}{f'; {limits}' if limits else ''}"
                 reasons.append((there, policy.reason(text)))
-            elif policy.action == "DENY" and not limit:
+            elif policy.action == "DENY" and not limits:
                 refused |= there
             else:
                 text = "refuses" if policy.action == "DENY" else "has another service judge"
-                reasons.append((there, policy.reason(f"{text} requests: {limit or 'all'}")))
+                reasons.append((there, policy.reason(f"{text} requests: {limits or 'all'}")))
     return admitted - refused, reasons
 
 
-def _source(source: Mapping[str, Any], caller: Identity, namespace: str) -> list[str] | None:
-    """What a request must meet to be from the source; None if the caller never is."""
-    limits: list[str] = []
+def _source(
+    source: Mapping[str, Any], caller: Identity, namespace: str
+) -> list[tuple[str, str]] | None:
+    """What must be met to be the source, by the key that asks for it; None for who never is."""
+    limits: list[tuple[str, str]] = []
     for key, values in source.items():
         met = _met(key, values, caller, namespace)
         if met is False:
             return None
         if met is None:
-            limits.append(f"{_LIMITS[key.startswith('not')]} {_words(key)} {', '.join(values)}")
+            text = f"{_LIMITS[key.startswith('not')]} {_words(key)} {', '.join(values)}"
+            limits.append((key.removeprefix("not").lower(), text))
     return limits
 
 

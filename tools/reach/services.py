@@ -14,17 +14,23 @@ from tools.reach.ports import Ports
 Object = Mapping[str, Any]
 
 _EVERYWHERE = "*"
+# Istio: Protocol Selection.
+_OPAQUE = ("tcp", "tls", "https", "mongo", "mysql", "redis")
 _OWN_MESH = "mesh"  # stands for all sidecars in a VirtualService's `gateways`
 
 
 @dataclass(frozen=True, eq=False)
 class Service:
-    """A Service: whose pods, and which port of theirs each of its own leads to."""
+    """A Service: whose pods, and which port of theirs each of its own leads to.
+
+    `opaque`: those ports of theirs on which, to Istio, something else than HTTP is spoken.
+    """
 
     namespace: str
     name: str
     selector: Labels
     ports: Mapping[int, Ports]
+    opaque: Ports
 
     def selects(self, pod: Pod) -> bool:
         """Whether connections to it go to the pod."""
@@ -35,11 +41,15 @@ class Service:
 def read_service(service: Object) -> Service:
     """A Service of Kubernetes' API."""
     metadata, spec = service["metadata"], service.get("spec") or {}
-    leads = {}
+    leads: dict[int, Ports] = {}
+    opaque = ports.NONE
     for each in spec.get("ports") or ():
         target, protocol = each.get("targetPort", each["port"]), each.get("protocol", "TCP")
-        leads[each["port"]] = ports.of({"port": target, "protocol": protocol})
-    return Service(metadata["namespace"], metadata["name"], spec.get("selector") or {}, leads)
+        there = leads[each["port"]] = ports.of({"port": target, "protocol": protocol})
+        if (each.get("appProtocol") or each.get("name", "").partition("-")[0]) in _OPAQUE:
+            opaque |= there
+    selector = spec.get("selector") or {}
+    return Service(metadata["namespace"], metadata["name"], selector, leads, opaque)
 
 
 def gateways(virtual_service: Object) -> set[str]:

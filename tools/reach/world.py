@@ -10,6 +10,7 @@ from specs.network import NAMESPACE_NAME
 from specs.openings import EGRESS, INGRESS, Selector
 from specs.selectors import matches
 from specs.settings import MONITORING
+from tools.reach import ports
 from tools.reach.edges import Node
 from tools.reach.ends import Namespace, Outside, Pod, Station, container_ports, outside
 from tools.reach.mesh import ROOT_NAMESPACE, Authorization, guard, read_authorization
@@ -164,6 +165,9 @@ def world(objects: Iterable[Object], teams: Iterable[str] = ()) -> World:
             chain.from_iterable(holding.values()),
             pod.labels,
             pod.annotations,
+            ports.union(
+                pod.meant(each.opaque) for each in found.services[place] if each.selects(pod)
+            ),
             sidecar=pod.sidecar,
         )
         pod.sides = _sides(pod, found.policies[pod.namespace.name])
