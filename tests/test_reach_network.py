@@ -26,6 +26,13 @@ OUT = policy("a", "out", policyTypes=["Egress"], egress=[egress(named("b"))])
 IN = policy("b", "in", ingress=[ingress(named("a"))])
 
 
+@pytest.fixture(autouse=True, params=["one by one", "together"])
+def searched(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rules that stand for several pods are looked at one by one, or with those alike."""
+    if request.param == "together":
+        monkeypatch.setattr(matrix, "_MANY", 0)
+
+
 def test_without_policies_everything_may_reach_everything() -> None:
     found = shown([A, B, app("a", "one"), app("b", "two")])
     assert "a/one -> b/two all ports" in found
@@ -84,6 +91,15 @@ def test_namespaces_are_selected_by_expressions(expression: Any, met: bool) -> N
     assert ask([*CLOSED, OUT, opens], "a/one", "b/two").allowed is met
 
 
+@pytest.mark.parametrize(
+    ("labels", "met"),
+    [({"env": "test"}, True), ({"env": "prod"}, False), ({"env": "test", NAME: "b"}, False)],
+)
+def test_namespaces_are_selected_by_all_labels(labels: dict[str, str], met: bool) -> None:
+    opens = policy("b", "in", ingress=[ingress({"namespaceSelector": labelled(**labels)})])
+    assert ("a/one -> b/two all ports" in shown([*CLOSED, OUT, opens])) is met
+
+
 @pytest.mark.parametrize(("label", "met"), [("one", True), ("two", False)])
 def test_pods_of_a_namespace_need_both_selectors(label: str, met: bool) -> None:
     opens = policy("b", "in", ingress=[ingress(named("a", app=label))])
@@ -121,6 +137,7 @@ def ports_left(out: list[Any], into: list[Any], *containers: Any) -> list[str]:
         ([{"port": 400, "endPort": 500}], [{"port": 500}], ["500/TCP"]),
         ([{"port": 400, "endPort": 500}], [{"port": 501}], []),
         ([{"port": 1}, {"port": 2}, {"port": 4}], [], ["1-2/TCP", "4/TCP"]),
+        ([{"port": 1}, {"port": 4}], [{"port": 4}, {"port": 6}], ["4/TCP"]),
     ],
 )
 def test_a_port_must_be_open_on_both_sides(out: Any, into: Any, left: list[str]) -> None:
@@ -156,11 +173,28 @@ def test_a_block_stands_for_no_pod_unless_it_is_of_all_addresses() -> None:
         assert ("a/one -> b/two all ports" in shown([*CLOSED, OUT, opens])) is met
 
 
-def test_everyone_on_both_sides_is_an_edge_where_their_ports_meet() -> None:
-    out = policy("a", "out", policyTypes=["Egress"], egress=[egress(ports=[{"port": 443}])])
-    for port, met in ((443, True), (8443, False)):
-        opens = policy("b", "in", ingress=[ingress(ports=[{"port": port}])])
-        assert ("a/one -> b/two 443/TCP" in shown([*CLOSED, out, opens])) is met
+@pytest.mark.parametrize(
+    ("out", "into", "met"),
+    [
+        ({"port": 443}, {"port": 443}, "443/TCP"),
+        ({"port": 443}, {"port": 8443}, None),
+        ({"port": 443}, {"port": 400, "endPort": 500}, "443/TCP"),
+        ({"port": 400, "endPort": 500}, {"port": 443}, "443/TCP"),
+        ({"port": 8080}, {"port": "http"}, "8080/TCP"),
+        ({"port": "http"}, {"port": 8080}, "8080/TCP"),
+        ({"protocol": "UDP"}, {"port": 443}, None),
+    ],
+)
+def test_everyone_on_both_sides_is_an_edge_where_their_ports_meet(
+    out: Any, into: Any, met: str | None
+) -> None:
+    objects = [
+        *CLOSED,
+        policy("a", "out", policyTypes=["Egress"], egress=[egress(ports=[out])]),
+        policy("b", "in", ingress=[ingress(ports=[into])]),
+    ]
+    found = [line for line in shown(objects) if line.startswith("a/one -> b/two")]
+    assert found == ([f"a/one -> b/two {met}"] if met else [])
 
 
 def test_pods_that_are_not_among_the_objects_show_as_a_policy_selects_them() -> None:

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import chain
 from typing import Any
 
@@ -75,8 +76,23 @@ class World:
 
     def pods_of(self, peer: Peer) -> list[Pod]:
         """The apps' pods for which a peer stands."""
-        places = self.pods if peer.names is None else peer.names & self.pods.keys()
+        asked = (peer.namespaces.get("matchLabels") or {}).items()
+        if peer.names is not None:
+            places = peer.names & self.pods.keys()
+        elif asked:
+            places = set.intersection(*(self._labelled.get(each, set()) for each in asked))
+        else:
+            places = self.pods.keys()
         return [pod for place in sorted(places) for pod in self.pods[place] if pod.within(peer)]
+
+    @cached_property
+    def _labelled(self) -> Mapping[tuple[str, str], set[str]]:
+        """The namespaces that have pods, by each of their labels."""
+        found: dict[tuple[str, str], set[str]] = defaultdict(set)
+        for name in self.pods:
+            for label in self.namespaces[name].labels.items():
+                found[label].add(name)
+        return found
 
     def named_elsewhere(self) -> list[Node]:
         """What policies and ServiceEntries name beside the apps' pods."""
