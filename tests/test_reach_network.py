@@ -96,8 +96,9 @@ def test_namespaces_are_selected_by_expressions(expression: Any, met: bool) -> N
     [({"env": "test"}, True), ({"env": "prod"}, False), ({"env": "test", NAME: "b"}, False)],
 )
 def test_namespaces_are_selected_by_all_labels(labels: dict[str, str], met: bool) -> None:
+    out = policy("a", "out", policyTypes=["Egress"], egress=[egress()])
     opens = policy("b", "in", ingress=[ingress({"namespaceSelector": labelled(**labels)})])
-    assert ("a/one -> b/two all ports" in shown([*CLOSED, OUT, opens])) is met
+    assert ("a/one -> b/two all ports" in shown([*CLOSED, out, opens])) is met
 
 
 @pytest.mark.parametrize(("label", "met"), [("one", True), ("two", False)])
