@@ -267,6 +267,18 @@ def test_a_host_is_reached_where_a_policy_opens_its_port_to_everyone() -> None:
     assert "api.example.com" not in "".join(shown([*closed, out, service_entry(exportTo=["c"])]))
 
 
+def test_a_host_that_several_entries_name_is_one_edge_for_each_port() -> None:
+    other = service_entry(ports=[{"number": 443}, {"number": 80}])
+    other["metadata"]["name"] = "other"
+    objects = [*APPS, service_entry(), other]
+    found = [each for each in edges_of(objects) if each.target.app == "api.example.com"]
+    assert [edge.port for edge in found if edge.source.app == "one"] == ["80/TCP", "443/TCP"]
+    assert [each.policy for each in found[1].reasons if each.side == "mesh"] == [
+        "ServiceEntry a/one-api",
+        "ServiceEntry a/other",
+    ]
+
+
 def test_the_reason_says_what_holds_a_hosts_name() -> None:
     objects = [*APPS, service_entry()]
     (known,) = [

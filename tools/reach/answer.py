@@ -35,9 +35,15 @@ def end(world: World, node: Node, seen_in: str = "", asked: Ports = ports.ALL) -
         pods: dict[Node, End] = {pod.node: pod for pod in world.pods.get(node.team, ())}
         return pods.get(node) or world.stations[node]
     if node.kind == "outside":
-        for host in world.hosts_of(seen_in):
-            if host.named and host.named[0] & asked and _known(node.app, host.node.app):
-                return Outside(node, named=host.named)
+        named = [
+            each
+            for host in world.hosts_of(seen_in)
+            if _known(node.app, host.node.app)
+            for each in host.named
+            if each[0] & asked
+        ]
+        if named:
+            return Outside(node, named=tuple(named))
         return world.blocks.get(node) or named_outside(node.app)
     return world.stations[node]
 

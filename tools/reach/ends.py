@@ -11,7 +11,7 @@ from tools.reach import ports
 from tools.reach.edges import Node, Reason
 from tools.reach.mesh import Guard, Identity
 from tools.reach.peers import Labels, Peer
-from tools.reach.policies import Rule, Side, unheld
+from tools.reach.policies import EVERYONE, Rule, Side, unheld
 from tools.reach.ports import Ports
 
 ANYWHERE = "anywhere"
@@ -131,12 +131,12 @@ class Station:
 class Outside:
     """Addresses outside the cluster; a host, whose addresses are unknown; or anywhere.
 
-    `named`: of a host, the ports with which the mesh knows it, and the reason.
+    `named`: of a host, the ports with which ServiceEntries name it, and the reasons.
     """
 
     node: Node
     block: Mapping[str, Any] | None = None
-    named: tuple[Ports, Reason] | None = None
+    named: tuple[tuple[Ports, Reason], ...] = ()
     guard: Guard | None = None
     routes: Sequence[tuple[str, Ports, Reason]] = ()
 
@@ -160,7 +160,7 @@ class Outside:
         if direction == EGRESS:
             return _OUTSIDE_SIDES[EGRESS]
         if self.named:
-            return Side(direction, (), [Rule(Peer(None), *self.named)])
+            return Side(direction, (), [Rule(EVERYONE, *each) for each in self.named])
         known = self.block or self.node.app == ANYWHERE
         return _OUTSIDE_SIDES[direction] if known else _UNNAMED
 

@@ -40,8 +40,8 @@ def edges(
 
 
 def in_order(found: Iterable[Edge]) -> list[Edge]:
-    """Edges by their ends and ports."""
-    return sorted(found, key=lambda edge: (edge.source, edge.target, edge.port))
+    """Edges by their ends; those between the same two stay in the order of their ports."""
+    return sorted(found, key=lambda edge: (edge.source, edge.target))
 
 
 def _pairs(world: World) -> Iterable[tuple[End, End]]:

@@ -13,7 +13,7 @@ from tools.reach.ports import Ports
 
 _SIDES: Mapping[str, ReasonSide] = {EGRESS: "egress", INGRESS: "ingress"}
 _UNSELECTED = "no NetworkPolicy selects it, so everything is allowed"
-_EVERYONE = Peer(None)
+EVERYONE = Peer(None)
 _WAYS = {EGRESS: "to", INGRESS: "from"}
 
 
@@ -126,7 +126,7 @@ def side(direction: str, policies: Sequence[NetworkPolicy]) -> Side:
 def unheld(direction: str, why: str) -> Side:
     """A direction that no policy closes."""
     reason = Reason(_SIDES[direction], "", why)
-    return Side(direction, (), [Rule(_EVERYONE, ports.ALL, reason)])
+    return Side(direction, (), [Rule(EVERYONE, ports.ALL, reason)])
 
 
 def stopped(side: Side, other: End) -> Iterator[Reason]:

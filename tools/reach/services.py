@@ -95,7 +95,7 @@ def read_hosts(entry: Object) -> Iterator[tuple[str, Outside]]:
     for place in spec.get("exportTo") or (_EVERYWHERE,):
         for host in spec.get("hosts") or ():
             seen_in = metadata["namespace"] if place == "." else place
-            yield seen_in, Outside(Node("outside", "", host), named=(opened, reason))
+            yield seen_in, Outside(Node("outside", "", host), named=((opened, reason),))
 
 
 def _destinations(spec: Object, namespace: str) -> set[tuple[str, int]]:

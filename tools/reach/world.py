@@ -72,7 +72,11 @@ class World:
 
     def hosts_of(self, namespace: str) -> list[Outside]:
         """The hosts that ServiceEntries name for a namespace."""
-        return [*self.hosts.get(namespace, ()), *self.hosts.get("*", ())]
+        found: dict[Node, Outside] = {}
+        for host in (*self.hosts.get(namespace, ()), *self.hosts.get("*", ())):
+            before = found.get(host.node, Outside(host.node))
+            found[host.node] = Outside(host.node, named=(*before.named, *host.named))
+        return [*found.values()]
 
     def pods_of(self, peer: Peer) -> list[Pod]:
         """The apps' pods for which a peer stands."""
