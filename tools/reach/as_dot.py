@@ -13,7 +13,8 @@ _STYLES: Mapping[EdgeKind, str] = {
     "outside": 'color="#b45309" style=dotted penwidth=2',
 }
 _HEAD = (
-    "  graph [rankdir=LR compound=true fontname=Helvetica]",
+    # The layout `dot` fails on clusters that have edges to and from each other (Graphviz 2.43).
+    "  graph [layout=fdp overlap=false splines=true K=1.2 fontname=Helvetica]",
     '  node [shape=box style="rounded,filled" fillcolor=white fontname=Helvetica]',
     "  edge [fontname=Helvetica fontsize=9]",
 )

@@ -198,14 +198,12 @@
     if (event.key === "Escape" && selected) clear();
   });
 
-  for (const element of [team, text, ...kinds]) element.addEventListener("input", filter);
-  team.addEventListener("input", scrollToTeam);
-  byId("fit").addEventListener("input", (event) => svg.classList.toggle("fit", event.target.checked));
+  text.addEventListener("input", filter);
+  for (const element of [team, ...kinds]) element.addEventListener("change", filter);
+  team.addEventListener("change", scrollToTeam);
+  byId("fit").addEventListener("change", (event) => svg.classList.toggle("fit", event.target.checked));
 
-  for (const { element, name, edges: own } of cards) {
-    element.setAttribute("role", "button");
-    element.setAttribute("aria-label", `${name}, ${own.length} connections`);
-  }
+  for (const { element } of cards) element.setAttribute("role", "button");
   svg.setAttribute("role", "group");
   svg.setAttribute("aria-label", "Apps and what they reach");
   if (cards.length) {

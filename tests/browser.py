@@ -1,0 +1,79 @@
+"""A real browser without a window, for tests of pages; and axe-core, which judges accessibility."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from selenium.webdriver import Chrome, ChromeOptions
+from selenium.webdriver.chrome.service import Service
+
+from binaries.console import UserError
+
+AXE = "axe-core@4.14.1"
+AXE_SHA256 = "e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745"
+NPM_WITHIN = 120  # seconds
+INSTALL = "scripts/install-browser installs them on Debian"
+
+# Without these, Chromium itself asks for updates, hosts and lists, which no page causes.
+_QUIET = (
+    "--disable-background-networking", "--disable-component-update", "--disable-quic",
+    "--disable-sync", "--no-first-run", "--no-default-browser-check",
+)  # fmt: skip
+
+
+@contextmanager
+def browser(profile: Path) -> Iterator[Chrome]:
+    """Chromium or Chrome with an empty profile; raises UserError where there is none."""
+    program = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
+    driver = shutil.which("chromedriver")
+    if not program or not driver:
+        raise UserError(f"Chromium (or Chrome) and chromedriver are not on PATH; {INSTALL}.")
+    options = ChromeOptions()
+    options.binary_location = program
+    for argument in ("--headless", "--disable-gpu", f"--user-data-dir={profile}", *_QUIET):
+        options.add_argument(argument)
+    if os.geteuid() == 0:
+        options.add_argument("--no-sandbox")  # refuses to start as root with it
+    options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
+    chrome = Chrome(options, Service(driver))
+    try:
+        yield chrome
+    finally:
+        chrome.quit()
+
+
+def requested(chrome: Chrome) -> list[str]:
+    """The URLs that it has asked for since the last call."""
+    messages = (json.loads(entry["message"])["message"] for entry in chrome.get_log("performance"))
+    return [
+        message["params"]["request"]["url"]
+        for message in messages
+        if message["method"] == "Network.requestWillBeSent"
+    ]
+
+
+def axe(folder: Path) -> str:
+    """The script of axe-core; raises UserError where npm cannot get it."""
+    npm = shutil.which("npm")
+    if not npm:
+        raise UserError(f"npm, which gets {AXE}, is not on PATH.")
+    command = [npm, "pack", "--silent", "--ignore-scripts", "--pack-destination", str(folder), AXE]
+    try:
+        done = subprocess.run(command, cwd=folder, capture_output=True, timeout=NPM_WITHIN)
+    except subprocess.TimeoutExpired:
+        raise UserError(f"npm does not get {AXE} within {NPM_WITHIN} s.") from None
+    if done.returncode:
+        raise UserError(f"npm cannot get {AXE}: {done.stderr.decode().strip()}")
+    archive = folder / f"{AXE.replace('@', '-')}.tgz"
+    with archive.open("rb") as stream:
+        assert hashlib.file_digest(stream, "sha256").hexdigest() == AXE_SHA256
+    with tarfile.open(archive) as files:
+        script = files.extractfile("package/axe.min.js")
+        assert script
+        return script.read().decode()

@@ -1,0 +1,291 @@
+"""The page of `./sre reach` in a real browser; its graph in Graphviz."""
+
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from selenium.webdriver import ActionChains, Chrome, Keys
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.ui import Select, WebDriverWait
+
+from binaries.console import UserError
+from tests import browser
+from tests.optional import available
+from tests.reach_edges import ANYWHERE, ODD, app, fleet
+from tools.reach.as_dot import dot
+from tools.reach.as_html import html
+from tools.reach.as_svg import svg
+from tools.reach.edges import Edge, Reason
+
+pytestmark = pytest.mark.parts
+
+FLEET = fleet(8, 4, 12)
+PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
+WITHIN = 20  # seconds
+
+
+@pytest.fixture(scope="module")
+def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
+    started = browser.browser(tmp_path_factory.mktemp("profile"))
+    chrome = available(started.__enter__)
+    yield chrome
+    started.__exit__(None, None, None)
+
+
+@pytest.fixture
+def page(chrome: Chrome, tmp_path: Path) -> Callable[[str], Chrome]:
+    """Opens a page, of edges unless its text is given, as on a large screen."""
+    chrome.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    chrome.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    chrome.set_window_size(1400, 1000)
+
+    def opened(text: str) -> Chrome:
+        file = tmp_path / "reach.html"
+        file.write_text(text, encoding="utf-8")
+        browser.requested(chrome)
+        chrome.get_log("browser")
+        chrome.get(file.as_uri())
+        return chrome
+
+    return opened
+
+
+def test_no_request_leaves_and_nothing_is_refused(page, tmp_path: Path):
+    chrome = page(html(FLEET))
+    assert chrome.get_log("browser") == []
+    assert browser.requested(chrome) == [(tmp_path / "reach.html").as_uri()]
+
+
+def test_the_policy_refuses_what_the_page_does_not_have(page):
+    chrome = page(html(FLEET))
+    refused = chrome.execute_async_script(
+        """
+        const done = arguments[arguments.length - 1];
+        document.addEventListener("securitypolicyviolation", (e) => done(e.effectiveDirective));
+        document.body.append(Object.assign(new Image(), { src: "http://127.0.0.1:9/" }));
+        """
+    )
+    assert refused == "img-src"
+
+
+def test_filters_leave_the_rows_and_links_that_they_say(page):
+    chrome = page(html(FLEET))
+    Select(one(chrome, "#team")).select_by_value("team-03")
+    of_team = [e for e in FLEET if "team-03" in (e.source.team, e.target.team)]
+    assert rows(chrome) == len(of_team)
+    assert links(chrome) == {number for number, e in enumerate(FLEET) if e in of_team}
+    assert one(chrome, "#count").text == f"{len(of_team)} of {len(FLEET)} connections"
+    one(chrome, "input[value=same-team]").click()
+    assert rows(chrome) == sum(e.kind != "same-team" for e in of_team)
+    one(chrome, "#text").send_keys("ALLOW-dns")
+    assert rows(chrome) == sum("allow-dns" in e.reasons[0].policy for e in of_team)
+    dim = chrome.find_elements(By.CSS_SELECTOR, ".card.dim")
+    assert len(dim) == 8 * 4 + 5 - 4 - 1  # all but the team's apps and the name server
+
+
+def test_the_keyboard_reaches_an_app_its_reasons_and_each_connection(page):
+    chrome = page(html(FLEET))
+    one(chrome, "#fit").send_keys(Keys.TAB)
+    first = chrome.switch_to.active_element
+    assert "card" in (first.get_attribute("class") or "")
+    press(chrome, Keys.END, Keys.ARROW_UP)
+    card = chrome.switch_to.active_element
+    name = card.accessible_name
+    assert name.startswith("team-")
+    own = [e for e in FLEET if name in (e.source.shown, e.target.shown)]
+    press(chrome, Keys.ENTER)
+    assert one(chrome, "#selected").text == name
+    assert card.get_attribute("aria-pressed") == "true"
+    for edge in own:
+        assert edge.reasons[0].text in one(chrome, "#panel").text
+    press(chrome, Keys.TAB, Keys.ENTER)  # to the first of the connections
+    button = chrome.switch_to.active_element
+    assert button.get_attribute("aria-pressed") == "true"
+    assert button.text.startswith(f"{own[0].source.shown} → {own[0].target.shown}")
+    (link,) = chrome.find_elements(By.CSS_SELECTOR, ".link.on")
+    assert str(FLEET.index(own[0])) in (link.get_attribute("data-edges") or "").split()
+    press(chrome, Keys.ESCAPE)
+    assert not chrome.find_elements(By.CSS_SELECTOR, ".link.on, #selected-edges li")
+
+
+def test_focus_is_visible_and_one_stop_of_tab_leads_past_the_picture(page):
+    chrome = page(html(FLEET))
+    one(chrome, "#fit").send_keys(Keys.TAB)
+    rect = chrome.switch_to.active_element.find_element(By.TAG_NAME, "rect")
+    others = one(chrome, ".card:not(:focus) rect")
+    assert rect.value_of_css_property("stroke-width") != others.value_of_css_property(
+        "stroke-width"
+    )
+    press(chrome, Keys.TAB)
+    assert chrome.switch_to.active_element.tag_name == "summary"
+    press(chrome, Keys.ENTER, Keys.ARROW_DOWN)
+    assert one(chrome, "tbody tr:first-child .reasons").is_displayed()
+    assert chrome.switch_to.active_element == one(chrome, "tbody tr:nth-child(2) summary")
+
+
+def test_a_click_on_a_line_shows_its_reasons(page):
+    chrome = page(html(FLEET))
+    link = one(chrome, ".line.cross-team .wide")
+    # A line is hit on its path, not in the middle of the rectangle around it.
+    x, y = chrome.execute_script(
+        """
+        const [path] = arguments;
+        path.scrollIntoView({ block: "center", inline: "center" });
+        const point = path.getPointAtLength(12).matrixTransform(path.getScreenCTM());
+        return [point.x, point.y];
+        """,
+        link,
+    )
+    actions = ActionChains(chrome)
+    actions.w3c_actions.pointer_action.move_to_location(round(x), round(y))
+    actions.w3c_actions.pointer_action.click()
+    actions.perform()
+    parent = link.find_element(By.XPATH, "..")
+    number = int((parent.get_attribute("data-edges") or "").split()[0])
+    assert FLEET[number].reasons[0].text in one(chrome, "#selected-edges").text
+    assert FLEET[number].reasons[0].policy in one(chrome, "#selected-edges").text
+
+
+def test_odd_names_are_shown_as_they_are(page):
+    reason = Reason("egress", f"NetworkPolicy team-alpha/{ODD}", f"rule of {ODD}")
+    odd = Edge(app("team-alpha", ODD), ANYWHERE, "443/TCP", "outside", (reason,))
+    chrome = page(html([odd]))
+    one(chrome, "[data-node]").click()
+    assert f"{ODD} → anywhere" in one(chrome, "#panel").text
+    assert f"rule of {ODD}" in one(chrome, "#panel").text
+    assert not chrome.find_elements(By.TAG_NAME, "b")
+
+
+def test_without_scripts_the_table_has_everything(page):
+    chrome = page("<!doctype html>")
+    chrome.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        page(html(FLEET))
+        assert not one(chrome, "#filters").is_displayed()
+        assert not one(chrome, "#panel").is_displayed()
+        one(chrome, "tbody tr:nth-child(7) summary").click()
+        assert FLEET[6].reasons[0].text in one(chrome, "tbody tr:nth-child(7)").text
+        assert one(chrome, "svg").get_attribute("role") == "img"
+    finally:
+        chrome.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+
+
+def test_a_phone_scrolls_the_page_only_down(page):
+    chrome = page(html(FLEET))
+    chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", PHONE)
+    WebDriverWait(chrome, WITHIN).until(lambda c: c.execute_script("return innerWidth") == 390)
+    assert chrome.execute_script("return document.documentElement.scrollWidth") == 390
+    one(chrome, "[data-node]").click()
+    top, bottom = chrome.execute_script(
+        "const r = arguments[0].getBoundingClientRect(); return [r.top, r.bottom]",
+        one(chrome, "#panel"),
+    )
+    assert top >= 0
+    assert bottom <= 844
+
+
+def test_no_text_of_the_picture_overlaps_or_leaves_its_card(page):
+    chrome = page(html(fleet(6, 10, 30)))
+    wrong = chrome.execute_script(
+        """
+        const inside = (a, b) => a.left >= b.left && a.right <= b.right && a.top >= b.top - 1
+          && a.bottom <= b.bottom + 1;
+        const apart = (a, b) => a.right <= b.left || b.right <= a.left || a.bottom <= b.top
+          || b.bottom <= a.top;
+        const box = (each) => each.getBoundingClientRect();
+        const wrong = [];
+        for (const text of document.querySelectorAll(".card > text, .tag > text")) {
+          const around = text.parentElement.querySelector("rect, polygon");
+          if (!inside(box(text), box(around))) wrong.push(text.textContent);
+        }
+        const texts = [...document.querySelectorAll("svg text")];
+        for (const [number, text] of texts.entries()) {
+          for (const other of texts.slice(number + 1)) {
+            if (!apart(box(text), box(other))) wrong.push(text.textContent + other.textContent);
+          }
+        }
+        return wrong;
+        """
+    )
+    assert wrong == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1400, 390])
+def test_axe_finds_nothing(page, axe: str, scheme: str, width: int):
+    chrome = page(html(FLEET))
+    feature = {"name": "prefers-color-scheme", "value": scheme}
+    chrome.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+    if width < 1000:
+        chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", PHONE)
+    one(chrome, "[data-node]").click()
+    one(chrome, "tbody tr summary").click()
+    chrome.execute_script(axe)
+    result: dict[str, Any] = chrome.execute_async_script(
+        "axe.run().then(arguments[arguments.length - 1])"
+    )
+    assert [(e["id"], e["nodes"][0]["html"]) for e in result["violations"]] == []
+    assert len(result["passes"]) > 20
+
+
+def test_the_picture_follows_the_colours_of_the_reader(chrome: Chrome, tmp_path: Path):
+    file = tmp_path / "reach.svg"
+    file.write_text(svg(FLEET), encoding="utf-8")
+    colours = set[str]()
+    for scheme in ("light", "dark"):
+        feature = {"name": "prefers-color-scheme", "value": scheme}
+        chrome.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+        chrome.get(file.as_uri())
+        colours.add(one(chrome, ".paper").value_of_css_property("fill"))
+    assert len(colours) == 2
+
+
+def test_graphviz_reads_the_dot_format():
+    program = available(graphviz)
+    drawn = subprocess.run(
+        [program, "-Tsvg"], input=dot(FLEET), capture_output=True, text=True, check=True
+    )
+    assert not drawn.stderr
+    root = ElementTree.fromstring(drawn.stdout)
+    kinds = [group.attrib.get("class") for group in root.iter("{http://www.w3.org/2000/svg}g")]
+    assert kinds.count("cluster") == 8 + 2
+    assert kinds.count("node") == 8 * 4 + 5
+
+
+@pytest.fixture(scope="module")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("axe")
+    return available(lambda: browser.axe(folder))
+
+
+def graphviz() -> str:
+    program = shutil.which("dot")
+    if not program:
+        raise UserError(f"Graphviz is not on PATH; {browser.INSTALL}.")
+    return program
+
+
+def one(chrome: Chrome, selector: str) -> WebElement:
+    return chrome.find_element(By.CSS_SELECTOR, selector)
+
+
+def press(chrome: Chrome, *keys: str) -> None:
+    for key in keys:
+        ActionChains(chrome).send_keys(key).perform()
+
+
+def rows(chrome: Chrome) -> int:
+    """How many are shown."""
+    return len(chrome.find_elements(By.CSS_SELECTOR, "tbody tr:not([hidden])"))
+
+
+def links(chrome: Chrome) -> set[int]:
+    """The numbers of the edges whose links are shown."""
+    shown = chrome.find_elements(By.CSS_SELECTOR, "[data-edges]:not(.off)")
+    numbers = " ".join(link.get_attribute("data-edges") or "" for link in shown)
+    return set(map(int, numbers.split()))
