@@ -149,7 +149,7 @@ def _reasons(edge: Edge) -> Element:
         entry = SubElement(reasons, "li")
         _add(entry, "span", reason.side, {"class": "side"}).tail = ": "
         if reason.policy:
-            _add(entry, "span", reason.policy, {"class": "policy"}).tail = f", {reason.text}"
+            _add(entry, "span", reason.policy, {"class": "policy"}).tail = f" {reason.text}"
         else:
             entry[-1].tail = f": {reason.text}"
     return cell

@@ -55,6 +55,8 @@ class Grid:
         """Where the line starts, turns and ends."""
         (x1, y1), (x2, y2) = ends[number, False], ends[number, True]
         runs = self._routes[number].runs
+        if len(runs) == 1 and abs(y1 - y2) < APART:
+            return [(x1, y1), (x2, y1)]  # straight: the other end's height is nobody else's
         first, last = self._upright.lane(runs[0]), self._upright.lane(runs[-1])
         between: list[Point] = [(first, y1), (last, y2)]
         if len(runs) > 1:
