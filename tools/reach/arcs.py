@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from tools.reach.drawn import Link
 from tools.reach.edges import Node
-from tools.reach.shapes import Area, Line
+from tools.reach.shapes import Area, Card, Line
 
 _FIRST, _STEP, _MOST = 16, 9, 64  # how far the handles of a curve are from the cards
 _APART = 0.8  # of half a card's height that the ends of its arcs share
@@ -19,9 +19,10 @@ def room(links: Iterable[Link], apps: Sequence[Node]) -> float:
     return 0.75 * _handle(max(spans)) + 2 if spans else 0
 
 
-def arcs(links: Sequence[Link], cards: Mapping[Node, Area]) -> list[Line]:
-    """Their lines, between cards that are where `cards` says."""
-    places = {node: place for place, node in enumerate(cards)}  # in a team, one after another
+def arcs(links: Sequence[Link], column: Sequence[Card]) -> list[Line]:
+    """The lines of a team, whose cards are in their places."""
+    cards = {card.node: card.area for card in column}
+    places = {node: place for place, node in enumerate(cards)}
     ends = _ends(links, cards, places)
     lines: list[Line] = []
     for number, link in enumerate(links):

@@ -126,11 +126,13 @@ class _Gutters:
 def _columns(boxes: Sequence[Box]) -> int:
     """How many make the grid as wide as it should be for its height."""
 
+    widest = max((box.area.width for box in boxes), default=0)
+    heights = [box.area.height for box in boxes]
+
     def off(columns: int) -> float:
-        width = max(box.area.width for box in boxes) * columns
         rows = range(0, len(boxes), columns)
-        height = sum(max(b.area.height for b in boxes[at : at + columns]) for at in rows)
-        return abs(log(width / height / _ASPECT))
+        height = sum(max(heights[at : at + columns]) for at in rows)
+        return abs(log(widest * columns / height / _ASPECT))
 
     return min(range(1, len(boxes) + 1), key=off, default=1)
 

@@ -43,8 +43,12 @@ def picture(edges: Sequence[Edge]) -> Picture:
         *(box.moved(MARGIN, above) for box in grid.boxes),
         *(box.moved(MARGIN, above + grid.height + BETWEEN) for box in outside),
     ]
-    cards = {card.node: card.area for box in boxes for card in box.cards}
-    lines = [line for each in links.arcs.values() for line in arcs(each, cards)]
+    lines = [
+        line
+        for box in boxes
+        if box.kind == "team"
+        for line in arcs(links.arcs[box.cards[0].node.team], box.cards)
+    ]
     bottom = max((box.area.bottom for box in boxes), default=MARGIN)
     return Picture(
         width + 2 * MARGIN,
