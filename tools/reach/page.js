@@ -8,6 +8,7 @@
   const panel = byId("panel");
   const team = byId("team");
   const text = byId("text");
+  const below = matchMedia("(max-width: 60rem)"); // the panel, as in page.css
   const kinds = [...document.querySelectorAll("input[name=kind]")];
 
   const edges = [...byId("edges").tBodies[0].rows].map((row) => ({
@@ -149,7 +150,7 @@
     if (!what) return;
     select(what, null);
     if (what.number !== undefined) focus(what);
-    panel.scrollIntoView({ block: "nearest" });
+    if (below.matches) panel.scrollIntoView({ block: "nearest" });
   });
 
   function focus(card) {
