@@ -48,7 +48,7 @@ check: setup ## Run the quick checks: lint, format, types, unit tests
 test: setup ## Run everything CI runs, or STAGES of: lint types unit commands bench engine servers
 	@$(PYTHON) -m tests.stages $(STAGES)
 
-test-full: test ## Run `make test`, then tests with more programs: Kyverno, Prometheus, Istio, Keycloak, Cosign
+test-full: test ## Run `make test`, then tests with more programs: Kyverno, Prometheus, Istio, Keycloak, Cosign, Chromium
 	@$(PYTHON) -m tests.stages parts
 
 nightly: setup ## Run the tests with generated values, with many more values than `make test`

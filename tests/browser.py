@@ -18,7 +18,7 @@ from binaries.console import UserError
 AXE = "axe-core@4.14.1"
 AXE_SHA256 = "e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745"
 NPM_WITHIN = 120  # seconds
-INSTALL = "scripts/install-browser installs them on Debian"
+INSTALL = "on Debian, run scripts/install-browser"
 
 # Without these, Chromium itself asks for updates, hosts and lists, which no page causes.
 _QUIET = (

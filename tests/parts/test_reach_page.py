@@ -1,5 +1,6 @@
 """The page of `./sre reach` in a real browser; its graph in Graphviz."""
 
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -245,6 +246,25 @@ def test_the_picture_follows_the_colours_of_the_reader(chrome: Chrome, tmp_path:
     assert len(colours) == 2
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_of_the_picture_stands_out_from_what_is_behind_it(page, scheme: str):
+    """axe leaves out text in SVG. 4.5 is what WCAG asks for."""
+    chrome = page(html(FLEET))
+    feature = {"name": "prefers-color-scheme", "value": scheme}
+    chrome.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+    pairs: list[list[str]] = chrome.execute_script(
+        """
+        const fill = (each) => getComputedStyle(each).fill;
+        const behind = (text) => text.parentElement.querySelector(":scope > rect, :scope > polygon")
+          ?? document.querySelector(".paper");
+        const texts = [...document.querySelectorAll("svg text")];
+        return texts.map((text) => [fill(text), fill(behind(text))]);
+        """
+    )
+    assert len(pairs) > 100
+    assert all(contrast(*pair) >= 4.5 for pair in {(text, behind) for text, behind in pairs})
+
+
 def test_graphviz_reads_the_dot_format():
     program = available(graphviz)
     drawn = subprocess.run(
@@ -268,6 +288,18 @@ def graphviz() -> str:
     if not program:
         raise UserError(f"Graphviz is not on PATH; {browser.INSTALL}.")
     return program
+
+
+def contrast(one: str, other: str) -> float:
+    """Of two colours, as WCAG defines it."""
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def luminance(colour: str) -> float:
+    shares = [int(each) / 255 for each in re.findall(r"\d+", colour)[:3]]
+    linear = [s / 12.92 if s <= 0.03928 else ((s + 0.055) / 1.055) ** 2.4 for s in shares]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
 def one(chrome: Chrome, selector: str) -> WebElement:
