@@ -97,7 +97,8 @@
     const shown = what.edges.filter((edge) => edge.shown);
     const many = `${shown.length} connection${shown.length === 1 ? "" : "s"}`;
     byId("selected").textContent = what.number === undefined ? "Connection" : what.name;
-    byId("selected-count").textContent = what.edges.length === shown.length ? many : `${many} shown`;
+    const all = what.edges.length === shown.length;
+    byId("selected-count").textContent = all ? many : `${many} shown`;
     byId("selected-edges").replaceChildren(...shown.map(item));
     byId("clear").hidden = false;
   }
@@ -127,7 +128,8 @@
 
   // The nearest card in the direction of an arrow key.
   function next(from, key) {
-    const [across, down] = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[key];
+    const across = { ArrowLeft: -1, ArrowRight: 1 }[key] ?? 0;
+    const down = { ArrowUp: -1, ArrowDown: 1 }[key] ?? 0;
     const middle = ({ box }) => [box.x + box.width / 2, box.y + box.height / 2];
     const [x, y] = middle(from);
     let [best, least] = [from, Infinity];
@@ -173,9 +175,8 @@
   panel.addEventListener("click", (event) => {
     const button = event.target.closest("button");
     if (button?.id === "clear") {
-      const card = selected;
       clear();
-      (card.number === undefined ? cards.find((each) => each.element.tabIndex === 0) : card).element.focus();
+      cards.find((each) => each.element.tabIndex === 0).element.focus();
     } else if (button) {
       const edge = edges[button.value];
       select(selected, edge === pressed ? null : edge);
@@ -202,7 +203,9 @@
   text.addEventListener("input", filter);
   for (const element of [team, ...kinds]) element.addEventListener("change", filter);
   team.addEventListener("change", scrollToTeam);
-  byId("fit").addEventListener("change", (event) => svg.classList.toggle("fit", event.target.checked));
+  byId("fit").addEventListener("change", ({ target }) => {
+    svg.classList.toggle("fit", target.checked);
+  });
 
   for (const { element } of cards) element.setAttribute("role", "button");
   svg.setAttribute("role", "group");
