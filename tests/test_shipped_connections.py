@@ -1,13 +1,16 @@
-"""What one shipped team lets in from another, the other lets out, and vice versa."""
+"""Connections of the shipped teams: both ends agree, and what was tried is what is answered."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import pytest
 
+from dryrun.recording import record_stack
 from tests.conftest import Program
+from tests.connections import Connection, among_peers, answered, each_connection
 from tests.program import NETWORK_POLICY, ROOT
 from tests.written import dev_settings
+from tools.reach.world import World, world
 
 Rule = Mapping[str, Any]
 
@@ -102,3 +105,17 @@ def test_what_a_team_lets_in_from_another_some_app_there_is_let_out_for(apps: li
             ("team-beta/order-processor", "TCP", 9090),
         }
     )
+
+
+@pytest.fixture(scope="module")
+def shipped() -> World:
+    """The shipped teams as stack `dev` makes them."""
+    made = record_stack(ROOT, "dev", ROOT / "tenants").registrations
+    return world(among_peers([each.inputs for each in made if "kind" in each.inputs]))
+
+
+@each_connection
+def test_a_connection_that_was_tried_goes_as_it_is_answered(
+    shipped: World, connection: Connection
+) -> None:
+    assert answered(shipped, connection) == connection.seen

@@ -1,13 +1,12 @@
 """Which connections pass between running pods where network policies are enforced."""
 
-import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import pytest
 
@@ -15,26 +14,23 @@ from clients.kubernetes import Cluster, Object
 from sandbox.servers.keys import REAL_NODE
 from sandbox.servers.parts import EXTERNAL_SECRETS, NODE, PACKETS
 from sandbox.servers.processes import Process
-from tests.checkouts import ROOT, Checkout, finished
+from tests.checkouts import Checkout, finished
+from tests.connections import (
+    APP,
+    CONNECTIONS,
+    PEERS,
+    Connection,
+    among_peers,
+    answered,
+    each_connection,
+)
 from tests.servers.conftest import cluster_of, openbao_of, record_of, start, stored, until
 from tests.servers.test_node import HOST, SECRETS, hardened, is_ready, pods, pull_secret
+from tools.reach.world import world
 
 pytestmark = pytest.mark.servers
 
 STORED = "plain text"
-APP, INSTANCE = "app.kubernetes.io/name", "app.kubernetes.io/instance"
-# Pods that stand for the rest of a platform: labels by namespace and name.
-PEERS: Mapping[tuple[str, str], Mapping[str, str]] = {
-    ("kube-system", "dns"): {"k8s-app": "kube-dns"},
-    ("istio-system", "gateway"): {"istio": "gateway"},
-    ("istio-system", "istiod"): {"app": "istiod"},
-    ("monitoring", "prometheus"): {},
-    ("databases", "postgresql"): {"app": "postgresql"},
-    ("databases", "other"): {},
-    ("stranger", "any"): {},
-    # Runs of the cronjob end at once.
-    ("team-beta", "nightly-report"): {APP: "nightly-report", INSTANCE: "nightly-report"},
-}
 OUTSIDE = ("10.200.0.1", "10.201.1.1", "10.201.99.1")
 
 # A refused packet is dropped without an answer, so only a timeout shows it. A port where nothing
@@ -56,27 +52,6 @@ with socket.socket(type=kind) as caller:
     except TimeoutError:
         print("is dropped")
 """
-
-
-class Connection(NamedTuple):
-    """A row of the page's table: two places by name, and whether a connection passes."""
-
-    source: str
-    target: str
-    port: str
-    protocol: str
-    seen: str
-
-    @classmethod
-    def of_page(cls) -> list[Self]:
-        text = (ROOT / "docs" / "isolation.md").read_text("utf-8")
-        pattern = r"^\| `(\S+)` \| `(\S+)` \| (\d+) (TCP|UDP) \| ([a-z ]+) \|"
-        found = [cls(*row) for row in re.findall(pattern, text, re.MULTILINE)]
-        assert found
-        return found
-
-
-CONNECTIONS = Connection.of_page()
 
 
 class Place(NamedTuple):
@@ -224,8 +199,26 @@ def test_all_pods_run_with_the_secrets_that_the_operator_brings(provisioned: Che
     assert any(f"DATABASE_URL={STORED}\0" in environment for environment in environments)
 
 
-@pytest.mark.parametrize("connection", CONNECTIONS, ids=lambda each: " ".join(each[:4]))
+@each_connection
 def test_a_connection_goes_as_the_page_says(
     seen: Mapping[Connection, str], connection: Connection
 ) -> None:
     assert seen[connection] == connection.seen
+
+
+def test_reach_answers_what_passes(provisioned: Checkout, seen: Mapping[Connection, str]) -> None:
+    cluster = cluster_of(provisioned)
+    kinds = {
+        "Namespace": "v1",
+        "Deployment": "apps/v1",
+        "CronJob": "batch/v1",
+        "NetworkPolicy": "networking.k8s.io/v1",
+    }
+    known = world(
+        among_peers(
+            {**each, "kind": kind}
+            for kind, version in kinds.items()
+            for each in cluster.list(version, kind)
+        )
+    )
+    assert {each: answered(known, each) for each in CONNECTIONS} == seen
