@@ -166,6 +166,15 @@ def test_outside_addresses_are_a_block_without_its_exceptions() -> None:
     assert not ask(objects, "a/one", "11.0.0.1").allowed
 
 
+def test_all_addresses_of_ipv4_are_an_end_of_their_own_without_those_of_ipv6() -> None:
+    everything = {"ipBlock": {"cidr": "0.0.0.0/0"}}
+    opens = policy("a", "out", policyTypes=["Egress"], egress=[egress(everything)])
+    assert shown([*CLOSED, opens]) == ["a/one -> 0.0.0.0/0 all ports"]
+    assert ask([*CLOSED, opens], "a/one", "192.0.2.7").allowed
+    assert not ask([*CLOSED, opens], "a/one", "2001:db8::7").allowed
+    assert not ask([*CLOSED, opens], "a/one", "anywhere").allowed
+
+
 def test_a_block_stands_for_no_pod_unless_it_is_of_all_addresses() -> None:
     narrow, wide = ({"ipBlock": {"cidr": cidr}} for cidr in ("10.0.0.0/8", "0.0.0.0/0"))
     for block, met in ((narrow, False), (wide, True)):

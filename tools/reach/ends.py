@@ -145,11 +145,18 @@ class Outside:
         """None: what is outside is in no mesh."""
         return Identity(None, None, self.block, proven=False)
 
+    @property
+    def everything(self) -> bool:
+        """Whether it is anywhere, or has all addresses of IPv4 or IPv6."""
+        return self.node.app == ANYWHERE or Peer({"ipBlock": self.block}).everyone
+
     def within(self, peer: Peer) -> bool:
-        """Whether the peer's block has all its addresses."""
-        if peer.everyone:
+        """Whether the peer's block has all its addresses; a host may have any."""
+        if peer.given is None:
             return True
-        return bool(peer.block and self.block and block_covers(peer.block, self.block))
+        if self.block:
+            return bool(peer.block and block_covers(peer.block, self.block))
+        return peer.everyone and not self.everything
 
     def meant(self, opened: Ports) -> Ports:
         """Nothing outside has a port's name."""

@@ -52,11 +52,12 @@ def verdict(source: End, target: End, named: bool = False) -> Verdict:
 def edges_between(source: End, target: End, asked: Ports = ports.ALL) -> list[Edge]:
     """An edge for each range of the ports that is open.
 
-    What is open to everyone is an edge to `anywhere`, and none to each place outside the teams.
+    What is open to everyone is an edge to `anywhere`, or to all addresses of IPv4 or IPv6, and none
+    to each place outside the teams.
     """
     kinds = {source.node.kind, target.node.kind}
     by_everyone = kinds == {"app"} or any(
-        isinstance(end, Outside) and not end.block for end in (source, target)
+        isinstance(end, Outside) and (end.everything or not end.block) for end in (source, target)
     )
     found = verdict(source, target, named=not by_everyone)
     kind = _kind(source.node, target.node)
