@@ -199,6 +199,15 @@ YAML_READER = Release(
     building_takes="some seconds",
     install_page="https://go.dev/dl/",
 )
+# The same, as a second opinion on what `./sre reach` answers.
+CYCLONUS = Release(
+    folder="cyclonus",
+    title="cyclonus with questions",
+    version=VersionInfo(1, 0, 0),
+    packages={"cyclonus-answers": "."},
+    building_takes="a minute or two",
+    install_page="https://go.dev/dl/",
+)
 KUSTOMIZE_VERSION = VersionInfo(5, 8, 1)
 KUSTOMIZE = Release(
     folder="kustomize",

@@ -24,10 +24,10 @@ def available(get: Callable[[], T]) -> T:
 
 
 @contextmanager
-def reader(request: pytest.FixtureRequest, release: Release) -> Iterator[Callable[[str], Any]]:
-    """A program of this repository in Go that answers each text with a value.
+def reader(request: pytest.FixtureRequest, release: Release) -> Iterator[Callable[[Any], Any]]:
+    """A program of this repository in Go that answers each value, such as a text, with another.
 
-    One process reads all texts: a line of JSON in, a line of JSON out.
+    One process reads all of them: a line of JSON in, a line of JSON out.
     """
     capture: Any = request.config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():  # building it takes a while, and says so
@@ -44,8 +44,8 @@ def reader(request: pytest.FixtureRequest, release: Release) -> Iterator[Callabl
         assert process.stdout
         sent, answers = process.stdin, process.stdout
 
-        def read(text: str) -> Any:
-            sent.write(json.dumps(text) + "\n")
+        def read(value: Any) -> Any:
+            sent.write(json.dumps(value) + "\n")
             sent.flush()
             return json.loads(answers.readline())
 

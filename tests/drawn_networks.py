@@ -1,0 +1,246 @@
+"""Clusters with network policies as hypothesis draws them, and questions about connections.
+
+Policies are drawn in every form that the API server accepts. There are few names and labels, so
+that selectors select something.
+"""
+
+import ipaddress
+import random
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import product
+
+from hypothesis import strategies as st
+
+from specs.network import LAST_PORT, NAMESPACE_NAME
+from tests.connections import Object, workload
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_NAMESPACES = ("blue", "green", "red")
+_APPS = ("api", "web", "batch")
+_OWN_LABELS = {"role": ("", "front", "back"), "canary": ("", "yes")}
+_POD_LABELS = {"app": _APPS, **_OWN_LABELS}
+_NAMESPACE_LABELS = {NAMESPACE_NAME: _NAMESPACES, "tier": ("", "one", "two"), "open": ("yes",)}
+_PORT_NAMES = ("http", "metrics", "dns")
+_PROTOCOLS = ("TCP", "UDP", "SCTP")
+# Some near each other. No range that begins at one has pods, but for that of all addresses.
+_AROUND = ("10.1.2.0", "10.1.3.255", "10.200.0.1", "192.0.2.7", "2001:db8::", "2001:db8:0:1::7")
+
+_numbers = st.sampled_from((1, 53, 80, 443, 8080, 8081, 9090, LAST_PORT))
+
+
+@dataclass(frozen=True)
+class Question:
+    """May a connection be made? Ends are apps, as `namespace/name`, or addresses outside."""
+
+    source: str
+    target: str
+    port: int
+    protocol: str
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Its objects, and questions about it."""
+
+    objects: list[Object]
+    asked: list[Question] = field(repr=False)
+
+
+def questions(
+    apps: Collection[str], addresses: Collection[str], ports: Iterable[tuple[int, str]]
+) -> list[Question]:
+    """All between two apps, and between an app and an address, in both directions."""
+    pairs = [*product(apps, apps), *product(apps, addresses), *product(addresses, apps)]
+    return [Question(*pair, *port) for pair, port in product(pairs, ports)]
+
+
+def interesting_ports(objects: Iterable[Object]) -> set[tuple[int, str]]:
+    """Those that policies and pods name, those beside them, and the same of other protocols."""
+    numbers = {53, 80, 443}
+    for port in _named_ports(objects):
+        first = port.get("containerPort", port.get("port"))
+        if isinstance(first, int):
+            last = port.get("endPort", first)
+            numbers |= {first - 1, first, last, last + 1}
+    return {
+        (number, protocol)
+        for number in numbers
+        for protocol in _PROTOCOLS
+        if 1 <= number <= LAST_PORT
+    }
+
+
+def interesting_addresses(objects: Iterable[Object]) -> set[str]:
+    """The first and last of each range of a policy, and those just outside it."""
+    found = set(_AROUND)
+    for rule in _rules_of(objects):
+        for peer in (*rule.get("from", ()), *rule.get("to", ())):
+            block = peer.get("ipBlock", {})
+            for cidr in filter(None, (block.get("cidr"), *block.get("except", ()))):
+                found |= set(_edges(ipaddress.ip_network(cidr, strict=False)))
+    return found
+
+
+def _named_ports(objects: Iterable[Object]) -> Iterator[Object]:
+    for each in objects:
+        if each["kind"] == "Deployment":
+            for container in each["spec"]["template"]["spec"]["containers"]:
+                yield from container.get("ports", ())
+        for rule in _rules_of([each]):
+            yield from rule.get("ports", ())
+
+
+def _rules_of(objects: Iterable[Object]) -> Iterator[Object]:
+    for each in objects:
+        if each["kind"] == "NetworkPolicy":
+            yield from each["spec"].get("ingress", ())
+            yield from each["spec"].get("egress", ())
+
+
+def _edges(network: Network) -> Iterator[str]:
+    first, last = network.network_address, network.broadcast_address
+    yield str(first)
+    yield str(last)
+    if int(first) > 0:
+        yield str(first - 1)
+    if int(last) < 2**network.max_prefixlen - 1:
+        yield str(last + 1)
+
+
+def _labels(known: Mapping[str, Iterable[str]]) -> st.SearchStrategy[dict[str, str]]:
+    return st.fixed_dictionaries(
+        {}, optional={key: st.sampled_from(tuple(values)) for key, values in known.items()}
+    )
+
+
+def _expressions(known: Mapping[str, Iterable[str]]) -> st.SearchStrategy[Object]:
+    def of_key(key: str) -> st.SearchStrategy[Object]:
+        values = st.lists(st.sampled_from(tuple(known[key])), min_size=1, max_size=2, unique=True)
+        named = {"key": st.just(key)}
+        return st.fixed_dictionaries(
+            named | {"operator": st.sampled_from(("In", "NotIn")), "values": values}
+        ) | st.fixed_dictionaries(named | {"operator": st.sampled_from(("Exists", "DoesNotExist"))})
+
+    return st.sampled_from(sorted(known)).flatmap(of_key)
+
+
+def _selectors(known: Mapping[str, Iterable[str]]) -> st.SearchStrategy[Object]:
+    # Most ask for one thing: what asks for more seldom selects anything.
+    one_label = st.sampled_from(sorted(known)).flatmap(
+        lambda key: st.sampled_from(tuple(known[key])).map(lambda value: {key: value})
+    )
+    expression = _expressions(known)
+    several = st.fixed_dictionaries(
+        {},
+        optional={
+            "matchLabels": _labels(known),
+            "matchExpressions": st.lists(expression, max_size=2),
+        },
+    )
+    return (
+        st.just({})
+        | one_label.map(lambda labels: {"matchLabels": labels})
+        | expression.map(lambda one: {"matchExpressions": [one]})
+        | several
+    )
+
+
+_pods, _spaces = _selectors(_POD_LABELS), _selectors(_NAMESPACE_LABELS)
+
+
+@st.composite
+def _blocks(draw: st.DrawFn) -> Object:
+    """An `ipBlock`; ranges that begin within a network are as valid as their networks."""
+    start = ipaddress.ip_address(draw(st.sampled_from(_AROUND)))
+    # Whether a pod has one of the addresses is unknown, unless a block has all of them or few.
+    prefix = draw(st.just(0) | st.integers(8, start.max_prefixlen))
+    block: Object = {"cidr": f"{start}/{prefix}"}
+    if 0 < prefix < start.max_prefixlen and draw(st.booleans()):
+        network = ipaddress.ip_network(block["cidr"], strict=False)
+        within = [each for each in _AROUND if ipaddress.ip_address(each) in network]
+        holes = st.builds(
+            "{}/{}".format,
+            st.sampled_from(within),
+            st.integers(prefix + 1, start.max_prefixlen),
+        )
+        block["except"] = draw(st.lists(holes, max_size=2, unique=True))
+    return {"ipBlock": block}
+
+
+_peers = (
+    st.fixed_dictionaries({"podSelector": _pods})
+    | st.fixed_dictionaries({"namespaceSelector": _spaces})
+    | st.fixed_dictionaries({"namespaceSelector": _spaces, "podSelector": _pods})
+    | _blocks()
+)
+
+
+@st.composite
+def _ports(draw: st.DrawFn) -> Object:
+    port: Object = {}
+    if protocol := draw(st.sampled_from((None, *_PROTOCOLS))):
+        port["protocol"] = protocol
+    kind = draw(st.sampled_from(("number", "name", "range", "any")))
+    if kind == "name":
+        port["port"] = draw(st.sampled_from(_PORT_NAMES))
+    elif kind != "any":
+        port["port"] = draw(_numbers)
+    if kind == "range":
+        port["endPort"] = min(LAST_PORT, port["port"] + draw(st.sampled_from((0, 1, 1000))))
+    return port
+
+
+def _rules(peers: str) -> st.SearchStrategy[list[Object]]:
+    one = st.fixed_dictionaries(
+        {},
+        optional={peers: st.lists(_peers, max_size=2), "ports": st.lists(_ports(), max_size=3)},
+    )
+    return st.lists(one, max_size=2)
+
+
+@st.composite
+def _policies(draw: st.DrawFn, number: int) -> Object:
+    types = st.sampled_from((["Ingress"], ["Egress"], ["Ingress", "Egress"]))
+    spec = draw(
+        st.fixed_dictionaries(
+            {"podSelector": _pods},
+            optional={"policyTypes": types, "ingress": _rules("from"), "egress": _rules("to")},
+        )
+    )
+    metadata = {"name": f"policy-{number}", "namespace": draw(st.sampled_from(_NAMESPACES))}
+    kind = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy"}
+    return {**kind, "metadata": metadata, "spec": spec}
+
+
+@st.composite
+def _containers_ports(draw: st.DrawFn) -> list[Object]:
+    names = draw(st.lists(st.sampled_from(_PORT_NAMES), max_size=3, unique=True))
+    numbers = [draw(_numbers) for _ in names]
+    protocols = [draw(st.sampled_from((None, *_PROTOCOLS))) for _ in names]
+    return [
+        {"name": name, "containerPort": number} | ({"protocol": protocol} if protocol else {})
+        for name, number, protocol in zip(names, numbers, protocols, strict=True)
+    ]
+
+
+@st.composite
+def clusters(draw: st.DrawFn) -> Cluster:
+    """With at least 500 questions."""
+    labels = {key: values for key, values in _NAMESPACE_LABELS.items() if key != NAMESPACE_NAME}
+    objects: list[Object] = [
+        {"kind": "Namespace", "metadata": {"name": name, "labels": draw(_labels(labels))}}
+        for name in _NAMESPACES
+    ]
+    places = st.tuples(st.sampled_from(_NAMESPACES), st.sampled_from(_APPS))
+    apps = draw(st.lists(places, min_size=5, max_size=7, unique=True))
+    for space, name in apps:
+        labels = {"app": name, **draw(_labels(_OWN_LABELS))}
+        objects.append(workload(space, name, labels, draw(_containers_ports())))
+    objects += [draw(_policies(number)) for number in range(draw(st.integers(3, 10)))]
+    choose = random.Random(draw(st.integers(0, 2**32)))
+    ports = choose.sample(sorted(interesting_ports(objects)), 8)
+    addresses = choose.sample(sorted(interesting_addresses(objects)), 4)
+    names = [f"{space}/{name}" for space, name in apps]
+    return Cluster(objects, questions(names, addresses, ports))
