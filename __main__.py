@@ -58,7 +58,7 @@ for team in fleet.teams:
     apps = []
     for app in team.deployed:
         held = adoption.held(team, app) if adoption else frozenset[str]()
-        apps.append(App(app, tenant, settings, opts, held))
+        apps.append(App(app, tenant, settings, opts, held, partners=fleet.partners))
     teams[team.name] = describe(tenant, apps)
 
 if adoption:

@@ -6,6 +6,7 @@ from components import files, monitoring, network, pod, routing, scaling, worklo
 from components.metadata import Place
 from components.tenant import Tenant
 from specs.app import AnyApp, CronJob, WebApp
+from specs.partners import Partners
 from specs.settings import Settings
 from specs.shared_hosts import gateway
 
@@ -17,6 +18,7 @@ class App(pulumi.ComponentResource):
     """`sre:platform:App`: the objects in the guide for the app's archetype (guide: App Templates).
 
     `held`: kinds that must not be created yet, because the app still runs under other names.
+    `partners`: apps of other teams that it calls or that call it, and others' besides.
 
     `service_account`: name of the ServiceAccount of its pods. `address`: a web-app's Service in the
     cluster, `<host>:<port>`. `urls`: addresses from outside of a web-app with ingress; as outputs,
@@ -30,6 +32,8 @@ class App(pulumi.ComponentResource):
         settings: Settings,
         opts: pulumi.ResourceOptions | None = None,
         held: frozenset[str] = frozenset(),
+        *,
+        partners: Partners,
     ) -> None:
         super().__init__("sre:platform:App", f"{tenant.team.name}/{app.name}", {}, opts)
         self.app = app
@@ -40,6 +44,7 @@ class App(pulumi.ComponentResource):
             self.address = pulumi.Output.from_input(routing.address(tenant.team, app))
             self.urls = routing.urls(app)
         self._held = held
+        self._partners = partners
         if tenant.place is not None:
             self._objects(app, tenant, tenant.place.under(self), settings)
         outputs = {

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from specs.app import WebApp
+from specs.handshake import named_apps, partners
 from specs.ingress import ALL, Ingress
 from specs.load import TeamFile, load_team
 from specs.names import nearest
 from specs.namespace import selected_labels
+from specs.partners import Partners
 from specs.problem import WHOLE_FILE, Loc, Problem
 from specs.settings import Settings
 from specs.team import Team
@@ -24,12 +26,14 @@ _HOST = "host"
 class Fleet:
     """The stack's teams in the order of their names; not to be used if there are problems.
 
-    `warnings` are for people to read.
+    `warnings` are for people to read. `partners` are the apps of any team that the calls and
+    callers of these name, and that exist.
     """
 
     teams: tuple[Team, ...]
     problems: tuple[Problem, ...]
     warnings: tuple[Problem, ...]
+    partners: Partners
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,7 @@ class TeamsFolder:
 def validate_folder(folder: TeamsFolder, settings: Settings) -> Fleet:
     """Check all files of the folder."""
     files = [load_team(file, folder.shown_as(file), settings) for file in folder.files()]
-    return _fleet(files, (), settings, folder.problems())
+    return _fleet(files, (), (), settings, folder.problems())
 
 
 def validate_files(
@@ -85,7 +89,7 @@ def validate_files(
     loaded = [load_team(file, shown, settings) for file, shown in named.values()]
     misnamed = [_misnamed(file, shown) for file, shown in named.values() if file.suffix == ".yml"]
     if not any(file.parent == folder.path.resolve() for file in named):
-        return _fleet(loaded, (), settings, misnamed)
+        return _fleet(loaded, (), (), settings, misnamed)
     return validate_loaded(loaded, folder, settings, misnamed)
 
 
@@ -98,17 +102,17 @@ def validate_loaded(
     """Check files that are in the folder, or will be, against the others there."""
     own = {file.source.file.resolve() for file in loaded}
     others = [file for file in folder.files() if file.resolve() not in own]
-    return _fleet(loaded, _rivals(loaded, others, folder, settings), settings, found)
+    return _beside(loaded, others, folder, settings, found)
 
 
 def load_stack(folder: TeamsFolder, settings: Settings) -> Fleet:
-    """The teams of the stack; for other teams' files, only their claims count."""
+    """The teams of the stack; of other teams' files, only claims and promises count."""
     if settings.teams == "*":
         return validate_folder(folder, settings)
     files = [folder.path / f"{name}{SUFFIX}" for name in sorted(settings.teams)]
     loaded = [load_team(file, folder.shown_as(file), settings) for file in files if file.exists()]
     others = [file for file in folder.files() if file not in files]
-    return _fleet(loaded, _rivals(loaded, others, folder, settings), settings, ())
+    return _beside(loaded, others, folder, settings, ())
 
 
 def wrong_teams(folder: TeamsFolder, settings: Settings) -> Iterator[tuple[int, str]]:
@@ -131,6 +135,27 @@ def wrong_teams(folder: TeamsFolder, settings: Settings) -> Iterator[tuple[int, 
 def _misnamed(file: Path, shown: str) -> Problem:
     message = f"is not read because of its extension; rename it to {file.stem}{SUFFIX}"
     return Problem(shown, 1, 1, WHOLE_FILE, message)
+
+
+def _beside(
+    loaded: Sequence[TeamFile],
+    others: Sequence[Path],
+    folder: TeamsFolder,
+    settings: Settings,
+    found: Iterable[Problem],
+) -> Fleet:
+    """The loaded files, checked against the others of the folder."""
+    rivals = _rivals(loaded, others, folder, settings)
+    return _fleet(loaded, rivals, _called(loaded, others, folder, settings), settings, found)
+
+
+def _called(
+    loaded: Sequence[TeamFile], others: Iterable[Path], folder: TeamsFolder, settings: Settings
+) -> list[TeamFile]:
+    """Exactly the other files that calls and callers of the loaded ones name."""
+    teams = {team for file in loaded if file.team for team, _ in named_apps(file.team)}
+    files = [file for file in others if file.stem in teams] if teams else []
+    return [load_team(file, folder.shown_as(file), settings) for file in files]
 
 
 def _rivals(
@@ -158,18 +183,20 @@ def _rivals(
 
 def _fleet(
     files: Sequence[TeamFile],
-    rivals: Iterable[TeamFile],
+    rivals: Sequence[TeamFile],
+    called: Sequence[TeamFile],
     settings: Settings,
     found: Iterable[Problem],
 ) -> Fleet:
+    """`rivals` may claim what the files claim, and `called` are the others that they name."""
     problems = [*found, *(problem for file in files for problem in file.problems)]
-    rivals = list(rivals)
     problems += _contested(files, rivals, settings)
     problems += (problem for file in files for problem in _served_twice(file))
     problems += _let_in(files, rivals)
     teams = tuple(file.team for file in files if file.team)
     warnings = tuple(sorted(warning for file in files for warning in file.warnings))
-    return Fleet(teams, tuple(sorted(problems)), warnings)
+    known = {file.source.file.stem: file for file in (*called, *files)}
+    return Fleet(teams, tuple(sorted(problems)), warnings, partners(files, known))
 
 
 def _contested(
