@@ -66,7 +66,7 @@ class App(pulumi.ComponentResource):
         if app.app.files:
             guards.append(files.config_map(team, app, place))
         if app.network_policy.enabled:
-            guards.append(network.app_policy(team, app, place, settings, at))
+            guards.append(network.app_policy(team, app, place, settings, self._partners, at))
 
         if isinstance(app, CronJob):
             template = pod.pod_template(team, app, settings, account, app.schedule.restart_policy)

@@ -68,7 +68,12 @@ def team_labels(team: Team) -> Labels:
 
 def app_selector(app: BaseApp) -> Labels:
     """Selects an app's pods; it never changes, because a Deployment's selector cannot."""
-    return {NAME: app.name, INSTANCE: app.name}
+    return selector_of(app.name)
+
+
+def selector_of(app: str) -> Labels:
+    """The same for the name of an app, of any team."""
+    return {NAME: app, INSTANCE: app}
 
 
 def app_labels(team: Team, app: BaseApp) -> Labels:

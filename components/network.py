@@ -16,10 +16,14 @@ from pulumi_kubernetes.networking.v1 import (
     NetworkPolicySpecArgs,
 )
 
+from components import calls
 from components.metadata import Labels, Place, app_labels, app_selector, object_meta, team_labels
 from components.monitoring import scraped_port
+from components.network_rules import Peers, in_namespace, incoming, outgoing
 from specs import network as spec
 from specs.app import BaseApp, WebApp
+from specs.calls import HTTPS
+from specs.partners import Partners
 from specs.settings import (
     MONITORING,
     ControlPlane,
@@ -30,13 +34,13 @@ from specs.settings import (
 from specs.team import Team
 
 _IN, _OUT = "Ingress", "Egress"
-_Peers = Sequence[NetworkPolicyPeerArgs]
 
 
 def tenant_policies(team: Team, place: Place, settings: Settings) -> list[NetworkPolicy]:
     """The policies that every namespace starts with.
 
-    The six of the guide (Default network rules), and one without which no sidecar starts.
+    The six of the guide (Default network rules), and one without which no sidecar starts. Where
+    apps' calls must be declared, those that would open more than calls say are left out.
     """
     everything = LabelSelectorArgs()
     policies = {
@@ -47,23 +51,25 @@ def tenant_policies(team: Team, place: Place, settings: Settings) -> list[Networ
             pod_selector=everything, policy_types=[_OUT], egress=[_to_dns()]
         ),
         "allow-monitoring": NetworkPolicySpecArgs(
-            pod_selector=everything, policy_types=[_IN], ingress=[_from(_monitoring())]
+            pod_selector=everything, policy_types=[_IN], ingress=[incoming(_monitoring())]
         ),
         "allow-istio-gateway": NetworkPolicySpecArgs(
             pod_selector=everything,
             policy_types=[_IN],
-            ingress=[_from(_gateways(settings.istio.gateway_namespaces, settings.istio))],
-        ),
-        "allow-same-namespace": NetworkPolicySpecArgs(
-            pod_selector=everything,
-            policy_types=[_IN, _OUT],
-            ingress=[_from(_same_namespace())],
-            egress=[NetworkPolicyEgressRuleArgs(to=_same_namespace())],
-        ),
-        "allow-https-egress": NetworkPolicySpecArgs(
-            pod_selector=everything, policy_types=[_OUT], egress=[_to_https()]
+            ingress=[incoming(_gateways(settings.istio.gateway_namespaces, settings.istio))],
         ),
     }
+    if _open_inside(team):
+        policies["allow-same-namespace"] = NetworkPolicySpecArgs(
+            pod_selector=everything,
+            policy_types=[_IN, _OUT],
+            ingress=[incoming(_same_namespace())],
+            egress=[outgoing(_same_namespace())],
+        )
+    if _https_open(settings):
+        policies["allow-https-egress"] = NetworkPolicySpecArgs(
+            pod_selector=everything, policy_types=[_OUT], egress=[_to_https()]
+        )
     if settings.istio.control_plane:
         policies["allow-istio-control-plane"] = NetworkPolicySpecArgs(
             pod_selector=everything,
@@ -74,20 +80,25 @@ def tenant_policies(team: Team, place: Place, settings: Settings) -> list[Networ
 
 
 def app_policy(
-    team: Team, app: BaseApp, place: Place, settings: Settings, gateway: str | None
+    team: Team,
+    app: BaseApp,
+    place: Place,
+    settings: Settings,
+    partners: Partners,
+    gateway: str | None,
 ) -> NetworkPolicy:
-    """An app's own policy: the guide's default rules and the team's additions.
+    """An app's own policy: the guide's default rules, its calls and callers, and its additions.
 
     `gateway` ("namespace/name") is the one for traffic from outside, if any.
     """
     ingress = [
-        *_default_ingress(app, settings, gateway),
+        *_default_ingress(team, app, settings, gateway),
+        *calls.from_callers(team, app, partners),
         *(_ingress_rule(rule) for rule in app.network_policy.additional_ingress),
     ]
     egress = [
-        _to_dns(),
-        NetworkPolicyEgressRuleArgs(to=_same_namespace()),
-        _to_https(),
+        *_default_egress(team, settings),
+        *calls.to_called(team, app, settings, partners),
         *(_egress_rule(rule) for rule in app.network_policy.additional_egress),
     ]
     policy = NetworkPolicySpecArgs(
@@ -100,16 +111,34 @@ def app_policy(
 
 
 def _default_ingress(
-    app: BaseApp, settings: Settings, gateway: str | None
+    team: Team, app: BaseApp, settings: Settings, gateway: str | None
 ) -> Iterator[NetworkPolicyIngressRuleArgs]:
     """Who may connect to a web-app's ports, and Prometheus to the metrics of any app."""
     if isinstance(app, WebApp) and gateway:
         namespaces = [namespace_of_gateway(gateway)]
-        yield _from(_gateways(namespaces, settings.istio), [app.app.port])
+        yield incoming(_gateways(namespaces, settings.istio), [app.app.port])
     if scraped := scraped_port(app, settings):
-        yield _from(_monitoring(), [scraped])
-    if isinstance(app, WebApp):
-        yield _from(_same_namespace(), [*app.ports.values()])
+        yield incoming(_monitoring(), [scraped])
+    if isinstance(app, WebApp) and _open_inside(team):
+        yield incoming(_same_namespace(), [*app.ports.values()])
+
+
+def _default_egress(team: Team, settings: Settings) -> Iterator[NetworkPolicyEgressRuleArgs]:
+    yield _to_dns()
+    if _open_inside(team):
+        yield outgoing(_same_namespace())
+    if _https_open(settings):
+        yield _to_https()
+
+
+def _open_inside(team: Team) -> bool:
+    """Whether a team's apps may connect to each other without a call that says so."""
+    return team.namespace.internal_traffic == "open"
+
+
+def _https_open(settings: Settings) -> bool:
+    """Whether every pod may connect to port 443 of any address."""
+    return settings.network.https_egress == "open"
 
 
 def _policy(
@@ -123,41 +152,25 @@ def _policy(
     )
 
 
-def _namespace(name: str, pod_labels: Labels | None = None) -> NetworkPolicyPeerArgs:
-    """The namespace's pods; only those with the labels, if any are given."""
-    # Kubernetes sets this label on each namespace: no team can set another's.
-    labels = {"kubernetes.io/metadata.name": name}
-    return NetworkPolicyPeerArgs(
-        namespace_selector=LabelSelectorArgs(match_labels=labels),
-        pod_selector=LabelSelectorArgs(match_labels=pod_labels) if pod_labels else None,
-    )
+def _monitoring() -> Peers:
+    return [in_namespace(MONITORING)]
 
 
-def _monitoring() -> _Peers:
-    return [_namespace(MONITORING)]
+def _gateways(namespaces: Sequence[str], istio: IstioSettings) -> Peers:
+    return [in_namespace(name, istio.gateway_pod_labels) for name in namespaces]
 
 
-def _gateways(namespaces: Sequence[str], istio: IstioSettings) -> _Peers:
-    return [_namespace(name, istio.gateway_pod_labels) for name in namespaces]
-
-
-def _same_namespace() -> _Peers:
+def _same_namespace() -> Peers:
     return [NetworkPolicyPeerArgs(pod_selector=LabelSelectorArgs())]
-
-
-def _from(peers: _Peers, ports: Sequence[int] = ()) -> NetworkPolicyIngressRuleArgs:
-    """From these peers to the ports; to every port if none is given."""
-    opened = [NetworkPolicyPortArgs(port=port, protocol="TCP") for port in ports]
-    return NetworkPolicyIngressRuleArgs(from_=peers, ports=opened or None)
 
 
 def _to_dns() -> NetworkPolicyEgressRuleArgs:
     ports = [NetworkPolicyPortArgs(port=53, protocol=protocol) for protocol in ("UDP", "TCP")]
-    return NetworkPolicyEgressRuleArgs(to=[_namespace("kube-system")], ports=ports)
+    return NetworkPolicyEgressRuleArgs(to=[in_namespace("kube-system")], ports=ports)
 
 
 def _to_https() -> NetworkPolicyEgressRuleArgs:
-    return NetworkPolicyEgressRuleArgs(ports=[NetworkPolicyPortArgs(port=443, protocol="TCP")])
+    return outgoing([], [HTTPS])
 
 
 def _to_control_plane(plane: ControlPlane) -> NetworkPolicyEgressRuleArgs:
@@ -166,10 +179,7 @@ def _to_control_plane(plane: ControlPlane) -> NetworkPolicyEgressRuleArgs:
     Sidecars use no other: 15010 is the same in plain text, 15014 is for Prometheus, and the API
     server calls the webhooks.
     """
-    return NetworkPolicyEgressRuleArgs(
-        to=[_namespace(plane.namespace, plane.pod_labels)],
-        ports=[NetworkPolicyPortArgs(port=15012, protocol="TCP")],
-    )
+    return outgoing([in_namespace(plane.namespace, plane.pod_labels)], [15012])
 
 
 def _ingress_rule(rule: spec.IngressRule) -> NetworkPolicyIngressRuleArgs:

@@ -18,7 +18,7 @@ from sandbox.servers.keys import Keys
 from specs.settings import PREFIX
 from tests.program import KEYS, MOUNTED, ROOT, TEAMS, Made, read_yaml
 from tests.warm_python import LOADED, warm_python
-from tests.written import ISTIO, dev_settings
+from tests.written import ISTIO, KEYS_STACK, dev_settings
 
 # Of what hypothesis draws: the same few in every run, and `--hypothesis-profile=nightly` others and
 # many more.
@@ -99,6 +99,7 @@ def everything(program: Program) -> Made:
         openbao={"oidcAccessor": "auth_oidc_1a2b3c4d"},
         harbor={"sharedProjects": ["base-images"]},
         namespace=dev_settings().namespace.model_dump(mode="json", by_alias=True),
+        **KEYS_STACK,
     )
 
 

@@ -19,7 +19,7 @@ from specs.load import load_team
 from tests.documented import unused_keys
 from tests.pages import PAGES, Block, blocks
 from tests.program import KEYS, ROOT
-from tests.written import dev_settings
+from tests.written import keys_settings
 
 README = ROOT / "README.md"
 SANDBOX = ROOT / "docs" / "sandbox.md"
@@ -114,8 +114,8 @@ def test_some_team_uses_every_documented_key() -> None:
 
 
 @pytest.mark.parametrize("file", KEYS, ids=lambda file: file.stem)
-def test_the_files_of_further_keys_are_valid(file: Path) -> None:
-    loaded = load_team(file, file.name, dev_settings())
+def test_the_files_of_further_keys_are_valid(tmp_path: Path, file: Path) -> None:
+    loaded = load_team(file, file.name, keys_settings(tmp_path))
     assert [str(each) for each in (*loaded.problems, *loaded.warnings)] == []
 
 

@@ -12,8 +12,11 @@ from typing import Any
 import pytest
 import yaml
 
+from cli import render as render_command
+from cli import stack_options
 from cli.__main__ import main
 from tests.program import ROOT, cronjob, merged, read_yaml, web_app
+from tests.written import keys_checkout
 from tools.rendering import render as render_module
 
 pytestmark = pytest.mark.commands
@@ -80,7 +83,11 @@ def test_the_shipped_teams_render_as_in_the_golden_files(shipped: Path) -> None:
     _compare(_tree(GOLDEN), _tree(shipped))
 
 
-def test_apps_with_further_keys_render_as_in_the_golden_files(tmp_path: Path) -> None:
+def test_apps_with_further_keys_render_as_in_the_golden_files(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stack_options, "ROOT", keys_checkout(tmp_path_factory.mktemp("checkout")))
+    monkeypatch.setattr(render_command, "ROOT", stack_options.ROOT)
     assert _render(tmp_path, "--tenants", str(ROOT / "tests" / "keys")) == 0
     rendered = {
         path: text

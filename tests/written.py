@@ -8,6 +8,7 @@ from textwrap import dedent, indent
 from typing import Any
 
 import pytest
+import yaml
 from jsonschema import Draft7Validator
 from jsonschema.exceptions import best_match
 
@@ -25,6 +26,16 @@ ISTIO = {
         "requests": {"cpu": "50m", "memory": "64Mi"},
         "limits": {"cpu": "200m", "memory": "256Mi"},
     }
+}
+# What the teams in `tests/keys/` need of a stack, beside what `dev` has.
+KEYS_STACK: dict[str, Any] = {
+    "istio": {**ISTIO, "authorization": "enforce"},
+    "network": {
+        "platform": {
+            "databases": {"namespace": "databases", "podLabels": {"app": "pg"}, "ports": [5432]},
+            "mail": {"host": "smtp.example.com", "ports": [587]},
+        }
+    },
 }
 IMAGE = "{repository: harbor.sre.internal/team-alpha/my-api, tag: v1.0.0}"
 
@@ -138,7 +149,25 @@ def _listed(data: Any) -> Any:
 
 def dev_settings() -> Settings:
     """The settings of the shipped stack `dev`."""
-    found, problems = read_stack(ROOT, "dev")
+    return _stack_settings(ROOT)
+
+
+def keys_settings(folder: Path) -> Settings:
+    """Those of `dev` as the teams in `tests/keys/` need it; `folder` is empty."""
+    return _stack_settings(keys_checkout(folder))
+
+
+def keys_checkout(folder: Path) -> Path:
+    """`folder` with the program and a stack `dev` as the teams in `tests/keys/` need it."""
+    (folder / "__main__.py").symlink_to(ROOT / "__main__.py")
+    stack = yaml.safe_load((ROOT / "Pulumi.dev.yaml").read_text(encoding="utf-8"))
+    stack["config"] |= {PREFIX + name: value for name, value in KEYS_STACK.items()}
+    (folder / "Pulumi.dev.yaml").write_text(yaml.safe_dump(stack), encoding="utf-8")
+    return folder
+
+
+def _stack_settings(root: Path) -> Settings:
+    found, problems = read_stack(root, "dev")
     assert found
     assert not problems
     return found

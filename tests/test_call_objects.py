@@ -1,0 +1,275 @@
+"""What calls and callers open: in NetworkPolicies, for the mesh, and nothing besides."""
+
+from typing import Any
+
+import pytest
+
+from tests.conftest import Program
+from tests.program import (
+    NETWORK_POLICY,
+    Made,
+    Resource,
+    cronjob,
+    merged,
+    read_yaml,
+    team_file,
+    web_app,
+    worker,
+)
+from tests.written import ISTIO
+
+DECLARED = "namespace: {internalTraffic: declared}"
+ENFORCED: dict[str, Any] = {"istio": {**ISTIO, "authorization": "enforce"}}
+ONLY_DECLARED: dict[str, Any] = {"network": {"httpsEgress": "declared"}}
+PLATFORM: dict[str, Any] = {
+    "databases": {"namespace": "databases", "podLabels": {"app": "postgresql"}, "ports": [5432]},
+    "kafka": {"namespace": "kafka", "ports": [9092, 9093]},
+    "kubernetes-api": {"cidrs": ["10.0.0.1/32", "10.0.0.2/32"], "ports": [6443]},
+    "mail": {"host": "smtp.example.com", "ports": [587]},
+    "vault": {"host": "vault.example.com", "ports": [443]},
+}
+
+
+def _of(team: str, file: str) -> str:
+    """The same apps, as another team's."""
+    apps = read_yaml(file)["apps"]
+    for app in apps:
+        image = app["app"]["image"]
+        image["repository"] = image["repository"].replace("/team-alpha/", f"/{team}/")
+    return team_file(*apps, team=team)
+
+
+def _inside(*files: str) -> str:
+    """A team whose apps may call each other only as they say."""
+    return team_file(*read_yaml(merged(*files))["apps"], keys=DECLARED)
+
+
+def _policy(made: Made, name: str) -> Resource:
+    return made.one(NETWORK_POLICY, name)
+
+
+def _pods(team: str, app: str) -> dict[str, Any]:
+    """The peer that is an app's pods."""
+    labels = {"app.kubernetes.io/name": app, "app.kubernetes.io/instance": app}
+    namespace = {"kubernetes.io/metadata.name": team}
+    return {
+        "namespaceSelector": {"matchLabels": namespace},
+        "podSelector": {"matchLabels": labels},
+    }
+
+
+def _ports(*numbers: int) -> list[dict[str, Any]]:
+    return [{"port": number, "protocol": "TCP"} for number in numbers]
+
+
+def _rules_added(made: Made, without: Made, name: str, direction: str) -> list[Any]:
+    """What one policy opens in one run and not in the other, which opens nothing else."""
+    before = _policy(without, name).spec[direction]
+    after = _policy(made, name).spec[direction]
+    assert [rule for rule in after if rule in before] == before
+    return [rule for rule in after if rule not in before]
+
+
+# Two teams
+
+CALLER = _of("team-beta", worker("calls: [{team: team-alpha, app: my-api}]"))
+CALLED = web_app("{app: {port: 9443}, callers: [{team: team-beta, app: consumer}]}")
+
+
+def test_a_call_opens_exactly_the_other_app_s_port_on_both_sides(program: Program) -> None:
+    made = program(CALLED, CALLER)
+    without = program(web_app("app: {port: 9443}"), _of("team-beta", worker()))
+    assert _rules_added(made, without, "team-beta/consumer", "egress") == [
+        {"to": [_pods("team-alpha", "my-api")], "ports": _ports(9443)}
+    ]
+    assert _rules_added(made, without, "team-alpha/my-api", "ingress") == [
+        {"from": [_pods("team-beta", "consumer")], "ports": _ports(9443)}
+    ]
+    changed = {"team-beta/consumer", "team-alpha/my-api"}
+    for name in set(made.names(NETWORK_POLICY)) - changed:
+        assert _policy(made, name).spec == _policy(without, name).spec, name
+    assert _policy(made, "team-beta/consumer").spec.get("ingress") == _policy(
+        without, "team-beta/consumer"
+    ).spec.get("ingress")
+    assert (
+        _policy(made, "team-alpha/my-api").spec["egress"]
+        == _policy(without, "team-alpha/my-api").spec["egress"]
+    )
+
+
+def test_the_port_is_the_container_s_not_the_service_s(program: Program) -> None:
+    called = web_app(
+        "{app: {port: 8443, servicePort: 80}, callers: [{team: team-beta, app: consumer}]}"
+    )
+    egress = _policy(program(called, CALLER), "team-beta/consumer").spec["egress"]
+    assert egress[-1]["ports"] == _ports(8443)
+
+
+def test_a_stack_of_one_team_opens_its_own_side(program: Program) -> None:
+    both = program(CALLED, CALLER)
+    for team, name in (("team-alpha", "my-api"), ("team-beta", "consumer")):
+        alone = program(CALLED, CALLER, teams=[team])
+        mine = f"{team}/{name}"
+        assert _policy(alone, mine).spec == _policy(both, mine).spec
+        assert all(each.startswith(f"{team}/") for each in alone.names(NETWORK_POLICY))
+
+
+def test_an_entry_in_callers_opens_nothing_at_the_caller(program: Program) -> None:
+    silent = _of("team-beta", worker())
+    assert (
+        _policy(program(CALLED, silent), "team-beta/consumer").spec
+        == _policy(program(silent), "team-beta/consumer").spec
+    )
+
+
+# One team
+
+FRONT = web_app("calls: [{app: ledger}]", name="front")
+LEDGER = web_app("app: {port: 9000, ports: [{name: admin, port: 9001}]}", name="ledger")
+
+
+def test_a_team_whose_traffic_is_open_only_documents_its_own_calls(program: Program) -> None:
+    silent = merged(web_app(name="front"), LEDGER)
+    said, unsaid = program(merged(FRONT, LEDGER)), program(silent)
+    assert said.names(NETWORK_POLICY) == unsaid.names(NETWORK_POLICY)
+    for name in said.names(NETWORK_POLICY):
+        assert _policy(said, name).spec == _policy(unsaid, name).spec
+
+
+def test_a_team_can_close_its_namespace_inside(program: Program) -> None:
+    made = program(_inside(FRONT, LEDGER, cronjob()), **ENFORCED)
+    assert "team-alpha/allow-same-namespace" not in made.names(NETWORK_POLICY)
+    assert "team-alpha/default-deny-all" in made.names(NETWORK_POLICY)
+    everyone = {"podSelector": {}}
+    for policy in made.all(NETWORK_POLICY):
+        for rule in (*policy.spec.get("egress", ()), *policy.spec.get("ingress", ())):
+            assert everyone not in (*rule.get("to", ()), *rule.get("from", ())), policy.name
+
+
+def test_its_own_calls_then_open_both_sides_and_nothing_else(program: Program) -> None:
+    made = program(_inside(FRONT, LEDGER, cronjob()), **ENFORCED)
+    without = program(_inside(web_app(name="front"), LEDGER, cronjob()), **ENFORCED)
+    assert _rules_added(made, without, "team-alpha/front", "egress") == [
+        {"to": [_pods("team-alpha", "ledger")], "ports": _ports(9000)}
+    ]
+    assert _rules_added(made, without, "team-alpha/ledger", "ingress") == [
+        {"from": [_pods("team-alpha", "front")], "ports": _ports(9000)}
+    ]
+    assert _policy(made, "team-alpha/report").spec == _policy(without, "team-alpha/report").spec
+
+
+def test_the_gateway_and_prometheus_still_reach_a_namespace_that_is_closed_inside(
+    program: Program,
+) -> None:
+    ledger = web_app("ingress: {enabled: true, host: a.example.com}", name="ledger")
+    ingress = _policy(program(_inside(ledger), **ENFORCED), "team-alpha/ledger").spec["ingress"]
+    namespaces = [
+        peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"]
+        for rule in ingress
+        for peer in rule["from"]
+    ]
+    assert namespaces == ["istio-system", "monitoring"]
+
+
+# Outside the teams
+
+
+@pytest.mark.parametrize(
+    ("call", "rule"),
+    [
+        (
+            "{cidr: 10.200.0.0/16, port: 8443}",
+            {"to": [{"ipBlock": {"cidr": "10.200.0.0/16"}}], "ports": _ports(8443)},
+        ),
+        ("{host: db.example.com, port: 5432}", {"ports": _ports(5432)}),
+        (
+            "{platform: databases}",
+            {
+                "to": [
+                    {
+                        "namespaceSelector": {
+                            "matchLabels": {"kubernetes.io/metadata.name": "databases"}
+                        },
+                        "podSelector": {"matchLabels": {"app": "postgresql"}},
+                    }
+                ],
+                "ports": _ports(5432),
+            },
+        ),
+        (
+            "{platform: kafka}",
+            {
+                "to": [
+                    {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kafka"}}}
+                ],
+                "ports": _ports(9092, 9093),
+            },
+        ),
+        (
+            "{platform: kubernetes-api}",
+            {
+                "to": [
+                    {"ipBlock": {"cidr": "10.0.0.1/32"}},
+                    {"ipBlock": {"cidr": "10.0.0.2/32"}},
+                ],
+                "ports": _ports(6443),
+            },
+        ),
+        ("{platform: mail}", {"ports": _ports(587)}),
+    ],
+)
+def test_a_call_that_leaves_the_teams_opens_exactly_its_ports(
+    program: Program, call: str, rule: dict[str, Any]
+) -> None:
+    made = program(worker(f"calls: [{call}]"), network={"platform": PLATFORM})
+    without = program(worker(), network={"platform": PLATFORM})
+    assert _rules_added(made, without, "team-alpha/consumer", "egress") == [rule]
+
+
+@pytest.mark.parametrize("call", ["{host: api.example.com}", "{platform: vault}"])
+def test_port_443_is_open_to_hosts_anyway(program: Program, call: str) -> None:
+    made = program(worker(f"calls: [{call}]"), network={"platform": PLATFORM})
+    without = program(worker(), network={"platform": PLATFORM})
+    assert _rules_added(made, without, "team-alpha/consumer", "egress") == []
+
+
+def test_several_hosts_share_one_rule(program: Program) -> None:
+    hosts = {"a.example.com": 80, "b.example.com": 25, "c.example.com": 80}
+    calls = ", ".join(f"{{host: {host}, port: {port}}}" for host, port in hosts.items())
+    egress = _policy(program(worker(f"calls: [{calls}]")), "team-alpha/consumer").spec["egress"]
+    assert egress[-1] == {"ports": _ports(25, 80)}
+
+
+# Port 443
+
+
+def _opens_https(policy: Resource) -> bool:
+    """Whether it opens port 443 of any address."""
+    return any(
+        not rule.get("to")
+        and any(port.get("port") in (None, 443) for port in rule.get("ports") or [{}])
+        for rule in policy.spec.get("egress", ())
+    )
+
+
+def test_a_stack_can_close_port_443(program: Program) -> None:
+    made = program(merged(web_app(), worker(), cronjob()), **ONLY_DECLARED)
+    assert "team-alpha/allow-https-egress" not in made.names(NETWORK_POLICY)
+    assert not any(_opens_https(policy) for policy in made.all(NETWORK_POLICY))
+
+
+@pytest.mark.parametrize("call", ["{host: api.example.com}", "{platform: vault}"])
+def test_port_443_is_then_open_to_apps_that_call_a_host(program: Program, call: str) -> None:
+    network = {"httpsEgress": "declared", "platform": PLATFORM}
+    made = program(merged(web_app(f"calls: [{call}]"), worker()), network=network)
+    opened = [policy.name for policy in made.all(NETWORK_POLICY) if _opens_https(policy)]
+    assert opened == ["team-alpha/my-api"]
+
+
+def test_addresses_open_port_443_to_themselves_alone(program: Program) -> None:
+    made = program(web_app("calls: [{cidr: 10.200.0.0/16, port: 443}]"), **ONLY_DECLARED)
+    assert not any(_opens_https(policy) for policy in made.all(NETWORK_POLICY))
+    assert _policy(made, "team-alpha/my-api").spec["egress"][-1] == {
+        "to": [{"ipBlock": {"cidr": "10.200.0.0/16"}}],
+        "ports": _ports(443),
+    }
