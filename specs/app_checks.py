@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from specs.app import METRICS_SUFFIX, AnyApp, CronJob, WebApp, Worker
 from specs.availability_checks import check_scaling, check_strategy
+from specs.call_checks import check_callers, check_calls
 from specs.container import Container
 from specs.credentials import credential_form
 from specs.env_checks import check_env, check_words
@@ -54,6 +55,7 @@ def check_app(team: Team, app: AnyApp, at: Loc, settings: Settings) -> Iterator[
     yield from check_volumes(app, at)
     yield from check_policy(app.network_policy, (*at, "networkPolicy"))
     yield from check_selectors(app.network_policy, (*at, "networkPolicy"), settings.namespace)
+    yield from check_calls(team, app, at, settings)
     yield from check_exceptions(app, (*at, "exceptions"), settings)
     names = (((*at, "alerts", index, "name"), each.name) for index, each in enumerate(app.alerts))
     yield from listed_twice(names, "rename one")
@@ -66,6 +68,7 @@ def check_app(team: Team, app: AnyApp, at: Loc, settings: Settings) -> Iterator[
                     f"contains {form}, which everyone who sees the alert can read; remove it",
                 )
     if isinstance(app, WebApp):
+        yield from check_callers(team, app, at)
         yield from check_ports(app, at)
         yield from check_ingress(team, app, (*at, "ingress"), settings)
         yield from check_shared_hosts(team, app, (*at, "ingress"), settings)

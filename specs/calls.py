@@ -5,10 +5,13 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from specs.base import NOT_EMPTY, Label, Port, Spec, checked
-from specs.hosts import check_host_pattern
-from specs.network import Cidr
+from specs.hosts import PATTERN, check_host_pattern, plain
+from specs.http_grammar import MATCHED_PATH, check_matched_path
+from specs.network import Cidr, network_of
 
 HTTPS = 443
+# The paths of Istio's AuthorizationPolicy.
+CallPath = Annotated[str, checked(check_matched_path, MATCHED_PATH)]
 Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
@@ -25,7 +28,7 @@ class Call(Spec):
     app: Label | None = Field(
         None, description="A web-app, called on its `app.port`.", examples=["ledger"]
     )
-    host: Annotated[str, checked(check_host_pattern)] | None = Field(
+    host: Annotated[str, checked(check_host_pattern, PATTERN)] | None = Field(
         None, description="A host outside the mesh, by its full name; `*.` stands for all names "
         "below a domain.", examples=["api.stripe.com"],
     )  # fmt: skip
@@ -40,18 +43,37 @@ class Call(Spec):
         None, description="Port of `host` (default: 443) or `cidr` (required)."
     )
 
+    @property
+    def shown(self) -> str:
+        """What it calls, in one form for each target."""
+        if self.app is not None:
+            return (
+                f"{{team: {self.team}, app: {self.app}}}" if self.team else f"{{app: {self.app}}}"
+            )
+        if self.host is not None:
+            return f"{{host: {plain(self.host)}, port: {self.port or HTTPS}}}"
+        if self.cidr is not None:
+            return f"{{cidr: {network_of(self.cidr)}, port: {self.port}}}"
+        return f"{{platform: {self.platform}}}"
+
 
 class Caller(Spec):
     """An app of another team that may call this one on `app.port`."""
 
     team: Label = Field(description="The caller's team.", examples=["team-gamma"])
     app: Label = Field(description="The caller, which must list this app in its `calls`.")
-    paths: Annotated[tuple[str, ...], NOT_EMPTY] | None = Field(
-        None, description="Paths that it may call; a final `*` stands for any rest. The mesh "
-        "holds this where the stack has `istio.authorization: enforce`. Default: every path.",
+    paths: Annotated[tuple[CallPath, ...], NOT_EMPTY] | None = Field(
+        None, description="Paths that it may call; a `*` at the end, or at the beginning, stands "
+        "for anything. The mesh holds this where the stack has `istio.authorization: enforce`. "
+        "Default: every path.",
         examples=["[/v1/*]"],
     )  # fmt: skip
     methods: Annotated[tuple[Method, ...], NOT_EMPTY] | None = Field(
         None, description="HTTP methods that it may use, held as `paths` are. Default: every one.",
         examples=["[GET]"],
     )  # fmt: skip
+
+
+def service_entry_name(app: str, host: str) -> str:
+    """Name of an app's ServiceEntry for a host, or for a wildcard."""
+    return f"{app}-{plain(host).replace('*', 'any').replace('.', '-')}"

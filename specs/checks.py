@@ -7,7 +7,10 @@ from operator import attrgetter
 from specs.access import check_access
 from specs.app import AnyApp, WebApp
 from specs.app_checks import check_app
+from specs.call_checks import check_internal_traffic
+from specs.calls import service_entry_name
 from specs.capacity import RESOURCES
+from specs.connections import called_hosts
 from specs.fit import check_sidecar
 from specs.namespace import check_namespace
 from specs.problem import Finding, Loc
@@ -36,6 +39,7 @@ def check_team(team: Team, settings: Settings, file_stem: str) -> Iterator[Findi
     """Everything that is wrong with a team whose individual values are valid."""
     yield from _check_name(team, settings, file_stem)
     yield from check_namespace(team, settings.namespace)
+    yield from check_internal_traffic(team, settings)
     yield from check_access(team, settings)
     if all(attrgetter(resource)(team.quota) is None for resource in RESOURCES):
         # Kubernetes reports no status for such a quota, and `up` would wait for it.
@@ -48,7 +52,7 @@ def check_team(team: Team, settings: Settings, file_stem: str) -> Iterator[Findi
     yield from check_retention(team)
     for index, app in enumerate(team.apps):
         yield from check_app(team, app, ("apps", index), settings)
-    yield from _check_objects(team)
+    yield from _check_objects(team, settings)
 
 
 def _check_name(team: Team, settings: Settings, file_stem: str) -> Iterator[Finding]:
@@ -90,7 +94,7 @@ def _check_limit_range(limits: LimitRange) -> Iterator[Finding]:
                 )
 
 
-def _check_objects(team: Team) -> Iterator[Finding]:
+def _check_objects(team: Team, settings: Settings) -> Iterator[Finding]:
     """No two apps, and no app and the tenant, create an object of the same kind and name."""
     makers = dict.fromkeys((("NetworkPolicy", name) for name in TENANT_POLICIES), _NAMESPACE)
     makers.update(dict.fromkeys((("ServiceAccount", name) for name in _ACCOUNTS), _NAMESPACE))
@@ -101,13 +105,13 @@ def _check_objects(team: Team) -> Iterator[Finding]:
             yield loc, f"'{app.name}' is also the name of another app of this team; rename one"
             continue
         names.add(app.name)
-        for kind, name in _objects(app):
+        for kind, name in _objects(app, settings):
             maker = makers.setdefault((kind, name), f"app '{app.name}'")
             if maker != f"app '{app.name}'":
                 yield loc, f"its {kind} '{name}' is already created by {maker}; rename one"
 
 
-def _objects(app: AnyApp) -> Iterator[tuple[str, str]]:
+def _objects(app: AnyApp, settings: Settings) -> Iterator[tuple[str, str]]:
     """Kind and name of the objects that an app creates under names that others could use."""
     if isinstance(app, WebApp):
         yield "Service", app.name
@@ -119,3 +123,5 @@ def _objects(app: AnyApp) -> Iterator[tuple[str, str]]:
         yield "ServiceAccount", app.name
     for volume in app.app.volumes:
         yield "PersistentVolumeClaim", app.claim(volume)
+    for host in called_hosts(app, settings):
+        yield "ServiceEntry", service_entry_name(app.name, host)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from specs.app import BaseApp, WebApp
 from specs.calls import HTTPS, Call
+from specs.hosts import plain
 from specs.partners import Partners
 from specs.settings import PlatformService, Settings
 from specs.team import Team
@@ -78,16 +79,12 @@ def called_hosts(app: BaseApp, settings: Settings) -> dict[str, Sequence[int]]:
     found: dict[str, set[int]] = {}
     for call in app.calls:
         if call.host:
-            found.setdefault(_plain(call.host), set()).add(call.port or HTTPS)
+            found.setdefault(plain(call.host), set()).add(call.port or HTTPS)
     for service in platform_services(app, settings):
         if service.host:
-            found.setdefault(_plain(service.host), set()).update(service.ports)
+            found.setdefault(plain(service.host), set()).update(service.ports)
     return {host: sorted(found[host]) for host in sorted(found)}
 
 
 def _is(call: Call, team: Team, app: WebApp) -> bool:
     return call.app == app.name and call.team in (None, team.name)
-
-
-def _plain(host: str) -> str:
-    return host.lower().removesuffix(".")

@@ -3,19 +3,21 @@
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-from specs.names import check_dns_name
+from specs.names import DNS_NAME_MAX, check_dns_name
 
 _WILDCARD = "*."
 
 # Suffixes of a Service's names inside the cluster, from the longest to the shortest.
 _IN_CLUSTER = (".svc.cluster.local", ".svc", "")
 
+_LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
+PATTERN = rf"(?=.{{1,{DNS_NAME_MAX}}}$)(\*\.{_LABEL}|{_LABEL}\.{_LABEL})(\.{_LABEL})*\.?"
 PATTERN_EXAMPLE = "grafana.sre.example.com"
 
 
 def check_host_pattern(text: str) -> None:
     """Raise ValueError unless `text` is a DNS name, or one with `*.` for all names below it."""
-    host = text.lower().removesuffix(".")
+    host = plain(text)
     below = host.removeprefix(_WILDCARD)
     try:
         check_dns_name(below)
@@ -23,6 +25,16 @@ def check_host_pattern(text: str) -> None:
         raise ValueError(f"is not a host: {error}") from None
     if "." not in host:
         raise ValueError(f"'{text}' has no domain; write the full name, such as {PATTERN_EXAMPLE}")
+
+
+def plain(host: str) -> str:
+    """A host as others are compared with it: in lower case, without a final dot."""
+    return host.lower().removesuffix(".")
+
+
+def domain_of_wildcard(host: str) -> str | None:
+    """The domain below which a wildcard matches every name; None for a full name."""
+    return host.removeprefix(_WILDCARD) if host.startswith(_WILDCARD) else None
 
 
 def host_of(address: str) -> str:
@@ -57,7 +69,7 @@ def overlap(one: str, other: str) -> bool:
 
     As in Istio, a wildcard stands for one label or more.
     """
-    one, other = (each.lower().removesuffix(".") for each in (one, other))
+    one, other = plain(one), plain(other)
     wild, wild_other = one.startswith(_WILDCARD), other.startswith(_WILDCARD)
     if wild and wild_other:
         return one.endswith(other[1:]) or other.endswith(one[1:])
@@ -68,7 +80,7 @@ def overlap(one: str, other: str) -> bool:
 
 def covers(one: str, other: str) -> bool:
     """Whether `one` matches every host that `other` matches."""
-    one, other = (each.lower().removesuffix(".") for each in (one, other))
+    one, other = plain(one), plain(other)
     return one == other or (one.startswith(_WILDCARD) and other.endswith(one[1:]))
 
 

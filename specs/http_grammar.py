@@ -11,6 +11,7 @@ PATH_MAX = 1024  # as in Gateway API
 _SEGMENT = r"(?!\.{1,2}(/|$))[A-Za-z0-9._~!$&'()+,;=:@-]+"
 PATH = rf"/({_SEGMENT}(/{_SEGMENT})*)?"
 URI = rf"/({_SEGMENT}(/{_SEGMENT})*/?)?"
+MATCHED_PATH = r"\*|/[^*{}?#%\s]*\*?|\*[^*{}?#%\s]+"
 _NOT_IN_PATH = re.compile(r"[^A-Za-z0-9._~!$&'()+,;=:@/-]")
 
 # What Go's time.ParseDuration reads, by which Istio and its CRDs parse durations; smaller units are
@@ -81,6 +82,30 @@ def check_uri(text: str) -> None:
             f"'{text}' has an empty segment, '.' or '..', which Istio resolves before it compares; "
             "write the plain path"
         )
+
+
+def check_matched_path(text: str) -> None:
+    """Raise ValueError unless Istio's AuthorizationPolicy compares it as people expect.
+
+    That is a whole path, one with a `*` for any rest, or one for any beginning; elsewhere a `*`
+    would stand for itself.
+    """
+    if text == ANY:
+        return
+    if "{" in text:
+        raise ValueError(f"'{text}' has a template, which is not supported; end it with a `*`")
+    if "?" in text or "#" in text:
+        raise ValueError(f"'{text}' contains a query or fragment; write only the path")
+    if not text.startswith(("/", ANY)):
+        check_uri(text)
+    whole = text.removesuffix(ANY)
+    if text.startswith(ANY):
+        whole = f"/{text.removeprefix(ANY).removeprefix('/')}"
+    if ANY in whole:
+        raise ValueError(
+            f"'{text}' has a `*` inside; write one at the end or the beginning, such as /v1/*"
+        )
+    check_uri(whole)
 
 
 def milliseconds(text: str) -> int:

@@ -88,7 +88,7 @@ def check_source(source: Source, settings: Settings) -> TeamFile:
     if amounts:
         problems += (loaded.problem(*finding) for finding in check_quota(amounts))
         if not problems:
-            found = (*check_warnings(team), *full_scale(amounts))
+            found = (*check_warnings(team, settings), *full_scale(amounts))
             warnings = tuple(loaded.problem(*finding) for finding in found)
     if not problems:
         source.forget_places()

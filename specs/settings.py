@@ -556,8 +556,9 @@ class Settings(Spec):
         servers = {namespace for host in self._addresses if (namespace := namespace_of(host))}
         plane = self.istio.control_plane
         mesh = {plane.namespace} if plane else set()
+        called = {each.namespace for each in self.network.platform.values() if each.namespace}
         gateways = self.istio.gateway_namespaces
-        return _RESERVED.union(gateways, servers, mesh, [self.external_secrets.namespace])
+        return _RESERVED.union(gateways, servers, mesh, called, [self.external_secrets.namespace])
 
     def is_platform_namespace(self, name: str) -> bool:
         """Whether a namespace of the name is, or may become, the platform's."""

@@ -11,6 +11,7 @@ from specs.base import Spec
 from specs.explain import explain
 from specs.fleet import TeamsFolder, wrong_teams
 from specs.namespace import check_credentials
+from specs.network_settings import check_network
 from specs.problem import Finding, Loc, Problem, one_a_place
 from specs.settings import PREFIX, Settings
 from specs.source import Source, frozen
@@ -110,10 +111,12 @@ def read_stack(
         ]
         return None, list(one_a_place([*problems, *found]))
     loc = ("config", f"{PREFIX}teams")
-    wrong = wrong_teams(TeamsFolder(root / settings.tenants, settings.tenants), settings)
+    folder = TeamsFolder(root / settings.tenants, settings.tenants)
+    wrong = wrong_teams(folder, settings)
     found = [source.problem((*loc, index), message) for index, message in wrong]
     secret = check_credentials(settings.namespace, ("config", f"{PREFIX}namespace"))
-    found += [source.problem(*finding) for finding in (*secret, *_check_authorization(settings))]
+    others = (*_check_authorization(settings), *check_network(settings, folder))
+    found += [source.problem(*finding) for finding in (*secret, *others)]
     return settings, [*problems, *sorted(found)]
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from specs.app import AnyApp, CronJob, WebApp
 from specs.autoscaling import check_target
+from specs.call_checks import warn_of_calls
 from specs.exception_checks import warn_of_exceptions
 from specs.ingress_checks import warn_of_retries
 from specs.network import NetworkPolicyPort
@@ -13,14 +14,16 @@ from specs.problem import Finding, Loc
 from specs.promql import needs
 from specs.references import check_references
 from specs.retention import warn_of_retention
+from specs.settings import Settings
 from specs.steps import odd_steps
 from specs.team import Quota, Team
 
 
-def check_warnings(team: Team) -> Iterator[Finding]:
+def check_warnings(team: Team, settings: Settings) -> Iterator[Finding]:
     """Warnings about a team without problems."""
     yield from _check_quota(team.quota)
     yield from warn_of_retention(team)
+    yield from warn_of_calls(team, settings)
     for index, app in enumerate(team.apps):
         at: Loc = ("apps", index)
         yield from check_target(app, team.limit_range, at)

@@ -66,8 +66,9 @@ URL = "is not a URL; write one such as https://openbao.sre.internal"
             "nope: is an unknown key; use one of: sre-platform:teams, sre-platform:tenants, "
             "sre-platform:platform, sre-platform:manage, sre-platform:kubernetes, "
             "sre-platform:namespace, sre-platform:harbor, sre-platform:openbao, "
-            "sre-platform:externalSecrets, sre-platform:istio, sre-platform:metrics, "
-            "sre-platform:platformHosts, sre-platform:moved, sre-platform:guardrails, "
+            "sre-platform:externalSecrets, sre-platform:istio, sre-platform:network, "
+            "sre-platform:metrics, sre-platform:platformHosts, sre-platform:moved, "
+            "sre-platform:guardrails, "
             "sre-platform:exceptionMaxDays, sre-platform:adopt",
         ),
         "an unknown key inside": (

@@ -31,7 +31,7 @@ BEYOND_PATTERNS = {
     # names in the form of a credential
     "EnvVar.secretRef", "EnvVar.key", "EnvFrom.secretRef", "SecretFiles.secretRef",
     "SecretFiles.keys", "Image.tag", "Cors.allowHeaders", "Cors.exposeHeaders",
-    "IPBlock.cidr", "IPBlock.except",  # addresses that are none, host bits
+    "Call.cidr", "IPBlock.cidr", "IPBlock.except",  # addresses that are none, host bits
     *(f"{block}.{resource}"  # fractions of a byte or of a thousandth core, and beyond 2^63
       for block in (
           "ContainerDefault", "ContainerDefaultRequest", "ContainerMax", "ContainerMin",

@@ -114,10 +114,11 @@ def accepted(folder: Path, text: str, name: str = "team-alpha", **changes: Any) 
     return loaded.team
 
 
-def warned(folder: Path, text: str) -> list[str]:
+def warned(folder: Path, text: str, **changes: Any) -> list[str]:
     """The warnings of a file in which nothing is wrong, as lines."""
-    accepted(folder, text)
-    loaded = load_team(folder / "team-alpha.yaml", "tenants/team-alpha.yaml", settings())
+    accepted(folder, text, **changes)
+    stack = settings(**changes)
+    loaded = load_team(folder / "team-alpha.yaml", "tenants/team-alpha.yaml", stack)
     return [warning.as_warning() for warning in loaded.warnings]
 
 

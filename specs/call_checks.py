@@ -1,0 +1,260 @@
+"""What is wrong with an app's calls and callers, as far as its own file and the stack say."""
+
+from collections.abc import Iterator, Sequence
+
+from specs.app import AnyApp, WebApp
+from specs.calls import Call, Caller, service_entry_name
+from specs.hosts import domain_of_wildcard, plain
+from specs.names import DNS_NAME_MAX, nearest
+from specs.ports import HTTP_PROTOCOLS, ROUTED_PROTOCOLS
+from specs.problem import Finding, Loc, listed_twice
+from specs.settings import PREFIX, Settings
+from specs.team import Team
+
+_TARGETS = ("app", "host", "cidr", "platform")
+_POLICY = (
+    "needs `networkPolicy.enabled`, because the app's NetworkPolicy opens what is listed here; "
+    "turn it on, or remove this"
+)
+
+# gRPC's own requests are all of this method.
+_GRPC = ("POST",)
+
+# Names of Services, and of pods.
+_CLUSTER = (".svc", ".cluster.local")
+
+
+def check_internal_traffic(team: Team, settings: Settings) -> Iterator[Finding]:
+    """Report a namespace that is closed inside, in a stack whose mesh does not hold that."""
+    if team.namespace.internal_traffic == "open" or settings.istio.authorization == "enforce":
+        return
+    yield (
+        ("namespace", "internalTraffic"),
+        "declared needs `istio.authorization: enforce` in the stack; write open, or ask the "
+        "platform team",
+    )
+
+
+def check_calls(team: Team, app: AnyApp, at: Loc, settings: Settings) -> Iterator[Finding]:
+    """Report what is wrong with each call alone, and what is listed twice; `at` is the app's."""
+    loc: Loc = (*at, "calls")
+    if app.calls and not app.network_policy.enabled:
+        yield loc, _POLICY
+        return
+    whole = []
+    for index, call in enumerate(app.calls):
+        found = list(_check_shape(call, (*loc, index)))
+        if not found:
+            found += _check_target(team, app, call, (*loc, index), settings)
+            whole.append(((*loc, index), call.shown))
+        yield from found
+    yield from listed_twice(whole)
+    yield from _check_service_entries(app, loc, settings)
+
+
+def check_callers(team: Team, app: WebApp, at: Loc) -> Iterator[Finding]:
+    """Report what is wrong with each caller alone, and who is listed twice; `at` is the app's."""
+    loc: Loc = (*at, "callers")
+    if app.callers and not app.network_policy.enabled:
+        yield loc, _POLICY
+        return
+    named = (
+        ((*loc, index), f"{{team: {each.team}, app: {each.app}}}")
+        for index, each in enumerate(app.callers)
+    )
+    yield from listed_twice(named, "write one entry with all its paths and methods")
+    for index, caller in enumerate(app.callers):
+        if caller.team == team.name:
+            yield (
+                (*loc, index, "team"),
+                f"'{caller.team}' is this file's own team, whose apps need no entry here; remove "
+                f"it, and use `calls` of {caller.app}",
+            )
+        yield from _check_operations(app, caller, (*loc, index))
+
+
+def check_outside_host(host: str, namespaces: Sequence[str], settings: Settings) -> str | None:
+    """What is wrong with a host outside the mesh; `namespaces` are some of the teams'."""
+    name = plain(host)
+    domain = domain_of_wildcard(name)
+    if name.rpartition(".")[2].isdecimal():
+        return f"'{host}' is an address; write it in `cidr`, such as `cidr: {name}/32`"
+    if _is_in_cluster(domain or name, namespaces, settings):
+        return (
+            f"'{host}' is a name inside the cluster; name what it leads to by `team` and `app`, "
+            "or by `platform`"
+        )
+    if domain and "." not in domain:
+        return (
+            f"'{host}' stands for all of '.{domain}'; name a domain below it, such as "
+            f"*.example.{domain}"
+        )
+    return None
+
+
+def warn_of_calls(team: Team, settings: Settings) -> Iterator[Finding]:
+    """Warn about restrictions that the stack's mesh does not hold, or not for this app alone."""
+    enforced = settings.istio.authorization == "enforce"
+    declared = team.namespace.internal_traffic == "declared"
+    for index, app in enumerate(team.apps):
+        inside = [call for call in app.calls if call.app and call.team is None]
+        if enforced and declared and inside and not app.service_account.create:
+            yield (
+                ("apps", index, "serviceAccount", "create"),
+                "the mesh knows this app by its ServiceAccount only, so what `calls` open for it "
+                "is open for every app of the namespace without one; turn it on",
+            )
+        for number, caller in enumerate(app.callers if isinstance(app, WebApp) else ()):
+            for key, values in (("paths", caller.paths), ("methods", caller.methods)):
+                if values and not enforced:
+                    yield (
+                        ("apps", index, "callers", number, key),
+                        "nothing holds this in a stack without `istio.authorization: enforce`: "
+                        "every request is let through; remove it, or ask the platform team",
+                    )
+
+
+def _check_shape(call: Call, loc: Loc) -> Iterator[Finding]:
+    """Report keys that do not go together."""
+    given = [key for key in _TARGETS if getattr(call, key) is not None]
+    if not given and call.team is not None:
+        yield loc, f"names a team, but no app; write `{{team: {call.team}, app: NAME}}`"
+    elif not given:
+        yield loc, f"names nothing to call; add one of {', '.join(_TARGETS)}"
+    elif len(given) > 1:
+        yield (
+            (*loc, given[1]),
+            f"cannot be used with `{given[0]}`; write it as another entry of `calls`",
+        )
+    elif call.team is not None and call.app is None:
+        yield (*loc, "team"), f"applies only to `app`, not to `{given[0]}`; remove it"
+    elif call.port is not None and call.app is not None:
+        yield (
+            (*loc, "port"),
+            "applies only to `host` and `cidr`: an app is called on its `app.port`; remove it",
+        )
+    elif call.port is not None and call.platform is not None:
+        yield (
+            (*loc, "port"),
+            "applies only to `host` and `cidr`: the stack says which ports the service has; "
+            "remove it",
+        )
+    elif call.cidr is not None and call.port is None:
+        yield (
+            (*loc, "cidr"),
+            f"needs a port; write `{{cidr: {call.cidr}, port: 8443}}`, with the right number",
+        )
+
+
+def _check_target(
+    team: Team, app: AnyApp, call: Call, loc: Loc, settings: Settings
+) -> Iterator[Finding]:
+    if call.team == team.name:
+        yield (*loc, "team"), f"'{call.team}' is this file's own team; remove it"
+    elif call.app is not None and call.team is None:
+        if message := _own_app(team, app, call.app):
+            yield (*loc, "app"), message
+    elif call.host is not None:
+        if message := check_outside_host(call.host, [team.name], settings):
+            yield (*loc, "host"), message
+    elif call.platform is not None and call.platform not in settings.network.platform:
+        known = list(settings.network.platform)
+        hint = nearest(call.platform, known)
+        do = f"use one of: {', '.join(known)}"
+        if not known:
+            do = f"the stack defines none ({PREFIX}network: platform); ask the platform team"
+        elif hint:
+            do = f"did you mean {hint}?"
+        yield (*loc, "platform"), f"'{call.platform}' is not a service of the platform; {do}"
+
+
+def _own_app(team: Team, app: AnyApp, called: str) -> str | None:
+    """What is wrong with a call to an app of the same team."""
+    if called == app.name:
+        return f"'{called}' is this app itself; remove it"
+    other = next((each for each in team.apps if each.name == called), None)
+    if isinstance(other, WebApp):
+        if team.namespace.internal_traffic == "declared" and not other.network_policy.enabled:
+            return (
+                f"'{called}' has `networkPolicy.enabled: false`, so nothing opens it; turn it on "
+                "there"
+            )
+        return None
+    if other:
+        return f"'{called}' is a {other.archetype}, which nothing can call; remove it"
+    return f"this team has no app '{called}'; {which(called, callable_apps(team, app))}"
+
+
+def callable_apps(team: Team, but: AnyApp | None = None) -> list[str]:
+    """Names of the team's apps that others may call."""
+    return [each.name for each in team.apps if isinstance(each, WebApp) and each is not but]
+
+
+def which(name: str, known: Sequence[str]) -> str:
+    """What to write in place of a name that does not exist."""
+    if hint := nearest(name, known):
+        return f"did you mean {hint}?"
+    return f"use one of: {', '.join(known)}" if known else "remove it"
+
+
+def _is_in_cluster(host: str, namespaces: Sequence[str], settings: Settings) -> bool:
+    if f".{host}".endswith(_CLUSTER):
+        return True
+    if host.count(".") > 1:
+        return False
+    # <service>.<namespace>: no public domain has a hyphen at its top, but for encoded names.
+    end = host.rpartition(".")[2]
+    hyphened = "-" in end and not end.startswith("xn--")
+    return hyphened or end in namespaces or settings.is_platform_namespace(end)
+
+
+def _placed_hosts(app: AnyApp, settings: Settings) -> Iterator[tuple[Loc, str]]:
+    """Each host that the app calls, or that a service of the platform has, below `calls`."""
+    for index, call in enumerate(app.calls):
+        service = settings.network.platform.get(call.platform or "")
+        if call.host is not None:
+            yield (index, "host"), plain(call.host)
+        elif service and service.host is not None:
+            yield (index, "platform"), plain(service.host)
+
+
+def _check_service_entries(app: AnyApp, loc: Loc, settings: Settings) -> Iterator[Finding]:
+    """Report hosts whose ServiceEntry's name is too long, or that of another host."""
+    made: dict[str, str] = {}
+    for at, host in _placed_hosts(app, settings):
+        name = service_entry_name(app.name, host)
+        if len(name) > DNS_NAME_MAX:
+            yield (
+                (*loc, *at),
+                f"its ServiceEntry's name would have {len(name)} characters, but Kubernetes allows "
+                f"{DNS_NAME_MAX}; use a wildcard, such as *.{host.partition('.')[2]}",
+            )
+        elif made.setdefault(name, host) != host:
+            yield (
+                (*loc, *at),
+                f"its ServiceEntry '{name}' is already that of {made[name]}; use a wildcard for "
+                "both, or `cidr` for one",
+            )
+
+
+def _check_operations(app: WebApp, caller: Caller, loc: Loc) -> Iterator[Finding]:
+    """Report paths and methods that the app's protocol does not have."""
+    for key, values in (("paths", caller.paths), ("methods", caller.methods)):
+        if values is None:
+            continue
+        if app.app.protocol not in ROUTED_PROTOCOLS:
+            yield (
+                (*loc, key),
+                f"applies only to HTTP and gRPC, but `app.protocol` is {app.app.protocol}; "
+                "remove it",
+            )
+            continue
+        yield from listed_twice(((*loc, key, index), each) for index, each in enumerate(values))
+    if app.app.protocol in HTTP_PROTOCOLS or app.app.protocol not in ROUTED_PROTOCOLS:
+        return
+    for index, method in enumerate(caller.methods or ()):
+        if method not in _GRPC:
+            yield (
+                (*loc, "methods", index),
+                f"{method} is never used by gRPC, whose calls are all POST; remove it",
+            )
