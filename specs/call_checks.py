@@ -80,16 +80,21 @@ def check_outside_host(host: str, namespaces: Sequence[str], settings: Settings)
     if name.rpartition(".")[2].isdecimal():
         return f"'{host}' is an address; write it in `cidr`, such as `cidr: {name}/32`"
     if _is_in_cluster(domain or name, namespaces, settings):
-        return (
-            f"'{host}' is a name inside the cluster; name what it leads to by `team` and `app`, "
-            "or by `platform`"
-        )
+        return in_cluster(host)
     if domain and "." not in domain:
         return (
             f"'{host}' stands for all of '.{domain}'; name a domain below it, such as "
             f"*.example.{domain}"
         )
     return None
+
+
+def in_cluster(host: str) -> str:
+    """What is wrong with a host that is the name of a Service."""
+    return (
+        f"'{host}' is a name inside the cluster; name what it leads to by `team` and `app`, or by "
+        "`platform`"
+    )
 
 
 def warn_of_calls(team: Team, settings: Settings) -> Iterator[Finding]:

@@ -2,10 +2,17 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from specs.app import WebApp
-from specs.handshake import named_apps, partners
+from specs.handshake import (
+    Others,
+    check_handshakes,
+    named_apps,
+    partners,
+    warn_of_handshakes,
+)
 from specs.ingress import ALL, Ingress
 from specs.load import TeamFile, load_team
 from specs.names import nearest
@@ -47,6 +54,10 @@ class TeamsFolder:
         """The teams' files, by name."""
         return sorted(self.path.glob(f"*{SUFFIX}"))
 
+    def names(self) -> list[str]:
+        """The teams that have a file, by name."""
+        return [file.stem for file in self.files()]
+
     def in_the_way(self, team: str) -> Iterator[Path]:
         """A file or folder in place of the team's new file, or mistaken for it."""
         for suffix in (SUFFIX, ".yml"):
@@ -73,7 +84,7 @@ class TeamsFolder:
 def validate_folder(folder: TeamsFolder, settings: Settings) -> Fleet:
     """Check all files of the folder."""
     files = [load_team(file, folder.shown_as(file), settings) for file in folder.files()]
-    return _fleet(files, (), (), settings, folder.problems())
+    return _fleet(files, (), (), settings, folder.problems(), folder)
 
 
 def validate_files(
@@ -89,7 +100,7 @@ def validate_files(
     loaded = [load_team(file, shown, settings) for file, shown in named.values()]
     misnamed = [_misnamed(file, shown) for file, shown in named.values() if file.suffix == ".yml"]
     if not any(file.parent == folder.path.resolve() for file in named):
-        return _fleet(loaded, (), (), settings, misnamed)
+        return _fleet(loaded, (), (), settings, misnamed, None)
     return validate_loaded(loaded, folder, settings, misnamed)
 
 
@@ -119,7 +130,7 @@ def wrong_teams(folder: TeamsFolder, settings: Settings) -> Iterator[tuple[int, 
     """Teams named twice or without a file: the index in the stack's `teams`, and what to do."""
     if settings.teams == "*":
         return
-    known = [file.stem for file in folder.files()]
+    known = folder.names()
     for index, name in enumerate(settings.teams):
         if name in settings.teams[:index]:
             yield index, f"'{name}' is listed twice; remove one"
@@ -146,7 +157,8 @@ def _beside(
 ) -> Fleet:
     """The loaded files, checked against the others of the folder."""
     rivals = _rivals(loaded, others, folder, settings)
-    return _fleet(loaded, rivals, _called(loaded, others, folder, settings), settings, found)
+    called = _called(loaded, others, folder, settings)
+    return _fleet(loaded, rivals, called, settings, found, folder)
 
 
 def _called(
@@ -187,6 +199,7 @@ def _fleet(
     called: Sequence[TeamFile],
     settings: Settings,
     found: Iterable[Problem],
+    folder: TeamsFolder | None,
 ) -> Fleet:
     """`rivals` may claim what the files claim, and `called` are the others that they name."""
     problems = [*found, *(problem for file in files for problem in file.problems)]
@@ -194,9 +207,12 @@ def _fleet(
     problems += (problem for file in files for problem in _served_twice(file))
     problems += _let_in(files, rivals)
     teams = tuple(file.team for file in files if file.team)
-    warnings = tuple(sorted(warning for file in files for warning in file.warnings))
     known = {file.source.file.stem: file for file in (*called, *files)}
-    return Fleet(teams, tuple(sorted(problems)), warnings, partners(files, known))
+    others = Others(known, cache(folder.names) if folder else None)
+    problems += check_handshakes(files, others)
+    warnings = [warning for file in files for warning in file.warnings]
+    warnings += warn_of_handshakes(files, others, settings)
+    return Fleet(teams, tuple(sorted(problems)), tuple(sorted(warnings)), partners(files, known))
 
 
 def _contested(

@@ -1,14 +1,70 @@
 """What teams' apps promise each other: each call, and the entry in `callers` that answers it."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from specs.app import AnyApp, WebApp
+from specs.call_checks import callable_apps, in_cluster, which
+from specs.calls import Call, Caller
+from specs.hosts import plain
 from specs.load import TeamFile
+from specs.names import nearest
 from specs.partners import Partner, Partners
+from specs.problem import WHOLE_FILE, Loc, Problem, key_path
+from specs.settings import Settings
 from specs.team import Team
 
-# Files by the names of their teams.
-FilesByTeam = Mapping[str, TeamFile]
+# What a promise consists of, below an app.
+_PROMISED = ("archetype", "app.name", "app.port", "serviceAccount", "calls", "callers")
+
+
+@dataclass(frozen=True)
+class Others:
+    """The teams that a file may name: the files of those that are named, and all their names.
+
+    `names` is None if nobody knows which teams there are.
+    """
+
+    files: Mapping[str, TeamFile]
+    names: Callable[[], Sequence[str]] | None
+
+
+@dataclass(frozen=True)
+class _Side:
+    """One app with its file and its place there."""
+
+    file: TeamFile
+    team: Team
+    app: AnyApp
+    at: Loc
+
+    @property
+    def entry(self) -> str:
+        """How another team's file names it."""
+        return f"{{team: {self.team.name}, app: {self.app.name}}}"
+
+    @property
+    def callers(self) -> Sequence[Caller]:
+        """Those that it lists; a worker or cronjob has none."""
+        return self.app.callers if isinstance(self.app, WebApp) else ()
+
+    @property
+    def shown(self) -> str:
+        """How a message names it."""
+        return f"{self.team.name}'s {self.app.name}"
+
+    def line(self, *loc: str | int) -> str:
+        """`FILE:LINE` of a place below it, or of what is around that."""
+        there = self.file.problem((*self.at, *loc), "")
+        return f"{there.file}:{there.line}"
+
+    def problem(self, loc: Loc, message: str) -> Problem:
+        """A problem at a place below it."""
+        return self.file.problem((*self.at, *loc), message)
+
+    def is_named_by(self, entry: Call | Caller) -> bool:
+        """Whether another team's entry means it."""
+        return (entry.team, entry.app) == (self.team.name, self.app.name)
 
 
 def named_apps(team: Team) -> Iterator[tuple[str, str]]:
@@ -21,7 +77,7 @@ def named_apps(team: Team) -> Iterator[tuple[str, str]]:
             yield from ((each.team, each.app) for each in app.callers if each.team != team.name)
 
 
-def partners(files: Iterable[TeamFile], known: FilesByTeam) -> Partners:
+def partners(files: Iterable[TeamFile], known: Mapping[str, TeamFile]) -> Partners:
     """What the known files promise about the apps that `files` name.
 
     Apps of a team that is offboarding are gone, so they promise nothing.
@@ -30,12 +86,226 @@ def partners(files: Iterable[TeamFile], known: FilesByTeam) -> Partners:
     return {
         (team, name): Partner(app.account, app.app.port if isinstance(app, WebApp) else None)
         for team, name in sorted(named)
-        if (app := deployed(known, team, name))
+        if (app := _deployed(known, team, name))
     }
 
 
-def deployed(known: FilesByTeam, team: str, name: str) -> AnyApp | None:
-    """The app of that team and name, if the team has one that the program creates."""
+def _deployed(known: Mapping[str, TeamFile], team: str, name: str) -> AnyApp | None:
     file = known.get(team)
     apps = file.team.deployed if file and file.team else ()
     return next((app for app in apps if app.name == name), None)
+
+
+def check_handshakes(files: Sequence[TeamFile], others: Others) -> Iterator[Problem]:
+    """Report each call that the other side does not answer, at both sides if both are checked."""
+    checked = {id(file) for file in files}
+    for side in _sides(files):
+        for index, call in enumerate(side.app.calls):
+            at: Loc = ("calls", index)
+            if _is_reported(side, at):
+                continue
+            if call.app and call.team:
+                yield from _check_call(side, call, at, others, checked)
+            elif call.host and others.names and _namespace(call.host) in others.names():
+                yield side.problem((*at, "host"), in_cluster(call.host))
+        for index, caller in enumerate(side.callers):
+            at = ("callers", index)
+            if not _is_reported(side, at):
+                yield from _check_caller(side, caller, at, others, checked)
+
+
+def warn_of_handshakes(
+    files: Sequence[TeamFile], others: Others, settings: Settings
+) -> Iterator[Problem]:
+    """Warn about calls that nothing answers now, and about callers that do not call."""
+    for side in _sides(file for file in files if not file.problems):
+        for index, call in enumerate(side.app.calls):
+            other = others.files.get(call.team or "")
+            if other and other.team and not other.team.running:
+                message = (
+                    f"{other.team.name} is {other.team.lifecycle}, so nothing answers; {_LATER}"
+                )
+                yield side.problem(("calls", index), message)
+        for index, caller in enumerate(side.callers):
+            other = others.files.get(caller.team)
+            if other and other.team:
+                for message in _doubts(side, other, other.team, caller, settings):
+                    yield side.problem(("callers", index), message)
+
+
+_LATER = "remove the call, or keep it for when the team is back"
+
+
+def _sides(files: Iterable[TeamFile]) -> Iterator[_Side]:
+    for file in files:
+        for index, app in enumerate(file.team.deployed if file.team else ()):
+            if file.team:
+                yield _Side(file, file.team, app, ("apps", index))
+
+
+def _check_call(
+    side: _Side, call: Call, at: Loc, others: Others, checked: set[int]
+) -> Iterator[Problem]:
+    assert call.team
+    assert call.app
+    if call.team == side.team.name:
+        return
+    file = others.files.get(call.team)
+    if file is None:
+        yield from _no_team(side, call.team, (*at, "team"), others)
+        return
+    if file.team and file.team.offboarding:
+        return
+    there = _find(file, call.app)
+    if there is None or not there.file.team:
+        if _is_readable(file):
+            asked = [other for other in _sides([file]) if _lists(other, side)]
+            yield side.problem((*at, "app"), _no_app(file, call.app, asked, WebApp))
+        elif id(file) not in checked:
+            yield side.problem(at, _unknown(file))
+        return
+    if doubt := _doubt(there):
+        if id(file) not in checked:
+            yield side.problem(at, f"{there.shown} has a mistake at {doubt}; have it fixed first")
+    elif not isinstance(there.app, WebApp):
+        message = f"{there.shown} is a {there.app.archetype}, which nothing can call; remove it"
+        yield side.problem((*at, "app"), message)
+    elif not _lists(there, side):
+        yield side.problem(
+            at,
+            f"{there.shown} does not list this app in its `callers`; have `{side.entry}` added "
+            f"there ({there.line('callers')}), or remove the call",
+        )
+        if id(file) in checked:
+            yield there.problem(
+                ("callers",),
+                f"does not list {side.shown}, which calls this app ({side.line(*at)}); add "
+                f"`{side.entry}`, or have the call removed",
+            )
+
+
+def _check_caller(
+    side: _Side, caller: Caller, at: Loc, others: Others, checked: set[int]
+) -> Iterator[Problem]:
+    if caller.team == side.team.name:
+        return
+    file = others.files.get(caller.team)
+    if file is None:
+        yield from _no_team(side, caller.team, (*at, "team"), others)
+        return
+    there = _find(file, caller.app)
+    if there is None:
+        if _is_readable(file):
+            asking = [
+                other
+                for other in _sides([file])
+                if any(side.is_named_by(call) for call in other.app.calls)
+            ]
+            yield side.problem((*at, "app"), _no_app(file, caller.app, asking, None))
+        elif id(file) not in checked:
+            yield side.problem(at, _unknown(file))
+    elif (doubt := _doubt(there)) and id(file) not in checked:
+        yield side.problem(at, f"{there.shown} has a mistake at {doubt}; have it fixed first")
+
+
+def _doubts(
+    side: _Side, other: TeamFile, team: Team, caller: Caller, settings: Settings
+) -> Iterator[str]:
+    """Why an entry of `callers` may not be meant."""
+    there = _find(other, caller.app)
+    if team.offboarding:
+        yield f"{team.name} is offboarding, so nothing of it calls any more; remove the entry"
+        return
+    if there is None:
+        return
+    if not any(side.is_named_by(call) for call in there.app.calls):
+        own = {app.name for app in side.team.apps}
+        gone = [
+            call.app
+            for call in there.app.calls
+            if call.team == side.team.name and call.app and call.app not in own
+        ]
+        instead = f", but {gone[0]}, which this team does not have" if gone else ""
+        yield (
+            f"{there.shown} does not call this app{instead}; remove the entry, or have "
+            f"`{side.entry}` added to its `calls` ({there.line('calls')})"
+        )
+    if settings.istio.authorization == "enforce" and not there.app.service_account.create:
+        yield (
+            f"{there.shown} has no ServiceAccount of its own, so the mesh lets in every app of "
+            f"{team.name} without one; have `serviceAccount.create` turned on there "
+            f"({there.line('serviceAccount')})"
+        )
+
+
+def _namespace(host: str) -> str | None:
+    """The namespace in `<service>.<namespace>`; it may also be a public domain."""
+    service, _, namespace = plain(host).partition(".")
+    return None if service == "*" or "." in namespace else namespace
+
+
+def _lists(there: _Side, side: _Side) -> bool:
+    """Whether the other app names this one among its callers."""
+    return any(side.is_named_by(caller) for caller in there.callers)
+
+
+def _find(file: TeamFile, name: str) -> _Side | None:
+    for index, app in enumerate(file.team.apps if file.team else ()):
+        if file.team and app.name == name:
+            return _Side(file, file.team, app, ("apps", index))
+    return None
+
+
+def _no_team(side: _Side, team: str, at: Loc, others: Others) -> Iterator[Problem]:
+    if others.names is None:
+        return
+    hint = nearest(team, (name for name in others.names() if name != side.team.name))
+    do = f"did you mean {hint}?" if hint else "name a team that has a file, or remove the entry"
+    yield side.problem(at, f"there is no team '{team}'; {do}")
+
+
+def _no_app(
+    file: TeamFile, name: str, answering: Sequence[_Side], kind: type[WebApp] | None
+) -> str:
+    """That the other team has no such app; one that answers may be the same under a new name."""
+    assert file.team
+    said = f"{file.team.name} has no app '{name}'"
+    if answering and not nearest(name, [each.app.name for each in answering]):
+        names = " or ".join(each.app.name for each in answering)
+        return f"{said}; did you mean {names}, which names this app?"
+    known = callable_apps(file.team) if kind else [app.name for app in file.team.apps]
+    return f"{said}; {which(name, known)}"
+
+
+def _is_readable(file: TeamFile) -> bool:
+    """Whether all apps of the file are known."""
+    return bool(file.team) and not any(
+        problem.path == WHOLE_FILE or problem.path.startswith("apps") for problem in file.problems
+    )
+
+
+def _unknown(file: TeamFile) -> str:
+    first = file.problems[0]
+    return (
+        f"its team's file has a mistake at {first.file}:{first.line}, so nobody knows what it "
+        "promises; have it fixed first"
+    )
+
+
+def _doubt(there: _Side) -> str | None:
+    """`FILE:LINE` of a mistake in what an app promises, if there is one."""
+    at = key_path(there.file.file_loc(there.at))
+    for problem in there.file.problems:
+        if any(_is_within(problem.path, f"{at}.{key}") for key in _PROMISED):
+            return f"{problem.file}:{problem.line}"
+    return None
+
+
+def _is_reported(side: _Side, at: Loc) -> bool:
+    """Whether something is wrong with an entry itself."""
+    path = key_path(side.file.file_loc((*side.at, *at)))
+    return any(_is_within(problem.path, path) for problem in side.file.problems)
+
+
+def _is_within(path: str, around: str) -> bool:
+    return path == around or path.startswith((f"{around}.", f"{around}["))
