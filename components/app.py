@@ -2,7 +2,17 @@
 
 import pulumi
 
-from components import files, monitoring, network, pod, routing, scaling, workload
+from components import (
+    authorization,
+    files,
+    monitoring,
+    network,
+    pod,
+    routing,
+    scaling,
+    service_entries,
+    workload,
+)
 from components.metadata import Place
 from components.tenant import Tenant
 from specs.app import AnyApp, CronJob, WebApp
@@ -67,6 +77,9 @@ class App(pulumi.ComponentResource):
             guards.append(files.config_map(team, app, place))
         if app.network_policy.enabled:
             guards.append(network.app_policy(team, app, place, settings, self._partners, at))
+        if admits := authorization.app_policy(team, app, place, settings, self._partners):
+            guards.append(admits)
+        guards += service_entries.service_entries(team, app, place, settings)
 
         if isinstance(app, CronJob):
             template = pod.pod_template(team, app, settings, account, app.schedule.restart_policy)

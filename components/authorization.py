@@ -7,7 +7,17 @@ from typing import Any
 
 from pulumi_kubernetes.apiextensions import CustomResource
 
-from components.metadata import Place, object_meta, team_labels
+from components.metadata import (
+    Labels,
+    Place,
+    app_labels,
+    app_selector,
+    object_meta,
+    team_labels,
+)
+from specs.app import BaseApp, WebApp
+from specs.connections import Admitted, admitted
+from specs.partners import Partners
 from specs.settings import MONITORING, Settings
 from specs.team import Team
 
@@ -21,29 +31,60 @@ def tenant_policies(team: Team, place: Place, settings: Settings) -> list[Custom
     Each refuses everyone whom none of them admits (Istio: Authorization, "Implicit enablement").
     Prometheus needs none at the sidecar's own port, which the sidecar does not guard.
     """
-    mode = settings.istio.authorization
-    if mode is None:
+    if settings.istio.authorization is None:
         return []
-    callers = {
-        "allow-istio-gateway": settings.istio.gateway_namespaces,
-        "allow-same-namespace": [team.name],
-    }
+    callers = {"allow-istio-gateway": settings.istio.gateway_namespaces}
+    if team.namespace.internal_traffic == "open":
+        callers["allow-same-namespace"] = [team.name]
     if settings.metrics.scrape == "mesh":
         callers["allow-monitoring"] = [MONITORING]
     return [
-        CustomResource(
-            place.name(name),
-            api_version="security.istio.io/v1",
-            kind="AuthorizationPolicy",
-            metadata=object_meta(
-                place, name, team_labels(team), _DRY_RUN if mode == "audit" else None
-            ),
-            spec=_from(namespaces),
-            opts=place.options,
-        )
+        _policy(name, _allow([_from(namespaces=namespaces)]), team_labels(team), place, settings)
         for name, namespaces in callers.items()
     ]
 
 
-def _from(namespaces: list[str]) -> dict[str, Any]:
-    return {"action": "ALLOW", "rules": [{"from": [{"source": {"namespaces": namespaces}}]}]}
+def app_policy(
+    team: Team, app: BaseApp, place: Place, settings: Settings, partners: Partners
+) -> CustomResource | None:
+    """`<app.name>`: whom its team's calls and its callers admit, to its main port alone."""
+    if settings.istio.authorization is None or not isinstance(app, WebApp):
+        return None
+    port = str(app.app.port)
+    if not (rules := [_rule(caller, port) for caller in admitted(team, app, partners)]):
+        return None
+    spec = {"selector": {"matchLabels": app_selector(app)}, **_allow(rules)}
+    return _policy(app.name, spec, app_labels(team, app), place, settings)
+
+
+def _policy(
+    name: str, spec: dict[str, Any], labels: Labels, place: Place, settings: Settings
+) -> CustomResource:
+    dry_run = _DRY_RUN if settings.istio.authorization == "audit" else None
+    return CustomResource(
+        place.name(name),
+        api_version="security.istio.io/v1",
+        kind="AuthorizationPolicy",
+        metadata=object_meta(place, name, labels, dry_run),
+        spec=spec,
+        opts=place.options,
+    )
+
+
+def _allow(rules: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"action": "ALLOW", "rules": rules}
+
+
+def _from(**source: list[str]) -> dict[str, Any]:
+    return {"from": [{"source": source}]}
+
+
+def _rule(caller: Admitted, port: str) -> dict[str, Any]:
+    operation = {"ports": [port]}
+    if caller.paths:
+        operation["paths"] = [*caller.paths]
+    if caller.methods:
+        operation["methods"] = [*caller.methods]
+    # Istio reads `cluster.local` as the trust domain of the mesh, whatever its name.
+    principal = f"cluster.local/ns/{caller.team}/sa/{caller.account}"
+    return {**_from(principals=[principal]), "to": [{"operation": operation}]}

@@ -20,7 +20,7 @@ CUSTOM_RESOURCES = frozenset(
     f"{api}:{kind}"
     for api, kinds in {
         "monitoring.coreos.com/v1": ("ServiceMonitor", "PrometheusRule"),
-        "networking.istio.io/v1": ("VirtualService",),
+        "networking.istio.io/v1": ("VirtualService", "ServiceEntry"),
         "security.istio.io/v1": ("AuthorizationPolicy",),
         "networking.istio.io/v1beta1": ("VirtualService",),
         "external-secrets.io/v1": ("ExternalSecret", "SecretStore", "ClusterSecretStore"),

@@ -6,7 +6,11 @@ import pytest
 
 from tests.conftest import Program
 from tests.program import (
+    ADMISSION_POLICY,
+    AUTHORIZATION_POLICY,
+    DEPLOYMENT,
     NETWORK_POLICY,
+    SERVICE_ENTRY,
     Made,
     Resource,
     cronjob,
@@ -272,4 +276,176 @@ def test_addresses_open_port_443_to_themselves_alone(program: Program) -> None:
     assert _policy(made, "team-alpha/my-api").spec["egress"][-1] == {
         "to": [{"ipBlock": {"cidr": "10.200.0.0/16"}}],
         "ports": _ports(443),
+    }
+
+
+# By identity
+
+
+def _admits(made: Made, name: str) -> list[dict[str, Any]]:
+    """The rules of an app's AuthorizationPolicy."""
+    policy = made.one(AUTHORIZATION_POLICY, name)
+    assert policy.spec["action"] == "ALLOW"
+    app = name.rpartition("/")[2]
+    labels = {"app.kubernetes.io/name": app, "app.kubernetes.io/instance": app}
+    assert policy.spec["selector"] == {"matchLabels": labels}
+    return policy.spec["rules"]
+
+
+def _admitted(team: str, account: str, **operation: list[str]) -> dict[str, Any]:
+    source = {"principals": [f"cluster.local/ns/{team}/sa/{account}"]}
+    return {"from": [{"source": source}], "to": [{"operation": operation}]}
+
+
+def test_without_authorization_the_mesh_decides_nothing(program: Program) -> None:
+    assert program(CALLED, CALLER).names(AUTHORIZATION_POLICY) == []
+
+
+def test_a_caller_is_admitted_by_its_account_to_the_main_port_alone(program: Program) -> None:
+    made = program(CALLED, CALLER, **ENFORCED)
+    assert _admits(made, "team-alpha/my-api") == [
+        _admitted("team-beta", "consumer", ports=["9443"])
+    ]
+    own = {"allow-istio-gateway", "allow-same-namespace"}
+    assert set(made.names(AUTHORIZATION_POLICY)) == {
+        "team-alpha/my-api",
+        *(f"{team}/{name}" for team in ("team-alpha", "team-beta") for name in own),
+    }
+
+
+def test_a_caller_without_an_account_of_its_own_has_its_namespace_s(program: Program) -> None:
+    calls = "calls: [{team: team-alpha, app: my-api}]"
+    caller = worker(f"{{{calls}, serviceAccount: {{create: false}}}}")
+    made = program(CALLED, _of("team-beta", caller), **ENFORCED)
+    assert _admits(made, "team-alpha/my-api") == [_admitted("team-beta", "default", ports=["9443"])]
+
+
+def test_each_caller_has_its_own_paths_and_methods(program: Program) -> None:
+    one = "{team: team-beta, app: consumer, paths: [/v1/*, /healthz], methods: [GET, HEAD]}"
+    called = web_app(f"callers: [{one}, {{team: team-beta, app: report}}]")
+    both = merged(
+        worker("calls: [{team: team-alpha, app: my-api}]"),
+        cronjob("calls: [{team: team-alpha, app: my-api}]"),
+    )
+    assert _admits(program(called, _of("team-beta", both), **ENFORCED), "team-alpha/my-api") == [
+        _admitted(
+            "team-beta",
+            "consumer",
+            ports=["8080"],
+            paths=["/v1/*", "/healthz"],
+            methods=["GET", "HEAD"],
+        ),
+        _admitted("team-beta", "report", ports=["8080"]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("mode", "annotations"), [("enforce", None), ("audit", {"istio.io/dry-run": "true"})]
+)
+def test_an_audit_refuses_no_caller(program: Program, mode: str, annotations: Any) -> None:
+    made = program(CALLED, CALLER, istio={**ISTIO, "authorization": mode})
+    policy = made.one(AUTHORIZATION_POLICY, "team-alpha/my-api")
+    assert policy.metadata.get("annotations") == annotations
+
+
+def test_a_namespace_closed_inside_admits_an_app_s_own_callers_by_identity(
+    program: Program,
+) -> None:
+    made = program(_inside(FRONT, LEDGER, cronjob()), metrics={"scrape": "mesh"}, **ENFORCED)
+    assert _admits(made, "team-alpha/ledger") == [_admitted("team-alpha", "front", ports=["9000"])]
+    # The gateway and Prometheus still pass, and nobody else.
+    assert made.names(AUTHORIZATION_POLICY) == [
+        "team-alpha/allow-istio-gateway",
+        "team-alpha/allow-monitoring",
+        "team-alpha/ledger",
+    ]
+
+
+def test_a_namespace_open_inside_admits_itself_as_a_whole(program: Program) -> None:
+    made = program(merged(FRONT, LEDGER), **ENFORCED)
+    assert made.names(AUTHORIZATION_POLICY) == [
+        "team-alpha/allow-istio-gateway",
+        "team-alpha/allow-same-namespace",
+    ]
+
+
+def test_callers_are_admitted_before_the_app_starts(program: Program) -> None:
+    made = program(CALLED, CALLER, **ENFORCED)
+    policy = str(made.one(AUTHORIZATION_POLICY, "team-alpha/my-api"))
+    assert policy in made.one(DEPLOYMENT, "team-alpha/my-api").depends_on
+
+
+# Hosts outside the mesh
+
+
+@pytest.mark.parametrize(
+    ("calls", "name", "ports", "resolution"),
+    [
+        ("{host: api.stripe.com}", "api-stripe-com", [(443, "TLS")], "DNS"),
+        ("{host: API.Stripe.com.}", "api-stripe-com", [(443, "TLS")], "DNS"),
+        ("{host: a.example.com, port: 80}", "a-example-com", [(80, "HTTP")], "DNS"),
+        ("{host: a.example.com, port: 5432}", "a-example-com", [(5432, "TCP")], "NONE"),
+        ("{host: '*.example.com'}", "any-example-com", [(443, "TLS")], "NONE"),
+        (
+            "{host: a.example.com, port: 8443}, {host: a.example.com}",
+            "a-example-com",
+            [(443, "TLS"), (8443, "TCP")],
+            "NONE",
+        ),
+        ("{platform: mail}", "smtp-example-com", [(587, "TCP")], "NONE"),
+        ("{platform: vault}", "vault-example-com", [(443, "TLS")], "DNS"),
+    ],
+)
+def test_a_host_is_known_to_the_team_s_sidecars_alone(
+    program: Program, calls: str, name: str, ports: list[tuple[int, str]], resolution: str
+) -> None:
+    made = program(worker(f"calls: [{calls}]"), network={"platform": PLATFORM})
+    assert made.names(SERVICE_ENTRY) == [f"team-alpha/consumer-{name}"]
+    entry = made.one(SERVICE_ENTRY, f"team-alpha/consumer-{name}")
+    assert (entry.metadata["namespace"], entry.metadata["name"]) == (
+        "team-alpha",
+        f"consumer-{name}",
+    )
+    host = name.replace("any-", "*-").replace("-", ".")
+    assert entry.spec == {
+        "hosts": [host],
+        "location": "MESH_EXTERNAL",
+        "exportTo": ["."],
+        "ports": [
+            {"number": number, "name": f"{protocol.lower()}-{number}", "protocol": protocol}
+            for number, protocol in ports
+        ],
+        "resolution": resolution,
+    }
+
+
+@pytest.mark.parametrize(
+    "call", ["{cidr: 10.0.0.0/8, port: 443}", "{platform: databases}", "{platform: kubernetes-api}"]
+)
+def test_what_is_no_host_has_no_service_entry(program: Program, call: str) -> None:
+    made = program(worker(f"calls: [{call}]"), network={"platform": PLATFORM})
+    assert made.names(SERVICE_ENTRY) == []
+
+
+def test_an_app_starts_once_its_sidecar_may_know_its_hosts(program: Program) -> None:
+    made = program(worker("calls: [{host: api.example.com}]"))
+    entry = str(made.one(SERVICE_ENTRY, "team-alpha/consumer-api-example-com"))
+    assert entry in made.one(DEPLOYMENT, "team-alpha/consumer").depends_on
+
+
+def test_a_team_cannot_undo_what_calls_say(program: Program) -> None:
+    policy = program(team_file(), platform=True, **ENFORCED).one(
+        ADMISSION_POLICY, "sre-platform-only"
+    )
+    kept = {
+        (group, resource)
+        for rule in policy.spec["matchConstraints"]["resourceRules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+    }
+    assert kept >= {
+        ("networking.k8s.io", "networkpolicies"),
+        ("security.istio.io", "authorizationpolicies"),
+        ("networking.istio.io", "serviceentries"),
+        ("networking.istio.io", "sidecars"),
     }

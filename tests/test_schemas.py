@@ -15,10 +15,12 @@ from jsonschema import Draft202012Validator, ValidationError
 
 from tests.conftest import Program
 from tests.program import (
+    AUTHORIZATION_POLICY,
     EXTERNAL_SECRET,
     PROMETHEUS_RULE,
     ROOT,
     SECRET_STORE,
+    SERVICE_ENTRY,
     SERVICE_MONITOR,
     VIRTUAL_SERVICE,
     Made,
@@ -29,7 +31,15 @@ from tests.program import (
 
 KUBERNETES = "1.36"
 CRDS = ROOT / "sandbox" / "crds"
-CUSTOM = (VIRTUAL_SERVICE, SERVICE_MONITOR, PROMETHEUS_RULE, EXTERNAL_SECRET, SECRET_STORE)
+CUSTOM = (
+    VIRTUAL_SERVICE,
+    AUTHORIZATION_POLICY,
+    SERVICE_ENTRY,
+    SERVICE_MONITOR,
+    PROMETHEUS_RULE,
+    EXTERNAL_SECRET,
+    SECRET_STORE,
+)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -31,8 +31,8 @@ _KINDS = {
             "sidecars",
             "proxyconfigs",
         ],
-        "the platform manages the mesh; use apps[].ingress in the team's file, or ask the platform "
-        "team",
+        "the platform manages the mesh; use apps[].ingress and apps[].calls in the team's file, or "
+        "ask the platform team",
     ),
     "security.istio.io": (
         ["peerauthentications"],
@@ -74,8 +74,8 @@ _KINDS = {
 _AUTHORIZED = {
     "security.istio.io": (
         ["peerauthentications", "authorizationpolicies"],
-        "mutual TLS and who may call whom are set for the whole mesh; ask the platform team for an "
-        "exception",
+        "mutual TLS and who may call whom are the platform's; use apps[].callers in the team's "
+        "file, or ask the platform team",
     )
 }
 

@@ -140,6 +140,20 @@ GATEWAY = thing(
         "servers": [{"hosts": ["*"], "port": {"name": "http", "number": 80, "protocol": "HTTP"}}],
     },
 )
+# A team's own would make its sidecars know a host that no app calls, or admit callers that no app
+# names.
+SERVICE_ENTRY = thing(
+    "networking.istio.io/v1 ServiceEntry",
+    {
+        "hosts": ["api.example.com"],
+        "location": "MESH_EXTERNAL",
+        "ports": [{"number": 443, "name": "tls", "protocol": "TLS"}],
+        "resolution": "DNS",
+    },
+)
+AUTHORIZATION_POLICY = thing(
+    "security.istio.io/v1 AuthorizationPolicy", {"action": "ALLOW", "rules": [{}]}
+)
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 PROXY = "docker.io/istio/proxyv2:1.31.0"
@@ -385,6 +399,7 @@ BAD = {
     ],
     ("sre-platform-only", "the platform manages the mesh"): [
         GATEWAY,
+        SERVICE_ENTRY,
         thing("extensions.istio.io/v1 TrafficExtension", {}),
     ],
     ("sre-platform-only", "deploy apps with apps[]"): [
@@ -392,6 +407,7 @@ BAD = {
         thing("kustomize.toolkit.fluxcd.io/v1 Kustomization", {}),
     ],
     ("sre-platform-only", "mutual TLS"): [thing("security.istio.io/v1 PeerAuthentication", {})],
+    ("sre-platform-only", "apps[].callers"): [AUTHORIZATION_POLICY],
     ("sre-platform-only", "apps[].ingress"): [thing("gateway.networking.k8s.io/v1 HTTPRoute", {})],
     ("sre-platform-only", "apps[].serviceMonitor"): [SERVICE_MONITOR],
 }

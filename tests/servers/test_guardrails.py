@@ -45,6 +45,7 @@ SETTINGS: dict[str, Any] = {
     "manage": {"harbor": False, "openbao": False},
     "harbor": {"host": HARBOR, "sharedProjects": [SHARED]},
     "externalSecrets": OPERATOR,
+    "istio": {"authorization": "enforce"},
     "platformHosts": ["*.ops.example.com"],
 }
 # Custom resources that the servers do not have; the policies look at nothing but the kind.
