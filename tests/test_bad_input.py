@@ -36,7 +36,7 @@ def refused(folder: Path, text: str, said: str) -> None:
 TOP = "use one of: team, lifecycle, namespace, access, quota, limitRange, registry, apps"
 BESIDE = (
     "use one of: archetype, app, serviceMonitor, networkPolicy, serviceAccount, alerts, "
-    "exceptions, strategy, autoscaling, podDisruptionBudget"
+    "exceptions, calls, strategy, autoscaling, podDisruptionBudget"
 )
 
 
