@@ -17,6 +17,7 @@ from tools.review.rules import (
     access,
     exposure,
     limits,
+    mesh,
     monitoring,
     platform,
     registry,
@@ -123,8 +124,13 @@ KINDS = {
     ),
     # Judged for a namespace as a whole
     "NetworkPolicy": ObjectKind(judged=("spec",), controls=("SC-7",)),
-    # Every change in place needs a second reviewer
-    "AuthorizationPolicy": ObjectKind(controls=("AC-3", "AC-4")),
+    "AuthorizationPolicy": ObjectKind(
+        mesh.authorization_policy,
+        judged=("spec", 'metadata.annotations["istio.io/dry-run"]'),
+        controls=("AC-3", "AC-4"),
+    ),
+    # Without one, sidecars know a host no more, or let it through without telling it apart
+    "ServiceEntry": ObjectKind(mesh.service_entry, judged=("spec",), controls=("SC-7",)),
     "RoleBinding": ObjectKind(
         access.role_binding, judged=("subjects", "roleRef"), fixed=("roleRef",), controls=("AC-2",)
     ),

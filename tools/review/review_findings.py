@@ -43,6 +43,15 @@ class Rules(Enum):
     ISOLATION = ReviewRule(
         "network-isolation-lost", ("SC-7",), "pods no longer deny traffic by default"
     )
+    MESH_WIDER = ReviewRule(
+        "mesh-wider", ("AC-4", "SC-7"), "the mesh admits more callers, or admits them to more"
+    )
+    MESH_AUDIT = ReviewRule(
+        "mesh-audit", ("AC-4", "SC-7"), "the mesh only records callers that it refused before"
+    )
+    HOST_OUTSIDE = ReviewRule(
+        "host-outside", ("SC-7", "AC-4"), "a team's sidecars know another host outside the mesh"
+    )
     HOST = ReviewRule(
         "host-new", ("SC-7",), "reachable from outside under a new host, path or gateway"
     )

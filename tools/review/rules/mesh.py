@@ -1,0 +1,126 @@
+"""What the mesh admits, and which hosts outside of it sidecars know (NIST 800-53 AC-4, SC-7)."""
+
+from collections.abc import Callable, Iterator, Mapping
+from itertools import product
+from typing import Any
+
+from specs.hosts import covers
+from tools.review.pair import Hit, Pair, listed
+from tools.review.rendered_objects import RenderedObject
+from tools.review.review_findings import Rules
+
+_DRY_RUN = "istio.io/dry-run"
+_OPERATION = ("ports", "paths", "methods")
+
+# Who is admitted, to a port, a path and with a method; None: to any.
+_Grant = tuple[str | None, ...]
+
+
+def authorization_policy(pair: Pair) -> Iterator[Hit]:
+    """Callers whom a policy newly admits, or to more; a policy that only records from now on."""
+    shown = pair.object.shown
+    if pair.before and _dry(pair.now) and not _dry(pair.was):
+        yield Hit(Rules.MESH_AUDIT, f"{shown} refuses no one any more")
+    now, was = pair.now("spec") or {}, pair.was("spec") or {}
+    if now == was or (pair.before is None and _is_first(pair, now)):
+        return
+    if pair.before and _apart_from_rules(now) != _apart_from_rules(was):
+        yield Hit(Rules.MESH_WIDER, f"{shown} applies to other pods, or in another way")
+        return
+    if now.get("action", "ALLOW") != "ALLOW":
+        yield Hit(Rules.MESH_WIDER, f"{shown} does not only admit callers")
+        return
+    known = [grant for rule in was.get("rules") or () for grant in _grants(rule) or ()]
+    for rule in now.get("rules") or ():
+        if rule in (was.get("rules") or ()):
+            continue
+        grants = _grants(rule)
+        if grants is None:
+            yield Hit(Rules.MESH_WIDER, f"{shown} has a rule that no review reads")
+            continue
+        for grant in grants:
+            if not any(_covers(each, grant) for each in known):
+                yield Hit(Rules.MESH_WIDER, f"{shown} admits {_shown(grant)}")
+
+
+def service_entry(pair: Pair) -> Iterator[Hit]:
+    """Hosts and ports that sidecars of a namespace newly know, and whom else they are shown to."""
+    shown = pair.object.shown
+    known = [
+        address
+        for each in pair.base.of("ServiceEntry")
+        if each.place == pair.object.place
+        for address in _addresses(each)
+    ]
+    for host, port in _addresses(pair.object) if pair.after else ():
+        if not any(covers(one, host) and number == port for one, number in known):
+            yield Hit(Rules.HOST_OUTSIDE, f"{host}:{port} ({shown})")
+    if pair.now("spec.exportTo") != ["."] and pair.now("spec.exportTo") != pair.was(
+        "spec.exportTo"
+    ):
+        yield Hit(Rules.HOST_OUTSIDE, f"{shown} applies to other namespaces, too")
+    fields = sorted({*(pair.now("spec") or {}), *(pair.was("spec") or {})})
+    led = [field for field in fields if field not in ("hosts", "ports", "exportTo")]
+    other = [field for field in led if pair.now(f"spec.{field}") != pair.was(f"spec.{field}")]
+    if pair.before and other:
+        yield Hit(Rules.HOST_OUTSIDE, f"{shown} leads elsewhere: {listed(other)}")
+
+
+def _is_first(pair: Pair, spec: Mapping[str, Any]) -> bool:
+    """Whether a new policy closes more than it opens: before the first one, everyone passes.
+
+    Of a new namespace, only what applies to all its pods is what every team has.
+    """
+    place = pair.object.place
+    if any(each.place == place for each in pair.base.of("AuthorizationPolicy")):
+        return False
+    existed = f"kubernetes/_cluster/Namespace-{place}" in pair.base.objects
+    return existed or "selector" not in spec
+
+
+def _apart_from_rules(spec: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in spec.items() if key != "rules"}
+
+
+def _dry(get: Callable[[str], Any]) -> bool:
+    return (get("metadata.annotations") or {}).get(_DRY_RUN) == "true"
+
+
+def _grants(rule: Mapping[str, Any]) -> list[_Grant] | None:
+    """Each caller with each port, path and method; None if the rule says anything else."""
+    sources = [each.get("source") or {} for each in rule.get("from") or ()]
+    operations = [each.get("operation") or {} for each in rule.get("to") or [{}]]
+    known = {"principals"}, {"namespaces"}
+    if set(rule) - {"from", "to"} or any(set(each) not in known for each in sources):
+        return None
+    if any(set(each) - set(_OPERATION) for each in operations):
+        return None
+    who = [
+        f"{kind.removesuffix('s')} {name}"
+        for source in sources
+        for kind, names in source.items()
+        for name in names
+    ]
+    return [
+        (caller, *operation)
+        for caller in (who if "from" in rule else [None])
+        for each in operations
+        for operation in product(*(each.get(key) or [None] for key in _OPERATION))
+    ]
+
+
+def _covers(known: _Grant, grant: _Grant) -> bool:
+    return all(one in (None, other) for one, other in zip(known, grant, strict=True))
+
+
+def _shown(grant: _Grant) -> str:
+    caller, port, path, method = grant
+    to = [f"port {port}" if port else "every port"]
+    to += [each for each in (path, method) if each]
+    return f"{caller or 'everyone'} to {' '.join(to)}"
+
+
+def _addresses(entry: RenderedObject) -> list[tuple[str, int]]:
+    """Each host with each port."""
+    ports = [port.get("number", 0) for port in entry.get("spec.ports") or ()]
+    return [(host, port) for host in entry.get("spec.hosts") or () for port in ports]
