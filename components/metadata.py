@@ -8,13 +8,10 @@ import pulumi
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from specs.app import BaseApp
-from specs.labels import TEAM_LABEL
+from specs.labels import INSTANCE, NAME, TEAM_LABEL
 from specs.team import Team
 
 Labels = dict[str, str]
-
-# Distinguishes an app's pods, and those of one of its instances, from others.
-NAME, INSTANCE = "app.kubernetes.io/name", "app.kubernetes.io/instance"
 
 # Labels of everything that this program creates in a cluster.
 PLATFORM_LABELS = {

@@ -24,6 +24,9 @@ LabelValue = Annotated[
     ),
 ]
 
+# Together, these select an app's pods.
+NAME, INSTANCE = "app.kubernetes.io/name", "app.kubernetes.io/instance"
+
 # Marks a Namespace as a team's, and everything in it as that team's.
 TEAM_LABEL = "sre.io/team"
 # On a team's Namespace: the hosts of the team's file, joined by commas.

@@ -8,13 +8,12 @@ from typing import Any
 
 import yaml
 
-from specs.labels import TEAM_LABEL
+from specs.labels import INSTANCE, TEAM_LABEL
 
 # libyaml's parser: two sides of a fleet are thousands of documents.
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _INDEX = ".sre-render"
-_INSTANCE = "app.kubernetes.io/instance"
 
 # The key of a resource's Pulumi options among its fields.
 OPTIONS = "options"
@@ -106,7 +105,7 @@ def _object(folder: Path, file: Path, known: Mapping[str, Any]) -> RenderedObjec
         metadata = document["metadata"]
         labels = metadata.get("labels") or {}
         name, fields = metadata["name"], document
-        team, app = labels.get(TEAM_LABEL, ""), labels.get(_INSTANCE, "")
+        team, app = labels.get(TEAM_LABEL, ""), labels.get(INSTANCE, "")
     else:
         name, fields = file.stem.partition("-")[2], document["properties"]
         place = path.split("/")[1]
