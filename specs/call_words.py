@@ -48,7 +48,7 @@ def callers_of(rule: IngressRule, team: str, app: BaseApp, app_of: AppOf) -> tup
     return tuple(Caller(team=other, app=name) for other, name in dict.fromkeys(named))
 
 
-def written(key: str, words: Sequence[Call] | Sequence[Caller]) -> str:
+def written(key: str, words: Sequence[Call | Caller]) -> str:
     """`calls: [{team: team-beta, app: ledger}]`, as a team's file has it."""
     return f"{key}: [{', '.join(map(_flow, words))}]"
 

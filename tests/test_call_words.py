@@ -6,10 +6,13 @@ from typing import Any
 import pytest
 
 from specs.call_words import callers_of, calls_of, written
+from specs.fleet import TeamsFolder
 from specs.network import EgressRule, IngressRule
 from specs.settings import PlatformService
 from specs.source import Source, frozen
 from specs.team import Team
+from tests.written import entry, settings
+from tools.review.word_findings import words_instead
 
 IMAGE = "image: {repository: harbor.sre.internal/t/x, tag: v1}"
 TEAMS = {
@@ -212,6 +215,10 @@ def test_a_rule_from_other_teams_apps_to_the_main_port_has_callers(apps: Any) ->
             "my-api",
         ),
         (
+            f"{{from: [{{{BETA}, {ORDERS}}}, {{{BETA}}}], ports: [{{port: 8080}}]}}",
+            "my-api",
+        ),
+        (
             "{from: [{podSelector: {matchLabels: {app.kubernetes.io/name: mailer}}}], "
             "ports: [{port: 8080}]}",
             "my-api",
@@ -220,3 +227,105 @@ def test_a_rule_from_other_teams_apps_to_the_main_port_has_callers(apps: Any) ->
 )
 def test_a_rule_that_lets_in_something_else_has_no_callers(apps: Any, rule: str, app: str) -> None:
     assert not let_in(apps, rule, app)
+
+
+# The review
+
+TO_LEDGER = f"additionalEgress: [{{to: [{{{BETA}, {LEDGER}}}], ports: [{{port: 9090}}]}}]"
+ALPHA = "namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: team-alpha}}"
+MY_API = "podSelector: {matchLabels: {app.kubernetes.io/name: my-api}}"
+FROM_MY_API = f"additionalIngress: [{{from: [{{{ALPHA}, {MY_API}}}], ports: [{{port: 9090}}]}}]"
+CALL = "`calls: [{team: team-beta, app: ledger}]`"
+CALLER = "`callers: [{team: team-alpha, app: my-api}]`"
+
+
+def team_file(team: str, app: str, beside: str = "", in_app: str = "") -> str:
+    image = f"{{repository: harbor.sre.internal/{team}/{app}, tag: v1}}"
+    return f"team: {team}\napps:\n" + entry(in_app, beside, name=app, image=image)
+
+
+def alpha(rules: str = "", beside: str = "") -> str:
+    return team_file("team-alpha", "my-api", f"networkPolicy:\n  {rules}\n{beside}")
+
+
+def beta(rules: str = "", beside: str = "") -> str:
+    return team_file("team-beta", "ledger", f"networkPolicy:\n  {rules}\n{beside}", "port: 9090")
+
+
+@pytest.fixture
+def notes(tmp_path: Path) -> Any:
+    """The notes on a change of both teams' files, from the first two texts to the others."""
+
+    def found(*texts: str, **changes: Any) -> list[tuple[str, str, str]]:
+        folders = [tmp_path / "base", tmp_path / "head"]
+        for folder, files in zip(folders, (texts[:2], texts[2:]), strict=True):
+            folder.mkdir(exist_ok=True)
+            for team, text in zip(("team-alpha", "team-beta"), files, strict=True):
+                (folder / f"{team}.yaml").write_text(text)
+        head = TeamsFolder(folders[1], "tenants")
+        teams = ("team-alpha", "team-beta")
+        said = list(words_instead(folders[0], head, settings(**changes), teams))
+        assert not any(each.needs_second for each in said)
+        return [(each.team, each.app, each.detail) for each in said]
+
+    return found
+
+
+def test_a_new_rule_with_a_word_is_noted_with_what_the_other_file_needs(notes: Any) -> None:
+    assert notes(alpha(), beta(), alpha(TO_LEDGER), beta()) == [
+        (
+            "team-alpha",
+            "my-api",
+            f"tenants/team-alpha.yaml:8 says the same as {CALL}; tenants/team-beta.yaml then needs "
+            f"{CALLER} at ledger",
+        )
+    ]
+    assert notes(alpha(), beta(), alpha(), beta(FROM_MY_API)) == [
+        (
+            "team-beta",
+            "ledger",
+            f"tenants/team-beta.yaml:9 says the same as {CALLER}; tenants/team-alpha.yaml then "
+            f"needs {CALL} at my-api",
+        )
+    ]
+
+
+def test_two_halves_that_match_are_named_by_their_lines_whichever_is_new(notes: Any) -> None:
+    here, there = "tenants/team-alpha.yaml:8", "tenants/team-beta.yaml:9"
+    at_alpha = f"{here} says the same as {CALL}; {there} is its other half, and the same as"
+    at_beta = f"{there} says the same as {CALLER}; {here} is its other half, and the same as"
+    both = alpha(TO_LEDGER), beta(FROM_MY_API)
+    assert notes(alpha(), both[1], *both) == [("team-alpha", "my-api", f"{at_alpha} {CALLER}")]
+    assert notes(both[0], beta(), *both) == [("team-beta", "ledger", f"{at_beta} {CALL}")]
+    assert len(notes(alpha(), beta(), *both)) == 2
+
+
+def test_a_rule_whose_other_half_is_a_word_already_needs_no_more_than_its_own(notes: Any) -> None:
+    granted = beta(beside="callers: [{team: team-alpha, app: my-api}]")
+    ((*_, detail),) = notes(alpha(), granted, alpha(TO_LEDGER), granted)
+    assert detail == f"tenants/team-alpha.yaml:8 says the same as {CALL}"
+    asked = alpha(beside="calls: [{team: team-beta, app: ledger}]")
+    ((*_, detail),) = notes(asked, beta(), asked, beta(FROM_MY_API))
+    assert detail == f"tenants/team-beta.yaml:9 says the same as {CALLER}"
+
+
+def test_a_service_of_the_stack_is_suggested_by_its_name(notes: Any) -> None:
+    databases = "namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: databases}}"
+    rules = f"additionalEgress: [{{to: [{{{databases}}}], ports: [{{port: 5432}}]}}]"
+    network = {"platform": {"databases": {"namespace": "databases", "ports": (5432,)}}}
+    ((*_, detail),) = notes(alpha(), beta(), alpha(rules), beta(), network=network)
+    assert detail == "tenants/team-alpha.yaml:8 says the same as `calls: [{platform: databases}]`"
+    assert not notes(alpha(), beta(), alpha(rules), beta())
+
+
+def test_nothing_is_noted_of_a_rule_that_was_there_or_has_no_effect(notes: Any) -> None:
+    rule = alpha(TO_LEDGER)
+    more = rule.replace("[{to:", "[{ports: [{port: 22}]}, {to:")
+    assert not notes(rule, beta(), more, beta())
+    off = rule.replace("      additional", "      enabled: false\n      additional")
+    assert not notes(alpha(), beta(), off, beta())
+
+
+def test_a_team_that_leaves_is_not_suggested(notes: Any) -> None:
+    leaving = beta().replace("apps:", "lifecycle: offboarding\napps:")
+    assert not notes(alpha(), leaving, alpha(TO_LEDGER), leaving)

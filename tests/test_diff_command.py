@@ -226,6 +226,12 @@ def test_a_new_version_is_an_ordinary_change(clone: Clone) -> None:
 # By what is found of each; edits of one group do not hide each other.
 WEAKENING = {
     "network-wider": (ALPHA, "port: 5432\n", "port: 5432\n            - port: 22\n"),
+    "network-word": (
+        ALPHA,
+        "additionalEgress:\n",
+        "additionalEgress:\n"
+        "        - {to: [{ipBlock: {cidr: 10.9.0.0/16}}], ports: [{port: 8443}]}\n",
+    ),
     "group-let-in": (BETA, "[team-beta-developers]", "[team-beta-developers, others]"),
     "quota-raised": (BETA, "pods: 30", "pods: 31"),
     "signatures-off": (
@@ -249,6 +255,12 @@ WEAKENING_A_STACK = {
         DEV,
         "  sre-platform:platform",
         "  sre-platform:adopt: true\n  sre-platform:platform",
+    ),
+    "network-opened": (
+        DEV,
+        "  sre-platform:platform:",
+        "  sre-platform:network: {platform: {smtp: {host: smtp.example.com, ports: [587]}}}\n"
+        "  sre-platform:platform:",
     ),
     "setting": (DEV, "config:\n", "encryptionsalt: v1:abc\nconfig:\n"),
     "stack-not-shown": ("Pulumi.platform.yaml", "guardrails: deny", "guardrails: audit"),

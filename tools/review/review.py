@@ -27,7 +27,9 @@ from tools.review.git import changed_files, copy_of, merge_base
 from tools.review.rendered_objects import Side
 from tools.review.review_findings import ReviewFinding
 from tools.review.rules.hosts import platform_hosts
+from tools.review.rules.network_settings import internal_traffic, network_settings
 from tools.review.sides import two_sides
+from tools.review.word_findings import words_instead
 
 # Exit codes of `./sre diff`.
 NONE, CHANGES, SECOND_REVIEWER = 0, 2, 3
@@ -84,14 +86,17 @@ def review(root: Path, ref: str, stack: str, settings: Settings, folder: TeamsFo
         changes = setting_changes(tree, root)
         shared = [*code, *own_settings(stack, changes)]
         reached = comparison.teams if shared else []
+        former = tree / settings.tenants
         gone = sorted(set(stack_names(tree)) - set(stack_names(root)))
         findings = [
             *comparison.findings,
             *code_findings(shared, reached),
             *findings_beside(stack, files, changes, gone),
             *link_findings(root, files),
-            *_host_findings(tree, stack, settings, head),
-            *lifecycle_findings(tree / settings.tenants, folder.path, comparison.all_teams),
+            *_setting_findings(tree, stack, settings, head),
+            *internal_traffic(base, head),
+            *lifecycle_findings(former, folder.path, comparison.all_teams),
+            *words_instead(former, folder, settings, comparison.all_teams),
         ]
     return Review(
         base=ref,
@@ -105,11 +110,16 @@ def review(root: Path, ref: str, stack: str, settings: Settings, folder: TeamsFo
     )
 
 
-def _host_findings(tree: Path, stack: str, settings: Settings, head: Side) -> list[ReviewFinding]:
-    """Changes to the platform's hosts; a new stack had none."""
+def _setting_findings(
+    tree: Path, stack: str, settings: Settings, head: Side
+) -> list[ReviewFinding]:
+    """Changes to the platform's hosts and to the network; a new stack had neither."""
     if stack not in stack_names(tree):
         return []
     before, _ = read_stack(tree, stack)
     if before is None:
         return [unreadable_settings(stack)]
-    return list(platform_hosts(stack, before, settings, head))
+    return [
+        *platform_hosts(stack, before, settings, head),
+        *network_settings(stack, before, settings),
+    ]

@@ -52,6 +52,9 @@ class Rules(Enum):
     HOST_OUTSIDE = ReviewRule(
         "host-outside", ("SC-7", "AC-4"), "a team's sidecars know another host outside the mesh"
     )
+    NETWORK_OPENED = ReviewRule(
+        "network-opened", ("SC-7", "AC-4"), "a setting opens the network for many apps at once"
+    )
     HOST = ReviewRule(
         "host-new", ("SC-7",), "reachable from outside under a new host, path or gateway"
     )
@@ -120,6 +123,15 @@ class Rules(Enum):
     )
     BEHAVIOUR = ReviewRule(
         "behaviour", ("CM-3", "CM-6"), "a command or plain setting", second=False
+    )
+    NETWORK_CLOSED = ReviewRule(
+        "network-closed",
+        ("SC-7", "AC-4"),
+        "a setting closes the network for many apps at once",
+        second=False,
+    )
+    WORD = ReviewRule(
+        "network-word", ("SC-7",), "`calls` or `callers` says the same as a new rule", second=False
     )
     KEPT = ReviewRule(
         "volume-kept",
