@@ -203,6 +203,7 @@ def test_the_json_has_what_is_documented() -> None:
         "base": {"ref": "main", "commit": "0123456789abcdef"},
         "stack": "dev",
         "result": "second-reviewer",
+        "edges": [],
         "findings": [
             {
                 "id": "quota-raised",

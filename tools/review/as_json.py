@@ -1,6 +1,7 @@
 """A review for programs; docs/review.md documents each key."""
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 from plain.trees import ABSENT
@@ -24,6 +25,18 @@ def json_report(review: Review) -> str:
         "base": {"ref": review.base, "commit": review.commit},
         "stack": review.stack,
         "result": _RESULTS[review.exit_code],
+        "edges": [
+            {
+                "action": each.action,
+                "source": {**asdict(each.source), "name": each.source.shown},
+                "target": {**asdict(each.target), "name": each.target.shown},
+                "kind": each.kind,
+                "before": list(each.before),
+                "after": list(each.after),
+                "reasons": [asdict(reason) for reason in each.reasons],
+            }
+            for each in review.edges
+        ],
         "findings": [
             {
                 "id": each.rule.value.id,

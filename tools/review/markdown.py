@@ -10,6 +10,7 @@ from html import escape
 
 from tools.review.comment import LIMIT, fence
 from tools.review.comparison import ComparedObject
+from tools.review.edge_layout import counted_edges, edge_groups
 from tools.review.layout import (
     NO_PROTECTION,
     by_team,
@@ -25,6 +26,7 @@ from tools.review.review import NONE, SECOND_REVIEWER, Review
 # The text around it in a comment needs room too.
 _MOST = LIMIT - 1_536
 
+_EDGE_WORDS = {"appears": "appears", "other-ports": "other ports", "vanishes": "vanishes"}
 _WORDS = {"added": "added", "changed": "changed", "removed": "**destroyed**"}
 
 
@@ -39,7 +41,7 @@ class _Section:
 
 def markdown_report(review: Review) -> str:
     """The review, within the length limit of a comment."""
-    sections = [_top(review), _shared(review)]
+    sections = [_head(review), _edges(review), _found(review), _shared(review)]
     sections += [_team(team, entries) for team, entries in by_team(review.entries)]
     return "\n".join(_fitting(sections)) + "\n"
 
@@ -49,20 +51,37 @@ def marker(stack: str) -> str:
     return f"<!-- sre diff {stack} -->"
 
 
-def _top(review: Review) -> _Section:
+def _head(review: Review) -> _Section:
     verdict = {
         NONE: "no differences",
         SECOND_REVIEWER: "**changes that need a second reviewer**",
     }.get(review.exit_code, "changes")
     since = f"since {_code(review.base)} ({_code(review.commit[:12])})"
-    before = [
-        marker(review.stack),
-        f"Stack {_code(review.stack)}, {since}: {verdict}. Objects: {counted(review.entries)}.",
-        "",
-    ]
+    said = f"Stack {_code(review.stack)}, {since}: {verdict}. Objects: {counted(review.entries)}."
+    return _Section((marker(review.stack), said, ""), ())
+
+
+def _edges(review: Review) -> _Section:
+    """What a reviewer sees first, in no more than its share of a comment."""
+    if not review.edges:
+        return _Section((), ())
+    before = (f"**Who may connect to whom**: {counted_edges(review.edges)}.", "")
+    groups, lines, room = edge_groups(review.edges), list[str](), _MOST // 4
+    for number, each in enumerate(groups):
+        mark = f" (**{each.mark}**)" if each.mark else ""
+        by = f", by {_code(each.policies)}" if each.policies else ""
+        line = f"- {_EDGE_WORDS[each.one.action]} {_code(each.ends)}: {_code(each.ports)}{mark}{by}"
+        room -= _length([line])
+        if room < 0:
+            lines.append(f"- and {len(groups) - number} more lines; run `./sre diff` to see them")
+            break
+        lines.append(line)
+    return _Section(before, tuple(lines), ("",))
+
+
+def _found(review: Review) -> _Section:
     findings = grouped(review.findings)
-    if findings:
-        before += ["**What a reviewer must not miss**", ""]
+    before = ["**What a reviewer must not miss**", ""] if findings else []
     lines = list[str]()
     for each in findings:
         sign = ":warning:" if each.rule.value.second else ":information_source:"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from specs.fleet import TeamsFolder
+from specs.fleet import SUFFIX, TeamsFolder
 from specs.settings import Settings
 from specs.stack_file import read_stack, stack_names
 from tools.review.comparison import (
@@ -12,6 +12,7 @@ from tools.review.comparison import (
     compare,
     in_order,
 )
+from tools.review.edge_changes import EdgeChange, edge_changes
 from tools.review.file_changes import (
     SettingChange,
     code_findings,
@@ -41,7 +42,7 @@ class Review:
 
     `code`: files of the program that differ. `reached`: teams that they, or the stack's settings,
     affect. `protection`: whether both sides have information about protection, which an older base
-    does not.
+    does not. `edges`: who may newly connect to whom, and who no longer may.
     """
 
     base: str
@@ -52,6 +53,7 @@ class Review:
     code: tuple[str, ...]
     reached: tuple[str, ...]
     protection: bool
+    edges: tuple[EdgeChange, ...] = ()
 
     @property
     def findings(self) -> tuple[ReviewFinding, ...]:
@@ -87,6 +89,7 @@ def review(root: Path, ref: str, stack: str, settings: Settings, folder: TeamsFo
         shared = [*code, *own_settings(stack, changes)]
         reached = comparison.teams if shared else []
         former = tree / settings.tenants
+        teams = {file.stem for place in (former, folder.path) for file in place.glob(f"*{SUFFIX}")}
         gone = sorted(set(stack_names(tree)) - set(stack_names(root)))
         findings = [
             *comparison.findings,
@@ -107,6 +110,7 @@ def review(root: Path, ref: str, stack: str, settings: Settings, folder: TeamsFo
         code=tuple(code),
         reached=tuple(reached),
         protection=base.indexed and head.indexed,
+        edges=tuple(edge_changes(base, head, teams)),
     )
 
 

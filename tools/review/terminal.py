@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from tools.review.edge_layout import counted_edges, edge_groups
 from tools.review.layout import (
     NO_PROTECTION,
     SIGNS,
@@ -17,6 +18,8 @@ from tools.review.object_changes import FieldChange
 from tools.review.review import NONE, SECOND_REVIEWER, Review
 
 _RED, _GREEN, _YELLOW, _BOLD, _END = "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[1m", "\x1b[0m"
+# Lines, each of which may have several edges.
+_MOST_EDGES = 200
 _COLOURS = {"+": _GREEN, "-": _RED, "~": _YELLOW}
 
 
@@ -27,6 +30,9 @@ def text_report(review: Review, colour: bool) -> str:
         return f"{code}{text}{_END}" if colour else text
 
     lines = [painted(line, _BOLD) for line in _head(review)]
+    for line in _edges(review):
+        sign = line.lstrip()[:1]
+        lines.append(painted(line, _COLOURS[sign]) if _is_object(line) else line)
     lines += [painted(line, _RED if second else _YELLOW) for second, line in _findings(review)]
     lines += _shared(review)
     for line in _objects(review):
@@ -41,6 +47,21 @@ def _head(review: Review) -> Iterator[str]:
         yield "needs a second reviewer"
     elif review.exit_code == NONE:
         yield "no differences"
+
+
+def _edges(review: Review) -> Iterator[str]:
+    if not review.edges:
+        return
+    yield ""
+    yield f"who may connect to whom: {counted_edges(review.edges)}"
+    groups = edge_groups(review.edges)
+    for group in groups[:_MOST_EDGES]:
+        mark = f" ({group.mark})" if group.mark else ""
+        yield f"  {group.sign} {printable(group.ends)}: {printable(group.ports)}{mark}"
+        if group.policies:
+            yield f"      by {printable(group.policies)}"
+    if len(groups) > _MOST_EDGES:
+        yield f"  and {len(groups) - _MOST_EDGES} more lines; see `--format json`"
 
 
 def _findings(review: Review) -> Iterator[tuple[bool, str]]:
