@@ -16,16 +16,21 @@ _Found = Iterator[tuple[RenderedObject, Hit]]
 
 def network(base: Side, head: Side) -> _Found:
     """What is open after a change and was not before."""
-    for namespace in sorted({each.place for each in head.of("NetworkPolicy", "Namespace")}):
-        yield from _openings_found(_policies(base, namespace), _policies(head, namespace))
-    for namespace in sorted({each.place for each in base.of("NetworkPolicy")}):
+    before, after = _policies(base), _policies(head)
+    for namespace in sorted(after):
+        yield from _openings_found(before.get(namespace, []), after[namespace])
+    for namespace in sorted(before):
         # A removed namespace takes its pods with it.
         if f"kubernetes/_cluster/Namespace-{namespace}" in head.objects:
-            yield from _isolation_lost(_policies(base, namespace), _policies(head, namespace))
+            yield from _isolation_lost(before[namespace], after.get(namespace, []))
 
 
-def _policies(side: Side, namespace: str) -> list[RenderedObject]:
-    return [each for each in side.of("NetworkPolicy") if each.place == namespace]
+def _policies(side: Side) -> dict[str, list[RenderedObject]]:
+    """The policies by namespace."""
+    found: dict[str, list[RenderedObject]] = {}
+    for each in side.of("NetworkPolicy"):
+        found.setdefault(each.place, []).append(each)
+    return found
 
 
 def _openings_found(before: list[RenderedObject], after: list[RenderedObject]) -> _Found:
