@@ -12,7 +12,10 @@ _KEYS = (
 # What a name indicates, and how. Matched against upper-case words joined by '_', one or more whole
 # words each; a leading [A-Z]* also finds words joined to another, as in DBPASSWORD.
 _NAMES = {
-    "password": r"[A-Z]*(?:PASSWORDS?|PASSWD|PWD)|PW|PASS(?!_(?:THROUGH|THRU)(?:_|$))",
+    "password": (
+        r"[A-Z]*(?:PASSWORDS?|PASSWD|PWD)|PW|MASTERAUTH"
+        r"|(?:REQUIRE|DB|USER|KEY|(?:SRC|DEST|KEY|TRUST)?STORE)?PASS(?!_(?:THROUGH|THRU)(?:_|$))"
+    ),
     "passphrase": r"[A-Z]*PASSPHRASES?",
     **{f"{kind} key": rf"[A-Z]*{kind.upper()}_?KEYS?" for kind in _KEYS},
     "secret": r"[A-Z]*SECRETS?",
@@ -34,7 +37,7 @@ _ABOUT = re.compile(
     r"|REFRESH|LENGTH|SIZE|MIN|MAX|LIMITS?|COUNT|BUDGET|QUOTA|PER|BUCKET|TYPE|NAME|PREFIX|SUFFIX"
     r"|PATTERN|REGEX|FORMAT|ENCODING|ENCODER|ALG|ALGORITHM|VERSION|ENABLED|DISABLED|REQUIRED"
     r"|POLICY|MODE|FIELD|COLUMN|TABLE|SCOPES?|CLASS|LEEWAY|ATTEMPTS|RETRIES|HASHERS?|VALIDITY"
-    r"|LIFESPAN|ARN|REF|(?<=KEY_)(?<!ACCESS_KEY_)(?<!SECRET_KEY_)IDS?)(?=_|$)"
+    r"|STDIN|PROMPT|LIFESPAN|ARN|REF|(?<=KEY_)(?<!ACCESS_KEY_)(?<!SECRET_KEY_)IDS?)(?=_|$)"
 )
 # A count of tokens, as for a language model, or one of such a model's special tokens.
 _COUNTED = re.compile(
@@ -164,6 +167,13 @@ _COMPOSED = ("connection string",)
 
 _SWITCHES = {"", "true", "false", "yes", "no", "on", "off"}
 _REFERENCE = re.compile(r"\$\([A-Za-z_][A-Za-z0-9_.-]*\)")
+# Flags without a value, and values that name a file.
+_SWITCH = re.compile(
+    r"^(?:NO|WITHOUT|ASK|PROMPT|GENERATE|CREATE|PRINT|READ|ROTATE|LIST)_|" + _ASKS.pattern
+)
+_FILE = re.compile(
+    r"^(?:\.{1,2}/|@|file:)|\.(?:pem|key|crt|cer|json|ya?ml|txt|toml|p12|pfx|jks)$", re.IGNORECASE
+)
 # A path at which a credential is mounted, in letters that no credential would consist of.
 _PATH = re.compile(r"(?:/[a-z0-9._-]+){2,}")
 
@@ -206,13 +216,33 @@ def looks_like_credential(name: str, value: str) -> str | None:
     variable: `$(DB_PASSWORD)`, alone or as the password in a URL or connection string.
     """
     value = value.strip()
-    words = "_".join(_WORDS.findall(name)).upper()
-    if not _REFERENCE.fullmatch(value) and not _is_harmless(words, value):
-        for said in _said_by(words):
-            if not (said in _COMPOSED and _holds_reference(value)):
-                return f"its name says {said}"
+    if said := _name_says(_upper_words(name), value):
+        return f"its name says {said}"
     form = credential_form(value)
     return f"its value looks like {form}" if form else None
+
+
+def flag_says_credential(flag: str, value: str) -> str | None:
+    """What the name of a command's flag says that its value is, if that is a credential.
+
+    A switch such as `--no-password` has no value: the next word is another argument.
+    """
+    words = _upper_words(flag)
+    return None if _SWITCH.search(words) or _FILE.search(value) else _name_says(words, value)
+
+
+def _upper_words(name: str) -> str:
+    return "_".join(_WORDS.findall(name)).upper()
+
+
+def _name_says(words: str, value: str) -> str | None:
+    """The kind of credential that a name with these words says the value is, if it can be one."""
+    if _REFERENCE.fullmatch(value) or _is_harmless(words, value):
+        return None
+    for said in _said_by(words):
+        if not (said in _COMPOSED and _holds_reference(value)):
+            return said
+    return None
 
 
 def _is_harmless(words: str, value: str) -> bool:

@@ -1,12 +1,19 @@
 """Checks of an app's variables, commands and arguments, above all for credentials."""
 
+import re
 from collections.abc import Iterator
 
 from specs.container import Container, WebAppContainer, WorkerContainer
-from specs.credentials import credential_form, looks_like_credential
+from specs.credentials import credential_form, flag_says_credential, looks_like_credential
 from specs.env_vars import EnvVar
 from specs.probes import given
 from specs.problem import Finding, Loc
+
+# A flag as a word of its own, and within a word, such as a script, with its value beside it.
+_FLAG = re.compile(r"--?[A-Za-z][\w.-]*")
+_FLAG_WITH_VALUE = re.compile(
+    rf"""(?<!\S)({_FLAG.pattern})(?:=|\s+)["']?([^\s"'$`<>|&;()-][^\s"']*)"""
+)
 
 
 def check_env(container: Container, inner: Loc) -> Iterator[Finding]:
@@ -75,3 +82,21 @@ def check_words(container: Container, inner: Loc) -> Iterator[Finding]:
         for index, word in enumerate(each):
             if form := credential_form(word):
                 yield (*at, index), f"contains {form}; add a variable with a secretRef, and {use}"
+            elif found := _flag_of(each[index - 1] if index else "", word):
+                flag, said = found
+                yield (
+                    (*at, index),
+                    f"has the value of '{flag}', whose name says {said}; add a variable with a "
+                    f"secretRef, and {use}",
+                )
+
+
+def _flag_of(before: str, word: str) -> tuple[str, str] | None:
+    """The flag whose value in `word` is a credential by the flag's name, and what that says."""
+    given = _FLAG_WITH_VALUE.findall(word)
+    if _FLAG.fullmatch(before) and not word.startswith("-"):
+        given.append((before, word))
+    for flag, value in given:
+        if said := flag_says_credential(flag, value):
+            return flag, said
+    return None

@@ -890,6 +890,35 @@ WITH_REF = "add a variable with a secretRef, and write $(NAME) here"
             "probes.liveness.exec.command[1]: contains a URL with a password; "
             "add a variable with a secretRef, and let a shell read it",
         ),
+        "after a flag": (
+            app("args: [login, --password, «hunter2]"),
+            f"args[2]: has the value of '--password', whose name says password; {WITH_REF}",
+        ),
+        "in a flag": (
+            app("command: [/bin/run, «--api.token=hunter2]", archetype="worker"),
+            f"command[1]: has the value of '--api.token', whose name says token; {WITH_REF}",
+        ),
+        "after a flag of one dash": (
+            app("init: [{name: a, args: [-keypass, «hunter2]}]"),
+            f"init[0].args[1]: has the value of '-keypass', whose name says password; {WITH_REF}",
+        ),
+        "after a flag of a shell's command": (
+            app("args: [-c, «'cd /; redis-cli --user a --pass hunter2 ping']", archetype="cronjob"),
+            f"args[1]: has the value of '--pass', whose name says password; {WITH_REF}",
+        ),
+        "after a probe's flag": (
+            app(
+                "probes: {liveness: {exec: {command: [check, --client-secret, «hunter2]}}}",
+                archetype="worker",
+            ),
+            "probes.liveness.exec.command[2]: has the value of '--client-secret', whose name says "
+            "secret; add a variable with a secretRef, and let a shell read it",
+        ),
+        "after a flag of the end": (
+            app("preStop: {exec: {command: [/leave, --token, «hunter2]}}"),
+            "preStop.exec.command[2]: has the value of '--token', whose name says token; "
+            "add a variable with a secretRef, and let a shell read it",
+        ),
     }
 )
 def test_a_credential_in_a_command_is_refused_and_not_repeated(

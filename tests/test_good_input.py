@@ -288,6 +288,27 @@ def test_a_documented_key_is_accepted(
     accepted(tmp_path, app(in_app, beside, archetype=archetype))
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "[login, --password, $(DB_PASSWORD)]",
+        "[login, --password=$(DB_PASSWORD), --token=]",
+        "[login, --password, --user, app]",
+        "[psql, --no-password, shop]",
+        "[docker, login, --password-stdin, harbor.sre.internal]",
+        "[play, --ask-vault-pass, site.yml]",
+        "[serve, --token-file, token.txt, --private-key, tls.key, --max-tokens, '4096']",
+        "[serve, --secret=/run/secrets/app, --credentials, ./app, --tokens, 'true']",
+        "[serve, --pass-through, host, --compass, north, password, hunter]",
+        """[sh, -c, 'login --password "$PASSWORD" --token=${TOKEN} --secret `cat /s` --pass <x']""",
+        "[sh, -c, 'serve --ask-pass; echo a--token b --token | cat --secret && true']",
+    ],
+)
+def test_a_flag_without_a_credential_is_accepted(tmp_path: Path, words: str) -> None:
+    variables = "env: [{name: DB_PASSWORD, secretRef: shop-db}]"
+    accepted(tmp_path, app(f"{variables}\nargs: {words}"))
+
+
 def test_an_image_of_a_shared_project_is_accepted(tmp_path: Path) -> None:
     accepted(tmp_path, app(image="{repository: harbor.sre.internal/base-images/a/b, tag: '1.10'}"))
 
