@@ -186,6 +186,7 @@ WEAKENING: list[tuple[str, Edit, Rules]] = [
     (ROUTE, _set("spec.http.0.route.0.destination.host", "elsewhere"), Rules.HOST),
     (ROUTE, _set("spec.http.0.rewrite", {"uri": "/admin/"}), Rules.HOST),
     (ROUTE, _set("spec.http.0.redirect", {"authority": "other.example.com"}), Rules.HOST),
+    (ROUTE, _set("spec.http.0.redirect", {"uri": "/b", "scheme": "http"}), Rules.REDIRECT),
     (ROUTE, _set("spec.http.0.corsPolicy", {"allowOrigins": [{"exact": "*"}]}), Rules.CORS),
     (ROUTE, _set("spec.http.0.corsPolicy", {"allowOrigins": [{"regex": "a"}]}), Rules.CORS),
     (ROUTE, _set("spec.http.0.corsPolicy", WITH_CREDENTIALS), Rules.CORS),
@@ -481,6 +482,30 @@ def test_what_more_other_sites_may_do_needs_a_second_reviewer(
     assert _found(wider) == {Rules.CORS}
     assert _details(wider) == [f"VirtualService my-api: {who}: {key} PUT"]
     assert _found(compare(allowing("GET", "PUT"), allowing("GET"))) == set()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "paths"),
+    [
+        ({"uri": "/b"}, {"uri": "/b", "scheme": "http"}, ["/a"]),
+        ({"uri": "/b", "scheme": "https"}, {"uri": "/b", "scheme": "http"}, ["/a"]),
+        ({"uri": "/b", "scheme": "http"}, {"uri": "/c", "scheme": "http"}, []),
+        ({"uri": "/b", "scheme": "http"}, {"uri": "/b", "scheme": "https"}, []),
+    ],
+    ids=["new", "instead of https", "as before", "no more"],
+)
+def test_a_redirect_to_plain_http_needs_a_second_reviewer(
+    shipped: Side, before: Any, after: Any, paths: list[str]
+) -> None:
+    one, other = (
+        _with(shipped, ROUTE, _routes(("/a", {"redirect": redirect}), ("/", SERVED)))
+        for redirect in (before, after)
+    )
+    found = [each for each in compare(one, other).findings if each.rule is Rules.REDIRECT]
+    assert [each.detail for each in found] == [
+        f"{path} of VirtualService my-api leads to http://" for path in paths
+    ]
+    assert all(each.needs_second for each in found)
 
 
 NOTED: list[tuple[str, Edit, Rules]] = [

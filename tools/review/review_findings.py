@@ -68,6 +68,9 @@ class Rules(Enum):
         "service-exposed", ("SC-7",), "a Service is exposed outside the cluster's network"
     )
     MESH = ReviewRule("mesh-left", ("SC-8",), "traffic is no longer encrypted by the mesh")
+    REDIRECT = ReviewRule(
+        "redirect-plain", ("SC-8",), "callers are sent on to an address without encryption"
+    )
     TLS = ReviewRule("tls-unverified", ("SC-8", "SC-23"), "a server's certificate is not verified")
     GROUP = ReviewRule("group-let-in", ("AC-3", "AC-2"), "another group or account gets access")
     ROLE = ReviewRule("role-granted", ("AC-3", "AC-6"), "a role other than edit or view is granted")

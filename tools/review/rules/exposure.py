@@ -38,6 +38,9 @@ def virtual_service(pair: Pair) -> Iterator[Hit]:
         if now and was is not None and now - was:
             to = listed(sorted(now))
             yield Hit(Rules.HOST, f"{path} of {pair.object.shown} leads to the app's {to}")
+    plain, had_plain = _sent_on_plain(pair.now("spec.http")), _sent_on_plain(pair.was("spec.http"))
+    for path in sorted(plain - had_plain):
+        yield Hit(Rules.REDIRECT, f"{path} of {pair.object.shown} leads to http://")
     yield from _cors(pair)
 
 
@@ -92,6 +95,12 @@ def _routed_paths(http: Any) -> dict[str, set[str]]:
             if not route.get("redirect"):
                 seen.add(to.rstrip("/") or ALL)
     return found
+
+
+def _sent_on_plain(http: Any) -> set[str]:
+    """The paths whose requests a VirtualService redirects to plain HTTP."""
+    plain = [each for each in http or () if (each.get("redirect") or {}).get("scheme") == "http"]
+    return set(_routed_paths(plain))
 
 
 def _seen(path: str, routed: dict[str, set[str]]) -> set[str] | None:
