@@ -19,6 +19,7 @@ CONTROLLER_MANAGER = "kube-controller-manager"
 SCHEDULER = "kube-scheduler"
 KWOK = "kwok"
 STORAGE = "storage"
+VOLUMES = "volumes"  # the folder of what pods store
 EXTERNAL_SECRETS = "external-secrets"
 PROMETHEUS_OPERATOR = "prometheus-operator"
 PROMETHEUS = "prometheus"
@@ -213,6 +214,7 @@ class Parts:
                 "-m",
                 "sandbox.servers.storage_process",
                 self.kubeconfig_of(STORAGE),
+                self.folder / VOLUMES,
             ],
         }
 

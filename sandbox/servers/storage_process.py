@@ -1,11 +1,12 @@
 """The process that provides volumes, in place of a storage driver.
 
-`python -m sandbox.servers.storage_process KUBECONFIG` gives each claim of the cluster's
+`python -m sandbox.servers.storage_process KUBECONFIG FOLDER` gives each claim of the cluster's
 StorageClasses a PersistentVolume once a pod that needs it has a node, makes it as large as the
-claim becomes, and deletes it after the claim. What a simulated pod would store is nowhere; on a
-node that runs containers, it is a folder of that node.
+claim becomes, and deletes it after the claim. Each is a folder in FOLDER, which only a node that
+runs containers uses.
 """
 
+import shutil
 import signal
 import sys
 import time
@@ -18,9 +19,11 @@ PROVISIONER = "sandbox.sre.io/storage"  # of the StorageClasses in platform.yaml
 LOOKS_EVERY = 0.5  # seconds
 _NODE = "volume.kubernetes.io/selected-node"  # by the scheduler
 _MERGE = "application/merge-patch+json"
+# All nodes have the folders, because all are on this machine.
+_ANY_NODE = {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "Exists"}]}
 
 
-def provide(cluster: Cluster) -> None:
+def provide(cluster: Cluster, folder: Path) -> None:
     """Do what is to be done now. Raises RefusedError and UnreachableError."""
     claims = cluster.list("v1", "PersistentVolumeClaim")
     classes = {
@@ -32,18 +35,21 @@ def provide(cluster: Cluster) -> None:
         waits = claim["status"]["phase"] == "Pending" and "volumeName" not in claim["spec"]
         has_node = _NODE in claim["metadata"].get("annotations", {})
         if waits and has_node and claim["spec"].get("storageClassName") in classes:
-            _make(cluster, _volume(claim))
+            _make(cluster, _volume(claim, folder))
     for volume in cluster.list("v1", "PersistentVolume"):
         if volume["spec"].get("storageClassName") not in classes:
             continue
         if volume["status"].get("phase") == "Released":
-            cluster.delete("v1", "PersistentVolume", None, volume["metadata"]["name"])
+            name = volume["metadata"]["name"]
+            cluster.delete("v1", "PersistentVolume", None, name)
+            shutil.rmtree(folder / name, ignore_errors=True)
     for claim in claims:
         if claim["status"]["phase"] == "Bound" and claim["spec"]["storageClassName"] in classes:
             _resize(cluster, claim)
 
 
-def _volume(claim: Object) -> Object:
+def _volume(claim: Object, folder: Path) -> Object:
+    """`local` rather than `hostPath`, which a kubelet does not give to the pod's `fsGroup`."""
     metadata, spec = claim["metadata"], claim["spec"]
     name = f"pvc-{metadata['uid']}"
     return {
@@ -65,12 +71,14 @@ def _volume(claim: Object) -> Object:
                 "name": metadata["name"],
                 "uid": metadata["uid"],
             },
-            "hostPath": {"path": f"/var/lib/sandbox-volumes/{name}", "type": "DirectoryOrCreate"},
+            "local": {"path": str(folder / name)},
+            "nodeAffinity": {"required": {"nodeSelectorTerms": [_ANY_NODE]}},
         },
     }
 
 
 def _make(cluster: Cluster, volume: Object) -> None:
+    Path(volume["spec"]["local"]["path"]).mkdir(exist_ok=True)
     try:
         cluster.create(volume)
     except RefusedError as refusal:
@@ -94,17 +102,18 @@ def _asked(claim: Object) -> str:
     return size
 
 
-def run(kubeconfig: Path) -> None:
+def run(kubeconfig: Path, folder: Path) -> None:
     """Provide volumes until the process is told to end."""
+    folder.mkdir(exist_ok=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     cluster = Cluster(kubeconfig=kubeconfig)
     while True:
         try:
-            provide(cluster)
+            provide(cluster, folder)
         except (RefusedError, UnreachableError) as error:
             print(error, flush=True)  # it may have changed in between, or the server restarts
         time.sleep(LOOKS_EVERY)
 
 
 if __name__ == "__main__":
-    run(Path(sys.argv[1]))
+    run(Path(sys.argv[1]), Path(sys.argv[2]))

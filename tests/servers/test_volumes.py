@@ -1,10 +1,13 @@
 """Volumes on a cluster that makes them: their pods run, they grow, and outlive their app."""
 
+from pathlib import Path
+
 import pytest
 
 from clients.kubernetes import Cluster, Object
+from sandbox.servers.parts import VOLUMES
 from tests.checkouts import Checkout
-from tests.servers.conftest import cluster_of, nothing_differs, until
+from tests.servers.conftest import cluster_of, nothing_differs, record_of, until
 
 pytestmark = pytest.mark.servers
 
@@ -55,12 +58,16 @@ def bound(cluster: Cluster, name: str) -> str:
     return str(found["spec"]["volumeName"])
 
 
+def folder_of(checkout: Checkout, volume: str) -> Path:
+    return record_of(checkout).folder / VOLUMES / volume
+
+
 def test_pods_run_with_their_volumes_and_no_run_waits_for_an_unused_one(
     provisioned: Checkout,
 ) -> None:
     cluster = cluster_of(provisioned)
-    assert bound(cluster, "store-data")
-    assert bound(cluster, "store-scratch")
+    for name in ("store-data", "store-scratch"):
+        assert folder_of(provisioned, bound(cluster, name)).is_dir()
     waiting = claim(cluster, "mirror-state")
     assert waiting
     assert waiting["status"]["phase"] == "Pending"
@@ -120,3 +127,4 @@ def test_a_team_leaves_with_its_volumes(provisioned: Checkout) -> None:
     provisioned.up()
     until(lambda: claim(cluster, "store-data") is None)
     until(lambda: cluster.list("v1", "PersistentVolume") == [])
+    until(lambda: [*folder_of(provisioned, "").iterdir()] == [])
