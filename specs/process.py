@@ -33,7 +33,9 @@ class RunAs(Spec):
         examples=["10001"],
     )
     group: _Id | None = Field(
-        None, description="Primary group; default: the image's.", examples=["10001"]
+        None,
+        description="Primary group; default: the user's in the image's `/etc/passwd`, or else 0.",
+        examples=["10001"],
     )
     fs_group: _Id | None = Field(
         None,

@@ -25,6 +25,7 @@ LONGEST = (
     "test_faults.py",
     "test_up.py",
     "test_node.py",
+    "test_node_keys.py",
     "test_fields.py",
     "test_adopt_releases.py",
     "test_lifecycle.py",
@@ -53,9 +54,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=place)
 
 
-def until(holds: Callable[[], object]) -> None:
-    """Wait for that to come true."""
-    deadline = time.monotonic() + WITHIN
+def until(holds: Callable[[], object], within: float = WITHIN) -> None:
+    """Wait for that to come true; `within` is in seconds."""
+    deadline = time.monotonic() + within
     while not holds():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.1)

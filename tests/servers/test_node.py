@@ -68,10 +68,10 @@ def hardened(metadata: Object, pull: str, **container: Any) -> Object:
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
 
 
-def push(checkout: Checkout, image: Image, repository: str) -> None:
+def push(checkout: Checkout, image: Image, repository: str, tag: str = "v1") -> None:
     servers = Parts(record_of(checkout).folder)
     servers.prepare(keep_ports=True)
-    ContainerNode(servers).registry.client().push(repository, "v1", image)
+    ContainerNode(servers).registry.client().push(repository, tag, image)
 
 
 def pods(cluster: Cluster, namespace: str) -> list[Object]:
