@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from specs.app import AnyApp, WebApp
 from specs.call_checks import callable_apps, in_cluster, which
@@ -75,6 +76,21 @@ def named_apps(team: Team) -> Iterator[tuple[str, str]]:
                 yield call.team, call.app
         if isinstance(app, WebApp):
             yield from ((each.team, each.app) for each in app.callers if each.team != team.name)
+
+
+def teams_in(data: Any) -> Iterator[str]:
+    """The teams that calls and callers in a team's file name, as it was read, right or wrong."""
+    for app in _mappings(data, "apps"):
+        for key in ("calls", "callers"):
+            for entry in _mappings(app, key):
+                if isinstance(team := entry.get("team"), str):
+                    yield team
+
+
+def _mappings(holder: Any, key: str) -> Iterator[dict[str, Any]]:
+    found = holder.get(key) if isinstance(holder, dict) else None
+    if isinstance(found, tuple):
+        yield from (each for each in found if isinstance(each, dict))
 
 
 def partners(files: Iterable[TeamFile], known: Mapping[str, TeamFile]) -> Partners:

@@ -115,6 +115,27 @@ def test_a_file_that_a_team_mounts_affects_the_stacks_of_that_team(
     assert sre() == lines()
 
 
+@pytest.mark.parametrize(
+    "said", ["calls: [{team: team-b, app: b}]", "callers: [{team: team-b, app: b}]"]
+)
+def test_a_team_affects_the_stacks_of_those_whose_calls_or_callers_name_it(
+    repository: Repository, sre: Sre, said: str
+) -> None:
+    repository.write("tenants/team-a.yaml", f"team: team-a\napps: [{{{said}}}]\n")
+    repository.commit()
+    repository.git("branch", "--force", "base")
+    repository.write("tenants/team-b.yaml", "as it is now\n")
+    assert sre() == lines("dev", "alpha")
+    (repository.root / "tenants/team-b.yaml").unlink()
+    assert sre() == lines("dev", "alpha")
+    repository.git("checkout", "--quiet", "base", "--", ".")
+    repository.write("tenants/team-c.yaml", "as it is now\n")
+    assert sre() == lines("dev")
+    repository.git("clean", "--quiet", "--force")
+    repository.write("others/team-b.yaml", "of another folder\n")
+    assert sre() == lines("beta")
+
+
 def test_nothing_is_affected_where_nothing_changed(sre: Sre) -> None:
     assert sre() == lines()
     assert sre("--base", "base", "--format", "json") == (0, "[]\n", "")

@@ -2,11 +2,13 @@
 
 import os
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from specs.files import named_in
 from specs.fleet import SUFFIX
+from specs.handshake import teams_in
 from specs.settings import PREFIX
 from specs.source import Source
 from specs.stack_file import config_in, stack_names
@@ -84,7 +86,9 @@ def affected(root: Path, ref: str) -> Affected:
     touched = [
         stack
         for stack in stacks(root)
-        if any(_touches(path, stack) or reads.mounted(path, stack) for path in changed)
+        if any(_touches(path, stack) for path in changed)
+        or any(reads.mounted(path, stack) for path in changed)
+        or reads.promised(changed, stack)
     ]
     removed = {path for path in changed if not (root / path).exists()}
     gone: list[Stack] = []
@@ -96,29 +100,55 @@ def affected(root: Path, ref: str) -> Affected:
 
 
 class _Reads:
-    """Which files beside the teams' their apps mount; a team's file is parsed once at most."""
+    """What teams' files say about other files; each is parsed once at most for one question."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._named: dict[Path, frozenset[str]] = {}
+        self._mounts: dict[Path, frozenset[str]] = {}
+        self._partners: dict[Path, frozenset[str]] = {}
 
     def mounted(self, path: str, stack: Stack) -> bool:
-        """Whether one of the stack's teams mounts the file, a path below the root."""
+        """Whether an app of one of the stack's teams mounts the file, a path below the root."""
         file = PurePosixPath(path)
         if not file.is_relative_to(stack.folder) or stack.holds(path):
             return False
-        within, folder = str(file.relative_to(stack.folder)), self._root / stack.folder
-        if stack.teams == "*":
-            teams = sorted(folder.glob(f"*{SUFFIX}"))
-        else:
-            teams = [folder / f"{name}{SUFFIX}" for name in stack.teams]
-        return any(within in self._names(team) for team in teams)
+        within = str(file.relative_to(stack.folder))
+        return any(within in self._mounted_by(team) for team in self._files(stack))
 
-    def _names(self, team: Path) -> frozenset[str]:
-        if team not in self._named:
+    def promised(self, changed: Sequence[str], stack: Stack) -> bool:
+        """Whether calls or callers of one of the stack's teams name the team of a changed file.
+
+        Its port, its account and whether it exists become part of their objects.
+        """
+        files = map(PurePosixPath, changed)
+        teams = {
+            file.stem
+            for file in files
+            if file.suffix == SUFFIX and str(file.parent) == stack.folder
+        }
+        if not teams or stack.teams == "*":  # then every file of the folder is the stack's own
+            return False
+        return any(teams & self._named_by(team) for team in self._files(stack))
+
+    def _files(self, stack: Stack) -> list[Path]:
+        folder = self._root / stack.folder
+        if stack.teams == "*":
+            return sorted(folder.glob(f"*{SUFFIX}"))
+        return [folder / f"{name}{SUFFIX}" for name in stack.teams]
+
+    def _mounted_by(self, team: Path) -> frozenset[str]:
+        if team not in self._mounts:
             named = named_in(Source(team, team.name).data) if team.exists() else ()
-            self._named[team] = frozenset(named)
-        return self._named[team]
+            self._mounts[team] = frozenset(named)
+        return self._mounts[team]
+
+    def _named_by(self, team: Path) -> frozenset[str]:
+        if team not in self._partners:
+            # Without the text of either key, nothing needs to be parsed.
+            calling = team.is_file() and b"call" in team.read_bytes()
+            named = teams_in(Source(team, team.name).data) if calling else ()
+            self._partners[team] = frozenset(named)
+        return self._partners[team]
 
 
 def _touches(path: str, stack: Stack) -> bool:
