@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from specs import network, team
 from specs.app import BaseApp, ServiceAccount
 from specs.availability import Autoscaling, PodDisruptionBudget, ScalingRules, Strategy
+from specs.calls import Call, Caller
 from specs.container import Container, ResourceLimits, ResourceRequests, Resources
 from specs.env_vars import EnvFrom, EnvVar
 from specs.exceptions import HardeningException
@@ -85,6 +86,11 @@ _WORKLOAD = _table(
         "dnsConfig dnsPolicy enableServiceLinks readinessGates resizePolicy stdin stdinOnce tty "
         "terminationMessagePath terminationMessagePolicy workingDir restartPolicyRules": _REMOVE,
         "resourceClaims": _NO_DEVICE,
+        "accessPolicy network": (
+            "use `calls` for what the app connects to, `callers` for who calls it"
+        ),
+        "outbound egress dependencies": "use `calls`",
+        "inbound allowedCallers": "use `callers`",
         "lifecycle lifecycleHooks": "use `app.preStop`",
         "postStart": "have the app's own command do it",
         "automountServiceAccountToken": "pods get no token; remove it",
@@ -468,10 +474,46 @@ _KEYS: dict[type, dict[str, str]] = {
             "scrapeProtocols targetLimit": _REMOVE,
         }
     ),
+    Call: _table(
+        {
+            "application name service": "use `app`, or `platform` for a service of the platform",
+            "namespace remoteNamespace": "use `team`, or `platform` for one of the platform's",
+            "hostname url address external fqdn remoteHost hosts": "use `host`",
+            "ip ipBlock cidrs addresses remoteCidr": "use `cidr`",
+            "ports": "an entry has one; use `port`",
+            "selector podSelector namespaceSelector remoteSelector labels": "use `team` and `app`",
+            "remoteGenerated": "use `platform` for the API server, `host` or `cidr` for others",
+            "rules outbound": "write each rule as an entry of `calls`",
+            "paths methods": "the called app's team restricts them, in its `callers`; remove it",
+            "protocol direction cluster description enabled": _REMOVE,
+        }
+    ),
+    Caller: _table(
+        {
+            "application name service": "use `app`",
+            "namespace remoteNamespace": "use `team`",
+            "path": "use `paths`",
+            "method": "use `methods`",
+            "port ports": "callers reach `app.port`; remove it",
+            "selector podSelector namespaceSelector remoteSelector labels": "use `team` and `app`",
+            "serviceAccount principal remoteServiceAccount": (
+                "the caller's file says it; use `team` and `app`"
+            ),
+            "rules inbound": "write each rule as an entry of `callers`",
+            "host cidr ipBlock platform": (
+                "only apps of other teams are listed; use `ingress`, or "
+                "`networkPolicy.additionalIngress`"
+            ),
+            "protocol direction cluster description enabled permissions": _REMOVE,
+        }
+    ),
     network.NetworkPolicy: _table(
         {
             "ingress": "use `additionalIngress`",
             "egress": "use `additionalEgress`",
+            "allow rules accessPolicy": "use `calls` and `callers` of the app",
+            "outbound": "use `calls` of the app",
+            "inbound": "use `callers` of the app",
             "podSelector policyTypes": "the policy selects the app's own pods, in both "
             "directions; remove it",
         }

@@ -238,6 +238,30 @@ IN = "apps[0].app"
             app(beside="ingress: {«corsPolicy: {}}"),
             "apps[0].ingress.corsPolicy: is not supported here; use `cors`",
         ),
+        "an access policy": (
+            app(beside="«accessPolicy: {outbound: {rules: [{application: ledger}]}}"),
+            "apps[0].accessPolicy: is not supported here; use `calls` for what the app connects "
+            "to, `callers` for who calls it",
+        ),
+        "what a package allows": (
+            app(beside="«network: {allow: [{direction: Egress, remoteNamespace: team-beta}]}"),
+            "apps[0].network: is not supported here; use `calls` for what the app connects to, "
+            "`callers` for who calls it",
+        ),
+        "a rule of an access policy": (
+            app(beside="calls: [{«application: ledger, team: team-beta}]"),
+            "apps[0].calls[0].application: is not supported here; use `app`, or `platform` for a "
+            "service of the platform",
+        ),
+        "paths at the caller": (
+            app(beside="calls: [{team: team-beta, app: ledger, «paths: [/v1]}]"),
+            "apps[0].calls[0].paths: is not supported here; the called app's team restricts them, "
+            "in its `callers`; remove it",
+        ),
+        "a caller by its namespace": (
+            app(beside="callers: [{«namespace: team-beta, app: front, team: team-beta}]"),
+            "apps[0].callers[0].namespace: is not supported here; use `team`",
+        ),
         "a key of another archetype's app": (
             app(beside="«port: 80", archetype="worker"),
             "apps[0].port: does not fit a worker, only a web-app; remove it or change `archetype`",

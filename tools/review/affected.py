@@ -120,12 +120,8 @@ class _Reads:
 
         Its port, its account and whether it exists become part of their objects.
         """
-        files = map(PurePosixPath, changed)
-        teams = {
-            file.stem
-            for file in files
-            if file.suffix == SUFFIX and str(file.parent) == stack.folder
-        }
+        all_of_folder = replace(stack, teams="*")
+        teams = {PurePosixPath(path).stem for path in changed if all_of_folder.holds(path)}
         if not teams or stack.teams == "*":  # then every file of the folder is the stack's own
             return False
         return any(teams & self._named_by(team) for team in self._files(stack))
