@@ -33,7 +33,7 @@ from tests.servers.guarded import (
     virtual_service,
     workload,
 )
-from tests.written import dev_settings
+from tests.written import ISTIO, dev_settings
 
 pytestmark = pytest.mark.servers
 
@@ -45,7 +45,7 @@ SETTINGS: dict[str, Any] = {
     "manage": {"harbor": False, "openbao": False},
     "harbor": {"host": HARBOR, "sharedProjects": [SHARED]},
     "externalSecrets": OPERATOR,
-    "istio": {"authorization": "enforce"},
+    "istio": {**ISTIO, "authorization": "enforce"},
     "platformHosts": ["*.ops.example.com"],
 }
 # Custom resources that the servers do not have; the policies look at nothing but the kind.
@@ -358,7 +358,7 @@ def shipped(admin: Cluster, program: Program) -> list[Object]:
 
 
 # Those that sre-platform-only keeps from developers, and those that RBAC does.
-_THE_PLATFORM_S = {"SecretStore", "NetworkPolicy", "ServiceMonitor"}
+_THE_PLATFORM_S = {"SecretStore", "NetworkPolicy", "AuthorizationPolicy", "ServiceMonitor"}
 _NOT_IN_EDIT = {"ResourceQuota", "LimitRange", "RoleBinding"}
 
 
