@@ -172,7 +172,9 @@ class NetworkPolicy(Spec):
         description="Creates the NetworkPolicy `<app.name>`. Into a web-app it opens `app.port` to "
         "the gateway (with `ingress`), Prometheus and the namespace, and `app.ports` to the "
         "namespace; into a worker or cronjob "
-        "`serviceMonitor.port` to Prometheus; out of all of them DNS, the namespace and port 443. "
+        "`serviceMonitor.port` to Prometheus; out of all of them DNS, the namespace and port 443; "
+        "and what `calls` and `callers` say. `namespace.internalTraffic` and the stack's "
+        "`network.httpsEgress` close the namespace and port 443. "
         "Policies are additive, and the namespace's own, which always apply, open every port "
         "to these peers.",
     )

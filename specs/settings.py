@@ -362,8 +362,9 @@ class IstioSettings(Spec):
     authorization: Literal["audit", "enforce"] | None = Field(
         None,
         description="AuthorizationPolicies that admit to a team's pods only the gateways, the team "
-        "itself and, with `metrics.scrape: mesh`, Prometheus. `enforce`: sidecars refuse everyone "
-        "else. `audit`: they only record it. Default: no policies.",
+        "itself (with `namespace.internalTraffic: declared`, as its `calls` say), apps' `callers` "
+        "and, with `metrics.scrape: mesh`, Prometheus. `enforce`: sidecars refuse everyone else. "
+        "`audit`: they only record it. Default: no policies.",
     )
     proxy_image: Repository | None = Field(
         None,

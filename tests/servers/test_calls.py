@@ -31,16 +31,39 @@ def test_every_field_is_served(cluster: Cluster, program: Program) -> None:
         assert not lost(one.spec, kept["spec"]), one
 
 
+# What someone wrote by hand before the program came: wider than any call.
+BY_HAND = {
+    "AuthorizationPolicy": ("ledger", {"action": "ALLOW", "rules": [{}]}),
+    "ServiceEntry": (
+        "ledger-api-stripe-com",
+        {
+            "hosts": ["api.stripe.com", "example.com"],
+            "ports": [{"number": 8443, "name": "other", "protocol": "TCP"}],
+            "addresses": ["192.0.2.1"],
+        },
+    ),
+}
+
+
 @pytest.fixture(scope="module")
 def called(servers: Checkout) -> Checkout:
-    """The two teams on a cluster, in a stack as they need it."""
+    """The two teams on a cluster, in a stack as they need it, which takes over what was there."""
+    cluster = cluster_of(servers)
+    team: Object = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "calls"}}
+    cluster.create(team, manager="kubectl-create")
+    for kind, (name, spec) in BY_HAND.items():
+        metadata = {"name": name, "namespace": "calls"}
+        existing = {"apiVersion": APIS[kind], "kind": kind, "metadata": metadata, "spec": spec}
+        cluster.create(existing, manager="kubectl-create")
     stack = servers.folder / "Pulumi.dev.yaml"
     config = yaml.safe_load(stack.read_text(encoding="utf-8"))
     config["config"] |= {f"sre-platform:{name}": value for name, value in KEYS_STACK.items()}
-    stack.write_text(as_yaml(config), encoding="utf-8")
     for file in FILES:
         (servers.folder / "tenants" / file.name).write_text(file.read_text(encoding="utf-8"))
-    servers.up()
+    for adopt in (True, False):
+        config["config"]["sre-platform:adopt"] = adopt
+        stack.write_text(as_yaml(config), encoding="utf-8")
+        servers.up()
     return servers
 
 
@@ -62,6 +85,18 @@ def test_a_run_makes_both_sides(called: Checkout) -> None:
         "ledger-smtp-example-com",
     }
     assert "allow-same-namespace" not in _names(called, "NetworkPolicy")
+
+
+@pytest.mark.parametrize("kind", BY_HAND)
+def test_nothing_of_what_was_there_is_wider_any_more(
+    called: Checkout, program: Program, kind: str
+) -> None:
+    made = program(*(file.read_text(encoding="utf-8") for file in FILES), **KEYS_STACK)
+    name, _ = BY_HAND[kind]
+    wanted = made.one(f"kubernetes:{APIS[kind]}:{kind}", f"calls/{name}")
+    live = cluster_of(called).get(APIS[kind], kind, "calls", name)
+    assert live
+    assert live["spec"] == wanted.spec
 
 
 def test_the_cluster_has_what_the_next_run_would_make(called: Checkout) -> None:
