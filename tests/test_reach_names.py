@@ -111,16 +111,13 @@ def test_edges_are_listed_between_what_is_named(
 
 def test_pods_of_a_team_whose_objects_are_elsewhere_are_its_apps() -> None:
     peer = named("c", **{"app.kubernetes.io/name": "web"})
-    objects = [
-        namespace("a"),
-        app("a", "one"),
-        deny_all("a"),
-        policy("a", "x", egress=[egress(peer)]),
-    ]
-    (edge,) = listed(world(objects, teams=["a", "c"]), None, None)
+    rules = [egress(peer, ports=[{"port": 8080}]), egress(ports=[{"port": 443}])]
+    objects = [namespace("a"), app("a", "one"), deny_all("a"), policy("a", "x", egress=rules)]
+    edge, _ = listed(world(objects, teams=["a", "c"]), None, None)
     assert (edge.target, edge.kind) == (Node("app", "c", "web"), "cross-team")
-    (edge,) = listed(world(objects), None, None)
-    assert edge.kind == "platform"
+    assert edge.port == "8080/TCP"  # what is open to everyone is not repeated
+    _, edge = listed(world(objects), None, None)
+    assert (edge.target.shown, edge.kind) == ("c/app.kubernetes.io/name=web", "platform")
 
 
 def test_a_node_that_the_objects_do_not_have_is_an_error() -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from specs.openings import EGRESS, INGRESS
 from tools.reach import ports
 from tools.reach.edges import Edge, EdgeKind, Node, Reason
-from tools.reach.ends import Outside
+from tools.reach.ends import Outside, Pod
 from tools.reach.policies import End
 from tools.reach.ports import Ports
 
@@ -55,11 +55,10 @@ def edges_between(source: End, target: End, asked: Ports = ports.ALL) -> list[Ed
     What is open to everyone is an edge to `anywhere`, or to all addresses of IPv4 or IPv6, and none
     to each place outside the teams.
     """
-    kinds = {source.node.kind, target.node.kind}
-    by_everyone = kinds == {"app"} or any(
-        isinstance(end, Outside) and (end.everything or not end.block) for end in (source, target)
-    )
-    found = verdict(source, target, named=not by_everyone)
+    ends = (source, target)
+    among_pods = all(isinstance(end, Pod) for end in ends)
+    everything = any(isinstance(end, Outside) and (end.everything or not end.block) for end in ends)
+    found = verdict(source, target, named=not among_pods and not everything)
     kind = _kind(source.node, target.node)
     return [
         Edge(
