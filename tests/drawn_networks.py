@@ -6,16 +6,17 @@ that selectors select something.
 
 import ipaddress
 import random
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
+from typing import TypeVar
 
 from hypothesis import strategies as st
 
 from specs.network import LAST_PORT, NAMESPACE_NAME
 from tests.connections import Object, workload
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+T = TypeVar("T", str, tuple[int, str])
 
 _NAMESPACES = ("blue", "green", "red")
 _APPS = ("api", "web", "batch")
@@ -27,7 +28,7 @@ _PROTOCOLS = ("TCP", "UDP", "SCTP")
 # Some near each other. No range that begins at one has pods, but for that of all addresses.
 _AROUND = ("10.1.2.0", "10.1.3.255", "10.200.0.1", "192.0.2.7", "2001:db8::", "2001:db8:0:1::7")
 
-_numbers = st.sampled_from((1, 53, 80, 443, 8080, 8081, 9090, LAST_PORT))
+_numbers = st.sampled_from((1, 53, 80, 82, 8080, LAST_PORT))
 
 
 @dataclass(frozen=True)
@@ -56,40 +57,39 @@ def questions(
     return [Question(*pair, *port) for pair, port in product(pairs, ports)]
 
 
-def interesting_ports(objects: Iterable[Object]) -> set[tuple[int, str]]:
-    """Those that policies and pods name, those beside them, and the same of other protocols."""
-    numbers = {53, 80, 443}
-    for port in _named_ports(objects):
-        first = port.get("containerPort", port.get("port"))
-        if isinstance(first, int):
-            last = port.get("endPort", first)
-            numbers |= {first - 1, first, last, last + 1}
-    return {
-        (number, protocol)
-        for number in numbers
-        for protocol in _PROTOCOLS
-        if 1 <= number <= LAST_PORT
-    }
+def interesting_ports(objects: Sequence[Object]) -> set[tuple[int, str]]:
+    """Those that policies and pods name, by their numbers, and those beside them."""
+    of_pods = [port for each in objects for port in _ports_of_pods(each)]
+    of_rules = [port for rule in _rules_of(objects) for port in rule.get("ports", ())]
+    found = {(80, "TCP"), (53, "UDP")}
+    for port in (*of_pods, *of_rules):
+        named = port.get("containerPort", port.get("port"))
+        if isinstance(named, int):
+            numbers = {named - 1, named, port.get("endPort", named), port.get("endPort", named) + 1}
+        else:  # of a name, those of pods that have it, whatever their protocol
+            numbers = {each["containerPort"] for each in of_pods if each.get("name") == named}
+        found |= {(number, port.get("protocol", "TCP")) for number in numbers}
+    return {(number, protocol) for number, protocol in found if 1 <= number <= LAST_PORT}
 
 
 def interesting_addresses(objects: Iterable[Object]) -> set[str]:
     """The first and last of each range of a policy, and those just outside it."""
-    found = set(_AROUND)
+    blocks = list(_blocks_of(objects))
+    holes = [hole for block in blocks for hole in block.get("except", ())]
+    return {*_AROUND, *_edges([block["cidr"] for block in blocks]), *_edges(holes)}
+
+
+def _ports_of_pods(workload: Object) -> Iterator[Object]:
+    if workload["kind"] == "Deployment":
+        for container in workload["spec"]["template"]["spec"]["containers"]:
+            yield from container.get("ports", ())
+
+
+def _blocks_of(objects: Iterable[Object]) -> Iterator[Object]:
     for rule in _rules_of(objects):
         for peer in (*rule.get("from", ()), *rule.get("to", ())):
-            block = peer.get("ipBlock", {})
-            for cidr in filter(None, (block.get("cidr"), *block.get("except", ()))):
-                found |= set(_edges(ipaddress.ip_network(cidr, strict=False)))
-    return found
-
-
-def _named_ports(objects: Iterable[Object]) -> Iterator[Object]:
-    for each in objects:
-        if each["kind"] == "Deployment":
-            for container in each["spec"]["template"]["spec"]["containers"]:
-                yield from container.get("ports", ())
-        for rule in _rules_of([each]):
-            yield from rule.get("ports", ())
+            if block := peer.get("ipBlock"):
+                yield block
 
 
 def _rules_of(objects: Iterable[Object]) -> Iterator[Object]:
@@ -99,14 +99,17 @@ def _rules_of(objects: Iterable[Object]) -> Iterator[Object]:
             yield from each["spec"].get("egress", ())
 
 
-def _edges(network: Network) -> Iterator[str]:
-    first, last = network.network_address, network.broadcast_address
-    yield str(first)
-    yield str(last)
-    if int(first) > 0:
-        yield str(first - 1)
-    if int(last) < 2**network.max_prefixlen - 1:
-        yield str(last + 1)
+def _edges(cidrs: Iterable[str]) -> set[str]:
+    found: set[str] = set()
+    for cidr in cidrs:
+        network = ipaddress.ip_network(cidr, strict=False)
+        first, last = network.network_address, network.broadcast_address
+        found |= {str(first), str(last)}
+        if int(first) > 0:
+            found.add(str(first - 1))
+        if int(last) < 2**network.max_prefixlen - 1:
+            found.add(str(last + 1))
+    return found
 
 
 def _labels(known: Mapping[str, Iterable[str]]) -> st.SearchStrategy[dict[str, str]]:
@@ -155,7 +158,7 @@ def _blocks(draw: st.DrawFn) -> Object:
     """An `ipBlock`; ranges that begin within a network are as valid as their networks."""
     start = ipaddress.ip_address(draw(st.sampled_from(_AROUND)))
     # Whether a pod has one of the addresses is unknown, unless a block has all of them or few.
-    prefix = draw(st.just(0) | st.integers(8, start.max_prefixlen))
+    prefix = draw(st.integers(8, start.max_prefixlen)) if draw(st.integers(0, 4)) else 0
     block: Object = {"cidr": f"{start}/{prefix}"}
     if 0 < prefix < start.max_prefixlen and draw(st.booleans()):
         network = ipaddress.ip_network(block["cidr"], strict=False)
@@ -174,6 +177,7 @@ _peers = (
     | st.fixed_dictionaries({"namespaceSelector": _spaces})
     | st.fixed_dictionaries({"namespaceSelector": _spaces, "podSelector": _pods})
     | _blocks()
+    | _blocks()
 )
 
 
@@ -182,7 +186,7 @@ def _ports(draw: st.DrawFn) -> Object:
     port: Object = {}
     if protocol := draw(st.sampled_from((None, *_PROTOCOLS))):
         port["protocol"] = protocol
-    kind = draw(st.sampled_from(("number", "name", "range", "any")))
+    kind = draw(st.sampled_from(("number", "number", "name", "name", "range", "range", "any")))
     if kind == "name":
         port["port"] = draw(st.sampled_from(_PORT_NAMES))
     elif kind != "any":
@@ -193,19 +197,23 @@ def _ports(draw: st.DrawFn) -> Object:
 
 
 def _rules(peers: str) -> st.SearchStrategy[list[Object]]:
-    one = st.fixed_dictionaries(
-        {},
-        optional={peers: st.lists(_peers, max_size=2), "ports": st.lists(_ports(), max_size=3)},
+    # Few rules are for everyone, or for every port: beside those, others make no difference.
+    whom = st.lists(_peers, min_size=1, max_size=2)
+    which = st.lists(_ports(), min_size=1, max_size=3)
+    narrow = st.fixed_dictionaries({peers: whom, "ports": which})
+    wide = st.fixed_dictionaries(
+        {}, optional={peers: st.just([]) | whom, "ports": st.just([]) | which}
     )
-    return st.lists(one, max_size=2)
+    return st.lists(narrow | narrow | wide, max_size=3)
 
 
 @st.composite
 def _policies(draw: st.DrawFn, number: int) -> Object:
-    types = st.sampled_from((["Ingress"], ["Egress"], ["Ingress", "Egress"]))
+    both = ["Ingress", "Egress"]
+    types = st.sampled_from((["Ingress"], ["Egress"], both, both))
     spec = draw(
         st.fixed_dictionaries(
-            {"podSelector": _pods},
+            {"podSelector": st.just({}) | _pods},
             optional={"policyTypes": types, "ingress": _rules("from"), "egress": _rules("to")},
         )
     )
@@ -216,7 +224,7 @@ def _policies(draw: st.DrawFn, number: int) -> Object:
 
 @st.composite
 def _containers_ports(draw: st.DrawFn) -> list[Object]:
-    names = draw(st.lists(st.sampled_from(_PORT_NAMES), max_size=3, unique=True))
+    names = draw(st.lists(st.sampled_from(_PORT_NAMES), min_size=1, max_size=3, unique=True))
     numbers = [draw(_numbers) for _ in names]
     protocols = [draw(st.sampled_from((None, *_PROTOCOLS))) for _ in names]
     return [
@@ -227,7 +235,7 @@ def _containers_ports(draw: st.DrawFn) -> list[Object]:
 
 @st.composite
 def clusters(draw: st.DrawFn) -> Cluster:
-    """With at least 500 questions."""
+    """With 150 questions."""
     labels = {key: values for key, values in _NAMESPACE_LABELS.items() if key != NAMESPACE_NAME}
     objects: list[Object] = [
         {"kind": "Namespace", "metadata": {"name": name, "labels": draw(_labels(labels))}}
@@ -240,7 +248,18 @@ def clusters(draw: st.DrawFn) -> Cluster:
         objects.append(workload(space, name, labels, draw(_containers_ports())))
     objects += [draw(_policies(number)) for number in range(draw(st.integers(3, 10)))]
     choose = random.Random(draw(st.integers(0, 2**32)))
-    ports = choose.sample(sorted(interesting_ports(objects)), 8)
-    addresses = choose.sample(sorted(interesting_addresses(objects)), 4)
-    names = [f"{space}/{name}" for space, name in apps]
-    return Cluster(objects, questions(names, addresses, ports))
+    numbers = interesting_ports(objects)
+    others = {(number, protocol) for number, _ in numbers for protocol in _PROTOCOLS} - numbers
+    holes = _edges(hole for block in _blocks_of(objects) for hole in block.get("except", ()))
+    possible = questions(
+        [f"{space}/{name}" for space, name in apps],
+        _some(choose, 5, holes, interesting_addresses(objects) - holes),
+        _some(choose, 8, numbers, others),
+    )
+    return Cluster(objects, choose.sample(possible, 150))
+
+
+def _some(choose: random.Random, count: int, first: set[T], others: set[T]) -> list[T]:
+    """So many, most of the first."""
+    taken = choose.sample(sorted(first), min(count * 3 // 4, len(first)))
+    return taken + choose.sample(sorted(others), count - len(taken))
