@@ -84,14 +84,19 @@ class Run:
         return [line.replace("note: ", "") for line in self.lines if ": note: " in line]
 
 
-def _made_once(root: Path, stack: str, texts: Mapping[str, str]) -> dict[str, Objects]:
+def _made_once(
+    root: Path, stack: str, texts: Mapping[str, str], beside: Mapping[str, str]
+) -> dict[str, Objects]:
     """The program runs once for equal files, which most tests of a kind share."""
-    return _made(root, stack, tuple(texts.items()))
+    return _made(root, stack, tuple(texts.items()), tuple(beside.items()))
+
+
+_Texts = tuple[tuple[str, str], ...]
 
 
 @cache
-def _made(root: Path, stack: str, texts: tuple[tuple[str, str], ...]) -> dict[str, Objects]:
-    return made_objects(root, stack, dict(texts))
+def _made(root: Path, stack: str, texts: _Texts, beside: _Texts) -> dict[str, Objects]:
+    return made_objects(root, stack, dict(texts), dict(beside))
 
 
 class Trees:

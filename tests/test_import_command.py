@@ -10,8 +10,9 @@ import pytest
 import yaml
 
 from cli.__main__ import main
-from specs.app import WebApp
+from specs.app import BaseApp, WebApp
 from specs.load import load_team
+from specs.network import EgressRule
 from specs.team import Team
 from tests.conftest import Program
 from tests.flux_tree import GUIDE, VALUES, Trees, manifest, release
@@ -85,9 +86,25 @@ def test_a_team_that_is_split_into_manifests_comes_back_the_same(
         files[f"apps/{entry['app']['name']}.yaml"] = as_yaml(text, sort_keys=False)
     assert trees.run(files).lost == []
     found, wanted = trees.team(name), shipped(file)
-    assert {app.name: app for app in found.apps} == {app.name: app for app in wanted.apps}
+    assert {app.name: _ruled(app) for app in found.apps} == {app.name: app for app in wanted.apps}
     again = program((trees.tenants / file.name).read_text(), **settings)
     assert _in_cluster(again) == _in_cluster(made)
+
+
+def _ruled(app: BaseApp) -> BaseApp:
+    """The app with its calls to addresses as the rules that they were before."""
+    rules = [
+        {"to": ({"ipBlock": {"cidr": call.cidr}},), "ports": ({"port": call.port},)}
+        for call in app.calls
+    ]
+    policy = app.network_policy
+    former = (*map(EgressRule.model_validate, rules), *policy.additional_egress)
+    return app.model_copy(
+        update={
+            "calls": (),
+            "network_policy": policy.model_copy(update={"additional_egress": former}),
+        }
+    )
 
 
 def _in_cluster(made: Made) -> dict[str, Any]:

@@ -15,6 +15,7 @@ class AppDraft:
 
     `layers` are the mappings from which its values were merged; `whole` is one that contains all.
     `notes` are reported if the app is written; `left_out` has the places of rejected values.
+    `added` are keys of the entry that none of its layers has.
     """
 
     release: Manifest
@@ -25,6 +26,7 @@ class AppDraft:
     nulls: list[tuple[Loc, Value]] = field(default_factory=list)
     notes: list[Problem] = field(default_factory=list)
     left_out: list[Loc] = field(default_factory=list)
+    added: list[str] = field(default_factory=list)
 
     def leave_out(self, locs: Iterable[Loc]) -> bool:
         """Remove the value at each place, or around it; return False if that is the app itself."""

@@ -1,11 +1,12 @@
 """Converts a tree of manifests into teams' files, and finds what they would not carry over."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from specs.fleet import SUFFIX, Fleet, TeamsFolder, validate_loaded
+from specs.handshake import named_apps
 from specs.idle_labels import is_idle_label
 from specs.labels import TEAM_LABEL
 from specs.load import check_source
@@ -13,6 +14,7 @@ from specs.problem import WHOLE_FILE, Loc, Problem
 from specs.settings import Settings
 from specs.team import Team
 from tools.migration.app_draft import AppDraft
+from tools.migration.call_rules import AppName, call_rules, with_words
 from tools.migration.charts import read_charts
 from tools.migration.config_maps import read_config_maps
 from tools.migration.import_findings import ACCEPT, Findings
@@ -85,8 +87,9 @@ def import_tree(
         return _result(findings, {}, fleet.problems)
     for each, team in zip(imports, fleet.teams, strict=True):
         _report_nulls(each, team, findings)
+    drafts, fleet = _say_calls(imports, drafts, fleet, folder, settings, findings)
     texts = {team.name: draft.text for draft, team in zip(drafts, fleet.teams, strict=True)}
-    made = made_objects(root, stack, texts)
+    made = made_objects(root, stack, texts, _named(fleet, folder))
     for warning in fleet.warnings:
         findings.note(warning)
     for each in imports:
@@ -176,6 +179,58 @@ def _settle(
                 message = "the whole team is left out: it needs something that was refused"
                 findings.note(each.tenant.home.problem(("metadata", "name"), message))
     return drafts, fleet
+
+
+def _named(fleet: Fleet, folder: TeamsFolder) -> dict[str, str]:
+    """The texts of existing files that the imported teams' calls and callers name."""
+    imported = {team.name for team in fleet.teams}
+    named = {other for team in fleet.teams for other, _ in named_apps(team)} - imported
+    files = {name: folder.path / f"{name}{SUFFIX}" for name in sorted(named)}
+    return {name: file.read_text("utf-8") for name, file in files.items() if file.is_file()}
+
+
+def _say_calls(
+    imports: Sequence[_TeamImport],
+    drafts: list[Draft],
+    fleet: Fleet,
+    folder: TeamsFolder,
+    settings: Settings,
+    findings: Findings,
+) -> tuple[list[Draft], Fleet]:
+    """Write network rules as `calls` and `callers` where the files stay valid."""
+    without: set[AppName] = set()
+    while rules := call_rules(fleet.teams, folder, settings, without):
+        changed, notes = list[_TeamImport](), list[Problem]()
+        for each, team in zip(imports, fleet.teams, strict=True):
+            apps = []
+            for app, model in zip(each.apps, team.apps, strict=True):
+                own = [rule for rule in rules if (rule.team, rule.app) == (team.name, model.name)]
+                said, noted = with_words(app, own)
+                apps.append(said)
+                notes += noted
+            changed.append(replace(each, apps=apps))
+        written = [_draft(each, folder) for each in changed]
+        loaded = [check_source(draft, settings) for draft in written]
+        checked = validate_loaded(loaded, folder, settings)
+        if not checked.problems:
+            for each, other in zip(imports, changed, strict=True):
+                each.apps[:] = other.apps
+            for note in notes:
+                findings.note(note)
+            return written, checked
+        refused = {*_refused(written, fleet, checked.problems)}
+        without |= refused or {(rule.team, rule.app) for rule in rules}
+    return drafts, fleet
+
+
+def _refused(
+    drafts: Sequence[Draft], fleet: Fleet, problems: Sequence[Problem]
+) -> Iterator[AppName]:
+    """The apps in which the problems are."""
+    for draft, team in zip(drafts, fleet.teams, strict=True):
+        for problem, loc in draft.locs.items():
+            if problem in problems and loc[:1] == ("apps",) and len(loc) > 1:
+                yield team.name, team.apps[int(loc[1])].name
 
 
 def _draft(each: _TeamImport, folder: TeamsFolder) -> Draft:

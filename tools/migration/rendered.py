@@ -32,11 +32,16 @@ _HINTS = {
 _OTHERWISE = "create it by other means"
 
 
-def made_objects(root: Path, stack: str, texts: Mapping[str, str]) -> dict[str, Objects]:
-    """The Kubernetes objects that the program creates for each team, from its file's text."""
+def made_objects(
+    root: Path, stack: str, texts: Mapping[str, str], beside: Mapping[str, str]
+) -> dict[str, Objects]:
+    """The Kubernetes objects that the program creates for each team, from its file's text.
+
+    `beside` has the files of other teams that these name.
+    """
     changes = {"teams": sorted(texts), "platform": False, "manage": {"kubernetes": True}}
     with tempfile.TemporaryDirectory() as folder:
-        for team, text in texts.items():
+        for team, text in (*beside.items(), *texts.items()):
             (Path(folder) / f"{team}{SUFFIX}").write_text(text, encoding="utf-8")
         changed = {f"{PREFIX}{key}": value for key, value in changes.items()}
         recording = record_stack(root, stack, Path(folder), changed)

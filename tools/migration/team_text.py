@@ -45,10 +45,16 @@ def app_entry(app: AppDraft) -> AppText:
     wanted = app.entry.plain
     head = f"  - archetype: {wanted['archetype']}\n"
     copied = _copied(app)
-    if copied and _reads_as(head + copied.text, wanted):
-        return AppText(head + copied.text, copied.kept)
+    added = {key: app.entry.data[key] for key in app.added}
+    text = head + copied.text + (_entry_lines(added) if added else "") if copied else ""
+    if copied and _reads_as(text, wanted):
+        return AppText(text, copied.kept)
     values = {key: value for key, value in app.entry.data.items() if key != "archetype"}
-    return AppText(head + _indented(_block(_styled(values)).removesuffix("\n").split("\n"), 0))
+    return AppText(head + _entry_lines(values))
+
+
+def _entry_lines(values: Mapping[str, Any]) -> str:
+    return _indented(_block(_styled(dict(values))).removesuffix("\n").split("\n"), 0)
 
 
 def comments(source: Source) -> Iterator[int]:
