@@ -12,8 +12,8 @@ import yaml
 
 from binaries import istio
 from tests.conftest import Program
-from tests.program import Made
-from tests.written import dev_settings
+from tests.program import KEYS, Made
+from tests.written import KEYS_STACK, dev_settings
 
 pytestmark = pytest.mark.parts
 
@@ -97,6 +97,21 @@ def enforcing(program: Program) -> Made:
     )
 
 
+# Of a host that is called by TCP: nobody knows its addresses, and its port is open to all of them.
+TCP_WITHOUT_ADDRESSES = {"IST0133", "IST0134"}
+
+
+def without_addresses(objects: Iterable[Object]) -> set[tuple[str, str]]:
+    """What Istio warns of: code and ServiceEntry."""
+    return {
+        (code, f"ServiceEntry {each['metadata']['namespace']}/{each['metadata']['name']}")
+        for each in objects
+        if each["kind"] == "ServiceEntry"
+        if "TCP" in {port["protocol"] for port in each["spec"]["ports"]}
+        for code in TCP_WITHOUT_ADDRESSES
+    }
+
+
 def in_cluster(made: Made) -> list[Object]:
     return [each.inputs for each in made.of_package("kubernetes") if "apiVersion" in each.inputs]
 
@@ -104,7 +119,8 @@ def in_cluster(made: Made) -> list[Object]:
 def test_istio_finds_nothing_wrong_with_what_the_program_creates(
     analyze: Analyze, everything: Made
 ) -> None:
-    assert analyze(in_cluster(everything)) == []
+    objects = in_cluster(everything)
+    assert {each[:3:2] for each in analyze(objects)} == without_addresses(objects)
 
 
 def test_istio_finds_nothing_wrong_with_authorization_policies_and_a_scrape_in_the_mesh(
@@ -115,21 +131,57 @@ def test_istio_finds_nothing_wrong_with_authorization_policies_and_a_scrape_in_t
     assert analyze(objects) == []
 
 
+@pytest.fixture(scope="module")
+def calling(program: Program) -> Made:
+    """Two teams whose apps call each other, hosts outside and services of the platform."""
+    files = [file for file in KEYS if file.stem in ("calls", "callers")]
+    return program(*(file.read_text(encoding="utf-8") for file in files), **KEYS_STACK)
+
+
+def test_istio_finds_nothing_wrong_with_calls_and_callers(
+    analyze: Analyze, calling: Made, istioctl: Path, tmp_path: Path
+) -> None:
+    objects = in_cluster(calling)
+    assert {"AuthorizationPolicy", "ServiceEntry"} <= {each["kind"] for each in objects}
+    assert without_addresses(objects)
+    assert {each[:3:2] for each in analyze(objects)} == without_addresses(objects)
+    assert validated(istioctl, tmp_path, objects).returncode == 0
+
+
+def validated(
+    istioctl: Path, folder: Path, objects: Iterable[Object]
+) -> subprocess.CompletedProcess[str]:
+    """What `istioctl validate` finds."""
+    file = folder / "all.yaml"
+    file.write_text(yaml.safe_dump_all(objects), encoding="utf-8")
+    command = [str(istioctl), "validate", "--filename", str(file)]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize(
+    ("kind", "change"),
+    [
+        ("ServiceEntry", {"resolution": "STATIC", "endpoints": [{"address": "not an address"}]}),
+        ("AuthorizationPolicy", {"rules": [{"to": [{"operation": {"paths": [""]}}]}]}),
+    ],
+)
+def test_istio_refuses_a_call_s_object_with_a_mistake(
+    calling: Made, istioctl: Path, tmp_path: Path, kind: str, change: Object
+) -> None:
+    wrong = first(in_cluster(calling), kind)
+    wrong["spec"] |= change
+    assert validated(istioctl, tmp_path, [wrong]).returncode != 0
+
+
 def test_each_object_of_the_mesh_is_valid_by_itself(
     istioctl: Path, enforcing: Made, tmp_path: Path
 ) -> None:
-    def validated(objects: Iterable[Object]) -> subprocess.CompletedProcess[str]:
-        file = tmp_path / "all.yaml"
-        file.write_text(yaml.safe_dump_all(objects), encoding="utf-8")
-        command = [str(istioctl), "validate", "--filename", str(file)]
-        return subprocess.run(command, capture_output=True, text=True)
-
     objects = in_cluster(enforcing)
-    done = validated(objects)
+    done = validated(istioctl, tmp_path, objects)
     assert done.returncode == 0, done.stderr
     route = first(objects, "VirtualService")
     route["spec"]["http"][0]["timeout"] = "soon"
-    assert validated([*objects, route]).returncode != 0
+    assert validated(istioctl, tmp_path, [*objects, route]).returncode != 0
 
 
 def first(objects: Iterable[Object], kind: str) -> Object:
