@@ -23,13 +23,13 @@ def service_entries(
 ) -> list[CustomResource]:
     """`<app.name>-<host with dashes>` for each host, known in the team's namespace alone."""
     return [
-        _service_entry(team, app, place, host, ports)
+        _service_entry(team, app, place, host, ports, _resolution(team, host, settings))
         for host, ports in called_hosts(app, settings).items()
     ]
 
 
 def _service_entry(
-    team: Team, app: BaseApp, place: Place, host: str, ports: Sequence[int]
+    team: Team, app: BaseApp, place: Place, host: str, ports: Sequence[int], resolution: str
 ) -> CustomResource:
     name = service_entry_name(app.name, host)
     protocols = {port: _PROTOCOLS.get(port, "TCP") for port in ports}
@@ -46,16 +46,20 @@ def _service_entry(
                 {"number": port, "name": f"{protocol.lower()}-{port}", "protocol": protocol}
                 for port, protocol in protocols.items()
             ],
-            "resolution": _resolution(host, [*protocols.values()]),
+            "resolution": resolution,
         },
         opts=place.options,
     )
 
 
-def _resolution(host: str, protocols: Sequence[str]) -> str:
+def _resolution(team: Team, host: str, settings: Settings) -> str:
     """DNS where the sidecar can tell the host of a connection, and look it up.
 
     A wildcard has no address. For TCP, the sidecar knows the port alone, and all hosts of a port
     share a listener: it then connects to the address that the app has looked up.
+
+    One for all apps of the team that call the host: of entries that differ, istiod takes one, and
+    leaves listeners of the others without a cluster.
     """
-    return "NONE" if host.startswith("*.") or "TCP" in protocols else "DNS"
+    ports = {port for app in team.deployed for port in called_hosts(app, settings).get(host, ())}
+    return "NONE" if host.startswith("*.") or not ports <= _PROTOCOLS.keys() else "DNS"

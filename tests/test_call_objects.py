@@ -419,6 +419,20 @@ def test_a_host_is_known_to_the_team_s_sidecars_alone(
     }
 
 
+def test_a_host_is_looked_up_in_one_way_for_all_apps_of_a_team(program: Program) -> None:
+    apps = (
+        worker("calls: [{host: a.example.com}, {host: b.example.com}]"),
+        cronjob("calls: [{host: A.example.com, port: 5432}]"),
+    )
+    made = program(merged(*apps))
+    found = {(each.metadata["name"], each.spec["resolution"]) for each in made.all(SERVICE_ENTRY)}
+    assert found == {
+        ("consumer-a-example-com", "NONE"),
+        ("report-a-example-com", "NONE"),
+        ("consumer-b-example-com", "DNS"),
+    }
+
+
 @pytest.mark.parametrize(
     "call", ["{cidr: 10.0.0.0/8, port: 443}", "{platform: databases}", "{platform: kubernetes-api}"]
 )
