@@ -21,15 +21,22 @@ _PROTOCOLS = {HTTPS: "TLS", 80: "HTTP"}
 def service_entries(
     team: Team, app: BaseApp, place: Place, settings: Settings
 ) -> list[CustomResource]:
-    """`<app.name>-<host with dashes>` for each host, known in the team's namespace alone."""
+    """`<app.name>-<host with dashes>` for each host, known in the team's namespace alone.
+
+    It has all ports on which the team's apps call the host: of a namespace's entries for a host
+    that differ, istiod takes one, and leaves listeners of the others without a cluster.
+    """
+    called = [called_hosts(other, settings) for other in team.deployed]
     return [
-        _service_entry(team, app, place, host, ports, _resolution(team, host, settings))
-        for host, ports in called_hosts(app, settings).items()
+        _service_entry(
+            team, app, place, host, sorted({port for each in called for port in each.get(host, ())})
+        )
+        for host in called_hosts(app, settings)
     ]
 
 
 def _service_entry(
-    team: Team, app: BaseApp, place: Place, host: str, ports: Sequence[int], resolution: str
+    team: Team, app: BaseApp, place: Place, host: str, ports: Sequence[int]
 ) -> CustomResource:
     name = service_entry_name(app.name, host)
     protocols = {port: _PROTOCOLS.get(port, "TCP") for port in ports}
@@ -46,20 +53,16 @@ def _service_entry(
                 {"number": port, "name": f"{protocol.lower()}-{port}", "protocol": protocol}
                 for port, protocol in protocols.items()
             ],
-            "resolution": resolution,
+            "resolution": _resolution(host, [*protocols.values()]),
         },
         opts=place.options,
     )
 
 
-def _resolution(team: Team, host: str, settings: Settings) -> str:
+def _resolution(host: str, protocols: Sequence[str]) -> str:
     """DNS where the sidecar can tell the host of a connection, and look it up.
 
     A wildcard has no address. For TCP, the sidecar knows the port alone, and all hosts of a port
     share a listener: it then connects to the address that the app has looked up.
-
-    One for all apps of the team that call the host: of entries that differ, istiod takes one, and
-    leaves listeners of the others without a cluster.
     """
-    ports = {port for app in team.deployed for port in called_hosts(app, settings).get(host, ())}
-    return "NONE" if host.startswith("*.") or not ports <= _PROTOCOLS.keys() else "DNS"
+    return "NONE" if host.startswith("*.") or "TCP" in protocols else "DNS"

@@ -419,17 +419,23 @@ def test_a_host_is_known_to_the_team_s_sidecars_alone(
     }
 
 
-def test_a_host_is_looked_up_in_one_way_for_all_apps_of_a_team(program: Program) -> None:
+def test_a_host_that_several_apps_call_has_the_same_ports_for_all(program: Program) -> None:
     apps = (
         worker("calls: [{host: a.example.com}, {host: b.example.com}]"),
         cronjob("calls: [{host: A.example.com, port: 5432}]"),
     )
     made = program(merged(*apps))
-    found = {(each.metadata["name"], each.spec["resolution"]) for each in made.all(SERVICE_ENTRY)}
+    found = {
+        each.metadata["name"]: (
+            [port["number"] for port in each.spec["ports"]],
+            each.spec["resolution"],
+        )
+        for each in made.all(SERVICE_ENTRY)
+    }
     assert found == {
-        ("consumer-a-example-com", "NONE"),
-        ("report-a-example-com", "NONE"),
-        ("consumer-b-example-com", "DNS"),
+        "consumer-a-example-com": ([443, 5432], "NONE"),
+        "report-a-example-com": ([443, 5432], "NONE"),
+        "consumer-b-example-com": ([443], "DNS"),
     }
 
 
