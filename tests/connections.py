@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Self
 
 import pytest
 
-from tests.program import ROOT
+from tests.program import KEYS, ROOT
 from tools.reach import ports
 from tools.reach.answer import answer
 from tools.reach.edges import Node
@@ -22,11 +22,23 @@ PEERS: Mapping[tuple[str, str], Mapping[str, str]] = {
     ("istio-system", "istiod"): {"app": "istiod"},
     ("monitoring", "prometheus"): {},
     ("databases", "postgresql"): {"app": "postgresql"},
+    ("databases", "pg"): {"app": "pg"},
     ("databases", "other"): {},
     ("stranger", "any"): {},
     # Runs of the cronjob end at once.
     ("team-beta", "nightly-report"): {APP: "nightly-report", INSTANCE: "nightly-report"},
+    # These have no pods of their own.
+    **{
+        (team, app): {APP: app, INSTANCE: app}
+        for team, apps in {
+            "calls": ("ledger", "rates"),
+            "callers": ("storefront", "invoices"),
+        }.items()
+        for app in apps
+    },
 }
+# The files of these two teams.
+CALLING = [file for file in KEYS if file.stem in ("calls", "callers")]
 
 
 class Connection(NamedTuple):

@@ -44,17 +44,32 @@ class App(BaseHTTPRequestHandler):
         pass
 ThreadingHTTPServer(("", int(sys.argv[1])), App).serve_forever()
 """
-# Address, port, Host header, path, and the CA of a certificate for that host.
-GET = """
+# A nameserver at an address that knows one address, of every host.
+NAMES = """
+import socket, sys
+here, known = sys.argv[1:]
+with socket.socket(socket.AF_INET6 if ":" in here else socket.AF_INET, socket.SOCK_DGRAM) as asked:
+    asked.bind((here, 53))
+    while True:
+        query, client = asked.recvfrom(512)
+        end = query.index(0, 12) + 5
+        found = query[end - 4 : end - 2] == b"\\0\\1"
+        record = b"\\xc0\\x0c\\0\\1\\0\\1\\0\\0\\0<\\0\\4" + socket.inet_aton(known)
+        counts = b"\\0\\1\\0" + bytes([found]) + bytes(4)
+        answer = query[:2] + b"\\x81\\x80" + counts + query[12:end]
+        asked.sendto(answer + record * found, client)
+"""
+# Method, address, port, Host header, path, and the CA of a certificate for that host.
+ASK = """
 import http.client, socket, ssl, sys
-address, port, host, path, trust = sys.argv[1:]
+method, address, port, host, path, trust = sys.argv[1:]
 connection = http.client.HTTPConnection(address, int(port), timeout=10)
 try:
     if trust:
         plain = socket.create_connection((address, int(port)), timeout=10)
         context = ssl.create_default_context(cafile=trust)
         connection.sock = context.wrap_socket(plain, server_hostname=host)
-    connection.request("GET", path, headers={"Host": host})
+    connection.request(method, path, headers={"Host": host})
     answer = connection.getresponse()
     print(answer.status, answer.read().decode())
 except ConnectionError as error:
@@ -99,7 +114,13 @@ class Network:
 
     def get(self, address: str, port: int, host: str, path: str = "/", trust: object = "") -> str:
         """Status and body that somebody there gets, or the name of an error."""
-        command = self.inside(sys.executable, "-c", GET, address, port, host, path, trust)
+        return self.ask("GET", address, port, host, path, trust)
+
+    def ask(
+        self, method: str, address: str, port: int, host: str, path: str, trust: object = ""
+    ) -> str:
+        """The same with any method."""
+        command = self.inside(sys.executable, "-c", ASK, method, address, port, host, path, trust)
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
     def forward(self, port: int) -> None:
@@ -157,9 +178,16 @@ class Networks:
         process = self._stack.enter_context(subprocess.Popen(command, **options))
         self._stack.callback(process.kill)
 
-    def start_pod(self, pod: Object) -> Network:
-        """Start what istiod injected into the pod, and a stand-in for its app."""
+    def start_pod(self, pod: Object, outside: str = "") -> Network:
+        """Start what istiod injected into the pod, and a stand-in for its app.
+
+        There, every host has the address `outside`.
+        """
         network = self.add(pod["status"]["podIP"])
+        if outside:
+            server = _nameserver()
+            network.run("ip", "address", "add", server, "dev", "lo")
+            self.start(network.inside(sys.executable, "-c", NAMES, server, outside))
         network.forward(self._istiod)
         injected = {one["name"]: one for one in pod["spec"]["initContainers"]}
         # What istio-cni does in place of this container, which then only validates.
@@ -224,6 +252,12 @@ class Networks:
         }
         configured = json.loads(told.get("PROXY_CONFIG", "{}"))
         return told | {"CA_ADDR": istiod, "PROXY_CONFIG": json.dumps(configured | own)}
+
+
+def _nameserver() -> str:
+    """The address of the one that this machine asks, and thus Envoy."""
+    lines = Path("/etc/resolv.conf").read_text(encoding="utf-8").splitlines()
+    return next(line.split()[1] for line in lines if line.startswith("nameserver "))
 
 
 def _lines(values: Mapping[str, str]) -> str:

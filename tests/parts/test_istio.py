@@ -12,7 +12,8 @@ import yaml
 
 from binaries import istio
 from tests.conftest import Program
-from tests.program import KEYS, Made
+from tests.connections import CALLING
+from tests.program import Made
 from tests.written import KEYS_STACK, dev_settings
 
 pytestmark = pytest.mark.parts
@@ -134,8 +135,7 @@ def test_istio_finds_nothing_wrong_with_authorization_policies_and_a_scrape_in_t
 @pytest.fixture(scope="module")
 def calling(program: Program) -> Made:
     """Two teams whose apps call each other, hosts outside and services of the platform."""
-    files = [file for file in KEYS if file.stem in ("calls", "callers")]
-    return program(*(file.read_text(encoding="utf-8") for file in files), **KEYS_STACK)
+    return program(*(file.read_text(encoding="utf-8") for file in CALLING), **KEYS_STACK)
 
 
 def test_istio_finds_nothing_wrong_with_calls_and_callers(

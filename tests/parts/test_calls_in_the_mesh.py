@@ -1,0 +1,283 @@
+"""What sidecars that run make of `calls` and `callers`: who gets through, and to which hosts."""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+import pytest
+
+from clients.kubernetes import Cluster
+from sandbox.servers import mesh as istios
+from sandbox.servers import parts
+from tests.checkouts import Checkout
+from tests.parts.sidecars import APP, Network, Networks, missing
+from tests.parts.test_sidecars import STACK, pods, port
+from tests.servers.conftest import cluster_of, start, stopped_at_the_end, until
+
+pytestmark = pytest.mark.parts
+
+APPS = {"bank": ("ledger", "teller", "clerk"), "shop": ("storefront", "basket")}
+LEDGER = "ledger.bank.svc.cluster.local"
+REFUSED, OUTSIDE = "403 RBAC: access denied", "10.0.0.240"
+DECLARED = "namespace: {internalTraffic: declared}\n"
+ENFORCED = "  sre-platform:istio:\n    authorization: enforce\n"
+ONE_POD = "autoscaling: {enabled: false}, podDisruptionBudget: {enabled: false}"
+
+
+def entry(archetype: str, team: str, name: str, app: str = "", **keys: str) -> str:
+    image = f"{{repository: harbor.sre.internal/{team}/{name}, tag: v1.0.0}}"
+    beside = "".join(f", {key}: [{', '.join(value.split('; '))}]" for key, value in keys.items())
+    own = f"{{name: {name}, image: {image}, replicas: 1{app}}}"
+    return f"  - {{archetype: {archetype}, app: {own}, {ONE_POD}{beside}}}\n"
+
+
+FILES = {
+    "bank": DECLARED
+    + "apps:\n"
+    + entry(
+        "web-app",
+        "bank",
+        "ledger",
+        ", ports: [{name: admin, port: 9000}]",
+        callers="{team: shop, app: storefront, paths: [/v1/*], methods: [GET]}",
+    )
+    + entry("web-app", "bank", "teller", calls="{app: ledger}")
+    + entry("web-app", "bank", "clerk"),
+    "shop": "apps:\n"
+    + entry(
+        "worker",
+        "shop",
+        "storefront",
+        calls="{team: bank, app: ledger}; {host: api.example.com}; {host: '*.any.example.com'}; "
+        "{host: plain.example.com, port: 80}; {host: one.example.com, port: 5432}; "
+        "{host: both.example.com}",
+    )
+    + entry(
+        "worker",
+        "shop",
+        "basket",
+        calls="{host: api.example.com}; {host: '*.any.example.com'}; "
+        "{host: plain.example.com, port: 80}; {host: two.example.com, port: 5432}; "
+        "{host: both.example.com, port: 8443}",
+    ),
+}
+
+
+class Mesh(NamedTuple):
+    """The apps' networks and addresses by name, and one network outside the mesh."""
+
+    checkout: Checkout
+    cluster: Cluster
+    apps: Mapping[str, Network]
+    addresses: Mapping[str, str]
+    service: str
+
+
+@pytest.fixture(scope="module")
+def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
+    if lacking := missing():
+        pytest.skip(lacking)
+    with (
+        TemporaryDirectory() as folder,  # sidecars could not read pytest's
+        stopped_at_the_end(Checkout(tmp_path_factory.mktemp("mesh") / "checkout")) as checkout,
+        ExitStack() as stack,
+    ):
+        for team, keys in FILES.items():
+            file = checkout.folder / "tenants" / f"{team}.yaml"
+            file.write_text(f"team: {team}\n{keys}", encoding="utf-8")
+        checkout.edit(STACK, "  sre-platform:istio:\n", ENFORCED)
+        start(checkout, parts.ISTIO)
+        checkout.up()
+        Path(folder).chmod(0o755)
+        networks = Networks(stack, Path(folder), cluster_of(checkout), port(checkout))
+        yield running(checkout, networks)
+
+
+def running(checkout: Checkout, networks: Networks) -> Mesh:
+    cluster = cluster_of(checkout)
+    apps, addresses = {}, {}
+    for team, names in APPS.items():
+        for name in names:
+            label = (cluster, team, "app.kubernetes.io/name", name)
+            until(lambda label=label: pods(*label))
+            (pod,) = pods(*label)
+            apps[name], addresses[name] = networks.start_pod(pod, OUTSIDE), pod["status"]["podIP"]
+    outside = networks.add(OUTSIDE)
+    for listens in (80, 5432, 5433, 8443):
+        networks.start(outside.inside(sys.executable, "-c", APP, listens))
+    service = cluster.get("v1", "Service", "bank", "ledger")
+    assert service
+    mesh = Mesh(checkout, cluster, apps, addresses, service["spec"]["clusterIP"])
+    for name in ("storefront", "teller"):
+        until(lambda name=name: ask(mesh, name).startswith("200"))
+    for name in ("basket", "clerk"):
+        until(lambda name=name: ask(mesh, name) == REFUSED)
+    return mesh
+
+
+def ask(mesh: Mesh, caller: str, path: str = "/v1/a", method: str = "GET", port: int = 8080) -> str:
+    """What a caller gets from ledger's Service."""
+    return mesh.apps[caller].ask(method, mesh.service, port, f"{LEDGER}:{port}", path)
+
+
+def test_an_app_that_callers_names_gets_the_paths_and_methods_that_it_is_given(mesh: Mesh) -> None:
+    answer = ask(mesh, "storefront")
+    assert answer.startswith("200")
+    assert "URI=spiffe://cluster.local/ns/shop/sa/storefront" in answer
+    for path, method in (
+        ("/v1", "GET"),
+        ("/v2/a", "GET"),
+        ("/v1/../v2", "GET"),
+        ("/metrics", "GET"),
+        ("/v1/a", "POST"),
+        ("/v1/a", "DELETE"),
+    ):
+        assert ask(mesh, "storefront", path, method) == REFUSED, (path, method)
+    assert ask(mesh, "storefront", port=9000) == REFUSED
+
+
+def test_no_other_app_of_its_team_gets_through_to_the_service_or_to_a_pod(mesh: Mesh) -> None:
+    assert ask(mesh, "basket") == REFUSED
+    assert ask(mesh, "basket", port=9000) == REFUSED
+    pod = mesh.addresses["ledger"]
+    assert mesh.apps["storefront"].get(pod, 8080, f"{LEDGER}:8080", "/v1/a").startswith("200")
+    assert mesh.apps["basket"].get(pod, 8080, f"{LEDGER}:8080", "/v1/a") == REFUSED
+
+
+def test_in_a_namespace_that_is_closed_inside_calls_alone_open_an_app(mesh: Mesh) -> None:
+    answer = ask(mesh, "teller", "/v2/a")
+    assert answer.startswith("200")
+    assert "URI=spiffe://cluster.local/ns/bank/sa/teller" in answer
+    assert ask(mesh, "teller", "/v2/a", "POST").startswith("501")  # from the app
+    assert ask(mesh, "teller", port=9000) == REFUSED
+    assert ask(mesh, "clerk") == REFUSED
+    teller = mesh.addresses["teller"]  # which names no callers
+    host = "teller.bank.svc.cluster.local:8080"
+    assert mesh.apps["clerk"].get(teller, 8080, host) == REFUSED
+    assert mesh.apps["storefront"].get(teller, 8080, host) == REFUSED
+
+
+class Outbound(NamedTuple):
+    """What leaves through a sidecar: cluster by port and SNI or HTTP host, and all clusters."""
+
+    clusters: frozenset[str]
+    by_name: Mapping[tuple[int, str], str]
+    otherwise: Mapping[int, str]
+
+
+def outbound(mesh: Mesh, app: str) -> Outbound:
+    """What Envoy has of istiod, as `istioctl proxy-config` shows it."""
+    dump = json.loads(
+        mesh.apps[app].get("127.0.0.1", 15000, "localhost", "/config_dump").removeprefix("200 ")
+    )
+    sections = {each["@type"].rpartition(".")[2]: each for each in dump["configs"]}
+    clusters = frozenset(
+        each["cluster"]["name"]
+        for each in sections["ClustersConfigDump"]["dynamic_active_clusters"]
+    )
+    by_name, otherwise = {}, {}
+    for each in sections["ListenersConfigDump"]["dynamic_listeners"]:
+        assert "error_state" not in each, each
+        listener = each["active_state"]["listener"]
+        if listener["address"]["socket_address"]["address"] != "0.0.0.0":
+            continue
+        listens = listener["address"]["socket_address"]["port_value"]
+        for chain in [*listener.get("filter_chains", ()), listener.get("default_filter_chain", {})]:
+            for cluster in _clusters(chain.get("filters", ())):
+                names = chain.get("filter_chain_match", {}).get("server_names")
+                for name in names or ():
+                    by_name[listens, name] = cluster
+                if names is None:
+                    otherwise[listens] = cluster
+    for each in sections["RoutesConfigDump"].get("dynamic_route_configs", ()):
+        for host in each["route_config"].get("virtual_hosts", ()):
+            for domain in host["domains"]:
+                route = host["routes"][0].get("route", {}).get("cluster")
+                if domain.endswith("example.com") and each["route_config"]["name"].isdigit():
+                    by_name[int(each["route_config"]["name"]), domain] = route
+    return Outbound(clusters, by_name, otherwise)
+
+
+def _clusters(filters: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    for each in filters:
+        if cluster := each["typed_config"].get("cluster"):
+            yield cluster
+
+
+@pytest.mark.parametrize("app", ["storefront", "basket"])
+def test_hosts_that_apps_of_a_team_share_have_each_a_cluster(mesh: Mesh, app: str) -> None:
+    found = outbound(mesh, app)
+    hosts = {(443, host) for host in ("api.example.com", "*.any.example.com", "both.example.com")}
+    hosts.add((80, "plain.example.com"))
+    assert found.by_name == {(at, host): f"outbound|{at}||{host}" for at, host in hosts}
+    # All hosts of a TCP port share its listener.
+    assert found.otherwise[5432] in {f"outbound|5432||{one}.example.com" for one in ("one", "two")}
+    assert found.otherwise[8443] == "outbound|8443||both.example.com"
+    assert {*found.by_name.values(), *found.otherwise.values()} <= found.clusters
+
+
+@contextmanager
+def registry_only(mesh: Mesh) -> Iterator[None]:
+    """A mesh whose sidecars connect to what they know, and to nothing else."""
+    live = mesh.cluster.get("v1", "ConfigMap", istios.NAMESPACE, "istio")
+    assert live
+    path = mesh.cluster.path("v1", "ConfigMap", istios.NAMESPACE, "istio")
+
+    def put(text: str) -> None:
+        patch = {"data": {"mesh": text}}
+        mesh.cluster.call("PATCH", path, patch, None, "application/merge-patch+json")
+
+    try:
+        put(f"{live['data']['mesh'].rstrip()}\noutboundTrafficPolicy: {{mode: REGISTRY_ONLY}}\n")
+        until(lambda: outbound(mesh, "storefront").otherwise[443] == "BlackHoleCluster")
+        yield
+    finally:
+        put(live["data"]["mesh"])
+    until(lambda: outbound(mesh, "storefront").otherwise[443] == "PassthroughCluster")
+
+
+def test_a_mesh_that_knows_declared_hosts_alone_lets_apps_reach_them_and_no_others(
+    mesh: Mesh,
+) -> None:
+    def get(listens: int, host: str) -> str:
+        return mesh.apps["storefront"].get(OUTSIDE, listens, host)
+
+    assert get(5433, "three.example.com").startswith("200")  # not declared
+    with registry_only(mesh):
+        for listens, host in ((5432, "one"), (5432, "two"), (8443, "both")):
+            assert get(listens, f"{host}.example.com").startswith("200")
+        # Envoy closes it, before or after the request is sent.
+        assert get(5433, "three.example.com") in {"ConnectionResetError", "RemoteDisconnected"}
+        assert get(80, "plain.example.com").startswith("200")
+        assert get(80, "other.example.com") == "502"
+        found = outbound(mesh, "storefront")
+        assert found.by_name[443, "api.example.com"] in found.clusters
+        assert ask(mesh, "storefront").startswith("200")
+
+
+def denied(mesh: Mesh) -> int:
+    """How many requests ledger's sidecar has recorded that it would refuse."""
+    text = mesh.apps["ledger"].get("127.0.0.1", 15000, "localhost", "/stats?filter=shadow_denied")
+    return sum(int(line.rpartition(" ")[2]) for line in text.splitlines() if ": " in line)
+
+
+def test_an_audit_refuses_nobody_and_records_whom_it_would(mesh: Mesh) -> None:
+    mesh.checkout.edit(STACK, "authorization: enforce", "authorization: audit")
+    mesh.checkout.edit("tenants/bank.yaml", DECLARED, "")  # needs enforce
+    try:
+        mesh.checkout.up()
+        until(lambda: ask(mesh, "basket").startswith("200"))
+        # Connections that were there before drain, and some last until then.
+        until(lambda: ask(mesh, "storefront", "/v2/a").startswith("200"))
+        until(lambda: ask(mesh, "clerk", port=9000).startswith("200"))
+        until(lambda: denied(mesh) >= 2)
+    finally:
+        mesh.checkout.edit(STACK, "authorization: audit", "authorization: enforce")
+        bank = mesh.checkout.folder / "tenants" / "bank.yaml"
+        bank.write_text(f"team: bank\n{FILES['bank']}", encoding="utf-8")
+        mesh.checkout.up()
+    until(lambda: ask(mesh, "basket") == REFUSED)
