@@ -59,6 +59,7 @@ WORLD = world(OBJECTS)
         ("fd00::1", Node("outside", "", "fd00::1"), ports.ALL),
         ("[fd00::1]:25", Node("outside", "", "fd00::1"), ports.number(25)),
         ("api.example.com:443", Node("outside", "", "api.example.com"), ports.number(443)),
+        ("API.example.com.:443", Node("outside", "", "api.example.com"), ports.number(443)),
         ("anywhere", Node("outside", "", "anywhere"), ports.ALL),
     ],
 )
@@ -78,6 +79,15 @@ def test_a_name_stands_for_one_thing_and_may_have_a_port(
         ("b:80", "a port needs an app; write b/APP:PORT, or b alone"),
         ("b/two:0", "'0' is not a port; write a number from 1 to 65535"),
         ("b/two:70000", "'70000' is not a port; write a number from 1 to 65535"),
+        ("b/two:https", "b/two has no port of that name; use a number, or http"),
+        ("b/two:-1", "b/two has no port of that name; use a number, or http"),
+        ("b/three:grpc", "b/three has no port of that name; use a number, or http"),
+        ("two.b:80", "'two.b' is a name inside the cluster; name the pods it leads to"),
+        ("two.b.svc", "is a name inside the cluster; name the pods it leads to, such as b/two"),
+        ("two.b.svc.cluster.local.:80", "name the pods it leads to, such as b/two"),
+        ("pg-0.pg.db.svc.cluster.local", "name the pods it leads to, such as db/APP"),
+        ("10.1.2", "'10.1.2' is not an address; write one such as 10.1.2.3"),
+        ("10.1.2.300:80", "'10.1.2.300' is not an address; write one such as 10.1.2.3"),
         ("", "no team or namespace ''"),
     ],
 )

@@ -2,8 +2,10 @@
 
 import ipaddress
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from specs.hosts import namespace_of, plain
 from specs.names import nearest
 from specs.network import LAST_PORT
 from tools.reach import ports
@@ -43,11 +45,12 @@ def find(world: World, text: str) -> Named:
         return Named(None, text)
     name, asked = _parted(text)
     if node := nodes.get(text) or nodes.get(name):
-        return Named(
-            node, node.team, ports.ALL if text in nodes else _in_service(world, node, asked)
-        )
-    if _is_outside(name):
+        asked = ports.ALL if text in nodes else _in_service(world, node, asked, text)
+        return Named(node, node.team, asked)
+    if _network(name):
         return Named(Node("outside", "", name), "", asked)
+    if "." in name and "/" not in name:
+        return Named(Node("outside", "", _host(name, text, teams)), "", asked)
     if name in teams:
         raise UnknownNameError(
             f"{text}: a port needs an app; write {name}/APP:PORT, or {name} alone"
@@ -84,9 +87,29 @@ def _parted(text: str) -> tuple[str, Ports]:
     return name.strip("[]"), ports.of({"port": given, "protocol": protocol})
 
 
-def _in_service(world: World, node: Node, asked: Ports) -> Ports:
+def _host(name: str, text: str, namespaces: Iterable[str]) -> str:
+    """A host outside the mesh, as ServiceEntries have it."""
+    host = plain(name)
+    if host.rpartition(".")[2].isdecimal():
+        raise UnknownNameError(f"{text}: '{name}' is not an address; write one such as 10.1.2.3")
+    service, _, rest = host.partition(".")
+    place = namespace_of(host) or (rest if rest in namespaces else None)
+    if place:
+        service = service if place == rest.partition(".")[0] else "APP"
+        raise UnknownNameError(
+            f"{text}: '{name}' is a name inside the cluster; name the pods it leads to, such as "
+            f"{place}/{service}"
+        )
+    return host
+
+
+def _in_service(world: World, node: Node, asked: Ports, text: str) -> Ports:
     """A Service's port as the one that its pods listen on, if they have none of that number."""
     pod = next((each for each in world.pods.get(node.team, ()) if each.node == node), None)
+    if pod and asked.names and not pod.meant(asked):
+        known = ", ".join(sorted(each.name for each in pod.ports if each.name))
+        do = f"use a number, or {known}" if known else "use a number"
+        raise UnknownNameError(f"{text}: {node.shown} has no port of that name; {do}")
     if pod is None or asked & _declared(pod):
         return asked
     for service in world.services.get(node.team, ()):
@@ -98,10 +121,6 @@ def _in_service(world: World, node: Node, asked: Ports) -> Ports:
 
 def _declared(pod: Pod) -> Ports:
     return ports.union(ports.number(each.number, each.protocol) for each in pod.ports)
-
-
-def _is_outside(name: str) -> bool:
-    return bool(_network(name)) or ("." in name and "/" not in name)
 
 
 def _network(name: str) -> object:
