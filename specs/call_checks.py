@@ -175,8 +175,8 @@ def _check_target(
 
 def _own_app(team: Team, app: AnyApp, called: str) -> str | None:
     """What is wrong with a call to an app of the same team."""
-    if called == app.name:
-        return f"'{called}' is this app itself; remove it"
+    if called == app.name and team.namespace.internal_traffic == "open":
+        return f"'{called}' is this app itself, which its pods may call anyway; remove it"
     other = next((each for each in team.apps if each.name == called), None)
     if isinstance(other, WebApp):
         if team.namespace.internal_traffic == "declared" and not other.network_policy.enabled:

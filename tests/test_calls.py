@@ -101,7 +101,10 @@ def test_a_call_names_an_app_a_host_addresses_or_a_service(tmp_path: Path, call:
             "{app: «payments}",
             ".app: this team has no app 'payments'; use one of: rates",
         ),
-        "itself": ("{app: «my-api}", ".app: 'my-api' is this app itself; remove it"),
+        "itself": (
+            "{app: «my-api}",
+            ".app: 'my-api' is this app itself, which its pods may call anyway; remove it",
+        ),
         "a worker": (
             "{app: «mailer}",
             ".app: 'mailer' is a worker, which nothing can call; remove it",
@@ -402,6 +405,13 @@ def test_a_closed_namespace_opens_an_app_only_by_its_network_policy(tmp_path: Pa
         f"tenants/team-alpha.yaml:{where}: apps[0].calls[0].app: 'rates' has "
         "`networkPolicy.enabled: false`, so nothing opens it; turn it on there"
     ]
+
+
+def test_pods_of_one_app_reach_each_other_in_a_closed_namespace_if_it_calls_itself(
+    tmp_path: Path,
+) -> None:
+    closed = app(beside="calls: [{app: my-api}]") + "namespace: {internalTraffic: declared}\n"
+    assert reported(tmp_path, closed, istio=ENFORCED) == []
 
 
 def test_paths_that_nothing_holds_are_warned_of(tmp_path: Path) -> None:
