@@ -1,15 +1,17 @@
 """Connections of the shipped teams: both ends agree, and what was tried is what is answered."""
 
+import shutil
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import pytest
 
 from dryrun.recording import record_stack
+from specs.settings import PREFIX
 from tests.conftest import Program
-from tests.connections import Connection, among_peers, answered, each_connection
+from tests.connections import CALLING, Connection, among_peers, answered, each_connection
 from tests.program import NETWORK_POLICY, ROOT
-from tests.written import dev_settings
+from tests.written import KEYS_STACK, dev_settings
 from tools.reach.world import World, world
 
 Rule = Mapping[str, Any]
@@ -108,10 +110,17 @@ def test_what_a_team_lets_in_from_another_some_app_there_is_let_out_for(apps: li
 
 
 @pytest.fixture(scope="module")
-def shipped() -> World:
-    """The shipped teams as stack `dev` makes them."""
-    made = record_stack(ROOT, "dev", ROOT / "tenants").registrations
-    return world(among_peers([each.inputs for each in made if "kind" in each.inputs]))
+def shipped(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """The shipped teams as stack `dev` makes them, and those that call each other."""
+    folder = tmp_path_factory.mktemp("tenants")
+    for file in (*(ROOT / "tenants").glob("*.yaml"), *CALLING):
+        shutil.copy(file, folder)
+    changes = {PREFIX + name: value for name, value in KEYS_STACK.items()}
+    made = record_stack(ROOT, "dev", folder, changes).registrations
+    objects = [each.inputs for each in made if "kind" in each.inputs]
+    # Packets have no identities.
+    packets = [each for each in objects if each["kind"] != "AuthorizationPolicy"]
+    return world(among_peers(packets))
 
 
 @each_connection

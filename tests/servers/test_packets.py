@@ -1,5 +1,7 @@
 """Which connections pass between running pods where network policies are enforced."""
 
+import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -17,6 +19,7 @@ from sandbox.servers.processes import Process
 from tests.checkouts import Checkout, finished
 from tests.connections import (
     APP,
+    CALLING,
     CONNECTIONS,
     PEERS,
     Connection,
@@ -26,6 +29,7 @@ from tests.connections import (
 )
 from tests.servers.conftest import cluster_of, openbao_of, record_of, start, stored, until
 from tests.servers.test_node import HOST, SECRETS, hardened, is_ready, pods, pull_secret
+from tests.written import KEYS_STACK
 from tools.reach.world import world
 
 pytestmark = pytest.mark.servers
@@ -88,7 +92,12 @@ def inside(network: str, *command: object) -> str:
 
 @pytest.fixture(scope="module")
 def provisioned(with_node: Checkout) -> Checkout:
-    """All teams."""
+    """All teams, and two that call each other."""
+    for file in CALLING:
+        shutil.copy(file, with_node.folder / "tenants")
+    istio, network = "  sre-platform:istio:\n", json.dumps(KEYS_STACK["network"])
+    enforced = f"  sre-platform:network: {network}\n{istio}    authorization: enforce\n"
+    with_node.edit("Pulumi.dev.yaml", istio, enforced)
     start(with_node, f"{PACKETS} {EXTERNAL_SECRETS}")
     up_with_secrets(with_node)
     return with_node
@@ -151,7 +160,7 @@ def places(provisioned: Checkout) -> Iterator[Mapping[str, Place]]:
     for namespace, name in PEERS:
         account = "v1", "ServiceAccount", namespace, "default"
         until(lambda account=account: cluster.get(*account))
-        if namespace not in SECRETS:
+        if namespace not in {*SECRETS, *(file.stem for file in CALLING)}:
             cluster.apply(pull_secret(provisioned, namespace), "test")
         cluster.apply(peer(namespace, name), "test")
     until(lambda: all(is_ready(pod_of(cluster, *each)) for each in PEERS))
