@@ -15,8 +15,10 @@ from specs.problem import WHOLE_FILE, Loc, Problem, key_path
 from specs.settings import Settings
 from specs.team import Team
 
-# What a promise consists of, below an app.
-_PROMISED = ("archetype", "app.name", "app.port", "serviceAccount", "calls", "callers")
+# What a promise consists of, below an app: of one that is called, and of one that calls. An entry
+# of `callers` for somebody else is no part of it.
+_CALLED = ("archetype", "app.name", "app.port")
+_CALLING = ("archetype", "app.name", "serviceAccount")
 
 
 @dataclass(frozen=True)
@@ -180,7 +182,7 @@ def _check_call(
         elif id(file) not in checked:
             yield side.problem(at, _unknown(file))
         return
-    if doubt := _doubt(there):
+    if doubt := _doubt(there, _CALLED) or _unsaid(there, side):
         if id(file) not in checked:
             yield side.problem(at, f"{there.shown} has a mistake at {doubt}; have it fixed first")
     elif not isinstance(there.app, WebApp):
@@ -220,7 +222,7 @@ def _check_caller(
             yield side.problem((*at, "app"), _no_app(file, caller.app, asking, None))
         elif id(file) not in checked:
             yield side.problem(at, _unknown(file))
-    elif (doubt := _doubt(there)) and id(file) not in checked:
+    elif (doubt := _doubt(there, _CALLING)) and id(file) not in checked:
         yield side.problem(at, f"{there.shown} has a mistake at {doubt}; have it fixed first")
 
 
@@ -234,7 +236,8 @@ def _doubts(
         return
     if there is None:
         return
-    if not any(side.is_named_by(call) for call in there.app.calls):
+    called = any(side.is_named_by(call) for call in there.app.calls)
+    if not called and not _doubt(there, ["calls"]):
         own = {app.name for app in side.team.apps}
         gone = [
             call.app
@@ -308,19 +311,30 @@ def _unknown(file: TeamFile) -> str:
     )
 
 
-def _doubt(there: _Side) -> str | None:
+def _doubt(there: _Side, promised: Sequence[str]) -> str | None:
     """`FILE:LINE` of a mistake in what an app promises, if there is one."""
     at = key_path(there.file.file_loc(there.at))
-    for problem in there.file.problems:
-        if any(_is_within(problem.path, f"{at}.{key}") for key in _PROMISED):
-            return f"{problem.file}:{problem.line}"
-    return None
+    return _mistake(there.file, lambda path: any(_is_within(path, f"{at}.{e}") for e in promised))
+
+
+def _unsaid(there: _Side, side: _Side) -> str | None:
+    """`FILE:LINE` of a mistake in `callers`, if it leaves open whether they list the other app."""
+    entries = key_path(there.file.file_loc((*there.at, "callers")))
+    for index, caller in enumerate(there.callers):
+        if side.is_named_by(caller) and not _is_reported(there, ("callers", index)):
+            return None
+    return _mistake(there.file, lambda path: _is_within(path, entries))
+
+
+def _mistake(file: TeamFile, concerns: Callable[[str], bool]) -> str | None:
+    found = (f"{each.file}:{each.line}" for each in file.problems if concerns(each.path))
+    return next(found, None)
 
 
 def _is_reported(side: _Side, at: Loc) -> bool:
-    """Whether something is wrong with an entry itself."""
-    path = key_path(side.file.file_loc((*side.at, *at)))
-    return any(_is_within(problem.path, path) for problem in side.file.problems)
+    """Whether something is wrong with an entry of a list itself, or with the list."""
+    whole, entry = (key_path(side.file.file_loc((*side.at, *loc))) for loc in (at[:1], at))
+    return any(each.path == whole or _is_within(each.path, entry) for each in side.file.problems)
 
 
 def _is_within(path: str, around: str) -> bool:

@@ -258,7 +258,12 @@ def test_a_file_with_mistakes_still_promises_what_they_do_not_concern(tmp_path: 
     [
         ("port: many", CALLER, "at tenants/team-beta.yaml:7"),
         ("", "callers: [{team: team-alpha, ap: shop}]", "at tenants/team-beta.yaml:7"),
-        ("", f"{CALLER}\nserviceAccount: {{create: 5}}", "at tenants/team-beta.yaml:8"),
+        (
+            "",
+            "callers: [{team: team-alpha, app: shop, paths: [v1]}]",
+            "at tenants/team-beta.yaml:7",
+        ),
+        ("", f"{CALLER}\nnetworkPolicy: {{enabled: false}}", "at tenants/team-beta.yaml:7"),
     ],
 )
 def test_a_promise_with_a_mistake_is_not_trusted(
@@ -271,6 +276,55 @@ def test_a_promise_with_a_mistake_is_not_trusted(
         f"tenants/team-alpha.yaml:{marks['team-alpha']}: apps[0].calls[0]: team-beta's ledger has "
         f"a mistake {where}; have it fixed first"
     ]
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        "callers: [{team: team-other, app: x, paths: [v1]}, {team: team-alpha, app: shop}]",
+        f"{CALLER}\ncalls: [{{app: nobody}}]",
+        f"{CALLER}\nserviceAccount: {{create: 5}}",
+    ],
+)
+def test_a_mistake_in_what_the_called_app_says_to_others_stops_nobody(
+    tmp_path: Path, beside: str
+) -> None:
+    alpha, beta, _ = both(CALL, beside)
+    teams = folder(tmp_path, alpha, beta)
+    assert lines(of_beta(teams))
+    found = of_alpha(teams)
+    assert lines(found) == []
+    assert found.partners == {("team-beta", "ledger"): Partner("ledger", 8080)}
+
+
+@pytest.mark.parametrize(
+    "calling",
+    [
+        "calls: [{team: team-beta, app: ledger}, {app: nobody}]",
+        "calls: [{team: team-beta, ap: ledger}]",
+        f"{CALL}\nnetworkPolicy: {{enabled: false}}",
+    ],
+)
+def test_a_mistake_in_what_a_caller_calls_stops_nobody_else(tmp_path: Path, calling: str) -> None:
+    alpha, beta, _ = both(calling, CALLER)
+    teams = folder(tmp_path, alpha, beta)
+    assert lines(of_alpha(teams))
+    found = of_beta(teams)
+    assert (lines(found), warnings(found)) == ([], [])
+    assert found.partners == {("team-alpha", "shop"): Partner("shop", 8080)}
+
+
+def test_a_mistake_in_a_caller_s_account_stops_the_called_team(tmp_path: Path) -> None:
+    alpha, beta, _ = both(f"{CALL}\nserviceAccount: {{create: 5}}", CALLER)
+    (line,) = lines(of_beta(folder(tmp_path, alpha, beta)))
+    assert "team-alpha's shop has a mistake at tenants/team-alpha.yaml:8" in line
+
+
+@pytest.mark.parametrize("callers", ["null", "{team: team-alpha, app: shop}", "5", '""'])
+def test_a_wrong_list_of_callers_is_one_mistake(tmp_path: Path, callers: str) -> None:
+    _, beta, _ = both("", f"callers: {callers}")
+    (line,) = lines(validate_folder(folder(tmp_path, beta), settings()))
+    assert "apps[0].callers: " in line
 
 
 def test_a_file_that_cannot_be_read_promises_nothing(tmp_path: Path) -> None:
