@@ -6,6 +6,7 @@ from specs.app import AnyApp, WebApp
 from specs.calls import Call, Caller, service_entry_name
 from specs.hosts import domain_of_wildcard, plain
 from specs.names import DNS_NAME_MAX, nearest
+from specs.network import network_of
 from specs.ports import HTTP_PROTOCOLS, ROUTED_PROTOCOLS
 from specs.problem import Finding, Loc, listed_twice
 from specs.settings import PREFIX, Settings
@@ -74,13 +75,25 @@ def check_callers(team: Team, app: WebApp, at: Loc) -> Iterator[Finding]:
 
 
 def check_outside_host(host: str, namespaces: Sequence[str], settings: Settings) -> str | None:
-    """What is wrong with a host outside the mesh; `namespaces` are some of the teams'."""
-    name = plain(host)
-    domain = domain_of_wildcard(name)
-    if name.rpartition(".")[2].isdecimal():
-        return f"'{host}' is an address; write it in `cidr`, such as `cidr: {name}/32`"
-    if _is_in_cluster(domain or name, namespaces, settings):
+    """What is wrong with a host that an app calls; `namespaces` are some of the teams'."""
+    if network := address_in(host):
+        return f"'{host}' is an address; write it in `cidr`, such as `cidr: {network}`"
+    if is_in_cluster(host, namespaces, settings):
         return in_cluster(host)
+    return too_wide(host)
+
+
+def address_in(host: str) -> str | None:
+    """What to write in place of an address; None for a name. Only addresses end in a number."""
+    name = plain(host)
+    if not name.rpartition(".")[2].isdecimal():
+        return None
+    return str(network_of(name) or "10.200.0.0/16")
+
+
+def too_wide(host: str) -> str | None:
+    """What is wrong with a wildcard for everything below a domain such as `.com`."""
+    domain = domain_of_wildcard(plain(host))
     if domain and "." not in domain:
         return (
             f"'{host}' stands for all of '.{domain}'; name a domain below it, such as "
@@ -89,12 +102,9 @@ def check_outside_host(host: str, namespaces: Sequence[str], settings: Settings)
     return None
 
 
-def in_cluster(host: str) -> str:
+def in_cluster(host: str, instead: str = "by `team` and `app`, or by `platform`") -> str:
     """What is wrong with a host that is the name of a Service."""
-    return (
-        f"'{host}' is a name inside the cluster; name what it leads to by `team` and `app`, or by "
-        "`platform`"
-    )
+    return f"'{host}' is a name inside the cluster; name what it leads to {instead}"
 
 
 def warn_of_calls(team: Team, settings: Settings) -> Iterator[Finding]:
@@ -202,7 +212,10 @@ def which(name: str, known: Sequence[str]) -> str:
     return f"use one of: {', '.join(known)}" if known else "remove it"
 
 
-def _is_in_cluster(host: str, namespaces: Sequence[str], settings: Settings) -> bool:
+def is_in_cluster(host: str, namespaces: Sequence[str], settings: Settings) -> bool:
+    """Whether it names a Service, of a team's namespace or any other."""
+    name = plain(host)
+    host = domain_of_wildcard(name) or name
     if f".{host}".endswith(_CLUSTER):
         return True
     if host.count(".") > 1:

@@ -15,6 +15,16 @@ CallPath = Annotated[str, checked(check_matched_path, MATCHED_PATH)]
 Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
+def _check_called_host(text: str) -> None:
+    """Raise ValueError unless `text` is a host or a wildcard; addresses have another key."""
+    address = text.strip("[]")
+    if ":" in address and (network := network_of(address)):
+        raise ValueError(f"'{text}' is an address; write it in `cidr`, such as `cidr: {network}`")
+    if text.partition(":")[2].isdecimal():
+        raise ValueError(f"'{text}' contains a port; write it in `port`")
+    check_host_pattern(text)
+
+
 class Call(Spec):
     """What an app connects to: another app, a host or addresses outside, or a platform service.
 
@@ -28,7 +38,7 @@ class Call(Spec):
     app: Label | None = Field(
         None, description="A web-app, called on its `app.port`.", examples=["ledger"]
     )
-    host: Annotated[str, checked(check_host_pattern, PATTERN)] | None = Field(
+    host: Annotated[str, checked(_check_called_host, PATTERN)] | None = Field(
         None, description="A host outside the mesh, by its full name; `*.` stands for all names "
         "below a domain.", examples=["api.stripe.com"],
     )  # fmt: skip

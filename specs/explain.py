@@ -252,8 +252,12 @@ def _descend(
 ) -> type[BaseModel] | None:
     """The model that describes the mapping at `loc` below `model`; None if there is none."""
     owner: type[BaseModel] | None = model
+    of_keys: type[BaseModel] | None = None  # each value of a mapping whose keys are free
     for part in loc:
         walked = (*walked, part)
+        if of_keys:
+            owner, of_keys = of_keys, None
+            continue
         if isinstance(part, int):
             if walked[:-1] == ("apps",):
                 owner = ARCHETYPES.get(meant_archetype(source, part) or "")
@@ -265,7 +269,9 @@ def _descend(
         )
         if part not in fields:
             return None
-        owner = _field_model(fields[part].annotation)
+        annotation = fields[part].annotation
+        owner = _field_model(annotation)
+        of_keys = _field_model(get_args(annotation)[1]) if get_origin(annotation) is dict else None
     return owner
 
 

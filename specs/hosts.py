@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-from specs.names import DNS_NAME_MAX, check_dns_name
+from specs.names import DNS_NAME_MAX, check_dns_label, check_dns_name
 
 _WILDCARD = "*."
 
@@ -20,11 +20,31 @@ def check_host_pattern(text: str) -> None:
     host = plain(text)
     below = host.removeprefix(_WILDCARD)
     try:
+        _check_bare(host)
         check_dns_name(below)
+        for label in below.split("."):
+            check_dns_label(label)
     except ValueError as error:
         raise ValueError(f"is not a host: {error}") from None
     if "." not in host:
         raise ValueError(f"'{text}' has no domain; write the full name, such as {PATTERN_EXAMPLE}")
+
+
+def _check_bare(host: str) -> None:
+    """Raise ValueError for what belongs to an address on the web, but not to its host."""
+    bare = host.partition("://")[2].partition("/")[0] or host.partition("/")[0]
+    name, colon, port = bare.partition(":")
+    instead = f"write {name}" if name.replace(".", "") else "write the host alone"
+    if "@" in host:  # not shown: a password may precede it
+        raise ValueError(f"it contains a user name or an '@'; write one such as {PATTERN_EXAMPLE}")
+    if "://" in host:
+        raise ValueError(f"'{host}' contains a scheme; {instead}")
+    if "/" in host:
+        raise ValueError(f"'{host}' contains a path; {instead}")
+    if host.count(":") > 1:
+        raise ValueError(f"'{host}' is an IP address; write a name such as {PATTERN_EXAMPLE}")
+    if colon and port.isdecimal():
+        raise ValueError(f"'{host}' contains a port; {instead}")
 
 
 def plain(host: str) -> str:

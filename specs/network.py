@@ -25,7 +25,8 @@ def _check_cidr(value: str) -> None:
             raise ValueError(f"'{value}' is not a CIDR; write one such as 10.200.0.0/16") from None
         raise ValueError(f"'{value}' has host bits set; write {network}") from None
     if "/" not in value:
-        raise ValueError(f"'{value}' has no prefix length; write {value}/32 for one address")
+        length = 128 if ":" in value else 32
+        raise ValueError(f"'{value}' has no prefix length; write {value}/{length} for one address")
     if not re.fullmatch(_CIDR, value):  # Python reads netmasks and zones, Kubernetes does not
         raise ValueError(f"'{value}' is not a CIDR; write one such as 10.200.0.0/16")
 

@@ -1,8 +1,8 @@
 """What is wrong with the services that a stack defines for apps to call."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from specs.call_checks import check_outside_host
+from specs.call_checks import address_in, in_cluster, is_in_cluster, too_wide
 from specs.fleet import SUFFIX, TeamsFolder
 from specs.problem import Finding, Loc, listed_twice
 from specs.settings import PREFIX, PlatformService, Settings
@@ -23,8 +23,16 @@ def check_network(settings: Settings, folder: TeamsFolder) -> Iterator[Finding]:
                 f"'{service.namespace}' is a team's namespace, and teams' apps are called by "
                 "`team` and `app`; name a namespace of the platform",
             )
-        if service.host and (message := check_outside_host(service.host, (), settings)):
+        if service.host and (message := _check_host(service.host, folder.names(), settings)):
             yield (*loc, "host"), message
+
+
+def _check_host(host: str, teams: Sequence[str], settings: Settings) -> str | None:
+    if network := address_in(host):
+        return f"'{host}' is an address; write it in `cidrs`, such as `cidrs: [{network}]`"
+    if is_in_cluster(host, teams, settings):
+        return in_cluster(host, "by `namespace` and `podLabels`")
+    return too_wide(host)
 
 
 def _check_shape(service: PlatformService, loc: Loc) -> Iterator[Finding]:

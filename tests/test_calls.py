@@ -149,6 +149,40 @@ def test_a_call_names_an_app_a_host_addresses_or_a_service(tmp_path: Path, call:
             "{host: «10.0.0.1}",
             ".host: '10.0.0.1' is an address; write it in `cidr`, such as `cidr: 10.0.0.1/32`",
         ),
+        "half an address as a host": (
+            "{host: «127.1}",
+            ".host: '127.1' is an address; write it in `cidr`, such as `cidr: 10.200.0.0/16`",
+        ),
+        "an address of IPv6 as a host": (
+            "{host: «'[fd00::1]'}",
+            ".host: '[fd00::1]' is an address; write it in `cidr`, such as `cidr: fd00::1/128`",
+        ),
+        "an address of IPv6 with a port as a host": (
+            "{host: «'[fd00::1]:80'}",
+            ".host: is not a host: '[fd00::1]:80' is an IP address; write a name such as "
+            "grafana.sre.example.com",
+        ),
+        "an address of IPv6 without its length": (
+            "{cidr: «'fd00::1', port: 443}",
+            ".cidr: 'fd00::1' has no prefix length; write fd00::1/128 for one address",
+        ),
+        "a host with its port": (
+            "{host: «'db.example.com:5432'}",
+            ".host: 'db.example.com:5432' contains a port; write it in `port`",
+        ),
+        "a host with a path": (
+            "{host: «db.example.com/x}",
+            ".host: is not a host: 'db.example.com/x' contains a path; write db.example.com",
+        ),
+        "a host with a user": (
+            "{host: «'amqp://me:hidden@db.example.com'}",
+            ".host: is not a host: it contains a user name or an '@'; write one such as "
+            "grafana.sre.example.com",
+        ),
+        "a host that Istio refuses": (
+            f"{{host: «{'a' * 64}.com}}",
+            f".host: is not a host: '{'a' * 40}'... has 64 characters; use 63 at most",
+        ),
         "all of a top-level domain": (
             "{host: «'*.com'}",
             ".host: '*.com' stands for all of '.com'; name a domain below it, such as "
@@ -490,7 +524,20 @@ def test_a_stack_defines_a_service_by_its_namespace_host_or_addresses(
         ),
         "a name inside the cluster": (
             "{host: «smtp.mail.svc, ports: [25]}",
-            f".host: 'smtp.mail.svc' {IN_CLUSTER}",
+            ".host: 'smtp.mail.svc' is a name inside the cluster; name what it leads to by "
+            "`namespace` and `podLabels`",
+        ),
+        "an address as its host": (
+            "{host: «10.0.0.1, ports: [25]}",
+            ".host: '10.0.0.1' is an address; write it in `cidrs`, such as `cidrs: [10.0.0.1/32]`",
+        ),
+        "another key": (
+            "{«hosts: [smtp.example.com], ports: [25]}",
+            ".hosts: is an unknown key; did you mean 'host'?",
+        ),
+        "a value without keys": (
+            "«smtp.example.com",
+            ": must be a mapping; write them below it: namespace, podLabels, host, cidrs, ports",
         ),
         "a port twice": (
             "{host: smtp.example.com, ports: [25, «25]}",

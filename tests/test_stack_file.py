@@ -164,8 +164,7 @@ URL = "is not a URL; write one such as https://openbao.sre.internal"
         ),
         "a host with a scheme": (
             stack("  sre-platform:platformHosts: [a.b, «'https://a.b']\n"),
-            "platformHosts[1]: is not a host: 'https://a' contains ':'; "
-            "use lower-case letters, digits and '-' only",
+            "platformHosts[1]: is not a host: 'https://a.b' contains a scheme; write a.b",
         ),
         "a wildcard in the middle": (
             stack("  sre-platform:platformHosts: [«'a.*.b']\n"),
