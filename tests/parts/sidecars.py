@@ -27,9 +27,10 @@ SIDECARS_USER = 1337
 _NEW_NETWORK = 0x40000000  # linux/sched.h
 _libc = ctypes.CDLL(None, use_errno=True)
 
-# Answers every path; says who called, by the certificate that the sidecar has verified.
+# Answers every path; says who called, by the certificate that the sidecar has verified. Port, and
+# for HTTPS a file with certificate and key.
 APP = """
-import sys
+import ssl, sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 class App(BaseHTTPRequestHandler):
     def do_GET(self):
@@ -42,7 +43,12 @@ class App(BaseHTTPRequestHandler):
         self.wfile.write(body)
     def log_message(self, *_):
         pass
-ThreadingHTTPServer(("", int(sys.argv[1])), App).serve_forever()
+server = ThreadingHTTPServer(("", int(sys.argv[1])), App)
+for file in sys.argv[2:]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+server.serve_forever()
 """
 # A nameserver at an address that knows one address, of every host.
 NAMES = """
@@ -72,7 +78,7 @@ try:
     connection.request(method, path, headers={"Host": host})
     answer = connection.getresponse()
     print(answer.status, answer.read().decode())
-except ConnectionError as error:
+except (ConnectionError, ssl.SSLError) as error:
     print(type(error).__name__)
 """
 

@@ -13,6 +13,7 @@ import pytest
 from clients.kubernetes import Cluster
 from sandbox.servers import mesh as istios
 from sandbox.servers import parts
+from sandbox.servers.keys import self_signed
 from tests.checkouts import Checkout
 from tests.parts.sidecars import APP, Network, Networks, missing
 from tests.parts.test_sidecars import STACK, pods, port
@@ -23,7 +24,10 @@ pytestmark = pytest.mark.parts
 
 APPS = {"bank": ("ledger", "teller", "clerk"), "shop": ("storefront", "basket")}
 LEDGER = "ledger.bank.svc.cluster.local"
-REFUSED, OUTSIDE = "403 RBAC: access denied", "10.0.0.240"
+REFUSED = "403 RBAC: access denied"
+# Envoy closes a connection that leads nowhere, before or after the request is sent.
+CLOSED = {"ConnectionResetError", "RemoteDisconnected", "SSLEOFError", "SSLZeroReturnError"}
+OUTSIDE, ELSEWHERE = "10.0.0.240", "10.0.0.241"  # nothing is there
 DECLARED = "namespace: {internalTraffic: declared}\n"
 ENFORCED = "  sre-platform:istio:\n    authorization: enforce\n"
 ONE_POD = "autoscaling: {enabled: false}\npodDisruptionBudget: {enabled: false}\n"
@@ -56,13 +60,15 @@ FILES = {
 
 
 class Mesh(NamedTuple):
-    """The apps' networks and addresses by name, and the address of ledger's Service."""
+    """The apps' networks and addresses by name, the address of ledger's Service, and
+    the certificate of hosts outside."""
 
     checkout: Checkout
     cluster: Cluster
     apps: Mapping[str, Network]
     addresses: Mapping[str, str]
     service: str
+    certificate: Path
 
 
 @pytest.fixture(scope="module")
@@ -82,10 +88,12 @@ def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
         checkout.up()
         Path(folder).chmod(0o755)
         networks = Networks(stack, Path(folder), cluster_of(checkout), port(checkout))
-        yield running(checkout, networks)
+        certificate = Path(folder, "outside.pem")
+        certificate.write_bytes(b"".join(self_signed("*.example.com", "*.any.example.com")))
+        yield running(checkout, networks, certificate)
 
 
-def running(checkout: Checkout, networks: Networks) -> Mesh:
+def running(checkout: Checkout, networks: Networks, certificate: Path) -> Mesh:
     cluster = cluster_of(checkout)
     apps, addresses = {}, {}
     for team, names in APPS.items():
@@ -97,9 +105,10 @@ def running(checkout: Checkout, networks: Networks) -> Mesh:
     outside = networks.add(OUTSIDE)
     for listens in (80, 5432, 5433, 8443):
         networks.start(outside.inside(sys.executable, "-c", APP, listens))
+    networks.start(outside.inside(sys.executable, "-c", APP, 443, certificate))
     service = cluster.get("v1", "Service", "bank", "ledger")
     assert service
-    mesh = Mesh(checkout, cluster, apps, addresses, service["spec"]["clusterIP"])
+    mesh = Mesh(checkout, cluster, apps, addresses, service["spec"]["clusterIP"], certificate)
     for name in ("storefront", "teller", "basket", "clerk"):
         until(lambda name=name: ask(mesh, name)[:3] in {"200", "403"})
     return mesh
@@ -226,6 +235,11 @@ def registry_only(mesh: Mesh) -> Iterator[None]:
     until(lambda: outbound(mesh, "storefront").otherwise[443] == "PassthroughCluster")
 
 
+def https(mesh: Mesh, host: str, address: str = OUTSIDE) -> str:
+    """What storefront gets from a host, whose certificate it verifies."""
+    return mesh.apps["storefront"].get(address, 443, host, trust=mesh.certificate)
+
+
 def test_a_mesh_that_knows_declared_hosts_alone_lets_apps_reach_them_and_no_others(
     mesh: Mesh,
 ) -> None:
@@ -233,15 +247,18 @@ def test_a_mesh_that_knows_declared_hosts_alone_lets_apps_reach_them_and_no_othe
         return mesh.apps["storefront"].get(OUTSIDE, listens, host)
 
     assert get(5433, "three.example.com").startswith("200")  # not declared
+    assert https(mesh, "other.example.com").startswith("200")
     with registry_only(mesh):
         for listens, host in ((5432, "one"), (5432, "two"), (8443, "both")):
             assert get(listens, f"{host}.example.com").startswith("200")
-        # Envoy closes it, before or after the request is sent.
-        assert get(5433, "three.example.com") in {"ConnectionResetError", "RemoteDisconnected"}
+        assert get(5433, "three.example.com") in CLOSED
         assert get(80, "plain.example.com").startswith("200")
         assert get(80, "other.example.com") == "502"
-        found = outbound(mesh, "storefront")
-        assert found.by_name[443, "api.example.com"] in found.clusters
+        assert https(mesh, "a.any.example.com").startswith("200")
+        assert https(mesh, "other.example.com") in CLOSED
+        # Of a full name, the sidecar itself looks up the address.
+        assert https(mesh, "api.example.com", ELSEWHERE).startswith("200")
+        assert https(mesh, "both.example.com").startswith("200")
         assert ask(mesh, "storefront").startswith("200")
 
 
