@@ -42,7 +42,7 @@ LEDGERS_CALLERS = "callers: [{team: shop, app: storefront, paths: [/v1/*], metho
 SHARED = "{host: api.example.com}, {host: '*.any.example.com'}, {host: plain.example.com, port: 80}"
 STOREFRONTS_CALLS = (
     f"calls: [{{team: bank, app: ledger}}, {SHARED}, {{host: one.example.com, port: 5432}}, "
-    "{host: both.example.com}]"
+    "{host: both.example.com}, {host: alt.example.com, port: 8080}]"
 )
 BASKETS_CALLS = (
     f"calls: [{SHARED}, {{host: two.example.com, port: 5432}}, "
@@ -105,7 +105,8 @@ def running(checkout: Checkout, networks: Networks, certificate: Path) -> Mesh:
     outside = networks.add(OUTSIDE)
     for listens in (80, 5432, 5433, 8443):
         networks.start(outside.inside(sys.executable, "-c", APP, listens))
-    networks.start(outside.inside(sys.executable, "-c", APP, 443, certificate))
+    for listens in (443, 8080):
+        networks.start(outside.inside(sys.executable, "-c", APP, listens, certificate))
     service = cluster.get("v1", "Service", "bank", "ledger")
     assert service
     mesh = Mesh(checkout, cluster, apps, addresses, service["spec"]["clusterIP"], certificate)
@@ -211,6 +212,7 @@ def test_hosts_that_apps_of_a_team_share_have_each_a_cluster(mesh: Mesh, caller:
     assert found.by_name == {(at, host): f"outbound|{at}||{host}" for at, host in hosts}
     # All hosts of a TCP port share its listener.
     assert found.otherwise[5432] in {f"outbound|5432||{one}.example.com" for one in ("one", "two")}
+    assert found.otherwise[8080] == "outbound|8080||alt.example.com"
     assert found.otherwise[8443] == "outbound|8443||both.example.com"
     assert {*found.by_name.values(), *found.otherwise.values()} <= found.clusters
 
@@ -235,9 +237,9 @@ def registry_only(mesh: Mesh) -> Iterator[None]:
     until(lambda: outbound(mesh, "storefront").otherwise[443] == "PassthroughCluster")
 
 
-def https(mesh: Mesh, host: str, address: str = OUTSIDE) -> str:
+def https(mesh: Mesh, host: str, address: str = OUTSIDE, port: int = 443) -> str:
     """What storefront gets from a host, whose certificate it verifies."""
-    return mesh.apps["storefront"].get(address, 443, host, trust=mesh.certificate)
+    return mesh.apps["storefront"].get(address, port, host, trust=mesh.certificate)
 
 
 def test_a_mesh_that_knows_declared_hosts_alone_lets_apps_reach_them_and_no_others(
@@ -259,6 +261,9 @@ def test_a_mesh_that_knows_declared_hosts_alone_lets_apps_reach_them_and_no_othe
         # Of a full name, the sidecar itself looks up the address.
         assert https(mesh, "api.example.com", ELSEWHERE).startswith("200")
         assert https(mesh, "both.example.com").startswith("200")
+        # Port 8080 is one of Services in the mesh too, which own its plain HTTP.
+        assert https(mesh, "alt.example.com", port=8080).startswith("200")
+        assert get(8080, "alt.example.com:8080") == "502"
         assert ask(mesh, "storefront").startswith("200")
 
 
