@@ -51,8 +51,8 @@ BASKETS_CALLS = (
 FILES = {
     "bank": f"{DECLARED}apps:\n"
     + app("bank", "ledger", LEDGERS_CALLERS, own="ports: [{name: admin, port: 9000}]")
-    + app("bank", "teller", "calls: [{app: ledger}]")
-    + app("bank", "clerk"),
+    + app("bank", "teller", "calls: [{app: ledger}, {app: clerk}]")
+    + app("bank", "clerk", own="servicePort: 80"),
     "shop": "apps:\n"
     + app("shop", "storefront", STOREFRONTS_CALLS, archetype="worker")
     + app("shop", "basket", BASKETS_CALLS, archetype="worker"),
@@ -155,6 +155,15 @@ def test_in_a_namespace_that_is_closed_inside_calls_alone_open_an_app(mesh: Mesh
     host = "teller.bank.svc.cluster.local:8080"
     assert mesh.apps["clerk"].get(teller, 8080, host) == REFUSED
     assert mesh.apps["storefront"].get(teller, 8080, host) == REFUSED
+
+
+def test_a_policy_names_the_app_s_port_where_its_service_has_another(mesh: Mesh) -> None:
+    service = mesh.cluster.get("v1", "Service", "bank", "clerk")
+    assert service
+    place = (service["spec"]["clusterIP"], 80, "clerk.bank.svc.cluster.local")
+    assert mesh.apps["teller"].get(*place).startswith("200")
+    for caller in ("ledger", "storefront"):
+        assert mesh.apps[caller].get(*place) == REFUSED
 
 
 class Outbound(NamedTuple):
