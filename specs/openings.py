@@ -150,7 +150,8 @@ def _port_covers(known: Mapping[str, Any] | None, port: Mapping[str, Any] | None
 def _requirements(selector: Selector) -> list[tuple[str, str, frozenset[str]]]:
     """Key, operator and values of each of a selector's requirements."""
     labels = selector.get("matchLabels") or {}
-    return [(key, "In", frozenset({value})) for key, value in labels.items()] + [
+    # In order: objects that the program makes have their labels in any.
+    return [(key, "In", frozenset({value})) for key, value in sorted(labels.items())] + [
         (each["key"], each["operator"], frozenset(each.get("values") or ()))
         for each in selector.get("matchExpressions") or ()
     ]

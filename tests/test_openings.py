@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from specs.openings import directions, openings, selects_all
+from specs.openings import directions, openings, selector_shown, selects_all
 from tools.migration.policies import is_covered, same
 
 HTTPS: dict[str, Any] = {"port": 443}
@@ -31,6 +31,12 @@ def test_pods_without_a_namespace_are_those_of_the_policys_own() -> None:
     assert str(opening) == (
         "ingress from all pods of namespaces kubernetes.io/metadata.name=a, all ports"
     )
+
+
+def test_a_selector_is_shown_in_one_way_whatever_the_order_of_its_labels() -> None:
+    labels = {"tier": "db", "app": "pg"}
+    for order in (labels, dict(reversed(labels.items()))):
+        assert selector_shown({"matchLabels": order}, "all") == "app=pg and tier=db"
 
 
 def test_a_selector_that_asks_for_nothing_selects_all_pods() -> None:

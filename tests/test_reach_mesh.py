@@ -300,3 +300,11 @@ def test_a_wildcard_host_stands_for_all_names_below_it() -> None:
 
 def edges_of(objects: Any) -> list[Edge]:
     return [*edges(world(objects))]
+
+
+def test_a_source_is_shown_in_one_way_whatever_the_order_of_its_keys() -> None:
+    keys = {"principals": ["x"], "namespaces": ["c"]}
+    for order in (keys, dict(reversed(keys.items()))):
+        assert texts([*APPS, authorization("b", "allow", source(**order))]) == [
+            "AuthorizationPolicy b/allow admits only namespaces c or principals x"
+        ]

@@ -68,7 +68,8 @@ class _Rule:
     def shown(self) -> str:
         """Whom it means, in a few words."""
         sources = [each["source"] for each in self.given.get("from") or ()]
-        who = [f"{key} {', '.join(values)}" for source in sources for key, values in source.items()]
+        said = [each for source in sources for each in sorted(source.items())]
+        who = [f"{key} {', '.join(values)}" for key, values in said]
         opened = ports.union(
             _ports(each["operation"]) for each in self.given.get("to") or ({"operation": {}},)
         )
@@ -217,7 +218,7 @@ def _source(
 ) -> list[tuple[str, str]] | None:
     """What must be met to be the source, by the key that asks for it; None for who never is."""
     limits: list[tuple[str, str]] = []
-    for key, values in source.items():
+    for key, values in sorted(source.items()):
         met = _met(key, values, caller, namespace)
         if met is False:
             return None
