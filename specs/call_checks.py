@@ -3,13 +3,14 @@
 from collections.abc import Iterator, Sequence
 
 from specs.app import AnyApp, WebApp
+from specs.call_words import callers_of
 from specs.calls import Call, Caller, service_entry_name
 from specs.hosts import domain_of_wildcard, plain
 from specs.names import DNS_NAME_MAX, nearest
-from specs.network import network_of
+from specs.network import NAMESPACE_NAME, IngressRule, NetworkPolicyPeer, network_of
 from specs.ports import HTTP_PROTOCOLS, ROUTED_PROTOCOLS
 from specs.problem import Finding, Loc, listed_twice
-from specs.settings import PREFIX, Settings
+from specs.settings import MONITORING, PREFIX, Settings
 from specs.team import Team
 
 _TARGETS = ("app", "host", "cidr", "platform")
@@ -119,6 +120,10 @@ def warn_of_calls(team: Team, settings: Settings) -> Iterator[Finding]:
                 "the mesh knows this app by its ServiceAccount only, so what `calls` open for it "
                 "is open for every app of the namespace without one; turn it on",
             )
+        if enforced and app.network_policy.enabled:
+            for number, rule in enumerate(app.network_policy.additional_ingress):
+                if _is_refused(team, app, rule, settings):
+                    yield ("apps", index, "networkPolicy", "additionalIngress", number), _REFUSED
         for number, caller in enumerate(app.callers if isinstance(app, WebApp) else ()):
             for key, values in (("paths", caller.paths), ("methods", caller.methods)):
                 if values and not enforced:
@@ -127,6 +132,44 @@ def warn_of_calls(team: Team, settings: Settings) -> Iterator[Finding]:
                         "nothing holds this in a stack without `istio.authorization: enforce`: "
                         "every request is let through; remove it, or ask the platform team",
                     )
+
+
+_REFUSED = (
+    "the stack's mesh refuses what this opens (`istio.authorization: enforce`): it admits only "
+    "apps that `callers`, or `calls` of this team's apps, name; list them there, or remove this"
+)
+
+
+def _is_refused(team: Team, app: AnyApp, rule: IngressRule, settings: Settings) -> bool:
+    """Whether a rule lets in whom no AuthorizationPolicy of the team admits; those are for TCP."""
+    if rule.ports and not any(port.protocol == "TCP" for port in rule.ports):
+        return False
+    listed = {(each.team, each.app) for each in app.callers} if isinstance(app, WebApp) else set()
+    named = {(each.team, each.app) for each in callers_of(rule, team.name, app, lambda *_: app)}
+    if named and named <= listed:
+        return False
+    admitted = {*settings.istio.gateway_namespaces}
+    if team.namespace.internal_traffic == "open":
+        admitted.add(team.name)
+    if settings.metrics.scrape == "mesh":
+        admitted.add(MONITORING)
+    spaces = [_namespaces(peer, team) for peer in rule.peers]
+    return not spaces or any(each is None or not each <= admitted for each in spaces)
+
+
+def _namespaces(peer: NetworkPolicyPeer, team: Team) -> set[str] | None:
+    """The names of the namespaces that a peer selects; None if it does not go by names."""
+    selector = peer.namespace_selector
+    if peer.ip_block:
+        return None
+    if selector is None:
+        return {team.name}
+    if (name := selector.match_labels.get(NAMESPACE_NAME)) is not None:
+        return {name}
+    for each in selector.match_expressions:
+        if each.key == NAMESPACE_NAME and each.operator == "In":
+            return set(each.values)
+    return None
 
 
 def _check_shape(call: Call, loc: Loc) -> Iterator[Finding]:

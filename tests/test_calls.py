@@ -475,6 +475,65 @@ def test_an_app_without_an_account_of_its_own_opens_its_calls_to_others(tmp_path
     ]
 
 
+NAMED = "{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: NAME}}}"
+
+
+def rule(peer: str, ports: str = "[{port: 8080}]", beside: str = "") -> str:
+    """An app with a rule that lets somebody in."""
+    entries = f"additionalIngress:\n    - «{{from: [{peer}], ports: {ports}}}"
+    return app(beside=f"networkPolicy:\n  {entries}\n{beside}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        rule(NAMED.replace("NAME", "team-beta")),
+        rule("{ipBlock: {cidr: 10.0.0.0/8}}", "[{port: 53, protocol: UDP}, {port: 53}]"),
+        rule("{namespaceSelector: {matchLabels: {a: b}}}"),
+        rule(NAMED.replace("NAME", "monitoring")),
+        rule("{podSelector: {}}") + "namespace: {internalTraffic: declared}\n",
+        rule(
+            NAMED.replace("NAME", "team-beta")[:-1]
+            + ", podSelector: {matchLabels: {app.kubernetes.io/name: web}}}",
+            beside="callers: [{team: team-beta, app: front}]",
+        ),
+    ],
+)
+def test_a_rule_whose_connections_the_mesh_refuses_is_warned_of(tmp_path: Path, text: str) -> None:
+    text, where = place(text)
+    found = warned(tmp_path, text, istio=ENFORCED)
+    assert found == [
+        f"tenants/team-alpha.yaml:{where}: apps[0].networkPolicy.additionalIngress[0]: warning: "
+        "the stack's mesh refuses what this opens (`istio.authorization: enforce`): it admits only "
+        "apps that `callers`, or `calls` of this team's apps, name; list them there, or remove this"
+    ]
+    assert warned(tmp_path, text.replace("declared", "open")) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "metrics"),
+    [
+        (rule(NAMED.replace("NAME", "istio-system")), "merged"),
+        (rule("{podSelector: {}}"), "merged"),
+        (rule(NAMED.replace("NAME", "monitoring")), "mesh"),
+        (rule("{ipBlock: {cidr: 10.0.0.0/8}}", "[{port: 53, protocol: UDP}]"), "merged"),
+        (
+            rule(
+                NAMED.replace("NAME", "team-beta")[:-1]
+                + ", podSelector: {matchLabels: {app.kubernetes.io/name: web}}}",
+                beside="callers: [{team: team-beta, app: web}]",
+            ),
+            "merged",
+        ),
+    ],
+)
+def test_a_rule_for_whom_the_mesh_admits_is_not_warned_of(
+    tmp_path: Path, text: str, metrics: str
+) -> None:
+    text, _ = place(text)
+    assert warned(tmp_path, text, istio=ENFORCED, metrics={"scrape": metrics}) == []
+
+
 def of_stack(path: Path, service: str) -> list[str]:
     """What is wrong with a stack that defines a service."""
     (path / "tenants").mkdir(exist_ok=True)
