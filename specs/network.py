@@ -18,7 +18,8 @@ _PORT_NAME = r"(?=.*[a-z])[a-z0-9]([a-z0-9-]{0,13}[a-z0-9])?"
 
 
 def _check_cidr(value: str) -> None:
-    if network_of(value) is None:
+    given = network_of(value)
+    if given is None:
         try:
             network = str(ipaddress.ip_network(value, strict=False))
         except ValueError:
@@ -27,6 +28,10 @@ def _check_cidr(value: str) -> None:
     if "/" not in value:
         length = 128 if ":" in value else 32
         raise ValueError(f"'{value}' has no prefix length; write {value}/{length} for one address")
+    mapped = given.network_address.ipv4_mapped if given.version == 6 else None
+    if mapped:  # Kubernetes warns of them: network plugins read them in different ways
+        network = f"{mapped}/{max(given.prefixlen - 96, 0)}"
+        raise ValueError(f"'{value}' is a range of IPv4 written as one of IPv6; write {network}")
     if not re.fullmatch(_CIDR, value):  # Python reads netmasks and zones, Kubernetes does not
         raise ValueError(f"'{value}' is not a CIDR; write one such as 10.200.0.0/16")
 

@@ -1345,6 +1345,11 @@ EVERYTHING = "allows everything; name who (`to`) or which `ports`"
             "[0].to[0].ipBlock.cidr: '10.0.0.1' has no prefix length; "
             "write 10.0.0.1/32 for one address",
         ),
+        "a range of IPv4 as one of IPv6": (
+            "[{to: [{ipBlock: {cidr: «'::ffff:10.0.0.0/104'}}]}]",
+            "[0].to[0].ipBlock.cidr: '::ffff:10.0.0.0/104' is a range of IPv4 written as one of "
+            "IPv6; write 10.0.0.0/8",
+        ),
         "an exception outside": (
             "[{to: [{ipBlock: {cidr: 10.0.0.0/8, except: [«11.0.0.0/16]}}]}]",
             "[0].to[0].ipBlock.except[0]: 11.0.0.0/16 is not within 10.0.0.0/8; "
