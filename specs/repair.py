@@ -49,7 +49,11 @@ class Repaired:
     quoted: set[Loc] = field(default_factory=set)
 
     def touches(self, loc: Loc) -> bool:
-        """Whether the value at `loc`, one around it or one inside it was replaced."""
+        """Whether the value at `loc`, one around it or one inside it was replaced.
+
+        What one key of a call means depends on the others.
+        """
+        loc = loc[:4] if loc[2:3] == ("calls",) else loc
         return any(loc[: len(each)] == each[: len(loc)] for each in self.locs)
 
 

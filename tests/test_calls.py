@@ -475,6 +475,20 @@ def test_an_app_without_an_account_of_its_own_opens_its_calls_to_others(tmp_path
     ]
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        "{team: «[team-beta], app: ledger}",
+        "{cidr: 10.0.0.0/8, port: «x}",
+        "{app: rates, host: «[a]}",
+    ],
+)
+def test_of_a_call_with_a_wrong_value_only_that_is_reported(tmp_path: Path, call: str) -> None:
+    text, where = place(calling(call))
+    (line,) = lines(tmp_path, text)
+    assert line.startswith(f"tenants/team-alpha.yaml:{where}: ")
+
+
 NAMED = "{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: NAME}}}"
 
 
