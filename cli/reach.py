@@ -81,7 +81,8 @@ def _said(arguments: argparse.Namespace) -> tuple[str, int]:
 
     world = _world(arguments)
     source, target = (
-        find(world, given) if given else None for given in (arguments.source, arguments.target)
+        find(world, given) if given is not None else None
+        for given in (arguments.source, arguments.target)
     )
     if source and source.asked != ALL:
         raise UnknownNameError(f"{arguments.source}: only --to takes a port; write it there")

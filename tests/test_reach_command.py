@@ -42,6 +42,7 @@ def test_no_ends_with_1_and_names_what_stops_it(capsys: Output, source: str, tar
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["--from", "", "--to", "team-beta/order-processor"], ": no team or namespace ''; name"),
         (["--to", "team-gama"], "team-gama: no team or namespace 'team-gama'; did you mean"),
         (["--from", "team-alpha/my-ap"], "did you mean team-alpha/my-api?"),
         (["--from", "team-alpha/my-api:80"], "only --to takes a port"),
