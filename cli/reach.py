@@ -25,22 +25,22 @@ def add(commands: Commands) -> None:
         "reach",
         parents=[options()],
         help="show what may reach what, and why",
-        description="Shows which apps may reach which others, the platform and what is outside the "
-        "cluster: by all NetworkPolicies and AuthorizationPolicies that the program would create, "
-        "taken together. X and Y are a team, an app (TEAM/APP), an address, a range of addresses, "
-        "a host, or `anywhere`; Y may end in a port (TEAM/APP:8080). If both name one thing, the "
-        "answer is yes or no, with what lets it through or stops it on each side. Exit code: 0 "
-        "yes, or edges listed; 1 no; 2 an unknown name, a wrong command line, or a problem in a "
-        "file.",
+        description="Shows what apps may reach, and what may reach them: other apps, the platform, "
+        "and everything outside the cluster. The answer takes all NetworkPolicies and "
+        "AuthorizationPolicies that the program would create together. X and Y are a team, an app "
+        "(TEAM/APP), an address, a range of addresses, a host, or `anywhere`; Y may end in a port "
+        "(TEAM/APP:8080). If X and Y each name one thing, the answer is yes or no, with what lets "
+        "the connection through or stops it on each side. Exit code: 0 yes, or a list; 1 no; 2 an "
+        "unknown name, a wrong command line, or a problem in a file.",
         epilog="example: ./sre reach --from team-alpha/my-api --to team-beta/order-processor",
     )
-    parser.add_argument("--from", metavar="X", dest="source", help="where from (default: all)")
-    parser.add_argument("--to", metavar="Y", dest="target", help="where to (default: all)")
+    parser.add_argument("--from", metavar="X", dest="source", help="the source (default: all)")
+    parser.add_argument("--to", metavar="Y", dest="target", help="the target (default: all)")
     parser.add_argument(
         "--format",
         choices=_FORMATS,
         default="text",
-        help="text (default), JSON, or a picture: for Graphviz, in SVG, or a page for a browser",
+        help="text (default), json, or a picture: dot (Graphviz), svg, html (a page for a browser)",
     )
     parser.add_argument("--out", metavar="FILE", type=Path, help="file to write (default: stdout)")
     parser.set_defaults(run=run)

@@ -215,7 +215,7 @@ def test_edges_come_before_findings_and_objects_in_each_report() -> None:
     made = review(changes(base, head), base, head)
     said = text_report(made, False).splitlines()
     assert said[3] == (
-        "who may connect to whom: 1 appears; 1 between teams, 0 with what is outside the cluster"
+        "who may connect to whom: 1 appears; 1 between teams, 0 to or from outside the cluster"
     )
     assert said[4:6] == [
         "  + team-alpha/my-api -> team-beta/ledger: 8080/TCP (crosses teams)",

@@ -73,7 +73,12 @@ def test_a_list_marks_what_crosses_teams_and_leaves_the_cluster(capsys: Output) 
     assert "-> team-beta/order-processor 9090/TCP another team" in lines
     assert "-> anywhere 443/TCP outside the cluster" in lines
     assert "-> team-alpha/frontend all ports" in lines
-    assert lines[-1] == "6 connections: 1 between teams, 1 with what is outside the cluster."
+    assert lines[-1] == "6 connections: 1 between teams, 1 to or from outside the cluster."
+
+
+def test_one_connection_is_counted_in_the_singular(capsys: Output) -> None:
+    assert main(["reach", "--from", "team-alpha/my-api", "--to", "databases"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith("1 connection: 0 between teams")
 
 
 def test_nothing_is_said_in_words(capsys: Output) -> None:

@@ -50,6 +50,6 @@ def _summary(edges: Sequence[Edge]) -> str:
     kinds = [*pairs.values()]
     crossing, leaving = kinds.count("cross-team"), kinds.count("outside")
     return (
-        f"{len(pairs)} connections: {crossing} between teams, {leaving} with what is outside the "
-        "cluster."
+        f"{len(pairs)} connection{'' if len(pairs) == 1 else 's'}: {crossing} between teams, "
+        f"{leaving} to or from outside the cluster."
     )

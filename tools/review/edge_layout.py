@@ -81,7 +81,7 @@ def edge_groups(changes: Sequence[EdgeChange]) -> list[EdgeGroup]:
 
 
 def counted_edges(changes: Sequence[EdgeChange]) -> str:
-    """`2 appear, 1 vanishes; 1 between teams, 0 with what is outside the cluster`."""
+    """`2 appear, 1 vanishes; 1 between teams, 0 to or from outside the cluster`."""
     numbers = [
         _number(changes, action, *words)
         for action, words in {
@@ -92,7 +92,7 @@ def counted_edges(changes: Sequence[EdgeChange]) -> str:
     ]
     teams = sum(each.kind == "cross-team" for each in changes)
     outside = sum(each.kind == "outside" for each in changes)
-    crossing = f"{teams} between teams, {outside} with what is outside the cluster"
+    crossing = f"{teams} between teams, {outside} to or from outside the cluster"
     return f"{', '.join(filter(None, numbers))}; {crossing}"
 
 
