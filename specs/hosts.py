@@ -10,7 +10,7 @@ _WILDCARD = "*."
 # Suffixes of a Service's names inside the cluster, from the longest to the shortest.
 _IN_CLUSTER = (".svc.cluster.local", ".svc", "")
 
-_LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
+_LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 PATTERN = rf"(?=.{{1,{DNS_NAME_MAX}}}$)(\*\.{_LABEL}|{_LABEL}\.{_LABEL})(\.{_LABEL})*\.?"
 PATTERN_EXAMPLE = "grafana.sre.example.com"
 
