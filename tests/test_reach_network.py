@@ -18,6 +18,7 @@ from tests.reachable import (
     shown,
 )
 from tools.reach import matrix
+from tools.reach.ports import number
 
 A, B = namespace("a", env="test"), namespace("b", env="prod")
 # a/one and b/two, both closed in both directions.
@@ -164,6 +165,25 @@ def test_outside_addresses_are_a_block_without_its_exceptions() -> None:
     assert ask(objects, "a/one", "10.2.0.1").allowed
     assert not ask(objects, "a/one", "10.1.0.1").allowed
     assert not ask(objects, "a/one", "11.0.0.1").allowed
+
+
+@pytest.mark.parametrize(
+    ("cidr", "except_", "open_to_hosts"),
+    [
+        ("0.0.0.0/0", ["10.0.0.0/8", "169.254.0.0/16"], True),
+        ("::/0", ["fd00::/8"], True),
+        ("10.0.0.0/8", [], False),
+    ],
+)
+def test_all_addresses_but_some_open_a_port_to_hosts(
+    cidr: str, except_: list[str], open_to_hosts: bool
+) -> None:
+    block = {"ipBlock": {"cidr": cidr, "except": except_}}
+    out = policy("a", "out", policyTypes=["Egress"], egress=[egress(block, ports=[{"port": 25}])])
+    assert ask([*CLOSED, out], "a/one", "smtp.example.com", number(25)).allowed == open_to_hosts
+    assert not ask([*CLOSED, out], "a/one", "smtp.example.com", number(26)).allowed
+    assert not ask([*CLOSED, out], "a/one", "anywhere", number(25)).allowed
+    assert not ask([*CLOSED, out], "a/one", "b/two", number(25)).allowed
 
 
 def test_all_addresses_of_ipv4_are_an_end_of_their_own_without_those_of_ipv6() -> None:

@@ -151,12 +151,16 @@ class Outside:
         return self.node.app == ANYWHERE or Peer({"ipBlock": self.block}).everyone
 
     def within(self, peer: Peer) -> bool:
-        """Whether the peer's block has all its addresses; a host may have any."""
+        """Whether the peer's block has all its addresses; a host may have any.
+
+        A block of all addresses with exceptions, such as private ones, opens nearly every host.
+        """
         if peer.given is None:
             return True
         if self.block:
             return bool(peer.block and block_covers(peer.block, self.block))
-        return peer.everyone and not self.everything
+        nearly_all = (peer.block or {}).get("cidr", "").endswith("/0")
+        return (peer.everyone or nearly_all) and not self.everything
 
     def meant(self, opened: Ports) -> Ports:
         """Nothing outside has a port's name."""
