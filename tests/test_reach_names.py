@@ -133,3 +133,9 @@ def test_pods_of_a_team_whose_objects_are_elsewhere_are_its_apps() -> None:
 def test_a_node_that_the_objects_do_not_have_is_an_error() -> None:
     with pytest.raises(KeyError):
         ask(OBJECTS, "a/one", "b/four")
+
+
+def test_a_service_of_a_team_whose_objects_are_elsewhere_is_no_host() -> None:
+    with pytest.raises(UnknownNameError) as error:
+        find(world(OBJECTS, teams=["a", "b", "c"]), "web.c:80")
+    assert "'web.c' is a name inside the cluster" in str(error.value)

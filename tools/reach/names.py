@@ -50,7 +50,7 @@ def find(world: World, text: str) -> Named:
     if _network(name):
         return Named(Node("outside", "", name), "", asked)
     if "." in name and "/" not in name:
-        return Named(Node("outside", "", _host(name, text, teams)), "", asked)
+        return Named(Node("outside", "", _host(name, text, teams | world.teams)), "", asked)
     if name in teams:
         raise UnknownNameError(
             f"{text}: a port needs an app; write {name}/APP:PORT, or {name} alone"
