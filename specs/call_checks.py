@@ -70,7 +70,7 @@ def check_callers(team: Team, app: WebApp, at: Loc) -> Iterator[Finding]:
             yield (
                 (*loc, index, "team"),
                 f"'{caller.team}' is this file's own team, whose apps need no entry here; remove "
-                f"it, and use `calls` of {caller.app}",
+                f"it, and list this app in the `calls` of {caller.app}",
             )
         yield from _check_operations(app, caller, (*loc, index))
 
@@ -97,7 +97,7 @@ def too_wide(host: str) -> str | None:
     domain = domain_of_wildcard(plain(host))
     if domain and "." not in domain:
         return (
-            f"'{host}' stands for all of '.{domain}'; name a domain below it, such as "
+            f"'{host}' covers every name below '.{domain}'; name a narrower domain, such as "
             f"*.example.{domain}"
         )
     return None
@@ -117,8 +117,8 @@ def warn_of_calls(team: Team, settings: Settings) -> Iterator[Finding]:
         if enforced and declared and inside and not app.service_account.create:
             yield (
                 ("apps", index, "serviceAccount", "create"),
-                "the mesh knows this app by its ServiceAccount only, so what `calls` open for it "
-                "is open for every app of the namespace without one; turn it on",
+                "the mesh identifies an app by its ServiceAccount, so every app of the namespace "
+                "without one of its own may call what this app calls; turn it on",
             )
         if enforced and app.network_policy.enabled:
             for number, rule in enumerate(app.network_policy.additional_ingress):
@@ -129,8 +129,8 @@ def warn_of_calls(team: Team, settings: Settings) -> Iterator[Finding]:
                 if values and not enforced:
                     yield (
                         ("apps", index, "callers", number, key),
-                        "nothing holds this in a stack without `istio.authorization: enforce`: "
-                        "every request is let through; remove it, or ask the platform team",
+                        "has no effect in a stack without `istio.authorization: enforce`: every "
+                        "request is let through; remove it, or ask the platform team",
                     )
 
 
@@ -229,17 +229,17 @@ def _check_target(
 def _own_app(team: Team, app: AnyApp, called: str) -> str | None:
     """What is wrong with a call to an app of the same team."""
     if called == app.name and team.namespace.internal_traffic == "open":
-        return f"'{called}' is this app itself, which its pods may call anyway; remove it"
+        return f"'{called}' is this app itself, whose pods may call each other anyway; remove it"
     other = next((each for each in team.apps if each.name == called), None)
     if isinstance(other, WebApp):
         if team.namespace.internal_traffic == "declared" and not other.network_policy.enabled:
             return (
-                f"'{called}' has `networkPolicy.enabled: false`, so nothing opens it; turn it on "
-                "there"
+                f"'{called}' has `networkPolicy.enabled: false`, so no rule can admit this app; "
+                "turn it on there"
             )
         return None
     if other:
-        return f"'{called}' is a {other.archetype}, which nothing can call; remove it"
+        return f"'{called}' is a {other.archetype}, and only a web-app can be called; remove it"
     return f"this team has no app '{called}'; {which(called, callable_apps(team, app))}"
 
 
@@ -293,7 +293,7 @@ def _check_service_entries(app: AnyApp, loc: Loc, settings: Settings) -> Iterato
         elif made.setdefault(name, host) != host:
             yield (
                 (*loc, *at),
-                f"its ServiceEntry '{name}' is already that of {made[name]}; use a wildcard for "
+                f"its ServiceEntry '{name}' is already used for {made[name]}; use a wildcard for "
                 "both, or `cidr` for one",
             )
 

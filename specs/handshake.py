@@ -186,7 +186,9 @@ def _check_call(
         if id(file) not in checked:
             yield side.problem(at, f"{there.shown} has a mistake at {doubt}; have it fixed first")
     elif not isinstance(there.app, WebApp):
-        message = f"{there.shown} is a {there.app.archetype}, which nothing can call; remove it"
+        message = (
+            f"{there.shown} is a {there.app.archetype}, and only a web-app can be called; remove it"
+        )
         yield side.problem((*at, "app"), message)
     elif not _lists(there, side):
         yield side.problem(
@@ -232,7 +234,7 @@ def _doubts(
     """Why an entry of `callers` may not be meant."""
     there = _find(other, caller.app)
     if team.offboarding:
-        yield f"{team.name} is offboarding, so nothing of it calls any more; remove the entry"
+        yield f"{team.name} is offboarding, so its apps no longer call; remove the entry"
         return
     if there is None:
         return
@@ -306,8 +308,8 @@ def _is_readable(file: TeamFile) -> bool:
 def _unknown(file: TeamFile) -> str:
     first = file.problems[0]
     return (
-        f"its team's file has a mistake at {first.file}:{first.line}, so nobody knows what it "
-        "promises; have it fixed first"
+        f"its team's file has a mistake at {first.file}:{first.line}, so this entry cannot be "
+        "checked; have it fixed first"
     )
 
 

@@ -103,11 +103,11 @@ def test_a_call_names_an_app_a_host_addresses_or_a_service(tmp_path: Path, call:
         ),
         "itself": (
             "{app: «my-api}",
-            ".app: 'my-api' is this app itself, which its pods may call anyway; remove it",
+            ".app: 'my-api' is this app itself, whose pods may call each other anyway; remove it",
         ),
         "a worker": (
             "{app: «mailer}",
-            ".app: 'mailer' is a worker, which nothing can call; remove it",
+            ".app: 'mailer' is a worker, and only a web-app can be called; remove it",
         ),
         "no service": (
             "{platform: «database}",
@@ -185,7 +185,7 @@ def test_a_call_names_an_app_a_host_addresses_or_a_service(tmp_path: Path, call:
         ),
         "all of a top-level domain": (
             "{host: «'*.com'}",
-            ".host: '*.com' stands for all of '.com'; name a domain below it, such as "
+            ".host: '*.com' covers every name below '.com'; name a narrower domain, such as "
             "*.example.com",
         ),
     }
@@ -241,8 +241,8 @@ def test_two_hosts_do_not_share_the_name_of_a_service_entry(tmp_path: Path) -> N
     text, where = place(calling("{host: a.b.example.com}", "{host: «a-b.example.com}"))
     assert lines(tmp_path, text) == [
         f"tenants/team-alpha.yaml:{where}: apps[0].calls[1].host: its ServiceEntry "
-        "'my-api-a-b-example-com' is already that of a.b.example.com; use a wildcard for both, or "
-        "`cidr` for one"
+        "'my-api-a-b-example-com' is already used for a.b.example.com; use a wildcard for both, "
+        "or `cidr` for one"
     ]
 
 
@@ -251,8 +251,8 @@ def test_the_host_of_a_service_counts_as_well(tmp_path: Path) -> None:
     text, where = place(calling("{host: a.b.example.com}", "{platform: «smtp}"))
     assert reported(tmp_path, text, network={"platform": smtp}) == [
         f"tenants/team-alpha.yaml:{where}: apps[0].calls[1].platform: its ServiceEntry "
-        "'my-api-a-b-example-com' is already that of a.b.example.com; use a wildcard for both, or "
-        "`cidr` for one"
+        "'my-api-a-b-example-com' is already used for a.b.example.com; use a wildcard for both, "
+        "or `cidr` for one"
     ]
 
 
@@ -320,7 +320,7 @@ def test_a_caller_may_be_held_to_paths_and_methods(
         "the own team": (
             "{team: «team-alpha, app: front}",
             ".team: 'team-alpha' is this file's own team, whose apps need no entry here; remove "
-            "it, and use `calls` of front",
+            "it, and list this app in the `calls` of front",
         ),
         "no app": ("«{team: team-beta}", ".app: is missing; add it"),
         "a star inside": (
@@ -437,7 +437,7 @@ def test_a_closed_namespace_opens_an_app_only_by_its_network_policy(tmp_path: Pa
     )
     assert reported(tmp_path, text, istio=ENFORCED) == [
         f"tenants/team-alpha.yaml:{where}: apps[0].calls[0].app: 'rates' has "
-        "`networkPolicy.enabled: false`, so nothing opens it; turn it on there"
+        "`networkPolicy.enabled: false`, so no rule can admit this app; turn it on there"
     ]
 
 
@@ -451,7 +451,7 @@ def test_pods_of_one_app_reach_each_other_in_a_closed_namespace_if_it_calls_itse
 def test_paths_that_nothing_holds_are_warned_of(tmp_path: Path) -> None:
     text, where = place(called("{team: team-beta, app: front, paths: «[/v1/*]}"))
     said = (
-        f"tenants/team-alpha.yaml:{where}: apps[0].callers[0].paths: warning: nothing holds this "
+        f"tenants/team-alpha.yaml:{where}: apps[0].callers[0].paths: warning: has no effect "
         "in a stack without `istio.authorization: enforce`: every request is let through; remove "
         "it, or ask the platform team"
     )
@@ -469,9 +469,9 @@ def test_an_app_without_an_account_of_its_own_opens_its_calls_to_others(tmp_path
         + "namespace: {internalTraffic: declared}\n"
     )
     assert warned(tmp_path, text, istio=ENFORCED) == [
-        f"tenants/team-alpha.yaml:{where}: apps[0].serviceAccount.create: warning: the mesh knows "
-        "this app by its ServiceAccount only, so what `calls` open for it is open for every app of "
-        "the namespace without one; turn it on"
+        f"tenants/team-alpha.yaml:{where}: apps[0].serviceAccount.create: warning: the mesh "
+        "identifies an app by its ServiceAccount, so every app of the namespace without one of its "
+        "own may call what this app calls; turn it on"
     ]
 
 

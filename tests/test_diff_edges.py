@@ -63,7 +63,7 @@ def test_port_443_that_opens_or_closes_is_reported_as_what_it_is() -> None:
     ("before", "after", "rule", "detail"),
     [
         (None, "audit", CLOSES, "not set -> audit: sidecars refuse nobody, and record whom"),
-        ("audit", "enforce", CLOSES, "audit -> enforce: sidecars refuse everyone whom"),
+        ("audit", "enforce", CLOSES, "audit -> enforce: sidecars refuse everyone that"),
         ("enforce", "audit", OPENS, "enforce -> audit: sidecars refuse nobody, and record whom"),
         ("audit", None, OPENS, "audit -> not set: sidecars refuse nobody, and record nothing"),
         ("enforce", None, OPENS, "enforce -> not set: sidecars refuse nobody, and record nothing"),
@@ -95,7 +95,7 @@ def test_a_platform_service_is_reported_with_what_its_name_stands_for() -> None:
     ):
         ((rule, detail),) = said(stack(databases=pods), stack(databases=other))
         assert rule is OPENS
-        assert detail.startswith(f"{where} who calls it connects to {text}")
+        assert detail.startswith(f"{where} its callers now connect to {text}")
         assert detail.endswith(f", 5432/TCP, 5433/TCP instead of {shown}")
 
 

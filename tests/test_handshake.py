@@ -231,7 +231,7 @@ def test_nothing_calls_a_worker_or_a_cronjob(tmp_path: Path, kind: str) -> None:
     alpha, beta, marks = both("calls: [{team: team-beta, app: «ledger}]", kind=kind)
     assert lines(of_alpha(folder(tmp_path, alpha, beta))) == [
         f"tenants/team-alpha.yaml:{marks['team-alpha']}: apps[0].calls[0].app: team-beta's ledger "
-        f"is a {kind}, which nothing can call; remove it"
+        f"is a {kind}, and only a web-app can be called; remove it"
     ]
 
 
@@ -372,7 +372,7 @@ def test_a_caller_that_is_offboarding_is_warned_of(tmp_path: Path) -> None:
     assert lines(found) == []
     assert warnings(found) == [
         f"tenants/team-beta.yaml:{marks['team-beta']}: apps[0].callers[0]: warning: team-alpha is "
-        "offboarding, so nothing of it calls any more; remove the entry"
+        "offboarding, so its apps no longer call; remove the entry"
     ]
 
 

@@ -18,7 +18,7 @@ ANYWHERE = "anywhere"
 
 _INJECT = "sidecar.istio.io/inject"
 _BOTH = (EGRESS, INGRESS)
-_STATION = "the NetworkPolicies of its namespace are not among the objects"
+_STATION = "the NetworkPolicies of its namespace are unknown, so it counts as open"
 _STATION_SIDES = {each: unheld(each, _STATION) for each in _BOTH}
 _OUTSIDE = "outside the cluster, no NetworkPolicy applies"
 _OUTSIDE_SIDES = {each: unheld(each, _OUTSIDE) for each in _BOTH}

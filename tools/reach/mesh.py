@@ -161,8 +161,8 @@ class Guard:
                 yield policy.reason(f"admits only {whom}", allows=False)
 
 
-_OWN = "the sidecar, which would hold AuthorizationPolicies, does not guard this port"
-_NO_SIDECAR = "it has no sidecar, which would hold AuthorizationPolicies"
+_OWN = "the sidecar checks no AuthorizationPolicies on this port"
+_NO_SIDECAR = "it has no sidecar to enforce AuthorizationPolicies"
 _RECORDS = "would refuse it, but only records that (dry run)"
 
 
@@ -208,7 +208,7 @@ def _judged(
             elif policy.action == "DENY" and not limits:
                 refused |= there
             else:
-                text = "refuses" if policy.action == "DENY" else "has another service judge"
+                text = "refuses" if policy.action == "DENY" else "asks another service about"
                 reasons.append((there, policy.reason(f"{text} requests: {limits or 'all'}")))
     return admitted - refused, reasons
 

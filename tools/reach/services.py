@@ -90,7 +90,7 @@ def read_hosts(entry: Object) -> Iterator[tuple[str, Outside]]:
     reason = Reason(
         "mesh",
         policy,
-        "names it; only a mesh with REGISTRY_ONLY holds names, and a NetworkPolicy the port",
+        "names it; a mesh enforces names only with REGISTRY_ONLY, and NetworkPolicies the port",
     )
     for place in spec.get("exportTo") or (_EVERYWHERE,):
         for host in spec.get("hosts") or ():

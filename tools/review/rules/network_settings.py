@@ -14,7 +14,7 @@ _HTTPS = {
 _AUTHORIZATION = {
     None: "sidecars refuse nobody, and record nothing",
     "audit": "sidecars refuse nobody, and record whom they would refuse",
-    "enforce": "sidecars refuse everyone whom no AuthorizationPolicy admits",
+    "enforce": "sidecars refuse everyone that no AuthorizationPolicy admits",
 }
 _INTERNAL = {
     "open": "every pod of the namespace may connect to every other",
@@ -24,7 +24,7 @@ _SAME_NAMESPACE = "kubernetes/{team}/NetworkPolicy-allow-same-namespace"
 
 
 def network_settings(stack: str, before: Settings, after: Settings) -> Iterator[ReviewFinding]:
-    """What a stack's file says otherwise about who may connect to whom."""
+    """What a stack's file changes about who may connect to whom."""
     file = f"of Pulumi.{stack}.yaml"
     was, now = before.network.https_egress, after.network.https_egress
     if was != now:
@@ -47,7 +47,7 @@ def network_settings(stack: str, before: Settings, after: Settings) -> Iterator[
         elif former is None:
             yield _finding(f"{what}: apps may now call {_shown(one)}", opens=True)
         else:
-            said = f"{what}: who calls it connects to {_shown(one)} instead of {_shown(former)}"
+            said = f"{what}: its callers now connect to {_shown(one)} instead of {_shown(former)}"
             yield _finding(said, opens=True)
 
 
