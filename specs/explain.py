@@ -92,7 +92,7 @@ def _wrong_value(source: Source, model: type[BaseModel], loc: Loc, error: ErrorD
         owner = _model_at(source, model, loc)
         if owner is None:
             return "must be a mapping; write `key: value` lines below it"
-        return f"must be a mapping; write them below it: {', '.join(_aliases(owner))}"
+        return f"must be a mapping; write keys below it: {', '.join(_aliases(owner))}"
     if kind == "too_short":
         return "is empty; write at least one entry"
     if kind == "string_too_short":

@@ -285,12 +285,12 @@ DIGITS = "must be a whole number; write digits only, such as"
         ),
         "a word for a mapping": (
             app(beside="ingress: «true"),
-            "apps[0].ingress: must be a mapping; write them below it: enabled, host, hosts, "
+            "apps[0].ingress: must be a mapping; write keys below it: enabled, host, hosts, "
             "gateway, paths, timeout, retries, cors",
         ),
         "an image on one line": (
             app(image="«harbor.sre.internal/team-alpha/my-api:v1"),
-            "apps[0].app.image: must be a mapping; write them below it: repository, tag, digest, "
+            "apps[0].app.image: must be a mapping; write keys below it: repository, tag, digest, "
             "pullPolicy",
         ),
         "a quoted number": (app('port: «"8080"'), f"apps[0].app.port: {DIGITS} 8080"),
@@ -804,7 +804,7 @@ USE_REF = "use secretRef, or add `plain: true` if it is not a credential"
         ),
         "a variable on one line": (
             "[«A=b]",
-            "[0]: must be a mapping; write them below it: name, value, secretRef, key, plain",
+            "[0]: must be a mapping; write keys below it: name, value, secretRef, key, plain",
         ),
         "a credential by its name": (
             "[{name: DB_PASSWORD, value: «hunter2}]",
@@ -1283,7 +1283,7 @@ EVERYTHING = "allows everything; name who (`to`) or which `ports`"
 
 @rows(
     {
-        "a word": ("[«allow-all]", "[0]: must be a mapping; write them below it: to, ports"),
+        "a word": ("[«allow-all]", "[0]: must be a mapping; write keys below it: to, ports"),
         "not in a list": ("«{to: []}", ": must be a list; begin each entry with '- '"),
         "an empty rule": ("[«{}]", f"[0]: {EVERYTHING}"),
         "a rule of empty lists": ("[«{to: [], ports: []}]", f"[0]: {EVERYTHING}"),
@@ -1730,7 +1730,7 @@ def test_all_problems_of_a_file_are_reported_at_once_in_its_order(tmp_path: Path
             "9:7: apps[0].app.prot: is an unknown key; did you mean 'port'?",
             "10:13: apps[0].app.env[0]: has both value and secretRef; keep one of the two",
             f"11:14: apps[0].ingress.host: {NO_HOST}",
-            "12:14: apps[0].alerts[0]: must be a mapping; write them below it: "
+            "12:14: apps[0].alerts[0]: must be a mapping; write keys below it: "
             "name, expr, for, severity, summary",
             "12:45: apps[0].alerts[2].name: 'A' is listed twice; rename one",
             f"13:16: apps[1].archetype: 'workr' {ARCHETYPES}; did you mean worker?",

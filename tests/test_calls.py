@@ -610,7 +610,7 @@ def test_a_stack_defines_a_service_by_its_namespace_host_or_addresses(
         ),
         "a value without keys": (
             "«smtp.example.com",
-            ": must be a mapping; write them below it: namespace, podLabels, host, cidrs, ports",
+            ": must be a mapping; write keys below it: namespace, podLabels, host, cidrs, ports",
         ),
         "a port twice": (
             "{host: smtp.example.com, ports: [25, «25]}",

@@ -156,7 +156,7 @@ URL = "is not a URL; write one such as https://openbao.sre.internal"
         ),
         "a list for keys": (
             stack("  sre-platform:manage: «[]\n"),
-            "manage: must be a mapping; write them below it: kubernetes, harbor, openbao",
+            "manage: must be a mapping; write keys below it: kubernetes, harbor, openbao",
         ),
         "a list of hosts that is one": (
             stack("  sre-platform:platformHosts: «grafana.sre.example.com\n"),
