@@ -134,7 +134,7 @@ class Rules(Enum):
         second=False,
     )
     WORD = ReviewRule(
-        "network-word", ("SC-7",), "`calls` or `callers` says the same as a new rule", second=False
+        "network-word", ("SC-7",), "`calls` or `callers` can replace a new rule", second=False
     )
     KEPT = ReviewRule(
         "volume-kept",
