@@ -71,15 +71,17 @@ class Caller(Spec):
     """An app of another team that may call this one on `app.port`."""
 
     team: Label = Field(description="The caller's team.", examples=["team-gamma"])
-    app: Label = Field(description="The caller, which must list this app in its `calls`.")
+    app: Label = Field(
+        description="The calling app; validation warns if its `calls` do not list this one."
+    )
     paths: Annotated[tuple[CallPath, ...], NOT_EMPTY] | None = Field(
         None, description="Paths that it may call; a `*` at the end, or at the beginning, stands "
-        "for anything. The mesh holds this where the stack has `istio.authorization: enforce`. "
+        "for anything. The mesh enforces this if the stack has `istio.authorization: enforce`. "
         "Default: every path.",
         examples=["[/v1/*]"],
     )  # fmt: skip
     methods: Annotated[tuple[Method, ...], NOT_EMPTY] | None = Field(
-        None, description="HTTP methods that it may use, held as `paths` are. Default: every one.",
+        None, description="HTTP methods that it may use, enforced as `paths` are. Default: all.",
         examples=["[GET]"],
     )  # fmt: skip
 

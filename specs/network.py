@@ -175,17 +175,18 @@ class NetworkPolicy(Spec):
 
     enabled: bool = Field(
         True,
-        description="Creates the NetworkPolicy `<app.name>`. Into a web-app it opens `app.port` to "
+        description="Creates the NetworkPolicy `<app.name>`. It opens a web-app's `app.port` to "
         "the gateway (with `ingress`), Prometheus and the namespace, and `app.ports` to the "
-        "namespace; into a worker or cronjob "
-        "`serviceMonitor.port` to Prometheus; out of all of them DNS, the namespace and port 443; "
-        "and what `calls` and `callers` say. `namespace.internalTraffic` and the stack's "
-        "`network.httpsEgress` close the namespace and port 443. "
-        "Policies are additive, and the namespace's own, which always apply, open every port "
-        "to these peers.",
+        "namespace; a worker's or cronjob's `serviceMonitor.port` to Prometheus; for every app, "
+        "egress to DNS, the namespace and port 443; and what `calls` and `callers` list. "
+        "`namespace.internalTraffic` and the stack's `network.httpsEgress` can close the "
+        "namespace and port 443. Policies are additive, and the namespace's own, which always "
+        "apply, open every port to these peers.",
     )
     additional_ingress: tuple[IngressRule, ...] = Field(
-        (), description="Additional rules: who else may connect."
+        (),
+        description="Additional rules: who else may connect. With `istio.authorization: enforce`, "
+        "the mesh still admits only `callers` from other teams.",
     )
     additional_egress: tuple[EgressRule, ...] = Field(
         (), description="Additional rules: where else the app may connect to."

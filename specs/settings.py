@@ -364,7 +364,7 @@ class IstioSettings(Spec):
         description="AuthorizationPolicies that admit to a team's pods only the gateways, the team "
         "itself (with `namespace.internalTraffic: declared`, as its `calls` say), apps' `callers` "
         "and, with `metrics.scrape: mesh`, Prometheus. `enforce`: sidecars refuse everyone else. "
-        "`audit`: they only record it. Default: no policies.",
+        "`audit`: they only record whom they would refuse. Default: no policies.",
     )
     proxy_image: Repository | None = Field(
         None,
