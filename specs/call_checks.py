@@ -135,8 +135,8 @@ def warn_of_calls(team: Team, settings: Settings) -> Iterator[Finding]:
 
 
 _REFUSED = (
-    "the stack's mesh refuses what this opens (`istio.authorization: enforce`): it admits only "
-    "apps that `callers`, or `calls` of this team's apps, name; list them there, or remove this"
+    "has no effect in a stack with `istio.authorization: enforce`: the mesh refuses whom this lets "
+    "in; list them in `callers`, or in `calls` of this team's apps, or remove this"
 )
 
 

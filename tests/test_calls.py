@@ -518,8 +518,8 @@ def test_a_rule_whose_connections_the_mesh_refuses_is_warned_of(tmp_path: Path, 
     found = warned(tmp_path, text, istio=ENFORCED)
     assert found == [
         f"tenants/team-alpha.yaml:{where}: apps[0].networkPolicy.additionalIngress[0]: warning: "
-        "the stack's mesh refuses what this opens (`istio.authorization: enforce`): it admits only "
-        "apps that `callers`, or `calls` of this team's apps, name; list them there, or remove this"
+        "has no effect in a stack with `istio.authorization: enforce`: the mesh refuses whom this "
+        "lets in; list them in `callers`, or in `calls` of this team's apps, or remove this"
     ]
     assert warned(tmp_path, text.replace("declared", "open")) == []
 
