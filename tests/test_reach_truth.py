@@ -38,6 +38,8 @@ from tools.reach.edges import Node
 from tools.reach.matrix import edges
 from tools.reach.world import World, world
 
+pytestmark = pytest.mark.commands
+
 # What is let through: out of the source, and into the target.
 Sides = Mapping[str, bool]
 Oracle = Callable[[Sequence[Object], Sequence[Question]], list[Sides]]
