@@ -216,13 +216,9 @@ def _check_target(
         if message := check_outside_host(call.host, [team.name], settings):
             yield (*loc, "host"), message
     elif call.platform is not None and call.platform not in settings.network.platform:
-        known = list(settings.network.platform)
-        hint = nearest(call.platform, known)
-        do = f"use one of: {', '.join(known)}"
-        if not known:
-            do = f"the stack defines none ({PREFIX}network: platform); ask the platform team"
-        elif hint:
-            do = f"did you mean {hint}?"
+        do = f"the stack defines none ({PREFIX}network: platform); ask the platform team"
+        if known := list(settings.network.platform):
+            do = which(call.platform, known)
         yield (*loc, "platform"), f"'{call.platform}' is not a service of the platform; {do}"
 
 

@@ -175,7 +175,7 @@ def _check_call(
     if file.team and file.team.offboarding:
         return
     there = _find(file, call.app)
-    if there is None or not there.file.team:
+    if there is None:
         if _is_readable(file):
             asked = [other for other in _sides([file]) if _lists(other, side)]
             yield side.problem((*at, "app"), _no_app(file, call.app, asked, WebApp))

@@ -16,6 +16,8 @@ from tools.reach.world import World
 
 _PORT = re.compile(r"(?P<name>[a-z0-9-]+)(?:/(?P<protocol>TCP|UDP|SCTP))?", re.IGNORECASE)
 
+_NAMES = "name a team, such as team-alpha, an app, such as team-alpha/my-api, an address or a host"
+
 
 class UnknownNameError(Exception):
     """A name that stands for nothing; the message says what does."""
@@ -62,8 +64,7 @@ def find(world: World, text: str) -> Named:
         hint = f"did you mean {team}/{near}?" if near else f"choose from {', '.join(sorted(known))}"
         raise UnknownNameError(f"{text}: {team} has no app '{app}'; {hint}")
     near = nearest(team, teams)
-    hint = f"did you mean {near}?" if near else "name a team, such as team-alpha, an app, such as "
-    hint += "" if near else "team-alpha/my-api, an address or a host"
+    hint = f"did you mean {near}?" if near else _NAMES
     raise UnknownNameError(f"{text}: no team or namespace '{team}'; {hint}")
 
 
