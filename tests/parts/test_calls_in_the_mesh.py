@@ -3,21 +3,19 @@
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import pytest
 
 from clients.kubernetes import Cluster
 from sandbox.servers import mesh as istios
-from sandbox.servers import parts
 from sandbox.servers.keys import self_signed
 from tests.checkouts import Checkout
-from tests.parts.sidecars import APP, Network, Networks, missing
-from tests.parts.test_sidecars import STACK, pods, port
-from tests.servers.conftest import cluster_of, start, stopped_at_the_end, until
+from tests.parts.sidecars import APP, Network, Networks
+from tests.parts.test_sidecars import STACK, pods, sidecars
+from tests.servers.conftest import cluster_of, until
 from tests.written import entry
 
 pytestmark = pytest.mark.parts
@@ -73,23 +71,14 @@ class Mesh(NamedTuple):
 
 @pytest.fixture(scope="module")
 def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
-    if lacking := missing():
-        pytest.skip(lacking)
-    with (
-        TemporaryDirectory() as folder,  # sidecars could not read pytest's
-        stopped_at_the_end(Checkout(tmp_path_factory.mktemp("mesh") / "checkout")) as checkout,
-        ExitStack() as stack,
-    ):
-        for team, keys in FILES.items():
-            file = checkout.folder / "tenants" / f"{team}.yaml"
-            file.write_text(f"team: {team}\n{keys}", encoding="utf-8")
-        checkout.edit(STACK, "  sre-platform:istio:\n", ENFORCED)
-        start(checkout, parts.ISTIO)
-        checkout.up()
-        Path(folder).chmod(0o755)
-        networks = Networks(stack, Path(folder), cluster_of(checkout), port(checkout))
-        certificate = Path(folder, "outside.pem")
-        certificate.write_bytes(b"".join(self_signed("*.example.com", "*.any.example.com")))
+    checkout = Checkout(tmp_path_factory.mktemp("mesh") / "checkout")
+    for team, keys in FILES.items():
+        file = checkout.folder / "tenants" / f"{team}.yaml"
+        file.write_text(f"team: {team}\n{keys}", encoding="utf-8")
+    checkout.edit(STACK, "  sre-platform:istio:\n", ENFORCED)
+    certificate = tmp_path_factory.mktemp("outside") / "outside.pem"
+    certificate.write_bytes(b"".join(self_signed("*.example.com", "*.any.example.com")))
+    with sidecars(checkout) as networks:
         yield running(checkout, networks, certificate)
 
 

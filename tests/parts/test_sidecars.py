@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -47,18 +47,25 @@ def pods(cluster: Cluster, namespace: str, label: str, value: str) -> list[Objec
 
 @pytest.fixture(scope="module")
 def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
+    checkout = Checkout(tmp_path_factory.mktemp("mesh") / "checkout")
+    with sidecars(checkout) as networks:
+        yield running(checkout, networks)
+
+
+@contextmanager
+def sidecars(checkout: Checkout) -> Iterator[Networks]:
+    """Where sidecars of the checkout's pods can run: its stack is up, with istiod."""
     if lacking := missing():
         pytest.skip(lacking)
     with (
         TemporaryDirectory() as folder,  # sidecars could not read pytest's
-        stopped_at_the_end(Checkout(tmp_path_factory.mktemp("mesh") / "checkout")) as checkout,
+        stopped_at_the_end(checkout),
         ExitStack() as stack,
     ):
         start(checkout, parts.ISTIO)
         checkout.up()
         Path(folder).chmod(0o755)
-        networks = Networks(stack, Path(folder), cluster_of(checkout), port(checkout))
-        yield running(checkout, networks)
+        yield Networks(stack, Path(folder), cluster_of(checkout), port(checkout))
 
 
 def port(checkout: Checkout, listener: str = parts.ISTIOD_CONFIGURATION) -> int:
