@@ -37,6 +37,13 @@ ROOT = Path(__file__).parents[2]
 READY_WITHIN = 90  # seconds, for each step; on an idle machine they take twelve in total
 KEYCLOAK_WITHIN = 600  # seconds; at its first start it creates its database
 NOTHING = "No servers are running here."
+SERVERS = (
+    *parts.STORES,
+    *parts.CONTROLLERS,
+    *platform_parts.NAMES,
+    parts.KEYCLOAK,
+    *parts.CONTAINERS,
+)
 
 
 class StartError(Exception):
@@ -79,7 +86,7 @@ class LocalServers:
         self.folder = folder = root / FOLDER
         self._interrupts = interrupts
         self.parts = Parts(folder)
-        self._processes = {name: Process(folder, name) for name in parts.ALL}
+        self._processes = {name: Process(folder, name) for name in SERVERS}
         self._node = ContainerNode(self.parts)
         self._sign_on = SingleSignOn(self.parts)
         self._expected: list[str] = []
@@ -143,7 +150,7 @@ class LocalServers:
             for names in (
                 (
                     *parts.CONTAINERS,
-                    *parts.OPERATORS,
+                    *platform_parts.NAMES,
                     *parts.CONTROLLERS,
                     parts.KEYCLOAK,
                     parts.OPENBAO,

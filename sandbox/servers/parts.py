@@ -33,10 +33,7 @@ PACKETS = "packets"  # no server of its own: the node enforces network policies
 
 STORES = (ETCD, OPENBAO, API_SERVER)
 CONTROLLERS = (CONTROLLER_MANAGER, SCHEDULER, KWOK, STORAGE)
-# Parts of the platform: platform_parts.py
-OPERATORS = (EXTERNAL_SECRETS, PROMETHEUS_OPERATOR, PROMETHEUS, ISTIOD, GATEWAY)
 CONTAINERS = (REGISTRY, NODE)  # for the parts `node` and `packets`
-ALL = STORES + CONTROLLERS + OPERATORS + (KEYCLOAK,) + CONTAINERS
 
 ETCD_PEER = "etcd-peer"
 OPENBAO_PEER = "openbao-peer"
@@ -47,6 +44,7 @@ ISTIOD_METRICS = "istiod-metrics"
 GATEWAY_ADMIN = "istio-gateway-admin"
 GATEWAY_STATUS = "istio-gateway-status"
 PODS = "pods"  # an HTTP proxy through which Prometheus reaches them; tests run one
+# Whatever has a port.
 LISTENERS = (
     ETCD,
     ETCD_PEER,
@@ -55,12 +53,16 @@ LISTENERS = (
     API_SERVER,
     CONTROLLER_MANAGER,
     SCHEDULER,
-    *OPERATORS,
+    EXTERNAL_SECRETS,
+    PROMETHEUS_OPERATOR,
+    PROMETHEUS,
     PODS,
+    ISTIOD,
     ISTIOD_WEBHOOKS,
     ISTIOD_CONFIGURATION,
     ISTIOD_PLAIN,
     ISTIOD_METRICS,
+    GATEWAY,
     GATEWAY_ADMIN,
     GATEWAY_STATUS,
     KEYCLOAK,

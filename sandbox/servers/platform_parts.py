@@ -242,6 +242,7 @@ PLATFORM_PARTS: Sequence[type[PlatformPart]] = (
     Istiod,
     Gateway,
 )
+NAMES = tuple(part.name for part in PLATFORM_PARTS)
 CHOICES = (EXTERNAL_SECRETS, PROMETHEUS, ISTIO, NODE, PACKETS, KEYCLOAK)
 DEFAULT = EXTERNAL_SECRETS
 
