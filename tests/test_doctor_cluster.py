@@ -35,7 +35,11 @@ BINDINGS = "POST /apis/rbac.authorization.k8s.io/v1/namespaces/{}/rolebindings"
 ROLES = "GET /apis/rbac.authorization.k8s.io/v1/clusterroles/{}"
 HOOKS = "GET /apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
 ENDPOINTS = "GET /apis/discovery.k8s.io/v1/namespaces/istio-system/endpointslices"
+VALIDATING = "GET /apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
 ISTIODS = "GET /api/v1/namespaces/istio-system/pods"
+ESOS = "GET /api/v1/namespaces/external-secrets/pods"
+MONITORS = "GET /api/v1/namespaces/monitoring/pods"
+METRICS = "GET /apis/metrics.k8s.io/v1beta1"
 NODES = "GET /api/v1/nodes"
 HOSTNAME, ZONE = "kubernetes.io/hostname", "topology.kubernetes.io/zone"
 ALPHA = "GET /api/v1/namespaces/team-alpha"
@@ -46,6 +50,7 @@ CLUSTER_WIDE = (  # kinds start so
     "Cluster",
     "ValidatingAdmissionPolicy",
     "MutatingWebhookConfiguration",
+    "ValidatingWebhookConfiguration",
 )
 CONDITION = {"type": "Ready", "status": "False", "reason": "InvalidProviderConfig"}
 
@@ -61,18 +66,37 @@ def prometheus(selector: Any, namespaces: Any) -> dict[str, Any]:
         "serviceMonitorNamespaceSelector": namespaces,
     }
     spec = {key: value for key, value in selectors.items() if value is not None}
-    return {"metadata": {"namespace": "monitoring", "name": "k8s"}, "spec": spec}
+    return {
+        "metadata": {"namespace": "monitoring", "name": "k8s", "generation": 2},
+        "spec": spec,
+        "status": {"conditions": [condition("Available"), condition("Reconciled")]},
+    }
+
+
+def noted(*conditions: Any) -> tuple[int, Any]:
+    """A Prometheus with these of its operator's."""
+    return listed(prometheus({}, {}) | {"status": {"conditions": conditions}})
+
+
+def condition(type: str, status: str = "True", generation: int = 2) -> dict[str, Any]:
+    return {"type": type, "status": status, "observedGeneration": generation}
 
 
 def listed(*items: Any) -> tuple[int, Any]:
     return 200, {"items": list(items)}
 
 
+def webhook(name: str, service: str, *resources: str, **more: Any) -> dict[str, Any]:
+    """One that must answer about these, at `namespace/name`."""
+    namespace, _, short = service.partition("/")
+    rule = {"apiGroups": ["*"], "operations": ["CREATE"], "resources": resources, "scope": "*"}
+    client = {"service": {"namespace": namespace, "name": short}}
+    return {"name": name, "clientConfig": client, "rules": [rule], "failurePolicy": "Fail", **more}
+
+
 def injector(selected: str = "enabled", **client: Any) -> tuple[int, Any]:
     """Istio's webhook, for namespaces with that label."""
-    hook = {
-        "name": "namespace.sidecar-injector.istio.io",
-        "clientConfig": client or {"service": {"namespace": "istio-system", "name": "istiod"}},
+    selectors = {
         "namespaceSelector": {
             "matchLabels": {"istio-injection": selected},
             "matchExpressions": [
@@ -86,6 +110,9 @@ def injector(selected: str = "enabled", **client: Any) -> tuple[int, Any]:
             ]
         },
     }
+    name = "namespace.sidecar-injector.istio.io"
+    hook = webhook(name, "istio-system/istiod", "pods", **selectors)
+    hook["clientConfig"] = client or hook["clientConfig"]
     others = {"name": "mutate.kyverno.svc-fail", "clientConfig": {}}
     return 200, {"items": [{"webhooks": [hook]}, {"webhooks": [others]}, {}]}
 
@@ -101,10 +128,19 @@ def node(*labels: str) -> Any:
     return {"metadata": {"labels": dict.fromkeys(labels, "a")}}
 
 
+def pod(ready: str = "True", account: str = "default", **labels: str) -> Any:
+    return {
+        "metadata": {"labels": labels},
+        "spec": {"serviceAccountName": account},
+        "status": {"conditions": [{"type": "Ready", "status": ready}]},
+    }
+
+
+INGRESS = pod(istio="ingressgateway")
+
+
 def istiod(ready: str = "True", app: str = "istiod") -> tuple[int, Any]:
-    conditions = [{"type": "Ready", "status": ready}]
-    pod = {"metadata": {"labels": {"app": app}}, "status": {"conditions": conditions}}
-    return 200, {"items": [pod]}
+    return listed(pod(ready, app=app), INGRESS)
 
 
 def with_sidecar(
@@ -177,11 +213,15 @@ def cluster(
             VERSION: (200, {"gitVersion": "v1.36.1"}),
             WHOAMI: user("ci"),
             REVIEW: refusing("nothing"),
-            GATEWAY: (200, {}),
+            GATEWAY: (200, {"spec": {"selector": {"istio": "ingressgateway"}}}),
             STORE: (200, {"status": {"conditions": [{**CONDITION, "status": "True"}]}}),
             OPERATOR: (200, {}),
             PROMETHEUSES: listed(prometheus({}, {})),
+            MONITORS: listed(pod(**{"app.kubernetes.io/component": "prometheus-operator"})),
+            ESOS: listed(pod(account="external-secrets")),
+            METRICS: (200, {"resources": []}),
             HOOKS: injector(),
+            VALIDATING: listed(),
             ENDPOINTS: behind_istiod(ready=True),
             ISTIODS: istiod(),
             DRY_RUN: with_sidecar(),
@@ -224,6 +264,7 @@ def _discovery(made: Made) -> dict[str, Any]:
             "ValidatingAdmissionPolicy",
             "ValidatingAdmissionPolicyBinding",
             "MutatingWebhookConfiguration",
+            "ValidatingWebhookConfiguration",
         )
     )
     kinds.setdefault("v1", set()).update(("Pod", "Node"))
@@ -268,7 +309,8 @@ def test_a_cluster_that_has_all_passes_every_check(cluster: FakeServer, team: Ma
         "Kubernetes: gateways", "Kubernetes: sidecars", "Kubernetes: istiod",
         "Kubernetes: nodes", "Kubernetes: secret store", "Kubernetes: External Secrets",
         "Kubernetes: secrets",
-        "Kubernetes: Prometheus", "Kubernetes: guardrails", "Kubernetes: Pod Security",
+        "Kubernetes: Prometheus", "Kubernetes: Prometheus Operator", "Kubernetes: metrics API",
+        "Kubernetes: webhooks", "Kubernetes: guardrails", "Kubernetes: Pod Security",
     ]  # fmt: skip
 
 
@@ -323,8 +365,14 @@ def test_a_cluster_that_has_all_passes_every_check(cluster: FakeServer, team: Ma
             "External Secrets",
             "no ServiceAccount external-secrets/external-secrets",
         ),
-        (ENDPOINTS, (200, {"items": []}), "sidecars", "nothing is ready behind Service istio-sys"),
-        (ENDPOINTS, behind_istiod(ready=False), "sidecars", "nothing is ready behind Service"),
+        (
+            ENDPOINTS,
+            (200, {"items": []}),
+            "webhooks",
+            "nothing is ready behind Service istio-system/istiod, so the API server refuses every "
+            "Pod",
+        ),
+        (ENDPOINTS, behind_istiod(ready=False), "webhooks", "nothing is ready behind Service"),
         (ISTIODS, istiod(app="istiod-1-31"), "istiod", "no pod with app=istiod in istio-system: "),
         (ISTIODS, istiod("False"), "istiod", "no pod with app=istiod in istio-system is ready"),
     ],
@@ -361,7 +409,71 @@ def test_what_is_wrong_fails_its_own_check(
         (STORE, (200, {}), "secret store", "openbao-backend was never looked at by the External"),
         (HOOKS, (200, {"items": []}), "sidecars", "no Istio webhook for pods, so apps start"),
         (HOOKS, injector("1-31"), "sidecars", "no Istio webhook selects team-alpha, so apps"),
-        (HOOKS, (403, {}), "sidecars", "cannot be read (403)"),
+        (ENDPOINTS, (403, {}), "webhooks", "cannot be read (403)"),
+        (ISTIODS, listed(pod(app="istiod")), "gateways", "no pod in istio-system has istio=ingre"),
+        (
+            ISTIODS,
+            listed(pod(app="istiod"), pod("False", istio="ingressgateway")),
+            "gateways",
+            "Gateway istio-system/sre-gateway: 0 of 1 pods in istio-system ready",
+        ),
+        (ESOS, listed(pod()), "External Secrets", "no pod in external-secrets runs as external-s"),
+        (
+            ESOS,
+            listed(pod("False", "external-secrets"), pod()),
+            "External Secrets",
+            "External Secrets Operator: 0 of 1 pods in external-secrets ready",
+        ),
+        (
+            ESOS,
+            (403, {}),
+            "External Secrets",
+            "External Secrets Operator: pods in external-secrets cannot be read (403)",
+        ),
+        (
+            MONITORS,
+            listed(pod(**{"app.kubernetes.io/name": "prometheus"})),
+            "Prometheus Operator",
+            "no pod of the Prometheus Operator in monitoring",
+        ),
+        (
+            MONITORS,
+            listed(pod("False", **{"app.kubernetes.io/name": "prometheus-operator"})),
+            "Prometheus Operator",
+            "Prometheus Operator: 0 of 1 pods in monitoring ready",
+        ),
+        (
+            MONITORS,
+            (403, {}),
+            "Prometheus Operator",
+            "Prometheus Operator: pods in monitoring cannot be read (403)",
+        ),
+        (
+            PROMETHEUSES,
+            listed(prometheus({}, {}) | {"status": {}}),
+            "Prometheus Operator",
+            "monitoring/k8s was never looked at by the Prometheus Operator",
+        ),
+        (
+            PROMETHEUSES,
+            noted(condition("Available"), condition("Reconciled", generation=1)),
+            "Prometheus Operator",
+            "the Prometheus Operator has not seen the last change of monitoring/k8s",
+        ),
+        (
+            PROMETHEUSES,
+            noted(condition("Available"), condition("Reconciled", "False")),
+            "Prometheus Operator",
+            "the Prometheus Operator cannot configure monitoring/k8s",
+        ),
+        (
+            PROMETHEUSES,
+            noted(condition("Available", "False"), condition("Reconciled")),
+            "Prometheus Operator",
+            "monitoring/k8s has no pod that is ready",
+        ),
+        (METRICS, (404, {}), "metrics API", "metrics.k8s.io/v1beta1 is not served, so autoscal"),
+        (METRICS, (503, {}), "metrics API", "metrics.k8s.io/v1beta1 does not answer, so autosc"),
     ],
 )
 def test_what_is_to_be_known_warns(
@@ -859,7 +971,7 @@ def test_guardrails_that_are_to_be_audited_may_be(cluster: FakeServer, team: Mad
 def test_a_cluster_without_a_mesh_is_warned_of_once(cluster: FakeServer, team: Made) -> None:
     cluster.answers |= {
         HOOKS: (200, {"items": []}),
-        ISTIODS: (200, {"items": []}),
+        ISTIODS: listed(INGRESS),
         ALPHA: (200, {}),
         DRY_RUN: lambda pod: (201, pod),
     }
@@ -881,7 +993,116 @@ def test_a_stack_without_a_control_plane_is_asked_for_none(cluster: FakeServer, 
     cluster.answers[HOOKS] = (200, {"items": []})
     told = examined(team, istio={"controlPlane": None})
     assert told.statuses == {"ok"}, told.text
-    assert HOOKS not in cluster.asked
+    assert "istiod" not in told.text
+
+
+class TestWebhooks:
+    """What must answer before the API server takes what the stack makes."""
+
+    REFUSED = "nothing is ready behind Service external-secrets/webhook, so the API server "
+
+    @pytest.fixture(autouse=True)
+    def _nothing_behind(self, cluster: FakeServer) -> None:
+        slices = "GET /apis/discovery.k8s.io/v1/namespaces/external-secrets/endpointslices"
+        cluster.answers[slices] = listed()
+
+    @pytest.mark.parametrize(
+        ("resources", "more", "refused"),
+        [
+            (["externalsecrets"], {}, "refuses every ExternalSecret"),
+            (["namespaces"], {}, "refuses every Namespace"),
+            (["pods", "services"], {}, "refuses every Pod, Service"),
+            (["*"], {"objectSelector": {"matchLabels": {"a": "b"}}}, ""),
+            (["*"], {"namespaceSelector": {"matchLabels": {"sre.io/team": "team-beta"}}}, ""),
+            (
+                ["externalsecrets"],
+                {"namespaceSelector": {"matchLabels": {"sre.io/team": "team-alpha"}}},
+                "refuses every ExternalSecret",
+            ),
+            (["externalsecrets"], {"matchConditions": [{"name": "a"}]}, "may refuse every Externa"),
+            (["externalsecrets"], {"failurePolicy": "Ignore"}, ""),
+            (["externalsecrets"], {"clientConfig": {"url": "https://webhook.invalid"}}, ""),
+            (["pushsecrets", "externalsecrets/status"], {}, ""),
+        ],
+    )
+    def test_one_without_pods_refuses_what_it_is_asked_about(
+        self,
+        cluster: FakeServer,
+        team: Made,
+        resources: list[str],
+        more: dict[str, Any],
+        refused: str,
+    ) -> None:
+        hook = webhook("validate.externalsecrets", "external-secrets/webhook", *resources, **more)
+        cluster.answers[VALIDATING] = listed({"webhooks": [hook]})
+        told = examined(team)
+        found = told.found("Kubernetes: webhooks")
+        if not refused:
+            assert told.statuses == {"ok"}, told.text
+        elif "matchConditions" in more:
+            assert [line.what for line in told.warned] == ["Kubernetes: webhooks"]
+            assert found.startswith(self.REFUSED + refused)
+        else:
+            assert list(told.failed()) == ["Kubernetes: webhooks"]
+            assert found == self.REFUSED + refused
+
+    def test_a_service_that_several_ask_is_named_once(
+        self, cluster: FakeServer, team: Made
+    ) -> None:
+        hooks = [
+            webhook(f"validate.{name}", "external-secrets/webhook", name)
+            for name in ("externalsecrets", "services", "deployments", "roles", "rolebindings")
+        ]
+        cluster.answers[VALIDATING] = listed({"webhooks": hooks})
+        found = examined(team).found("Kubernetes: webhooks")
+        more = "refuses every Deployment, ExternalSecret, RoleBinding and 1 more"
+        assert found == self.REFUSED + more
+
+    def test_only_rules_of_the_object_s_scope_count(self, cluster: FakeServer, team: Made) -> None:
+        for scope, refused in (("Cluster", True), ("Namespaced", False)):
+            hook = webhook("validate.namespaces", "external-secrets/webhook", "namespaces")
+            hook["rules"][0]["scope"] = scope
+            cluster.answers[VALIDATING] = listed({"webhooks": [hook]})
+            assert bool(examined(team).failed()) == refused
+
+    def test_what_is_only_asked_about_deletions_refuses_nothing(
+        self, cluster: FakeServer, team: Made
+    ) -> None:
+        hook = webhook("validate.namespaces", "external-secrets/webhook", "namespaces")
+        hook["rules"][0]["operations"] = ["DELETE"]
+        cluster.answers[VALIDATING] = listed({"webhooks": [hook]})
+        assert examined(team).statuses == {"ok"}
+
+
+def test_labels_that_network_policies_ask_of_the_gateway_must_be_its_pods(
+    cluster: FakeServer, team: Made
+) -> None:
+    right = {"gatewayPodLabels": {"istio": "ingressgateway"}}
+    assert examined(team, istio=right).statuses == {"ok"}
+    wrong = {"gatewayPodLabels": {"app": "gateway"}}
+    (warned,) = examined(team, istio=wrong).warned
+    assert warned.finding.found.startswith(
+        "no pod in istio-system has istio=ingressgateway, app=gateway, so nothing serves"
+    )
+    assert "sre-platform:istio.gatewayPodLabels" in warned.finding.do
+
+
+def test_the_operator_is_looked_for_where_prometheus_is(cluster: FakeServer, team: Made) -> None:
+    reader = prometheus({}, {})
+    reader["metadata"]["namespace"] = "observability"
+    cluster.answers |= {PROMETHEUSES: listed(reader), MONITORS: listed()}
+    place = "GET /api/v1/namespaces/observability/pods"
+    cluster.answers[place] = listed(pod(**{"app.kubernetes.io/component": "prometheus-operator"}))
+    told = examined(team)
+    assert told.found("Kubernetes: Prometheus Operator") == "Prometheus Operator: 1 of 1 pods ready"
+
+
+def test_a_stack_without_autoscalers_needs_no_metrics(
+    cluster: FakeServer, program: Program
+) -> None:
+    cluster.answers[METRICS] = (404, {})
+    fixed = program(web_app("autoscaling: {enabled: false}"))
+    assert examined(fixed).statuses == {"ok"}
 
 
 class TestPodsOfApps:

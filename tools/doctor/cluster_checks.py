@@ -13,7 +13,7 @@ from clients.kubeconfig import KubeconfigError, api_server
 from clients.kubernetes import Cluster, Object
 from specs.network import NAMESPACE_NAME
 from specs.settings import ExternalSecretsSettings, Settings
-from tools.doctor import arrivals, nodes, selection
+from tools.doctor import arrivals, nodes, operators, selection
 from tools.doctor.examination import (
     Check,
     Outcome,
@@ -25,6 +25,7 @@ from tools.doctor.examination import (
 )
 from tools.doctor.sidecars import Sidecars
 from tools.doctor.storage_classes import storage_classes
+from tools.doctor.webhooks import Webhooks
 
 OLDEST = (1, 30)  # serves ValidatingAdmissionPolicies, the guardrails, as v1
 _RBAC = "rbac.authorization.k8s.io"
@@ -100,6 +101,10 @@ class ClusterChecks:
             yield Check("secrets", self._secrets)
         if any(self._of_kind(kind) for kind in selection.SELECTORS):
             yield Check("Prometheus", self._prometheus)
+            yield Check("Prometheus Operator", self._prometheus_operator)
+        if self._of_kind("HorizontalPodAutoscaler"):
+            yield Check("metrics API", lambda: [operators.metrics_api(self._cluster)])
+        yield Check("webhooks", lambda: Webhooks(self._cluster, self._objects).answers())
         yield Check("guardrails", self._guardrails)
         if self._of_kind("Namespace"):
             yield Check("Pod Security", self._pod_security)
@@ -310,14 +315,16 @@ class ClusterChecks:
         for gateway in sorted(used | set(self._settings.istio.gateways)):
             namespace, _, name = gateway.partition("/")
             version = f"{_ISTIO}/{served[0]}" if served else _ISTIO
-            if self._cluster.get(version, "Gateway", namespace, name) is None:
+            live = self._cluster.get(version, "Gateway", namespace, name)
+            if live is None:
                 finding = fail if gateway in used else warn
                 yield finding(
                     f"no Gateway {gateway}",
                     "create it, or name others in sre-platform:istio.gateways",
                 )
             else:
-                yield ok(gateway)
+                selector = live["spec"].get("selector") or {}
+                yield operators.gateway(self._cluster, gateway, selector, self._settings.istio)
 
     def _shared_stores(self) -> set[str]:
         """ClusterSecretStores from which secrets come."""
@@ -353,7 +360,7 @@ class ClusterChecks:
                 "sre-platform:externalSecrets",
             )
         else:
-            yield ok(f"ServiceAccount {namespace}/{name}")
+            yield operators.external_secrets(self._cluster, operator)
 
     def _secrets(self) -> Iterator[Outcome]:
         def live(made: Mapping[str, Any]) -> Object | None:
@@ -366,16 +373,29 @@ class ClusterChecks:
             found = list(pool.map(live, self._of_kind("ExternalSecret")))
         yield from arrivals.secrets([one for one in found if one], datetime.now(UTC))
 
-    def _prometheus(self) -> Iterator[Outcome]:
+    def _prometheus_operator(self) -> Iterator[Outcome]:
+        yield from operators.prometheus_operator(self._cluster, self._readers() or [])
+
+    def _readers(self) -> list[Object] | None:
+        """What selects ServiceMonitors and rules; None if the operator serves no such kind."""
         served = [
             (version, kind)
             for version, kind in selection.READERS
             if kind in self._cluster.served(version)
         ]
         if not served:
+            return None
+        return [
+            {**one, "kind": kind}
+            for version, kind in served
+            for one in self._cluster.list(version, kind)
+        ]
+
+    def _prometheus(self) -> Iterator[Outcome]:
+        readers = self._readers()
+        if readers is None:
             yield skipped("its operator does not serve the kind Prometheus")
             return
-        readers = [one for pair in served for one in self._cluster.list(*pair)]
         labels = self._labels_of_namespaces() if selection.by_namespace(readers) else {}
         for kind in selection.SELECTORS:
             if made := self._of_kind(kind):

@@ -46,7 +46,7 @@ def read(kind: str, made: Sequence[Object], readers: Sequence[Object], of: Label
     found = f"no Prometheus selects the {kind}{'s' if unread[1:] else ''} {_names(unread)}"
     if not readers:
         return warn(found, "create a Prometheus object that does")
-    asked = "; ".join(f"{_name(reader)} {_shown(reader['spec'], key)}" for reader in readers)
+    asked = "; ".join(f"{name_of(reader)} {_shown(reader['spec'], key)}" for reader in readers)
     return warn(
         f"{found} ({asked})",
         "set the labels that it selects by in sre-platform:metrics.labels, or change its "
@@ -57,7 +57,7 @@ def read(kind: str, made: Sequence[Object], readers: Sequence[Object], of: Label
 def forbids_files(readers: Iterable[Object]) -> list[str]:
     """Names of readers that reject monitors which read files, as `metrics.scrape: mesh` needs."""
     return [
-        _name(reader)
+        name_of(reader)
         for reader in readers
         if (reader["spec"].get("arbitraryFSAccessThroughSMs") or {}).get("deny")
     ]
@@ -86,11 +86,12 @@ def _shown(spec: Object, key: str) -> str:
     return f"selects {selector_shown(selector, 'all')} in {where}"
 
 
-def _name(each: Object) -> str:
+def name_of(each: Object) -> str:
+    """`namespace/name`."""
     return f"{each['metadata']['namespace']}/{each['metadata']['name']}"
 
 
 def _names(objects: Iterable[Object]) -> str:
-    names = sorted(_name(each) for each in objects)
+    names = sorted(name_of(each) for each in objects)
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     return ", ".join(names[:_NAMED]) + more

@@ -8,6 +8,7 @@ from clients.kubernetes import Cluster, Object
 from specs.quantity import parse
 from specs.selectors import matches
 from specs.settings import Proxy, Settings
+from tools.doctor import pods
 from tools.doctor.examination import Outcome, fail, ok, warn
 
 # How the names of Istio's webhooks for pods end, in each of its revisions.
@@ -43,7 +44,7 @@ class Sidecars:
         self._objects = objects
 
     def injection(self) -> Iterator[Outcome]:
-        """Whether Istio's webhook selects each of the namespaces, and answers."""
+        """Whether Istio's webhook selects each of the namespaces."""
         injectors = self._injectors()
         if not injectors:
             yield warn(
@@ -63,13 +64,7 @@ class Sidecars:
                 "sidecar",
                 "tag a revision as the default: `istioctl tag set default --revision NAME`",
             )
-        silent = sorted({_service(hook) for hook in injectors if not self._answers(hook)})
-        for service in silent:
-            yield fail(
-                f"nothing is ready behind Service {service}, so the API server refuses every pod",
-                f"start istiod; see `kubectl get pods -n {service.partition('/')[0]}`",
-            )
-        if not (missed or silent):
+        else:
             yield ok(f"injected in {len(namespaces)} namespaces")
 
     def control_plane(self) -> Iterator[Outcome]:
@@ -78,17 +73,17 @@ class Sidecars:
         if plane is None:
             return
         labels = ", ".join(f"{key}={value}" for key, value in plane.pod_labels.items())
-        pods = [
+        its = [
             pod
             for pod in self._cluster.list("v1", "Pod", plane.namespace)
-            if (pod["metadata"].get("labels") or {}).items() >= plane.pod_labels.items()
+            if pods.labelled(pod, plane.pod_labels)
         ]
-        if any(_is_ready(pod) for pod in pods):
+        if any(map(pods.is_ready, its)):
             yield ok(f"{labels} in {plane.namespace}")
-        elif pods:
+        elif its:
             yield fail(
                 f"no pod with {labels} in {plane.namespace} is ready",
-                f"see `kubectl get pods -n {plane.namespace}`",
+                pods.see(plane.namespace),
             )
         elif injectors := self._injectors():
             # One outside may be reached by other means.
@@ -170,20 +165,6 @@ class Sidecars:
             if hook["name"].endswith(_INJECTOR)
         ]
 
-    def _answers(self, hook: Mapping[str, Any]) -> bool:
-        """Whether a pod is ready behind it; one that is reached by a URL may be anywhere."""
-        service = hook["clientConfig"].get("service")
-        if service is None:
-            return True
-        slices = self._cluster.list("discovery.k8s.io/v1", "EndpointSlice", service["namespace"])
-        return any(
-            (endpoint.get("conditions") or {}).get("ready", True)
-            for one in slices
-            if one["metadata"].get("labels", {}).get("kubernetes.io/service-name")
-            == service["name"]
-            for endpoint in one.get("endpoints") or ()
-        )
-
 
 def _refused(name: str, refusal: RefusedError) -> Outcome:
     if "exceeded quota" in refusal.reason:  # asked last, when everything else has agreed
@@ -212,16 +193,6 @@ def _differing(resources: Mapping[str, Any], counted: Proxy) -> str:
 
 def _container(containers: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
     return next((one for one in containers if one["name"] == _SIDECAR), None)
-
-
-def _service(hook: Mapping[str, Any]) -> str:
-    service = hook["clientConfig"]["service"]
-    return f"{service['namespace']}/{service['name']}"
-
-
-def _is_ready(pod: Mapping[str, Any]) -> bool:
-    conditions = pod.get("status", {}).get("conditions") or ()
-    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
 
 
 def _selects(hook: Mapping[str, Any], namespace: Mapping[str, Any]) -> bool:
