@@ -1,5 +1,6 @@
 """When a Kubernetes object counts as ready, by the official provider's rules."""
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from sandbox.simulated_kubernetes import SERVICE_ACCOUNT_TOKEN
@@ -37,3 +38,21 @@ def _pods(deployment: dict[str, Any]) -> str:
     ]
     pods = f"{updated} of {wanted} pods are up to date, {available} available"
     return "; ".join([pods, *reasons])
+
+
+def held_up(pods: Iterable[dict[str, Any]]) -> Iterator[str]:
+    """What keeps these pods from being ready, each reason once, as `kubectl describe` has it."""
+    return iter(dict.fromkeys(reason for pod in pods for reason in _reasons(pod)))
+
+
+def _reasons(pod: dict[str, Any]) -> Iterator[str]:
+    status = pod.get("status") or {}
+    for condition in status.get("conditions") or ():
+        if condition["type"] == "PodScheduled" and condition["status"] == "False":
+            yield condition.get("message") or condition["reason"]
+    for kind in ("initContainerStatuses", "containerStatuses"):
+        for container in status.get(kind) or ():
+            waiting = container["state"].get("waiting") or {}
+            if waiting.get("reason") not in (None, "PodInitializing", "ContainerCreating"):
+                words = (container["name"], waiting["reason"], waiting.get("message"))
+                yield ": ".join(word for word in words if word)

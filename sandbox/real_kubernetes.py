@@ -5,18 +5,22 @@ import time
 
 from pulumi.runtime.rpc import UNKNOWN
 
+from binaries.console import say
 from clients.http import RefusedError, UnreachableError
 from clients.kubernetes import Cluster, FieldConflictError, Object, past_conflicts
 from sandbox import field_managers
 from sandbox.answers import NO_VERDICT, reporting
 from sandbox.diff import drift
 from sandbox.package import Existing, Properties, ServerError, UnfinishedError
-from sandbox.ready import missing
+from sandbox.ready import held_up, missing
+from specs.selectors import matches
 
 PATCH_FORCE = "pulumi.com/patchForce"
 POLL = 0.3  # seconds
 _POSTS = 5  # of an object, before a refusal counts
 READY_WITHIN = 300  # seconds
+SILENT_FOR = 15  # seconds, in which most objects become ready
+_SAYS_EVERY = 60  # seconds
 _SERVER = "the API server"
 
 
@@ -103,7 +107,8 @@ class RealKubernetes:
         outputs = field_managers.recorded(live, manager)
         seen = Existing(old.id, drift(old.inputs, wanted, live), outputs)
         if unmet := missing(live):
-            raise UnfinishedError(f"{_word(old.inputs)}: {unmet}", seen)
+            why = self._why(unmet, live, seen)
+            raise UnfinishedError(f"{_word(old.inputs)}: {why}", seen)
         return seen
 
     def delete(self, kind: str, old: Existing) -> None:
@@ -180,20 +185,36 @@ class RealKubernetes:
     def _awaited(self, left: Existing, live: Object, manager: str) -> Properties:
         """The outputs, once the object is ready."""
         id, inputs, _ = left
-        deadline = time.monotonic() + READY_WITHIN
+        began = time.monotonic()
+        says_at = began + SILENT_FOR
         while unmet := missing(live):
             left = Existing(id, inputs, field_managers.recorded(live, manager))
-            if time.monotonic() > deadline:
-                reason = f"not ready after {READY_WITHIN} s: {unmet}"
+            if time.monotonic() > began + READY_WITHIN:
+                why = self._why(unmet, live, left)
+                reason = f"not ready after {READY_WITHIN} s: {why}"
                 raise UnfinishedError(f"{_word(inputs)}: {reason}", left)
+            if time.monotonic() > says_at:
+                say(f"Waiting for {_word(inputs)}: {self._why(unmet, live, left)}")
+                says_at += _SAYS_EVERY
             if self._cancelled.wait(POLL):
-                raise UnfinishedError(f"{_word(inputs)}: no longer awaited: {unmet}", left)
+                why = self._why(unmet, live, left)
+                raise UnfinishedError(f"{_word(inputs)}: no longer awaited: {why}", left)
             with reporting(_word(inputs), _SERVER, left):
                 found = self._get(inputs)
             if found is None:
                 raise ServerError(f"{_word(inputs)}: was deleted by someone else")
             live = found
         return field_managers.recorded(live, manager)
+
+    def _why(self, unmet: str, live: Object, left: Existing) -> str:
+        """What is unmet, and what its pods say about that."""
+        if live["kind"] != "Deployment":
+            return unmet
+        with reporting(_word(live), _SERVER, left):
+            listed = self._cluster.list("v1", "Pod", live["metadata"]["namespace"])
+        selector = live["spec"]["selector"]
+        own = [pod for pod in listed if matches(selector, pod["metadata"].get("labels") or {})]
+        return "; ".join([unmet, *held_up(own)])
 
     def _until_gone(self, live: Object) -> None:
         """Raise ServerError if that takes too long."""

@@ -15,7 +15,7 @@ from pulumi.runtime.rpc import UNKNOWN
 from sandbox import provider
 from sandbox.diff import drift
 from sandbox.package import Existing, Properties, ServerError, UnfinishedError
-from sandbox.ready import missing
+from sandbox.ready import held_up, missing
 
 NAMESPACE = "kubernetes:core/v1:Namespace"
 DEPLOYMENT = "kubernetes:apps/v1:Deployment"
@@ -548,3 +548,30 @@ NO_PODS = {"type": "ReplicaFailure", "status": "True", "message": "exceeded quot
 def test_what_an_object_still_waits_for_is_reported(live, said):
     assert said in missing(live)
     assert bool(missing(live)) == bool(said)
+
+
+def pod(kind: str = "containerStatuses", scheduled: str = "True", **waiting: str) -> dict[str, Any]:
+    """One whose container waits; `kind` says which of its containers."""
+    condition = {"type": "PodScheduled", "status": scheduled, "reason": "Unschedulable"}
+    container = {"name": "my-api", "state": {"waiting": waiting} if waiting else {"running": {}}}
+    return {"status": {"conditions": [condition], kind: [container]}}
+
+
+NO_SECRET = {"reason": "CreateContainerConfigError", "message": 'secret "a" not found'}
+
+
+@pytest.mark.parametrize(
+    ("pods", "said"),
+    [
+        ([], []),
+        ([{}, pod(), pod(reason="ContainerCreating"), pod(reason="PodInitializing")], []),
+        (
+            [pod(**NO_SECRET), pod(**NO_SECRET)],
+            ['my-api: CreateContainerConfigError: secret "a" not found'],
+        ),
+        ([pod("initContainerStatuses", reason="ErrImagePull")], ["my-api: ErrImagePull"]),
+        ([pod(scheduled="False")], ["Unschedulable"]),
+    ],
+)
+def test_what_keeps_pods_from_being_ready_is_reported_once(pods, said):
+    assert list(held_up(pods)) == said

@@ -30,7 +30,14 @@ from tests.checkouts import Checkout, Run, finished
 from tests.conftest import Program
 from tests.optional import available
 from tests.program import VIRTUAL_SERVICE, merged, web_app
-from tests.servers.conftest import cluster_of, record_of, start, stopped_at_the_end, until
+from tests.servers.conftest import (
+    cluster_of,
+    impatient_up,
+    record_of,
+    start,
+    stopped_at_the_end,
+    until,
+)
 
 pytestmark = pytest.mark.parts
 
@@ -531,6 +538,12 @@ def test_without_istiod_pods_and_routes_are_refused_until_it_is_back(
     assert "a webhook that the API server asks about pods does not answer" in told.output
 
     assert mesh.run("up").code == 0  # nothing changes, so no webhook is called
+    mesh.edit(f"tenants/{ALPHA}.yaml", 'tag: "v1.0.0"', 'tag: "v1.0.1"')
+    run = impatient_up(mesh)
+    assert run.code != 0
+    assert "Deployment team-alpha/my-api: not ready after 3 s: 0 of 2 pods are up" in run.output
+    assert 'failed calling webhook "namespace.sidecar-injector.istio.io"' in run.output
+    mesh.restore(f"tenants/{ALPHA}.yaml")
     mesh.edit(f"tenants/{ALPHA}.yaml", HOST, "moved.apps.sre.example.com")
     run = mesh.run("up")
     assert run.code != 0

@@ -1,7 +1,9 @@
 """The servers of `make servers`, in a copy of the checkout."""
 
+import os
 import shlex
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
@@ -14,9 +16,10 @@ from clients import administrator
 from clients.kubernetes import Cluster
 from clients.local_servers import Servers, environment_file, running
 from clients.openbao import OpenBao
+from sandbox.official import CHOICE, STAND_IN
 from sandbox.ready import missing
 from sandbox.servers import container_node, parts
-from tests.checkouts import Checkout
+from tests.checkouts import Checkout, Run, finished
 from tests.optional import available
 from tests.warm_python import warm_python
 
@@ -126,6 +129,22 @@ def left_running(checkout: Checkout) -> list[str]:
         ["ps", "-eww", "-o", "args="], capture_output=True, text=True, check=True
     )
     return [line for line in listed.stdout.splitlines() if str(checkout.folder) in line]
+
+
+IMPATIENT = """
+import sys
+from sandbox import engine, real_kubernetes
+real_kubernetes.READY_WITHIN = int(sys.argv[1])
+real_kubernetes.SILENT_FOR = int(sys.argv[1]) / 2
+sys.exit(engine.run("up"))
+"""
+
+
+def impatient_up(checkout: Checkout, seconds: int = 3) -> Run:
+    """`make up`, but waiting for seconds where it would for minutes."""
+    command = [sys.executable, "-c", IMPATIENT, str(seconds)]
+    environment = {**os.environ, CHOICE: STAND_IN}
+    return finished(checkout.start_program(command, environment), 300)
 
 
 @contextmanager

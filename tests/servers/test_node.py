@@ -11,6 +11,7 @@ import pytest
 
 from clients.kubernetes import Cluster, Object
 from clients.local_servers import FOLDER
+from sandbox.ready import held_up
 from sandbox.servers import parts
 from sandbox.servers.container_node import ContainerNode
 from sandbox.servers.images import Image
@@ -285,8 +286,13 @@ def test_a_secret_that_is_not_there_is_named(
     with_node: Checkout, met: Callable[..., Object]
 ) -> None:
     variable = {"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "none", "key": "value"}}}
-    seen = Seen(cluster_of(with_node), met(env=[variable]))
+    pod = met(env=[variable])
+    seen = Seen(cluster_of(with_node), pod)
     assert seen.until_waiting("CreateContainerConfigError") == 'secret "none" not found'
+    live = cluster_of(with_node).get("v1", "Pod", MET, pod["metadata"]["name"])
+    assert live
+    why = 'main: CreateContainerConfigError: secret "none" not found'
+    assert list(held_up([live])) == [why]  # as `up` says it
 
 
 @pytest.mark.parametrize(

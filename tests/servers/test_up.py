@@ -1,10 +1,8 @@
 """`make up`, `make preview` and `make down` on real servers; Harbor is simulated."""
 
 import json
-import os
 import socket
 import ssl
-import sys
 import threading
 from base64 import b64decode
 from typing import Any
@@ -15,7 +13,8 @@ import pytest
 from clients.http import RefusedError
 from clients.kubernetes import Cluster, Object
 from clients.openbao import OpenBao
-from sandbox.package import Existing, ServerError
+from sandbox.package import Existing, ServerError, UnfinishedError
+from sandbox.real_kubernetes import RealKubernetes
 from sandbox.real_openbao import RealOpenBao
 from sandbox.simulated_openbao import (
     MOUNT,
@@ -23,8 +22,8 @@ from sandbox.simulated_openbao import (
     ROLE,
     SECRET,
 )
-from tests.checkouts import Checkout, Run, finished
-from tests.servers.conftest import nothing_differs, settle, until
+from tests.checkouts import Checkout, Run
+from tests.servers.conftest import impatient_up, nothing_differs, settle, until
 from tests.servers.inherited import PROVIDER
 
 pytestmark = pytest.mark.servers
@@ -32,18 +31,6 @@ pytestmark = pytest.mark.servers
 CONFIGURED = "sre.io/network-policy-configured"
 CATEGORY = "sre.io/security-categorization"
 NAMESPACE_OF_BETA = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "team-beta"}}
-
-IMPATIENT = """
-import sys
-from sandbox import engine, real_kubernetes
-real_kubernetes.READY_WITHIN = 3
-sys.exit(engine.run("up"))
-"""
-
-
-def impatient_up(checkout: Checkout) -> Run:
-    """`make up`, but waiting for seconds where it would for minutes."""
-    return finished(checkout.start_program([sys.executable, "-c", IMPATIENT], os.environ), 300)
 
 
 def managed(checkout: Checkout) -> list[Object]:
@@ -448,6 +435,7 @@ def test_what_never_gets_ready_is_reported_and_the_next_up_finishes_it(
     assert run.code == 1
     assert "Deployment team-beta/order-processor: not ready after 3 s" in run.output
     assert "exceeded quota: tight" in run.output
+    assert "Waiting for Deployment team-beta/order-processor: " in run.output  # and says why
     [waiting] = [r for r in checkout.resources() if r.get("initErrors")]
     assert waiting["id"] == "team-beta/order-processor"
 
@@ -459,6 +447,37 @@ def test_what_never_gets_ready_is_reported_and_the_next_up_finishes_it(
     [container] = deployment["spec"]["template"]["spec"]["containers"]
     assert container["image"].endswith(":v1.3.1")
     assert deployment["status"]["availableReplicas"] == 3
+
+
+def test_pods_that_no_node_takes_say_why(cluster: Cluster) -> None:
+    labels = {"app": "nowhere"}
+    pod = {"containers": [{"name": "main", "image": "registry.invalid/main:1"}]}
+    wanted = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "nowhere", "namespace": "default"},
+        "spec": {
+            "replicas": 1,
+            "selector": {"matchLabels": labels},
+            "template": {
+                "metadata": {"labels": labels},
+                "spec": pod | {"nodeSelector": {"no-node": "has-it"}},
+            },
+        },
+    }
+    cluster.create(wanted)
+    server = RealKubernetes(cluster, threading.Event())
+
+    def said() -> str:
+        with pytest.raises(UnfinishedError) as caught:
+            server.read("apps/v1:Deployment", Existing("default/nowhere", wanted, {}))
+        return str(caught.value)
+
+    try:
+        until(lambda: "node affinity/selector" in said())
+        assert said().startswith("Deployment default/nowhere: 1 of 1 pods are up to date, 0 avail")
+    finally:
+        cluster.delete("apps/v1", "Deployment", "default", "nowhere")
 
 
 def test_a_mount_is_moved_with_what_it_holds(openbao: OpenBao) -> None:
