@@ -328,6 +328,12 @@ def test_without_the_operator_all_stays_as_it_is_and_up_succeeds(
     assert cluster.get(MONITORING, "PrometheusRule", ALPHA, "consumer") is None
     assert prometheus.rules()
     assert prometheus.healthy() == {"my-api", "consumer"}
+    assert "has not seen the last change" not in doctor(checkout)
+    patched(cluster, PLATFORM, {"spec": {"evaluationInterval": "2s"}})
+    assert "the Prometheus Operator has not seen the last change of monitoring/platform" in (
+        doctor(checkout)
+    )
+    patched(cluster, PLATFORM, {"spec": {"evaluationInterval": "1s"}})
     write(checkout, ALERTS)
     checkout.up()
     run = checkout.run("servers", PARTS="prometheus")

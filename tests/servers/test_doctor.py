@@ -6,6 +6,7 @@ import secrets
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from unittest import mock
 import pytest
 import yaml
 
-from clients.kubernetes import Cluster
+from clients.http import RefusedError
+from clients.kubernetes import Cluster, Object
 from clients.openbao import OpenBao
 from sandbox.servers.keys import Keys
 from specs.settings import PREFIX, Settings
@@ -22,14 +24,16 @@ from tests.checkouts import Checkout
 from tests.conftest import Program
 from tests.doctored import DoctorReport, ask
 from tests.program import Made, web_app
-from tests.servers.conftest import record_of
+from tests.servers.conftest import record_of, until
 from tools.doctor.cluster_checks import ClusterChecks
 from tools.doctor.openbao_checks import OpenBaoChecks
+from tools.doctor.pods import is_ready, labelled
 
 pytestmark = pytest.mark.servers
 
 FOREIGN = ("HARBOR_", "VAULT_", "BAO_", "SRE_", "KUBECONFIG")
 RBAC = "rbac.authorization.k8s.io"
+ADMISSION, ESO = "admissionregistration.k8s.io/v1", "ExternalSecret"
 # What a platform's pipeline needs for teams: no more than that passes, and less does not.
 RULES = [
     {"apiGroups": [""], "resources": [
@@ -224,6 +228,170 @@ def test_a_token_unknown_to_the_api_server_is_reported(
         os.environ["KUBECONFIG"] = str(tmp_path / "kubeconfig")
         (failed,) = of_the_cluster(team).failed().values()
         assert failed.found.startswith("the API server does not know this user")
+
+
+@contextmanager
+def deployed(
+    cluster: Cluster,
+    namespace: str,
+    labels: dict[str, str],
+    account: str = "default",
+    node: str | None = None,
+) -> Iterator[None]:
+    """A Deployment of one pod, as an operator's; with a `node` that does not exist, it waits."""
+    pod: Object = {
+        "serviceAccountName": account,
+        "containers": [{"name": "main", "image": "registry.invalid/main:1"}],
+        **({"nodeSelector": {"kubernetes.io/hostname": node}} if node else {}),
+    }
+    made = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "stands-in", "namespace": namespace},
+        "spec": {
+            "replicas": 1,
+            "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": pod},
+        },
+    }
+
+    def pods() -> list[Object]:
+        found = cluster.list("v1", "Pod", namespace)
+        return [one for one in found if labelled(one, labels)]
+
+    cluster.create(made)
+    try:
+        until(lambda: node or any(map(is_ready, pods())))
+        until(pods)
+        yield
+    finally:
+        cluster.delete("apps/v1", "Deployment", namespace, "stands-in")
+        until(lambda: not pods())
+
+
+@pytest.mark.parametrize(
+    ("namespace", "labels", "account", "row", "without", "whose"),
+    [
+        (
+            "external-secrets",
+            {"app": "external-secrets"},
+            "external-secrets",
+            "External Secrets",
+            "no pod in external-secrets runs as external-secrets",
+            "External Secrets Operator",
+        ),
+        (
+            "monitoring",
+            {"app.kubernetes.io/name": "prometheus-operator"},
+            "default",
+            "Prometheus Operator",
+            "no pod of the Prometheus Operator in monitoring",
+            "Prometheus Operator",
+        ),
+        (
+            "istio-system",
+            {"istio": "ingressgateway"},
+            "default",
+            "gateways",
+            "no pod in istio-system has istio=ingressgateway",
+            "Gateway istio-system/sre-gateway",
+        ),
+    ],
+)
+def test_an_operator_that_is_down_warns(
+    cluster: Cluster,
+    team: Made,
+    namespace: str,
+    labels: dict[str, str],
+    account: str,
+    row: str,
+    without: str,
+    whose: str,
+) -> None:
+    assert of_the_cluster(team).found(f"Kubernetes: {row}").startswith(without)
+    with deployed(cluster, namespace, labels, account, "nowhere"):
+        told = of_the_cluster(team)
+        assert told.found(f"Kubernetes: {row}") == f"{whose}: 0 of 1 pods in {namespace} ready"
+        assert f"Kubernetes: {row}" in [line.what for line in told.warned]
+    with deployed(cluster, namespace, labels, account):
+        told = of_the_cluster(team)
+        assert told.found(f"Kubernetes: {row}") == f"{whose}: 1 of 1 pods ready"
+        assert told_ok(told, f"Kubernetes: {row}")
+
+
+def test_a_metrics_api_that_is_missing_or_does_not_answer_warns(
+    cluster: Cluster, team: Made
+) -> None:
+    row = "Kubernetes: metrics API"
+    assert of_the_cluster(team).found(row).startswith("metrics.k8s.io/v1beta1 is not served")
+    name = "v1beta1.metrics.k8s.io"
+    registered = {
+        "apiVersion": "apiregistration.k8s.io/v1",
+        "kind": "APIService",
+        "metadata": {"name": name},
+        "spec": {
+            "group": "metrics.k8s.io",
+            "version": "v1beta1",
+            "groupPriorityMinimum": 100,
+            "versionPriority": 100,
+            "insecureSkipTLSVerify": True,
+            "service": {"namespace": "kube-system", "name": "metrics-server"},
+        },
+    }
+    cluster.create(registered)
+    try:
+        until(lambda: "does not answer" in of_the_cluster(team).found(row))
+    finally:
+        cluster.delete("apiregistration.k8s.io/v1", "APIService", None, name)
+
+
+def test_a_webhook_without_pods_fails_as_the_api_server_then_refuses(
+    cluster: Cluster, team: Made
+) -> None:
+    """As those of External Secrets' chart."""
+    row, labels = "Kubernetes: webhooks", {"app": "webhook"}
+    kind = "ValidatingWebhookConfiguration"
+    service = {"namespace": "external-secrets", "name": "external-secrets-webhook"}
+    hook = {
+        "name": "validate.externalsecret.external-secrets.io",
+        "rules": [
+            {
+                "apiGroups": ["external-secrets.io"],
+                "apiVersions": ["v1"],
+                "operations": ["CREATE", "UPDATE", "DELETE"],
+                "resources": ["externalsecrets"],
+                "scope": "Namespaced",
+            }
+        ],
+        "clientConfig": {"service": service | {"path": "/validate"}},
+        "admissionReviewVersions": ["v1"],
+        "sideEffects": "None",
+    }
+    [pull] = [one.inputs for one in team.of_package("kubernetes") if one.inputs["kind"] == ESO]
+    secret = {**pull, "metadata": {"name": "tried", "namespace": "default"}}
+    spec = {"selector": labels, "ports": [{"port": 443}]}
+    cluster.create({"apiVersion": "v1", "kind": "Service", "metadata": service, "spec": spec})
+    configuration = {"apiVersion": ADMISSION, "kind": kind, "metadata": {"name": "secretstore"}}
+    cluster.create({**configuration, "webhooks": [hook]})
+
+    def refused() -> bool:
+        try:
+            cluster.create(secret, dry_run=True)
+        except RefusedError as refusal:
+            return "failed calling webhook" in refusal.reason
+        return False
+
+    try:
+        until(refused)
+        assert of_the_cluster(team).failed()[row].found == (
+            "nothing is ready behind Service external-secrets/external-secrets-webhook, so the API "
+            "server refuses every ExternalSecret"
+        )
+        with deployed(cluster, "external-secrets", labels):
+            until(lambda: of_the_cluster(team).found(row) == "1 answer")
+    finally:
+        cluster.delete(ADMISSION, kind, None, "secretstore")
+        cluster.delete("v1", "Service", *service.values())
 
 
 @pytest.fixture
