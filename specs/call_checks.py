@@ -265,28 +265,32 @@ def is_in_cluster(host: str, namespaces: Sequence[str], settings: Settings) -> b
     return hyphened or end in namespaces or settings.is_platform_namespace(end)
 
 
-def _placed_hosts(app: AnyApp, settings: Settings) -> Iterator[tuple[Loc, str]]:
-    """Each host that the app calls, or that a service of the platform has, below `calls`."""
+def _placed_outside(app: AnyApp, settings: Settings) -> Iterator[tuple[Loc, str]]:
+    """Each host and range that the app calls, or that a platform service has, below `calls`."""
     for index, call in enumerate(app.calls):
         service = settings.network.platform.get(call.platform or "")
         if call.host is not None:
             yield (index, "host"), plain(call.host)
+        elif call.cidr is not None:
+            yield (index, "cidr"), str(network_of(call.cidr))
         elif service and service.host is not None:
             yield (index, "platform"), plain(service.host)
+        elif service:
+            yield from (((index, "platform"), str(network_of(cidr))) for cidr in service.cidrs)
 
 
 def _check_service_entries(app: AnyApp, loc: Loc, settings: Settings) -> Iterator[Finding]:
-    """Report hosts whose ServiceEntry's name is too long, or that of another host."""
+    """Report targets whose ServiceEntry's name is too long, or that of another target."""
     made: dict[str, str] = {}
-    for at, host in _placed_hosts(app, settings):
-        name = service_entry_name(app.name, host)
+    for at, target in _placed_outside(app, settings):
+        name = service_entry_name(app.name, target)
         if len(name) > DNS_NAME_MAX:
             yield (
                 (*loc, *at),
                 f"its ServiceEntry's name would have {len(name)} characters, but Kubernetes allows "
-                f"{DNS_NAME_MAX}; use a wildcard, such as *.{host.partition('.')[2]}",
+                f"{DNS_NAME_MAX}; use a wildcard, such as *.{target.partition('.')[2]}",
             )
-        elif made.setdefault(name, host) != host:
+        elif made.setdefault(name, target) != target:
             yield (
                 (*loc, *at),
                 f"its ServiceEntry '{name}' is already used for {made[name]}; use a wildcard for "

@@ -1,5 +1,6 @@
 """Whom an app calls, and which other teams' apps may call it."""
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -10,6 +11,8 @@ from specs.http_grammar import MATCHED_PATH, check_matched_path
 from specs.network import Cidr, network_of
 
 HTTPS = 443
+# The end of names that never exist (RFC 2606).
+NO_HOST = ".invalid"
 # The paths of Istio's AuthorizationPolicy.
 CallPath = Annotated[str, checked(check_matched_path, MATCHED_PATH)]
 Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
@@ -86,6 +89,17 @@ class Caller(Spec):
     )  # fmt: skip
 
 
-def service_entry_name(app: str, host: str) -> str:
-    """Name of an app's ServiceEntry for a host, or for a wildcard."""
-    return f"{app}-{plain(host).replace('*', 'any').replace('.', '-')}"
+def service_entry_name(app: str, target: str) -> str:
+    """Name of an app's ServiceEntry for a host, a wildcard, or a range of addresses."""
+    return f"{app}-{_dashed(target)}"
+
+
+def host_of_range(app: str, cidr: str) -> str:
+    """The host that Istio requires of a range's ServiceEntry: one that no name server knows."""
+    return f"{_dashed(cidr)}.{app}{NO_HOST}"
+
+
+def _dashed(target: str) -> str:
+    """A host or a range as part of a name; a label of DNS cannot begin with a dash."""
+    text = f"0{target}" if target.startswith("::") else plain(target).replace("*", "any")
+    return re.sub("[.:/]", "-", text)

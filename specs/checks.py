@@ -10,7 +10,7 @@ from specs.app_checks import check_app
 from specs.call_checks import check_internal_traffic
 from specs.calls import service_entry_name
 from specs.capacity import RESOURCES
-from specs.connections import called_hosts
+from specs.connections import called_hosts, called_ranges
 from specs.fit import check_sidecar
 from specs.namespace import check_namespace
 from specs.problem import Finding, Loc
@@ -123,5 +123,5 @@ def _objects(app: AnyApp, settings: Settings) -> Iterator[tuple[str, str]]:
         yield "ServiceAccount", app.name
     for volume in app.app.volumes:
         yield "PersistentVolumeClaim", app.claim(volume)
-    for host in called_hosts(app, settings):
-        yield "ServiceEntry", service_entry_name(app.name, host)
+    for target in (*called_hosts(app, settings), *called_ranges(app, settings)):
+        yield "ServiceEntry", service_entry_name(app.name, target)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from specs.app import BaseApp, WebApp
 from specs.calls import HTTPS, Call
 from specs.hosts import plain
+from specs.network import network_of
 from specs.partners import Partners
 from specs.settings import PlatformService, Settings
 from specs.team import Team
@@ -84,6 +85,18 @@ def called_hosts(app: BaseApp, settings: Settings) -> dict[str, Sequence[int]]:
         if service.host:
             found.setdefault(plain(service.host), set()).update(service.ports)
     return {host: sorted(found[host]) for host in sorted(found)}
+
+
+def called_ranges(app: BaseApp, settings: Settings) -> dict[str, Sequence[int]]:
+    """Ports of each range of addresses outside the mesh that it calls, both sorted."""
+    found: dict[str, set[int]] = {}
+    for call in app.calls:
+        if call.cidr and call.port:
+            found.setdefault(str(network_of(call.cidr)), set()).add(call.port)
+    for service in platform_services(app, settings):
+        for cidr in service.cidrs:
+            found.setdefault(str(network_of(cidr)), set()).update(service.ports)
+    return {cidr: sorted(found[cidr]) for cidr in sorted(found)}
 
 
 def _is(call: Call, team: Team, app: WebApp) -> bool:

@@ -1,5 +1,6 @@
 """What calls and callers open: in NetworkPolicies, for the mesh, and nothing besides."""
 
+import re
 from typing import Any
 
 import pytest
@@ -440,10 +441,70 @@ def test_a_host_that_several_apps_call_has_the_same_ports_for_all(program: Progr
 
 
 @pytest.mark.parametrize(
-    "call", ["{cidr: 10.0.0.0/8, port: 443}", "{platform: databases}", "{platform: kubernetes-api}"]
+    ("calls", "addresses"),
+    [
+        ("{cidr: 10.200.0.0/16, port: 8443}", {"10-200-0-0-16": ("10.200.0.0/16", [8443])}),
+        (
+            "{cidr: 10.200.0.0/16, port: 443}, {cidr: 10.200.0.0/16, port: 80}",
+            {"10-200-0-0-16": ("10.200.0.0/16", [80, 443])},
+        ),
+        ('{cidr: "2001:DB8::/32", port: 443}', {"2001-db8---32": ("2001:db8::/32", [443])}),
+        ('{cidr: "::1/128", port: 443}', {"0--1-128": ("::1/128", [443])}),
+        (
+            "{platform: kubernetes-api}",
+            {"10-0-0-1-32": ("10.0.0.1/32", [6443]), "10-0-0-2-32": ("10.0.0.2/32", [6443])},
+        ),
+        (
+            "{platform: kubernetes-api}, {cidr: 10.0.0.1/32, port: 443}",
+            {"10-0-0-1-32": ("10.0.0.1/32", [443, 6443]), "10-0-0-2-32": ("10.0.0.2/32", [6443])},
+        ),
+    ],
 )
-def test_what_is_no_host_has_no_service_entry(program: Program, call: str) -> None:
-    made = program(worker(f"calls: [{call}]"), network={"platform": PLATFORM})
+def test_addresses_are_known_to_the_team_s_sidecars_alone(
+    program: Program, calls: str, addresses: dict[str, tuple[str, list[int]]]
+) -> None:
+    made = program(worker(f"calls: [{calls}]"), network={"platform": PLATFORM})
+    found = {each.metadata["name"]: each.spec for each in made.all(SERVICE_ENTRY)}
+    assert found == {
+        f"consumer-{dashed}": {
+            "hosts": [f"{dashed}.consumer.invalid"],
+            "addresses": [cidr],
+            "location": "MESH_EXTERNAL",
+            "exportTo": ["."],
+            "ports": [
+                {"number": number, "name": f"tcp-{number}", "protocol": "TCP"} for number in ports
+            ],
+            "resolution": "NONE",
+        }
+        for dashed, (cidr, ports) in addresses.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("cidr", "host"), [("0.0.0.0/0", "0-0-0-0-0"), ("0.0.0.0/1", "0-0-0-0-1"), ("::/0", "0---0")]
+)
+def test_all_addresses_are_known_by_their_port(program: Program, cidr: str, host: str) -> None:
+    made = program(worker(f'calls: [{{cidr: "{cidr}", port: 8443}}]'))
+    entry = made.one(SERVICE_ENTRY, f"team-alpha/consumer-{host}")
+    assert entry.spec["hosts"] == [f"{host}.consumer.invalid"]
+    assert "addresses" not in entry.spec
+
+
+def test_the_name_that_stands_for_a_range_has_labels_that_dns_allows(program: Program) -> None:
+    name, cidr = "a" * 52, "2001:db8:1111:2222:3333:4444:5555:6666/128"
+    calls = f'calls: [{{cidr: "{cidr}", port: 443}}]'
+    image = {"repository": f"harbor.sre.internal/team-alpha/{name}", "tag": "v1"}
+    file = team_file(
+        {"archetype": "worker", "app": {"name": name, "image": image}, **read_yaml(calls)}
+    )
+    (entry,) = program(file).all(SERVICE_ENTRY)
+    (host,) = entry.spec["hosts"]
+    for label in host.split("."):
+        assert re.fullmatch("[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", label)
+
+
+def test_pods_of_the_platform_have_no_service_entry(program: Program) -> None:
+    made = program(worker("calls: [{platform: databases}]"), network={"platform": PLATFORM})
     assert made.names(SERVICE_ENTRY) == []
 
 

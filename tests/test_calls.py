@@ -268,6 +268,18 @@ def test_two_apps_do_not_share_the_name_of_a_service_entry(tmp_path: Path) -> No
     ]
 
 
+def test_two_apps_do_not_share_the_name_of_a_range_s_service_entry(tmp_path: Path) -> None:
+    image = "{repository: harbor.sre.internal/team-alpha/my, tag: v1}"
+    text, where = place(
+        app(beside="calls: [{cidr: 10.1.0.0/16, port: 443}]", name="my")
+        + entry(beside="calls: [{host: 1.0.0-16}]", name="«my-10", image=image)
+    )
+    assert reported(tmp_path, text) == [
+        f"tenants/team-alpha.yaml:{where}: apps[1].app.name: its ServiceEntry 'my-10-1-0-0-16' "
+        "is already created by app 'my'; rename one"
+    ]
+
+
 def test_the_name_of_a_service_entry_is_not_too_long(tmp_path: Path) -> None:
     host = f"{'a' * 60}.{'b' * 60}.{'c' * 60}.{'d' * 60}.com"
     text, where = place(calling(f"{{host: «{host}}}"))

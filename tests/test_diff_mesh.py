@@ -124,6 +124,11 @@ def _entry(name: str = "my-api-api-example-com", **spec: Any) -> RenderedObject:
     return _object("ServiceEntry", name, whole)
 
 
+def _range(cidr: str, **spec: Any) -> RenderedObject:
+    named = {"hosts": ["x.my-api.invalid"], "addresses": [cidr], "resolution": "NONE", **spec}
+    return _entry("my-api-x", **named)
+
+
 TWO_PORTS = [{"number": number, "name": f"tcp-{number}", "protocol": "TCP"} for number in (443, 25)]
 
 
@@ -136,6 +141,12 @@ TWO_PORTS = [{"number": number, "name": f"tcp-{number}", "protocol": "TCP"} for 
         ([_entry()], [_entry(exportTo=["*"])], "applies to other namespaces"),
         ([_entry()], [_entry(endpoints=[{"address": "192.0.2.1"}])], "leads elsewhere: endpoints"),
         ([_entry()], [_entry(resolution="NONE")], "leads elsewhere: resolution"),
+        ([], [_range("10.1.0.0/16")], "10.1.0.0/16:443 ("),
+        ([_range("10.1.0.0/16")], [_range("10.0.0.0/8")], "10.0.0.0/8:443 ("),
+        ([_range("10.1.0.0/16")], [_range("10.1.0.0/16", ports=TWO_PORTS)], "10.1.0.0/16:25 ("),
+        ([_entry()], [_entry(), _range("10.1.0.0/16")], "10.1.0.0/16:443 ("),
+        ([_range("::/1")], [_range("10.1.0.0/16")], "10.1.0.0/16:443 ("),
+        ([_range("10.1.0.0/16")], [_range("", addresses=None)], "every address:443 ("),
     ],
 )
 def test_another_host_outside_the_mesh_needs_a_second_reviewer(
@@ -154,6 +165,7 @@ def test_another_host_outside_the_mesh_needs_a_second_reviewer(
         ([_entry(ports=TWO_PORTS)], [_entry(ports=TWO_PORTS[:1])]),
         ([_entry(hosts=["*.example.com"])], [_entry()]),
         ([_entry()], [_entry(), _entry("other-api-example-com")]),
+        ([_range("10.0.0.0/8")], [_range("10.1.0.0/16")]),
     ],
 )
 def test_what_a_namespace_s_sidecars_know_already_is_ordinary(

@@ -298,6 +298,45 @@ def test_a_wildcard_host_stands_for_all_names_below_it() -> None:
         assert (reason.policy == "ServiceEntry a/one-api") is known
 
 
+RANGE = {"hosts": ["10-1-0-0-16.one.invalid"], "addresses": ["10.1.0.0/16"]}
+
+
+def test_a_name_that_stands_for_a_range_is_no_host() -> None:
+    named = service_entry(**RANGE)
+    assert shown([*APPS, named]) == shown(APPS)
+    all_of_them = service_entry(hosts=["0-0-0-0-0.one.invalid"])
+    assert shown([*APPS, all_of_them]) == shown(APPS)
+
+
+@pytest.mark.parametrize(
+    ("to", "port", "known"),
+    [
+        ("10.1.0.0/16", 443, True),
+        ("10.1.2.0/24", 443, True),
+        ("10.1.2.3", 443, True),
+        ("10.1.2.3", 80, False),
+        ("10.0.0.0/8", 443, False),
+        ("10.2.0.1", 443, False),
+        ("2001:db8::1", 443, False),
+    ],
+)
+def test_the_reason_says_which_entry_names_an_address(to: str, port: int, known: bool) -> None:
+    found = ask([*APPS, service_entry(**RANGE)], "a/one", to, ports.number(port))
+    assert found.allowed
+    named = [each for each in found.reasons if each.policy == "ServiceEntry a/one-api"]
+    assert bool(named) is known
+    assert all("REGISTRY_ONLY" in each.text for each in named)
+    assert "outside the cluster, no NetworkPolicy applies" in [each.text for each in found.reasons]
+
+
+def test_an_entry_that_names_a_range_stops_no_other_port() -> None:
+    out = policy(
+        "a", "out", policyTypes=["Egress"], egress=[egress({"ipBlock": {"cidr": "10.1.0.0/16"}})]
+    )
+    found = ask([*APPS, out, service_entry(**RANGE)], "a/one", "10.1.2.3")
+    assert found.ports == ("all ports",)
+
+
 def edges_of(objects: Any) -> list[Edge]:
     return [*edges(world(objects))]
 

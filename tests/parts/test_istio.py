@@ -108,6 +108,7 @@ def without_addresses(objects: Iterable[Object]) -> set[tuple[str, str]]:
         (code, f"ServiceEntry {each['metadata']['namespace']}/{each['metadata']['name']}")
         for each in objects
         if each["kind"] == "ServiceEntry"
+        if "addresses" not in each["spec"]
         if "TCP" in {port["protocol"] for port in each["spec"]["ports"]}
         for code in TCP_WITHOUT_ADDRESSES
     }

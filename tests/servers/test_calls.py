@@ -80,6 +80,7 @@ def test_a_run_makes_both_sides(called: Checkout) -> None:
         "invoices",
     }
     assert _names(called, "ServiceEntry") == {
+        "ledger-10-200-0-0-16",
         "ledger-api-stripe-com",
         "ledger-db-example-com",
         "ledger-smtp-example-com",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from specs.openings import EGRESS, INGRESS
+from specs.openings import EGRESS, INGRESS, block_covers
 from tools.reach import ports
 from tools.reach.edges import Answer, Node, Reason
 from tools.reach.ends import Outside, named_outside
@@ -35,16 +35,13 @@ def end(world: World, node: Node, seen_in: str = "", asked: Ports = ports.ALL) -
         pods: dict[Node, End] = {pod.node: pod for pod in world.pods.get(node.team, ())}
         return pods.get(node) or world.stations[node]
     if node.kind == "outside":
-        named = [
-            each
-            for host in world.hosts_of(seen_in)
-            if _known(node.app, host.node.app)
-            for each in host.named
-            if each[0] & asked
-        ]
-        if named:
-            return Outside(node, named=tuple(named))
-        return world.blocks.get(node) or named_outside(node.app)
+        found = world.blocks.get(node) or named_outside(node.app)
+        if found.block:
+            naming = [each for each in world.ranges_of(seen_in) if _contains(each, found)]
+        else:
+            naming = [each for each in world.hosts_of(seen_in) if _known(node.app, each.node.app)]
+        named = tuple(each for one in naming for each in one.named if each[0] & asked)
+        return Outside(node, found.block, named) if named else found
     return world.stations[node]
 
 
@@ -60,6 +57,10 @@ def _why_not(source: End, target: End, asked: Ports) -> Iterator[Reason]:
             yield from stopped(side, other)
     if target.guard and not target.guard.admits(source.identity)[0] & left:
         yield from target.guard.refusals(source.identity, left)
+
+
+def _contains(known: Outside, other: Outside) -> bool:
+    return bool(known.block and other.block and block_covers(known.block, other.block))
 
 
 def _known(host: str, named: str) -> bool:

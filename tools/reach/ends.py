@@ -131,7 +131,7 @@ class Station:
 class Outside:
     """Addresses outside the cluster; a host, whose addresses are unknown; or anywhere.
 
-    `named`: of a host, the ports with which ServiceEntries name it, and the reasons.
+    `named`: the ports with which ServiceEntries name it, and the reasons.
     """
 
     node: Node
@@ -171,7 +171,9 @@ class Outside:
         if direction == EGRESS:
             return _OUTSIDE_SIDES[EGRESS]
         if self.named:
-            return Side(direction, (), [Rule(EVERYONE, *each) for each in self.named])
+            open_anyway = _OUTSIDE_SIDES[direction].rules if self.block else ()
+            named = [Rule(EVERYONE, *each) for each in self.named]
+            return Side(direction, (), [*open_anyway, *named])
         known = self.block or self.node.app == ANYWHERE
         return _OUTSIDE_SIDES[direction] if known else _UNNAMED
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from specs.calls import NO_HOST
 from specs.settings import namespace_of_gateway
 from tools.reach import ports
 from tools.reach.edges import Node, Reason
@@ -16,6 +17,8 @@ Object = Mapping[str, Any]
 _EVERYWHERE = "*"
 # Istio: Protocol Selection.
 _OPAQUE = ("tcp", "tls", "https", "mongo", "mysql", "redis")
+_NAMES = "names it; a mesh enforces names only with REGISTRY_ONLY, and NetworkPolicies the port"
+_RANGE = "names it, which only a mesh with REGISTRY_ONLY asks for"
 _OWN_MESH = "mesh"  # stands for all sidecars in a VirtualService's `gateways`
 
 
@@ -82,20 +85,28 @@ def routes(
                 yield pod, gateway, meant, reason
 
 
-def read_hosts(entry: Object) -> Iterator[tuple[str, Outside]]:
-    """The hosts of a ServiceEntry, each with the namespace that sees it, or "*"."""
+def read_outside(entry: Object) -> Iterator[tuple[str, Outside]]:
+    """What a ServiceEntry names, each with the namespace that sees it, or "*".
+
+    Ranges of addresses, or else hosts.
+    """
     metadata, spec = entry["metadata"], entry["spec"]
     opened = ports.union(ports.number(each["number"]) for each in spec.get("ports") or ())
     policy = f"ServiceEntry {metadata['namespace']}/{metadata['name']}"
-    reason = Reason(
-        "mesh",
-        policy,
-        "names it; a mesh enforces names only with REGISTRY_ONLY, and NetworkPolicies the port",
-    )
+    by_name, by_address = (((opened, Reason("mesh", policy, text)),) for text in (_NAMES, _RANGE))
+    found = [Outside(Node("outside", "", host), named=by_name) for host in hosts_of(spec)]
+    found += [
+        Outside(Node("outside", "", cidr), {"cidr": cidr}, by_address)
+        for cidr in spec.get("addresses") or ()
+    ]
     for place in spec.get("exportTo") or (_EVERYWHERE,):
-        for host in spec.get("hosts") or ():
-            seen_in = metadata["namespace"] if place == "." else place
-            yield seen_in, Outside(Node("outside", "", host), named=((opened, reason),))
+        seen_in = metadata["namespace"] if place == "." else place
+        yield from ((seen_in, each) for each in found)
+
+
+def hosts_of(spec: Object) -> list[str]:
+    """Those of a ServiceEntry that exist, and do not just stand for addresses."""
+    return [host for host in spec.get("hosts") or () if not host.endswith(NO_HOST)]
 
 
 def _destinations(spec: Object, namespace: str) -> set[tuple[str, int]]:

@@ -17,7 +17,7 @@ from tools.reach.ends import Namespace, Outside, Pod, Station, container_ports, 
 from tools.reach.mesh import ROOT_NAMESPACE, Authorization, guard, read_authorization
 from tools.reach.peers import Peer, Peers
 from tools.reach.policies import NetworkPolicy, read_policy, side
-from tools.reach.services import Service, gateways, read_hosts, read_service, routes
+from tools.reach.services import Service, gateways, read_outside, read_service, routes
 
 Object = Mapping[str, Any]
 
@@ -50,8 +50,8 @@ class World:
 
     `pods` are the apps' by namespace. Namespaces that others name and that are not among the
     objects have stations instead. `teams` are those of all stacks. `gateways` are the namespaces of
-    Istio's gateways; `hosts` are those that ServiceEntries name, by the namespace that sees them,
-    "*" for all.
+    Istio's gateways; `hosts` and `ranges` of addresses are those that ServiceEntries name, by the
+    namespace that sees them, "*" for all.
     """
 
     teams: frozenset[str] = frozenset()
@@ -64,6 +64,7 @@ class World:
     blocks: dict[Node, Outside] = field(default_factory=dict)
     services: dict[str, list[Service]] = field(default_factory=lambda: defaultdict(list))
     hosts: dict[str, list[Outside]] = field(default_factory=lambda: defaultdict(list))
+    ranges: dict[str, list[Outside]] = field(default_factory=lambda: defaultdict(list))
 
     def every_pod(self) -> Iterator[Pod]:
         """The apps' pods."""
@@ -77,6 +78,10 @@ class World:
             before = found.get(host.node, Outside(host.node))
             found[host.node] = Outside(host.node, named=(*before.named, *host.named))
         return [*found.values()]
+
+    def ranges_of(self, namespace: str) -> list[Outside]:
+        """The ranges of addresses that ServiceEntries name for a namespace."""
+        return [*self.ranges.get(namespace, ()), *self.ranges.get("*", ())]
 
     def pods_of(self, peer: Peer) -> list[Pod]:
         """The apps' pods for which a peer stands."""
@@ -172,8 +177,8 @@ def world(objects: Iterable[Object], teams: Iterable[str] = ()) -> World:
             for rule in rules:
                 found.others(rule.peer, direction)
     for each in by_kind["ServiceEntry"]:
-        for place, host in read_hosts(each):
-            found.hosts[place].append(host)
+        for place, one in read_outside(each):
+            (found.ranges if one.block else found.hosts)[place].append(one)
     authorizations: dict[str, list[Authorization]] = defaultdict(list)
     for each in by_kind["AuthorizationPolicy"]:
         if policy := read_authorization(each):

@@ -50,7 +50,9 @@ class Rules(Enum):
         "mesh-audit", ("AC-4", "SC-7"), "the mesh only records callers that it refused before"
     )
     HOST_OUTSIDE = ReviewRule(
-        "host-outside", ("SC-7", "AC-4"), "a team's sidecars know another host outside the mesh"
+        "host-outside",
+        ("SC-7", "AC-4"),
+        "a team's sidecars know another host or range outside the mesh",
     )
     NETWORK_OPENED = ReviewRule(
         "network-opened", ("SC-7", "AC-4"), "a setting opens the network for many apps at once"

@@ -1,15 +1,22 @@
-"""What the mesh admits, and which hosts outside of it sidecars know (NIST 800-53 AC-4, SC-7)."""
+"""What the mesh admits, and which places outside of it sidecars know (NIST 800-53 AC-4, SC-7)."""
 
 from collections.abc import Callable, Iterator, Mapping
 from itertools import product
 from typing import Any
 
+from specs.calls import NO_HOST
 from specs.hosts import covers
+from specs.network import network_of
+from specs.openings import block_covers
 from tools.review.pair import Hit, Pair, listed
 from tools.review.rendered_objects import RenderedObject
 from tools.review.review_findings import Rules
 
+# What an entry names that has neither hosts nor addresses.
+_EVERYWHERE = "every address"
 _DRY_RUN = "istio.io/dry-run"
+# What is compared by what it names, and not as it is written.
+_READ = ("hosts", "addresses", "ports", "exportTo")
 _OPERATION = ("ports", "paths", "methods")
 
 # Who is admitted, to a port, a path and with a method; None: to any.
@@ -44,7 +51,7 @@ def authorization_policy(pair: Pair) -> Iterator[Hit]:
 
 
 def service_entry(pair: Pair) -> Iterator[Hit]:
-    """Hosts and ports that sidecars of a namespace newly know, and whom else they are shown to."""
+    """What sidecars of a namespace newly know: hosts, ranges, their ports; and who else does."""
     shown = pair.object.shown
     known = [
         address
@@ -52,15 +59,15 @@ def service_entry(pair: Pair) -> Iterator[Hit]:
         if each.place == pair.object.place
         for address in _addresses(each)
     ]
-    for host, port in _addresses(pair.object) if pair.after else ():
-        if not any(covers(one, host) and number == port for one, number in known):
-            yield Hit(Rules.HOST_OUTSIDE, f"{host}:{port} ({shown})")
+    for place, port in _addresses(pair.object) if pair.after else ():
+        if not any(_contains(one, place) and number == port for one, number in known):
+            yield Hit(Rules.HOST_OUTSIDE, f"{place}:{port} ({shown})")
     if pair.now("spec.exportTo") != ["."] and pair.now("spec.exportTo") != pair.was(
         "spec.exportTo"
     ):
         yield Hit(Rules.HOST_OUTSIDE, f"{shown} applies to other namespaces, too")
     fields = sorted({*(pair.now("spec") or {}), *(pair.was("spec") or {})})
-    led = [field for field in fields if field not in ("hosts", "ports", "exportTo")]
+    led = [field for field in fields if field not in _READ]
     other = [field for field in led if pair.now(f"spec.{field}") != pair.was(f"spec.{field}")]
     if pair.before and other:
         yield Hit(Rules.HOST_OUTSIDE, f"{shown} leads elsewhere: {listed(other)}")
@@ -121,6 +128,18 @@ def _shown(grant: _Grant) -> str:
 
 
 def _addresses(entry: RenderedObject) -> list[tuple[str, int]]:
-    """Each host with each port."""
+    """Each host or range with each port."""
     ports = [port.get("number", 0) for port in entry.get("spec.ports") or ()]
-    return [(host, port) for host in entry.get("spec.hosts") or () for port in ports]
+    ranges = [*(entry.get("spec.addresses") or ())]
+    hosts = [host for host in entry.get("spec.hosts") or () if not host.endswith(NO_HOST)]
+    return [(place, port) for place in [*hosts, *ranges] or [_EVERYWHERE] for port in ports]
+
+
+def _contains(known: str, place: str) -> bool:
+    """Whether a host, a wildcard or a range stands for all that another does."""
+    if known == _EVERYWHERE or place == _EVERYWHERE:
+        return known == place
+    both = [network_of(each) for each in (known, place)]
+    if all(both):
+        return block_covers({"cidr": known}, {"cidr": place})
+    return covers(known, place)
