@@ -10,6 +10,7 @@ from specs.names import DNS_NAME_MAX, nearest
 from specs.network import NAMESPACE_NAME, IngressRule, NetworkPolicyPeer, network_of
 from specs.ports import HTTP_PROTOCOLS, ROUTED_PROTOCOLS
 from specs.problem import Finding, Loc, listed_twice
+from specs.readers import flow, word
 from specs.settings import MONITORING, PREFIX, Settings
 from specs.team import Team
 
@@ -61,7 +62,7 @@ def check_callers(team: Team, app: WebApp, at: Loc) -> Iterator[Finding]:
         yield loc, _POLICY
         return
     named = (
-        ((*loc, index), f"{{team: {each.team}, app: {each.app}}}")
+        ((*loc, index), flow({"team": each.team, "app": each.app}))
         for index, each in enumerate(app.callers)
     )
     yield from listed_twice(named, "write one entry with all its paths and methods")
@@ -78,7 +79,7 @@ def check_callers(team: Team, app: WebApp, at: Loc) -> Iterator[Finding]:
 def check_outside_host(host: str, namespaces: Sequence[str], settings: Settings) -> str | None:
     """What is wrong with a host that an app calls; `namespaces` are some of the teams'."""
     if network := address_in(host):
-        return f"'{host}' is an address; write it in `cidr`, such as `cidr: {network}`"
+        return f"'{host}' is an address; write it in `cidr`, such as `cidr: {word(network)}`"
     if is_in_cluster(host, namespaces, settings):
         return in_cluster(host)
     return too_wide(host)
@@ -176,7 +177,7 @@ def _check_shape(call: Call, loc: Loc) -> Iterator[Finding]:
     """Report keys that do not go together."""
     given = [key for key in _TARGETS if getattr(call, key) is not None]
     if not given and call.team is not None:
-        yield loc, f"names a team, but no app; write `{{team: {call.team}, app: NAME}}`"
+        yield loc, f"names a team, but no app; write `{flow({'team': call.team, 'app': 'NAME'})}`"
     elif not given:
         yield loc, f"names nothing to call; add one of {', '.join(_TARGETS)}"
     elif len(given) > 1:
@@ -198,10 +199,8 @@ def _check_shape(call: Call, loc: Loc) -> Iterator[Finding]:
             "remove it",
         )
     elif call.cidr is not None and call.port is None:
-        yield (
-            (*loc, "cidr"),
-            f"needs a port; write `{{cidr: {call.cidr}, port: 8443}}`, with the right number",
-        )
+        written = flow({"cidr": call.cidr, "port": 8443})
+        yield (*loc, "cidr"), f"needs a port; write `{written}`, with the right number"
 
 
 def _check_target(

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 
 from specs.app import BaseApp, WebApp
-from specs.base import Spec
 from specs.calls import Call, Caller
 from specs.labels import INSTANCE, NAME, TEAM_LABEL
 from specs.network import (
@@ -15,7 +14,7 @@ from specs.network import (
     NetworkPolicyPeer,
     NetworkPolicyPort,
 )
-from specs.readers import AMBIGUOUS
+from specs.readers import flow
 from specs.settings import PlatformService
 
 # An app by its team and name; None if there is none.
@@ -50,19 +49,8 @@ def callers_of(rule: IngressRule, team: str, app: BaseApp, app_of: AppOf) -> tup
 
 def written(key: str, words: Sequence[Call | Caller]) -> str:
     """`calls: [{team: team-beta, app: ledger}]`, as a team's file has it."""
-    return f"{key}: [{', '.join(map(_flow, words))}]"
-
-
-def _flow(word: Spec) -> str:
-    said = word.model_dump(by_alias=True, exclude_none=True)
-    return f"{{{', '.join(f'{key}: {_plain(value)}' for key, value in said.items())}}}"
-
-
-def _plain(value: str | int) -> str:
-    """A name, a range of addresses or a port, in quotes where some reader needs them."""
-    text = str(value)
-    is_ambiguous = isinstance(value, str) and "/" not in text and AMBIGUOUS.fullmatch(text)
-    return f"'{text}'" if is_ambiguous or ":" in text else text
+    listed = (flow(each.model_dump(by_alias=True)) for each in words)
+    return f"{key}: [{', '.join(listed)}]"
 
 
 def _call(

@@ -9,6 +9,7 @@ from specs.base import NOT_EMPTY, Label, Port, Spec, checked
 from specs.hosts import PATTERN, check_host_pattern, plain
 from specs.http_grammar import MATCHED_PATH, check_matched_path
 from specs.network import Cidr, network_of
+from specs.readers import flow, word
 
 HTTPS = 443
 # The end of names that never exist (RFC 2606).
@@ -22,7 +23,8 @@ def _check_called_host(text: str) -> None:
     """Raise ValueError unless `text` is a host or a wildcard; addresses have another key."""
     address = text.strip("[]")
     if ":" in address and (network := network_of(address)):
-        raise ValueError(f"'{text}' is an address; write it in `cidr`, such as `cidr: {network}`")
+        example = word(str(network))
+        raise ValueError(f"'{text}' is an address; write it in `cidr`, such as `cidr: {example}`")
     if text.partition(":")[2].isdecimal():
         raise ValueError(f"'{text}' contains a port; write it in `port`")
     check_host_pattern(text)
@@ -58,16 +60,14 @@ class Call(Spec):
 
     @property
     def shown(self) -> str:
-        """What it calls, in one form for each target."""
+        """What it calls, in one form for each target, as it is written."""
         if self.app is not None:
-            return (
-                f"{{team: {self.team}, app: {self.app}}}" if self.team else f"{{app: {self.app}}}"
-            )
+            return flow({"team": self.team, "app": self.app})
         if self.host is not None:
-            return f"{{host: {plain(self.host)}, port: {self.port or HTTPS}}}"
+            return flow({"host": plain(self.host), "port": self.port or HTTPS})
         if self.cidr is not None:
-            return f"{{cidr: {network_of(self.cidr)}, port: {self.port}}}"
-        return f"{{platform: {self.platform}}}"
+            return flow({"cidr": str(network_of(self.cidr)), "port": self.port})
+        return flow({"platform": self.platform})
 
 
 class Caller(Spec):

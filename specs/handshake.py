@@ -12,6 +12,7 @@ from specs.load import TeamFile
 from specs.names import nearest
 from specs.partners import Partner, Partners
 from specs.problem import WHOLE_FILE, Loc, Problem, key_path
+from specs.readers import flow
 from specs.settings import Settings
 from specs.team import Team
 
@@ -44,7 +45,7 @@ class _Side:
     @property
     def entry(self) -> str:
         """How another team's file names it."""
-        return f"{{team: {self.team.name}, app: {self.app.name}}}"
+        return flow({"team": self.team.name, "app": self.app.name})
 
     @property
     def callers(self) -> Sequence[Caller]:

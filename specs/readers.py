@@ -1,6 +1,7 @@
 """Where YAML readers differ: PyYAML reads 1.1, kubectl and editors 1.2, Helm a mixture."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
@@ -29,6 +30,19 @@ def style(text: str, quote: str) -> str | None:
     if "\n" in text:
         return "|"
     return quote if AMBIGUOUS.fullmatch(text) else None
+
+
+def word(value: str | int) -> str:
+    """A name, a host, a range of addresses or a number, in quotes where some reader needs them."""
+    text = str(value)
+    is_ambiguous = isinstance(value, str) and "/" not in text and AMBIGUOUS.fullmatch(text)
+    return f'"{text}"' if is_ambiguous or ":" in text or text.startswith("*") else text
+
+
+def flow(keys: Mapping[str, str | int | None]) -> str:
+    """`{team: team-beta, app: ledger}`, as people write it; keys without a value are left out."""
+    said = (f"{key}: {word(value)}" for key, value in keys.items() if value is not None)
+    return f"{{{', '.join(said)}}}"
 
 
 class OddNumber(float):

@@ -100,7 +100,7 @@ def test_each_range_of_addresses_with_each_port_is_a_call(apps: Any) -> None:
     blocks = "{ipBlock: {cidr: 10.200.0.0/16}}, {ipBlock: {cidr: 'fd00::/64'}}"
     assert said(apps, f"{{to: [{blocks}], ports: [{{port: 8443}}, {{port: 9443}}]}}") == (
         "calls: [{cidr: 10.200.0.0/16, port: 8443}, {cidr: 10.200.0.0/16, port: 9443}, "
-        "{cidr: 'fd00::/64', port: 8443}, {cidr: 'fd00::/64', port: 9443}]"
+        '{cidr: "fd00::/64", port: 8443}, {cidr: "fd00::/64", port: 9443}]'
     )
 
 

@@ -67,6 +67,14 @@ def test_a_call_names_an_app_a_host_addresses_or_a_service(tmp_path: Path, call:
             "{app: rates, host: «api.stripe.com}",
             ".host: cannot be used with `app`; write it as another entry of `calls`",
         ),
+        "a team alone whose name YAML reads as a number": (
+            "«{team: '1e3'}",
+            ': names a team, but no app; write `{team: "1e3", app: NAME}`',
+        ),
+        "a range of IPv6 without a port": (
+            "{cidr: «'fd00::/8'}",
+            '.cidr: needs a port; write `{cidr: "fd00::/8", port: 8443}`, with the right number',
+        ),
         "a team's host": (
             "{team: «team-beta, host: api.stripe.com}",
             ".team: applies only to `app`, not to `host`; remove it",
@@ -155,7 +163,7 @@ def test_a_call_names_an_app_a_host_addresses_or_a_service(tmp_path: Path, call:
         ),
         "an address of IPv6 as a host": (
             "{host: «'[fd00::1]'}",
-            ".host: '[fd00::1]' is an address; write it in `cidr`, such as `cidr: fd00::1/128`",
+            ".host: '[fd00::1]' is an address; write it in `cidr`, such as `cidr: \"fd00::1/128\"`",
         ),
         "an address of IPv6 with a port as a host": (
             "{host: «'[fd00::1]:80'}",
@@ -220,9 +228,17 @@ def test_a_stack_without_services_says_that_it_has_none(tmp_path: Path) -> None:
         ),
         (
             ['{cidr: "2001:db8::/32", port: 1}', '«{cidr: "2001:0DB8::/32", port: 1}'],
-            "{cidr: 2001:db8::/32, port: 1}",
+            '{cidr: "2001:db8::/32", port: 1}',
         ),
         (["{platform: databases}", "«{platform: databases}"], "{platform: databases}"),
+        (
+            ["{host: '*.example.com'}", "«{host: '*.example.com', port: 443}"],
+            '{host: "*.example.com", port: 443}',
+        ),
+        (
+            ["{team: 'on', app: '10'}", "«{team: 'on', app: '10'}"],
+            '{team: "on", app: "10"}',
+        ),
     ],
 )
 def test_one_target_is_listed_once(tmp_path: Path, calls: list[str], said: str) -> None:

@@ -9,6 +9,7 @@ from specs import fleet
 from specs.fleet import Fleet, TeamsFolder, load_stack, validate_files, validate_folder
 from specs.load import TeamFile, load_team
 from specs.partners import Partner
+from specs.readers import flow
 from specs.settings import Settings
 from tests.written import ISTIO, MARK, entry, place, rows, settings
 
@@ -155,6 +156,22 @@ def test_a_call_that_is_not_answered_is_reported_in_both_files(
     assert [each for each in found if each.endswith(in_beta)]
     # What team-alpha demands does not stop team-beta.
     assert [each for each in lines(of_beta(teams)) if "team-alpha's shop" in each] == []
+
+
+@pytest.mark.parametrize(("team", "app"), [("7e", "no"), ("team-alpha", "null")])
+def test_what_to_write_is_quoted_where_yaml_reads_a_name_as_something_else(
+    tmp_path: Path, team: str, app: str
+) -> None:
+    calling = written(team, app, CALL).replace(f"name: {app}", f"name: '{app}'")
+    called = written("team-beta", "ledger")
+    teams = folder(tmp_path, called)
+    (tmp_path / f"{team}.yaml").write_text(calling.replace(f"team: {team}", f"team: '{team}'"))
+    said = f"`{flow({'team': team, 'app': app})}`"
+    assert f'app: "{app}"' in said
+    found = lines(validate_folder(teams, settings()))
+    assert [line.count(said) for line in found] == [1, 1]
+    folder(tmp_path, f"{called}\n    callers: [{said[1:-1]}]\n")
+    assert lines(validate_folder(teams, settings())) == []
 
 
 def test_a_named_file_is_held_against_what_it_names(tmp_path: Path, read: list[str]) -> None:
