@@ -123,7 +123,7 @@ def check_handshakes(files: Sequence[TeamFile], others: Others) -> Iterator[Prob
             at: Loc = ("calls", index)
             if _is_reported(side, at):
                 continue
-            if call.app and call.team:
+            if call.team:
                 yield from _check_call(side, call, at, others, checked)
             elif call.host and others.names and _namespace(call.host) in others.names():
                 yield side.problem((*at, "host"), in_cluster(call.host))
@@ -165,26 +165,16 @@ def _sides(files: Iterable[TeamFile]) -> Iterator[_Side]:
 def _check_call(
     side: _Side, call: Call, at: Loc, others: Others, checked: set[int]
 ) -> Iterator[Problem]:
-    assert call.team
-    assert call.app
-    if call.team == side.team.name:
+    file = others.files.get(call.team or "")
+    if file and file.team and file.team.offboarding:
         return
-    file = others.files.get(call.team)
-    if file is None:
-        yield from _no_team(side, call.team, (*at, "team"), others)
-        return
-    if file.team and file.team.offboarding:
-        return
-    there = _find(file, call.app)
-    if there is None:
-        if _is_readable(file):
-            asked = [other for other in _sides([file]) if _lists(other, side)]
-            yield side.problem((*at, "app"), _no_app(file, call.app, asked, WebApp))
-        elif id(file) not in checked:
-            yield side.problem(at, _unknown(file))
+    there = _other(side, call, at, others, checked, lambda other: _lists(other, side))
+    if isinstance(there, Problem):
+        yield there
+    if not isinstance(there, _Side):
         return
     if doubt := _doubt(there, _CALLED) or _unsaid(there, side):
-        if id(file) not in checked:
+        if id(there.file) not in checked:
             yield side.problem(at, f"{there.shown} has a mistake at {doubt}; have it fixed first")
     elif not isinstance(there.app, WebApp):
         message = (
@@ -197,7 +187,7 @@ def _check_call(
             f"{there.shown} does not list this app in its `callers`; have `{side.entry}` added "
             f"there ({there.line('callers')}), or remove the call",
         )
-        if id(file) in checked:
+        if id(there.file) in checked:
             yield there.problem(
                 ("callers",),
                 f"does not list {side.shown}, which calls this app ({side.line(*at)}); add "
@@ -208,25 +198,33 @@ def _check_call(
 def _check_caller(
     side: _Side, caller: Caller, at: Loc, others: Others, checked: set[int]
 ) -> Iterator[Problem]:
-    if caller.team == side.team.name:
-        return
-    file = others.files.get(caller.team)
-    if file is None:
-        yield from _no_team(side, caller.team, (*at, "team"), others)
-        return
-    there = _find(file, caller.app)
-    if there is None:
-        if _is_readable(file):
-            asking = [
-                other
-                for other in _sides([file])
-                if any(side.is_named_by(call) for call in other.app.calls)
-            ]
-            yield side.problem((*at, "app"), _no_app(file, caller.app, asking, None))
-        elif id(file) not in checked:
-            yield side.problem(at, _unknown(file))
-    elif (doubt := _doubt(there, _CALLING)) and id(file) not in checked:
+    there = _other(side, caller, at, others, checked, lambda other: _calls(other, side))
+    if isinstance(there, Problem):
+        yield there
+    elif there and (doubt := _doubt(there, _CALLING)) and id(there.file) not in checked:
         yield side.problem(at, f"{there.shown} has a mistake at {doubt}; have it fixed first")
+
+
+def _other(
+    side: _Side,
+    entry: Call | Caller,
+    at: Loc,
+    others: Others,
+    checked: set[int],
+    answers: Callable[[_Side], bool],
+) -> _Side | Problem | None:
+    """The app that an entry names, or a problem with the name; None if others report one."""
+    if entry.team is None or entry.app is None or entry.team == side.team.name:
+        return None
+    file = others.files.get(entry.team)
+    if file is None:
+        return _no_team(side, entry.team, (*at, "team"), others)
+    if there := _find(file, entry.app):
+        return there
+    if _is_readable(file):
+        answering = [other for other in _sides([file]) if answers(other)]
+        return side.problem((*at, "app"), _no_app(file, entry, answering))
+    return None if id(file) in checked else side.problem(at, _unknown(file))
 
 
 def _doubts(
@@ -239,8 +237,7 @@ def _doubts(
         return
     if there is None:
         return
-    called = any(side.is_named_by(call) for call in there.app.calls)
-    if not called and not _doubt(there, ["calls"]):
+    if not _calls(there, side) and not _doubt(there, ["calls"]):
         own = {app.name for app in side.team.apps}
         gone = [
             call.app
@@ -271,6 +268,11 @@ def _lists(there: _Side, side: _Side) -> bool:
     return any(side.is_named_by(caller) for caller in there.callers)
 
 
+def _calls(there: _Side, side: _Side) -> bool:
+    """Whether the other app calls this one."""
+    return any(side.is_named_by(call) for call in there.app.calls)
+
+
 def _find(file: TeamFile, name: str) -> _Side | None:
     for index, app in enumerate(file.team.apps if file.team else ()):
         if file.team and app.name == name:
@@ -278,25 +280,25 @@ def _find(file: TeamFile, name: str) -> _Side | None:
     return None
 
 
-def _no_team(side: _Side, team: str, at: Loc, others: Others) -> Iterator[Problem]:
+def _no_team(side: _Side, team: str, at: Loc, others: Others) -> Problem | None:
     if others.names is None:
-        return
+        return None
     hint = nearest(team, (name for name in others.names() if name != side.team.name))
     do = f"did you mean {hint}?" if hint else "name a team that has a file, or remove the entry"
-    yield side.problem(at, f"there is no team '{team}'; {do}")
+    return side.problem(at, f"there is no team '{team}'; {do}")
 
 
-def _no_app(
-    file: TeamFile, name: str, answering: Sequence[_Side], kind: type[WebApp] | None
-) -> str:
+def _no_app(file: TeamFile, entry: Call | Caller, answering: Sequence[_Side]) -> str:
     """That the other team has no such app; one that answers may be the same under a new name."""
     assert file.team
-    said = f"{file.team.name} has no app '{name}'"
-    if answering and not nearest(name, [each.app.name for each in answering]):
+    assert entry.app
+    said = f"{file.team.name} has no app '{entry.app}'"
+    if answering and not nearest(entry.app, [each.app.name for each in answering]):
         names = " or ".join(each.app.name for each in answering)
         return f"{said}; did you mean {names}, which names this app?"
-    known = callable_apps(file.team) if kind else [app.name for app in file.team.apps]
-    return f"{said}; {which(name, known)}"
+    is_call = isinstance(entry, Call)
+    known = callable_apps(file.team) if is_call else [app.name for app in file.team.apps]
+    return f"{said}; {which(entry.app, known)}"
 
 
 def _is_readable(file: TeamFile) -> bool:

@@ -21,6 +21,10 @@ def check_host_pattern(text: str) -> None:
     below = host.removeprefix(_WILDCARD)
     try:
         _check_bare(host)
+        if below == "*":
+            raise ValueError("it covers every host; name a domain, such as *.example.com")
+        if "*" in below:
+            raise ValueError("'*' must be its whole first label; write one such as *.example.com")
         check_dns_name(below)
         for label in below.split("."):
             check_dns_label(label)

@@ -191,6 +191,15 @@ def test_a_call_names_an_app_a_host_addresses_or_a_service(tmp_path: Path, call:
             f"{{host: «{'a' * 64}.com}}",
             f".host: is not a host: '{'a' * 40}'... has 64 characters; use 63 at most",
         ),
+        "every host": (
+            "{host: «'*'}",
+            ".host: is not a host: it covers every host; name a domain, such as *.example.com",
+        ),
+        "a '*' in another place": (
+            "{host: «'api.*.example.com'}",
+            ".host: is not a host: '*' must be its whole first label; write one such as "
+            "*.example.com",
+        ),
         "all of a top-level domain": (
             "{host: «'*.com'}",
             ".host: '*.com' covers every name below '.com'; name a narrower domain, such as "

@@ -168,13 +168,13 @@ URL = "is not a URL; write one such as https://openbao.sre.internal"
         ),
         "a wildcard in the middle": (
             stack("  sre-platform:platformHosts: [«'a.*.b']\n"),
-            "platformHosts[0]: is not a host: '*' contains '*'; "
-            "use lower-case letters, digits and '-' only",
+            "platformHosts[0]: is not a host: '*' must be its whole first label; write one such as "
+            "*.example.com",
         ),
         "a wildcard for everything": (
             stack("  sre-platform:platformHosts: [«'*.']\n"),
-            "platformHosts[0]: is not a host: '*' contains '*'; "
-            "use lower-case letters, digits and '-' only",
+            "platformHosts[0]: is not a host: it covers every host; name a domain, such as "
+            "*.example.com",
         ),
         "a host without a domain": (
             stack("  sre-platform:platformHosts: [«grafana]\n"),
