@@ -76,11 +76,11 @@ def check_callers(team: Team, app: WebApp, at: Loc) -> Iterator[Finding]:
         yield from _check_operations(app, caller, (*loc, index))
 
 
-def check_outside_host(host: str, namespaces: Sequence[str], settings: Settings) -> str | None:
-    """What is wrong with a host that an app calls; `namespaces` are some of the teams'."""
+def _check_outside_host(host: str, team: Team, settings: Settings) -> str | None:
+    """What is wrong with a host that an app of the team calls; other teams are not known."""
     if network := address_in(host):
         return f"'{host}' is an address; write it in `cidr`, such as `cidr: {word(network)}`"
-    if is_in_cluster(host, namespaces, settings):
+    if is_in_cluster(host, settings) or is_service_of(team, host):
         return in_cluster(host)
     return too_wide(host)
 
@@ -212,7 +212,7 @@ def _check_target(
         if message := _own_app(team, app, call.app):
             yield (*loc, "app"), message
     elif call.host is not None:
-        if message := check_outside_host(call.host, [team.name], settings):
+        if message := _check_outside_host(call.host, team, settings):
             yield (*loc, "host"), message
     elif call.platform is not None and call.platform not in settings.network.platform:
         do = f"the stack defines none ({PREFIX}network: platform); ask the platform team"
@@ -250,8 +250,8 @@ def which(name: str, known: Sequence[str]) -> str:
     return f"use one of: {', '.join(known)}" if known else "remove it"
 
 
-def is_in_cluster(host: str, namespaces: Sequence[str], settings: Settings) -> bool:
-    """Whether it names a Service, of a team's namespace or any other."""
+def is_in_cluster(host: str, settings: Settings) -> bool:
+    """Whether it names a Service, as far as this shows without the teams' apps."""
     name = plain(host)
     host = domain_of_wildcard(name) or name
     if f".{host}".endswith(_CLUSTER):
@@ -261,7 +261,18 @@ def is_in_cluster(host: str, namespaces: Sequence[str], settings: Settings) -> b
     # <service>.<namespace>: no public domain has a hyphen at its top, but for encoded names.
     end = host.rpartition(".")[2]
     hyphened = "-" in end and not end.startswith("xn--")
-    return hyphened or end in namespaces or settings.is_platform_namespace(end)
+    return hyphened or settings.is_platform_namespace(end)
+
+
+def is_service_of(team: Team, host: str) -> bool:
+    """Whether it is `<service>.<namespace>` of one of the team's apps.
+
+    A team may have the name of a public domain, such as `dev`.
+    """
+    name, _, namespace = plain(host).partition(".")
+    return namespace == team.name and any(
+        name == (app.name if isinstance(app, WebApp) else app.metrics_service) for app in team.apps
+    )
 
 
 def _placed_outside(app: AnyApp, settings: Settings) -> Iterator[tuple[Loc, str]]:

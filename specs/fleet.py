@@ -9,7 +9,7 @@ from specs.app import WebApp
 from specs.handshake import (
     Others,
     check_handshakes,
-    named_apps,
+    named_teams,
     partners,
     warn_of_handshakes,
 )
@@ -165,7 +165,7 @@ def _called(
     loaded: Sequence[TeamFile], others: Iterable[Path], folder: TeamsFolder, settings: Settings
 ) -> list[TeamFile]:
     """Exactly the other files that calls and callers of the loaded ones name."""
-    teams = {team for file in loaded if file.team for team, _ in named_apps(file.team)}
+    teams = {team for file in loaded if file.team for team in named_teams(file.team)}
     files = [file for file in others if file.stem in teams] if teams else []
     return [load_team(file, folder.shown_as(file), settings) for file in files]
 

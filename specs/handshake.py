@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from specs.app import AnyApp, WebApp
-from specs.call_checks import callable_apps, in_cluster, which
+from specs.call_checks import callable_apps, in_cluster, is_service_of, which
 from specs.calls import Call, Caller
 from specs.hosts import plain
 from specs.load import TeamFile
@@ -81,12 +81,21 @@ def named_apps(team: Team) -> Iterator[tuple[str, str]]:
             yield from ((each.team, each.app) for each in app.callers if each.team != team.name)
 
 
+def named_teams(team: Team) -> set[str]:
+    """Other teams that the calls and callers of a team name, or may name in a host."""
+    hosts = {call.host for app in team.deployed for call in app.calls if call.host}
+    named = {other for other, _ in named_apps(team)} | {_namespace(host) for host in hosts}
+    return named - {team.name, ""}
+
+
 def teams_in(data: Any) -> Iterator[str]:
     """The teams that calls and callers in a team's file name, as it was read, right or wrong."""
     for app in _mappings(data, "apps"):
         for key in ("calls", "callers"):
             for entry in _mappings(app, key):
                 if isinstance(team := entry.get("team"), str):
+                    yield team
+                if isinstance(host := entry.get("host"), str) and (team := _namespace(host)):
                     yield team
 
 
@@ -125,7 +134,7 @@ def check_handshakes(files: Sequence[TeamFile], others: Others) -> Iterator[Prob
                 continue
             if call.team:
                 yield from _check_call(side, call, at, others, checked)
-            elif call.host and others.names and _namespace(call.host) in others.names():
+            elif call.host and _is_service(call.host, others):
                 yield side.problem((*at, "host"), in_cluster(call.host))
         for index, caller in enumerate(side.callers):
             at = ("callers", index)
@@ -257,10 +266,16 @@ def _doubts(
         )
 
 
-def _namespace(host: str) -> str | None:
-    """The namespace in `<service>.<namespace>`; it may also be a public domain."""
-    service, _, namespace = plain(host).partition(".")
-    return None if service == "*" or "." in namespace else namespace
+def _is_service(host: str, others: Others) -> bool:
+    """Whether it is a Service of another team."""
+    file = others.files.get(_namespace(host))
+    return bool(file and file.team and is_service_of(file.team, host))
+
+
+def _namespace(host: str) -> str:
+    """The namespace in `<service>.<namespace>`, which may also be a public domain; or ""."""
+    namespace = plain(host).partition(".")[2]
+    return "" if "." in namespace else namespace
 
 
 def _lists(there: _Side, side: _Side) -> bool:

@@ -1,6 +1,6 @@
 """What is wrong with the services that a stack defines for apps to call."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from specs.call_checks import address_in, in_cluster, is_in_cluster, too_wide
 from specs.fleet import SUFFIX, TeamsFolder
@@ -23,14 +23,14 @@ def check_network(settings: Settings, folder: TeamsFolder) -> Iterator[Finding]:
                 f"'{service.namespace}' is a team's namespace, and teams' apps are called by "
                 "`team` and `app`; name a namespace of the platform",
             )
-        if service.host and (message := _check_host(service.host, folder.names(), settings)):
+        if service.host and (message := _check_host(service.host, settings)):
             yield (*loc, "host"), message
 
 
-def _check_host(host: str, teams: Sequence[str], settings: Settings) -> str | None:
+def _check_host(host: str, settings: Settings) -> str | None:
     if network := address_in(host):
         return f"'{host}' is an address; write it in `cidrs`, such as `cidrs: [{network}]`"
-    if is_in_cluster(host, teams, settings):
+    if is_in_cluster(host, settings):
         return in_cluster(host, "by `namespace` and `podLabels`")
     return too_wide(host)
 

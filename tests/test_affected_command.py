@@ -116,7 +116,12 @@ def test_a_file_that_a_team_mounts_affects_the_stacks_of_that_team(
 
 
 @pytest.mark.parametrize(
-    "said", ["calls: [{team: team-b, app: b}]", "callers: [{team: team-b, app: b}]"]
+    "said",
+    [
+        "calls: [{team: team-b, app: b}]",
+        "callers: [{team: team-b, app: b}]",
+        "calls: [{host: b.team-b}]",
+    ],
 )
 def test_a_team_affects_the_stacks_of_those_whose_calls_or_callers_name_it(
     repository: Repository, sre: Sre, said: str

@@ -231,6 +231,31 @@ ALPHA = {
 }
 
 
+@pytest.mark.parametrize(
+    ("host", "inside"),
+    [("foo.dev", False), ("bar.dev", True), ("BAR.dev.", True), ("bar.foo.dev", False)],
+)
+def test_a_team_that_has_the_name_of_a_public_domain_changes_no_host(
+    tmp_path: Path, host: str, inside: bool
+) -> None:
+    """Only its own apps' Services have names there."""
+    alpha, *_ = both(f"calls: [{{host: {host}}}]")
+    teams = folder(tmp_path, alpha, written("dev", "bar"))
+    for found in (of_alpha(teams), validate_folder(teams, settings())):
+        assert [line for line in lines(found) if "name inside the cluster" in line] == lines(found)
+        assert bool(lines(found)) is inside
+    own = written("dev", "bar", f"calls: [{{host: {host}}}]")
+    assert bool(lines(validate_folder(folder(tmp_path, own), settings()))) is inside
+
+
+def test_a_service_for_metrics_is_a_name_inside_the_cluster(tmp_path: Path) -> None:
+    alpha, *_ = both("calls: [{host: bar-metrics.dev}, {host: bar.dev}]")
+    metrics = "serviceMonitor: {enabled: true}"
+    teams = folder(tmp_path, alpha, written("dev", "bar", metrics, kind="worker"))
+    (line,) = lines(of_alpha(teams))
+    assert "calls[0].host: 'bar-metrics.dev' is a name inside the cluster" in line
+
+
 @rows(ALPHA)
 def test_a_name_that_does_not_exist_is_reported_in_its_place(
     tmp_path: Path, text: str, said: str

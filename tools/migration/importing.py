@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from specs.fleet import SUFFIX, Fleet, TeamsFolder, validate_loaded
-from specs.handshake import named_apps
+from specs.handshake import named_teams
 from specs.idle_labels import is_idle_label
 from specs.labels import TEAM_LABEL
 from specs.load import check_source
@@ -184,7 +184,7 @@ def _settle(
 def _named(fleet: Fleet, folder: TeamsFolder) -> dict[str, str]:
     """The texts of existing files that the imported teams' calls and callers name."""
     imported = {team.name for team in fleet.teams}
-    named = {other for team in fleet.teams for other, _ in named_apps(team)} - imported
+    named = {other for team in fleet.teams for other in named_teams(team)} - imported
     files = {name: folder.path / f"{name}{SUFFIX}" for name in sorted(named)}
     return {name: file.read_text("utf-8") for name, file in files.items() if file.is_file()}
 
