@@ -140,6 +140,8 @@ NEW = """\
         tag: "v0.1.0" # a release writes it: ./sre set-image
       port: 8080 # answers /healthz and /readyz too; see `probes` if not
     # ingress: {enabled: true, host: HOST} # access from outside the cluster
+    # calls: [{app: APP}, {team: TEAM, app: APP}, {host: HOST}] # what it connects to
+    # callers: [{team: TEAM, app: APP}] # apps of other teams that may call it
 """
 
 
@@ -167,6 +169,8 @@ WIDE_NEW = """\
                 tag: "v0.1.0" # a release writes it: ./sre set-image
             port: 8080 # answers /healthz and /readyz too; see `probes` if not
         # ingress: {enabled: true, host: HOST} # access from outside the cluster
+        # calls: [{app: APP}, {team: TEAM, app: APP}, {host: HOST}] # what it connects to
+        # callers: [{team: TEAM, app: APP}] # apps of other teams that may call it
 """
 PLACES = {
     "no key": ("team: team-alpha\n", "\napps:\n" + NEW),
@@ -265,7 +269,7 @@ def test_a_last_line_without_an_end_gets_one(folder: Path) -> None:
         file.write_text(text)
         assert new_app() == 0
         assert valid()
-        assert file.read_text().endswith("the cluster\n") or file.read_text().endswith("# end")
+        assert file.read_text().endswith("may call it\n") or file.read_text().endswith("# end")
 
 
 def test_a_byte_order_mark_stays(folder: Path) -> None:
@@ -291,6 +295,30 @@ def test_each_archetype_is_valid_at_once(
     assert apps[1].get("schedule", {}).get("cron") == (
         "0 2 * * *" if archetype == "cronjob" else None
     )
+
+
+@pytest.mark.parametrize("archetype", ARCHETYPES)
+def test_a_new_entry_shows_how_to_write_calls_and_callers(folder: Path, archetype: str) -> None:
+    file = folder / "team-alpha.yaml"
+    file.write_text(app(name="rates"))
+    assert new_app(archetype=archetype) == 0
+    given = {"team: TEAM, app: APP": "team: bank, app: ledger", "app: APP": "app: rates"}
+    lines = []
+    for line in file.read_text().splitlines():
+        for shown, instead in {**given, "HOST": "api.example.com"}.items():
+            line = line.replace(shown, instead)
+        lines.append(line.replace("# call", "call"))
+    text = "\n".join(lines)
+    shop = yaml.safe_load(text)["apps"][1]
+    assert ("callers" in shop) is (archetype == "web-app")
+    assert shop["calls"][1:] == [{"team": "bank", "app": "ledger"}, {"host": "api.example.com"}]
+    file.write_text(text)
+    called = "callers: [{team: team-alpha, app: shop}]\ncalls: [{team: team-alpha, app: shop}]"
+    if archetype != "web-app":
+        called = called.partition("\n")[0]
+    ledger = app(beside=called, name="ledger").replace("team-alpha/my-api", "bank/ledger")
+    (folder / "bank.yaml").write_text(ledger.replace("team: team-alpha\n", "team: bank\n"))
+    assert valid()
 
 
 def test_an_app_can_be_added_to_a_new_file() -> None:

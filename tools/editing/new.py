@@ -49,22 +49,28 @@ app:
     tag: "{tag}" # a release writes it: ./sre set-image
 """
 
+_CALLS = """\
+# calls: [{app: APP}, {team: TEAM, app: APP}, {host: HOST}] # what it connects to
+"""
+
 # The rest of an entry, by archetype.
 _REST = {
-    "web-app": """\
+    "web-app": f"""\
   port: 8080 # answers /healthz and /readyz too; see `probes` if not
-# ingress: {enabled: true, host: HOST} # access from outside the cluster
+# ingress: {{enabled: true, host: HOST}} # access from outside the cluster
+{_CALLS}\
+# callers: [{{team: TEAM, app: APP}}] # apps of other teams that may call it
 """,
-    "worker": """\
+    "worker": f"""\
   # command: [/bin/worker] # if it differs from the image's own
   replicas: 2
-""",
-    "cronjob": """\
+{_CALLS}""",
+    "cronjob": f"""\
   # command: [/bin/job] # if it differs from the image's own
 schedule:
   cron: "0 2 * * *" # minute, hour, day of month, month, day of week
   timezone: Etc/UTC
-""",
+{_CALLS}""",
 }
 
 ARCHETYPES = tuple(_REST)
