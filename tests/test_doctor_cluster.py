@@ -40,6 +40,7 @@ ISTIODS = "GET /api/v1/namespaces/istio-system/pods"
 ESOS = "GET /api/v1/namespaces/external-secrets/pods"
 MONITORS = "GET /api/v1/namespaces/monitoring/pods"
 METRICS = "GET /apis/metrics.k8s.io/v1beta1"
+MESHES = "GET /api/v1/namespaces/istio-system/configmaps"
 NODES = "GET /api/v1/nodes"
 HOSTNAME, ZONE = "kubernetes.io/hostname", "topology.kubernetes.io/zone"
 ALPHA = "GET /api/v1/namespaces/team-alpha"
@@ -143,6 +144,12 @@ def istiod(ready: str = "True", app: str = "istiod") -> tuple[int, Any]:
     return listed(pod(ready, app=app), INGRESS)
 
 
+def mesh(text: str = "accessLogFile: /dev/stdout\n", name: str = "istio") -> tuple[int, Any]:
+    """Istio's ConfigMaps."""
+    others = {"metadata": {"name": "istio-ca-root-cert"}, "data": {"root-cert.pem": "x"}}
+    return 200, {"items": [{"metadata": {"name": name}, "data": {"mesh": text}}, others]}
+
+
 def with_sidecar(
     place: str = "initContainers",
     requests: Any = None,
@@ -224,6 +231,7 @@ def cluster(
             VALIDATING: listed(),
             ENDPOINTS: behind_istiod(ready=True),
             ISTIODS: istiod(),
+            MESHES: mesh(),
             DRY_RUN: with_sidecar(),
             NODES: listed(node(HOSTNAME, ZONE), node(HOSTNAME, ZONE)),
             POLICIES: (200, {"items": [{"metadata": {"name": "sre-images"}}]}),
@@ -267,7 +275,7 @@ def _discovery(made: Made) -> dict[str, Any]:
             "ValidatingWebhookConfiguration",
         )
     )
-    kinds.setdefault("v1", set()).update(("Pod", "Node"))
+    kinds.setdefault("v1", set()).update(("Pod", "Node", "ConfigMap"))
     kinds["discovery.k8s.io/v1"] = {"EndpointSlice"}
     answers: dict[str, Any] = {}
     for version, names in kinds.items():
@@ -307,8 +315,8 @@ def test_a_cluster_that_has_all_passes_every_check(cluster: FakeServer, team: Ma
         "Kubernetes: kubeconfig", "Kubernetes: version", "Kubernetes: TLS", "Kubernetes: identity",
         "Kubernetes: served kinds", "Kubernetes: permissions", "Kubernetes: granting roles",
         "Kubernetes: gateways", "Kubernetes: sidecars", "Kubernetes: istiod",
-        "Kubernetes: nodes", "Kubernetes: secret store", "Kubernetes: External Secrets",
-        "Kubernetes: secrets",
+        "Kubernetes: outbound", "Kubernetes: nodes", "Kubernetes: secret store",
+        "Kubernetes: External Secrets", "Kubernetes: secrets",
         "Kubernetes: Prometheus", "Kubernetes: Prometheus Operator", "Kubernetes: metrics API",
         "Kubernetes: webhooks", "Kubernetes: guardrails", "Kubernetes: Pod Security",
     ]  # fmt: skip
@@ -474,6 +482,7 @@ def test_what_is_wrong_fails_its_own_check(
         ),
         (METRICS, (404, {}), "metrics API", "metrics.k8s.io/v1beta1 is not served, so autoscal"),
         (METRICS, (503, {}), "metrics API", "metrics.k8s.io/v1beta1 does not answer, so autosc"),
+        (MESHES, (403, {}), "outbound", "cannot be read (403)"),
     ],
 )
 def test_what_is_to_be_known_warns(
@@ -987,6 +996,41 @@ def test_an_istiod_outside_the_cluster_warns_only(cluster: FakeServer, team: Mad
     assert told.failed() == {}
     assert [line.what for line in told.warned] == ["Kubernetes: istiod"]
     assert "or to null" in told.warned[0].finding.do
+
+
+ONLY = "outboundTrafficPolicy:\n  mode: REGISTRY_ONLY\n"
+ANY = "outboundTrafficPolicy: {mode: ALLOW_ANY}\n"
+
+
+@pytest.mark.parametrize(
+    ("egress", "text", "said"),
+    [
+        ("open", "", "ALLOW_ANY, which goes with network.httpsEgress"),
+        ("open", ANY, "ALLOW_ANY, which goes with network.httpsEgress"),
+        ("open", "outboundTrafficPolicy:\n", "ALLOW_ANY, which goes with network.httpsEgress"),
+        ("declared", ONLY, "REGISTRY_ONLY, which goes with network.httpsEgress"),
+        ("open", ONLY, "ConfigMap istio-system/istio-1-31 has outboundTrafficPolicy REGISTRY_ONLY"),
+        ("declared", "", "ConfigMap istio-system/istio-1-31 has outboundTrafficPolicy ALLOW_ANY"),
+        ("declared", ANY, "ConfigMap istio-system/istio-1-31 has outboundTrafficPolicy ALLOW_ANY"),
+    ],
+)
+def test_what_the_mesh_lets_out_is_held_against_what_the_stack_leaves_open(
+    cluster: FakeServer, team: Made, egress: str, text: str, said: str
+) -> None:
+    cluster.answers[MESHES] = mesh(text, "istio-1-31")
+    told = examined(team, network={"httpsEgress": egress})
+    assert told.failed() == {}
+    assert told.found("Kubernetes: outbound").startswith(said)
+    assert bool(told.warned) is said.startswith("ConfigMap")
+    assert all(line.finding.do for line in told.warned)
+
+
+def test_hosts_that_apps_call_need_a_mesh_that_knows_them(
+    cluster: FakeServer, program: Program
+) -> None:
+    called = program(web_app("calls: [{host: api.example.com}]"))
+    (failed,) = examined(called).failed().values()
+    assert failed.found.startswith("networking.istio.io/v1 without ServiceEntry")
 
 
 def test_a_stack_without_a_control_plane_is_asked_for_none(cluster: FakeServer, team: Made) -> None:

@@ -86,6 +86,7 @@ class ClusterChecks:
         if self._of_kind("Deployment") and self._settings.istio.control_plane:
             yield Check("sidecars", lambda: self._sidecars().injection())
             yield Check("istiod", lambda: self._sidecars().control_plane())
+            yield Check("outbound", lambda: self._sidecars().outbound())
         if self._of_kind("Deployment"):
             yield Check("pods", lambda: self._sidecars().pods())
         labels = self._settings.kubernetes.spread_over

@@ -1,7 +1,9 @@
-"""Whether apps' pods get a sidecar, are admitted with it, and can reach istiod."""
+"""Whether pods get a sidecar, are admitted with it, and reach istiod and what apps call."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+
+import yaml
 
 from clients.http import RefusedError
 from clients.kubernetes import Cluster, Object
@@ -15,6 +17,9 @@ from tools.doctor.examination import Outcome, fail, ok, warn
 _INJECTOR = "sidecar-injector.istio.io"
 _SIDECAR = "istio-proxy"
 _POD = "sre-doctor"
+# Istio's ConfigMaps, one for each revision, and the modes of their `outboundTrafficPolicy`.
+_MESH = "istio"
+_OPEN, _DECLARED = "ALLOW_ANY", "REGISTRY_ONLY"
 
 # Words with which the API server says what refuses a pod; what was found, and what to do.
 _REFUSALS = {
@@ -93,6 +98,39 @@ class Sidecars:
                 "no other",
                 "set sre-platform:istio.controlPlane to where istiod runs, or to null if that is "
                 "outside the cluster",
+            )
+
+    def outbound(self) -> Iterator[Outcome]:
+        """Whether sidecars connect to what the stack leaves open, and refuse what it does not."""
+        plane = self._settings.istio.control_plane
+        if plane is None:
+            return
+        modes = {
+            each["metadata"]["name"]: _outbound_mode(each["data"]["mesh"])
+            for each in self._cluster.list("v1", "ConfigMap", plane.namespace)
+            if each["metadata"]["name"].partition("-")[0] == _MESH
+            and "mesh" in (each.get("data") or {})
+        }
+        declared = self._settings.network.https_egress == "declared"
+        wanted = _DECLARED if declared else _OPEN
+        other = sorted(name for name, mode in modes.items() if mode != wanted)
+        if not other:
+            if modes:
+                yield ok(f"{wanted}, which goes with network.httpsEgress")
+            return
+        found = (
+            f"ConfigMap {plane.namespace}/{other[0]} has outboundTrafficPolicy {modes[other[0]]}"
+        )
+        if declared:
+            yield warn(
+                f"{found}: an app that calls one host may connect to all hosts on its port",
+                f"set meshConfig.outboundTrafficPolicy.mode to {_DECLARED}",
+            )
+        else:
+            yield warn(
+                f"{found}: sidecars refuse hosts and addresses that no app calls, which the stack "
+                "leaves open on port 443",
+                "set sre-platform:network.httpsEgress to declared",
             )
 
     def pods(self) -> Iterator[Outcome]:
@@ -189,6 +227,16 @@ def _differing(resources: Mapping[str, Any], counted: Proxy) -> str:
         for has in [(resources.get(kind) or {}).get(resource)]
         if not has or parse(has) != parse(getattr(getattr(counted, kind), resource).text)
     )
+
+
+def _outbound_mode(mesh: str) -> str:
+    """The mode in a MeshConfig; Istio's default is to let everything out."""
+    try:
+        found = yaml.safe_load(mesh)
+    except yaml.YAMLError:
+        return _OPEN
+    policy = found.get("outboundTrafficPolicy") if isinstance(found, dict) else None
+    return str((policy or {}).get("mode") or _OPEN)
 
 
 def _container(containers: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
