@@ -107,8 +107,7 @@ def _world(arguments: argparse.Namespace) -> "World":
     fleet = load_stack(stack.folder, stack.settings)
     if fleet.problems:
         raise ProblemsError(*fleet.problems)
-    for warning in fleet.warnings:
-        print(warning.as_warning(), file=sys.stderr)
+    # Warnings are left to `./sre validate`: here, they would bury the answer.
     teams = [team.name for team in fleet.teams]
     objects = kubernetes_objects(ROOT, stack.name, teams, stack.folder.path, KINDS)
     return world(objects, [file.stem for file in stack.folder.files()])

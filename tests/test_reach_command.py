@@ -66,6 +66,18 @@ def test_a_problem_in_a_file_is_not_a_no(tmp_path: Path, capsys: Output) -> None
     assert "team-alpha.yaml" in capsys.readouterr().err
 
 
+def test_warnings_are_left_to_validation(tmp_path: Path, capsys: Output) -> None:
+    text = (ROOT / "tenants" / "team-beta.yaml").read_text(encoding="utf-8")
+    warned = text.replace(
+        "- port: 9090\n              protocol", "- port: web\n              protocol"
+    )
+    (tmp_path / "team-beta.yaml").write_text(warned, encoding="utf-8")
+    assert main(["validate", "--tenants", str(tmp_path)]) == 0
+    assert "warning" in capsys.readouterr().err
+    assert main(["reach", "--tenants", str(tmp_path)]) == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_a_list_marks_what_crosses_teams_and_leaves_the_cluster(capsys: Output) -> None:
     assert main(["reach", "--from", "team-alpha/my-api"]) == 0
     lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
