@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cli import Commands
-from cli.stack_options import ROOT, options, stack_files
+from cli.stack_options import ROOT, StackFiles, options, stack_files
 from specs.fleet import load_stack
 from specs.problem import ProblemsError
 
@@ -18,6 +18,42 @@ _FORMATS = ("text", "json", "dot", "svg", "html")
 # Ends the command for any error: 1 is an answer.
 MISTAKE = 2
 
+_DESCRIPTION = """\
+Shows what apps may reach, and what may reach them: other apps, the platform,
+and everything outside the cluster. The answer takes all NetworkPolicies and
+AuthorizationPolicies that the program would create together. If X and Y each
+name one thing, it is yes or no, with what lets the connection through or stops
+it on each side; otherwise, it is a list.
+"""
+_SPELLINGS = """\
+what X and Y may be:
+  TEAM                  a team, such as team-alpha, or another namespace
+  TEAM/APP              an app, such as team-alpha/my-api
+  NAMESPACE/LABELS      other pods, as a list shows them, such as
+                        databases/app=postgresql
+  SERVICE               a service that the stack defines in network.platform,
+                        such as smtp, databases or kubernetes-api
+  gateway, prometheus   Istio's gateways; the platform's Prometheus
+  10.1.2.3, fd00::1     an address
+  10.200.0.0/16         a range of addresses
+  api.stripe.com        a host outside the cluster
+  anywhere              every address
+  Y:PORT                a port of Y, by number or name, also with a protocol:
+                        TEAM/APP:8080, TEAM/APP:http, 10.1.2.3:53/UDP,
+                        [fd00::1]:443; without a port, any port; for a SERVICE,
+                        its own ports
+
+exit code:
+  0  yes, or a list (even if it is empty)
+  1  no
+  2  no answer: an unknown name, a wrong command line, a problem in a file
+
+examples:
+  ./sre reach --from team-alpha
+  ./sre reach --from team-alpha/my-api --to team-beta/order-processor:9090
+  ./sre reach --format html --out reach.html
+"""
+
 
 def add(commands: Commands) -> None:
     """Add the command to the command line."""
@@ -25,14 +61,9 @@ def add(commands: Commands) -> None:
         "reach",
         parents=[options()],
         help="show what may reach what, and why",
-        description="Shows what apps may reach, and what may reach them: other apps, the platform, "
-        "and everything outside the cluster. The answer takes all NetworkPolicies and "
-        "AuthorizationPolicies that the program would create together. X and Y are a team, an app "
-        "(TEAM/APP), an address, a range of addresses, a host, or `anywhere`; Y may end in a port "
-        "(TEAM/APP:8080). If X and Y each name one thing, the answer is yes or no, with what lets "
-        "the connection through or stops it on each side. Exit code: 0 yes, or a list; 1 no; 2 an "
-        "unknown name, a wrong command line, or a problem in a file.",
-        epilog="example: ./sre reach --from team-alpha/my-api --to team-beta/order-processor",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description=_DESCRIPTION,
+        epilog=_SPELLINGS,
     )
     parser.add_argument("--from", metavar="X", dest="source", help="the source (default: all)")
     parser.add_argument("--to", metavar="Y", dest="target", help="the target (default: all)")
@@ -69,45 +100,48 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _said(arguments: argparse.Namespace) -> tuple[str, int]:
     """What to print, and the exit code."""
-    from tools.reach.answer import answer
+    from tools.reach.answer import answer_for
     from tools.reach.as_dot import dot
     from tools.reach.as_html import html
     from tools.reach.as_json import answer_json, edges_json
     from tools.reach.as_svg import svg
     from tools.reach.as_text import answer_text, text
+    from tools.reach.named import platform_names
     from tools.reach.names import UnknownNameError, find
     from tools.reach.ports import ALL
     from tools.reach.questions import listed
 
-    world = _world(arguments)
+    stack = stack_files(arguments)
+    world = _world(stack)
+    platform = platform_names(world, stack.settings)
     source, target = (
-        find(world, given) if given is not None else None
+        find(world, given, platform) if given is not None else None
         for given in (arguments.source, arguments.target)
     )
-    if source and source.asked != ALL:
+    if source and source.asked != ALL and ":" in arguments.source:
         raise UnknownNameError(f"{arguments.source}: only --to takes a port; write it there")
     code = 0
-    if source and source.node and target and target.node:
-        found = answer(world, source.node, target.node, target.asked)
+    if source and source.nodes and target and target.nodes:
+        found = answer_for(world, source.nodes, target.nodes, target.asked)
         code = 0 if found.allowed else 1
         if arguments.format == "text":
-            return answer_text(arguments.source, arguments.target, found), code
+            return answer_text(source.shown, target.shown, found), code
         if arguments.format == "json":
-            return answer_json(source.node, target.node, found), code
+            return answer_json(source, target, found), code
     written = {"text": text, "json": edges_json, "dot": dot, "svg": svg, "html": html}
     return written[arguments.format](listed(world, source, target)), code
 
 
-def _world(arguments: argparse.Namespace) -> "World":
+def _world(stack: StackFiles) -> "World":
     """The world of the stack's objects. Raises ProblemsError for a problem in a file."""
     from tools.reach.world import KINDS, world
     from tools.rendering.render import kubernetes_objects  # with the SDKs: a second to load
 
-    stack = stack_files(arguments)
     fleet = load_stack(stack.folder, stack.settings)
     if fleet.problems:
         raise ProblemsError(*fleet.problems)
     # Warnings are left to `./sre validate`: here, they would bury the answer.
     teams = [team.name for team in fleet.teams]
     objects = kubernetes_objects(ROOT, stack.name, teams, stack.folder.path, KINDS)
-    return world(objects, [file.stem for file in stack.folder.files()])
+    files = [file.stem for file in stack.folder.files()]
+    return world(objects, files, stack.settings.istio.gateway_namespaces)

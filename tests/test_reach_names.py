@@ -67,13 +67,13 @@ def test_a_name_stands_for_one_thing_and_may_have_a_port(
     text: str, node: Node, asked: Ports
 ) -> None:
     found = find(WORLD, text)
-    assert (found.node, found.asked) == (node, asked)
+    assert (found.nodes, found.asked) == ((node,), asked)
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("c", "no team or namespace 'c'; name a team, such as"),
+        ("c", "no team or namespace 'c'; name a team, an app (TEAM/APP), "),
         ("b/tow", "b has no app 'tow'; did you mean b/two?"),
         ("b/x:80", "b has no app 'x'; choose from "),
         ("b:80", "a port needs an app; write b/APP:PORT, or b alone"),

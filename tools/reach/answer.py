@@ -1,6 +1,7 @@
 """Whether one end may reach another, with the reasons of each side."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import product
 
 from specs.openings import EGRESS, INGRESS, block_covers
 from tools.reach import ports
@@ -10,6 +11,22 @@ from tools.reach.policies import End, stopped
 from tools.reach.ports import Ports
 from tools.reach.verdict import verdict
 from tools.reach.world import World
+
+
+def answer_for(
+    world: World, sources: Iterable[Node], targets: Iterable[Node], port: Ports = ports.ALL
+) -> Answer:
+    """Whether any of the sources may reach any of the targets, with the reasons of those that may.
+
+    Raises KeyError as `answer` does.
+    """
+    found = [answer(world, *pair, port) for pair in product(sources, targets)]
+    shown = [each for each in found if each.allowed] or found
+    return Answer(
+        shown[0].allowed,
+        tuple(dict.fromkeys(reason for each in shown for reason in each.reasons)),
+        tuple(dict.fromkeys(opened for each in shown for opened in each.ports)),
+    )
 
 
 def answer(world: World, source: Node, target: Node, port: Ports = ports.ALL) -> Answer:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tools.reach.edges import Answer, Edge, Node, Reason
+from tools.reach.named import Named
 
 
 def edges_json(edges: Sequence[Edge]) -> str:
@@ -12,12 +13,12 @@ def edges_json(edges: Sequence[Edge]) -> str:
     return _text({"edges": [_edge(edge) for edge in edges]})
 
 
-def answer_json(source: Node, target: Node, answer: Answer) -> str:
+def answer_json(source: Named, target: Named, answer: Answer) -> str:
     """Both ends, `allowed`, the ports and the reasons."""
     return _text(
         {
-            "source": _node(source),
-            "target": _node(target),
+            "source": _named(source),
+            "target": _named(target),
             "allowed": answer.allowed,
             "ports": [*answer.ports],
             "reasons": _reasons(answer.reasons),
@@ -33,6 +34,12 @@ def _edge(edge: Edge) -> dict[str, Any]:
         "kind": edge.kind,
         "reasons": _reasons(edge.reasons),
     }
+
+
+def _named(named: Named) -> dict[str, str]:
+    """The node; several of the platform, such as gateways, together."""
+    first, *others = named.nodes
+    return _node(Node(first.kind, "", named.shown) if others else first)
 
 
 def _node(node: Node) -> dict[str, str]:

@@ -1,9 +1,8 @@
-"""What the command line names: a team, an app, a port of it, addresses or a host."""
+"""What the command line names: a team, an app, a port of it, addresses, a host or the platform."""
 
 import ipaddress
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 
 from specs.hosts import namespace_of, plain
 from specs.names import nearest
@@ -11,61 +10,84 @@ from specs.network import LAST_PORT
 from tools.reach import ports
 from tools.reach.edges import Node
 from tools.reach.ends import ANYWHERE, Pod
+from tools.reach.named import Named
 from tools.reach.ports import PROTOCOLS, Ports
 from tools.reach.world import World
 
 _PORT = re.compile(r"(?P<name>[a-z0-9-]+)(?:/(?P<protocol>TCP|UDP|SCTP))?", re.IGNORECASE)
 
-_NAMES = "name a team, such as team-alpha, an app, such as team-alpha/my-api, an address or a host"
+_API_SERVER = "kubernetes-api"
+_NAME_ITS_ADDRESS = (
+    "name an address of the API server, such as 10.0.0.1:6443, or a service that the stack defines "
+    "for it in `network.platform`"
+)
 
 
 class UnknownNameError(Exception):
     """A name that stands for nothing; the message says what does."""
 
 
-@dataclass(frozen=True)
-class Named:
-    """One node, or with None all of a namespace; and ports, if any are named."""
+def find(world: World, text: str, platform: Mapping[str, Named] | None = None) -> Named:
+    """What `TEAM`, `TEAM/APP`, a name of the platform, an address, a CIDR or a host stands for.
 
-    node: Node | None
-    team: str = ""
-    asked: Ports = ports.ALL
-
-    def has(self, node: Node) -> bool:
-        """Whether the node is meant."""
-        return node == self.node if self.node else node.team == self.team
-
-
-def find(world: World, text: str) -> Named:
-    """What `TEAM`, `TEAM/APP`, an address, a CIDR, a host or `anywhere` stands for.
-
-    A port may follow after ":", also with its protocol. Raises UnknownNameError.
+    A port may follow after ":", also with its protocol. Names of apps come first, then those of
+    the platform (`platform`), then other namespaces. Raises UnknownNameError.
     """
     nodes = {node.shown: node for node in _nodes(world)}
-    teams = {node.team for node in nodes.values()} - {""}
-    if text in teams:
-        return Named(None, text)
+    namespaces = {node.team for node in nodes.values()} - {""}
+    teams = world.namespaces.keys() | world.teams
+    platform = {key: named for key, named in (platform or {}).items() if key not in teams}
     name, asked = _parted(text)
+    if known := platform.get(text) or platform.get(name):
+        opened = known.asked if text in platform else asked
+        return Named(known.nodes, known.shown.replace(name, text, 1), "", opened)
+    if text in namespaces:
+        return Named((), text, text)
     if node := nodes.get(text) or nodes.get(name):
         asked = ports.ALL if text in nodes else _in_service(world, node, asked, text)
-        return Named(node, node.team, asked)
+        return Named((node,), text, node.team, asked)
     if _network(name):
-        return Named(Node("outside", "", name), "", asked)
+        return Named((Node("outside", "", name),), text, "", asked)
+    if "://" in text:
+        raise UnknownNameError(f"{text}: is a URL; write only its host and port, HOST:PORT")
     if "." in name and "/" not in name:
-        return Named(Node("outside", "", _host(name, text, teams | world.teams)), "", asked)
-    if name in teams:
-        raise UnknownNameError(
-            f"{text}: a port needs an app; write {name}/APP:PORT, or {name} alone"
-        )
+        host = _host(name, text, namespaces | world.teams)
+        return Named((Node("outside", "", host),), text, "", asked)
+    raise UnknownNameError(f"{text}: {_unknown(world, name, nodes, namespaces, platform)}")
+
+
+def _unknown(
+    world: World,
+    name: str,
+    nodes: Mapping[str, Node],
+    namespaces: set[str],
+    platform: Mapping[str, Named],
+) -> str:
+    """What is wrong with a name, and what to write instead."""
+    if name in namespaces:
+        return f"a port needs an app; write {name}/APP:PORT, or {name} alone"
     team, _, app = name.partition("/")
-    if team in teams:
+    if team in namespaces:
         known = {each.app: each for each in nodes.values() if each.team == team}
         near = nearest(app, known)
         hint = f"did you mean {team}/{near}?" if near else f"choose from {', '.join(sorted(known))}"
-        raise UnknownNameError(f"{text}: {team} has no app '{app}'; {hint}")
-    near = nearest(team, teams)
-    hint = f"did you mean {near}?" if near else _NAMES
-    raise UnknownNameError(f"{text}: no team or namespace '{team}'; {hint}")
+        if team in world.teams - world.namespaces.keys():
+            return f"the stack has no app '{app}' of {team}; {hint}, or another stack (--stack)"
+        return f"{team} has no app '{app}'; {hint}"
+    if team in world.teams:
+        return f"the stack does not have {team}; name one that does with --stack"
+    if name == _API_SERVER:
+        return f"the stack does not define this service; {_NAME_ITS_ADDRESS}"
+    apps = {node.app: shown for shown, node in nodes.items() if node.kind == "app"}
+    meant = apps | {each: each for each in (*nodes, *namespaces, *platform, *world.teams)}
+    near = meant.get(name) or meant.get(nearest(name, meant) or "")
+    hint = f"did you mean {near}?" if near else _choices(platform)
+    return f"no team or namespace '{team}'; {hint}"
+
+
+def _choices(platform: Mapping[str, Named]) -> str:
+    others = ["an address", "a range of addresses", "a host"]
+    return f"name a team, an app (TEAM/APP), {', '.join([*platform, *others])}, or {ANYWHERE}"
 
 
 def _nodes(world: World) -> list[Node]:
@@ -95,6 +117,8 @@ def _host(name: str, text: str, namespaces: Iterable[str]) -> str:
         raise UnknownNameError(f"{text}: '{name}' is not an address; write one such as 10.1.2.3")
     service, _, rest = host.partition(".")
     place = namespace_of(host) or (rest if rest in namespaces else None)
+    if place and (place, service) == ("default", "kubernetes"):
+        raise UnknownNameError(f"{text}: '{name}' leads to no pods; {_NAME_ITS_ADDRESS}")
     if place:
         service = service if place == rest.partition(".")[0] else "APP"
         raise UnknownNameError(

@@ -55,7 +55,7 @@ def read_service(service: Object) -> Service:
     return Service(metadata["namespace"], metadata["name"], selector, leads, opaque)
 
 
-def gateways(virtual_service: Object) -> set[str]:
+def gateways_of(virtual_service: Object) -> set[str]:
     """The namespaces of the gateways that a VirtualService is for."""
     place = virtual_service["metadata"]["namespace"]
     named = virtual_service["spec"].get("gateways") or ()
@@ -81,7 +81,7 @@ def routes(
         for pod in (each for each in pods if service.selects(each)):
             meant = pod.meant(there)
             reason = Reason("egress", policy, f"sends it requests for {hosts}, to {meant.shown}")
-            for gateway in gateways(virtual_service):
+            for gateway in gateways_of(virtual_service):
                 yield pod, gateway, meant, reason
 
 

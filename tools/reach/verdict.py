@@ -49,16 +49,22 @@ def verdict(source: End, target: End, named: bool = False) -> Verdict:
     return Verdict(opened, tuple(reasons))
 
 
-def edges_between(source: End, target: End, asked: Ports = ports.ALL) -> list[Edge]:
+def edges_between(
+    source: End, target: End, asked: Ports = ports.ALL, *, named: bool | None = None
+) -> list[Edge]:
     """An edge for each range of the ports that is open.
 
-    What is open to everyone is an edge to `anywhere`, or to all addresses of IPv4 or IPv6, and none
-    to each place outside the teams.
+    Unless `named` says otherwise, what is open to everyone is an edge to `anywhere`, or to all
+    addresses of IPv4 or IPv6, and none to each place outside the teams.
     """
-    ends = (source, target)
-    among_pods = all(isinstance(end, Pod) for end in ends)
-    everything = any(isinstance(end, Outside) and (end.everything or not end.block) for end in ends)
-    found = verdict(source, target, named=not among_pods and not everything)
+    if named is None:
+        ends = (source, target)
+        among_pods = all(isinstance(end, Pod) for end in ends)
+        everything = any(
+            isinstance(end, Outside) and (end.everything or not end.block) for end in ends
+        )
+        named = not among_pods and not everything
+    found = verdict(source, target, named)
     kind = _kind(source.node, target.node)
     return [
         Edge(

@@ -17,7 +17,13 @@ from tools.reach.ends import Namespace, Outside, Pod, Station, container_ports, 
 from tools.reach.mesh import ROOT_NAMESPACE, Authorization, guard, read_authorization
 from tools.reach.peers import Peer, Peers
 from tools.reach.policies import NetworkPolicy, read_policy, side
-from tools.reach.services import Service, gateways, read_outside, read_service, routes
+from tools.reach.services import (
+    Service,
+    gateways_of,
+    read_outside,
+    read_service,
+    routes,
+)
 
 Object = Mapping[str, Any]
 
@@ -142,15 +148,18 @@ class World:
         return Station(node, {**peer.namespaces, "matchLabels": labels}, peer.pods)
 
 
-def world(objects: Iterable[Object], teams: Iterable[str] = ()) -> World:
+def world(
+    objects: Iterable[Object], teams: Iterable[str] = (), gateways: Iterable[str] = ()
+) -> World:
     """The world of these objects; kinds that have no part in it are passed over.
 
     `teams` are names of teams whose objects may not be among them: their pods count as apps.
+    `gateways` are namespaces of gateways, beside those that VirtualServices name.
     """
     by_kind: dict[str, list[Object]] = defaultdict(list)
     for each in objects:
         by_kind[each["kind"]].append(each)
-    found = World(teams=frozenset(teams))
+    found = World(teams=frozenset(teams), gateways={*gateways})
     for each in by_kind["Namespace"]:
         name = each["metadata"]["name"]
         labels = each["metadata"].get("labels") or {}
@@ -166,7 +175,7 @@ def world(objects: Iterable[Object], teams: Iterable[str] = ()) -> World:
         found.services[each["metadata"]["namespace"]].append(read_service(each))
     for each in by_kind["VirtualService"]:
         place = each["metadata"]["namespace"]
-        found.gateways |= gateways(each)
+        found.gateways |= gateways_of(each)
         for pod, gateway, there, why in routes(each, found.services[place], found.pods[place]):
             pod.routes.append((gateway, there, why))
     for name in found.gateways - found.namespaces.keys():
