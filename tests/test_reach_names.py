@@ -130,6 +130,37 @@ def test_pods_of_a_team_whose_objects_are_elsewhere_are_its_apps() -> None:
     assert (edge.target.shown, edge.kind) == ("c/app.kubernetes.io/name=web", "platform")
 
 
+@pytest.mark.parametrize(
+    ("few", "many"),
+    [
+        ({"app.kubernetes.io/name": "web", "tier": "x"}, {"app.kubernetes.io/name": "web"}),
+        ({"app": "prometheus"}, {}),
+    ],
+)
+@pytest.mark.parametrize("place", ["c", "monitoring"])
+def test_fewer_pods_elsewhere_are_a_place_of_their_own(
+    place: str, few: dict[str, str], many: dict[str, str]
+) -> None:
+    policies = [
+        policy("a", "few", labelled(app="one"), ingress=[ingress(named(place, **few))]),
+        policy("a", "many", labelled(app="two"), ingress=[ingress(named(place, **many))]),
+    ]
+    pods = [namespace("a"), app("a", "one"), app("a", "two"), deny_all("a")]
+    orders = (policies, policies[::-1])
+    one, other = (listed(world([*pods, *each], ["a", "c"]), None, None) for each in orders)
+    assert [line(edge) for edge in one] == [line(edge) for edge in other]
+    assert {edge.target.app for edge in one} == {"one", "two"}
+
+
+def test_a_namespace_that_is_named_in_two_ways_that_exclude_each_other_is_none() -> None:
+    name = "kubernetes.io/metadata.name"
+    not_c = [{"key": name, "operator": "NotIn", "values": ["c"]}]
+    selector = {"matchLabels": {name: "c"}, "matchExpressions": not_c}
+    rule = ingress({"namespaceSelector": selector})
+    objects = [namespace("a"), app("a", "one"), deny_all("a"), policy("a", "x", ingress=[rule])]
+    assert listed(world(objects), None, None) == []
+
+
 def test_a_node_that_the_objects_do_not_have_is_an_error() -> None:
     with pytest.raises(KeyError):
         ask(OBJECTS, "a/one", "b/four")

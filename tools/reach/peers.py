@@ -8,6 +8,7 @@ from typing import Any
 
 from specs.network import NAMESPACE_NAME
 from specs.openings import Selector, selector_shown
+from specs.selectors import matches
 
 Labels = Mapping[str, str]
 
@@ -48,10 +49,18 @@ class Peer:
             return None
         equal = (self.namespaces.get("matchLabels") or {}).get(NAMESPACE_NAME)
         sets = [{equal}] if equal is not None else []
-        for each in self.namespaces.get("matchExpressions") or ():
-            if each["key"] == NAMESPACE_NAME and each["operator"] == "In":
-                sets.append(set(each["values"]))
-        return frozenset(set.intersection(*sets)) if sets else None
+        asked = [
+            each
+            for each in self.namespaces.get("matchExpressions") or ()
+            if each["key"] == NAMESPACE_NAME
+        ]
+        sets += [set(each["values"]) for each in asked if each["operator"] == "In"]
+        if not sets:
+            return None
+        meeting = {"matchExpressions": asked}
+        return frozenset(
+            name for name in set.intersection(*sets) if matches(meeting, {NAMESPACE_NAME: name})
+        )
 
     @cached_property
     def shown(self) -> str:

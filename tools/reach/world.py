@@ -15,7 +15,7 @@ from tools.reach import ports
 from tools.reach.edges import Node
 from tools.reach.ends import Namespace, Outside, Pod, Station, container_ports, outside
 from tools.reach.mesh import ROOT_NAMESPACE, Authorization, guard, read_authorization
-from tools.reach.peers import Peer, Peers
+from tools.reach.peers import Peer, Peers, by_name
 from tools.reach.policies import NetworkPolicy, read_policy, side
 from tools.reach.services import (
     Service,
@@ -28,7 +28,7 @@ from tools.reach.services import (
 Object = Mapping[str, Any]
 
 # Kinds with a template of pods, and where it is.
-_TEMPLATES = {
+TEMPLATES = {
     "Deployment": ("spec", "template"),
     "StatefulSet": ("spec", "template"),
     "DaemonSet": ("spec", "template"),
@@ -37,7 +37,7 @@ _TEMPLATES = {
 }
 # What has a part in the world.
 KINDS = (
-    *_TEMPLATES,
+    *TEMPLATES,
     "Namespace",
     "NetworkPolicy",
     "AuthorizationPolicy",
@@ -47,7 +47,7 @@ KINDS = (
 )
 
 _ALL_PODS = "*"
-_APP_NAME = "app.kubernetes.io/name"
+_BY_APP_NAME = "app.kubernetes.io/name="
 
 
 @dataclass(eq=False)
@@ -135,15 +135,17 @@ class World:
         if name is None:
             node = Node("platform", "", f"{peer.pods_shown} of other {peer.namespaces_shown}")
             return Station(node, peer.namespaces, peer.pods)
+        # Different selectors are different nodes: what opens one need not open the other.
         pods = peer.pods_shown.removeprefix("pods ") if peer.pods else ""
+        if not by_name(peer.namespaces):
+            pods = f"{pods or _ALL_PODS} of {peer.namespaces_shown}"
         node = Node("platform", name, pods or _ALL_PODS)
         if name in self.teams:
-            labels = peer.pods.get("matchLabels") or {}
-            node = Node("app", name, labels.get(_APP_NAME) or pods or _ALL_PODS)
+            node = Node("app", name, pods.removeprefix(_BY_APP_NAME) or _ALL_PODS)
         elif direction == INGRESS and name in self.gateways:
             node = Node("gateway", name, pods or "gateway")
         elif direction == INGRESS and name == MONITORING and (not pods or "prometheus" in pods):
-            node = Node("prometheus", name, "prometheus")
+            node = Node("prometheus", name, pods or "prometheus")
         labels = {**(peer.namespaces.get("matchLabels") or {}), NAMESPACE_NAME: name}
         return Station(node, {**peer.namespaces, "matchLabels": labels}, peer.pods)
 
@@ -164,7 +166,7 @@ def world(
         name = each["metadata"]["name"]
         labels = each["metadata"].get("labels") or {}
         found.namespaces[name] = Namespace(name, {**labels, NAMESPACE_NAME: name})
-    for kind, path in _TEMPLATES.items():
+    for kind, path in TEMPLATES.items():
         for each in by_kind[kind]:
             pod = _pod(each, path, found)
             found.pods[pod.namespace.name].append(pod)
