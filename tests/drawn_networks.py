@@ -18,11 +18,11 @@ from tests.connections import Object, workload
 
 T = TypeVar("T", str, tuple[int, str])
 
-_NAMESPACES = ("blue", "green", "red")
+NAMESPACES = ("blue", "green", "red")
 _APPS = ("api", "web", "batch")
 _OWN_LABELS = {"role": ("", "front", "back"), "canary": ("", "yes")}
 _POD_LABELS = {"app": _APPS, **_OWN_LABELS}
-_NAMESPACE_LABELS = {NAMESPACE_NAME: _NAMESPACES, "tier": ("", "one", "two"), "open": ("yes",)}
+_NAMESPACE_LABELS = {NAMESPACE_NAME: NAMESPACES, "tier": ("", "one", "two"), "open": ("yes",)}
 _PORT_NAMES = ("http", "metrics", "dns")
 _PROTOCOLS = ("TCP", "UDP", "SCTP")
 # Some near each other. No range that begins at one has pods, but for that of all addresses.
@@ -217,7 +217,7 @@ def _policies(draw: st.DrawFn, number: int) -> Object:
             optional={"policyTypes": types, "ingress": _rules("from"), "egress": _rules("to")},
         )
     )
-    metadata = {"name": f"policy-{number}", "namespace": draw(st.sampled_from(_NAMESPACES))}
+    metadata = {"name": f"policy-{number}", "namespace": draw(st.sampled_from(NAMESPACES))}
     kind = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy"}
     return {**kind, "metadata": metadata, "spec": spec}
 
@@ -234,25 +234,33 @@ def _containers_ports(draw: st.DrawFn) -> list[Object]:
 
 
 @st.composite
-def clusters(draw: st.DrawFn) -> Cluster:
-    """With 150 questions."""
+def networks(draw: st.DrawFn) -> list[Object]:
+    """The objects of a cluster."""
     labels = {key: values for key, values in _NAMESPACE_LABELS.items() if key != NAMESPACE_NAME}
     objects: list[Object] = [
         {"kind": "Namespace", "metadata": {"name": name, "labels": draw(_labels(labels))}}
-        for name in _NAMESPACES
+        for name in NAMESPACES
     ]
-    places = st.tuples(st.sampled_from(_NAMESPACES), st.sampled_from(_APPS))
+    places = st.tuples(st.sampled_from(NAMESPACES), st.sampled_from(_APPS))
     apps = draw(st.lists(places, min_size=5, max_size=7, unique=True))
     for space, name in apps:
         labels = {"app": name, **draw(_labels(_OWN_LABELS))}
         objects.append(workload(space, name, labels, draw(_containers_ports())))
     objects += [draw(_policies(number)) for number in range(draw(st.integers(3, 10)))]
+    return objects
+
+
+@st.composite
+def clusters(draw: st.DrawFn) -> Cluster:
+    """With 150 questions."""
+    objects = draw(networks())
+    apps = [each["metadata"] for each in objects if each["kind"] == "Deployment"]
     choose = random.Random(draw(st.integers(0, 2**32)))
     numbers = interesting_ports(objects)
     others = {(number, protocol) for number, _ in numbers for protocol in _PROTOCOLS} - numbers
     holes = _edges(hole for block in _blocks_of(objects) for hole in block.get("except", ()))
     possible = questions(
-        [f"{space}/{name}" for space, name in apps],
+        [f"{app['namespace']}/{app['name']}" for app in apps],
         _some(choose, 5, holes, interesting_addresses(objects) - holes),
         _some(choose, 8, numbers, others),
     )

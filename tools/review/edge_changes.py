@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from tools.reach.around import around
 from tools.reach.edges import Edge, EdgeKind, Node, Reason
 from tools.reach.matrix import edges
 from tools.reach.world import KINDS, world
@@ -42,7 +43,8 @@ def edge_changes(base: Side, head: Side, teams: Collection[str]) -> list[EdgeCha
     """Every edge that differs, by its ends.
 
     Only edges with an end in a namespace of which something differs that they depend on are
-    computed: they depend on nothing else. `teams` are all that have files, on either side.
+    computed, from the objects of namespaces with which that has any: they depend on nothing else.
+    `teams` are all that have files, on either side.
     """
     touched = _touched(base, head)
     if not touched:
@@ -71,7 +73,10 @@ def _edges(
         return within is None or source.team in within or target.team in within
 
     found: dict[tuple[Node, Node], list[Edge]] = defaultdict(list)
-    for edge in edges(world((each.fields for each in _objects(side)), teams), wanted):
+    objects = [each.fields for each in _objects(side)]
+    if within is not None:
+        objects = around(objects, within)
+    for edge in edges(world(objects, teams), wanted):
         found[edge.source, edge.target].append(edge)
     return found
 
