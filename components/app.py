@@ -103,5 +103,4 @@ class App(pulumi.ComponentResource):
             routing.metrics_service(team, app, place, app.metrics_port)
         if app.monitored and "ServiceMonitor" not in self._held:
             monitoring.service_monitor(team, app, place, settings)
-        if app.alerts:
-            monitoring.prometheus_rule(team, app, place, settings)
+        monitoring.app_alerts(team, app, place, settings)

@@ -1,10 +1,19 @@
-"""An app's monitoring: a ServiceMonitor to scrape it, a PrometheusRule for its alerts."""
+"""Monitoring: a ServiceMonitor to scrape an app, PrometheusRules for alerts."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pulumi_kubernetes.apiextensions import CustomResource
 
-from components.metadata import Labels, Place, app_labels, app_selector, object_meta
+from components import default_alerts
+from components.metadata import (
+    Labels,
+    Place,
+    app_labels,
+    app_selector,
+    object_meta,
+    team_labels,
+)
 from components.routing import METRICS_SERVICE_PORT, service_port_name
 from specs.app import BaseApp, WebApp
 from specs.settings import MetricsSettings, Settings
@@ -54,7 +63,7 @@ def service_monitor(team: Team, app: BaseApp, place: Place, settings: Settings) 
         place.name(app.name),
         api_version=_API,
         kind="ServiceMonitor",
-        metadata=object_meta(place, app.name, _labels(team, app, settings)),
+        metadata=object_meta(place, app.name, _labels(app_labels(team, app), settings)),
         spec={
             "selector": {"matchLabels": app_selector(app)},
             "endpoints": [_endpoint(app, settings.metrics)],
@@ -112,39 +121,48 @@ def _service_port(app: BaseApp) -> str:
     return METRICS_SERVICE_PORT
 
 
-def prometheus_rule(team: Team, app: BaseApp, place: Place, settings: Settings) -> CustomResource:
-    """`<app.name>`: the app's alerts (guide: Alerts)."""
-    return CustomResource(
-        place.name(app.name),
-        api_version=_API,
-        kind="PrometheusRule",
-        metadata=object_meta(place, app.name, _labels(team, app, settings)),
-        spec={
-            "groups": [
-                {
-                    "name": f"{team.name}/{app.name}",
-                    "rules": [
-                        {
-                            "alert": alert.name,
-                            "expr": alert.expr,
-                            "for": alert.for_,
-                            # These are set here so that an expression cannot pass the alert off as
-                            # another team's.
-                            "labels": {
-                                "severity": alert.severity,
-                                "namespace": team.name,
-                                "team": team.name,
-                            },
-                            "annotations": {"summary": alert.summary or alert.name},
-                        }
-                        for alert in app.alerts
-                    ],
-                }
-            ]
-        },
-        opts=place.options,
-    )
+def app_alerts(team: Team, app: BaseApp, place: Place, settings: Settings) -> None:
+    """`<app.name>`: the app's own alerts and the default ones, if it has any (guide: Alerts)."""
+    own = [
+        {
+            "alert": alert.name,
+            "expr": alert.expr,
+            "for": alert.for_,
+            # These are set here so that an expression cannot pass the alert off as another team's.
+            "labels": {
+                "severity": alert.severity,
+                "namespace": team.name,
+                "team": team.name,
+            },
+            "annotations": {"summary": alert.summary or alert.name},
+        }
+        for alert in app.alerts
+    ]
+    group = f"{team.name}/{app.name}"
+    groups = {group: own, f"{group}/defaults": default_alerts.app_rules(team, app, settings)}
+    _prometheus_rule(app.name, groups, _labels(app_labels(team, app), settings), place)
 
 
-def _labels(team: Team, app: BaseApp, settings: Settings) -> Labels:
-    return {**app_labels(team, app), **settings.metrics.labels}
+def team_alerts(team: Team, place: Place, settings: Settings) -> None:
+    """`<team>-quota`: the default alerts about the namespace as a whole, if it has any."""
+    groups = {f"{team.name}/defaults": default_alerts.team_rules(team, settings)}
+    _prometheus_rule(team.quota_name, groups, _labels(team_labels(team), settings), place)
+
+
+def _prometheus_rule(
+    name: str, groups: Mapping[str, Sequence[default_alerts.Rule]], labels: Labels, place: Place
+) -> None:
+    filled = [{"name": group, "rules": rules} for group, rules in groups.items() if rules]
+    if filled:
+        CustomResource(
+            place.name(name),
+            api_version=_API,
+            kind="PrometheusRule",
+            metadata=object_meta(place, name, labels),
+            spec={"groups": filled},
+            opts=place.options,
+        )
+
+
+def _labels(labels: Labels, settings: Settings) -> Labels:
+    return {**labels, **settings.metrics.labels}

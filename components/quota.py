@@ -18,7 +18,7 @@ from specs.team import Team
 
 def resource_quota(team: Team, place: Place) -> ResourceQuota:
     """`<team>-quota` (guide: app.resources)."""
-    name, quota = f"{team.name}-quota", team.quota
+    name, quota = team.quota_name, team.quota
     hard = {
         "requests.cpu": quota.requests.cpu,
         "requests.memory": quota.requests.memory,

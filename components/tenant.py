@@ -8,6 +8,7 @@ import pulumi
 from components import (
     authorization,
     external_secrets,
+    monitoring,
     network,
     openbao_access,
     quota,
@@ -92,6 +93,7 @@ class Tenant(pulumi.ComponentResource):
         }
         if not self.team.offboarding:
             self._access(place, settings, credentials)
+            monitoring.team_alerts(self.team, place, settings)
         return place
 
     def _access(

@@ -11,6 +11,7 @@ from specs.availability import Autoscaling, PodDisruptionBudget, Strategy, Worke
 from specs.base import Spec
 from specs.calls import Call, Caller
 from specs.container import Container, WebAppContainer, WorkerContainer
+from specs.default_alerts import DefaultAlerts, JobAlerts, RunningAlerts
 from specs.exceptions import CAPABILITIES, HardeningException
 from specs.ingress import Ingress
 from specs.monitoring import Alert, CronJobServiceMonitor, ServiceMonitor, WorkerServiceMonitor
@@ -22,6 +23,8 @@ from specs.secret_use import secret_keys
 from specs.volumes import Volume
 
 METRICS_SUFFIX = "-metrics"
+
+_DEFAULT_ALERTS = "Alerts that the app has without asking for them; each can be switched off."
 
 
 class ServiceAccount(Spec):
@@ -46,6 +49,7 @@ class BaseApp(Spec):
     alerts: tuple[Alert, ...] = Field(
         (), description="Prometheus alerts, created as the PrometheusRule `<app.name>`."
     )
+    default_alerts: DefaultAlerts
     exceptions: tuple[HardeningException, ...] = Field(
         (),
         description="What the hardening of pods forbids and this app needs, each with its owner "
@@ -133,6 +137,7 @@ class WebApp(BaseApp):
         description="Scales the number of pods by what the app's container uses.",
     )
     service_monitor: ServiceMonitor = Field(ServiceMonitor(), description="Prometheus scraping.")
+    default_alerts: RunningAlerts = Field(RunningAlerts(), description=_DEFAULT_ALERTS)
     pod_disruption_budget: PodDisruptionBudget = Field(
         PodDisruptionBudget(), description="Availability while nodes are drained."
     )
@@ -173,6 +178,7 @@ class Worker(BaseApp):
     service_monitor: WorkerServiceMonitor = Field(
         WorkerServiceMonitor(), description="Prometheus scraping of a metrics port."
     )
+    default_alerts: RunningAlerts = Field(RunningAlerts(), description=_DEFAULT_ALERTS)
     pod_disruption_budget: PodDisruptionBudget = Field(
         PodDisruptionBudget(), description="Availability while nodes are drained."
     )
@@ -187,6 +193,7 @@ class CronJob(BaseApp):
     service_monitor: CronJobServiceMonitor = Field(
         CronJobServiceMonitor(), description="Prometheus scraping of a metrics port."
     )
+    default_alerts: JobAlerts = Field(JobAlerts(), description=_DEFAULT_ALERTS)
 
 
 AnyApp = Annotated[WebApp | Worker | CronJob, Field(discriminator="archetype")]

@@ -98,6 +98,7 @@ def _check_objects(team: Team, settings: Settings) -> Iterator[Finding]:
     """No two apps, and no app and the tenant, create an object of the same kind and name."""
     makers = dict.fromkeys((("NetworkPolicy", name) for name in TENANT_POLICIES), _NAMESPACE)
     makers.update(dict.fromkeys((("ServiceAccount", name) for name in _ACCOUNTS), _NAMESPACE))
+    makers["PrometheusRule", team.quota_name] = _NAMESPACE
     names: set[str] = set()
     for index, app in enumerate(team.apps):
         loc: Loc = ("apps", index, "app", "name")
@@ -121,6 +122,7 @@ def _objects(app: AnyApp, settings: Settings) -> Iterator[tuple[str, str]]:
         yield "NetworkPolicy", app.name
     if app.service_account.create:
         yield "ServiceAccount", app.name
+    yield "PrometheusRule", app.name
     for volume in app.app.volumes:
         yield "PersistentVolumeClaim", app.claim(volume)
     for target in (*called_hosts(app, settings), *called_ranges(app, settings)):

@@ -1,11 +1,12 @@
 """An app's metrics and alerts (guide: serviceMonitor, Alerts)."""
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
 from specs.base import Duration, Port, Spec, checked, matching
+from specs.default_alerts import Severity
 from specs.probes import UrlPath
 from specs.promql import check_expression
 
@@ -67,9 +68,7 @@ class Alert(Spec):
     for_: Duration = Field(
         "10m", alias="for", description="How long it must be true before the alert fires."
     )
-    severity: Literal["info", "warning", "critical"] = Field(
-        "warning", description="Urgency; determines who is notified."
-    )
+    severity: Severity = Field("warning", description="Urgency; determines who is notified.")
     summary: Annotated[str, checked(_check_summary, _SUMMARY)] = Field(
         "",
         description="Summary that is shown first; may contain `{{ $labels.NAME }}` and "

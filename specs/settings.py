@@ -487,6 +487,22 @@ _RESERVED = frozenset(
 )
 
 
+class MonitoringSettings(Spec):
+    """What teams and apps get in the platform's Prometheus and Grafana without asking for it."""
+
+    default_alerts: bool = Field(
+        True,
+        description="Create the alerts in `defaultAlerts` of team files. They read metrics of "
+        "kube-state-metrics, of the kubelet (cAdvisor) and of the sidecars' agents.",
+    )
+    runbooks: Url | None = Field(
+        None,
+        description="Address of the folder `docs/runbooks/` as people open it, for the "
+        "`runbook_url` of default alerts; default: its path in the repository.",
+        examples=["https://git.example.com/sre-platform/blob/main/docs/runbooks"],
+    )
+
+
 class Settings(Spec):
     """All of `sre-platform:*` in a stack's config; other prefixes are not looked at."""
 
@@ -523,6 +539,9 @@ class Settings(Spec):
     network: NetworkSettings = Field(NetworkSettings(), description="What apps may connect to.")
     metrics: MetricsSettings = Field(
         MetricsSettings(), description="How Prometheus reads apps' metrics."
+    )
+    monitoring: MonitoringSettings = Field(
+        MonitoringSettings(), description="What Prometheus gets by default."
     )
     platform_hosts: tuple[HostPattern, ...] = Field(
         (),

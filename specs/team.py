@@ -18,6 +18,7 @@ from specs.base import (
     memory,
     within,
 )
+from specs.default_alerts import TeamAlerts
 from specs.labels import ChosenAnnotation, ChosenLabel, LabelValue
 
 _MOST_GIB = 2**33 - 1  # Harbor counts bytes in an int64
@@ -259,12 +260,21 @@ class Team(Spec):
     quota: Quota = Field(Quota(), description="Limits for the whole namespace.")
     limit_range: LimitRange = Field(LimitRange(), description="Bounds of each container.")
     registry: Registry = Field(Registry(), description="The Harbor project.")
+    default_alerts: TeamAlerts = Field(
+        TeamAlerts(),
+        description="Alerts that the team has without asking for them; each can be switched off.",
+    )
     apps: tuple[AnyApp, ...] = Field((), description="The team's apps.")
 
     @property
     def name(self) -> str:
         """Name of the team."""
         return self.team
+
+    @property
+    def quota_name(self) -> str:
+        """Name of its ResourceQuota, and of the PrometheusRule about it."""
+        return f"{self.team}-quota"
 
     @property
     def offboarding(self) -> bool:

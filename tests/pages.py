@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.program import ROOT
 
-PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 
 # A fenced block, and the comment above it that says what the block is to the tests:
 # `<!-- file: PATH -->`: a file that the page tells to write; `<!-- not run: WHY -->`: commands to

@@ -259,7 +259,7 @@ def test_alerts_become_a_rule_of_the_app_s_name(program: Program) -> None:
       - {name: Slow, expr: "latency > 1", for: 1h30m, severity: critical, summary: it is slow}
       - {name: Down, expr: absent(up)}
     """
-    made = program(one_of_each(keys))
+    made = program(one_of_each(keys), monitoring={"defaultAlerts": False})
     assert made.names(PROMETHEUS_RULE) == sorted(f"team-alpha/{name}" for name in ARCHETYPES)
     rule = made.one(PROMETHEUS_RULE, "team-alpha/worker")
     assert rule.metadata["name"] == "worker"
@@ -297,7 +297,8 @@ def test_alerts_become_a_rule_of_the_app_s_name(program: Program) -> None:
 
 
 def test_without_alerts_no_rule_is_created(program: Program) -> None:
-    assert program(one_of_each()).names(PROMETHEUS_RULE) == []
+    made = program(one_of_each(), monitoring={"defaultAlerts": False})
+    assert made.names(PROMETHEUS_RULE) == []
 
 
 def test_without_monitoring_nothing_is_scraped(program: Program) -> None:

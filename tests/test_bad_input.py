@@ -713,6 +713,11 @@ def test_a_team_named_like_a_shared_registry_project_is_refused(tmp_path: Path) 
             "apps[0].app.name: its NetworkPolicy 'allow-dns' is already created by the "
             "namespace itself; rename one",
         ),
+        "the namespace's own alerts": (
+            app(name="«team-alpha-quota"),
+            "apps[0].app.name: its PrometheusRule 'team-alpha-quota' is already created by the "
+            "namespace itself; rename one",
+        ),
         "the namespace's service account": (
             app(name="«default"),
             "apps[0].app.name: its ServiceAccount 'default' is already created by the "

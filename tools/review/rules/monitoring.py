@@ -8,14 +8,15 @@ from tools.review.review_findings import Rules
 
 
 def prometheus_rule(pair: Pair) -> Iterator[Hit]:
-    """An app's alerts."""
+    """Alerts of an app or a team."""
     if pair.before is None:
         return
     before, after = _alerts(pair.was("spec.groups")), _alerts(pair.now("spec.groups"))
-    for name in sorted(before):
-        if name not in after:
+    for alert in sorted(before):
+        _, name = alert
+        if alert not in after:
             yield Hit(Rules.MONITORING, name)
-        elif before[name] != after[name]:
+        elif before[alert] != after[alert]:
             yield Hit(Rules.ALERT, f"the alert {name}")
 
 
@@ -32,9 +33,10 @@ def _encrypted(endpoints: Any) -> bool:
     return all(endpoint.get("scheme") == "https" for endpoint in endpoints or ())
 
 
-def _alerts(groups: Any) -> dict[str, Any]:
+def _alerts(groups: Any) -> dict[tuple[str, str], Any]:
+    """Rules by group and name: an app's own alert may have the name of a default one."""
     return {
-        rule.get("alert") or rule.get("record") or "?": rule
+        (group.get("name") or "?", rule.get("alert") or rule.get("record") or "?"): rule
         for group in groups or ()
         for rule in group.get("rules") or ()
     }
