@@ -33,10 +33,13 @@ def refused(folder: Path, text: str, said: str) -> None:
     assert reported(folder, text) == [f"tenants/team-alpha.yaml:{where}: {said}"]
 
 
-TOP = "use one of: team, lifecycle, namespace, access, quota, limitRange, registry, apps"
+TOP = (
+    "use one of: team, lifecycle, namespace, access, quota, limitRange, registry, defaultAlerts, "
+    "apps"
+)
 BESIDE = (
     "use one of: archetype, app, serviceMonitor, networkPolicy, serviceAccount, alerts, "
-    "exceptions, calls, strategy, autoscaling, podDisruptionBudget"
+    "defaultAlerts, exceptions, calls, strategy, autoscaling, podDisruptionBudget"
 )
 
 
@@ -374,6 +377,15 @@ DIGITS = "must be a whole number; write digits only, such as"
             app(beside="alerts: [{name: Down, expr: up, severity: «high}]"),
             "apps[0].alerts[0].severity: 'high' is not one of info, warning, critical; "
             "use info, warning or critical",
+        ),
+        "no percentage": (
+            app(beside="defaultAlerts: {unavailable: {percent: «101}}"),
+            "apps[0].defaultAlerts.unavailable.percent: 101 is not a percentage; write 1 to 100",
+        ),
+        "a default alert of another archetype": (
+            app(beside="defaultAlerts: {«jobFailed: {enabled: false}}"),
+            "apps[0].defaultAlerts.jobFailed: is an unknown key; use one of: memoryNearLimit, "
+            "exceptionEnds, unavailable, crashLooping, certificateExpires",
         ),
         "no alert duration": (
             app(beside="alerts: [{name: Down, expr: up, for: «10 minutes}]"),
