@@ -384,8 +384,8 @@ DIGITS = "must be a whole number; write digits only, such as"
         ),
         "a default alert of another archetype": (
             app(beside="defaultAlerts: {«jobFailed: {enabled: false}}"),
-            "apps[0].defaultAlerts.jobFailed: is an unknown key; use one of: memoryNearLimit, "
-            "exceptionEnds, unavailable, crashLooping, certificateExpires",
+            "apps[0].defaultAlerts.jobFailed: does not fit a web-app, only a cronjob; remove it or "
+            "change `archetype`",
         ),
         "no alert duration": (
             app(beside="alerts: [{name: Down, expr: up, for: «10 minutes}]"),
