@@ -2,32 +2,17 @@
 
 import argparse
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 from cli import Commands
 from cli.team_report import report_options, team_report
 from plain.table import columns
 from specs.exception_checks import days_left
-from specs.exceptions import HardeningException, controls
-from specs.load import TeamFile
+from specs.exception_list import ListedException, listed_exceptions
+from specs.exceptions import controls
 
 _HEAD = ("UNTIL", "DAYS", "TEAM", "APP", "ALLOWS", "TICKET", "APPROVED BY", "CONTROLS")
-
-
-@dataclass(frozen=True)
-class _Listed:
-    """An exception and whose it is."""
-
-    team: str
-    app: str
-    exception: HardeningException
-
-    @property
-    def order(self) -> tuple[Any, ...]:
-        """The one that ends first comes first."""
-        return self.exception.until, self.team, self.app, self.exception.allow
 
 
 def add(commands: Commands) -> None:
@@ -49,9 +34,8 @@ def add(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """List what can be read. Raises ProblemsError for problems in any of the files."""
     report = team_report(arguments)
-    listed = sorted(
-        (each for file in report.files for each in _of(file)), key=lambda each: each.order
-    )
+    # None of a file with a wrong value, whose team is not what the file says.
+    listed = listed_exceptions(file.team for file in report.files if file.team and file.capacity)
     if arguments.format == "json":
         print(json.dumps({"exceptions": [_as_data(each) for each in listed]}, indent=2))
     elif listed:
@@ -61,16 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
     return report.finish()
 
 
-def _of(file: TeamFile) -> Iterator[_Listed]:
-    """Those of a file; none where the team is not what the file says."""
-    if file.team is None or file.capacity is None:
-        return
-    for app in file.team.apps:
-        for exception in app.exceptions:
-            yield _Listed(file.team.name, app.name, exception)
-
-
-def _as_data(listed: _Listed) -> dict[str, Any]:
+def _as_data(listed: ListedException) -> dict[str, Any]:
     exception = listed.exception
     return {
         "team": listed.team,
@@ -81,7 +56,7 @@ def _as_data(listed: _Listed) -> dict[str, Any]:
     }
 
 
-def _cells(listed: _Listed) -> Sequence[str]:
+def _cells(listed: ListedException) -> Sequence[str]:
     exception = listed.exception
     left = days_left(exception)
     return (

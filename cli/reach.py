@@ -135,13 +135,14 @@ def _said(arguments: argparse.Namespace) -> tuple[str, int]:
 def _world(stack: StackFiles) -> "World":
     """The world of the stack's objects. Raises ProblemsError for a problem in a file."""
     from tools.reach.world import KINDS, world
-    from tools.rendering.render import kubernetes_objects  # with the SDKs: a second to load
+    from tools.rendering.render import made_objects  # with the SDKs: a second to load
 
     fleet = load_stack(stack.folder, stack.settings)
     if fleet.problems:
         raise ProblemsError(*fleet.problems)
     # Warnings are left to `./sre validate`: here, they would bury the answer.
     teams = [team.name for team in fleet.teams]
-    objects = kubernetes_objects(ROOT, stack.name, teams, stack.folder.path, KINDS)
+    made = made_objects(ROOT, stack.name, teams, stack.folder.path, KINDS)
+    objects = (each.content for each in made if each.content)
     files = [file.stem for file in stack.folder.files()]
     return world(objects, files, stack.settings.istio.gateway_namespaces)

@@ -1,16 +1,14 @@
 """Edges as one page that needs no server: the picture, a table, and a script that filters them.
 
-The table has everything; the script reads it from there. The page may load nothing and run only its
-own script: its Content-Security-Policy names the script and the style by their hashes.
+The table has everything; the script reads it from there.
 """
 
-import base64
-import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
+from plain.markup import add, document
 from tools.reach import as_svg, drawn
 from tools.reach.edges import Edge
 
@@ -23,40 +21,30 @@ _KEYS = (
 )
 
 
-def html(edges: Sequence[Edge]) -> str:
+@dataclass(frozen=True)
+class Around:
+    """What a page is part of: its title there, and the page to which it leads back."""
+
+    title: str
+    back: str
+    back_to: str
+
+
+def html(edges: Sequence[Edge], around: Around | None = None) -> str:
     """A complete document."""
-    style = "\n".join(path.read_text(encoding="utf-8") for path in _STYLES)
-    script = _SCRIPT.read_text(encoding="utf-8")
-    page = Element("html", {"lang": "en"})
-    head = SubElement(page, "head")
-    SubElement(head, "meta", {"charset": "utf-8"})
-    policy = {"http-equiv": "Content-Security-Policy", "content": _policy(style, script)}
-    SubElement(head, "meta", policy)
-    SubElement(head, "meta", {"name": "viewport", "content": "width=device-width, initial-scale=1"})
-    _add(head, "title", _TITLE)
-    _add(head, "style", style)
-    body = SubElement(page, "body")
+    title = around.title if around else _TITLE
+    body = Element("body")
     header = SubElement(body, "header")
-    _add(header, "h1", _TITLE)
-    _add(header, "p", _summary(edges))
+    if around:
+        add(SubElement(header, "nav"), "a", around.back, {"href": around.back_to})
+    add(header, "h1", title)
+    add(header, "p", _summary(edges))
     main = SubElement(body, "main")
     main.append(_filters(edges))
     main.append(_picture(edges))
     main.append(_table(edges))
-    _add(body, "script", script)
-    return f"<!doctype html>\n{ElementTree.tostring(page, encoding='unicode', method='html')}\n"
-
-
-def _policy(style: str, script: str) -> str:
-    return (
-        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
-        "base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'"
-    )
-
-
-def _hash(text: str) -> str:
-    digest = hashlib.sha256(text.encode()).digest()
-    return f"sha256-{base64.b64encode(digest).decode()}"
+    style = "\n".join(path.read_text(encoding="utf-8") for path in _STYLES)
+    return document(title, style, _SCRIPT.read_text(encoding="utf-8"), body)
 
 
 def _teams(edges: Sequence[Edge]) -> list[str]:
@@ -81,13 +69,13 @@ def _filters(edges: Sequence[Edge]) -> Element:
             "hidden": "hidden",
         },
     )
-    teams = SubElement(_add(filters, "label", "Team"), "select", {"id": "team"})
-    _add(teams, "option", "All teams", {"value": ""})
+    teams = SubElement(add(filters, "label", "Team"), "select", {"id": "team"})
+    add(teams, "option", "All teams", {"value": ""})
     for team in _teams(edges):
-        _add(teams, "option", team, {"value": team})
-    SubElement(_add(filters, "label", "Text"), "input", {"type": "search", "id": "text"})
+        add(teams, "option", team, {"value": team})
+    SubElement(add(filters, "label", "Text"), "input", {"type": "search", "id": "text"})
     kinds = SubElement(filters, "fieldset")
-    _add(kinds, "legend", "Kinds")
+    add(kinds, "legend", "Kinds")
     for kind, label in drawn.KINDS.items():
         _checkbox(kinds, label, {"name": "kind", "value": kind, "checked": "checked"})
     _checkbox(filters, "Fit the picture to the window", {"id": "fit"})
@@ -98,7 +86,7 @@ def _filters(edges: Sequence[Edge]) -> Element:
 def _picture(edges: Sequence[Edge]) -> Element:
     split = Element("div", {"class": "split"})
     drawing = SubElement(split, "section", {"class": "drawing", "aria-label": "Picture"})
-    _add(drawing, "p", _KEYS, {"id": "keys", "hidden": "hidden"})
+    add(drawing, "p", _KEYS, {"id": "keys", "hidden": "hidden"})
     # Can be scrolled with the keyboard before the script makes the nodes stops of the Tab key.
     attributes = {"id": "picture", "class": "scroll", "role": "region", "tabindex": "0"}
     scroll = SubElement(drawing, "div", {**attributes, "aria-label": "Picture to scroll"})
@@ -108,19 +96,19 @@ def _picture(edges: Sequence[Edge]) -> Element:
         "section",
         {"class": "panel", "id": "panel", "aria-labelledby": "selected", "hidden": "hidden"},
     )
-    _add(panel, "h2", "Reasons", {"id": "selected"})
-    _add(panel, "p", "", {"id": "selected-count", "role": "status"})
+    add(panel, "h2", "Reasons", {"id": "selected"})
+    add(panel, "p", "", {"id": "selected-count", "role": "status"})
     SubElement(panel, "ol", {"id": "selected-edges"})
-    _add(panel, "button", "Clear", {"id": "clear", "type": "button", "hidden": "hidden"})
+    add(panel, "button", "Clear", {"id": "clear", "type": "button", "hidden": "hidden"})
     return split
 
 
 def _table(edges: Sequence[Edge]) -> Element:
     table = Element("table", {"id": "edges"})
-    _add(table, "caption", "All connections")
+    add(table, "caption", "All connections")
     heads = SubElement(SubElement(table, "thead"), "tr")
     for head in ("From", "To", "Port", "Kind", "Reasons"):
-        _add(heads, "th", head, {"scope": "col"})
+        add(heads, "th", head, {"scope": "col"})
     body = SubElement(table, "tbody")
     numbers = {node: str(number) for number, node in enumerate(drawn.nodes(edges))}
     for edge in edges:
@@ -134,7 +122,7 @@ def _table(edges: Sequence[Edge]) -> Element:
         }
         row = SubElement(body, "tr", attributes)
         for cell in (edge.source.shown, edge.target.shown, edge.port, drawn.KINDS[edge.kind]):
-            _add(row, "td", cell)
+            add(row, "td", cell)
         row.append(_reasons(edge))
     return table
 
@@ -143,13 +131,13 @@ def _reasons(edge: Edge) -> Element:
     cell = Element("td")
     details = SubElement(cell, "details")
     count = len(edge.reasons)
-    _add(details, "summary", f"{count} reason{'' if count == 1 else 's'}")
+    add(details, "summary", f"{count} reason{'' if count == 1 else 's'}")
     reasons = SubElement(details, "ul", {"class": "reasons"})
     for reason in edge.reasons:
         entry = SubElement(reasons, "li")
-        _add(entry, "span", reason.side, {"class": "side"}).tail = ": "
+        add(entry, "span", reason.side, {"class": "side"}).tail = ": "
         if reason.policy:
-            _add(entry, "span", reason.policy, {"class": "policy"}).tail = f" {reason.text}"
+            add(entry, "span", reason.policy, {"class": "policy"}).tail = f" {reason.text}"
         else:
             entry[-1].tail = f": {reason.text}"
     return cell
@@ -158,9 +146,3 @@ def _reasons(edge: Edge) -> Element:
 def _checkbox(parent: Element, label: str, attributes: dict[str, str]) -> None:
     around = SubElement(parent, "label")
     SubElement(around, "input", {"type": "checkbox", **attributes}).tail = label
-
-
-def _add(parent: Element, tag: str, text: str, attributes: dict[str, str] | None = None) -> Element:
-    found = SubElement(parent, tag, attributes or {})
-    found.text = text
-    return found

@@ -89,11 +89,36 @@ def render(
     return Outcome((), fleet.warnings, len(tree.documents))
 
 
-def kubernetes_objects(
-    root: Path, stack: str, teams: Sequence[str], tenants: Path, kinds: Collection[str]
-) -> Iterator[dict[str, Any]]:
-    """The objects of these kinds in Kubernetes that the program creates for validated teams."""
-    run = partial(_objects_of, root, stack, tenants, frozenset(kinds))
+@dataclass(frozen=True)
+class MadeObject:
+    """An object that the program creates, with its team and app: "" for the platform, and for none.
+
+    `server` is the folder of its document, and `content` the document, if it was asked for.
+    """
+
+    server: str
+    kind: str
+    name: str
+    team: str
+    app: str
+    content: dict[str, Any] | None
+
+
+def made_objects(
+    root: Path,
+    stack: str,
+    teams: Sequence[str],
+    tenants: Path,
+    kinds: Collection[str],
+    *,
+    expired: bool = False,
+) -> Iterator[MadeObject]:
+    """The objects that the program creates for validated teams, with the content of some kinds.
+
+    The kinds are Kubernetes'. What all teams share may come several times. `expired` is as in
+    `render`.
+    """
+    run = partial(_made_by, root, stack, tenants, frozenset(kinds), expired)
     for part in _parts(run, teams):
         yield from part
 
@@ -126,23 +151,36 @@ def _parts(run: Callable[[Sequence[str]], _Part], teams: Sequence[str]) -> Itera
 
 def _run(root: Path, stack: str, tenants: Path, expired: bool, teams: Sequence[str]) -> _Tree:
     """What one run of the program creates for some teams, which have been validated."""
-    with judged(expiry=not expired):
-        made = record_stack(root, stack, tenants, {f"{PREFIX}teams": list(teams)}).registrations
+    made = _registered(root, stack, tenants, expired, teams)
     objects = {_path(one): one for one in made if _has_document(one)}
     others = [one for one in made if one.package != "sre" and not _has_document(one)]
     return _Tree({path: _text(one) for path, one in objects.items()}, index(objects, others))
 
 
-def _objects_of(
-    root: Path, stack: str, tenants: Path, kinds: frozenset[str], teams: Sequence[str]
-) -> list[dict[str, Any]]:
-    """The objects of some kinds that one run of the program creates."""
-    made = record_stack(root, stack, tenants, {f"{PREFIX}teams": list(teams)}).registrations
-    return [
-        one.inputs
-        for one in made
-        if one.package == "kubernetes" and _has_document(one) and one.inputs.get("kind") in kinds
-    ]
+def _registered(
+    root: Path, stack: str, tenants: Path, expired: bool, teams: Sequence[str]
+) -> Sequence[Registration]:
+    with judged(expiry=not expired):
+        return record_stack(root, stack, tenants, {f"{PREFIX}teams": list(teams)}).registrations
+
+
+def _made_by(
+    root: Path,
+    stack: str,
+    tenants: Path,
+    kinds: frozenset[str],
+    expired: bool,
+    teams: Sequence[str],
+) -> list[MadeObject]:
+    """What one run of the program creates, with the content of some kinds."""
+    made = _registered(root, stack, tenants, expired, teams)
+    return [_made(one, kinds) for one in made if _has_document(one)]
+
+
+def _made(one: Registration, kinds: frozenset[str]) -> MadeObject:
+    wanted = one.package == "kubernetes" and one.inputs["kind"] in kinds
+    content = one.inputs if wanted else None
+    return MadeObject(_FOLDERS[one.package], _kind(one), _name(one), *owner(one), content)
 
 
 def _has_document(made: Registration) -> bool:
@@ -150,15 +188,27 @@ def _has_document(made: Registration) -> bool:
     return made.package in _FOLDERS and is_object
 
 
-def _path(made: Registration) -> str:
-    kind = made.type.rpartition(":")[2]
+def _kind(made: Registration) -> str:
+    return made.type.rpartition(":")[2]
+
+
+def _place(made: Registration) -> str:
     if made.package == "kubernetes":
-        metadata = made.inputs["metadata"]
-        place, name = metadata.get("namespace", "_cluster"), metadata["name"]
-    else:
-        place = owner(made)[0] or "_platform"
-        name = made.name.removeprefix(f"{place}/")
-    return f"{_FOLDERS[made.package]}/{place}/{kind}-{quote(name, safe='')}.yaml"
+        place: str = made.inputs["metadata"].get("namespace", "_cluster")
+        return place
+    return owner(made)[0] or "_platform"
+
+
+def _name(made: Registration) -> str:
+    if made.package == "kubernetes":
+        name: str = made.inputs["metadata"]["name"]
+        return name
+    return made.name.removeprefix(f"{_place(made)}/")
+
+
+def _path(made: Registration) -> str:
+    name = quote(_name(made), safe="")
+    return f"{_FOLDERS[made.package]}/{_place(made)}/{_kind(made)}-{name}.yaml"
 
 
 def _text(made: Registration) -> str:
