@@ -71,6 +71,7 @@ def run(python: Path, checkout: Path, *command: str) -> subprocess.CompletedProc
         (["affected", "--base", "base"], 0),
         (["schema", "--check"], 0),
         (["capacity"], 0),
+        (["page", "--out", "site"], 0),
         (["new", "team", "team-new"], 0),
         (["set-image", "team-alpha", "my-api", "v9.0.1"], 0),
         (["import", str(GUIDE), "--tenants", "imported"], 0),
