@@ -9,15 +9,19 @@ import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.support.ui import WebDriverWait
 
 from binaries.console import UserError
 
 AXE = "axe-core@4.14.1"
 AXE_SHA256 = "e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745"
 NPM_WITHIN = 120  # seconds
+WITHIN = 20  # seconds
+PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
 INSTALL = "on Debian, run scripts/install-browser"
 
 # Without these, Chromium itself asks for updates, hosts and lists, which no page causes.
@@ -56,6 +60,39 @@ def requested(chrome: Chrome) -> list[str]:
         for message in messages
         if message["method"] == "Network.requestWillBeSent"
     ]
+
+
+def prefer(chrome: Chrome, scheme: str) -> None:
+    """The reader's choice of colours: light or dark."""
+    feature = {"name": "prefers-color-scheme", "value": scheme}
+    chrome.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+
+
+def as_on_a_phone(chrome: Chrome) -> None:
+    """The screen is that of `PHONE` when this returns."""
+    chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", PHONE)
+    width = PHONE["width"]
+    WebDriverWait(chrome, WITHIN).until(lambda c: c.execute_script("return screen.width") == width)
+
+
+@contextmanager
+def without_scripts(chrome: Chrome) -> Iterator[Chrome]:
+    """Pages that are opened meanwhile run none."""
+    chrome.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        yield chrome
+    finally:
+        chrome.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+
+
+def violations(chrome: Chrome, axe: str) -> list[tuple[str, str]]:
+    """What axe-core finds on the page: each rule with the first element that breaks it."""
+    chrome.execute_script(axe)
+    result: dict[str, Any] = chrome.execute_async_script(
+        "axe.run().then(arguments[arguments.length - 1])"
+    )
+    assert len(result["passes"]) > 15
+    return [(each["id"], each["nodes"][0]["html"]) for each in result["violations"]]
 
 
 def axe(folder: Path) -> str:

@@ -3,16 +3,15 @@
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 from selenium.webdriver import ActionChains, Chrome, Keys
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
-from selenium.webdriver.support.ui import Select, WebDriverWait
+from selenium.webdriver.support.ui import Select
 
 from binaries.console import UserError
 from tests import browser
@@ -26,32 +25,19 @@ from tools.reach.edges import Edge, Reason
 pytestmark = pytest.mark.parts
 
 FLEET = fleet(8, 4, 12)
-PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
-WITHIN = 20  # seconds
-
-
-@pytest.fixture(scope="module")
-def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
-    started = browser.browser(tmp_path_factory.mktemp("profile"))
-    chrome = available(started.__enter__)
-    yield chrome
-    started.__exit__(None, None, None)
 
 
 @pytest.fixture
-def page(chrome: Chrome, tmp_path: Path) -> Callable[[str], Chrome]:
-    """Opens a page, of edges unless its text is given, as on a large screen."""
-    chrome.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
-    chrome.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-    chrome.set_window_size(1400, 1000)
+def page(large: Chrome, tmp_path: Path) -> Callable[[str], Chrome]:
+    """Opens a page with this text."""
 
     def opened(text: str) -> Chrome:
         file = tmp_path / "reach.html"
         file.write_text(text, encoding="utf-8")
-        browser.requested(chrome)
-        chrome.get_log("browser")
-        chrome.get(file.as_uri())
-        return chrome
+        browser.requested(large)
+        large.get_log("browser")
+        large.get(file.as_uri())
+        return large
 
     return opened
 
@@ -163,23 +149,18 @@ def test_odd_names_are_shown_as_they_are(page):
 
 
 def test_without_scripts_the_table_has_everything(page):
-    chrome = page("<!doctype html>")
-    chrome.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
-    try:
+    with browser.without_scripts(page("<!doctype html>")) as chrome:
         page(html(FLEET))
         assert not one(chrome, "#filters").is_displayed()
         assert not one(chrome, "#panel").is_displayed()
         one(chrome, "tbody tr:nth-child(7) summary").click()
         assert FLEET[6].reasons[0].text in one(chrome, "tbody tr:nth-child(7)").text
         assert one(chrome, "svg").get_attribute("role") == "img"
-    finally:
-        chrome.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
 
 
 def test_a_phone_scrolls_the_page_only_down(page):
     chrome = page(html(FLEET))
-    chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", PHONE)
-    WebDriverWait(chrome, WITHIN).until(lambda c: c.execute_script("return innerWidth") == 390)
+    browser.as_on_a_phone(chrome)
     assert chrome.execute_script("return document.documentElement.scrollWidth") == 390
     one(chrome, "[data-node]").click()
     top, bottom = chrome.execute_script(
@@ -220,18 +201,12 @@ def test_no_text_of_the_picture_overlaps_or_leaves_its_card(page):
 @pytest.mark.parametrize("width", [1400, 390])
 def test_axe_finds_nothing(page, axe: str, scheme: str, width: int):
     chrome = page(html(FLEET))
-    feature = {"name": "prefers-color-scheme", "value": scheme}
-    chrome.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+    browser.prefer(chrome, scheme)
     if width < 1000:
-        chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", PHONE)
+        browser.as_on_a_phone(chrome)
     one(chrome, "[data-node]").click()
     one(chrome, "tbody tr summary").click()
-    chrome.execute_script(axe)
-    result: dict[str, Any] = chrome.execute_async_script(
-        "axe.run().then(arguments[arguments.length - 1])"
-    )
-    assert [(e["id"], e["nodes"][0]["html"]) for e in result["violations"]] == []
-    assert len(result["passes"]) > 20
+    assert browser.violations(chrome, axe) == []
 
 
 def test_the_picture_follows_the_colours_of_the_reader(chrome: Chrome, tmp_path: Path):
@@ -239,8 +214,7 @@ def test_the_picture_follows_the_colours_of_the_reader(chrome: Chrome, tmp_path:
     file.write_text(svg(FLEET), encoding="utf-8")
     colours = set[str]()
     for scheme in ("light", "dark"):
-        feature = {"name": "prefers-color-scheme", "value": scheme}
-        chrome.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+        browser.prefer(chrome, scheme)
         chrome.get(file.as_uri())
         colours.add(one(chrome, ".paper").value_of_css_property("fill"))
     assert len(colours) == 2
@@ -250,8 +224,7 @@ def test_the_picture_follows_the_colours_of_the_reader(chrome: Chrome, tmp_path:
 def test_text_of_the_picture_stands_out_from_what_is_behind_it(page, scheme: str):
     """axe leaves out text in SVG. 4.5 is what WCAG asks for."""
     chrome = page(html(FLEET))
-    feature = {"name": "prefers-color-scheme", "value": scheme}
-    chrome.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+    browser.prefer(chrome, scheme)
     pairs: list[list[str]] = chrome.execute_script(
         """
         const fill = (each) => getComputedStyle(each).fill;
@@ -275,12 +248,6 @@ def test_graphviz_reads_the_dot_format():
     kinds = [group.attrib.get("class") for group in root.iter("{http://www.w3.org/2000/svg}g")]
     assert kinds.count("cluster") == 8 + 2
     assert kinds.count("node") == 8 * 4 + 5
-
-
-@pytest.fixture(scope="module")
-def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
-    folder = tmp_path_factory.mktemp("axe")
-    return available(lambda: browser.axe(folder))
 
 
 def graphviz() -> str:
