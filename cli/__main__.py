@@ -19,6 +19,7 @@ from cli import (
     reach,
     render,
     schema,
+    secret,
     set_image,
     validate,
 )
@@ -39,6 +40,7 @@ COMMANDS = (
     page,
     doctor,
     isolation,
+    secret,
     schema,
 )
 
@@ -80,7 +82,10 @@ def main(argv: list[str] | None = None) -> int:
         hint = f"did you mean {near}?" if near else f"choose from {', '.join(commands.choices)}"
         parser.error(f"no command '{words[0]}'; {hint}")
     try:
-        arguments = parser.parse_args(words)
+        arguments, unknown = parser.parse_known_args(words)
+        if unknown:
+            what = f"unrecognized arguments: {' '.join(unknown)}"
+            parser.error(getattr(arguments, "unknown", what))
     except SystemExit as ended:
         if ended.code == 2 and words[0] == "diff":
             sys.exit(diff.MISTAKE)

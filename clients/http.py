@@ -24,6 +24,7 @@ class RefusedError(Exception):
 
     def __init__(self, server: str, status: int, reason: str) -> None:
         super().__init__(f"{server} answered {status}: {reason}")
+        self.server = server
         self.status = status
         self.reason = reason
 

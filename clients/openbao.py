@@ -35,6 +35,11 @@ class OpenBao:
     def address(self) -> str:
         return self._http.address
 
+    @property
+    def has_token(self) -> bool:
+        """Whether the caller is somebody; the token may have expired."""
+        return "X-Vault-Token" in self._headers
+
     def with_token(self, token: str | None) -> Self:
         """The same server as the bearer of another token, or of none, sees it."""
         other = copy.copy(self)
@@ -49,9 +54,11 @@ class OpenBao:
         other._headers = {k: v for k, v in self._headers.items() if k != "X-Vault-Namespace"}
         return other
 
-    def call(self, method: str, path: str, body: object = None) -> Any:
+    def call(
+        self, method: str, path: str, body: object = None, content_type: str = "application/json"
+    ) -> Any:
         """`path` is without `v1/`. Raises RefusedError and UnreachableError, like all methods."""
-        return self._http.call(method, f"v1/{path}", self._headers, body)
+        return self._http.call(method, f"v1/{path}", self._headers, body, content_type=content_type)
 
     def read(self, path: str) -> dict[str, Any] | None:
         """The answer's `data`, or None if there is nothing at that path."""
@@ -93,19 +100,36 @@ def openbao_of(settings: OpenBaoSettings, retries: int = 4) -> OpenBao | None:
 
     None if there is no address.
     """
-    address = settings.address or os.environ.get("VAULT_ADDR")
+    return _openbao(settings, retries, "VAULT_")
+
+
+def callers_openbao(settings: OpenBaoSettings, retries: int = 0) -> OpenBao | None:
+    """The same, with what the caller's own `bao` takes: `BAO_...` comes before `VAULT_...`.
+
+    Without retries, as a write must not be repeated unless its outcome is known.
+    """
+    return _openbao(settings, retries, "BAO_", "VAULT_")
+
+
+def _openbao(settings: OpenBaoSettings, retries: int, *prefixes: str) -> OpenBao | None:
+    """`prefixes` of environment variables; the first one that is set counts."""
+
+    def variable(name: str) -> str | None:
+        found = (os.environ.get(prefix + name) for prefix in prefixes)
+        return next(filter(None, found), None)
+
+    address = settings.address or variable("ADDR")
     if not address:
         return None
-    ca_cert = os.environ.get("VAULT_CACERT") or os.environ.get("VAULT_CAPATH")
+    ca_cert = variable("CACERT") or variable("CAPATH")
     verify: bool | Path = not settings.skip_tls_verify
     if verify and ca_cert:
         verify = Path(ca_cert)
-    return OpenBao(address, _token(), verify, os.environ.get("VAULT_NAMESPACE"), retries)
+    token = variable("TOKEN") or _left_by_login()
+    return OpenBao(address, token, verify, variable("NAMESPACE"), retries)
 
 
-def _token() -> str | None:
-    """`VAULT_TOKEN`, otherwise the token that `bao login` left in the home folder."""
-    if token := os.environ.get("VAULT_TOKEN"):
-        return token
-    file = Path.home() / ".vault-token"
-    return file.read_text(encoding="utf-8").strip() if file.is_file() else None
+def _left_by_login() -> str | None:
+    """The token that `bao login` has left."""
+    file = Path(os.environ.get("BAO_TOKEN_PATH") or Path.home() / ".vault-token")
+    return file.read_text("utf-8", errors="replace").strip() if file.is_file() else None

@@ -16,7 +16,8 @@ PUSH_SECRET = "harbor-push"
 _SECRET_NAME = rf"(?!({PULL_SECRET}|{PUSH_SECRET})$){names.DNS_NAME}"
 
 
-def _check_secret_ref(value: str) -> None:
+def check_secret_name(value: str) -> None:
+    """Raise ValueError, "what is wrong; what to do", which shows no credential."""
     # Shown only if it is clearly a name: it may be the secret itself.
     if credential_form(value):
         raise ValueError("contains the secret itself; store it in OpenBao and write its name here")
@@ -35,10 +36,11 @@ def _check_secret_ref(value: str) -> None:
         ) from None
 
 
-SecretName = Annotated[str, checked(_check_secret_ref, _SECRET_NAME, maxLength=names.DNS_NAME_MAX)]
+SecretName = Annotated[str, checked(check_secret_name, _SECRET_NAME, maxLength=names.DNS_NAME_MAX)]
 
 
-def _check_key(value: str) -> None:
+def check_secret_key(value: str) -> None:
+    """Raise ValueError, "what is wrong; what to do", which does not show the key."""
     # Not shown if it is wrong: it may be the secret itself.
     if credential_form(value):
         raise ValueError("contains the secret itself; write the name of its key here")
@@ -50,7 +52,7 @@ def _check_key(value: str) -> None:
         ) from None
 
 
-SecretKey = Annotated[str, checked(_check_key, names.DATA_KEY, maxLength=names.DNS_NAME_MAX)]
+SecretKey = Annotated[str, checked(check_secret_key, names.DATA_KEY, maxLength=names.DNS_NAME_MAX)]
 
 # The key of a secret that has one alone.
 VALUE = "value"

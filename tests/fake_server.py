@@ -59,7 +59,7 @@ def serving(keys: Keys | None) -> Generator[FakeServer]:
             self.end_headers()
             self.wfile.write(content)
 
-        do_GET = do_POST = do_PATCH = do_DELETE = do_PUT = answer  # noqa: N815
+        do_GET = do_POST = do_PATCH = do_DELETE = do_PUT = do_LIST = answer  # noqa: N815
 
         def log_message(self, format: str, *args: Any) -> None:
             """Nothing: the test's output is its own."""

@@ -295,7 +295,8 @@ def test_a_token_file_that_cannot_be_read_is_reported(
     def unreadable(*_: object, **__: object) -> str:
         raise PermissionError(13, "Permission denied", "/home/jo/.vault-token")
 
-    monkeypatch.setattr("clients.openbao._token", unreadable)
+    monkeypatch.delenv("VAULT_TOKEN")
+    monkeypatch.setattr("clients.openbao._left_by_login", unreadable)
     (failed,) = examined(made).failed().values()
     assert failed.found == "/home/jo/.vault-token: Permission denied"
 

@@ -1,0 +1,1 @@
+"""`./sre secret`: stores, lists and compares teams' secrets in OpenBao with the caller's login."""
