@@ -11,6 +11,7 @@ import pulumi_vault as vault
 import pulumiverse_harbor as harbor
 
 from components.shared import LOGIN_TOKEN_TTL, Shared
+from specs.env_vars import PULL_SECRET, PUSH_SECRET
 from specs.settings import Settings
 from specs.team import Team
 
@@ -21,7 +22,8 @@ def team_access(
     """Policy `<team>`, and who gets it; the name of the role.
 
     That is the role `<team>`, for the namespace's ServiceAccounts, and, if the stack names an OIDC
-    accessor, an identity group for each Keycloak group of developers.
+    accessor, an identity group for each Keycloak group of developers. In a stack where developers
+    write secrets, these groups get the policy `<team>.developers` instead.
     """
     opts = pulumi.ResourceOptions(parent=parent)
     policy = vault.Policy(
@@ -42,6 +44,18 @@ def team_access(
         token_ttl=LOGIN_TOKEN_TTL,
         opts=opts,
     )
+    developers = policy
+    if settings.openbao.developer_access == "write":
+        # No team has a name with a dot, so no team's own policy has this name.
+        name = f"{team.name}.developers"
+        developers = vault.Policy(
+            name,
+            name=name,
+            policy=pulumi.Output.from_input(shared.kv_mount).apply(
+                lambda mount: write_policy(mount, team.name)
+            ),
+            opts=opts,
+        )
     for name in team.developers if settings.openbao.oidc_accessor else ():
         group = vault.identity.Group(
             f"{team.name}/{name}",
@@ -49,7 +63,7 @@ def team_access(
             # same name.
             name=f"{team.name}.{name}",
             type="external",
-            policies=[policy.name],
+            policies=[developers.name],
             opts=opts,
         )
         vault.identity.GroupAlias(
@@ -70,6 +84,24 @@ def read_policy(mount: str, team: str) -> str:
     return (
         f'path "{mount}/data/{team}/*" {{\n  capabilities = ["read"]\n}}\n'
         f'path "{mount}/metadata/{team}/*" {{\n  capabilities = ["read", "list"]\n}}\n'
+    )
+
+
+def write_policy(mount: str, team: str) -> str:
+    """OpenBao policy (HCL): store the team's secrets without reading or deleting them.
+
+    What it shows of them are names, versions and keys. The robots' credentials are the program's:
+    at their paths, the longer match, nothing is allowed.
+    """
+    denied = "".join(
+        f'path "{mount}/data/{team}/{secret}" {{\n  capabilities = ["deny"]\n}}\n'
+        for secret in (PULL_SECRET, PUSH_SECRET)
+    )
+    return (
+        f'path "{mount}/data/{team}/*" {{\n  capabilities = ["create", "update", "patch"]\n}}\n'
+        f"{denied}"
+        f'path "{mount}/metadata/{team}/*" {{\n  capabilities = ["read", "list"]\n}}\n'
+        f'path "{mount}/subkeys/{team}/*" {{\n  capabilities = ["read"]\n}}\n'
     )
 
 

@@ -239,8 +239,15 @@ class OpenBaoSettings(Spec):
     )
     oidc_accessor: str | None = Field(
         None,
-        description="Accessor of the OIDC auth mount: lets developers read their team's secrets.",
+        description="Accessor of the OIDC auth mount: gives developers who sign in there their "
+        "rights (`developerAccess`).",
         examples=["auth_oidc_1a2b3c4d"],
+    )
+    developer_access: Literal["read", "write"] = Field(
+        "read",
+        description="What developers may do with their team's secrets. `read`: list and read "
+        "them. `write`: list their names and keys and store new values, without reading any or "
+        "changing those of the robots; the policy for that is `<team>.developers`.",
     )
     group_prefix: GroupPrefix = Field(
         "",

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from cli.__main__ import main
+from components.openbao_access import write_policy
 from specs.labels import probe_off
 from tools.review.comparison import Comparison, compare
 from tools.review.rendered_objects import (
@@ -750,6 +751,29 @@ def test_a_group_of_openbao_is_let_in_and_gets_policies(shipped: Side) -> None:
     other = _with(base, alias.key, _set("name", "others"))
     assert _found(compare(base, other)) == {Rules.GROUP}
     assert _found(compare(more, base)) == set()
+
+
+def test_developers_who_may_now_store_secrets_are_reported_with_what_they_may(
+    shipped: Side,
+) -> None:
+    name = "team-alpha.developers"
+    policy = {"name": name, "policy": write_policy("sre", "team-alpha")}
+    made = RenderedObject(f"openbao/team-alpha/Policy-{name}", "Policy", name, policy, "team-alpha")
+    fields = {"name": "team-alpha.devs", "policies": ["team-alpha"]}
+    group = RenderedObject("openbao/team-alpha/Group-devs", "Group", "devs", fields, "team-alpha")
+    base = _and(shipped, group)
+    head = _and(_with(base, group.key, _set("policies", [name])), made)
+    assert _found(compare(base, head)) == {Rules.RIGHTS}
+    assert _details(compare(base, head)) == [
+        "Group team-alpha.devs gets the policy team-alpha.developers",
+        "policy team-alpha.developers: create, patch and update on sre/data/team-alpha/*",
+        "policy team-alpha.developers: list and read on sre/metadata/team-alpha/*",
+        "policy team-alpha.developers: read on sre/subkeys/team-alpha/*",
+    ]
+    robots = policy["policy"].replace('"deny"', '"update"', 1)
+    assert _details(compare(head, _with(head, made.key, _set("policy", robots)))) == [
+        "policy team-alpha.developers: update on sre/data/team-alpha/harbor-pull"
+    ]
 
 
 def test_a_robot_that_is_enabled_again_is_reported(shipped: Side) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from clients.http import RefusedError
 from clients.local_servers import Servers
+from clients.openbao import OpenBao
 from sandbox.servers.keys import ADMIN, Keys
 from specs.fleet import TeamsFolder, load_stack
 from specs.stack_file import read_stack
@@ -31,6 +32,7 @@ from tools.isolation.requests import (
     lists,
     logs_in,
     vault_reads,
+    vault_would_write,
 )
 from tools.isolation.samples import pod
 from tools.isolation.target_kinds import OWN, POD
@@ -255,7 +257,34 @@ def test_where_people_sign_in_nobody_is_impersonated() -> None:
     known = ("in the cluster", "incident-response", "oidc:/incident-response")
     assert scenes[Caller.ROLE].cluster == known
     assert scenes[Caller.ROLE_IN_OPENBAO].openbao == ("in OpenBao", "incident-response")
-    assert scenes.keys() == {Caller.ROLE, *IN_OPENBAO}
+    assert scenes.keys() == {Caller.ROLE, *IN_OPENBAO} - {Caller.WRITER_IN_OPENBAO}
+
+
+def test_developers_are_those_who_store_secrets_where_the_stack_says_so() -> None:
+    scenes = entered(SignedIn(), oidc_accessor="auth_oidc_1", developer_access="write")
+    assert scenes.keys() == {Caller.ROLE, *IN_OPENBAO} - {Caller.DEVELOPER_IN_OPENBAO}
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [
+        ((403, {"errors": ["permission denied"]}), verdict.BY_OPENBAO),
+        (
+            (400, {"errors": ["check-and-set parameter did not match the current version"]}),
+            verdict.ALLOWED,
+        ),
+        ((400, {"errors": ["no data provided"]}), "answered 400: no data provided"),
+    ],
+)
+def test_a_write_that_would_change_something_is_told_by_the_version_it_names(
+    method: str, answer: tuple[int, Any], outcome: str
+) -> None:
+    with serving(None) as fake:
+        fake.answers[f"{method} /v1/sre/data/team-alpha/x"] = answer
+        check = Attempt("write", verdict.ALLOWED, vault_would_write("{own}/x", method))
+        caller = OpenBao(fake.address, "s.token", retries=0)
+        assert seen(check, caller, Server({}), own="team-alpha") == outcome
 
 
 @pytest.mark.parametrize(("people", "accessor"), [(None, "auth_oidc_1"), (SignedIn(), None)])

@@ -59,6 +59,42 @@ def test_an_identity_group_is_tied_to_the_keycloak_group_of_its_name(program: Pr
     }
 
 
+WRITES = {**OIDC, "developerAccess": "write"}
+
+
+def test_developers_who_store_secrets_read_none_and_change_no_robot_s(program: Program) -> None:
+    policy = program(team_file(), openbao=WRITES).one(POLICY, "team-alpha.developers")
+    assert policy.inputs == {
+        "name": "team-alpha.developers",
+        "policy": (
+            'path "sre/data/team-alpha/*" {\n  capabilities = ["create", "update", "patch"]\n}\n'
+            'path "sre/data/team-alpha/harbor-pull" {\n  capabilities = ["deny"]\n}\n'
+            'path "sre/data/team-alpha/harbor-push" {\n  capabilities = ["deny"]\n}\n'
+            'path "sre/metadata/team-alpha/*" {\n  capabilities = ["read", "list"]\n}\n'
+            'path "sre/subkeys/team-alpha/*" {\n  capabilities = ["read"]\n}\n'
+        ),
+    }
+
+
+def test_their_groups_get_that_policy_alone_and_pods_keep_the_team_s(program: Program) -> None:
+    made = program(team_file(keys="access: {developers: [builders, ops]}"), openbao=WRITES)
+    assert made.names(POLICY) == ["team-alpha", "team-alpha.developers"]
+    groups = [made.one(GROUP, f"team-alpha/{name}").inputs for name in ("builders", "ops")]
+    assert [group["policies"] for group in groups] == [["team-alpha.developers"]] * 2
+    assert made.one(AUTH_ROLE, "team-alpha").inputs["tokenPolicies"] == ["team-alpha"]
+
+
+def test_the_policy_is_there_for_other_logins_too(program: Program) -> None:
+    made = program(team_file(), openbao={"developerAccess": "write"})
+    assert made.names(POLICY) == ["team-alpha", "team-alpha.developers"]
+    assert made.names(GROUP) == []
+
+
+def test_an_offboarded_team_has_no_such_policy(program: Program) -> None:
+    made = program(team_file(keys="lifecycle: offboarding"), openbao=WRITES)
+    assert made.names(POLICY) == []
+
+
 @pytest.mark.parametrize("robot", ["push", "pull"])
 def test_a_robot_s_credential_is_kept_under_the_team_s_path(program: Program, robot: str) -> None:
     made = program(team_file())

@@ -10,6 +10,7 @@ from tools.isolation.openbao_attempts import (
     DEVELOPER_CHECKS,
     OTHER_PEOPLE_S_CHECKS,
     STRANGER_CHECKS,
+    WRITER_CHECKS,
     app_checks,
 )
 from tools.isolation.outside_attempts import outside_checks
@@ -39,12 +40,14 @@ class Caller(StrEnum):
     ANONYMOUS = "anonymous"
     STORE = "secret store"
     DEVELOPER_IN_OPENBAO = "developer in OpenBao"
+    WRITER_IN_OPENBAO = "developer who stores secrets"
     VIEWER_IN_OPENBAO = "viewer in OpenBao"
     ROLE_IN_OPENBAO = "group with a role in OpenBao"
 
 
-# People who sign in to OpenBao.
-IN_OPENBAO = (Caller.DEVELOPER_IN_OPENBAO, Caller.VIEWER_IN_OPENBAO, Caller.ROLE_IN_OPENBAO)
+# People who sign in to OpenBao; developers are of the first kind or of the second.
+DEVELOPERS_IN_OPENBAO = (Caller.DEVELOPER_IN_OPENBAO, Caller.WRITER_IN_OPENBAO)
+IN_OPENBAO = (*DEVELOPERS_IN_OPENBAO, Caller.VIEWER_IN_OPENBAO, Caller.ROLE_IN_OPENBAO)
 
 
 _KNOWN: dict[str, Request] = {"authenticate to the API server": asks_who_it_is()}
@@ -97,6 +100,7 @@ def checks(shared_store: bool) -> dict[Caller, tuple[Attempt, ...]]:
         ),
         Caller.STORE: SHARED_STORE_CHECKS if shared_store else TEAM_STORE_CHECKS,
         Caller.DEVELOPER_IN_OPENBAO: DEVELOPER_CHECKS,
+        Caller.WRITER_IN_OPENBAO: WRITER_CHECKS,
         Caller.VIEWER_IN_OPENBAO: OTHER_PEOPLE_S_CHECKS,
         Caller.ROLE_IN_OPENBAO: OTHER_PEOPLE_S_CHECKS,
     }

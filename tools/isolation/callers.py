@@ -34,8 +34,9 @@ def subjects(teams: Sequence[Team], settings: Settings, admin: Admin) -> Iterato
     """All callers of all teams, in the order of teams."""
     prefix = settings.kubernetes.group_prefix
     in_openbao = signs_in_to_openbao(settings, admin)
+    developers = developers_in_openbao(settings)
     for team in teams:
-        for caller, name, group, become in _callers(team, prefix):
+        for caller, name, group, become in _callers(team, prefix, developers):
             if caller in IN_OPENBAO and not in_openbao:
                 continue
             other = _next(team, teams, group)
@@ -49,13 +50,22 @@ def signs_in_to_openbao(settings: Settings, admin: Admin) -> bool:
     return bool(admin.people and settings.manage.openbao and settings.openbao.oidc_accessor)
 
 
-def _callers(team: Team, prefix: str) -> Iterator[tuple[Caller, str, str | None, _Become]]:
+def developers_in_openbao(settings: Settings) -> Caller:
+    """What developers are in the stack's OpenBao."""
+    writes = settings.openbao.developer_access == "write"
+    return Caller.WRITER_IN_OPENBAO if writes else Caller.DEVELOPER_IN_OPENBAO
+
+
+def _callers(
+    team: Team, prefix: str, developers: Caller
+) -> Iterator[tuple[Caller, str, str | None, _Become]]:
     """Kind, name, Keycloak group of a person, and how to become one.
 
-    `prefix`: what the API server puts before a group's name.
+    `prefix`: what the API server puts before a group's name. `developers`: what they are in
+    OpenBao.
     """
     people = (
-        (Caller.DEVELOPER, Caller.DEVELOPER_IN_OPENBAO, team.developers),
+        (Caller.DEVELOPER, developers, team.developers),
         (Caller.VIEWER, Caller.VIEWER_IN_OPENBAO, team.viewers),
     )
     for caller, in_openbao, groups in people:

@@ -6,10 +6,16 @@ from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 
 from clients.http import RefusedError
+from clients.kv import MOUNT
 from specs.settings import Settings
 from specs.team import Team
-from tools.isolation.attempts import IN_OPENBAO, Caller, checks
-from tools.isolation.callers import Subject, signs_in_to_openbao, subjects
+from tools.isolation.attempts import DEVELOPERS_IN_OPENBAO, IN_OPENBAO, Caller, checks
+from tools.isolation.callers import (
+    Subject,
+    developers_in_openbao,
+    signs_in_to_openbao,
+    subjects,
+)
 from tools.isolation.requests import Admin, Attempt, Scene
 from tools.isolation.samples import NAME, thing
 from tools.isolation.verdict import (
@@ -57,10 +63,16 @@ def run(teams: Sequence[Team], settings: Settings, admin: Admin) -> list[MatrixR
     table = checks(settings.external_secrets.secret_store == "cluster")
     if not any(team.access.roles for team in teams):
         del table[Caller.ROLE], table[Caller.ROLE_IN_OPENBAO]
-    if not signs_in_to_openbao(settings, admin):
-        table = {caller: lines for caller, lines in table.items() if caller not in IN_OPENBAO}
+    in_openbao = {*IN_OPENBAO} if signs_in_to_openbao(settings, admin) else set()
+    in_openbao -= {*DEVELOPERS_IN_OPENBAO} - {developers_in_openbao(settings)}
+    table = {
+        caller: lines
+        for caller, lines in table.items()
+        if caller in in_openbao or caller not in IN_OPENBAO
+    }
     people = admin.people.made(_groups(teams)) if admin.people else nullcontext()
-    with _secrets(teams, admin), people, ThreadPoolExecutor(_AT_A_TIME) as pool:
+    stored = _stored(teams, admin) if Caller.WRITER_IN_OPENBAO in table else nullcontext()
+    with _secrets(teams, admin), stored, people, ThreadPoolExecutor(_AT_A_TIME) as pool:
         callers = list(subjects(teams, settings, admin))
         scenes = list(pool.map(_enter, callers))
         asked = [
@@ -84,6 +96,17 @@ def _secrets(teams: Sequence[Team], admin: Admin) -> Iterator[None]:
             removals.callback(admin.cluster.delete, "v1", "Secret", team.name, NAME)
             secret = thing("v1", "Secret", team.name, stringData={"value": "check"})
             admin.cluster.apply(secret, NAME)
+        yield
+
+
+@contextmanager
+def _stored(teams: Sequence[Team], admin: Admin) -> Iterator[None]:
+    """Meanwhile, each team has a secret in OpenBao that nothing depends on."""
+    with ExitStack() as removals:
+        for team in teams:
+            path = f"{team.name}/{NAME}"
+            removals.callback(admin.openbao.call, "DELETE", f"{MOUNT}/metadata/{path}")
+            admin.openbao.call("POST", f"{MOUNT}/data/{path}", {"data": {"value": "check"}})
         yield
 
 

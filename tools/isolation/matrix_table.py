@@ -24,6 +24,8 @@ _CALLERS = {
     Caller.ANONYMOUS: "Anyone who can reach the servers.",
     Caller.STORE: "What External Secrets can read for a team, with the login of its store.",
     Caller.DEVELOPER_IN_OPENBAO: "The same developer, signed in to OpenBao with Keycloak.",
+    Caller.WRITER_IN_OPENBAO: "A developer in OpenBao, in a stack with "
+    "`openbao.developerAccess: write`.",
     Caller.VIEWER_IN_OPENBAO: "The same viewer, signed in to OpenBao with Keycloak.",
     Caller.ROLE_IN_OPENBAO: "The same user of a further group, signed in to OpenBao with Keycloak.",
 }

@@ -10,8 +10,10 @@ from tools.isolation.requests import (
     all_of,
     logs_in,
     vault_answers,
+    vault_deletes,
     vault_knows,
     vault_reads,
+    vault_would_write,
     vault_writes,
 )
 from tools.isolation.samples import OTHERS_SECRET, OWN_SECRET
@@ -30,12 +32,14 @@ _SECRET = {"data": {"value": "isolation-check"}}
 _POLICY = {"policy": 'path "sre/*" {{ capabilities = ["read"] }}'}
 _ROLE = {"bound_service_account_names": "*", "bound_service_account_namespaces": "*"}
 
+_WRITES = "write a secret of the team"
+
 _NOBODYS: dict[str, Request] = {
     "read another team's secret": vault_reads(_OTHERS),
     "read another team's secret through `..`": vault_reads(_DETOUR, of=_OTHERS),
     "list another team's secrets": vault_reads("sre/metadata/{other}", method="LIST"),
     "list the teams": vault_reads("sre/metadata", method="LIST"),
-    "write a secret of the team": vault_writes("sre/data/{own}/isolation-check", _SECRET),
+    _WRITES: vault_writes("sre/data/{own}/isolation-check", _SECRET),
     "write a secret of another team": vault_writes("sre/data/{other}/isolation-check", _SECRET),
     "read the team's policy": vault_reads("sys/policies/acl/{own}"),
     "write a policy": vault_writes("sys/policies/acl/isolation-check", _POLICY),
@@ -62,6 +66,40 @@ def app_checks(shared_store: bool) -> tuple[Attempt, ...]:
 
 _KNOWN = Attempt("log in", ALLOWED, vault_knows())
 DEVELOPER_CHECKS = (_KNOWN, *all_of(_OWN_ONES, ALLOWED), *all_of(_NOBODYS, BY_OPENBAO))
+
+_NOT_A_WRITER_S = {
+    "read a secret of the team": vault_reads("sre/data/{own}/isolation-check"),
+    "delete a secret of the team": vault_deletes("sre/data/{own}/isolation-check"),
+    "delete all versions of a secret of the team": vault_deletes(
+        "sre/metadata/{own}/isolation-check"
+    ),
+    "read a robot's credential": vault_reads(_data("sre/{own}/harbor-push")),
+    "change a robot's credential": vault_would_write("{own}/harbor-pull"),
+    "change a key of a robot's credential": vault_would_write("{own}/harbor-pull", "PATCH"),
+    "change the metadata of a secret of the team": vault_writes(
+        "sre/metadata/{own}/isolation-check", {"max_versions": 1}
+    ),
+    **{what: request for what, request in _NOBODYS.items() if what != _WRITES},
+}
+# Of developers who may store secrets, and may not read them.
+WRITER_CHECKS = (
+    _KNOWN,
+    *all_of(
+        {
+            "list the team's secrets": vault_reads("sre/metadata/{own}", method="LIST"),
+            "list the keys of a secret of the team": vault_reads(
+                "sre/subkeys/{own}/isolation-check"
+            ),
+            "create a secret of the team": vault_would_write("{own}/isolation-check-new"),
+            "change a secret of the team": vault_would_write("{own}/isolation-check"),
+            "change a key of a secret of the team": vault_would_write(
+                "{own}/isolation-check", "PATCH"
+            ),
+        },
+        ALLOWED,
+    ),
+    *all_of(_NOT_A_WRITER_S, BY_OPENBAO),
+)
 OTHER_PEOPLE_S_CHECKS = (_KNOWN, *all_of({**_OWN_ONES, **_NOBODYS}, BY_OPENBAO))
 
 STRANGER_CHECKS = (

@@ -6,21 +6,24 @@ change nothing. Granted tokens and logins are real, and short-lived.
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from clients.http import RefusedError
 from clients.kubernetes import Cluster
+from clients.kv import ChangedMeanwhileError, KeyValue
 from clients.openbao import OpenBao
 from tools.isolation.people import People
-from tools.isolation.samples import Object
+from tools.isolation.samples import NAME, Object
 from tools.isolation.target_kinds import ALL, TargetKind
 from tools.isolation.verdict import NoRobotError, NotThisOneError, SelectsNothingError
 
 # Where the program itself stores secrets: only the robots'.
 _OF_ROBOTS = re.compile(r"sre/(metadata(/[^/]+)?|data/[^/]+/harbor-(pull|push))")
+
+_NO_VERSION = 2**31 - 1  # of a secret: far more than anyone will have written
 
 _DRY_RUN = {"dryRun": "All", "fieldValidation": "Strict"}
 
@@ -227,6 +230,31 @@ def vault_reads(path: str, of: str = "", method: str = "GET") -> Request:
 def vault_writes(path: str, body: Object) -> Request:
     """A write in OpenBao, which has no dry run: only for writes that must be refused."""
     return lambda scene: scene.openbao.call("POST", scene.filled(path), scene.filled(body))
+
+
+def vault_would_write(path: str, method: str = "POST") -> Request:
+    """A write of a secret that OpenBao's policies admit or refuse, and that changes nothing.
+
+    It replaces a version that does not exist: OpenBao looks at that once the policies admit it.
+    """
+
+    def request(scene: Scene) -> None:
+        kv = KeyValue(scene.openbao)
+        write = kv.patch if method == "PATCH" else kv.write
+        with suppress(ChangedMeanwhileError):
+            write(scene.filled(path), {"value": NAME}, _NO_VERSION)
+
+    return request
+
+
+def vault_deletes(path: str) -> Request:
+    """A deletion in OpenBao, which has no dry run: only of what this run has made itself."""
+
+    def request(scene: Scene) -> object:
+        scene.admin.must_know(scene.filled(path), "GET")
+        return scene.openbao.call("DELETE", scene.filled(path))
+
+    return request
 
 
 def vault_knows() -> Request:
