@@ -21,6 +21,7 @@ from cli import (
     schema,
     secret,
     set_image,
+    status,
     validate,
 )
 from specs.names import nearest
@@ -38,6 +39,7 @@ COMMANDS = (
     exceptions,
     reach,
     page,
+    status,
     doctor,
     isolation,
     secret,

@@ -96,6 +96,33 @@ class Http:
         `body` is sent as JSON; a text is sent as it is.
         Raises RefusedError for a status of 300 and above, UnreachableError if there is no answer.
         """
+        response = self._send(method, path, headers, body, query, content_type)
+        try:
+            return response.json() if response.content else None
+        except ValueError:
+            return response.text
+
+    def text(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        query: Mapping[str, str] | None = None,
+    ) -> str:
+        """Return the answer as text, JSON or not. Raises what `call` raises."""
+        response = self._send(method, path, headers, None, query)
+        return response.content.decode("utf-8", "replace")
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: object,
+        query: Mapping[str, str] | None,
+        content_type: str = "application/json",
+    ) -> requests.Response:
+        """The answer with a status below 300."""
         try:
             response = self._session.request(
                 method,
@@ -124,10 +151,7 @@ class Http:
             raise UnreachableError(self.address, why, untrusted=True) from None
         if response.status_code >= 300:
             raise RefusedError(self.address, response.status_code, _reason(response))
-        try:
-            return response.json() if response.content else None
-        except ValueError:
-            return response.text
+        return response
 
     def _check_client_cert(self) -> None:
         """Raise CredentialError if TLS cannot use it; TLS's errors do not say whose file it is."""

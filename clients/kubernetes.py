@@ -97,6 +97,10 @@ class Cluster:
         """Raises RefusedError and UnreachableError, like all methods here."""
         return self._http.call(method, path, self._headers, body, query, content_type)
 
+    def text(self, path: str, query: Mapping[str, str] | None = None) -> str:
+        """The answer to a GET as it was sent, such as a log."""
+        return self._http.text("GET", path, self._headers, query)
+
     def served(self, api_version: str) -> Mapping[str, Resource]:
         """The kinds of `group/version` (or `v1`) that the server serves; empty if none."""
         if api_version not in self._resources:

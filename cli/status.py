@@ -1,0 +1,117 @@
+"""`./sre status`: whether a team's apps run, and if one does not, why."""
+
+import argparse
+import os
+import re
+import sys
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from cli import Commands
+from cli.stack_options import ROOT, StackFiles, options, stack_files
+from specs.fleet import SUFFIX
+from specs.load import load_team
+from specs.names import nearest
+from specs.problem import ProblemsError
+
+if TYPE_CHECKING:
+    from clients.kubernetes import Cluster
+
+BROKEN, MISTAKE, UNFINISHED = 1, 2, 3
+
+
+def add(commands: Commands) -> None:
+    """Add the command to the command line."""
+    parser = commands.add_parser(
+        "status",
+        parents=[options()],
+        help="show whether a team's apps run, and if one does not, why",
+        description="Shows for each of a team's apps whether it runs as wanted, is rolling out or "
+        "is broken; and for what is wrong, the cause, what to do, and the key of the team's file "
+        "that mends it. Reads the cluster with your kubeconfig and changes nothing; a viewer's "
+        "rights are enough, and what you may not read is listed. Exit code: 0 all run as wanted, "
+        "1 an app is broken, 2 a wrong command line, a problem in the file or no answer, 3 an app "
+        "is still rolling out.",
+        epilog="example: ./sre status team-alpha my-api",
+    )
+    parser.add_argument("team", metavar="TEAM", help="the team")
+    parser.add_argument("app", metavar="APP", nargs="?", help="only this app (default: all)")
+    parser.add_argument(
+        "--since",
+        metavar="DURATION",
+        type=_duration,
+        default="24h",
+        help="how far back restarts, events and runs count, such as 30m or 2h (default: 24h)",
+    )
+    parser.add_argument(
+        "--format", choices=("text", "json"), default="text", help="output format (default: text)"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the report; the exit code says how the worst of the apps is doing."""
+    from clients.http import RefusedError, UnreachableError  # with `requests`
+    from clients.kubeconfig import KubeconfigError
+
+    try:
+        return _run(arguments)
+    except ProblemsError as found:
+        for problem in found.problems:
+            print(problem, file=sys.stderr)
+    except (KubeconfigError, UnreachableError) as error:
+        print(f"./sre status: error: {error}", file=sys.stderr)
+    except RefusedError as refusal:
+        print(f"./sre status: error: {refusal}; log in again", file=sys.stderr)
+    return MISTAKE
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from tools.status.as_json import as_json
+    from tools.status.as_text import text
+    from tools.status.look import look
+    from tools.status.report import Status
+
+    stack = stack_files(arguments)
+    path = stack.folder.path / f"{arguments.team}{SUFFIX}"
+    if not path.exists():
+        return _unknown("team", arguments.team, stack.folder.names())
+    file = load_team(path, stack.folder.shown_as(path), stack.settings)
+    if file.problems or file.team is None:
+        raise ProblemsError(*file.problems)
+    names = [app.name for app in file.team.deployed]
+    if arguments.app and arguments.app not in names:
+        return _unknown("app", arguments.app, names)
+    report = look(_cluster(stack), file, stack.settings, arguments.app, arguments.since)
+    print(as_json(report) if arguments.format == "json" else text(report), end="")
+    ends = {Status.BROKEN: BROKEN, Status.UNKNOWN: MISTAKE, Status.ROLLING_OUT: UNFINISHED}
+    return ends.get(report.status, 0)
+
+
+def _cluster(stack: StackFiles) -> "Cluster":
+    """That of the kubeconfig; of `make servers`, if the environment names none."""
+    from clients.kubernetes import Cluster
+    from clients.local_servers import running
+
+    servers = None if os.environ.get("KUBECONFIG") or stack.name != "dev" else running(ROOT)
+    if servers:
+        return Cluster(kubeconfig=servers.kubeconfig, retries=1)
+    return Cluster(stack.settings.kubernetes.context, retries=1)
+
+
+def _unknown(what: str, name: str, known: Sequence[str]) -> int:
+    near = nearest(name, known)
+    listed = ", ".join(known) or "there are none"
+    hint = f"did you mean {near}?" if near else f"choose from {listed}"
+    print(f"./sre status: error: no {what} '{name}'; {hint}", file=sys.stderr)
+    return MISTAKE
+
+
+def _duration(text: str) -> timedelta:
+    """A time such as `90s`, `30m`, `2h`, `7d`, or several of these in a row."""
+    if not re.fullmatch(r"([0-9]{1,6}[smhd])+", text):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a duration; write one such as 30m or 2h")
+    sizes = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+    parts = re.findall(r"[0-9]+[smhd]", text)
+    return timedelta(seconds=sum(int(part[:-1]) * sizes[part[-1]] for part in parts))

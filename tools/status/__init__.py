@@ -1,0 +1,1 @@
+"""`./sre status`: whether a team's apps run, and if one does not, why."""

@@ -1,0 +1,55 @@
+"""The report for people: one line an app, then the causes."""
+
+from collections.abc import Iterator
+
+from plain.table import columns
+from tools.status.report import AppReport, Status, TeamReport
+
+_HEAD = ("APP", "STATUS", "PODS", "VERSION")
+
+# What a reader misses who may not list a kind.
+_MISSING = {
+    "events": "pods refused by admission, failed probes and mounts may have no cause here",
+    "pods": "why an app does not run is not known",
+    "replicasets": "pods of old versions count as well",
+    "jobs": "runs of cronjobs are not known",
+    "externalsecrets": "whether secrets arrive is not known",
+    "horizontalpodautoscalers": "whether autoscalers work is not known",
+    "poddisruptionbudgets": "whether a drain would be blocked is not known",
+    "virtualservices": "whether hosts are routed is not known",
+}
+
+
+def text(report: TeamReport) -> str:
+    """The whole report."""
+    return "".join(f"{line}\n" for line in _lines(report))
+
+
+def app_lines(report: TeamReport) -> Iterator[str]:
+    """One line an app."""
+    yield from columns([_HEAD, *(_cells(app) for app in report.apps)])
+
+
+def _lines(report: TeamReport) -> Iterator[str]:
+    if not report.apps:
+        yield f"{report.team} has no apps."
+    else:
+        yield from app_lines(report)
+    for app in report.apps:
+        if app.causes:
+            yield ""
+            yield app.app
+        for placed in app.causes:
+            yield f"  {'' if placed.cause.broken else 'warning: '}{placed}"
+            yield from (f"    | {line}" for line in placed.cause.lines)
+    if report.unread:
+        yield ""
+    for plural, why in sorted(report.unread.items()):
+        missing = _MISSING.get(plural)
+        yield f"{plural}: {why}" + (f"; {missing}" if missing else "")
+
+
+def _cells(app: AppReport) -> tuple[str, ...]:
+    counted = app.status is not Status.UNKNOWN and app.archetype != "cronjob"
+    pods = f"{app.ready}/{app.wanted}" if counted else "-"
+    return app.app, app.status, pods, app.version or "-"

@@ -1,0 +1,148 @@
+"""Containers that end: what ended them, and the last lines that they wrote."""
+
+import re
+from collections.abc import Iterator
+
+from specs.resources import resolve
+from tools.status.app_state import SIDECAR, AppState, ContainerState
+from tools.status.cause import Cause
+from tools.status.cluster_state import Log
+from tools.status.words import short, times
+
+_KILLED_BY_PROBE = re.compile(r"failed (liveness|startup) probe")
+_READ_ONLY = re.compile(r"read-only file ?system|EROFS", re.I)
+# A path just before those words, or quoted anywhere in the line.
+_PATH = re.compile(r"['\"`](/[^'\"`\s]+)['\"`]|(?:^|[\s=(])(/[\w.@+/-]+?):? ?:")
+_SIGNALS = {134: "SIGABRT", 137: "SIGKILL", 139: "SIGSEGV", 143: "SIGTERM"}
+
+
+def crashed(container: ContainerState) -> bool:
+    """Whether it ended although it should run, or ended with an error."""
+    state = container.status.get("state") or {}
+    if container.waiting.get("reason") == "CrashLoopBackOff":
+        return True
+    if terminated := state.get("terminated"):
+        return terminated.get("exitCode") != 0
+    # It runs again for now; once it is ready, it counts as recovered.
+    return bool(container.restarts and container.ended and not container.status.get("ready"))
+
+
+def probe_that_killed(app: AppState, container: ContainerState) -> str | None:
+    """`liveness` or `startup`, if such a probe ended the container."""
+    for event in app.state.events_of(container.pod):
+        found = _KILLED_BY_PROBE.search(event.message)
+        if event.reason == "Killing" and found and f" {container.name} " in event.message:
+            return found[1]
+    return None
+
+
+def causes(app: AppState) -> Iterator[Cause]:
+    """Why containers end."""
+    for container in app.containers:
+        if crashed(container) and not probe_that_killed(app, container):
+            yield _cause(app, container)
+
+
+def out_of_memory(app: AppState) -> Iterator[Cause]:
+    """Containers that run again after they used too much memory."""
+    for container in app.containers:
+        ended = container.ended
+        if crashed(container) or ended.get("reason") != "OOMKilled":
+            continue
+        if ended.get("finishedAt", "") >= app.state.since.strftime("%Y-%m-%dT%H:%M:%SZ"):
+            yield _memory(app, container, broken=False)
+
+
+def _cause(app: AppState, container: ContainerState) -> Cause:
+    ended = container.ended
+    log = app.state.logs.get(container.key, Log())
+    lines, said = log.lines, (*log.written, *str(ended.get("message") or "").splitlines())
+    process = app.process(container)
+    if ended.get("reason") == "OOMKilled":
+        return _memory(app, container, broken=True)
+    if container.name == SIDECAR or process is None:
+        return Cause(
+            "sidecar-crash",
+            f"the container {container.name} ends with exit code {ended.get('exitCode')}",
+            f"see `kubectl logs {container.key[0]} -n {app.team.name} -c {container.name} "
+            "--previous`, and ask the platform team",
+        )
+    if ended.get("reason") in ("StartError", "ContainerCannotRun", "RunContainerError"):
+        return Cause(
+            "cannot-start",
+            f"{_what(app, container)} cannot be started ({short(str(ended.get('message')))})",
+            "name a program that the image has",
+            (*process, "command"),
+            lasting=True,
+        )
+    if line := next((line for line in said if _READ_ONLY.search(line)), None):
+        path = None if log.withheld else _PATH.search(line)
+        where = next((found for found in path.groups() if found), "") if path else ""
+        return Cause(
+            "read-only",
+            f"{_what(app, container)} writes to {where or 'its root file system'}, which is "
+            "read-only",
+            "list the folder that it writes to",
+            ("app", "writablePaths"),
+            lines=lines,
+        )
+    if any("exec format error" in line for line in said):
+        return Cause(
+            "image-platform",
+            f"{_what(app, container)} is built for another processor than the node's",
+            "build it for the platform's nodes, such as linux/amd64",
+            ("app", "image", "tag"),
+            lasting=True,
+            lines=lines,
+        )
+    return Cause(
+        "crash",
+        f"{_what(app, container)} ends with {_exit(container)}{_again(container)}",
+        "see its last lines below" if lines else f"see `{_log(app, container)}`{log.withheld}",
+        (*process, "command") if ended.get("exitCode") in (126, 127) else None,
+        lines=lines,
+    )
+
+
+def _memory(app: AppState, container: ContainerState, broken: bool) -> Cause:
+    limit = (container.spec.get("resources") or {}).get("limits", {}).get("memory", "none")
+    if app.process(container) is None:
+        return Cause(
+            "sidecar-memory",
+            f"the container {container.name} was killed, because it used more memory than its "
+            f"limit of {limit}",
+            "ask the platform team",
+            broken=broken,
+        )
+    wanted = resolve(app.app.app.resources, app.team.limit_range).limits.memory
+    differs = "" if wanted.text == limit else f" ({wanted} in the file)"
+    return Cause(
+        "out-of-memory",
+        f"{_what(app, container)} was killed{_again(container)}, because it used more memory than "
+        f"its limit of {limit}{differs}",
+        "raise the limit, or have the app use less",
+        ("app", "resources", "limits", "memory"),
+        broken=broken,
+    )
+
+
+def _what(app: AppState, container: ContainerState) -> str:
+    return "the app" if container.name == app.app.name else f"the step {container.name}"
+
+
+def _exit(container: ContainerState) -> str:
+    code = container.ended.get("exitCode")
+    if code == 0:
+        return "exit code 0 (success), but should keep running"
+    signal = _SIGNALS.get(code) if isinstance(code, int) else None
+    return f"exit code {code}" + (f" ({signal})" if signal else "")
+
+
+def _again(container: ContainerState) -> str:
+    return f", restarted {times(container.restarts)}" if container.restarts else ""
+
+
+def _log(app: AppState, container: ContainerState) -> str:
+    pod, name = container.key
+    previous = " --previous" if container.restarts else ""
+    return f"kubectl logs {pod} -n {app.team.name} -c {name}{previous}"
