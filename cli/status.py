@@ -85,7 +85,12 @@ def _run(arguments: argparse.Namespace) -> int:
         return _unknown("app", arguments.app, names)
     report = look(_cluster(stack), file, stack.settings, arguments.app, arguments.since)
     print(as_json(report) if arguments.format == "json" else text(report), end="")
-    ends = {Status.BROKEN: BROKEN, Status.UNKNOWN: MISTAKE, Status.ROLLING_OUT: UNFINISHED}
+    ends = {
+        Status.BROKEN: BROKEN,
+        Status.UNKNOWN: MISTAKE,
+        Status.ROLLING_OUT: UNFINISHED,
+        Status.DIFFERS: UNFINISHED,
+    }
     return ends.get(report.status, 0)
 
 

@@ -101,6 +101,17 @@ class Cluster:
         """The answer to a GET as it was sent, such as a log."""
         return self._http.text("GET", path, self._headers, query)
 
+    def metadata(self, path: str) -> Object | None:
+        """The metadata of an object, without its content; None if it does not exist."""
+        accept = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+        try:
+            found: Object = self._http.call("GET", path, {**self._headers, "Accept": accept})
+        except RefusedError as refusal:
+            if refusal.status == 404:
+                return None
+            raise
+        return found
+
     def served(self, api_version: str) -> Mapping[str, Resource]:
         """The kinds of `group/version` (or `v1`) that the server serves; empty if none."""
         if api_version not in self._resources:

@@ -1,13 +1,15 @@
 """A team's objects as an API server shows them, and what `./sre status` makes of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from clients.kubernetes import Object
+from specs.app import WebApp, Worker
 from specs.load import load_team
 from specs.settings import Settings
+from specs.team import Team
 from tests import written
 from tools.status.cluster_state import (
     CRON_JOBS,
@@ -18,6 +20,7 @@ from tools.status.cluster_state import (
     REPLICA_SETS,
     ClusterState,
     Log,
+    gateways_in,
 )
 from tools.status.report import AppReport, TeamReport, report
 
@@ -36,7 +39,7 @@ _PLURALS = {
     "PodDisruptionBudget": "poddisruptionbudgets",
     "ExternalSecret": "externalsecrets",
     "VirtualService": "virtualservices",
-    "Gateway": "gateways",
+    "Gateway": gateways_in("istio-system"),
 }
 
 
@@ -134,6 +137,48 @@ def event(about: Object, reason: str, message: str, minutes_ago: float = 1) -> O
     }
 
 
+def external_secret(name: str, message: str = "", reason: str = "", **status: Any) -> Object:
+    """One that is fetched, or that fails with a message."""
+    ready = {"type": "Ready", "status": "False" if message else "True", "message": message}
+    conditions = [{**ready, "reason": reason or ("SecretSyncedError" if message else "Synced")}]
+    spec = {
+        "secretStoreRef": {"kind": "ClusterSecretStore", "name": "openbao-backend"},
+        "data": [
+            {
+                "secretKey": "value",
+                "remoteRef": {"key": f"sre/{TEAM}/{name}", "property": "value"},
+            }
+        ],
+    }
+    return made("ExternalSecret", name, spec, {"conditions": conditions, **status})
+
+
+def autoscaler(name: str = APP, **conditions: Object) -> Object:
+    listed = [{"type": kind, **each} for kind, each in conditions.items()]
+    return made("HorizontalPodAutoscaler", name, {"maxReplicas": 3}, {"conditions": listed})
+
+
+def virtual_service(*hosts: str, name: str = APP) -> Object:
+    return made("VirtualService", name, {"hosts": list(hosts)})
+
+
+def _beside(team: Team, objects: Sequence[Object], without: Sequence[str]) -> Iterator[Object]:
+    """What each app with a workload has, unless the test has it already."""
+    known = {(each["kind"], each["metadata"]["name"]) for each in objects}
+    for app in team.apps:
+        if not known & {("Deployment", app.name), ("CronJob", app.name)}:
+            continue
+        wanted = [external_secret(name) for name in app.secret_refs]
+        if isinstance(app, WebApp | Worker) and app.autoscaling.enabled:
+            wanted.append(autoscaler(app.name))
+        if isinstance(app, WebApp) and app.ingress.enabled:
+            wanted.append(virtual_service(*app.ingress.every_host, name=app.name))
+        for each in wanted:
+            kind, name = each["kind"], each["metadata"]["name"]
+            if kind not in without and (kind, name) not in known:
+                yield each
+
+
 class Looked:
     """Reports on a team's file and a cluster's objects."""
 
@@ -146,18 +191,23 @@ class Looked:
         *objects: Object,
         unread: Mapping[str, str] | None = None,
         logs: Mapping[tuple[str, str], Log] | None = None,
+        certificates: Mapping[str, bool] | None = None,
         hours: float = 24,
+        without: Sequence[str] = (),
         **settings: Any,
     ) -> TeamReport:
+        """The report; what a running app has beside its pods is added, but for kinds `without`."""
         file = self.folder / f"{TEAM}.yaml"
         file.write_text(text, encoding="utf-8")
         stack: Settings = written.settings(**settings)
         loaded = load_team(file, f"tenants/{TEAM}.yaml", stack)
         assert loaded.problems == ()
+        assert loaded.team
         listed: dict[str, list[Object]] = {}
-        for each in objects:
+        for each in (*objects, *_beside(loaded.team, objects, without)):
             listed.setdefault(_PLURALS[each["kind"]], []).append(each)
-        state = ClusterState(listed, unread or {}, NOW, NOW - timedelta(hours=hours), logs or {})
+        since = NOW - timedelta(hours=hours)
+        state = ClusterState(listed, unread or {}, NOW, since, logs or {}, certificates or {})
         return report(loaded, stack, state)
 
     def app(self, text: str, *objects: Object, **keys: Any) -> AppReport:

@@ -13,9 +13,11 @@ from sandbox.servers.keys import ADMIN, Keys
 from tests import written
 from tests.cluster_objects import (
     APP,
+    autoscaler,
     container,
     deployment,
     ended,
+    external_secret,
     pod,
     replica_set,
     running,
@@ -27,6 +29,8 @@ pytestmark = pytest.mark.commands
 TEAM = "team-alpha"
 CORE = f"GET /api/v1/namespaces/{TEAM}"
 APPS = f"GET /apis/apps/v1/namespaces/{TEAM}"
+SCALERS = f"GET /apis/autoscaling/v2/namespaces/{TEAM}/horizontalpodautoscalers"
+EXTERNAL = f"GET /apis/external-secrets.io/v1/namespaces/{TEAM}/externalsecrets"
 REFUSED = (403, {"message": "no"})
 SECRET_TEXT = "hunter2-hunter2"
 
@@ -73,6 +77,7 @@ def runs(server: FakeServer) -> None:
     server.answers[f"{CORE}/pods"] = listed(running(owner))
     server.answers[f"{APPS}/deployments"] = listed(of)
     server.answers[f"{APPS}/replicasets"] = listed(owner)
+    server.answers[SCALERS] = listed(autoscaler())
 
 
 def crashes(server: FakeServer, log: str) -> None:
@@ -83,6 +88,8 @@ def crashes(server: FakeServer, log: str) -> None:
     server.answers[f"{APPS}/deployments"] = listed(of)
     server.answers[f"{APPS}/replicasets"] = listed(owner)
     server.answers[f"{CORE}/pods/{broken['metadata']['name']}/log"] = (200, log)
+    server.answers[SCALERS] = listed(autoscaler())
+    server.answers[EXTERNAL] = listed(external_secret("db"))
 
 
 def test_an_app_that_runs_ends_with_success(
@@ -175,7 +182,7 @@ def test_what_may_not_be_read_is_said(
 ) -> None:
     runs(server)
     server.answers[f"{CORE}/events"] = REFUSED
-    del server.answers[f"GET /apis/external-secrets.io/v1/namespaces/{TEAM}/externalsecrets"]
+    del server.answers[EXTERNAL]
     assert status(tenants, written.app()) == 0
     out = capsys.readouterr().out
     assert "events: forbidden; pods refused by admission" in out

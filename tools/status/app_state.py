@@ -132,6 +132,11 @@ class AppState:
         return [pod for pod in self.all_pods if pod["metadata"]["name"] in owned]
 
     @property
+    def starting(self) -> bool:
+        """Whether a pod has not started yet."""
+        return any(pod.get("status", {}).get("phase", "Pending") == "Pending" for pod in self.pods)
+
+    @property
     def wanted(self) -> int:
         """How many pods the cluster should run of a Deployment."""
         return int(self.workload["spec"].get("replicas", 1)) if self.workload else 0

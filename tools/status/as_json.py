@@ -34,7 +34,7 @@ def _cause(placed: Placed) -> dict[str, Any]:
         "kind": cause.kind,
         "what": cause.what,
         "do": cause.do,
-        "broken": cause.broken,
+        "weight": cause.weight,
         "file": place.file if place else None,
         "line": place.line if place else None,
         "column": place.column if place else None,

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from plain.table import columns
+from tools.status.cause import Weight
 from tools.status.report import AppReport, Status, TeamReport
 
 _HEAD = ("APP", "STATUS", "PODS", "VERSION")
@@ -11,12 +12,15 @@ _HEAD = ("APP", "STATUS", "PODS", "VERSION")
 _MISSING = {
     "events": "pods refused by admission, failed probes and mounts may have no cause here",
     "pods": "why an app does not run is not known",
+    "deployments": "whether apps run is not known",
+    "cronjobs": "whether cronjobs run is not known",
     "replicasets": "pods of old versions count as well",
     "jobs": "runs of cronjobs are not known",
     "externalsecrets": "whether secrets arrive is not known",
     "horizontalpodautoscalers": "whether autoscalers work is not known",
     "poddisruptionbudgets": "whether a drain would be blocked is not known",
     "virtualservices": "whether hosts are routed is not known",
+    "certificates": "whether hosts have one is not known",
 }
 
 
@@ -40,13 +44,13 @@ def _lines(report: TeamReport) -> Iterator[str]:
             yield ""
             yield app.app
         for placed in app.causes:
-            yield f"  {'' if placed.cause.broken else 'warning: '}{placed}"
+            yield f"  {'warning: ' if placed.cause.weight is Weight.WARNING else ''}{placed}"
             yield from (f"    | {line}" for line in placed.cause.lines)
     if report.unread:
         yield ""
     for plural, why in sorted(report.unread.items()):
-        missing = _MISSING.get(plural)
-        yield f"{plural}: {why}" + (f"; {missing}" if missing else "")
+        missing = _MISSING.get(plural) or "whether hosts are served is not known"
+        yield f"{plural}: {why}; {missing}"
 
 
 def _cells(app: AppReport) -> tuple[str, ...]:

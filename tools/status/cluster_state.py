@@ -11,17 +11,23 @@ from clients.http import RefusedError
 from clients.kubernetes import Cluster, Object
 from specs.app import CronJob, WebApp, Worker
 from specs.settings import Settings
+from specs.shared_hosts import gateway
 from specs.team import Team
 
 # The most that one report asks of the API server, logs included.
 REQUESTS = 15
 _AT_ONCE = 8
+_GATEWAYS = 2  # namespaces whose gateways are read
+_NETWORKING = "networking.istio.io/v1"
 
 PODS, EVENTS = "pods", "events"
 DEPLOYMENTS, REPLICA_SETS = "deployments", "replicasets"
 CRON_JOBS, JOBS = "cronjobs", "jobs"
 AUTOSCALERS, BUDGETS = "horizontalpodautoscalers", "poddisruptionbudgets"
 EXTERNAL_SECRETS, VIRTUAL_SERVICES = "externalsecrets", "virtualservices"
+
+# Why certificates could not be looked for, among `unread`.
+CERTIFICATES = "certificates"
 
 _GROUPS = {
     PODS: "api/v1",
@@ -32,7 +38,7 @@ _GROUPS = {
     JOBS: "apis/batch/v1",
     AUTOSCALERS: "apis/autoscaling/v2",
     BUDGETS: "apis/policy/v1",
-    VIRTUAL_SERVICES: "apis/networking.istio.io/v1",
+    VIRTUAL_SERVICES: f"apis/{_NETWORKING}",
 }
 
 
@@ -66,7 +72,8 @@ class ClusterState:
     """A team's objects by the plural of their kind, at one time.
 
     `unread`: why a kind could not be listed. `since`: what happened before does not count. `logs`:
-    the ends of containers' logs, by pod and container.
+    the ends of containers' logs, by pod and container. `certificates`: whether the Secret of a
+    gateway exists, by `namespace/name`.
     """
 
     listed: Mapping[str, Sequence[Object]]
@@ -74,6 +81,7 @@ class ClusterState:
     now: datetime
     since: datetime
     logs: Mapping[tuple[str, str], Log] = field(default_factory=dict)
+    certificates: Mapping[str, bool] = field(default_factory=dict)
 
     def of(self, plural: str) -> Sequence[Object]:
         """The objects of a kind; none if it could not be listed."""
@@ -133,8 +141,10 @@ def paths(team: Team, settings: Settings) -> Mapping[str, str]:
         AUTOSCALERS: any(isinstance(a, WebApp | Worker) and a.autoscaling.enabled for a in apps),
         BUDGETS: serves,
         VIRTUAL_SERVICES: any(isinstance(app, WebApp) and app.ingress.enabled for app in apps),
-        EXTERNAL_SECRETS: bool(apps),
+        EXTERNAL_SECRETS: settings.harbor.image_pull_secret or any(app.secret_refs for app in apps),
     }
+    at = {gateway(app, settings) for app in apps if isinstance(app, WebApp)}
+    namespaces = sorted({each.partition("/")[0] for each in at if each})[:_GATEWAYS]
     groups = _GROUPS | {
         EXTERNAL_SECRETS: f"apis/external-secrets.io/{settings.external_secrets.api_version}"
     }
@@ -142,7 +152,15 @@ def paths(team: Team, settings: Settings) -> Mapping[str, str]:
         plural: f"{groups[plural]}/namespaces/{team.name}/{plural}"
         for plural, wanted in needed.items()
         if wanted
+    } | {
+        gateways_in(namespace): f"apis/{_NETWORKING}/namespaces/{namespace}/gateways"
+        for namespace in namespaces
     }
+
+
+def gateways_in(namespace: str) -> str:
+    """The name of the list of a namespace's gateways."""
+    return f"gateways in {namespace}"
 
 
 def read(

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from specs.resources import resolve
 from tools.status.app_state import SIDECAR, AppState, ContainerState
-from tools.status.cause import Cause
+from tools.status.cause import Cause, Weight
 from tools.status.cluster_state import Log
 from tools.status.words import short, times
 
@@ -50,7 +50,7 @@ def out_of_memory(app: AppState) -> Iterator[Cause]:
         if crashed(container) or ended.get("reason") != "OOMKilled":
             continue
         if ended.get("finishedAt", "") >= app.state.since.strftime("%Y-%m-%dT%H:%M:%SZ"):
-            yield _memory(app, container, broken=False)
+            yield _memory(app, container, Weight.WARNING)
 
 
 def _cause(app: AppState, container: ContainerState) -> Cause:
@@ -59,7 +59,7 @@ def _cause(app: AppState, container: ContainerState) -> Cause:
     lines, said = log.lines, (*log.written, *str(ended.get("message") or "").splitlines())
     process = app.process(container)
     if ended.get("reason") == "OOMKilled":
-        return _memory(app, container, broken=True)
+        return _memory(app, container, Weight.BROKEN)
     if container.name == SIDECAR or process is None:
         return Cause(
             "sidecar-crash",
@@ -104,7 +104,7 @@ def _cause(app: AppState, container: ContainerState) -> Cause:
     )
 
 
-def _memory(app: AppState, container: ContainerState, broken: bool) -> Cause:
+def _memory(app: AppState, container: ContainerState, weight: Weight) -> Cause:
     limit = (container.spec.get("resources") or {}).get("limits", {}).get("memory", "none")
     if app.process(container) is None:
         return Cause(
@@ -112,7 +112,7 @@ def _memory(app: AppState, container: ContainerState, broken: bool) -> Cause:
             f"the container {container.name} was killed, because it used more memory than its "
             f"limit of {limit}",
             "ask the platform team",
-            broken=broken,
+            weight=weight,
         )
     wanted = resolve(app.app.app.resources, app.team.limit_range).limits.memory
     differs = "" if wanted.text == limit else f" ({wanted} in the file)"
@@ -122,7 +122,7 @@ def _memory(app: AppState, container: ContainerState, broken: bool) -> Cause:
         f"its limit of {limit}{differs}",
         "raise the limit, or have the app use less",
         ("app", "resources", "limits", "memory"),
-        broken=broken,
+        weight=weight,
     )
 
 

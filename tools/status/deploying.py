@@ -22,6 +22,20 @@ def causes(app: AppState) -> Iterator[Cause]:
         )
 
 
+def overdue(app: AppState) -> Iterator[Cause]:
+    """The Deployment gave up, and nothing says why."""
+    progress = app.condition("Progressing")
+    if progress.get("reason") == "ProgressDeadlineExceeded" and not app.complete:
+        yield Cause(
+            "overdue",
+            f"its pods are not available ({app.available} of {app.wanted}), and the Deployment no "
+            "longer waits for them",
+            f"see `kubectl describe pods -l app.kubernetes.io/name={app.app.name} -n "
+            f"{app.team.name}`",
+            lasting=True,
+        )
+
+
 def done(app: AppState) -> bool:
     """Whether nothing is under way."""
     return app.runs_on_schedule or app.complete

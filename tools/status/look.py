@@ -1,13 +1,20 @@
-"""Looks at a team once: lists, logs of what ended, report."""
+"""Looks at a team once: lists, certificates, logs of what ended, report."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from clients.http import RefusedError
 from clients.kubernetes import Cluster
 from specs.load import TeamFile
 from specs.settings import Settings
-from tools.status.cluster_state import REQUESTS, paths, read
+from specs.team import Team
+from tools.status import routes
+from tools.status.cluster_state import CERTIFICATES, REQUESTS, ClusterState, paths, read
 from tools.status.logs import with_logs
 from tools.status.report import TeamReport, app_states, report
+
+_CERTIFICATES = 2  # that are looked for, so that logs can be read too
 
 
 def look(
@@ -20,6 +27,26 @@ def look(
     assert file.team, "a file without problems has a team"
     listed, now = paths(file.team, settings), datetime.now(UTC)
     state = read(cluster, listed, now - since, now)
-    if apps := [app for _, app in app_states(file.team, settings, state, only)]:
-        state = with_logs(cluster, apps, REQUESTS - len(listed))
-    return report(file, settings, state, only)
+    return report(file, settings, completed(cluster, file.team, settings, state, only), only)
+
+
+def completed(
+    cluster: Cluster, team: Team, settings: Settings, state: ClusterState, only: str | None
+) -> ClusterState:
+    """The state with what no list has: certificates, and the logs of what ended."""
+    left = REQUESTS - len(state.listed) - len(state.unread)
+    needed = routes.certificates(team, settings, state)[:_CERTIFICATES]
+    found: dict[str, bool] = {}
+    unread: Mapping[str, str] = state.unread
+    for namespace, name in needed:
+        try:
+            path = f"api/v1/namespaces/{namespace}/secrets/{name}"
+            found[f"{namespace}/{name}"] = cluster.metadata(path) is not None
+        except RefusedError as refusal:
+            if refusal.status == 401:
+                raise
+            why = "forbidden" if refusal.status == 403 else f"answered {refusal.status}"
+            unread = {**unread, CERTIFICATES: why}
+    state = replace(state, certificates=found, unread=unread)
+    apps = [app for _, app in app_states(team, settings, state, only)]
+    return with_logs(cluster, apps, left - len(needed)) if apps else state

@@ -8,18 +8,41 @@ from specs.load import TeamFile
 from specs.problem import Loc, Problem
 from specs.settings import Settings
 from specs.team import Team
-from tools.status import crashes, deploying, images, scheduling
+from tools.status import (
+    admission,
+    crashes,
+    deploying,
+    drift,
+    external_secrets,
+    images,
+    probes,
+    routes,
+    runs,
+    scaling,
+    scheduling,
+    sidecars,
+    starting,
+)
 from tools.status.app_state import AppState
-from tools.status.cause import Cause
+from tools.status.cause import Cause, Weight
 from tools.status.cluster_state import ClusterState
 
 # In this order: what stops a pod earlier comes first.
 _CONCERNS = (
     deploying.causes,
+    admission.causes,
     scheduling.causes,
+    external_secrets.causes,
     images.causes,
+    starting.causes,
     crashes.causes,
     crashes.out_of_memory,
+    probes.causes,
+    sidecars.causes,
+    runs.causes,
+    routes.causes,
+    drift.causes,
+    scaling.causes,
 )
 
 
@@ -29,6 +52,7 @@ class Status(StrEnum):
     RUNNING = "running as wanted"
     ROLLING_OUT = "rolling out"
     BROKEN = "broken"
+    DIFFERS = "differs from its file"
     SUSPENDED = "suspended"
     UNKNOWN = "unknown"
 
@@ -70,7 +94,7 @@ class TeamReport:
     @property
     def status(self) -> Status:
         """The worst of the apps'."""
-        for status in (Status.BROKEN, Status.UNKNOWN, Status.ROLLING_OUT):
+        for status in (Status.BROKEN, Status.UNKNOWN, Status.ROLLING_OUT, Status.DIFFERS):
             if any(app.status is status for app in self.apps):
                 return status
         return Status.RUNNING
@@ -99,6 +123,8 @@ def report(
 
 def _app(file: TeamFile, index: int, app: AppState) -> AppReport:
     found = tuple(_once(cause for concern in _CONCERNS for cause in concern(app)))
+    if not any(cause.weight is Weight.BROKEN for cause in found):
+        found = (*deploying.overdue(app), *found)
     ready, wanted = deploying.pods(app)
     return AppReport(
         app.app.name,
@@ -114,11 +140,14 @@ def _app(file: TeamFile, index: int, app: AppState) -> AppReport:
 def _status(app: AppState, found: Sequence[Cause]) -> Status:
     if app.unread:
         return Status.UNKNOWN
-    if any(cause.broken for cause in found):
+    weights = {cause.weight for cause in found}
+    if Weight.BROKEN in weights:
         return Status.BROKEN
-    if deploying.suspended(app):
-        return Status.SUSPENDED
-    return Status.RUNNING if deploying.done(app) else Status.ROLLING_OUT
+    if not deploying.done(app):
+        return Status.ROLLING_OUT
+    if Weight.DIFFERS in weights:
+        return Status.DIFFERS
+    return Status.SUSPENDED if deploying.suspended(app) else Status.RUNNING
 
 
 def _once(found: Iterator[Cause]) -> Iterator[Cause]:
