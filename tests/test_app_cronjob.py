@@ -5,6 +5,7 @@ from tests.program import (
     APP,
     CRON_JOB,
     NETWORK_POLICY,
+    PROMETHEUS_RULE,
     SERVICE,
     SERVICE_ACCOUNT,
     SERVICE_MONITOR,
@@ -15,13 +16,14 @@ IT = "team-alpha/report"
 SELECTOR = {"app.kubernetes.io/name": "report", "app.kubernetes.io/instance": "report"}
 
 
-def test_a_cronjob_consists_of_what_the_guide_lists(program: Program) -> None:
+def test_a_cronjob_consists_of_what_the_guide_lists_and_default_alerts(program: Program) -> None:
     made = program(cronjob())
     app = str(made.one(APP, IT))
     assert {one.type for one in made.resources if one.parent == app} == {
         CRON_JOB,
         SERVICE_ACCOUNT,
         NETWORK_POLICY,
+        PROMETHEUS_RULE,
     }
 
 

@@ -9,6 +9,7 @@ from tests.program import (
     DEPLOYMENT,
     DISRUPTION_BUDGET,
     NETWORK_POLICY,
+    PROMETHEUS_RULE,
     SERVICE,
     SERVICE_ACCOUNT,
     SERVICE_MONITOR,
@@ -21,7 +22,7 @@ SELECTOR = {"app.kubernetes.io/name": "my-api", "app.kubernetes.io/instance": "m
 OUTSIDE = "{enabled: true, host: my-api.apps.sre.example.com}"
 
 
-def test_a_web_app_consists_of_what_the_guide_lists(program: Program) -> None:
+def test_a_web_app_consists_of_what_the_guide_lists_and_default_alerts(program: Program) -> None:
     made = program(web_app())
     app = str(made.one(APP, IT))
     assert {one.type for one in made.resources if one.parent == app} == {
@@ -32,6 +33,7 @@ def test_a_web_app_consists_of_what_the_guide_lists(program: Program) -> None:
         DISRUPTION_BUDGET,
         NETWORK_POLICY,
         SERVICE_MONITOR,
+        PROMETHEUS_RULE,
     }
 
 

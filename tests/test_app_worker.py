@@ -7,6 +7,7 @@ from tests.program import (
     DEPLOYMENT,
     DISRUPTION_BUDGET,
     NETWORK_POLICY,
+    PROMETHEUS_RULE,
     SERVICE,
     SERVICE_ACCOUNT,
     SERVICE_MONITOR,
@@ -17,7 +18,7 @@ IT = "team-alpha/consumer"
 SELECTOR = {"app.kubernetes.io/name": "consumer", "app.kubernetes.io/instance": "consumer"}
 
 
-def test_a_worker_consists_of_what_the_guide_lists(program: Program) -> None:
+def test_a_worker_consists_of_what_the_guide_lists_and_default_alerts(program: Program) -> None:
     made = program(worker())
     app = str(made.one(APP, IT))
     assert {one.type for one in made.resources if one.parent == app} == {
@@ -27,6 +28,7 @@ def test_a_worker_consists_of_what_the_guide_lists(program: Program) -> None:
         DISRUPTION_BUDGET,
         NETWORK_POLICY,
         SERVICE_MONITOR,
+        PROMETHEUS_RULE,
     }
 
 

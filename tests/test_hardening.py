@@ -13,7 +13,12 @@ def without_exceptions(everything: Made) -> list[Resource]:
         for one in everything.with_pods()
         if EXCEPTIONS_ANNOTATION in one.metadata.get("annotations", {})
     ]
-    assert {one.name for one in excepted} == {"exceptions/wiki", "exceptions/mailer"}
+    assert {one.name for one in excepted} == {
+        "alerts/cleanup",
+        "alerts/importer",
+        "exceptions/mailer",
+        "exceptions/wiki",
+    }
     return [one for one in everything.with_pods() if one not in excepted]
 
 

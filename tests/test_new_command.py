@@ -390,7 +390,7 @@ NO_BLOCK = "must be a list of lines that begin with '- '; rewrite it, or add the
             [
                 "7:7: apps[0].app.prot: is an unknown key; did you mean 'port'?",
                 "8:1: x: is an unknown key; use one of: team, lifecycle, namespace, access, "
-                "quota, limitRange, registry, apps",
+                "quota, limitRange, registry, defaultAlerts, apps",
             ],
         ),
         (

@@ -67,8 +67,8 @@ URL = "is not a URL; write one such as https://openbao.sre.internal"
             "sre-platform:platform, sre-platform:manage, sre-platform:kubernetes, "
             "sre-platform:namespace, sre-platform:harbor, sre-platform:openbao, "
             "sre-platform:externalSecrets, sre-platform:istio, sre-platform:network, "
-            "sre-platform:metrics, sre-platform:platformHosts, sre-platform:moved, "
-            "sre-platform:guardrails, "
+            "sre-platform:metrics, sre-platform:monitoring, sre-platform:platformHosts, "
+            "sre-platform:moved, sre-platform:guardrails, "
             "sre-platform:exceptionMaxDays, sre-platform:adopt",
         ),
         "an unknown key inside": (

@@ -10,6 +10,7 @@ from tests.program import (
     LIMITS,
     NAMESPACE,
     NETWORK_POLICY,
+    PROMETHEUS_RULE,
     QUOTA,
     ROLE_BINDING,
     TENANT,
@@ -196,7 +197,8 @@ def test_the_team_s_own_groups_replace_the_default_one(program: Program) -> None
 
 def test_a_team_without_apps_gets_its_place_and_nothing_else(program: Program) -> None:
     kinds = {made.type for made in program(team_file()).of_package("kubernetes")}
-    assert kinds == {NAMESPACE, QUOTA, LIMITS, NETWORK_POLICY, ROLE_BINDING, EXTERNAL_SECRET}
+    access = {NETWORK_POLICY, ROLE_BINDING, EXTERNAL_SECRET}
+    assert kinds == {NAMESPACE, QUOTA, LIMITS, PROMETHEUS_RULE, *access}
 
 
 def test_a_stack_has_only_the_teams_that_it_lists(program: Program) -> None:
