@@ -27,6 +27,7 @@ GATEWAY = f"GET {ISTIO}/v1/namespaces/istio-system/gateways/sre-gateway"
 STORE = f"GET {ESO}/v1/clustersecretstores/openbao-backend"
 PULL = f"GET {ESO}/v1/namespaces/team-alpha/externalsecrets/harbor-pull"
 OPERATOR = "GET /api/v1/namespaces/external-secrets/serviceaccounts/external-secrets"
+SELECTED = "ServiceMonitor: 1 selected; PrometheusRule: 2 selected"
 PROMETHEUSES = "GET /apis/monitoring.coreos.com/v1/prometheuses"
 NAMESPACES = "GET /api/v1/namespaces"
 POLICIES = "GET /apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies"
@@ -61,10 +62,12 @@ def bound(action: str) -> Any:
 
 
 def prometheus(selector: Any, namespaces: Any) -> dict[str, Any]:
-    """One that selects such monitors; None leaves a selector out."""
+    """One that selects such monitors, and every rule; None leaves a selector out."""
     selectors = {
         "serviceMonitorSelector": selector,
         "serviceMonitorNamespaceSelector": namespaces,
+        "ruleSelector": {},
+        "ruleNamespaceSelector": {},
     }
     spec = {key: value for key, value in selectors.items() if value is not None}
     return {
@@ -341,7 +344,7 @@ def test_a_cluster_that_has_all_passes_every_check(cluster: FakeServer, team: Ma
             "GET /apis/monitoring.coreos.com/v1",
             (200, {"resources": []}),
             "served kinds",
-            "monitoring.coreos.com/v1 without ServiceMonitor",
+            "monitoring.coreos.com/v1 without PrometheusRule, ServiceMonitor",
         ),
         (REVIEW, refusing("patch", "deployments"), "permissions", "ci may not patch deployments"),
         (REVIEW, refusing("create", "namespaces"), "permissions", "ci may not create namespaces"),
@@ -888,7 +891,7 @@ def test_monitors_that_a_prometheus_selects_are_well(
     cluster.answers[NAMESPACES] = listed({"metadata": others}, {"metadata": {"name": "default"}})
     told = examined(team)
     assert told.warned == []
-    assert told.found("Kubernetes: Prometheus") == "ServiceMonitor: 1 selected"
+    assert told.found("Kubernetes: Prometheus") == SELECTED
 
 
 @pytest.mark.parametrize(
@@ -914,7 +917,8 @@ def test_monitors_that_no_prometheus_selects_warn(
 ) -> None:
     cluster.answers[PROMETHEUSES] = listed(*readers)
     cluster.answers[NAMESPACES] = listed()
-    (warned,) = examined(team).warned
+    warned, *others = examined(team).warned
+    assert len(others) == (not readers)  # without a Prometheus, no rules are read either
     assert warned.what == "Kubernetes: Prometheus"
     what = "no Prometheus selects the ServiceMonitor team-alpha/my-api"
     assert warned.finding.found == what + found
