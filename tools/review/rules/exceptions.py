@@ -6,6 +6,7 @@ from typing import Any
 
 from specs.exceptions import EXCEPTIONS_ANNOTATION, controls
 from tools.review.pair import Hit, Pair
+from tools.review.rendered_objects import RenderedObject, Side
 from tools.review.review_findings import Rules
 
 _Listed = Mapping[str, Mapping[str, str]]  # by what each allows
@@ -30,6 +31,17 @@ def exceptions(pair: Pair) -> Iterator[Hit]:
         yield Hit(Rules.EXCEPTION_ENDED if sooner else Rules.EXCEPTION, said, controls(allow))
     for allow in was.keys() - now.keys():
         yield Hit(Rules.EXCEPTION_ENDED, f"{allow} is no longer allowed", controls(allow))
+
+
+def exceptions_differ(pair: Pair) -> bool:
+    """Whether the app that an object is named after has other exceptions than before."""
+    was, now = (_exceptions_of(pair.object, side) for side in (pair.base, pair.head))
+    return was != now
+
+
+def _exceptions_of(named: RenderedObject, side: Side) -> list[_Listed]:
+    keys = (f"kubernetes/{named.place}/{kind}-{named.name}" for kind in ("Deployment", "CronJob"))
+    return [_listed(side.objects[key].get) for key in keys if key in side.objects]
 
 
 def _listed(get: Callable[..., Any]) -> _Listed:

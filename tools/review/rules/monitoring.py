@@ -5,6 +5,9 @@ from typing import Any
 
 from tools.review.pair import Hit, Pair
 from tools.review.review_findings import Rules
+from tools.review.rules.exceptions import exceptions_differ
+
+_EXCEPTION_ENDS = "AppExceptionEnds"
 
 
 def prometheus_rule(pair: Pair) -> Iterator[Hit]:
@@ -14,6 +17,8 @@ def prometheus_rule(pair: Pair) -> Iterator[Hit]:
     before, after = _alerts(pair.was("spec.groups")), _alerts(pair.now("spec.groups"))
     for alert in sorted(before):
         _, name = alert
+        if name == _EXCEPTION_ENDS and exceptions_differ(pair):
+            continue  # it follows from them, and they have findings of their own
         if alert not in after:
             yield Hit(Rules.MONITORING, name)
         elif before[alert] != after[alert]:
