@@ -51,18 +51,25 @@ class Connection(NamedTuple):
     seen: str
 
     @classmethod
-    def of_page(cls) -> list[Self]:
+    def of_page(cls, heading: str) -> list[Self]:
         text = (ROOT / "docs" / "isolation.md").read_text("utf-8")
+        _, _, section = text.partition(f"# {heading}\n")
+        section, _, _ = section.partition("\n#")
         pattern = r"^\| `(\S+)` \| `(\S+)` \| (\d+) (TCP|UDP) \| ([a-z ]+) \|"
-        found = [cls(*row) for row in re.findall(pattern, text, re.MULTILINE)]
+        found = [cls(*row) for row in re.findall(pattern, section, re.MULTILINE)]
         assert found
         return found
 
+    @property
+    def shown(self) -> str:
+        return " ".join(self[:4])
 
-CONNECTIONS = Connection.of_page()
-each_connection = pytest.mark.parametrize(
-    "connection", CONNECTIONS, ids=lambda each: " ".join(each[:4])
-)
+
+CONNECTIONS = Connection.of_page("Connections")
+each_connection = pytest.mark.parametrize("connection", CONNECTIONS, ids=lambda each: each.shown)
+# In a stack that opens port 443 only to those whose calls say so.
+DECLARED = Connection.of_page("Connections where port 443 is declared")
+each_declared = pytest.mark.parametrize("connection", DECLARED, ids=lambda each: each.shown)
 
 
 def among_peers(objects: Iterable[Object]) -> list[Object]:

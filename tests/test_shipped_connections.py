@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -9,7 +10,14 @@ import pytest
 from dryrun.recording import record_stack
 from specs.settings import PREFIX
 from tests.conftest import Program
-from tests.connections import CALLING, Connection, among_peers, answered, each_connection
+from tests.connections import (
+    CALLING,
+    Connection,
+    among_peers,
+    answered,
+    each_connection,
+    each_declared,
+)
 from tests.program import NETWORK_POLICY, ROOT
 from tests.written import KEYS_STACK, dev_settings
 from tools.reach.world import World, world
@@ -110,12 +118,18 @@ def test_what_a_team_lets_in_from_another_some_app_there_is_let_out_for(apps: li
 
 
 @pytest.fixture(scope="module")
-def shipped(tmp_path_factory: pytest.TempPathFactory) -> World:
-    """The shipped teams as stack `dev` makes them, and those that call each other."""
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shipped teams, and those that call each other."""
     folder = tmp_path_factory.mktemp("tenants")
     for file in (*(ROOT / "tenants").glob("*.yaml"), *CALLING):
         shutil.copy(file, folder)
-    changes = {PREFIX + name: value for name, value in KEYS_STACK.items()}
+    return folder
+
+
+def as_made(folder: Path, **network: str) -> World:
+    """The teams as stack `dev` makes them."""
+    stack = {**KEYS_STACK, "network": {**KEYS_STACK["network"], **network}}
+    changes = {PREFIX + name: value for name, value in stack.items()}
     made = record_stack(ROOT, "dev", folder, changes).registrations
     objects = [each.inputs for each in made if "kind" in each.inputs]
     # Packets have no identities.
@@ -123,8 +137,25 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> World:
     return world(among_peers(packets))
 
 
+@pytest.fixture(scope="module")
+def shipped(folder: Path) -> World:
+    return as_made(folder)
+
+
+@pytest.fixture(scope="module")
+def declared(folder: Path) -> World:
+    return as_made(folder, httpsEgress="declared")
+
+
 @each_connection
 def test_a_connection_that_was_tried_goes_as_it_is_answered(
     shipped: World, connection: Connection
 ) -> None:
     assert answered(shipped, connection) == connection.seen
+
+
+@each_declared
+def test_a_connection_goes_as_it_is_answered_where_port_443_is_declared(
+    declared: World, connection: Connection
+) -> None:
+    assert answered(declared, connection) == connection.seen

@@ -4,7 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,11 +21,13 @@ from tests.connections import (
     APP,
     CALLING,
     CONNECTIONS,
+    DECLARED,
     PEERS,
     Connection,
     among_peers,
     answered,
     each_connection,
+    each_declared,
 )
 from tests.servers.conftest import cluster_of, openbao_of, record_of, start, stored, until
 from tests.servers.test_node import HOST, SECRETS, hardened, is_ready, pods, pull_secret
@@ -34,6 +36,7 @@ from tools.reach.world import world
 
 pytestmark = pytest.mark.servers
 
+STACK = "Pulumi.dev.yaml"
 STORED = "plain text"
 OUTSIDE = ("10.200.0.1", "10.201.1.1", "10.201.99.1")
 
@@ -97,14 +100,18 @@ def inside(network: str, *command: object) -> str:
     return subprocess.run(arguments, stdout=subprocess.PIPE, text=True, check=True).stdout
 
 
+def network(**changes: str) -> str:
+    """What a stack's file says about the network."""
+    return f"  sre-platform:network: {json.dumps({**KEYS_STACK['network'], **changes})}\n"
+
+
 @pytest.fixture(scope="module")
 def provisioned(with_node: Checkout) -> Checkout:
     """All teams, and two that call each other."""
     for file in CALLING:
         shutil.copy(file, with_node.folder / "tenants")
-    istio, network = "  sre-platform:istio:\n", json.dumps(KEYS_STACK["network"])
-    enforced = f"  sre-platform:network: {network}\n{istio}    authorization: enforce\n"
-    with_node.edit("Pulumi.dev.yaml", istio, enforced)
+    istio = "  sre-platform:istio:\n"
+    with_node.edit(STACK, istio, f"{network()}{istio}    authorization: enforce\n")
     start(with_node, f"{PACKETS} {EXTERNAL_SECRETS}")
     up_with_secrets(with_node)
     return with_node
@@ -188,17 +195,38 @@ def places(provisioned: Checkout) -> Iterator[Mapping[str, Place]]:
         cluster.delete("v1", "Namespace", None, namespace)
 
 
+def tried(places: Mapping[str, Place], each: Connection) -> str:
+    """Whether a connection passes."""
+    source, target = places[each.source], places[each.target]
+    connect = (sys.executable, "-c", CONNECT, target.address, each.port, each.protocol)
+    return inside(source.network, *connect).strip()
+
+
+def all_tried(
+    places: Mapping[str, Place], connections: Sequence[Connection]
+) -> Mapping[Connection, str]:
+    """Whether each passes; all are tried at once."""
+    with ThreadPoolExecutor(8) as pool:
+        found = pool.map(lambda each: tried(places, each), connections)
+        return dict(zip(connections, found, strict=True))
+
+
 @pytest.fixture(scope="module")
 def seen(places: Mapping[str, Place]) -> Mapping[Connection, str]:
-    """Whether each connection of the page passes; all are tried at once."""
+    """Whether each connection of the page passes."""
+    return all_tried(places, CONNECTIONS)
 
-    def tried(each: Connection) -> str:
-        source, target = places[each.source], places[each.target]
-        connect = (sys.executable, "-c", CONNECT, target.address, each.port, each.protocol)
-        return inside(source.network, *connect).strip()
 
-    with ThreadPoolExecutor(8) as pool:
-        return dict(zip(CONNECTIONS, pool.map(tried, CONNECTIONS), strict=True))
+@pytest.fixture(scope="module")
+def seen_where_declared(
+    provisioned: Checkout, places: Mapping[str, Place]
+) -> Mapping[Connection, str]:
+    """The same, once port 443 is open to those alone whose calls say so."""
+    provisioned.edit(STACK, network(), network(httpsEgress="declared"))
+    provisioned.up()
+    (first, *_) = (each for each in DECLARED if each.seen == "is dropped")
+    until(lambda: tried(places, first) == first.seen)
+    return all_tried(places, DECLARED)
 
 
 def test_all_pods_run_with_the_secrets_that_the_operator_brings(provisioned: Checkout) -> None:
@@ -222,7 +250,12 @@ def test_a_connection_goes_as_the_page_says(
 
 
 def test_reach_answers_what_passes(provisioned: Checkout, seen: Mapping[Connection, str]) -> None:
-    cluster = cluster_of(provisioned)
+    assert as_answered(provisioned, CONNECTIONS) == seen
+
+
+def as_answered(checkout: Checkout, connections: Sequence[Connection]) -> Mapping[Connection, str]:
+    """What `./sre reach` answers about the objects of the cluster."""
+    cluster = cluster_of(checkout)
     kinds = {
         "Namespace": "v1",
         "Deployment": "apps/v1",
@@ -236,4 +269,20 @@ def test_reach_answers_what_passes(provisioned: Checkout, seen: Mapping[Connecti
             for each in cluster.list(version, kind)
         )
     )
-    assert {each: answered(known, each) for each in CONNECTIONS} == seen
+    return {each: answered(known, each) for each in connections}
+
+
+# Below, the stack is another.
+
+
+@each_declared
+def test_a_connection_goes_as_the_page_says_where_port_443_is_declared(
+    seen_where_declared: Mapping[Connection, str], connection: Connection
+) -> None:
+    assert seen_where_declared[connection] == connection.seen
+
+
+def test_reach_answers_what_passes_where_port_443_is_declared(
+    provisioned: Checkout, seen_where_declared: Mapping[Connection, str]
+) -> None:
+    assert as_answered(provisioned, DECLARED) == seen_where_declared
