@@ -13,6 +13,7 @@ from specs.handshake import (
     partners,
     warn_of_handshakes,
 )
+from specs.http_ports import warn_of_http_ports
 from specs.ingress import ALL, Ingress
 from specs.load import TeamFile, load_team
 from specs.names import nearest
@@ -212,6 +213,7 @@ def _fleet(
     problems += check_handshakes(files, others)
     warnings = [warning for file in files for warning in file.warnings]
     warnings += warn_of_handshakes(files, others, settings)
+    warnings += warn_of_http_ports(files, known.values(), settings)
     return Fleet(teams, tuple(sorted(problems)), tuple(sorted(warnings)), partners(files, known))
 
 

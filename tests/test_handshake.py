@@ -442,3 +442,47 @@ def test_an_entry_that_is_wrong_in_itself_is_reported_once(tmp_path: Path) -> No
     alpha, beta, _ = both("calls: [{team: team-beta, app: ledgr, port: 8080}]")
     (line,) = lines(of_alpha(folder(tmp_path, alpha, beta)))
     assert "calls[0].port: applies only to" in line
+
+
+DECLARED: dict[str, Any] = {"httpsEgress": "declared"}
+
+
+@pytest.mark.parametrize(
+    ("call", "key", "in_callee", "warned"),
+    [
+        ("{host: x.example.com, port: «8080}", "port", "", 8080),
+        ("{host: '*.example.com', port: «8080}", "port", "", 8080),
+        ("{platform: «vendor}", "platform", "", 8080),
+        ("{host: x.example.com, port: «9000}", "port", "ports: [{name: a, port: 9000}]", 9000),
+        ("{host: x.example.com, port: «81}", "port", "servicePort: 81\nprotocol: grpc", 81),
+        ("{host: x.example.com, port: 8080}", "", "servicePort: 81", None),
+        ("{host: x.example.com, port: 8080}", "", "protocol: tcp", None),
+        ("{host: x.example.com, port: 80}", "", "servicePort: 80", None),
+        ("{host: x.example.com}", "", "servicePort: 443", None),
+        ("{cidr: 10.200.0.0/16, port: 8080}", "", "", None),
+        ("{host: x.example.com, port: 8443}", "", "", None),
+    ],
+)
+def test_a_host_on_a_port_where_services_speak_http_is_warned_of(
+    tmp_path: Path, call: str, key: str, in_callee: str, warned: int | None
+) -> None:
+    text = written("team-alpha", "shop", f"calls: [{call}]", kind="worker")
+    text, where = place(text) if MARK in text else (text, "")
+    teams = folder(tmp_path, text, written("team-beta", "ledger", "", in_callee))
+    network = {**DECLARED, "platform": {"vendor": {"host": "v.example.com", "ports": (8080,)}}}
+    found = validate_folder(teams, settings(network=network))
+    assert lines(found) == []
+    assert warnings(found) == (
+        [
+            f"tenants/team-alpha.yaml:{where}: apps[0].calls[0].{key}: warning: HTTP on port "
+            f"{warned} is that of Services in the mesh, such as team-beta's ledger, so plain HTTP "
+            "to this host is answered with 502; use HTTPS or another port, or call its addresses "
+            "by `cidr`"
+        ]
+        if warned
+        else []
+    )
+    # Where any host counts, the mesh passes on what is plain, too.
+    assert (
+        warnings(validate_folder(teams, settings(network={**network, "httpsEgress": "open"}))) == []
+    )
