@@ -105,11 +105,81 @@ def test_the_first_policies_of_a_namespace_close_it() -> None:
     assert rule is Rules.MESH_WIDER
 
 
-def test_a_policy_that_is_gone_needs_a_second_reviewer() -> None:
-    comparison = compare(_side(_policy(_rule())), _side())
-    (finding,) = comparison.findings
-    assert finding.rule is Rules.DESTROYED
+ALL = _object("AuthorizationPolicy", "allow-istio-gateway", {"action": "ALLOW", "rules": []})
+
+
+def _pods(name: str) -> RenderedObject:
+    labels = {"app.kubernetes.io/name": name}
+    return _object("Deployment", name, {"template": {"metadata": {"labels": labels}}})
+
+
+@pytest.mark.parametrize(
+    ("gone", "others", "said"),
+    [
+        (_policy(_rule()), [], "admit everyone"),
+        (_policy(), [], "admit everyone"),
+        (ALL, [_policy(_rule())], "admit everyone"),  # which guards only some of the pods
+        (_policy(_rule()), [_object("AuthorizationPolicy", "no", {"action": "DENY"})], "everyone"),
+        (_policy(_rule()), [_pods("my-api")], "admit everyone"),
+        (_policy(_rule(), action="DENY"), [ALL], "refuses no one any more"),
+        (_policy(_rule(), action="CUSTOM"), [ALL], "refuses no one any more"),
+    ],
+)
+def test_a_policy_that_is_gone_and_opens_pods_needs_a_second_reviewer(
+    gone: RenderedObject, others: list[RenderedObject], said: str
+) -> None:
+    (finding,) = compare(_side(gone, *others), _side(*others)).findings
+    assert finding.rule is Rules.MESH_WIDER
+    assert said in finding.detail
+    assert finding.needs_second
     assert "AC-4" in finding.controls
+
+
+def test_a_policy_that_only_records_opens_nothing_that_stays_guarded() -> None:
+    dry = _object("AuthorizationPolicy", "dry", {}, **{"istio.io/dry-run": "true"})
+    gone = _policy(_rule())
+    (finding,) = compare(_side(gone, dry), _side(dry)).findings
+    assert finding.rule is Rules.MESH_WIDER
+    (finding,) = compare(_side(dry), _side()).findings
+    assert finding.rule is Rules.DESTROYED
+
+
+@pytest.mark.parametrize(
+    ("gone", "with_it", "stays"),
+    [
+        ([_policy(_rule())], [], [ALL]),
+        ([_policy(_rule())], [_pods("my-api")], []),
+        ([_policy(_rule())], [_pods("my-api")], [_pods("frontend")]),
+    ],
+)
+def test_a_policy_that_is_gone_narrows_what_others_still_guard(
+    gone: list[RenderedObject], with_it: list[RenderedObject], stays: list[RenderedObject]
+) -> None:
+    found = compare(_side(*gone, *with_it, *stays), _side(*stays)).findings
+    (finding,) = [each for each in found if each.object == gone[0].key]
+    assert finding.rule is Rules.NARROWER
+    assert not finding.needs_second
+
+
+def test_a_policy_that_goes_with_its_namespace_is_destroyed() -> None:
+    found = compare(_side(ALL, _policy(_rule())), Side()).findings
+    assert {each.rule for each in found} == {Rules.DATA_DESTROYED, Rules.DESTROYED}
+
+
+def test_a_host_that_no_sidecar_knows_any_more_is_no_wider() -> None:
+    (finding,) = compare(_side(_entry()), _side()).findings
+    assert finding.rule is Rules.NARROWER
+    assert "api.example.com:443 is no longer known; a mesh with REGISTRY_ONLY" in finding.detail
+    other = _entry("other")
+    (finding,) = compare(_side(_entry(), other), _side(other)).findings
+    assert "api.example.com:443 stays known by another" in finding.detail
+    assert not finding.needs_second
+
+
+def test_an_entry_that_led_elsewhere_and_is_gone_needs_a_second_reviewer() -> None:
+    led = _entry(endpoints=[{"address": "192.0.2.1"}])
+    (finding,) = compare(_side(led), _side()).findings
+    assert finding.rule is Rules.DESTROYED
 
 
 def _entry(name: str = "my-api-api-example-com", **spec: Any) -> RenderedObject:

@@ -123,6 +123,11 @@ def _destroyed(pair: Pair, kind: ObjectKind | None) -> Iterator[Hit]:
     if kind and kind.stays(pair):
         yield Hit(Rules.KEPT, pair.object.shown)
         return
+    # A removed namespace takes everything in it with it.
+    stays = f"kubernetes/_cluster/Namespace-{pair.object.place}" in pair.head.objects
+    if kind and stays and (meant := [*kind.removal(pair)]):
+        yield from meant
+        return
     rule = Rules.DATA_DESTROYED if kind and kind.data else Rules.DESTROYED
     protected = pair.was(f"{OPTIONS}.protect")
     note = " (protected until now, so `up` refuses)" if protected else ""

@@ -44,6 +44,7 @@ class ObjectKind:
     may change without a finding. `fixed`: fields that cannot change in place, so that the object is
     destroyed and recreated. `controls`: the controls affected by destroying one. `data`: whether
     its data is destroyed too. `stays`: whether one that is removed from the files is kept.
+    `removal`: what it means that one is gone, if that is known; otherwise it is destroyed.
     """
 
     rule: ObjectRule = _nothing
@@ -53,6 +54,7 @@ class ObjectKind:
     controls: tuple[str, ...] = ()
     data: bool = False
     stays: Callable[[Pair], bool] = _never
+    removal: ObjectRule = _nothing
 
 
 # A release changes it on the Deployment or CronJob and its pods.
@@ -128,9 +130,11 @@ KINDS = {
         mesh.authorization_policy,
         judged=("spec", 'metadata.annotations["istio.io/dry-run"]'),
         controls=("AC-3", "AC-4"),
+        removal=mesh.policy_gone,
     ),
-    # Without one, sidecars know a host no more, or let it through without telling it apart
-    "ServiceEntry": ObjectKind(mesh.service_entry, judged=("spec",), controls=("SC-7",)),
+    "ServiceEntry": ObjectKind(
+        mesh.service_entry, judged=("spec",), controls=("SC-7",), removal=mesh.entry_gone
+    ),
     "RoleBinding": ObjectKind(
         access.role_binding, judged=("subjects", "roleRef"), fixed=("roleRef",), controls=("AC-2",)
     ),

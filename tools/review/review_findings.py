@@ -135,6 +135,9 @@ class Rules(Enum):
         "a setting closes the network for many apps at once",
         second=False,
     )
+    NARROWER = ReviewRule(
+        "mesh-narrower", ("SC-7", "AC-4"), "the mesh lets less through", second=False
+    )
     WORD = ReviewRule(
         "network-word", ("SC-7",), "`calls` or `callers` can replace a new rule", second=False
     )

@@ -8,9 +8,11 @@ from specs.calls import NO_HOST
 from specs.hosts import covers
 from specs.network import network_of
 from specs.openings import block_covers
+from tools.reach.mesh import ROOT_NAMESPACE
 from tools.review.pair import Hit, Pair, listed
 from tools.review.rendered_objects import RenderedObject
 from tools.review.review_findings import Rules
+from tools.review.rules.workload import TEMPLATES
 
 # What an entry names that has neither hosts nor addresses.
 _EVERYWHERE = "every address"
@@ -71,6 +73,76 @@ def service_entry(pair: Pair) -> Iterator[Hit]:
     other = [field for field in led if pair.now(f"spec.{field}") != pair.was(f"spec.{field}")]
     if pair.before and other:
         yield Hit(Rules.HOST_OUTSIDE, f"{shown} leads elsewhere: {listed(other)}")
+
+
+def policy_gone(pair: Pair) -> Iterator[Hit]:
+    """What a policy's end means: without the last that admits only some callers, all are admitted.
+
+    Of one that only records, or is for a gateway, nothing is known.
+    """
+    shown, spec = pair.object.shown, pair.was("spec") or {}
+    if _dry(pair.was) or "targetRef" in spec or "targetRefs" in spec:
+        return
+    if spec.get("action", "ALLOW") != "ALLOW":
+        if spec.get("action") in ("DENY", "CUSTOM"):
+            yield Hit(Rules.MESH_WIDER, f"{shown} refuses no one any more")
+    elif any(_guards(each, pair) for each in pair.head.of("AuthorizationPolicy")):
+        yield Hit(
+            Rules.NARROWER, f"{shown} is gone: callers that no other policy admits are refused"
+        )
+    elif _pods_gone(pair):
+        yield Hit(Rules.NARROWER, f"{shown} is gone with its pods")
+    else:
+        detail = "is gone, and no other guards its pods: their sidecars admit everyone"
+        yield Hit(Rules.MESH_WIDER, f"{shown} {detail}")
+
+
+def entry_gone(pair: Pair) -> Iterator[Hit]:
+    """What the end of an entry for hosts outside the mesh means: at most, they are refused."""
+    spec = pair.was("spec") or {}
+    if spec.get("location") != "MESH_EXTERNAL" or spec.get("endpoints"):
+        return
+    known = [
+        address
+        for each in pair.head.of("ServiceEntry")
+        if each.place == pair.object.place
+        for address in _addresses(each)
+    ]
+    for host, port in _addresses(pair.object):
+        if not any(covers(one, host) and number == port for one, number in known):
+            detail = f"{host}:{port} is no longer known; a mesh with REGISTRY_ONLY refuses it"
+            yield Hit(Rules.NARROWER, f"{detail} ({pair.object.shown})")
+            continue
+        yield Hit(Rules.NARROWER, f"{host}:{port} stays known by another ({pair.object.shown})")
+
+
+def _guards(other: RenderedObject, gone: Pair) -> bool:
+    """Whether a policy admits only some callers to all pods that one which is gone guarded."""
+    if other.place not in (gone.object.place, ROOT_NAMESPACE) or _dry(other.get):
+        return False
+    spec = other.get("spec") or {}
+    if spec.get("action", "ALLOW") != "ALLOW" or "targetRef" in spec or "targetRefs" in spec:
+        return False
+    return _selected(spec).items() <= _selected(gone.was("spec")).items()
+
+
+def _pods_gone(pair: Pair) -> bool:
+    """Whether there were pods that a policy guarded, and there are none any more."""
+    labels = _selected(pair.was("spec"))
+    before, after = (
+        any(
+            each.place == pair.object.place
+            and labels.items() <= (each.get(f"{path}.metadata.labels") or {}).items()
+            for kind, path in TEMPLATES.items()
+            for each in side.of(kind)
+        )
+        for side in (pair.base, pair.head)
+    )
+    return before and not after
+
+
+def _selected(spec: Mapping[str, Any]) -> Mapping[str, str]:
+    return (spec.get("selector") or {}).get("matchLabels") or {}
 
 
 def _is_first(pair: Pair, spec: Mapping[str, Any]) -> bool:
