@@ -1,14 +1,14 @@
 """Who may newly connect to whom after a change, and who no longer may."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from tools.reach.around import around
 from tools.reach.edges import Edge, EdgeKind, Node, Reason
 from tools.reach.matrix import edges
-from tools.reach.world import KINDS, world
+from tools.reach.world import KINDS, Object, world
 from tools.review.rendered_objects import OPTIONS, RenderedObject, Side
 from tools.review.rules.workload import TEMPLATES
 
@@ -52,7 +52,10 @@ def edge_changes(base: Side, head: Side, teams: Collection[str]) -> list[EdgeCha
     # What belongs to no team, such as a policy of the mesh as a whole, may concern all.
     known = {*teams, *base.teams, *head.teams}
     within = touched if touched <= known else None
-    before, after = (_edges(side, within, known) for side in (base, head))
+    sides = [[each.fields for each in _objects(side)] for side in (base, head)]
+    if within is not None:
+        sides = around(sides, within)
+    before, after = (_edges(objects, within, known) for objects in sides)
     found = []
     for source, target in sorted(before.keys() | after.keys()):
         was, now = (each.get((source, target), []) for each in (before, after))
@@ -65,17 +68,14 @@ def edge_changes(base: Side, head: Side, teams: Collection[str]) -> list[EdgeCha
 
 
 def _edges(
-    side: Side, within: Collection[str] | None, teams: Collection[str]
+    objects: Iterable[Object], within: Collection[str] | None, teams: Collection[str]
 ) -> dict[tuple[Node, Node], list[Edge]]:
-    """The edges of a side by their ends; only those with one in the namespaces `within`."""
+    """The edges by their ends; only those with one in the namespaces `within`."""
 
     def wanted(source: Node, target: Node) -> bool:
         return within is None or source.team in within or target.team in within
 
     found: dict[tuple[Node, Node], list[Edge]] = defaultdict(list)
-    objects = [each.fields for each in _objects(side)]
-    if within is not None:
-        objects = around(objects, within)
     for edge in edges(world(objects, teams), wanted):
         found[edge.source, edge.target].append(edge)
     return found

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -96,9 +97,15 @@ def read_side(folder: Path) -> Side:
     return Side({each.key: each for each in objects}, indexed=bool(text.strip()))
 
 
+@cache
+def _parsed(text: str) -> Any:
+    """A document; most are the same on both sides of a change, and parsing takes longest."""
+    return yaml.load(text, Loader=_LOADER)
+
+
 def _object(folder: Path, file: Path, known: Mapping[str, Any]) -> RenderedObject:
     path = file.relative_to(folder).as_posix()
-    document = yaml.load(file.read_text(encoding="utf-8"), Loader=_LOADER)
+    document = _parsed(file.read_text(encoding="utf-8"))
     about = known.get(path, {})
     kind = file.name.partition("-")[0]
     if path.startswith("kubernetes/"):
