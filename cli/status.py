@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from cli import Commands
@@ -17,8 +18,11 @@ from specs.problem import ProblemsError
 
 if TYPE_CHECKING:
     from clients.kubernetes import Cluster
+    from tools.status.as_text import Progress
+    from tools.status.report import TeamReport
 
 BROKEN, MISTAKE, UNFINISHED = 1, 2, 3
+_PATIENCE = timedelta(minutes=10)
 
 
 def add(commands: Commands) -> None:
@@ -32,8 +36,8 @@ def add(commands: Commands) -> None:
         "that mends it. Reads the cluster with your kubeconfig and changes nothing; a viewer's "
         "rights are enough, and what you may not read is listed. Exit code: 0 all run as wanted, "
         "1 an app is broken, 2 a wrong command line, a problem in the file or no answer, 3 an app "
-        "is still rolling out.",
-        epilog="example: ./sre status team-alpha my-api",
+        "is still rolling out, or differs from its file.",
+        epilog="example: ./sre status team-alpha my-api --watch --timeout 5m",
     )
     parser.add_argument("team", metavar="TEAM", help="the team")
     parser.add_argument("app", metavar="APP", nargs="?", help="only this app (default: all)")
@@ -43,6 +47,18 @@ def add(commands: Commands) -> None:
         type=_duration,
         default="24h",
         help="how far back restarts, events and runs count, such as 30m or 2h (default: 24h)",
+    )
+    parser.add_argument(
+        "--watch",
+        action="store_true",
+        help="follow a rollout: end once all run as the file says, an app is broken in a way that "
+        "waiting does not mend, or time is up",
+    )
+    parser.add_argument(
+        "--timeout",
+        metavar="DURATION",
+        type=_duration,
+        help="how long --watch follows, such as 90s or 15m (default: 10m)",
     )
     parser.add_argument(
         "--format", choices=("text", "json"), default="text", help="output format (default: text)"
@@ -69,9 +85,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _run(arguments: argparse.Namespace) -> int:
     from tools.status.as_json import as_json
-    from tools.status.as_text import text
+    from tools.status.as_text import Progress, text
     from tools.status.look import look
     from tools.status.report import Status
+    from tools.status.watching import follow
 
     stack = stack_files(arguments)
     path = stack.folder.path / f"{arguments.team}{SUFFIX}"
@@ -83,8 +100,21 @@ def _run(arguments: argparse.Namespace) -> int:
     names = [app.name for app in file.team.deployed]
     if arguments.app and arguments.app not in names:
         return _unknown("app", arguments.app, names)
-    report = look(_cluster(stack), file, stack.settings, arguments.app, arguments.since)
-    print(as_json(report) if arguments.format == "json" else text(report), end="")
+    if arguments.timeout and not arguments.watch:
+        print("./sre status: error: --timeout is for --watch; add it", file=sys.stderr)
+        return MISTAKE
+    asked = (_cluster(stack), file, stack.settings, arguments.app, arguments.since)
+    as_text = arguments.format == "text"
+    if arguments.watch:
+        progress = Progress() if as_text else None
+        report, in_time = follow(*asked, arguments.timeout or _PATIENCE, partial(_show, progress))
+        if as_text:
+            print()
+        if not in_time:
+            print("./sre status: time is up", file=sys.stderr)
+    else:
+        report = look(*asked)
+    print(text(report) if as_text else as_json(report), end="")
     ends = {
         Status.BROKEN: BROKEN,
         Status.UNKNOWN: MISTAKE,
@@ -92,6 +122,11 @@ def _run(arguments: argparse.Namespace) -> int:
         Status.DIFFERS: UNFINISHED,
     }
     return ends.get(report.status, 0)
+
+
+def _show(progress: "Progress | None", report: "TeamReport") -> None:
+    for line in progress.lines(report) if progress else ():
+        print(line, flush=True)
 
 
 def _cluster(stack: StackFiles) -> "Cluster":

@@ -1,7 +1,8 @@
 """JSON over HTTP, with TLS verified unless switched off, and with one-line errors."""
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -113,6 +114,19 @@ class Http:
         response = self._send(method, path, headers, None, query)
         return response.content.decode("utf-8", "replace")
 
+    def lines(
+        self, path: str, headers: Mapping[str, str], query: Mapping[str, str], seconds: float
+    ) -> Generator[str]:
+        """Yield the lines of an answer to a GET as they arrive; silence may last so many seconds.
+
+        Raises what `call` raises. An answer that breaks off ends as if it were complete.
+        """
+        timeout = (TIMEOUT[0], seconds)
+        response = self._send("GET", path, headers, None, query, timeout=timeout, stream=True)
+        with response, suppress(requests.exceptions.RequestException):
+            for line in response.iter_lines():
+                yield line.decode("utf-8", "replace")
+
     def _send(
         self,
         method: str,
@@ -121,6 +135,8 @@ class Http:
         body: object,
         query: Mapping[str, str] | None,
         content_type: str = "application/json",
+        timeout: tuple[float, float] = TIMEOUT,
+        stream: bool = False,
     ) -> requests.Response:
         """The answer with a status below 300."""
         try:
@@ -131,7 +147,8 @@ class Http:
                 data=body if isinstance(body, str) else None,
                 params=query,
                 headers={**headers, **({"Content-Type": content_type} if body is not None else {})},
-                timeout=TIMEOUT,
+                timeout=timeout,
+                stream=stream,
                 allow_redirects=False,
                 # Not the session's `verify`: REQUESTS_CA_BUNDLE would override it.
                 verify=self._verify,

@@ -1,10 +1,11 @@
 """An API server, as the kubeconfig describes it."""
 
 import copy
+import json
 import logging
 import re
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, Self, TypeVar
@@ -22,6 +23,7 @@ T = TypeVar("T")
 Entry = Mapping[str, Any]  # in an object's managedFields
 _ATTEMPTS = 10  # while others keep changing an object
 _PAUSE = 0.1  # seconds, longer each time
+_PAST_THE_END = 10  # seconds in which a server ends a watch by itself
 mistaken = re.compile(
     r"failed to (?:create typed patch|convert new) object \(.*?\).*?: (.*?)(?:, got .*)?$"
 )
@@ -111,6 +113,28 @@ class Cluster:
                 return None
             raise
         return found
+
+    def watch(self, path: str, version: str, seconds: int) -> Iterator[tuple[str, Object]]:
+        """What happens to the objects at a path after a version, until the server ends the answer.
+
+        That is after so many seconds at the latest. Yields `ADDED`, `MODIFIED`, `DELETED` or
+        `BOOKMARK` and the object. RefusedError (410) if the version is too old: list anew.
+        """
+        query = {
+            "watch": "true",
+            "resourceVersion": version,
+            "allowWatchBookmarks": "true",
+            "timeoutSeconds": str(seconds),
+        }
+        for line in self._http.lines(path, self._headers, query, seconds + _PAST_THE_END):
+            try:
+                change = json.loads(line)
+            except ValueError:
+                return  # the answer broke off
+            if change["type"] == "ERROR":
+                error = change["object"]
+                raise RefusedError(self.address, error.get("code", 500), error.get("message", ""))
+            yield change["type"], change["object"]
 
     def served(self, api_version: str) -> Mapping[str, Resource]:
         """The kinds of `group/version` (or `v1`) that the server serves; empty if none."""

@@ -34,6 +34,25 @@ def app_lines(report: TeamReport) -> Iterator[str]:
     yield from columns([_HEAD, *(_cells(app) for app in report.apps)])
 
 
+class Progress:
+    """Prints what changes between reports: a line for each app, and each cause once."""
+
+    def __init__(self) -> None:
+        self._shown: dict[str, tuple[str, ...]] = {}
+
+    def lines(self, report: TeamReport) -> Iterator[str]:
+        """What is new in a report."""
+        for app in report.apps:
+            causes = tuple(str(placed) for placed in app.causes)
+            line = "  ".join(_cells(app)[: 3 if app.version == "" else 4])
+            before = self._shown.get(app.app, ())
+            now = (line, *causes)
+            self._shown[app.app] = now
+            if now[:1] != before[:1]:
+                yield line
+            yield from (f"  {cause}" for cause in causes if cause not in before[1:])
+
+
 def _lines(report: TeamReport) -> Iterator[str]:
     if not report.apps:
         yield f"{report.team} has no apps."

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property, partial
+from typing import NamedTuple
 
 from clients.http import RefusedError
 from clients.kubernetes import Cluster, Object
@@ -67,13 +68,20 @@ class Log:
     written: tuple[str, ...] = field(default=(), repr=False)
 
 
+class Listing(NamedTuple):
+    """Objects, and the version of the list, from which they can be watched."""
+
+    items: Sequence[Object]
+    version: str
+
+
 @dataclass(frozen=True)
 class ClusterState:
     """A team's objects by the plural of their kind, at one time.
 
     `unread`: why a kind could not be listed. `since`: what happened before does not count. `logs`:
     the ends of containers' logs, by pod and container. `certificates`: whether the Secret of a
-    gateway exists, by `namespace/name`.
+    gateway exists, by `namespace/name`. `versions`: of the lists, to watch from.
     """
 
     listed: Mapping[str, Sequence[Object]]
@@ -82,6 +90,7 @@ class ClusterState:
     since: datetime
     logs: Mapping[tuple[str, str], Log] = field(default_factory=dict)
     certificates: Mapping[str, bool] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, plural: str) -> Sequence[Object]:
         """The objects of a kind; none if it could not be listed."""
@@ -173,25 +182,32 @@ def read(
     """
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         answers = dict(zip(paths, pool.map(partial(_list, cluster), paths.values()), strict=True))
+    lists = {plural: each for plural, each in answers.items() if isinstance(each, Listing)}
     return ClusterState(
-        {plural: answer for plural, answer in answers.items() if not isinstance(answer, str)},
-        {plural: answer for plural, answer in answers.items() if isinstance(answer, str)},
+        {plural: each.items for plural, each in lists.items()},
+        {plural: each for plural, each in answers.items() if isinstance(each, str)},
         now,
         since,
+        versions={plural: each.version for plural, each in lists.items()},
     )
 
 
-def _list(cluster: Cluster, path: str) -> Sequence[Object] | str:
+def listing(cluster: Cluster, path: str) -> Listing:
+    """The objects at a path. Raises RefusedError and UnreachableError."""
+    answer = cluster.call("GET", path)
+    return Listing(answer["items"], str(answer.get("metadata", {}).get("resourceVersion", "")))
+
+
+def _list(cluster: Cluster, path: str) -> Listing | str:
     """The objects, or why they cannot be listed."""
     try:
-        listed: Sequence[Object] = cluster.call("GET", path)["items"]
+        return listing(cluster, path)
     except RefusedError as refusal:
         if refusal.status == 401:
             raise
         if refusal.status == 403:
             return "forbidden"
         return "not served" if refusal.status == 404 else f"answered {refusal.status}"
-    return listed
 
 
 def moment(text: str | None) -> datetime | None:

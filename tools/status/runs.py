@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import islice
 from zoneinfo import ZoneInfo
 
 from clients.kubernetes import Object
@@ -90,19 +91,20 @@ def _missed(app: AppState, cronjob: CronJob) -> Iterator[Cause]:
 
 def due(cron: str, timezone: str, after: datetime, until: datetime) -> Iterator[datetime]:
     """When a schedule is due later than `after`, up to and including `until`; 1,000 at most."""
-    schedule, zone, found = parse_schedule(cron), ZoneInfo(timezone), 0
+    yield from islice(_due(parse_schedule(cron), ZoneInfo(timezone), after, until), _MOST)
+
+
+def _due(
+    schedule: Calendar | Interval, zone: ZoneInfo, after: datetime, until: datetime
+) -> Iterator[datetime]:
     if isinstance(schedule, Interval):  # counted from a run that is not known here
         step = timedelta(seconds=schedule.seconds)
-        while after + step <= until and found < _MOST:
-            after, found = after + step, found + 1
+        while (after := after + step) <= until:
             yield after
         return
     day = after.astimezone(zone).date()
     while day <= until.astimezone(zone).date():
-        for then in _on(day, schedule, zone):
-            if after < then <= until and found < _MOST:
-                found += 1
-                yield then
+        yield from (then for then in _on(day, schedule, zone) if after < then <= until)
         day += timedelta(days=1)
 
 
