@@ -37,6 +37,7 @@ def _routing(app: AppState, web: WebApp) -> Iterator[Cause]:
                 f"{host} is not routed: the namespace has no VirtualService {web.name}",
                 _DO,
                 ("ingress", *loc),
+                weight=Weight.DIFFERS,
             )
         elif host not in routed:
             yield Cause(
@@ -58,6 +59,7 @@ def _gateway(app: AppState, web: WebApp, at: str) -> Iterator[Cause]:
             f"there is no Gateway {at}, so no host is reached from outside",
             "name one of the stack's gateways, or ask the platform team",
             where,
+            weight=Weight.WARNING,
         )
         return
     for host, loc in web.ingress.placed_hosts():
@@ -68,6 +70,7 @@ def _gateway(app: AppState, web: WebApp, at: str) -> Iterator[Cause]:
                 f"the Gateway {at} does not serve {host}",
                 "choose a host of its domains, or ask the platform team to add it",
                 ("ingress", *loc),
+                weight=Weight.WARNING,
             )
             continue
         missing = [
@@ -82,6 +85,7 @@ def _gateway(app: AppState, web: WebApp, at: str) -> Iterator[Cause]:
                 "does not exist",
                 "ask the platform team",
                 ("ingress", *loc),
+                weight=Weight.WARNING,
             )
 
 
