@@ -4,6 +4,7 @@ import pulumi
 
 from components import (
     authorization,
+    dashboards,
     files,
     monitoring,
     network,
@@ -104,3 +105,4 @@ class App(pulumi.ComponentResource):
         if app.monitored and "ServiceMonitor" not in self._held:
             monitoring.service_monitor(team, app, place, settings)
         monitoring.app_alerts(team, app, place, settings)
+        dashboards.app_dashboard(team, app, place, settings)

@@ -7,6 +7,7 @@ import pulumi
 
 from components import (
     authorization,
+    dashboards,
     external_secrets,
     monitoring,
     network,
@@ -94,6 +95,7 @@ class Tenant(pulumi.ComponentResource):
         if not self.team.offboarding:
             self._access(place, settings, credentials)
             monitoring.team_alerts(self.team, place, settings)
+            dashboards.team_dashboard(self.team, place, settings)
         return place
 
     def _access(

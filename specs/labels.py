@@ -32,6 +32,10 @@ TEAM_LABEL = "sre.io/team"
 # On a team's Namespace: the hosts of the team's file, joined by commas.
 HOSTS_ANNOTATION = "sre.io/hosts"
 
+# On a ConfigMap: it is a dashboard, by the default of the chart kube-prometheus-stack
+# (values: grafana.sidecar.dashboards.label).
+DASHBOARD_LABEL = "grafana_dashboard"
+
 # On an app's pods: the checksum of its files, so that a change restarts them.
 FILES_ANNOTATION = "sre.io/files"
 

@@ -508,6 +508,16 @@ class MonitoringSettings(Spec):
         "`runbook_url` of default alerts; default: its path in the repository.",
         examples=["https://git.example.com/sre-platform/blob/main/docs/runbooks"],
     )
+    dashboards: bool = Field(
+        True,
+        description="Create a Grafana dashboard for each team and app: a ConfigMap with the label "
+        "`grafana_dashboard`, which the sidecar of kube-prometheus-stack's Grafana reads.",
+    )
+    folder_annotation: LabelKey = Field(
+        "grafana_folder",
+        description="Annotation of these ConfigMaps with the folder, which is the team's name. "
+        "Grafana's chart must name the same (`sidecar.dashboards.folderAnnotation`).",
+    )
 
 
 class Settings(Spec):
@@ -548,7 +558,7 @@ class Settings(Spec):
         MetricsSettings(), description="How Prometheus reads apps' metrics."
     )
     monitoring: MonitoringSettings = Field(
-        MonitoringSettings(), description="What Prometheus gets by default."
+        MonitoringSettings(), description="Default alerts and dashboards."
     )
     platform_hosts: tuple[HostPattern, ...] = Field(
         (),

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from specs.labels import probe_off
+from specs.labels import DASHBOARD_LABEL, probe_off
 from specs.probes import PROBES
 from specs.retention import is_older
 from tools.review.masking import conceal
@@ -56,6 +56,7 @@ _CONTAINER_CHECKS: tuple[_Check, ...] = (
 )
 
 _SYSCTLS = "securityContext.sysctls"
+_DASHBOARD = f"metadata.labels.{DASHBOARD_LABEL}"
 
 # Kinds of volumes that weaken nothing; secrets are judged by what is read of them.
 _PLAIN_VOLUMES = {"name", "emptyDir", "persistentVolumeClaim", "secret", "configMap"}
@@ -115,7 +116,9 @@ def workload(pair: Pair) -> Iterator[Hit]:
 
 
 def files(pair: Pair) -> Iterator[Hit]:
-    """The ConfigMap of an app's files: what they say."""
+    """The ConfigMap of an app's files: what they say. A dashboard only shows something."""
+    if pair.now(_DASHBOARD) or pair.was(_DASHBOARD):
+        return
     before, after = pair.was("data") or {}, pair.now("data") or {}
     changed = sorted(
         key for key in after.keys() | before.keys() if after.get(key) != before.get(key)
