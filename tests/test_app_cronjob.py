@@ -3,6 +3,7 @@
 from tests.conftest import Program
 from tests.program import (
     APP,
+    CONFIG_MAP,
     CRON_JOB,
     NETWORK_POLICY,
     PROMETHEUS_RULE,
@@ -16,7 +17,7 @@ IT = "team-alpha/report"
 SELECTOR = {"app.kubernetes.io/name": "report", "app.kubernetes.io/instance": "report"}
 
 
-def test_a_cronjob_consists_of_what_the_guide_lists_and_default_alerts(program: Program) -> None:
+def test_a_cronjob_consists_of_what_the_guide_lists_and_its_monitoring(program: Program) -> None:
     made = program(cronjob())
     app = str(made.one(APP, IT))
     assert {one.type for one in made.resources if one.parent == app} == {
@@ -24,6 +25,7 @@ def test_a_cronjob_consists_of_what_the_guide_lists_and_default_alerts(program: 
         SERVICE_ACCOUNT,
         NETWORK_POLICY,
         PROMETHEUS_RULE,
+        CONFIG_MAP,
     }
 
 

@@ -6,6 +6,7 @@ from tests.conftest import Program
 from tests.program import (
     APP,
     AUTOSCALER,
+    CONFIG_MAP,
     DEPLOYMENT,
     DISRUPTION_BUDGET,
     NETWORK_POLICY,
@@ -22,7 +23,7 @@ SELECTOR = {"app.kubernetes.io/name": "my-api", "app.kubernetes.io/instance": "m
 OUTSIDE = "{enabled: true, host: my-api.apps.sre.example.com}"
 
 
-def test_a_web_app_consists_of_what_the_guide_lists_and_default_alerts(program: Program) -> None:
+def test_a_web_app_consists_of_what_the_guide_lists_and_its_monitoring(program: Program) -> None:
     made = program(web_app())
     app = str(made.one(APP, IT))
     assert {one.type for one in made.resources if one.parent == app} == {
@@ -34,6 +35,7 @@ def test_a_web_app_consists_of_what_the_guide_lists_and_default_alerts(program: 
         NETWORK_POLICY,
         SERVICE_MONITOR,
         PROMETHEUS_RULE,
+        CONFIG_MAP,
     }
 
 

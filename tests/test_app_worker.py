@@ -4,6 +4,7 @@ from tests.conftest import Program
 from tests.program import (
     APP,
     AUTOSCALER,
+    CONFIG_MAP,
     DEPLOYMENT,
     DISRUPTION_BUDGET,
     NETWORK_POLICY,
@@ -18,7 +19,7 @@ IT = "team-alpha/consumer"
 SELECTOR = {"app.kubernetes.io/name": "consumer", "app.kubernetes.io/instance": "consumer"}
 
 
-def test_a_worker_consists_of_what_the_guide_lists_and_default_alerts(program: Program) -> None:
+def test_a_worker_consists_of_what_the_guide_lists_and_its_monitoring(program: Program) -> None:
     made = program(worker())
     app = str(made.one(APP, IT))
     assert {one.type for one in made.resources if one.parent == app} == {
@@ -29,6 +30,7 @@ def test_a_worker_consists_of_what_the_guide_lists_and_default_alerts(program: P
         NETWORK_POLICY,
         SERVICE_MONITOR,
         PROMETHEUS_RULE,
+        CONFIG_MAP,
     }
 
 

@@ -5,6 +5,7 @@ import pytest
 from tests.conftest import Program
 from tests.program import (
     APP,
+    CONFIG_MAP,
     DEPLOYMENT,
     EXTERNAL_SECRET,
     LIMITS,
@@ -198,7 +199,7 @@ def test_the_team_s_own_groups_replace_the_default_one(program: Program) -> None
 def test_a_team_without_apps_gets_its_place_and_nothing_else(program: Program) -> None:
     kinds = {made.type for made in program(team_file()).of_package("kubernetes")}
     access = {NETWORK_POLICY, ROLE_BINDING, EXTERNAL_SECRET}
-    assert kinds == {NAMESPACE, QUOTA, LIMITS, PROMETHEUS_RULE, *access}
+    assert kinds == {NAMESPACE, QUOTA, LIMITS, PROMETHEUS_RULE, CONFIG_MAP, *access}
 
 
 def test_a_stack_has_only_the_teams_that_it_lists(program: Program) -> None:
