@@ -7,6 +7,7 @@ import pytest
 from tests.conftest import Program
 from tests.program import (
     ARCHETYPES,
+    CONFIG_MAP,
     CRON_JOB,
     DEPLOYMENT,
     EXTERNAL_SECRET,
@@ -53,8 +54,10 @@ def test_everything_of_an_app_carries_its_labels_and_so_do_its_pods(
     assert len(objects) >= 4
     version = {"app.kubernetes.io/version": "v1.0.0"}
     for one in objects:
-        runs = version if one.type in (DEPLOYMENT, CRON_JOB) else {}
-        assert one.labels == {**_labels(archetype), **runs}, one
+        own = version if one.type in (DEPLOYMENT, CRON_JOB) else {}
+        if one.type == CONFIG_MAP:
+            own = {"grafana_dashboard": "1"}
+        assert one.labels == {**_labels(archetype), **own}, one
     pods = _workload(made, archetype).pod_template["metadata"]["labels"]
     assert pods == {**_labels(archetype), **version}
 

@@ -893,7 +893,7 @@ def test_every_rule_but_those_of_files_is_shown_to_find_something() -> None:
         # tests/test_diff_volumes.py
         Rules.VOLUME, Rules.KEPT,
         # tests/test_diff_mesh.py
-        Rules.MESH_WIDER, Rules.MESH_AUDIT, Rules.HOST_OUTSIDE,
+        Rules.MESH_WIDER, Rules.MESH_AUDIT, Rules.HOST_OUTSIDE, Rules.NARROWER,
     }  # fmt: skip
     assert shown | others == {*Rules}
 

@@ -73,6 +73,7 @@ def test_a_team_that_is_split_into_manifests_comes_back_the_same(
         "kubernetes": {"clusterIdentifier": "x", "podSecurity": "restricted"},
         "harbor": {"sharedProjects": ["base-images"]},
         "namespace": dev_settings().namespace.model_dump(mode="json", by_alias=True),
+        "monitoring": {"dashboards": False},
     }
     made = program(file.read_text(), **settings)
     objects = [each.inputs for each in made.resources if each.package == "kubernetes"]

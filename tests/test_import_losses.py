@@ -287,6 +287,14 @@ LOSSES: dict[str, tuple[Mapping[str, str], str]] = {
         beside(manifest("ConfigMap", "data: {a: b}\n").replace(": C", ": «C")),
         "kind: ConfigMap 'x' is used by no release; ",
     ),
+    "a dashboard": (
+        beside(
+            "apiVersion: v1\nkind: «ConfigMap\n"
+            "metadata: {name: x, namespace: team-alpha, labels: {grafana_dashboard: '1'}}\n"
+            "data: {x.json: '{}'}\n"
+        ),
+        "kind: ConfigMap 'x' is a dashboard; the team and each app get one of their own",
+    ),
 }
 
 

@@ -92,7 +92,9 @@ def test_an_app_that_is_removed_takes_just_its_objects_along(checkout: Checkout)
     (checkout.folder / "tenants/team-beta.yaml").write_text(keep, encoding="utf-8")
     run = checkout.up()
     assert run.steps("deleted") == {
+        "ConfigMap team-beta/nightly-report-dashboard",
         "CronJob team-beta/nightly-report",
+        "PrometheusRule team-beta/nightly-report",
         "ServiceAccount team-beta/nightly-report",
         "NetworkPolicy team-beta/nightly-report",
         "ExternalSecret team-beta/report-db-credentials",

@@ -19,7 +19,13 @@ APP = """\
 NONE = "  []\n"
 CLAIM = "PersistentVolumeClaim team-disk/mirror-state"
 
-OF_APP = {f"{kind} team-disk/mirror" for kind in ("CronJob", "NetworkPolicy", "ServiceAccount")}
+OF_APP = {
+    "ConfigMap team-disk/mirror-dashboard",
+    "CronJob team-disk/mirror",
+    "NetworkPolicy team-disk/mirror",
+    "PrometheusRule team-disk/mirror",
+    "ServiceAccount team-disk/mirror",
+}
 
 
 def write(checkout: Checkout, apps: str) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from specs.labels import DASHBOARD_LABEL
 from specs.problem import Loc, Problem
 from specs.source import Source
 from tools.migration.documents import Manifest, inner_document
@@ -114,9 +115,11 @@ def _config_map(manifest: Manifest, namespace: str | None) -> ConfigMap:
     }
     is_made = manifest.at[:1] == ("configMapGenerator",)
     unused = manifest.problem(("name",) if is_made else ("kind",), "")
-    message = (
-        f"{manifest.title} is used by no release; write its values under `app.env` or `app.files`"
-    )
+    if DASHBOARD_LABEL in manifest.mapping("metadata", "labels"):
+        message = f"{manifest.title} is a dashboard; the team and each app get one of their own"
+    else:
+        use = "write its values under `app.env` or `app.files`"
+        message = f"{manifest.title} is used by no release; {use}"
     generator = str(manifest.original.get("name")) if is_made else ""
     return ConfigMap(manifest.name, namespace, entries, replace(unused, message=message), generator)
 
