@@ -68,8 +68,9 @@ def _host(host: str, ports: Sequence[int]) -> dict[str, Any]:
 def _range(app: BaseApp, cidr: str, ports: Sequence[int]) -> dict[str, Any]:
     """A host of its own for each app's range: istiod then has a cluster for each.
 
-    All addresses are no range: istiod matches them by nothing, which Envoy does not prefer to the
-    HTTP of the mesh's Services on the same port, nor to its default.
+    A range of all addresses is known by its port alone, as TCP hosts are: by its addresses, it
+    would also take the HTTP of the mesh's Services. So is each that begins at 0.0.0.0, for which
+    istiod sets no addresses whatever its length.
     """
     named = {} if _begins_at_zero(cidr) else {"addresses": [cidr]}
     return {

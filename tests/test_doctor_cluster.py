@@ -1037,6 +1037,50 @@ def test_hosts_that_apps_call_need_a_mesh_that_knows_them(
     assert failed.found.startswith("networking.istio.io/v1 without ServiceEntry")
 
 
+SERVICES = "GET /api/v1/services"
+
+
+def service(address: str = "10.96.0.7", port: int = 8080, **keys: Any) -> Any:
+    ports = [{"port": port, "name": "http", **keys}]
+    metadata = {"namespace": "team-beta", "name": "ledger"}
+    return {"metadata": metadata, "spec": {"clusterIPs": [address], "ports": ports}}
+
+
+@pytest.mark.parametrize(
+    ("there", "warned"),
+    [
+        (service(), True),
+        (service(name="admin", appProtocol="grpc"), True),
+        (service(name="http-admin"), True),
+        (service(port=9000), False),
+        (service("10.200.0.7"), False),
+        (service("fd00::7"), False),
+        (service("None"), False),
+        (service(name="tcp"), False),
+        (service(appProtocol="tls"), False),
+    ],
+)
+def test_a_range_that_contains_a_service_of_the_mesh_is_warned_of(
+    cluster: FakeServer, program: Program, there: Any, warned: bool
+) -> None:
+    cluster.answers["GET /apis/networking.istio.io/v1"] = (
+        200,
+        {"resources": [{"name": "serviceentries", "kind": "ServiceEntry", "namespaced": True}]},
+    )
+    cluster.answers[SERVICES] = listed(there)
+    made = program(web_app("calls: [{cidr: 10.96.0.0/16, port: 8080}]"))
+    told = examined(made, ["ServiceEntry"])
+    assert told.failed() == {}
+    assert [line.what for line in told.warned] == ["Kubernetes: called ranges"] * warned
+    if warned:
+        assert told.found("Kubernetes: called ranges") == (
+            "team-alpha/my-api-10-96-0-0-16: 10.96.0.0/16 contains Service team-beta/ledger, to "
+            "which HTTP on port 8080 then fails for all apps of team-alpha"
+        )
+    cluster.answers[SERVICES] = (403, {})
+    assert "skipped" in examined(made, ["ServiceEntry"]).statuses
+
+
 def test_a_stack_without_a_control_plane_is_asked_for_none(cluster: FakeServer, team: Made) -> None:
     cluster.answers[HOOKS] = (200, {"items": []})
     told = examined(team, istio={"controlPlane": None})

@@ -14,6 +14,7 @@ from clients.kubernetes import Cluster, Object
 from specs.network import NAMESPACE_NAME
 from specs.settings import ExternalSecretsSettings, Settings
 from tools.doctor import arrivals, nodes, operators, selection
+from tools.doctor.called_ranges import called_ranges
 from tools.doctor.examination import (
     Check,
     Outcome,
@@ -87,6 +88,8 @@ class ClusterChecks:
             yield Check("sidecars", lambda: self._sidecars().injection())
             yield Check("istiod", lambda: self._sidecars().control_plane())
             yield Check("outbound", lambda: self._sidecars().outbound())
+        if ranges := [one for one in self._of_kind("ServiceEntry") if "addresses" in one["spec"]]:
+            yield Check("called ranges", lambda: called_ranges(self._cluster, ranges))
         if self._of_kind("Deployment"):
             yield Check("pods", lambda: self._sidecars().pods())
         labels = self._settings.kubernetes.spread_over
