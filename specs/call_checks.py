@@ -23,6 +23,9 @@ _POLICY = (
 # gRPC's own requests are all of this method.
 _GRPC = ("POST",)
 
+# Ports on which each sidecar listens anyway, at every address: Envoy rejects a second listener.
+_LISTENERS = frozenset({15001, 15006, 15021, 15090})
+
 # Names of Services, and of pods.
 _CLUSTER = (".svc", ".cluster.local")
 
@@ -83,6 +86,13 @@ def _check_outside_host(host: str, team: Team, settings: Settings) -> str | None
     if is_in_cluster(host, settings) or is_service_of(team, host):
         return in_cluster(host)
     return too_wide(host)
+
+
+def check_outside_port(port: int) -> str | None:
+    """What is wrong with a port outside the mesh."""
+    if port not in _LISTENERS:
+        return None
+    return f"{port} is a port of every sidecar, which lets nothing out on it; use another port"
 
 
 def address_in(host: str) -> str | None:
@@ -211,6 +221,8 @@ def _check_target(
     elif call.app is not None and call.team is None:
         if message := _own_app(team, app, call.app):
             yield (*loc, "app"), message
+    elif call.port is not None and (message := check_outside_port(call.port)):
+        yield (*loc, "port"), message
     elif call.host is not None:
         if message := _check_outside_host(call.host, team, settings):
             yield (*loc, "host"), message

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from specs.call_checks import address_in, in_cluster, is_in_cluster, too_wide
+from specs.call_checks import address_in, check_outside_port, in_cluster, is_in_cluster, too_wide
 from specs.fleet import SUFFIX, TeamsFolder
 from specs.problem import Finding, Loc, listed_twice
 from specs.settings import PREFIX, PlatformService, Settings
@@ -23,6 +23,9 @@ def check_network(settings: Settings, folder: TeamsFolder) -> Iterator[Finding]:
                 f"'{service.namespace}' is a team's namespace, and teams' apps are called by "
                 "`team` and `app`; name a namespace of the platform",
             )
+        for index, port in enumerate(() if service.namespace else service.ports):
+            if message := check_outside_port(port):
+                yield (*loc, "ports", index), message
         if service.host and (message := _check_host(service.host, settings)):
             yield (*loc, "host"), message
 

@@ -214,6 +214,21 @@ def test_what_is_wrong_with_a_call_is_reported_in_its_place(
     assert lines(tmp_path, text) == [f"tenants/team-alpha.yaml:{where}: apps[0].calls[0]{said}"]
 
 
+SIDECARS = "is a port of every sidecar, which lets nothing out on it; use another port"
+
+
+@pytest.mark.parametrize("port", [15001, 15006, 15021, 15090])
+@pytest.mark.parametrize("target", ["host: x.example.com", "cidr: 10.200.0.0/16"])
+def test_no_call_leads_to_a_port_on_which_sidecars_listen(
+    tmp_path: Path, target: str, port: int
+) -> None:
+    text, where = place(calling(f"{{{target}, port: «{port}}}"))
+    assert lines(tmp_path, text) == [
+        f"tenants/team-alpha.yaml:{where}: apps[0].calls[0].port: {port} {SIDECARS}"
+    ]
+    assert lines(tmp_path, calling(f"{{{target}, port: {port + 100}}}")) == []
+
+
 def test_a_stack_without_services_says_that_it_has_none(tmp_path: Path) -> None:
     text, where = place(calling("{platform: «databases}"))
     assert reported(tmp_path, text) == [
@@ -656,6 +671,14 @@ def test_a_stack_defines_a_service_by_its_namespace_host_or_addresses(
         "addresses twice": (
             "{cidrs: [10.0.0.1/32, «10.0.0.1/32], ports: [25]}",
             ".cidrs[1]: '10.0.0.1/32' is listed twice; remove one",
+        ),
+        "a port of sidecars": (
+            "{host: smtp.example.com, ports: [25, «15001]}",
+            f".ports[1]: 15001 {SIDECARS}",
+        ),
+        "addresses on a port of sidecars": (
+            "{cidrs: [10.0.0.0/8], ports: [«15021]}",
+            f".ports[0]: 15021 {SIDECARS}",
         ),
         "no ports": (
             "{host: smtp.example.com, ports: «[]}",
