@@ -1,9 +1,10 @@
-"""What sidecars that run make of `calls` and `callers`: who gets through, and to which hosts."""
+"""What sidecars that run make of `calls` and `callers`: who gets through, and to what outside."""
 
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,6 +27,9 @@ REFUSED = "403 RBAC: access denied"
 # Envoy closes a connection that leads nowhere, before or after the request is sent.
 CLOSED = {"ConnectionResetError", "RemoteDisconnected", "SSLEOFError", "SSLZeroReturnError"}
 OUTSIDE, ELSEWHERE = "10.0.0.240", "10.0.0.241"  # nothing is there
+# Addresses of one range that apps call, and of none; on each, these ports and HTTPS on 443.
+NEAR, FAR, UNKNOWN = RANGED = ("10.200.1.1", "10.200.9.9", "10.201.1.1")
+PORTS = (80, 7000, 8080, 8444, 9443)
 DECLARED = "namespace: {internalTraffic: declared}\n"
 ENFORCED = "  sre-platform:istio:\n    authorization: enforce\n"
 ONE_POD = "autoscaling: {enabled: false}\npodDisruptionBudget: {enabled: false}\n"
@@ -40,11 +44,17 @@ LEDGERS_CALLERS = "callers: [{team: shop, app: storefront, paths: [/v1/*], metho
 SHARED = "{host: api.example.com}, {host: '*.any.example.com'}, {host: plain.example.com, port: 80}"
 STOREFRONTS_CALLS = (
     f"calls: [{{team: bank, app: ledger}}, {SHARED}, {{host: one.example.com, port: 5432}}, "
-    "{host: both.example.com}, {host: alt.example.com, port: 8080}]"
+    "{host: both.example.com}, {host: alt.example.com, port: 8080}, "
+    "{cidr: 10.200.0.0/16, port: 80}, {cidr: 10.200.0.0/16, port: 443}, "
+    "{cidr: 10.200.0.0/16, port: 8080}, {cidr: 10.200.0.0/16, port: 8444}, "
+    "{cidr: 10.200.1.0/24, port: 8444}, {cidr: 10.200.1.1/32, port: 9443}, "
+    "{cidr: 'fd00:1::/64', port: 8444}, {cidr: '::/0', port: 7443}, "
+    "{cidr: 'fd00:1::1/128', port: 8444}]"
 )
 BASKETS_CALLS = (
     f"calls: [{SHARED}, {{host: two.example.com, port: 5432}}, "
-    "{host: both.example.com, port: 8443}]"
+    "{host: both.example.com, port: 8443}, {cidr: 10.200.0.0/16, port: 8444}, "
+    "{cidr: 10.200.1.1/32, port: 9443}, {cidr: 0.0.0.0/0, port: 7000}]"
 )
 FILES = {
     "bank": f"{DECLARED}apps:\n"
@@ -96,6 +106,11 @@ def running(checkout: Checkout, networks: Networks, certificate: Path) -> Mesh:
         networks.start(outside.inside(sys.executable, "-c", APP, listens))
     for listens in (443, 8080):
         networks.start(outside.inside(sys.executable, "-c", APP, listens, certificate))
+    for address in RANGED:
+        outside = networks.add(address)
+        networks.start(outside.inside(sys.executable, "-c", APP, 443, certificate))
+        for listens in PORTS:
+            networks.start(outside.inside(sys.executable, "-c", APP, listens))
     service = cluster.get("v1", "Service", "bank", "ledger")
     assert service
     mesh = Mesh(checkout, cluster, apps, addresses, service["spec"]["clusterIP"], certificate)
@@ -263,6 +278,57 @@ def test_a_mesh_that_knows_declared_hosts_alone_lets_apps_reach_them_and_no_othe
         assert https(mesh, "alt.example.com", port=8080).startswith("200")
         assert get(8080, "alt.example.com:8080") == "502"
         assert ask(mesh, "storefront").startswith("200")
+
+
+@pytest.mark.parametrize("caller", ["storefront", "basket"])
+def test_a_mesh_that_knows_declared_addresses_alone_lets_a_team_s_apps_reach_them_and_no_others(
+    mesh: Mesh, caller: str
+) -> None:
+    def get(address: str, listens: int) -> str:
+        trust = mesh.certificate if listens == 443 else ""
+        return mesh.apps[caller].get(address, listens, "other.example.com", trust=trust)
+
+    known = {(address, listens) for address in (NEAR, FAR) for listens in (80, 443, 8080, 8444)}
+    known |= {(NEAR, 9443), *((address, 7000) for address in RANGED)}
+    with registry_only(mesh):
+        for address in RANGED:
+            for listens in (443, *PORTS):
+                answer = get(address, listens)
+                if (address, listens) in known:
+                    assert answer.startswith("200"), (address, listens, answer)
+                else:
+                    assert answer in {*CLOSED, "502"}, (address, listens, answer)
+        assert ask(mesh, caller)[:3] == ("200" if caller == "storefront" else "403")
+
+
+@contextmanager
+def another(mesh: Mesh, port: int, *addresses: str) -> Iterator[None]:
+    """An entry of shop as no call makes it."""
+    metadata = {"name": "another", "namespace": "shop"}
+    spec = {
+        "hosts": ["another.example.com"],
+        "exportTo": ["."],
+        "ports": [{"number": port, "name": f"tcp-{port}", "protocol": "TCP"}],
+        "resolution": "NONE",
+        **({"addresses": [*addresses]} if addresses else {}),
+    }
+    version, kind = "networking.istio.io/v1", "ServiceEntry"
+    entry = {"apiVersion": version, "kind": kind, "metadata": metadata, "spec": spec}
+    mesh.cluster.apply(entry, "test")
+    try:
+        yield
+    finally:
+        mesh.cluster.delete(version, kind, "shop", "another")
+
+
+def test_a_range_that_contains_a_service_takes_its_http_from_the_mesh(mesh: Mesh) -> None:
+    """So the doctor warns about one."""
+    around = str(ip_network(f"{mesh.service}/24", strict=False))
+    with another(mesh, 8080, around):
+        until(lambda: ask(mesh, "storefront") in CLOSED)
+        assert ask(mesh, "basket") in CLOSED
+        assert ask(mesh, "storefront", port=9000) == REFUSED
+    until(lambda: ask(mesh, "storefront").startswith("200"))
 
 
 def denied(mesh: Mesh) -> int:
