@@ -38,7 +38,8 @@ def add(commands: Commands) -> None:
     parser = commands.add_parser(
         "secret",
         help="store, list and compare teams' secrets in OpenBao",
-        description=f"Stores, lists and compares teams' secrets in OpenBao. {_LOGIN} No value is "
+        description="Stores, lists and compares teams' secrets in OpenBao, and renews robots' "
+        f"passwords. {_LOGIN} No value is "
         "ever shown. Exit code: 0 no problem, 1 something is missing or was refused, 2 a wrong "
         "command line.",
         epilog="example: ./sre secret diff",
@@ -47,6 +48,7 @@ def add(commands: Commands) -> None:
     _add_set(kinds)
     _add_list(kinds)
     _add_diff(kinds)
+    _add_rotate(kinds)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -114,6 +116,23 @@ def _add_diff(kinds: Commands) -> None:
     )
     parser.add_argument("team", metavar="TEAM", nargs="?", help="only this team (default: all)")
     parser.set_defaults(run=run, action=_diff)
+
+
+def _add_rotate(kinds: Commands) -> None:
+    parser = kinds.add_parser(
+        "rotate",
+        parents=[options()],
+        help="renew the passwords of a team's robots",
+        description="Gives the robots of a team's Harbor project new passwords and stores them in "
+        "OpenBao, where CI and the cluster take them; the old ones stop working at once. Then has "
+        "External Secrets take the pull robot's into the namespace, with the caller's kubeconfig. "
+        "If it is interrupted, run it again. Harbor's login is that of the stack's `pulumi up`: "
+        f"HARBOR_URL, HARBOR_USERNAME, HARBOR_PASSWORD. {_LOGIN}",
+        epilog="example: ./sre secret rotate team-alpha --robot push",
+    )
+    parser.add_argument("team", metavar="TEAM", help="name of the team")
+    parser.add_argument("--robot", choices=("pull", "push"), help="only this robot (default: both)")
+    parser.set_defaults(run=run, action=_rotate)
 
 
 def _format() -> argparse.ArgumentParser:
@@ -217,6 +236,26 @@ def _diff(arguments: argparse.Namespace) -> int:
     if unread := [problem for file in files if file.team is None for problem in file.problems]:
         raise ProblemsError(*unread)
     return 1 if lacks else 0
+
+
+def _rotate(arguments: argparse.Namespace) -> int:
+    from tools.secrets.refusals import callers_login
+    from tools.secrets.rotation import callers_harbor, fetch_pull_secret, rotate
+
+    stack = stack_files(arguments)
+    settings = stack.settings
+    _team(stack, arguments.team)
+    robots = {
+        secret: name
+        for secret, name in ((PUSH_SECRET, "push"), (PULL_SECRET, "pull"))
+        if arguments.robot in (None, name)
+    }
+    openbao, harbor = callers_login(settings), callers_harbor(settings)
+    for line in rotate(openbao, harbor, arguments.team, robots, settings.harbor.host):
+        print(line, flush=True)
+    if PULL_SECRET in robots:
+        print(fetch_pull_secret(arguments.team, settings))
+    return 0
 
 
 def _team(stack: StackFiles, team: str) -> TeamFile:

@@ -38,6 +38,19 @@ class Harbor:
         """
         return self._http.call("GET", f"api/v2.0/{path}", self._headers, query=query)
 
+    def robots(self, project: int) -> Any:
+        """The robots of a project, by its number; a project has at most a few."""
+        query = {"q": f"Level=project,ProjectID={project}", "page_size": "100"}
+        return self.get("robots", query)
+
+    def set_password(self, robot: int, password: str) -> None:
+        """Give a robot, by its number, that password in place of the one it has.
+
+        Harbor asks for 8 to 128 characters, with a capital, a small letter and a digit.
+        """
+        path = f"api/v2.0/robots/{robot}"
+        self._http.call("PATCH", path, self._headers, {"secret": password})
+
 
 def harbor_of(settings: HarborSettings, retries: int = 4) -> Harbor:
     """The stack's Harbor, with address and login from where the provider takes them."""

@@ -1,5 +1,6 @@
 """Secrets in an OpenBao's KV engine, version 2: each write is bound to the version it replaces."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,8 @@ from clients.openbao import OpenBao
 MOUNT = "sre"
 
 _MERGE_PATCH = "application/merge-patch+json"
+
+_NO_VERSION = 2**31 - 1  # far more than anyone will have written
 
 # OpenBao's own words for a version that is no longer the current one (OpenBao: kv, path_data.go).
 _NOT_CURRENT = "check-and-set parameter did not match"
@@ -111,6 +114,15 @@ class KeyValue:
             if _nothing_there(refusal):
                 return None
             raise
+
+    def try_to_write(self, path: str, merge: bool = False) -> None:
+        """A write (or with `merge`, a patch) that changes nothing, to see whether it is admitted.
+
+        It names a version that does not exist; OpenBao looks at that once policies admit it.
+        """
+        write = self.patch if merge else self.write
+        with suppress(ChangedMeanwhileError):
+            write(path, {"value": "try"}, _NO_VERSION)
 
     def _write(
         self, method: str, path: str, values: dict[str, Any], replaced: int, content_type: str

@@ -215,8 +215,7 @@ def refuse_robot(harbor: Harbor, name: str) -> None:
     project = _project(harbor, team)
     if project is None:
         return
-    query = {"q": f"Level=project,ProjectID={project['project_id']}", "page_size": "100"}
-    for found in harbor.get("robots", query):
+    for found in harbor.robots(project["project_id"]):
         if found["name"].endswith(f"{team}+{robot}"):
             raise UnadoptableError(
                 f"Harbor robot {found['name']} exists, and its secret cannot be read; delete it, "

@@ -127,6 +127,9 @@ def store_credentials(
                 mount=shared.kv_mount,
                 name=f"{team.name}/{secret}",
                 data_json=pulumi.Output.secret(document),
+                # A refresh would find the password of `./sre secret rotate`, and the next update
+                # would replace it with the robot's first one, which the state has.
+                disable_read=True,
                 opts=pulumi.ResourceOptions(parent=parent, protect=not team.offboarding),
             )
         )

@@ -97,6 +97,8 @@ class RealOpenBao:
     def read(self, kind: str, old: Existing) -> Existing | None:
         if not old.inputs:
             return self._imported(kind, old.id)
+        if old.inputs.get("disableRead"):
+            return old
         with reporting(_what(kind, old.inputs), _SERVER):
             live = self._get(kind, old.id, old.inputs)
         if live is None:
@@ -240,7 +242,7 @@ def _check(kind: str, inputs: Properties) -> None:
     """Raise ServerError for values that would be lost on the way to OpenBao."""
     if kind not in CONTENT:
         raise ServerError(f"{word(kind)}: the sandbox cannot create one on a real server")
-    taken = {*CONTENT[kind], *PLACED_BY.get(kind, ()), "deleteAllVersions"}
+    taken = {*CONTENT[kind], *PLACED_BY.get(kind, ()), "deleteAllVersions", "disableRead"}
     if kind == MOUNT:
         taken.add("options")  # from an import; they never change
     if lost := sorted(inputs.keys() - taken):

@@ -282,7 +282,9 @@ def test_a_write_that_would_change_something_is_told_by_the_version_it_names(
 ) -> None:
     with serving(None) as fake:
         fake.answers[f"{method} /v1/sre/data/team-alpha/x"] = answer
-        check = Attempt("write", verdict.ALLOWED, vault_would_write("{own}/x", method))
+        check = Attempt(
+            "write", verdict.ALLOWED, vault_would_write("{own}/x", merge=method == "PATCH")
+        )
         caller = OpenBao(fake.address, "s.token", retries=0)
         assert seen(check, caller, Server({}), own="team-alpha") == outcome
 

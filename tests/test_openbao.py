@@ -103,6 +103,7 @@ def test_a_robot_s_credential_is_kept_under_the_team_s_path(program: Program, ro
         "mount": "sre",
         "name": f"team-alpha/harbor-{robot}",
         "dataJson": "[secret]",
+        "disableRead": True,
     }
     assert credential.depends_on == {str(made.one(ROBOT, f"team-alpha/{robot}"))}
 

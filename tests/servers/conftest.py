@@ -34,6 +34,7 @@ LONGEST = (
     "test_lifecycle.py",
     "test_external_secrets_operator.py",
     "test_isolation.py",
+    "test_secret.py",
     "test_packets.py",
     "test_servers.py",
     "test_capacity.py",

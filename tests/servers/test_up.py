@@ -171,25 +171,37 @@ def test_what_others_change_is_seen_and_put_back(
     policy = openbao.read("sys/policies/acl/team-alpha")
     assert policy
     openbao.call("PUT", "sys/policies/acl/team-alpha", {"policy": 'path "*" { policy = "read" }'})
-    openbao.call("PUT", "sre/data/team-alpha/harbor-pull", {"data": {"password": "of-an-other"}})
 
     settle(cluster)
     preview = checkout.run("preview --refresh")
     assert '~ pods: "99" => "20"' in preview.output
-    assert "of-an-other" not in preview.output
-    assert (preview.count("to create"), preview.count("to update")) == (1, 3)
+    assert (preview.count("to create"), preview.count("to update")) == (1, 2)
 
     again = checkout.run("up --refresh")
     assert again.steps("created") == {"NetworkPolicy team-beta/allow-dns"}
     assert again.steps("updated") == {
         "ResourceQuota team-alpha/team-alpha-quota",
         "Policy team-alpha",
-        "SecretV2 team-alpha/harbor-pull",
     }
     assert quota(cluster, "team-alpha")["spec"] == before["spec"]
     mended = openbao.read("sys/policies/acl/team-alpha")
     assert mended
     assert mended["policy"] == policy["policy"]
+
+
+def test_a_robot_s_new_password_is_no_drift_and_stays(checkout: Checkout, openbao: OpenBao) -> None:
+    """As `./sre secret rotate` stores it."""
+    path = "sre/data/team-alpha/harbor-pull"
+    before = openbao.read(path)
+    assert before
+    rotated = {**before["data"], "password": "of-a-rotation"}
+    openbao.call("PUT", path, {"data": rotated})
+    nothing_differs(checkout)
+    again = checkout.run("up --refresh")
+    assert again.code == 0, again.output
+    assert again.steps("updated") == set()
+    assert "of-a-rotation" not in again.output
+    assert (openbao.read(path) or {})["data"] == rotated
 
 
 def test_one_edit_is_one_update_on_the_server(checkout: Checkout, cluster: Cluster) -> None:

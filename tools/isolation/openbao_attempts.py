@@ -75,7 +75,7 @@ _NOT_A_WRITER_S = {
     ),
     "read a robot's credential": vault_reads(_data("sre/{own}/harbor-push")),
     "change a robot's credential": vault_would_write("{own}/harbor-pull"),
-    "change a key of a robot's credential": vault_would_write("{own}/harbor-pull", "PATCH"),
+    "change a key of a robot's credential": vault_would_write("{own}/harbor-pull", merge=True),
     "change the metadata of a secret of the team": vault_writes(
         "sre/metadata/{own}/isolation-check", {"max_versions": 1}
     ),
@@ -93,7 +93,7 @@ WRITER_CHECKS = (
             "create a secret of the team": vault_would_write("{own}/isolation-check-new"),
             "change a secret of the team": vault_would_write("{own}/isolation-check"),
             "change a key of a secret of the team": vault_would_write(
-                "{own}/isolation-check", "PATCH"
+                "{own}/isolation-check", merge=True
             ),
         },
         ALLOWED,

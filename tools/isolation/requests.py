@@ -6,24 +6,22 @@ change nothing. Granted tokens and logins are real, and short-lived.
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from clients.http import RefusedError
 from clients.kubernetes import Cluster
-from clients.kv import ChangedMeanwhileError, KeyValue
+from clients.kv import KeyValue
 from clients.openbao import OpenBao
 from tools.isolation.people import People
-from tools.isolation.samples import NAME, Object
+from tools.isolation.samples import Object
 from tools.isolation.target_kinds import ALL, TargetKind
 from tools.isolation.verdict import NoRobotError, NotThisOneError, SelectsNothingError
 
 # Where the program itself stores secrets: only the robots'.
 _OF_ROBOTS = re.compile(r"sre/(metadata(/[^/]+)?|data/[^/]+/harbor-(pull|push))")
-
-_NO_VERSION = 2**31 - 1  # of a secret: far more than anyone will have written
 
 _DRY_RUN = {"dryRun": "All", "fieldValidation": "Strict"}
 
@@ -232,19 +230,9 @@ def vault_writes(path: str, body: Object) -> Request:
     return lambda scene: scene.openbao.call("POST", scene.filled(path), scene.filled(body))
 
 
-def vault_would_write(path: str, method: str = "POST") -> Request:
-    """A write of a secret that OpenBao's policies admit or refuse, and that changes nothing.
-
-    It replaces a version that does not exist: OpenBao looks at that once the policies admit it.
-    """
-
-    def request(scene: Scene) -> None:
-        kv = KeyValue(scene.openbao)
-        write = kv.patch if method == "PATCH" else kv.write
-        with suppress(ChangedMeanwhileError):
-            write(scene.filled(path), {"value": NAME}, _NO_VERSION)
-
-    return request
+def vault_would_write(path: str, merge: bool = False) -> Request:
+    """A write of a secret that OpenBao's policies admit or refuse, and that changes nothing."""
+    return lambda scene: KeyValue(scene.openbao).try_to_write(scene.filled(path), merge)
 
 
 def vault_deletes(path: str) -> Request:

@@ -10,6 +10,8 @@ from tools.secrets.error import SecretError
 
 _LOG_IN = "log in (`bao login -method=oidc`), or set BAO_TOKEN"
 
+_CHECK = "check the address and the network"
+
 # Whatever its state, OpenBao answers 200 to this, also without a token.
 _HEALTH = "sys/health?standbyok=true&perfstandbyok=true&sealedcode=200&uninitcode=200"
 
@@ -74,14 +76,14 @@ def forbidden(openbao: OpenBao, capability: str, path: str) -> SecretError:
 
 
 @contextmanager
-def explained() -> Iterator[None]:
-    """Turn what servers answer into SecretError."""
+def explained(ca_variable: str = "BAO_CACERT") -> Iterator[None]:
+    """Turn what a server answers into SecretError; the variable is where its CA is named."""
     try:
         yield
     except CredentialError as error:
         raise SecretError(f"{error}; {_LOG_IN}") from None
     except UnreachableError as error:
-        do = "name its CA in BAO_CACERT" if error.untrusted else "check the address and the network"
+        do = f"name its CA in {ca_variable}" if error.untrusted else _CHECK
         raise SecretError(f"{error}; {do}") from None
     except RefusedError as refusal:
         if "no handler for route" in refusal.reason:

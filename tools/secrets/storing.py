@@ -49,7 +49,7 @@ def store(openbao: OpenBao, team: str, name: str, key: str, value: Callable[[], 
         before = _before(kv, path)
         values = {key: value()}
         try:
-            return _stored(kv, path, values, before.number)
+            return merged(kv, path, values, before.number)
         except ChangedMeanwhileError:
             raise SecretError(_overtaken(kv, path)) from None
         except UnreachableError as error:
@@ -66,10 +66,13 @@ def _before(kv: KeyValue, path: str) -> Version:
         raise _refused(kv, refusal, "read", f"{MOUNT}/metadata/{path}") from None
 
 
-def _stored(kv: KeyValue, path: str, values: dict[str, str], replaced: int) -> Stored:
-    """Raises ChangedMeanwhileError."""
+def merged(kv: KeyValue, path: str, values: dict[str, str], replaced: int) -> Stored:
+    """Store these keys beside the others of version `replaced`.
+
+    Raises ChangedMeanwhileError, SecretError if the login may not, and the errors of requests.
+    """
     if replaced:
-        version = _merged(kv, path, values, replaced)
+        version = _patched(kv, path, values, replaced)
         if version:
             return Stored(version, alone=False)
     try:
@@ -79,7 +82,7 @@ def _stored(kv: KeyValue, path: str, values: dict[str, str], replaced: int) -> S
         raise _refused(kv, refusal, capability, f"{MOUNT}/data/{path}") from None
 
 
-def _merged(kv: KeyValue, path: str, values: dict[str, str], replaced: int) -> int | None:
+def _patched(kv: KeyValue, path: str, values: dict[str, str], replaced: int) -> int | None:
     """The version with the other keys too; None if there are none, and nothing was written."""
     try:
         return kv.patch(path, values, replaced)
