@@ -46,11 +46,10 @@ def team_access(
     )
     developers = policy
     if settings.openbao.developer_access == "write":
-        # No team has a name with a dot, so no team's own policy has this name.
-        name = f"{team.name}.developers"
         developers = vault.Policy(
-            name,
-            name=name,
+            f"{team.name}/developers",
+            # No team has a name with a dot, so no team's own policy has this name.
+            name=f"{team.name}.developers",
             policy=pulumi.Output.from_input(shared.kv_mount).apply(
                 lambda mount: write_policy(mount, team.name)
             ),

@@ -63,7 +63,7 @@ WRITES = {**OIDC, "developerAccess": "write"}
 
 
 def test_developers_who_store_secrets_read_none_and_change_no_robot_s(program: Program) -> None:
-    policy = program(team_file(), openbao=WRITES).one(POLICY, "team-alpha.developers")
+    policy = program(team_file(), openbao=WRITES).one(POLICY, "team-alpha/developers")
     assert policy.inputs == {
         "name": "team-alpha.developers",
         "policy": (
@@ -78,15 +78,22 @@ def test_developers_who_store_secrets_read_none_and_change_no_robot_s(program: P
 
 def test_their_groups_get_that_policy_alone_and_pods_keep_the_team_s(program: Program) -> None:
     made = program(team_file(keys="access: {developers: [builders, ops]}"), openbao=WRITES)
-    assert made.names(POLICY) == ["team-alpha", "team-alpha.developers"]
+    assert made.names(POLICY) == ["team-alpha", "team-alpha/developers"]
     groups = [made.one(GROUP, f"team-alpha/{name}").inputs for name in ("builders", "ops")]
     assert [group["policies"] for group in groups] == [["team-alpha.developers"]] * 2
     assert made.one(AUTH_ROLE, "team-alpha").inputs["tokenPolicies"] == ["team-alpha"]
 
 
+def test_the_state_takes_the_policy_for_the_team_s_own(program: Program) -> None:
+    """By what precedes the slash, the next run knows whose an object is."""
+    made = program(team_file(), openbao=WRITES).of_package("vault")
+    names = [each.name for each in made if each.parent == "sre:platform:Tenant team-alpha"]
+    assert {name.partition("/")[0] for name in names} == {"team-alpha"}
+
+
 def test_the_policy_is_there_for_other_logins_too(program: Program) -> None:
     made = program(team_file(), openbao={"developerAccess": "write"})
-    assert made.names(POLICY) == ["team-alpha", "team-alpha.developers"]
+    assert made.names(POLICY) == ["team-alpha", "team-alpha/developers"]
     assert made.names(GROUP) == []
 
 
