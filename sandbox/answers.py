@@ -12,6 +12,7 @@ OUTCOME_UNKNOWN = (500, 502, 503, 504)
 # Nothing is wrong with the request: it may succeed later.
 NO_VERDICT = (409, 429, *OUTCOME_UNKNOWN)
 _ADVICE = f"run this again; if it keeps failing, its log is in {FOLDER / 'logs'}"
+_ABOUT_WEBHOOKS = "start the webhook's server (see `./sre doctor`), then run this again"
 
 
 @contextmanager
@@ -25,7 +26,9 @@ def reporting(what: str, server: str, left: Existing | None = None) -> Generator
     except RefusedError as refusal:
         message = f"{what}: {refusal.reason}"
         if refusal.status in NO_VERDICT:
-            message = f"{what}: {server} at {refusal}; {_ADVICE}"
+            of_webhook = "failed calling webhook" in refusal.reason
+            advice = _ABOUT_WEBHOOKS if of_webhook else _ADVICE
+            message = f"{what}: {server} at {refusal}; {advice}"
         if left and refusal.status in OUTCOME_UNKNOWN:
             raise UnfinishedError(message, left) from None
         raise ServerError(message) from None

@@ -496,6 +496,6 @@ def test_up_reports_that_the_policy_engine_refuses_or_is_down(
         run = stack.run("up")
         assert run.code == 1, run.output
         assert f'failed calling webhook "{KYVERNO}"' in run.output
-        assert "connection refused" in run.output
+        assert "connection refused; start the webhook's server" in run.output
     hail.the_state_is_true()
     hail.the_next_up_finishes()
