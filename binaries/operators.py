@@ -10,6 +10,8 @@ from typing import Self
 from binaries import pinned
 from binaries.pinned import Release
 
+_OBJECTS = "objects.yaml"
+
 
 @dataclass(frozen=True)
 class Operator:
@@ -23,6 +25,11 @@ class Operator:
         """The operator whose release has that folder in the cache."""
         (program,) = release.packages
         return cls(root / "bin" / program, root / "definitions")
+
+    @property
+    def objects(self) -> Path:
+        """The file of the other objects that its project installs, if they are kept."""
+        return self.definitions.with_name(_OBJECTS)
 
 
 def sources(release: Release, module: str) -> Path:
@@ -41,3 +48,8 @@ def keep_definitions(files: Iterable[Path], root: Path) -> None:
     (root / "definitions").mkdir()
     for file in files:
         shutil.copyfile(file, root / "definitions" / file.name)
+
+
+def keep_objects(documents: str, root: Path) -> None:
+    """Write them to where `Operator.objects` is."""
+    (root / _OBJECTS).write_text(documents, encoding="utf-8")

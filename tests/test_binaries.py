@@ -14,12 +14,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import yaml
 
 from binaries import (
     download,
     external_secrets,
     istio,
     keycloak,
+    kyverno,
     pinned,
     prometheus_operator,
     pulumi_cli,
@@ -539,7 +541,35 @@ def test_the_prometheus_operator_is_built_and_comes_with_the_definitions_of_its_
     assert Path(build["folder"]) == prometheus_operator.RELEASE.sources
 
 
-@pytest.mark.parametrize("operator", [external_secrets, prometheus_operator])
+def test_kyverno_s_controller_is_built_and_comes_with_what_its_module_installs(
+    builds, tmp_path, monkeypatch
+):
+    source = tmp_path / "sources"
+    for name in (
+        "kyverno/kyverno.io_policies",
+        "kyverno/kyverno.io_cleanuppolicies",
+        "policies.kyverno.io/policies.kyverno.io_validatingpolicies",
+        "policies.kyverno.io/policies.kyverno.io_deletingpolicies",
+        "policyreport/wgpolicyk8s.io_policyreports",
+    ):
+        file = source / kyverno.DEFINITIONS / f"{name}.yaml"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("kind: Definition")
+    kinds = ("Namespace", "CustomResourceDefinition", "ClusterRole")
+    documents = "\n---\n".join(f"apiVersion: v1\nkind: {kind}\nmetadata: {{}}" for kind in kinds)
+    (source / kyverno.INSTALLATION).write_text(documents)
+    monkeypatch.setenv("GO_SOURCES", str(source))
+    controller = kyverno.operator()
+    assert _says(controller.program) == "built"
+    served = {file.stem.partition("_")[2] for file in controller.definitions.iterdir()}
+    assert served == {"policies", "validatingpolicies"}
+    installed = list(yaml.safe_load_all(controller.objects.read_text()))
+    assert [each["kind"] for each in installed] == ["Namespace", "ClusterRole"]
+    (build,) = builds()
+    assert Path(build["folder"]) == pinned.KYVERNO.sources
+
+
+@pytest.mark.parametrize("operator", [external_secrets, kyverno, prometheus_operator])
 def test_an_operator_s_version_is_that_of_its_module(operator):
     pin = f"{operator.MODULE} v{operator.RELEASE.version}"
     module = (operator.RELEASE.sources / "go.mod").read_text()
