@@ -36,7 +36,7 @@ def furnish(cluster: Cluster, installed: Sequence[PlatformPart]) -> None:
     make(cluster, definitions)
     for definition in definitions:
         spec = definition["spec"]
-        for version in spec["versions"]:
+        for version in (each for each in spec["versions"] if each["served"]):
             cluster.path(f"{spec['group']}/{version['name']}", spec["names"]["kind"])
     make(cluster, [*objects, *(object for part in installed for object in part.objects())])
 

@@ -224,9 +224,8 @@ class LocalServers:
 
     def _furnish(self, installed: Sequence[PlatformPart]) -> None:
         cluster = self._cluster()
-        wanted = {part.name for part in installed}
         for kind in PLATFORM_PARTS:
-            if kind.name not in wanted and not self._processes[kind.name].pid:
+            if not self._processes[kind.name].pid:
                 cluster_setup.remove_webhooks(cluster, kind.webhooks)
         cluster_setup.furnish(cluster, installed)
 

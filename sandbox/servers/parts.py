@@ -26,6 +26,7 @@ PROMETHEUS = "prometheus"
 ISTIO = "istio"  # istiod, and the gateway
 ISTIOD = "istiod"
 GATEWAY = "istio-gateway"
+KYVERNO = "kyverno"
 REGISTRY = "registry"
 NODE = "node"
 KEYCLOAK = "keycloak"
@@ -43,6 +44,7 @@ ISTIOD_PLAIN = "istiod-plain"
 ISTIOD_METRICS = "istiod-metrics"
 GATEWAY_ADMIN = "istio-gateway-admin"
 GATEWAY_STATUS = "istio-gateway-status"
+KYVERNO_METRICS = "kyverno-metrics"
 PODS = "pods"  # an HTTP proxy through which Prometheus reaches them; tests run one
 # Whatever has a port.
 LISTENERS = (
@@ -65,6 +67,8 @@ LISTENERS = (
     GATEWAY,
     GATEWAY_ADMIN,
     GATEWAY_STATUS,
+    KYVERNO,
+    KYVERNO_METRICS,
     KEYCLOAK,
     REGISTRY,
 )

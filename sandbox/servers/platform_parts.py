@@ -10,12 +10,12 @@ from typing import ClassVar
 
 import yaml
 
-from binaries import external_secrets, istio, pinned, prometheus_operator
+from binaries import external_secrets, istio, kyverno, pinned, prometheus_operator
 from binaries.console import UserError
 from binaries.operators import Operator
 from clients.http import Http
 from clients.kubernetes import Cluster, Object
-from sandbox.servers import mesh
+from sandbox.servers import mesh, policies
 from sandbox.servers.parts import (
     EXTERNAL_SECRETS,
     GATEWAY,
@@ -23,6 +23,7 @@ from sandbox.servers.parts import (
     ISTIO,
     ISTIOD,
     KEYCLOAK,
+    KYVERNO,
     NODE,
     PACKETS,
     PODS,
@@ -48,7 +49,8 @@ class PlatformPart(ABC):
     account: ClassVar[tuple[str, str]]
     health: ClassVar[str]  # the path that it answers once it is ready, at the port of its name
     environment: ClassVar[Mapping[str, str]] = MappingProxyType({})
-    # Names by kind. While the part does not run, they would refuse whatever they check.
+    # Names by kind. While the part does not run, they would refuse whatever they check, so they are
+    # removed; the part creates them when it starts.
     webhooks: ClassVar[Mapping[str, Sequence[str]]] = MappingProxyType({})
 
     @abstractmethod
@@ -223,6 +225,33 @@ class Gateway(PlatformPart):
         _ask(parts, GATEWAY_ADMIN, "ready")
 
 
+class Kyverno(OperatorPart):
+    """The admission controller that enforces the platform's policies."""
+
+    name = KYVERNO
+    choice = KYVERNO
+    account = (policies.NAMESPACE, policies.ACCOUNT)
+    environment = policies.ENVIRONMENT
+    webhooks = policies.WEBHOOKS
+
+    def __init__(self) -> None:
+        self._operator = kyverno.operator()
+
+    def objects(self) -> list[Object]:
+        return list(policies.objects(self._operator.objects))
+
+    def log_in(self, parts: Parts, cluster: Cluster) -> None:
+        policies.check_rights(cluster)
+        super().log_in(parts, cluster)
+
+    def command(self, parts: Parts) -> Command:
+        program = _own_name(parts, self.name, self._operator.program)
+        return policies.command(program, self.kubeconfig(parts), parts)
+
+    def check(self, parts: Parts) -> None:
+        policies.check(Cluster(kubeconfig=parts.kubeconfig, retries=0))
+
+
 def _own_name(parts: Parts, name: str, program: Path) -> Path:
     """A path of the program in the checkout, by which `ps` shows whose process it is."""
     link = parts.folder / name
@@ -241,9 +270,10 @@ PLATFORM_PARTS: Sequence[type[PlatformPart]] = (
     Prometheus,
     Istiod,
     Gateway,
+    Kyverno,
 )
 NAMES = tuple(part.name for part in PLATFORM_PARTS)
-CHOICES = (EXTERNAL_SECRETS, PROMETHEUS, ISTIO, NODE, PACKETS, KEYCLOAK)
+CHOICES = (EXTERNAL_SECRETS, PROMETHEUS, ISTIO, KYVERNO, NODE, PACKETS, KEYCLOAK)
 DEFAULT = EXTERNAL_SECRETS
 
 

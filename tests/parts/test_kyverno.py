@@ -1,6 +1,7 @@
 """What Kyverno's engine says about everything created here, by policies like the guide's.
 
-The policies are in kyverno.yaml; they are judged by Kyverno's command line, without a cluster.
+They are the policies of `make servers PARTS=kyverno`, judged here by Kyverno's command line,
+without a cluster.
 """
 
 import json
@@ -20,7 +21,7 @@ from tests.written import entry, team
 
 pytestmark = pytest.mark.parts
 
-POLICIES = Path(__file__).with_name("kyverno.yaml")
+POLICIES = ROOT / "sandbox" / "servers" / "kyverno-policies.yaml"
 EXCEPTION = ROOT / "docs" / "examples" / "writable-root.yaml"
 
 Object = dict[str, Any]
@@ -227,14 +228,18 @@ WEAKER: dict[str, tuple[str, str, Change]] = {
 }
 
 
+def weakened(rendered: Sequence[Object], name: str) -> Object:
+    """A copy of the first object of that kind, with the change and the name."""
+    _, kind, change = WEAKER[name]
+    object = deepcopy(next(each for each in rendered if each["kind"] == kind))
+    change(object)
+    object["metadata"]["name"] = name
+    if kind == "Namespace" and "sre.io/team" in object["metadata"]["labels"]:
+        object["metadata"]["labels"]["sre.io/team"] = name
+    return object
+
+
 def test_each_policy_refuses_what_is_weaker(judge: Judge, rendered: Sequence[Object]) -> None:
-    changed = []
-    for name, (_, kind, change) in WEAKER.items():
-        object = deepcopy(next(each for each in rendered if each["kind"] == kind))
-        change(object)
-        object["metadata"]["name"] = name
-        if kind == "Namespace" and "sre.io/team" in object["metadata"]["labels"]:
-            object["metadata"]["labels"]["sre.io/team"] = name
-        changed.append(object)
+    changed = [weakened(rendered, name) for name in WEAKER]
     failed = {(each.policy, each.object) for each in judge(changed) if each.result == "fail"}
     assert failed == {(policy, f"{kind} {name}") for name, (policy, kind, _) in WEAKER.items()}

@@ -336,6 +336,6 @@ def test_a_part_that_does_not_exist_is_refused_with_those_that_do(fresh: Checkou
     run = fresh.run("servers", PARTS="external-secrets,mesh")
     assert run.code == 1
     assert run.output == (
-        "PARTS: no part 'mesh'; use some of external-secrets, prometheus, istio, node, packets, "
-        "keycloak, or all or none.\n"
+        "PARTS: no part 'mesh'; use some of external-secrets, prometheus, istio, kyverno, node, "
+        "packets, keycloak, or all or none.\n"
     )
