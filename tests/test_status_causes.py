@@ -208,13 +208,16 @@ def test_a_secret_that_does_not_arrive_names_store_path_and_who_stores_it(
     assert "openbao-backend" in said(app)[0]
 
 
-def test_who_has_to_store_a_secret_is_said_with_the_command(looked: Looked) -> None:
+@pytest.mark.parametrize(
+    ("access", "who"), [("read", "the platform team"), ("write", "one of the team's developers")]
+)
+def test_who_has_to_store_a_secret_is_said_with_the_command(
+    looked: Looked, access: str, who: str
+) -> None:
     failing = external_secret("db", f"{AT}Secret does not exist")
-    (line,) = said(looked.app(WITH_SECRET, DEPLOYMENT, REPLICA_SET, failing))
-    assert line.endswith(
-        "have it stored by whoever may write there, as a rule the platform team "
-        "(`bao kv put sre/team-alpha/db value=...`)"
-    )
+    openbao = {"developerAccess": access}
+    app = looked.app(WITH_SECRET, DEPLOYMENT, REPLICA_SET, failing, openbao=openbao)
+    assert said(app)[0].endswith(f"; have {who} store it (`./sre secret set team-alpha db`)")
 
 
 def test_events_say_why_where_the_operator_s_condition_does_not(looked: Looked) -> None:

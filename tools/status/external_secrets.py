@@ -86,7 +86,7 @@ def _failing(app: AppState, found: Object, name: str, loc: Loc) -> Cause:
         return Cause(
             "secret-key",
             f"the secret {path} in OpenBao ({in_store}) has no key `{key}`",
-            f"{_store_it(path, key, 'patch')}, or correct the key",
+            f"{_store_it(app, name, key)}, or correct the key",
             place(app.app.app, name, key),
             weight=weight,
         )
@@ -95,7 +95,7 @@ def _failing(app: AppState, found: Object, name: str, loc: Loc) -> Cause:
         return Cause(
             "secret-not-stored",
             f"OpenBao has no secret {path} ({in_store})",
-            _store_it(path, keys[0], "put"),
+            _store_it(app, name, keys[0]),
             loc,
             weight=weight,
         )
@@ -122,11 +122,12 @@ def _failing(app: AppState, found: Object, name: str, loc: Loc) -> Cause:
     )
 
 
-def _store_it(path: str, key: str, verb: str) -> str:
-    return (
-        "have it stored by whoever may write there, as a rule the platform team "
-        f"(`bao kv {verb} {path} {key}=...`)"
-    )
+def _store_it(app: AppState, name: str, key: str) -> str:
+    """Who may store it, and how."""
+    developers = app.settings.openbao.developer_access == "write"
+    who = "one of the team's developers" if developers else "the platform team"
+    named = "" if key == VALUE else f" --key {key}"
+    return f"have {who} store it (`./sre secret set {app.team.name} {name}{named}`)"
 
 
 def _keys(external: Object) -> list[str]:
