@@ -6,11 +6,14 @@ from pathlib import Path
 import pytest
 
 from cli.__main__ import main
+from specs.labels import DASHBOARD_LABEL
 from tests.written import app
 from tools.review.comparison import compare
 from tools.review.layout import lines_of
-from tools.review.rendered_objects import Side, read_side
+from tools.review.pair import Pair
+from tools.review.rendered_objects import RenderedObject, Side, read_side
 from tools.review.review_findings import Rules
+from tools.review.rules.workload import files
 
 pytestmark = pytest.mark.commands
 
@@ -54,6 +57,20 @@ def test_a_file_that_an_app_gets_is_a_note(render: Render) -> None:
         (Rules.BEHAVIOUR, "etc_app.conf of ConfigMap my-api-files"),
         (Rules.BEHAVIOUR, "what is at /etc/app.conf of container my-api"),
     }
+
+
+@pytest.mark.parametrize(("labels", "hits"), [({}, 1), ({DASHBOARD_LABEL: "1"}, 0)])
+def test_another_dashboard_is_no_finding(labels: dict[str, str], hits: int) -> None:
+    before, after = (
+        RenderedObject(
+            "kubernetes/a/ConfigMap-b",
+            "ConfigMap",
+            "b",
+            {"metadata": {"labels": labels}, "data": {"a.json": text}},
+        )
+        for text in ("{}", "[]")
+    )
+    assert len(list(files(Pair(before, after, Side(), Side())))) == hits
 
 
 def test_a_text_that_moves_into_the_teams_file_changes_nothing(render: Render) -> None:
