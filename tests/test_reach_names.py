@@ -1,5 +1,7 @@
 """What the command line of `./sre reach` may name, and what is listed between names."""
 
+from typing import Any
+
 import pytest
 
 from tests.reachable import (
@@ -15,6 +17,7 @@ from tests.reachable import (
     policy,
 )
 from tools.reach import ports
+from tools.reach.answer import answer_for
 from tools.reach.edges import Node
 from tools.reach.names import UnknownNameError, find
 from tools.reach.ports import Ports
@@ -86,6 +89,7 @@ def test_a_name_stands_for_one_thing_and_may_have_a_port(
         ("two.b.svc", "is a name inside the cluster; name the pods it leads to, such as b/two"),
         ("two.b.svc.cluster.local.:80", "name the pods it leads to, such as b/two"),
         ("pg-0.pg.db.svc.cluster.local", "name the pods it leads to, such as db/APP"),
+        ("10.0.0.0/33:80", "'10.0.0.0/33' is not a range of addresses; write one such as"),
         ("10.1.2", "'10.1.2' is not an address; write one such as 10.1.2.3"),
         ("10.1.2.300:80", "'10.1.2.300' is not an address; write one such as 10.1.2.3"),
         ("", "no team or namespace ''"),
@@ -159,6 +163,40 @@ def test_a_namespace_that_is_named_in_two_ways_that_exclude_each_other_is_none()
     rule = ingress({"namespaceSelector": selector})
     objects = [namespace("a"), app("a", "one"), deny_all("a"), policy("a", "x", ingress=[rule])]
     assert listed(world(objects), None, None) == []
+
+
+@pytest.mark.parametrize(
+    ("block", "yes", "no"),
+    [
+        ({"cidr": "0.0.0.0/0"}, ["anywhere", "0.0.0.0/0", "10.0.0.0/8"], ["::/0", "fd00::1"]),
+        (
+            {"cidr": "0.0.0.0/0", "except": ["10.0.0.0/8"]},
+            ["anywhere", "0.0.0.0/0", "192.0.2.7"],
+            ["::/0", "10.1.0.0/16"],
+        ),
+        ({"cidr": "::/0"}, ["anywhere", "::/0", "fd00::/8"], ["0.0.0.0/0"]),
+        ({"cidr": "10.200.0.0/16"}, ["10.0.0.0/8", "10.200.1.0/24"], ["anywhere", "10.9.0.0/16"]),
+    ],
+)
+def test_a_range_may_be_reached_if_a_part_of_it_may(
+    block: dict[str, Any], yes: list[str], no: list[str]
+) -> None:
+    rule = egress({"ipBlock": block}, ports=[{"port": 443}])
+    known = world([namespace("a"), app("a", "one"), deny_all("a"), policy("a", "x", egress=[rule])])
+    for allowed, names in ((True, yes), (False, no)):
+        for name in names:
+            target = find(known, f"{name}:443" if "::" not in name else f"[{name}]:443")
+            found = answer_for(known, [Node("app", "a", "one")], target.nodes, target.asked)
+            assert found.allowed is allowed, name
+            assert bool(listed(known, None, target)) is allowed, name
+
+
+def test_all_other_namespaces_have_a_name_that_reads() -> None:
+    rule = egress({"namespaceSelector": {}}, ports=[{"port": 443}])
+    known = world([namespace("a"), app("a", "one"), deny_all("a"), policy("a", "x", egress=[rule])])
+    assert [line(edge) for edge in listed(known, None, None)] == [
+        "a/one -> all pods of other namespaces 443/TCP"
+    ]
 
 
 def test_a_node_that_the_objects_do_not_have_is_an_error() -> None:

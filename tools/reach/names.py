@@ -16,6 +16,8 @@ from tools.reach.world import World
 
 _PORT = re.compile(r"(?P<name>[a-z0-9-]+)(?:/(?P<protocol>TCP|UDP|SCTP))?", re.IGNORECASE)
 
+_Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
 _API_SERVER = "kubernetes-api"
 _NAME_ITS_ADDRESS = (
     "name an address of the API server, such as 10.0.0.1:6443, or a service that the stack defines "
@@ -43,11 +45,11 @@ def find(world: World, text: str, platform: Mapping[str, Named] | None = None) -
         return Named(known.nodes, known.shown.replace(name, text, 1), "", opened)
     if text in namespaces:
         return Named((), text, text)
+    if places := _addresses(world, name):
+        return Named(places, text, "", asked)
     if node := nodes.get(text) or nodes.get(name):
         asked = ports.ALL if text in nodes else _in_service(world, node, asked, text)
         return Named((node,), text, node.team, asked)
-    if _network(name):
-        return Named((Node("outside", "", name),), text, "", asked)
     if "://" in text:
         raise UnknownNameError(f"{text}: is a URL; write only its host and port, HOST:PORT")
     if "." in name and "/" not in name:
@@ -76,6 +78,8 @@ def _unknown(
         return f"{team} has no app '{app}'; {hint}"
     if team in world.teams:
         return f"the stack does not have {team}; name one that does with --stack"
+    if _network(team):
+        return f"'{name}' is not a range of addresses; write one such as 10.200.0.0/16"
     if name == _API_SERVER:
         return f"the stack does not define this service; {_NAME_ITS_ADDRESS}"
     apps = {node.app: shown for shown, node in nodes.items() if node.kind == "app"}
@@ -132,7 +136,7 @@ def _in_service(world: World, node: Node, asked: Ports, text: str) -> Ports:
     """A Service's port as the one that its pods listen on, if they have none of that number."""
     pod = next((each for each in world.pods.get(node.team, ()) if each.node == node), None)
     if pod and asked.names and not pod.meant(asked):
-        known = ", ".join(sorted(each.name for each in pod.ports if each.name))
+        known = ", ".join(sorted({each.name for each in pod.ports if each.name}))
         do = f"use a number, or {known}" if known else "use a number"
         raise UnknownNameError(f"{text}: {node.shown} has no port of that name; {do}")
     if pod is None or asked & _declared(pod):
@@ -144,11 +148,38 @@ def _in_service(world: World, node: Node, asked: Ports, text: str) -> Ports:
     return asked
 
 
+def _addresses(world: World, name: str) -> tuple[Node, ...]:
+    """The addresses that are meant, and the blocks of policies that are a part of them.
+
+    Of `anywhere`, only blocks of all addresses are, also with exceptions: others are far less.
+    """
+    asked = _network(name)
+    if asked is None and name != ANYWHERE:
+        return ()
+    own = Node("outside", "", name)
+    parts = {
+        node
+        for node, place in world.blocks.items()
+        if place.block and node != own and _is_part(_network(place.block["cidr"]), asked)
+    }
+    return own, *sorted(parts)
+
+
+def _is_part(block: _Network | None, asked: _Network | None) -> bool:
+    if block is None or asked is None:
+        return block is not None and block.prefixlen == 0
+    if isinstance(block, ipaddress.IPv4Network) and isinstance(asked, ipaddress.IPv4Network):
+        return block.subnet_of(asked)
+    if isinstance(block, ipaddress.IPv6Network) and isinstance(asked, ipaddress.IPv6Network):
+        return block.subnet_of(asked)
+    return False
+
+
 def _declared(pod: Pod) -> Ports:
     return ports.union(ports.number(each.number, each.protocol) for each in pod.ports)
 
 
-def _network(name: str) -> object:
+def _network(name: str) -> _Network | None:
     try:
         return ipaddress.ip_network(name, strict=False)
     except ValueError:

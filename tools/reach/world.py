@@ -133,7 +133,11 @@ class World:
     def station(self, name: str | None, peer: Peer, direction: str) -> Station:
         """Pods of the namespace; without a name, of namespaces that have other labels."""
         if name is None:
-            node = Node("platform", "", f"{peer.pods_shown} of other {peer.namespaces_shown}")
+            node = Node(
+                "platform",
+                "",
+                f"{peer.pods_shown} of other {peer.namespaces_shown.removeprefix('all ')}",
+            )
             return Station(node, peer.namespaces, peer.pods)
         # Different selectors are different nodes: what opens one need not open the other.
         pods = peer.pods_shown.removeprefix("pods ") if peer.pods else ""
