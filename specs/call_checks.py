@@ -24,7 +24,7 @@ _POLICY = (
 _GRPC = ("POST",)
 
 # Ports on which each sidecar listens anyway, at every address: Envoy rejects a second listener.
-_LISTENERS = frozenset({15001, 15006, 15021, 15090})
+_LISTENERS = frozenset({15001, 15006})
 
 # Names of Services, and of pods.
 _CLUSTER = (".svc", ".cluster.local")
@@ -92,7 +92,8 @@ def check_outside_port(port: int) -> str | None:
     """What is wrong with a port outside the mesh."""
     if port not in _LISTENERS:
         return None
-    return f"{port} is a port of every sidecar, which lets nothing out on it; use another port"
+    said = f"{port} is a port of every sidecar, which rejects a second listener there"
+    return f"{said}; use another port"
 
 
 def address_in(host: str) -> str | None:

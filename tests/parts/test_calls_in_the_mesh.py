@@ -331,6 +331,22 @@ def test_a_range_that_contains_a_service_takes_its_http_from_the_mesh(mesh: Mesh
     until(lambda: ask(mesh, "storefront").startswith("200"))
 
 
+@pytest.mark.parametrize("port", [15001, 15006])
+def test_a_sidecar_rejects_a_listener_on_a_port_of_its_own(mesh: Mesh, port: int) -> None:
+    """So validation refuses such a port."""
+
+    def rejected() -> bool:
+        text = mesh.apps["storefront"].get("127.0.0.1", 15000, "localhost", "/config_dump")
+        return f"error adding listener '0.0.0.0_{port}'" in text or (
+            "has duplicate address" in text and f"0.0.0.0_{port}" in text
+        )
+
+    assert not rejected()
+    with another(mesh, port):
+        until(rejected)
+    until(lambda: not rejected())
+
+
 def denied(mesh: Mesh) -> int:
     """How many requests ledger's sidecar has recorded that it would refuse."""
     text = mesh.apps["ledger"].get("127.0.0.1", 15000, "localhost", "/stats?filter=shadow_denied")
