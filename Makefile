@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup up preview down servers servers-down stack-diff stack-preview stack-up \
-  stack-drift check test test-full nightly bench bench-quick e2e golden docs lock clean
+  stack-drift check test test-full nightly bench bench-quick e2e golden docs screenshots lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9 -]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -69,6 +69,9 @@ golden: setup ## Update the golden files of `./sre render`
 docs: setup ## Regenerate docs/reference.md from the models, and the picture of imports
 	@$(PYTHON) -m cli.reference
 	@$(PYTHON) -m cli.rooms
+
+screenshots: setup ## Take the pictures of `./sre page` in docs/images; needs Chromium (scripts/install-browser)
+	@$(PYTHON) -m tests.screenshots
 
 lock: setup ## Regenerate requirements.lock from requirements.txt and the groups in pyproject.toml
 	@$(PYTHON) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import date
+from itertools import product
 from pathlib import Path
 from posixpath import dirname, join, normpath
 from xml.etree.ElementTree import Element
@@ -132,6 +133,41 @@ def test_who_may_reach_whom_is_said_on_both_sides(site: Path) -> None:
     assert "NetworkPolicy team-alpha/my-api" in picture
 
 
+def test_connections_are_those_of_reach(site: Path, tenants: Path, capsys: Output) -> None:
+    assert main(["reach", "--tenants", str(tenants), "--format", "json"]) == 0
+    edges = json.loads(capsys.readouterr().out)["edges"]
+    page = read(site, "teams/team-alpha.html")
+    named = {"team-alpha/my-api", "team-alpha/report"}
+    expected = {(e["source"]["name"], e["target"]["name"], e["port"]) for e in edges}
+    expected = {each for each in expected if named & {*each[:2]}}
+    tables = [each for each in page.iter("table") if each.get("class") == "connections"]
+    found = set[tuple[str, str, str]]()
+    for app, shown in zip(("my-api", "report"), tables, strict=True):
+        for direction, others, ports, kind in cells(shown, "connections"):
+            for other, port in product(others.split(", "), ports.split(", ")):
+                one, two = f"team-alpha/{app}", other
+                if kind == "same team":
+                    two = f"team-alpha/{other}"
+                found.add((one, two, port) if direction == "may reach" else (two, one, port))
+    assert found == expected
+
+
+def test_objects_have_the_controls_that_they_serve(site: Path) -> None:
+    own = {row[0]: row[1:] for row in cells(read(site, "teams/team-alpha.html"), "objects")}
+    assert own["ResourceQuota"] == ["Kubernetes", "team-alpha-quota", "SC-5, SC-6"]
+    assert own["Pods"] == ["Kubernetes", "my-api, report", "AC-6, CM-6, CM-7, SI-7"]
+    assert own["RobotAccount"] == ["Harbor", "pull, push", "AC-2"]
+    assert own["ConfigMap"] == ["Kubernetes", "my-api-files", "none"]
+    page = read(site, "controls.html")
+    kinds = {row[0]: row[1:] for row in cells(page, "kinds")}
+    assert kinds["Namespace"][1] == "5"
+    assert kinds["Mount"] == ["OpenBao", "1", "Keeps secrets encrypted.", "SC-28"]
+    by_control = {row[0]: row[1:] for row in cells(page, "controls")}
+    title, served_by = by_control["SC-7"]
+    assert title == "Boundary Protection"
+    assert served_by == "NetworkPolicy, ServiceEntry, VirtualService"
+
+
 def test_exceptions_come_by_their_ends_with_their_controls(site: Path) -> None:
     assert cells(read(site, "exceptions.html"), "exceptions") == [
         [
@@ -162,7 +198,7 @@ def test_what_is_not_there_is_said_in_words(site: Path) -> None:
 
 def test_values_of_variables_arguments_and_files_are_left_out(site: Path) -> None:
     for path, text in files(site).items():
-        for value in (VALUE, ARGUMENT, CONTENT, "GREETING", "my-api-db"):
+        for value in (VALUE, ARGUMENT, CONTENT, "GREETING"):
             assert value not in text, path
 
 
@@ -214,7 +250,7 @@ def test_a_site_is_replaced_as_a_whole(tenants: Path, tmp_path: Path, capsys: Ou
         (folder / f"{name}.yaml").write_text((tenants / f"{name}.yaml").read_text())
     (folder / "team-gamma.yaml").write_text("team: team-gamma\n")
     assert run(folder, out) == 0
-    assert capsys.readouterr().out == f"8 pages written; start with {out}/index.html.\n"
+    assert capsys.readouterr().out == f"9 pages written; start with {out}/index.html.\n"
     (folder / "team-gamma.yaml").unlink()
     assert run(folder, out) == 0
     assert sorted(files(out / "teams")) == ["team-alpha.html", "team-beta.html"]

@@ -122,7 +122,8 @@ def gather(
     names = [team.name for team in teams]
     made = [*made_objects(root, stack, names, folder.path, KINDS, expired=expired)]
     by_team: defaultdict[str, list[Edge]] = defaultdict(list)
-    found = world((each.content for each in made if each.content), folder.names())
+    contents = (each.content for each in made if each.content)
+    found = world(contents, folder.names(), settings.istio.gateway_namespaces)
     for edge in edges(found):
         for team in {node.team for node in (edge.source, edge.target) if node.kind == "app"}:
             by_team[team].append(edge)

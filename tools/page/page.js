@@ -18,9 +18,11 @@
     for (const time of document.querySelectorAll("time")) {
       const left = Date.parse(time.dateTime) / DAY - today;
       if (left > SOON) continue;
-      time.classList.add(left < 0 ? "past" : "soon");
+      const state = left < 0 ? "past" : "soon";
       const days = left === 1 ? "1 day left" : `${left} days left`;
-      time.append(left < 0 ? " (expired)" : left === 0 ? " (last day)" : ` (${days})`);
+      const said = left < 0 ? "expired" : left === 0 ? "last day" : days;
+      time.classList.add(state);
+      time.after(" ", made("span", `(${said})`, { class: `ids ${state}` }));
     }
   }
 

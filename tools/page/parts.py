@@ -10,8 +10,8 @@ from plain.markup import document, element, put
 _STYLE = Path(__file__).with_name("page.css")
 _SCRIPT = Path(__file__).with_name("page.js")
 
-INDEX, EXCEPTIONS = "index.html", "exceptions.html"
-_NAVIGATION = {INDEX: "Teams", EXCEPTIONS: "Exceptions"}
+INDEX, EXCEPTIONS, CONTROLS = "index.html", "exceptions.html", "controls.html"
+_NAVIGATION = {INDEX: "Teams", EXCEPTIONS: "Exceptions", CONTROLS: "Controls"}
 
 # A cell's text or content; several parts as a tuple.
 Part = str | Element

@@ -7,6 +7,7 @@ from plain.markup import element
 from specs.app import AnyApp, CronJob, WebApp
 from specs.capacity import RESOURCES, UNLIMITED, AppDemand, shown
 from tools.page.connections import Connections, connections
+from tools.page.controls_page import own_objects
 from tools.page.exceptions_page import own_exceptions
 from tools.page.facts import FleetFacts, TeamFacts, per_cent
 from tools.page.parts import (
@@ -57,6 +58,7 @@ def team_page(fleet: FleetFacts, about: TeamFacts) -> str:
         section("quota", "Quota", *_quota(about)),
         section("exceptions", "Exceptions", _exceptions(about, path)),
         section("connections", "Connections", *_connections(fleet, about, path)),
+        section("objects", "Objects and controls", own_objects(about)),
     ]
     return page(path, fleet.stack, team.name, content)
 
@@ -108,7 +110,8 @@ def _pods(demand: AppDemand) -> Cell:
     app = demand.app
     if isinstance(app, CronJob):
         schedule = app.schedule
-        when = quiet(" at ", code(schedule.cron), " ", schedule.timezone)
+        cron = element("code", schedule.cron, class_="ids")
+        when = quiet(" at ", cron, " ", schedule.timezone)
         return none("suspended") if schedule.suspend else (f"{schedule.pods_at_once} per run", when)
     return str(demand.rest) if demand.rest == demand.full else f"{demand.rest} to {demand.full}"
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 from dryrun.recording import SECRET
 from plain.trees import within
+from specs.controls import PURPOSES
 from tools.review.masking import conceal_text
 from tools.review.object_changes import FieldChange, field_changes, leaves, shown
 from tools.review.object_kinds import KINDS, ORDINARY, ObjectKind
@@ -131,7 +132,8 @@ def _destroyed(pair: Pair, kind: ObjectKind | None) -> Iterator[Hit]:
     rule = Rules.DATA_DESTROYED if kind and kind.data else Rules.DESTROYED
     protected = pair.was(f"{OPTIONS}.protect")
     note = " (protected until now, so `up` refuses)" if protected else ""
-    yield Hit(rule, pair.object.shown + note, kind.controls if kind else ())
+    purpose = PURPOSES.get(pair.object.kind)
+    yield Hit(rule, pair.object.shown + note, purpose.controls if purpose else ())
 
 
 def _replaced(pair: Pair, kind: ObjectKind, changes: Sequence[FieldChange]) -> Iterator[Hit]:

@@ -42,16 +42,15 @@ class ObjectKind:
 
     `judged`: fields that the rule decides about, even if nothing is wrong. `ordinary`: fields that
     may change without a finding. `fixed`: fields that cannot change in place, so that the object is
-    destroyed and recreated. `controls`: the controls affected by destroying one. `data`: whether
-    its data is destroyed too. `stays`: whether one that is removed from the files is kept.
-    `removal`: what it means that one is gone, if that is known; otherwise it is destroyed.
+    destroyed and recreated. `data`: whether its data is destroyed too. `stays`: whether one that is
+    removed from the files is kept. `removal`: what it means that one is gone, if that is known;
+    otherwise it is destroyed.
     """
 
     rule: ObjectRule = _nothing
     judged: tuple[str, ...] = ()
     ordinary: tuple[str, ...] = ()
     fixed: tuple[str, ...] = ()
-    controls: tuple[str, ...] = ()
     data: bool = False
     stays: Callable[[Pair], bool] = _never
     removal: ObjectRule = _nothing
@@ -100,12 +99,11 @@ def _pods(template: str, *ordinary: str, fixed: tuple[str, ...] = ()) -> ObjectK
             f"{template}.spec.securityContext.fsGroupChangePolicy",
         ),
         fixed=fixed,
-        controls=("CP-10",),
     )
 
 
 # Every change there is reported.
-_LOGIN = ObjectKind(access.login, judged=("*",), fixed=("type",), controls=("IA-2",))
+_LOGIN = ObjectKind(access.login, judged=("*",), fixed=("type",))
 
 KINDS = {
     # A team's container
@@ -114,8 +112,8 @@ KINDS = {
         judged=("metadata.labels", "metadata.annotations"),
         data=True,
     ),
-    "ResourceQuota": ObjectKind(limits.resource_quota, judged=("spec.hard",), controls=("SC-6",)),
-    "LimitRange": ObjectKind(limits.limit_range, judged=("spec.limits",), controls=("SC-6",)),
+    "ResourceQuota": ObjectKind(limits.resource_quota, judged=("spec.hard",)),
+    "LimitRange": ObjectKind(limits.limit_range, judged=("spec.limits",)),
     "PersistentVolumeClaim": ObjectKind(
         volumes.claim,
         judged=("spec",),
@@ -125,21 +123,18 @@ KINDS = {
         stays=volumes.stays,
     ),
     # Judged for a namespace as a whole
-    "NetworkPolicy": ObjectKind(judged=("spec",), controls=("SC-7",)),
+    "NetworkPolicy": ObjectKind(judged=("spec",)),
     "AuthorizationPolicy": ObjectKind(
         mesh.authorization_policy,
         judged=("spec", 'metadata.annotations["istio.io/dry-run"]'),
-        controls=("AC-3", "AC-4"),
         removal=mesh.policy_gone,
     ),
-    "ServiceEntry": ObjectKind(
-        mesh.service_entry, judged=("spec",), controls=("SC-7",), removal=mesh.entry_gone
-    ),
+    "ServiceEntry": ObjectKind(mesh.service_entry, judged=("spec",), removal=mesh.entry_gone),
     "RoleBinding": ObjectKind(
-        access.role_binding, judged=("subjects", "roleRef"), fixed=("roleRef",), controls=("AC-2",)
+        access.role_binding, judged=("subjects", "roleRef"), fixed=("roleRef",)
     ),
     "ClusterRoleBinding": ObjectKind(
-        access.role_binding, judged=("subjects", "roleRef"), fixed=("roleRef",), controls=("AC-2",)
+        access.role_binding, judged=("subjects", "roleRef"), fixed=("roleRef",)
     ),
     # The registry
     "Project": ObjectKind(
@@ -158,20 +153,18 @@ KINDS = {
         access.member,
         judged=("groupName", "role"),
         fixed=("groupName", "projectId", "type"),
-        controls=("AC-2",),
     ),
     "RobotAccount": ObjectKind(
         access.robot,
         judged=("permissions", "disable", "duration"),
         ordinary=("description",),
         fixed=("name", "level"),
-        controls=("AC-2",),
     ),
     # The vault
     "Mount": ObjectKind(fixed=("type",), ordinary=("description",), data=True),
     "SecretV2": ObjectKind(fixed=("mount", "name"), data=True),
     "Policy": ObjectKind(
-        access.openbao_policy, judged=("policy",), fixed=("name",), controls=("AC-2",)
+        access.openbao_policy, judged=("policy",), fixed=("name",)
     ),
     "AuthBackend": _LOGIN,
     "AuthBackendConfig": _LOGIN,
@@ -182,19 +175,17 @@ KINDS = {
             "tokenTtl", "tokenMaxTtl", "tokenPeriod",
         ),
         fixed=("backend", "roleName"),
-        controls=("AC-2",),
     ),
-    "Group": ObjectKind(access.identity_group, judged=("name", "policies"), controls=("AC-2",)),
-    "GroupAlias": ObjectKind(access.identity_group, judged=("name",), controls=("AC-2",)),
+    "Group": ObjectKind(access.identity_group, judged=("name", "policies")),
+    "GroupAlias": ObjectKind(access.identity_group, judged=("name",)),
     "ClusterSecretStore": _LOGIN,
     "SecretStore": _LOGIN,
     "ExternalSecret": ObjectKind(
         secrets.external_secret,
         judged=("spec.data", "spec.dataFrom", "spec.secretStoreRef"),
         ordinary=("spec.refreshInterval",),
-        controls=("IA-5",),
     ),
-    "Secret": ObjectKind(secrets.secret, fixed=("type",), controls=("IA-5",)),
+    "Secret": ObjectKind(secrets.secret, fixed=("type",)),
     "ConfigMap": ObjectKind(workload.files, judged=("data",)),
     # Workloads
     "Deployment": _pods(
@@ -217,7 +208,7 @@ KINDS = {
         ),
     ),
     "ServiceAccount": ObjectKind(
-        service_account, judged=("automountServiceAccountToken",), controls=("AC-2",)
+        service_account, judged=("automountServiceAccountToken",)
     ),
     "Service": ObjectKind(
         exposure.service,
@@ -240,26 +231,24 @@ KINDS = {
         limits.autoscaler,
         judged=("spec.minReplicas",),
         ordinary=("spec.maxReplicas", "spec.metrics", "spec.behavior"),
-        controls=("CP-10",),
     ),
     "PodDisruptionBudget": ObjectKind(
         limits.disruption_budget,
         judged=("spec.minAvailable", "spec.maxUnavailable"),
-        controls=("CP-10",),
     ),
     # Monitoring
     "PrometheusRule": ObjectKind(
-        monitoring.prometheus_rule, judged=("spec.groups",), controls=("SI-4", "AU-6")
+        monitoring.prometheus_rule, judged=("spec.groups",)
     ),
     "ServiceMonitor": ObjectKind(
-        monitoring.service_monitor, judged=("spec.endpoints",), controls=("SI-4",)
+        monitoring.service_monitor, judged=("spec.endpoints",)
     ),
     # What all teams share
     "ValidatingAdmissionPolicy": ObjectKind(
-        platform.admission_policy, judged=("spec",), controls=("CM-6", "AC-3")
+        platform.admission_policy, judged=("spec",)
     ),
     "ValidatingAdmissionPolicyBinding": ObjectKind(
-        platform.admission_binding, judged=("spec",), controls=("CM-6", "AC-3")
+        platform.admission_binding, judged=("spec",)
     ),
     PROVIDER: ObjectKind(
         platform.provider,
