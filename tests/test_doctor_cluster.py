@@ -1165,6 +1165,44 @@ class TestWebhooks:
         cluster.answers[VALIDATING] = listed({"webhooks": [hook]})
         assert examined(team).statuses == {"ok"}
 
+    @pytest.mark.parametrize(
+        ("status", "said", "silent"),
+        [
+            (500, 'failed calling webhook "vpol.validate.kyverno.svc-fail": timeout', True),
+            (400, 'admission webhook "vpol.validate.kyverno.svc-fail" denied the request', False),
+            (409, "already exists", False),
+            (500, 'failed calling webhook "another"', False),
+        ],
+    )
+    def test_one_outside_the_cluster_is_tried_by_the_api_server(
+        self, cluster: FakeServer, team: Made, status: int, said: str, silent: bool
+    ) -> None:
+        client = {"url": "https://policies.example.com:9443/vpol"}
+        hook = webhook("vpol.validate.kyverno.svc-fail", "", "deployments", clientConfig=client)
+        posted = "POST /apis/apps/v1/namespaces/team-alpha/deployments"
+        cluster.answers |= {
+            VALIDATING: listed({"webhooks": [hook]}),
+            ALPHA: (200, {}),
+            posted: (status, {"message": said}),
+        }
+        told = examined(team)
+        if silent:
+            assert told.found("Kubernetes: webhooks") == (
+                "vpol.validate.kyverno.svc-fail at policies.example.com:9443 does not answer, so "
+                "the API server refuses every Deployment"
+            )
+        else:
+            assert told.statuses == {"ok"}, told.text
+
+    def test_where_a_team_is_not_there_yet_its_objects_are_not_tried(
+        self, cluster: FakeServer, team: Made
+    ) -> None:
+        client = {"url": "https://policies.example.com/vpol"}
+        hook = webhook("vpol.validate.kyverno.svc-fail", "", "deployments", clientConfig=client)
+        cluster.answers[VALIDATING] = listed({"webhooks": [hook]})
+        assert examined(team).statuses == {"ok"}
+        assert not [each for each in cluster.asked if each.endswith("/deployments")]
+
 
 def test_labels_that_network_policies_ask_of_the_gateway_must_be_its_pods(
     cluster: FakeServer, team: Made

@@ -3,9 +3,13 @@
 Where one says `failurePolicy: Fail` and nothing answers, the API server refuses each object.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
+from clients.http import RefusedError
 from clients.kubernetes import Cluster, Object
 from specs.network import NAMESPACE_NAME
 from specs.selectors import matches
@@ -18,6 +22,8 @@ _WRITING = {"CREATE", "UPDATE", "*"}
 # Whose controllers make pods, of which a webhook is asked too.
 _MAKE_PODS = ("Deployment", "CronJob")
 _NAMED = 3  # kinds named in a line
+_AT_ONCE = 8  # a webhook may take ten seconds not to answer
+_failed = re.compile(r'failed calling webhook "([a-z0-9.-]+)"')
 
 
 class _Asked(NamedTuple):
@@ -28,6 +34,7 @@ class _Asked(NamedTuple):
     kind: str
     labels: Mapping[str, str]
     around: Mapping[str, str] | None
+    made: Mapping[str, Any] | None = None  # none for pods
 
 
 class Webhooks:
@@ -38,8 +45,12 @@ class Webhooks:
         self._objects = objects
 
     def answers(self) -> Iterator[Outcome]:
-        """Whether a pod is ready behind each Service; what is reached by a URL may be anywhere."""
-        behind = self._behind()
+        """Whether a pod is ready behind each Service.
+
+        What is reached by a URL may be anywhere, so the API server itself is asked, in a dry run.
+        """
+        asked, hooks = list(self._asked()), list(self._hooks())
+        behind = self._behind(hooks, asked)
         silent = [place for place in behind if not self._has_pods(*place)]
         for namespace, name in silent:
             kinds, certain = behind[namespace, name]
@@ -49,16 +60,59 @@ class Webhooks:
                 f"every {_named(sorted(kinds))}",
                 f"start its server; {pods.see(namespace)}",
             )
-        if not silent:
-            yield ok(
-                f"{len(behind)} answer" if behind else "none is asked about this stack's objects"
-            )
+        elsewhere = self._elsewhere(hooks, asked)
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            failed = set(pool.map(self._failed, elsewhere.values())) & elsewhere.keys()
+        for hook in hooks:
+            if hook["name"] in failed:
+                kinds = {each.kind for each in asked if _asks(hook, each)}
+                yield fail(
+                    f"{hook['name']} at {urlsplit(hook['clientConfig']['url']).netloc} does not "
+                    f"answer, so the API server refuses every {_named(sorted(kinds))}",
+                    "start its server",
+                )
+        number = len(behind) + len(elsewhere)
+        if not silent and not failed:
+            yield ok(f"{number} answer" if number else "none is asked about this stack's objects")
 
-    def _behind(self) -> dict[tuple[str, str], tuple[set[str], bool]]:
+    def _elsewhere(
+        self, hooks: Sequence[Object], asked: Sequence[_Asked]
+    ) -> dict[str, Mapping[str, Any]]:
+        """Names of those with a URL, and an object that each is asked about.
+
+        Its namespace must be there, or the API server would refuse it before asking.
+        """
+        found: dict[str, Mapping[str, Any]] = {}
+        for hook in hooks:
+            if "url" not in hook["clientConfig"] or hook.get("failurePolicy") == "Ignore":
+                continue
+            for each in asked:
+                if each.made and _asks(hook, each) and self._is_there(each.made):
+                    found[hook["name"]] = each.made
+                    break
+        return found
+
+    def _is_there(self, made: Mapping[str, Any]) -> bool:
+        namespace = made["metadata"].get("namespace")
+        if namespace is None:
+            return True
+        return self._cluster.get("v1", "Namespace", None, namespace) is not None
+
+    def _failed(self, made: Mapping[str, Any]) -> str:
+        """The webhook for which the API server waits in vain; empty if there is none."""
+        try:
+            self._cluster.create({**made}, dry_run=True)
+        except RefusedError as refusal:
+            failed = _failed.search(refusal.reason)
+            return failed[1] if failed else ""
+        return ""
+
+    def _behind(
+        self, hooks: Sequence[Object], asked: Sequence[_Asked]
+    ) -> dict[tuple[str, str], tuple[set[str], bool]]:
         """Kinds by the Service that must answer about them, and whether it is asked for certain."""
-        asked = list(self._asked())
         behind: dict[tuple[str, str], tuple[set[str], bool]] = {}
-        for hook in self._hooks():
+        for hook in hooks:
             kinds = {each.kind for each in asked if _asks(hook, each)}
             service = hook["clientConfig"].get("service")
             if hook.get("failurePolicy") == "Ignore" or not kinds or service is None:
@@ -93,7 +147,7 @@ class Webhooks:
             place = metadata["name"] if made["kind"] == "Namespace" else metadata.get("namespace")
             around = namespaces.get(place, {NAMESPACE_NAME: place}) if place else None
             labels = metadata.get("labels") or {}
-            yield _Asked(group, served.plural, made["kind"], labels, around)
+            yield _Asked(group, served.plural, made["kind"], labels, around, made)
             if made["kind"] in _MAKE_PODS:
                 spec = made["spec"]
                 template = spec.get("jobTemplate", made)["spec"]["template"]
