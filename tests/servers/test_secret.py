@@ -7,11 +7,11 @@ tests/parts runs.
 import json
 import subprocess
 from base64 import b64decode
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -24,7 +24,16 @@ from specs.fleet import TeamsFolder, load_stack
 from specs.settings import Settings
 from specs.stack_file import read_stack
 from tests.checkouts import ROOT, Checkout, Run
-from tests.servers.conftest import BUILT_WITHIN, cluster_of, openbao_of, record_of, sourced, until
+from tests.fake_server import FakeServer, serving
+from tests.servers.conftest import (
+    BUILT_WITHIN,
+    cluster_of,
+    openbao_of,
+    record_of,
+    settle,
+    sourced,
+    until,
+)
 from tools.isolation.attempts import Caller
 from tools.isolation.matrix import run
 from tools.isolation.people import People
@@ -57,7 +66,7 @@ class Person:
     checkout: Checkout
     home: Path
 
-    def __call__(self, *words: str, value: str = "") -> Run:
+    def __call__(self, *words: str, value: str = "", **environment: str) -> Run:
         """`./sre secret`, with `value` on standard input."""
         known = sourced(self.checkout)
         done = subprocess.run(
@@ -68,6 +77,7 @@ class Person:
                 "PATH": parts.PATH,
                 "BAO_ADDR": known["BAO_ADDR"],
                 "BAO_CACERT": known["BAO_CACERT"],
+                **environment,
             },
             input=value,
             stdout=subprocess.PIPE,
@@ -316,6 +326,101 @@ def test_a_login_that_has_ended_is_told_apart_from_a_lack_of_rights(
         assert "is not valid, or not any more; log in (`bao login" in done.output
     (tmp_path / ".vault-token").unlink()
     assert "./sre secret: not logged in to https://" in gone("diff").output
+
+
+class Robots:
+    """The API of a Harbor with the robots of team-alpha: the passwords that they were given."""
+
+    def __init__(self, server: FakeServer) -> None:
+        self.passwords: dict[str, list[str]] = {"push": [], "pull": []}
+        self.instead: Callable[[], object] = lambda: None  # done when the first one is given
+        numbers = {"push": 11, "pull": 12}
+        listed = [
+            {"id": number, "name": f"robot${ALPHA}+{name}", "expires_at": -1}
+            for name, number in numbers.items()
+        ]
+        server.answers |= {
+            "GET /api/v2.0/users/current": (200, {}),
+            f"GET /api/v2.0/projects/{ALPHA}": (200, {"project_id": 7}),
+            "GET /api/v2.0/robots": (200, listed),
+        }
+        for name, number in numbers.items():
+            server.answers[f"PATCH /api/v2.0/robots/{number}"] = self._given(name)
+        self.environment = {
+            "HARBOR_URL": server.address,
+            "HARBOR_USERNAME": "admin",
+            "HARBOR_PASSWORD": "Harbor12345",
+        }
+
+    def _given(self, name: str) -> Callable[[Any], tuple[int, Any]]:
+        def answer(body: Any) -> tuple[int, Any]:
+            self.passwords[name].append(body["secret"])
+            self.instead()
+            return 200, {}
+
+        return answer
+
+
+@pytest.fixture
+def robots() -> Iterator[Robots]:
+    with serving(None) as server:
+        yield Robots(server)
+
+
+def test_a_rotation_reaches_the_namespace_and_no_later_up_takes_it_back(
+    provisioned: Checkout,
+    people: Mapping[str, Person],
+    cluster: Cluster,
+    openbao: OpenBao,
+    robots: Robots,
+) -> None:
+    until(lambda: in_namespace(cluster, "harbor-pull"))
+    kubeconfig = str(record_of(provisioned).kubeconfig)
+    done = people["petra"]("rotate", ALPHA, KUBECONFIG=kubeconfig, **robots.environment)
+    assert done.code == 0, done.output
+    assert "External Secrets takes the pull robot's password into team-alpha now." in done.output
+    for name, (password,) in robots.passwords.items():
+        assert password not in done.output
+        assert kept(openbao, f"harbor-{name}") == {
+            "registry": "harbor.sre.internal",
+            "username": f"robot${ALPHA}+{name}",
+            "password": password,
+        }
+    (password,) = robots.passwords["pull"]
+    until(lambda: password in str(in_namespace(cluster, "harbor-pull")))
+    settle(cluster)
+    again = provisioned.run("up --refresh")
+    assert again.code == 0, again.output
+    assert again.steps("updated") == set()
+    assert kept(openbao, "harbor-pull")["password"] == password
+
+
+def test_a_rotation_that_openbao_stops_is_mended_by_the_next_one(
+    people: Mapping[str, Person], openbao: OpenBao, robots: Robots
+) -> None:
+    path = "sys/policies/acl/platform-engineers"
+    policy = (openbao.read(path) or {})["policy"]
+    nothing = ENGINEERS.format('"list"')
+    before = kept(openbao, "harbor-push")
+    robots.instead = lambda: openbao.call("PUT", path, {"policy": nothing})
+    try:
+        done = people["petra"]("rotate", ALPHA, "--robot", "push", **robots.environment)
+    finally:
+        robots.instead = lambda: None
+        openbao.call("PUT", path, {"policy": policy})
+    assert done.code == 1
+    assert "robot$team-alpha+push has a new password in Harbor, but " in done.output
+    assert kept(openbao, "harbor-push") == before
+    done = people["petra"]("rotate", ALPHA, "--robot", "push", **robots.environment)
+    assert done.code == 0, done.output
+    assert kept(openbao, "harbor-push")["password"] == robots.passwords["push"][-1]
+
+
+def test_a_developer_gives_no_robot_a_new_password(alice: Person, robots: Robots) -> None:
+    done = alice("rotate", ALPHA, **robots.environment)
+    assert done.code == 1
+    assert "your login may not update sre/data/team-alpha/harbor-push (its" in done.output
+    assert robots.passwords == {"push": [], "pull": []}
 
 
 class SignedIn:
