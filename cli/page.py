@@ -15,7 +15,7 @@ def add(commands: Commands) -> None:
         parents=[options()],
         help="write the fleet as a static site",
         description="Writes the stack's teams as a static site: apps and versions, lifecycle, "
-        "quota used and left, exceptions and when they end, and who may reach whom. The site has "
+        "quota used and left, exceptions and when they end, and what may reach what. The site has "
         "no values of variables or secrets, loads nothing from elsewhere, and can be read without "
         "JavaScript. It is written as a whole, or not at all. Exit code: 0 written, 1 a problem in "
         "a file, 2 a wrong command line.",

@@ -20,10 +20,10 @@ MISTAKE = 2
 
 _DESCRIPTION = """\
 Shows what apps may reach, and what may reach them: other apps, the platform,
-and everything outside the cluster. The answer takes all NetworkPolicies and
-AuthorizationPolicies that the program would create together. If X and Y each
-name one thing, it is yes or no, with what lets the connection through or stops
-it on each side; otherwise, it is a list.
+and everything outside the cluster. The answer considers all NetworkPolicies
+and AuthorizationPolicies that the program would create, together. If X and Y
+each name one thing, it is yes or no, with what lets the connection through or
+stops it on each side; otherwise, it is a list.
 """
 _SPELLINGS = """\
 what X and Y may be:

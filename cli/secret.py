@@ -28,7 +28,7 @@ _HEAD = ("SECRET", "STATE", "VERSION", "WRITTEN", "KEYS", "USED BY")
 
 _LOGIN = (
     "OpenBao is the stack's (openbao.address), or that of BAO_ADDR or VAULT_ADDR. The login is the "
-    "caller's own: BAO_TOKEN, VAULT_TOKEN, or what `bao login` has left. BAO_CACERT or "
+    "caller's own: BAO_TOKEN, VAULT_TOKEN, or what `bao login` has stored. BAO_CACERT or "
     "VAULT_CACERT name a private CA."
 )
 
@@ -37,10 +37,10 @@ def add(commands: Commands) -> None:
     """Add the command to the command line."""
     parser = commands.add_parser(
         "secret",
-        help="store, list and compare teams' secrets in OpenBao",
+        help="store, list and compare teams' secrets in OpenBao; renew robots' passwords",
         description="Stores, lists and compares teams' secrets in OpenBao, and renews robots' "
         f"passwords. {_LOGIN} No value is "
-        "ever shown. Exit code: 0 no problem, 1 something is missing or was refused, 2 a wrong "
+        "ever shown. Exit code: 0 no problem, 1 something is missing, wrong or refused, 2 a wrong "
         "command line.",
         epilog="example: ./sre secret diff",
     )
@@ -70,12 +70,12 @@ def _add_set(kinds: Commands) -> None:
         parents=[options()],
         help="store one key of a secret",
         description="Stores one key of the secret sre/TEAM/NAME in OpenBao and keeps its other "
-        "keys. The value comes from standard input, or is asked for without being shown; it is "
+        "keys. The value comes from standard input, or from a prompt that does not show it; it is "
         "never an argument, because others on this machine can read those. One newline at the "
         "end of a single line, as `echo` adds, is not part of the value; several lines are stored "
-        "as they are. The value must be text in UTF-8, of 1 MiB at most. If somebody else changes "
-        "the secret meanwhile, nothing is stored. Afterwards it says how the value reaches the "
-        f"apps. {_LOGIN}",
+        "as they are. The value must be text in UTF-8, of 1 MiB at most. If someone else changes "
+        "the secret meanwhile, nothing is stored. Afterwards, the command says how the value "
+        f"reaches the apps. {_LOGIN}",
         epilog="example: ./sre secret set team-alpha shop-db --key password < password.txt",
     )
     parser.add_argument("team", metavar="TEAM", help="name of the team")
@@ -124,9 +124,10 @@ def _add_rotate(kinds: Commands) -> None:
         parents=[options()],
         help="renew the passwords of a team's robots",
         description="Gives the robots of a team's Harbor project new passwords and stores them in "
-        "OpenBao, where CI and the cluster take them; the old ones stop working at once. Then has "
-        "External Secrets take the pull robot's into the namespace, with the caller's kubeconfig. "
-        "If it is interrupted, run it again. Harbor's login is that of the stack's `pulumi up`: "
+        "OpenBao, from where CI and the cluster read them; the old ones stop working at once. Then "
+        "has External Secrets fetch the pull robot's into the namespace, with the caller's "
+        "kubeconfig. If it is interrupted, run it again. Harbor's login is that of the stack's "
+        "`pulumi up`: "
         f"HARBOR_URL, HARBOR_USERNAME, HARBOR_PASSWORD. {_LOGIN}",
         epilog="example: ./sre secret rotate team-alpha --robot push",
     )

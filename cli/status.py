@@ -32,14 +32,14 @@ def add(commands: Commands) -> None:
         parents=[options()],
         help="show whether a team's apps run, and if one does not, why",
         description="Shows for each of a team's apps whether it runs as wanted, is rolling out or "
-        "is broken; and for what is wrong, the cause, what to do, and the key of the team's file "
-        "that mends it. Reads the cluster with your kubeconfig and changes nothing; a viewer's "
-        "rights are enough, and what you may not read is listed. Exit code: 0 all run as wanted, "
-        "1 an app is broken, 2 a wrong command line, a problem in the file or no answer, 3 an app "
-        "is still rolling out, or differs from its file.",
+        "is broken; and for each problem the cause, what to do, and the key of the team's file "
+        "that fixes it. Reads the cluster with your kubeconfig and changes nothing; a viewer's "
+        "rights are enough, and what you may not read is listed. Exit code: 0 all run as wanted or "
+        "are suspended, 1 an app is broken, 2 a wrong command line, a problem in the file, no "
+        "answer or an unknown status, 3 an app is rolling out, or differs from its file.",
         epilog="example: ./sre status team-alpha my-api --watch --timeout 5m",
     )
-    parser.add_argument("team", metavar="TEAM", help="the team")
+    parser.add_argument("team", metavar="TEAM", help="name of the team")
     parser.add_argument("app", metavar="APP", nargs="?", help="only this app (default: all)")
     parser.add_argument(
         "--since",
@@ -52,7 +52,7 @@ def add(commands: Commands) -> None:
         "--watch",
         action="store_true",
         help="follow a rollout: end once all run as the file says, an app is broken in a way that "
-        "waiting does not mend, or time is up",
+        "waiting does not fix, a status is unknown, or time is up",
     )
     parser.add_argument(
         "--timeout",

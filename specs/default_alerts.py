@@ -11,7 +11,7 @@ Percent = Annotated[int, within(1, 100, _NO_PERCENTAGE, _NO_PERCENTAGE)]
 Severity = Literal["info", "warning", "critical"]
 
 _ENABLED = "Creates the alert `{}`."
-_FOR = "How long it must be true before the alert fires."
+_FOR = "How long the condition must hold before the alert fires."
 _SEVERITY = "Urgency; determines who is notified."
 
 
@@ -28,7 +28,7 @@ class Unavailable(DefaultAlert):
 
     enabled: bool = Field(True, description=_ENABLED.format("AppUnavailable"))
     percent: Percent = Field(
-        50, description="The alert is about fewer available pods than this part of those wanted."
+        50, description="Fires if less than this percentage of the wanted pods is available."
     )
     for_: Duration = Field("5m", alias="for", description=_FOR)
     severity: Severity = Field("critical", description=_SEVERITY)
@@ -39,19 +39,17 @@ class CrashLooping(DefaultAlert):
 
     enabled: bool = Field(True, description=_ENABLED.format("AppCrashLooping"))
     restarts: Positive = Field(
-        3, description="The alert is about this many restarts of a container within 30 minutes."
+        3, description="Fires after this many restarts of a container within 30 minutes."
     )
     for_: Duration = Field("0s", alias="for", description=_FOR)
     severity: Severity = Field("warning", description=_SEVERITY)
 
 
 class MemoryNearLimit(DefaultAlert):
-    """The app's container uses almost all the memory that it may."""
+    """The app's container has almost reached its memory limit."""
 
     enabled: bool = Field(True, description=_ENABLED.format("AppMemoryNearLimit"))
-    percent: Percent = Field(
-        90, description="The alert is about more than this part of the memory limit."
-    )
+    percent: Percent = Field(90, description="Fires above this percentage of the memory limit.")
     for_: Duration = Field("15m", alias="for", description=_FOR)
     severity: Severity = Field("warning", description=_SEVERITY)
 
@@ -65,8 +63,8 @@ class CertificateExpires(DefaultAlert):
     enabled: bool = Field(True, description=_ENABLED.format("AppCertificateExpires"))
     hours: Positive = Field(
         2,
-        description="The alert is about a certificate that is valid for less than this. Istio "
-        "issues them for 24 hours, and renews them after half of that.",
+        description="Fires if a certificate expires in fewer than this many hours. Istio issues "
+        "them for 24 hours, and renews them after half of that.",
     )
     for_: Duration = Field("5m", alias="for", description=_FOR)
     severity: Severity = Field("critical", description=_SEVERITY)
@@ -77,7 +75,7 @@ class ExceptionEnds(DefaultAlert):
 
     enabled: bool = Field(True, description=_ENABLED.format("AppExceptionEnds"))
     days: Positive = Field(
-        14, description="The alert is about an exception that ends in less than this."
+        14, description="Fires if an exception ends in fewer than this many days."
     )
     for_: Duration = Field("0s", alias="for", description=_FOR)
     severity: Severity = Field("warning", description=_SEVERITY)
@@ -96,7 +94,7 @@ class JobMissed(DefaultAlert):
 
     enabled: bool = Field(True, description=_ENABLED.format("JobMissed"))
     minutes: Positive = Field(
-        15, description="The alert is about a run that is late by more than this, for a day."
+        15, description="Fires if a run is more than this many minutes late, for a day at most."
     )
     for_: Duration = Field("0s", alias="for", description=_FOR)
     severity: Severity = Field("warning", description=_SEVERITY)
@@ -107,7 +105,7 @@ class DefaultAlerts(Spec):
 
     memory_near_limit: MemoryNearLimit = Field(
         MemoryNearLimit(),
-        description="The app's container uses almost all the memory that it may.",
+        description="The app's container has almost reached its memory limit.",
     )
     exception_ends: ExceptionEnds = Field(
         ExceptionEnds(), description="One of the app's `exceptions` is about to end."
@@ -140,12 +138,10 @@ class JobAlerts(DefaultAlerts):
 
 
 class QuotaNearlyUsed(DefaultAlert):
-    """The namespace has almost no more of something."""
+    """The namespace has nearly used a limit of its quota."""
 
     enabled: bool = Field(True, description=_ENABLED.format("QuotaNearlyUsed"))
-    percent: Percent = Field(
-        90, description="The alert is about more than this part of any limit in `quota`."
-    )
+    percent: Percent = Field(90, description="Fires above this percentage of any limit in `quota`.")
     for_: Duration = Field("15m", alias="for", description=_FOR)
     severity: Severity = Field("warning", description=_SEVERITY)
 

@@ -66,7 +66,7 @@ class Alert(Spec):
         examples=["'rate(http_errors_total[5m]) > 0.05'"],
     )
     for_: Duration = Field(
-        "10m", alias="for", description="How long it must be true before the alert fires."
+        "10m", alias="for", description="How long the condition must hold before the alert fires."
     )
     severity: Severity = Field("warning", description="Urgency; determines who is notified.")
     summary: Annotated[str, checked(_check_summary, _SUMMARY)] = Field(

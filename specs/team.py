@@ -103,8 +103,9 @@ class Access(Spec):
 
     developers: tuple[Group, ...] | None = Field(
         None,
-        description="Groups that may change the namespace's objects (`edit`), push images and read "
-        "the team's secrets; default: `<team>-developers`.",
+        description="Groups that may change the namespace's objects (`edit`), push images, and "
+        "read the team's secrets (or store them: `openbao.developerAccess` of the stack); default: "
+        "`<team>-developers`.",
         examples=["[team-alpha-developers]"],
     )
     viewers: tuple[Group, ...] | None = Field(

@@ -168,7 +168,7 @@ def _by_uid(items: Sequence[Object]) -> dict[str, Object]:
 
 
 def _has_ended(of: TeamReport) -> bool:
-    """Whether all apps run as wanted, or one is broken in a way that waiting does not mend.
+    """Whether all apps run as wanted, or one is broken in a way that waiting does not fix.
 
     A broken version that is not the file's may be the one before. What may not be read cannot be
     followed.
