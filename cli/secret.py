@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 _HEAD = ("SECRET", "STATE", "VERSION", "WRITTEN", "KEYS", "USED BY")
 
 _LOGIN = (
-    "OpenBao is the stack's (openbao.address), or that of BAO_ADDR or VAULT_ADDR. The login is the "
-    "caller's own: BAO_TOKEN, VAULT_TOKEN, or what `bao login` has stored. BAO_CACERT or "
-    "VAULT_CACERT name a private CA."
+    "OpenBao is the stack's (openbao.address), or if it sets none, that of BAO_ADDR or VAULT_ADDR. "
+    "The login is the caller's own: BAO_TOKEN, VAULT_TOKEN, or what `bao login` has stored. "
+    "BAO_CACERT or VAULT_CACERT name a private CA."
 )
 
 
