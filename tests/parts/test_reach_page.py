@@ -24,7 +24,7 @@ from tools.reach.edges import Edge, Reason
 
 pytestmark = pytest.mark.parts
 
-FLEET = fleet(8, 4, 12)
+FLEET = fleet(40, 5, 80)  # 200 apps
 
 
 @pytest.fixture
@@ -171,8 +171,9 @@ def test_a_phone_scrolls_the_page_only_down(page):
     assert bottom <= 844
 
 
-def test_no_text_of_the_picture_overlaps_or_leaves_its_card(page):
-    chrome = page(html(fleet(6, 10, 30)))
+@pytest.mark.parametrize("edges", [fleet(6, 10, 30), FLEET], ids=["large teams", "many teams"])
+def test_no_text_of_the_picture_overlaps_or_leaves_its_card(page, edges):
+    chrome = page(html(edges))
     wrong = chrome.execute_script(
         """
         const inside = (a, b) => a.left >= b.left && a.right <= b.right && a.top >= b.top - 1

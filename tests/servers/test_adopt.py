@@ -139,6 +139,9 @@ def test_objects_in_which_nothing_changes_are_one_line(story: Story, run: str) -
     noted = re.findall(r"^  \S+:(.*):\n +taken over from ", output, re.MULTILINE)
     assert sorted(noted) == [
         "ClusterSecretStore (openbao-backend)",
+        f"ConfigMap ({TEAM}/frontend-dashboard)",  # Helm's annotations replaced that of the folder
+        f"ConfigMap ({TEAM}/my-api-dashboard)",
+        f"ConfigMap ({TEAM}/{TEAM}-dashboards)",
         f"Deployment ({TEAM}/my-api)",
         f"Namespace ({TEAM})",
         f"NetworkPolicy ({TEAM}/default-deny-all)",
