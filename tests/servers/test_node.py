@@ -214,7 +214,7 @@ def test_a_container_runs_as_a_numbered_user_without_rights(
     with_node: Checkout, met: Callable[..., Object]
 ) -> None:
     status = "grep -E '^(CapEff|NoNewPrivs|Seccomp):' /proc/self/status"
-    script = f"exec 2>&1; id -u; {status}; touch /x; exit 9"  # one stream, because two have no order
+    script = f"exec 2>&1; id -u; {status}; touch /x; exit 9"  # in one stream: two have no order
     seen = Seen(cluster_of(with_node), met(**shell(script)))
     until(lambda: seen.ended)
     words = " ".join(seen.ended["message"].split())
