@@ -157,7 +157,8 @@ def test_objects_have_the_controls_that_they_serve(site: Path) -> None:
     assert own["ResourceQuota"] == ["Kubernetes", "team-alpha-quota", "SC-5, SC-6"]
     assert own["Pods"] == ["Kubernetes", "my-api, report", "AC-6, CM-6, CM-7, SI-7"]
     assert own["RobotAccount"] == ["Harbor", "pull, push", "AC-2"]
-    assert own["ConfigMap"] == ["Kubernetes", "my-api-files", "none"]
+    maps = "my-api-dashboard, my-api-files, report-dashboard, team-alpha-dashboards"
+    assert own["ConfigMap"] == ["Kubernetes", maps, "none"]
     page = read(site, "controls.html")
     kinds = {row[0]: row[1:] for row in cells(page, "kinds")}
     assert kinds["Namespace"][1] == "5"
