@@ -18,6 +18,8 @@ from tests.drawn import lets_go, proxies, teams
 from tests.ledger import RESOURCES, App, Ledger, autoscaling, value
 from tests.written import settings
 
+pytestmark = pytest.mark.commands
+
 File = dict[str, Any]
 Proxy = dict[str, Any] | None
 

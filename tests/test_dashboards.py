@@ -30,6 +30,8 @@ from tests.program import (
     worker,
 )
 
+pytestmark = pytest.mark.commands
+
 LABEL, FOLDER = "grafana_dashboard", "grafana_folder"
 MOST = 2**20  # bytes of a ConfigMap (Kubernetes: ConfigMap)
 

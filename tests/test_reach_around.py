@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,6 +26,8 @@ from tools.reach.matrix import edges
 from tools.reach.world import world
 from tools.review.edge_changes import EdgeChange, edge_changes
 from tools.review.rendered_objects import RenderedObject, Side
+
+pytestmark = pytest.mark.commands
 
 
 def kept(objects: Iterable[Object], *within: str) -> list[str]:
