@@ -26,6 +26,7 @@ LEDGER = "ledger.bank.svc.cluster.local"
 REFUSED = "403 RBAC: access denied"
 # Envoy closes a connection that leads nowhere, before or after the request is sent.
 CLOSED = {"ConnectionResetError", "RemoteDisconnected", "SSLEOFError", "SSLZeroReturnError"}
+PUSHED = 180  # seconds in which istiod has told the sidecars, on a busy machine too
 OUTSIDE, ELSEWHERE = "10.0.0.240", "10.0.0.241"  # nothing is there
 # Addresses of one range that apps call, and of none; on each, these ports and HTTPS on 443.
 NEAR, FAR, UNKNOWN = RANGED = ("10.200.1.1", "10.200.9.9", "10.201.1.1")
@@ -243,11 +244,11 @@ def registry_only(mesh: Mesh) -> Iterator[None]:
 
     try:
         put(f"{live['data']['mesh'].rstrip()}\noutboundTrafficPolicy: {{mode: REGISTRY_ONLY}}\n")
-        until(lambda: outbound(mesh, "storefront").otherwise[443] == "BlackHoleCluster")
+        until(lambda: outbound(mesh, "storefront").otherwise[443] == "BlackHoleCluster", PUSHED)
         yield
     finally:
         put(live["data"]["mesh"])
-    until(lambda: outbound(mesh, "storefront").otherwise[443] == "PassthroughCluster")
+    until(lambda: outbound(mesh, "storefront").otherwise[443] == "PassthroughCluster", PUSHED)
 
 
 def https(mesh: Mesh, host: str, address: str = OUTSIDE, port: int = 443) -> str:
