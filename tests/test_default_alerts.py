@@ -17,6 +17,8 @@ from tests.program import (
     worker,
 )
 
+pytestmark = pytest.mark.commands
+
 EVERYWHERE = {"AppMemoryNearLimit"}
 OF_DEPLOYMENTS = {"AppUnavailable", "AppCrashLooping"}
 OF = {

@@ -13,6 +13,8 @@ from tools.review.comparison import compare
 from tools.review.rendered_objects import OPTIONS, Side, read_side
 from tools.review.review_findings import Rules
 
+pytestmark = pytest.mark.commands
+
 
 @pytest.fixture(scope="module")
 def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:

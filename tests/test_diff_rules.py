@@ -19,6 +19,8 @@ from tools.review.rendered_objects import (
 )
 from tools.review.review_findings import Rules
 
+pytestmark = pytest.mark.commands
+
 Edit = Callable[[dict[str, Any]], object]
 
 API = "kubernetes/team-alpha/Deployment-my-api"

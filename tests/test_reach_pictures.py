@@ -24,6 +24,8 @@ from tools.reach.edges import Edge, Node, Reason
 from tools.reach.layout import picture
 from tools.reach.shapes import Area, Line
 
+pytestmark = pytest.mark.commands
+
 ROOT = Path(__file__).parents[1]
 SVG = "{http://www.w3.org/2000/svg}"
 ALPHA, BETA = app("team-alpha", "web"), app("team-beta", "ledger")
