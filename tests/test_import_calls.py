@@ -8,6 +8,8 @@ import pytest
 from tests.flux_tree import Trees, release
 from tests.program import read_yaml
 
+pytestmark = pytest.mark.commands
+
 ALPHA = "namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: team-alpha}}"
 BETA = "namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: team-beta}}"
 API = "podSelector: {matchLabels: {app.kubernetes.io/name: my-api}}"

@@ -7,6 +7,8 @@ import pytest
 
 from tests.flux_tree import VALUES, Trees, manifest, place_in, release
 
+pytestmark = pytest.mark.commands
+
 NAMESPACE = "apiVersion: v1\nkind: Namespace\nmetadata: {name: team-alpha}\n"
 KUSTOMIZATION = "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"
 FLUX = """\

@@ -7,6 +7,8 @@ import pytest
 from tests.flux_tree import VALUES, Trees, manifest, release
 from tests.written import place, rows
 
+pytestmark = pytest.mark.commands
+
 
 @pytest.fixture
 def trees(

@@ -8,6 +8,8 @@ import pytest
 from tests.flux_tree import VALUES, Trees, release
 from tests.program import read_yaml
 
+pytestmark = pytest.mark.commands
+
 
 @pytest.fixture
 def trees(

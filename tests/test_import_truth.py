@@ -7,6 +7,8 @@ import pytest
 
 from tests.flux_tree import VALUES, Trees, manifest, release
 
+pytestmark = pytest.mark.commands
+
 POLICY = "networking.k8s.io/v1"
 NAMESPACE = """\
 apiVersion: v1
