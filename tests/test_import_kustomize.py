@@ -12,8 +12,6 @@ from tests.written import ROOT
 from tools.migration import building
 from tools.migration.flux import Applied
 
-pytestmark = pytest.mark.commands
-
 NAMESPACE = "apiVersion: v1\nkind: Namespace\nmetadata: {name: team-alpha}\n"
 RBAC = "rbac.authorization.k8s.io/v1"
 BINDING = manifest(
