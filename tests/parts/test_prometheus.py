@@ -354,7 +354,7 @@ def test_what_prometheus_does_not_select_is_no_target_and_the_doctor_says_so(
     selects = "(monitoring/platform selects release=monitoring in all namespaces)"
     for unread in (
         f"ServiceMonitors {ALPHA}/consumer, {ALPHA}/my-api",
-        f"PrometheusRule {ALPHA}/consumer",
+        f"PrometheusRules {ALPHA}/consumer, {ALPHA}/my-api, {ALPHA}/{ALPHA}-quota",
     ):
         assert f"no Prometheus selects the {unread} {selects} -> set the labels" in told
 
