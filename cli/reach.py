@@ -144,5 +144,4 @@ def _world(stack: StackFiles) -> "World":
     teams = [team.name for team in fleet.teams]
     made = made_objects(ROOT, stack.name, teams, stack.folder.path, KINDS)
     objects = (each.content for each in made if each.content)
-    files = [file.stem for file in stack.folder.files()]
-    return world(objects, files, stack.settings.istio.gateway_namespaces)
+    return world(objects, stack.folder.names(), stack.settings.istio.gateway_namespaces)

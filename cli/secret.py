@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cli import Commands
-from cli.stack_options import StackFiles, options, stack_files
+from cli.stack_options import StackFiles, add_format, options, stack_files
 from plain.table import columns
 from specs.env_vars import (
     PULL_SECRET,
@@ -138,9 +138,7 @@ def _add_rotate(kinds: Commands) -> None:
 
 def _format() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument(
-        "--format", choices=("text", "json"), default="text", help="output format (default: text)"
-    )
+    add_format(parser)
     return parser
 
 

@@ -47,6 +47,13 @@ def stack_option() -> argparse.ArgumentParser:
     return parser
 
 
+def add_format(parser: argparse.ArgumentParser) -> None:
+    """Add `--format`, for a command that prints text or JSON."""
+    parser.add_argument(
+        "--format", choices=("text", "json"), default="text", help="output format (default: text)"
+    )
+
+
 def stack_files(arguments: argparse.Namespace) -> StackFiles:
     """What the options name. Raises ProblemsError if the stack's file is wrong."""
     settings, problems = read_stack(ROOT, arguments.stack)

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from cli import Commands
-from cli.stack_options import ROOT, StackFiles, options, stack_files
+from cli.stack_options import ROOT, StackFiles, add_format, options, stack_files
 from specs.fleet import SUFFIX
 from specs.load import load_team
 from specs.names import nearest
@@ -60,9 +60,7 @@ def add(commands: Commands) -> None:
         type=_duration,
         help="how long --watch follows, such as 90s or 15m (default: 10m)",
     )
-    parser.add_argument(
-        "--format", choices=("text", "json"), default="text", help="output format (default: text)"
-    )
+    add_format(parser)
     parser.set_defaults(run=run)
 
 

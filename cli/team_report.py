@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cli.stack_options import options, stack_files
+from cli.stack_options import add_format, options, stack_files
 from specs.fleet import SUFFIX
 from specs.load import TeamFile, load_team
 from specs.problem import Problem, ProblemsError
@@ -33,9 +33,7 @@ def report_options() -> argparse.ArgumentParser:
     """Those of team files, `--team` and `--format`, as a parent of a command's parser."""
     parser = argparse.ArgumentParser(add_help=False, parents=[options()])
     parser.add_argument("--team", metavar="NAME", help="only this team (default: all)")
-    parser.add_argument(
-        "--format", choices=("text", "json"), default="text", help="output format (default: text)"
-    )
+    add_format(parser)
     return parser
 
 

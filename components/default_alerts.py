@@ -95,19 +95,39 @@ def _unavailable(team: Team, app: BaseApp, alerts: RunningAlerts) -> _Found:
     )
 
 
-def _crash_looping(team: Team, app: BaseApp, alerts: RunningAlerts) -> _Found:
+def restarts(team: Team, app: BaseApp, within: str) -> str:
+    """How often each container of the app's pods restarted within such a time as `30m`.
+
+    Sidecars and the steps before an app are init containers: those of any of the app's pods count.
+    """
     namespace, container = f'namespace="{team.name}"', f'container="{app.name}"'
+    return (
+        "max by (pod, container) ("
+        f"changes(kube_pod_container_status_restarts_total{{{namespace},{container}}}[{within}])"
+        f" or changes(kube_pod_init_container_status_restarts_total{{{namespace}}}[{within}])"
+        f" and on (pod) kube_pod_container_info{{{namespace},{container}}})"
+    )
+
+
+def quota_used(team: Team) -> str:
+    """The share of each limit of the quota, in per cent.
+
+    A suspended team may have no pods: of a limit of nothing, nothing is used.
+    """
+    quota = f'namespace="{team.name}",resourcequota="{team.quota_name}"'
+    return (
+        f'100 * max by (resource) (kube_resourcequota{{{quota},type="used"}})'
+        f' / (max by (resource) (kube_resourcequota{{{quota},type="hard"}}) > 0)'
+    )
+
+
+def _crash_looping(team: Team, app: BaseApp, alerts: RunningAlerts) -> _Found:
     alert = alerts.crash_looping
-    # Sidecars and the steps before an app are init containers: any of the app's pods count.
     return _Found(
         "AppCrashLooping",
         "app-crash-looping",
         alert,
-        "max by (pod, container) ("
-        f"changes(kube_pod_container_status_restarts_total{{{namespace},{container}}}[30m])"
-        f" or changes(kube_pod_init_container_status_restarts_total{{{namespace}}}[30m])"
-        f" and on (pod) kube_pod_container_info{{{namespace},{container}}}"
-        f") >= {alert.restarts}",
+        f"{restarts(team, app, '30m')} >= {alert.restarts}",
         f"{app.name}: the container {{{{ $labels.container }}}} of {{{{ $labels.pod }}}} restarted "
         "{{ $value }} times within 30 minutes",
     )
@@ -197,16 +217,12 @@ def _job_missed(team: Team, app: CronJob) -> _Found:
 
 
 def _quota_nearly_used(team: Team) -> _Found:
-    quota = f'namespace="{team.name}",resourcequota="{team.quota_name}"'
     alert = team.default_alerts.quota_nearly_used
     return _Found(
         "QuotaNearlyUsed",
         "quota-nearly-used",
         alert,
-        # A suspended team may have no pods: nothing is nearly used then.
-        f'100 * max by (resource) (kube_resourcequota{{{quota},type="used"}})'
-        f' / (max by (resource) (kube_resourcequota{{{quota},type="hard"}}) > 0)'
-        f" > {alert.percent}",
+        f"{quota_used(team)} > {alert.percent}",
         f"{team.name}: {{{{ $value | humanize }}}}% of the quota for {{{{ $labels.resource }}}} "
         "is used",
     )

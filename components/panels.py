@@ -8,6 +8,7 @@ the namespace and the workload exactly.
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
+from components.default_alerts import quota_used, restarts
 from specs.app import AnyApp, BaseApp, CronJob, WebApp
 from specs.ports import ROUTED_PROTOCOLS
 from specs.secret_use import secret_keys
@@ -100,13 +101,8 @@ def team_sections(team: Team) -> Iterator[Section]:
 
 def _pods(team: Team, app: BaseApp) -> list[Panel]:
     deployment = f'namespace="{team.name}",deployment="{app.name}"'
-    namespace, container = f'namespace="{team.name}"', f'container="{app.name}"'
-    restarts = (
-        f"changes(kube_pod_container_status_restarts_total{{{namespace},{container}}}[1h])"
-        f" or changes(kube_pod_init_container_status_restarts_total{{{namespace}}}[1h])"
-        f" and on (pod) kube_pod_container_info{{{namespace},{container}}}"
-    )
-    reasons = f"kube_pod_container_status_last_terminated_reason{{{namespace},{container}}}"
+    container = f'namespace="{team.name}",container="{app.name}"'
+    reasons = f"kube_pod_container_status_last_terminated_reason{{{container}}}"
     return [
         Panel(
             "Pods",
@@ -119,7 +115,7 @@ def _pods(team: Team, app: BaseApp) -> list[Panel]:
         ),
         Panel(
             "Restarts within an hour",
-            [Query(f"max by (pod, container) ({restarts})", "{{pod}} {{container}}")],
+            [Query(restarts(team, app, "1h"), "{{pod}} {{container}}")],
             red=1,
         ),
         Panel("How containers ended", [Query(f"sum by (reason) ({reasons})", "{{reason}}")]),
@@ -182,12 +178,10 @@ def _runs(team: Team, app: BaseApp) -> list[Panel]:
 def _requests(selector: str, by: str) -> list[Panel]:
     """Istio's view of requests: how many, how many failed, and how long they took."""
     every = _rate("istio_requests_total", selector)
-    failed = " or ".join(_rate("istio_requests_total", f"{selector},{code}") for code in _FAILED)
-    errors = f"100 * (sum({failed}) or 0 * sum({every})) / sum({every})"
     buckets = _rate("istio_request_duration_milliseconds_bucket", selector)
     return [
         Panel("Requests", [Query(f"sum by ({by}) ({every})", f"{{{{{by}}}}}")], "reqps"),
-        Panel("Errors", [Query(errors, "failed")], "percent", red=1),
+        Panel("Errors", [Query(_errors(selector, "sum"), "failed")], "percent", red=1),
         Panel(
             "Latency",
             [
@@ -197,6 +191,13 @@ def _requests(selector: str, by: str) -> list[Panel]:
             "ms",
         ),
     ]
+
+
+def _errors(selector: str, total: str) -> str:
+    """The share of requests that failed, in per cent; `total` sums them up, by app or all."""
+    every = _rate("istio_requests_total", selector)
+    failed = " or ".join(_rate("istio_requests_total", f"{selector},{code}") for code in _FAILED)
+    return f"100 * ({total}({failed}) or 0 * {total}({every})) / {total}({every})"
 
 
 def _connections(selector: str) -> list[Panel]:
@@ -254,11 +255,6 @@ def _resources(team: Team, app: AnyApp) -> Iterator[Panel]:
 
 
 def _quota(team: Team) -> list[Panel]:
-    quota = f'namespace="{team.name}",resourcequota="{team.quota_name}"'
-    used = (
-        f'100 * max by (resource) (kube_resourcequota{{{quota},type="used"}})'
-        f' / (max by (resource) (kube_resourcequota{{{quota},type="hard"}}) > 0)'
-    )
     firing = f'ALERTS{{namespace="{team.name}",team="{team.name}",alertstate="firing"}}'
     return [
         Panel(
@@ -267,7 +263,7 @@ def _quota(team: Team) -> list[Panel]:
             width=_HALF,
             red=1,
         ),
-        Panel("Quota used", [Query(used, "{{resource}}")], "percent", _HALF, red=90),
+        Panel("Quota used", [Query(quota_used(team), "{{resource}}")], "percent", _HALF, red=90),
     ]
 
 
@@ -275,29 +271,23 @@ def _apps(team: Team) -> list[Panel]:
     namespace = f'namespace="{team.name}"'
     into = f'reporter="destination",destination_workload_namespace="{team.name}"'
     every = _rate("istio_requests_total", into)
-    failed = " or ".join(_rate("istio_requests_total", f"{into},{code}") for code in _FAILED)
-    by = "sum by (destination_workload)"
+    by = "sum by (destination_workload) "
     buckets = _rate("istio_request_duration_milliseconds_bucket", into)
     per_app = f"sum by (le, destination_workload) ({buckets})"
     missing = (
         f"max by (deployment) (kube_deployment_spec_replicas{{{namespace}}})"
         f" - max by (deployment) (kube_deployment_status_replicas_available{{{namespace}}})"
     )
-    restarts = f"changes(kube_pod_container_status_restarts_total{{{namespace}}}[1h])"
+    again = f"changes(kube_pod_container_status_restarts_total{{{namespace}}}[1h])"
     app = "{{destination_workload}}"
     return [
-        Panel("Requests", [Query(f"{by} ({every})", app)], "reqps"),
-        Panel(
-            "Errors",
-            [Query(f"100 * ({by} ({failed}) or 0 * {by} ({every})) / {by} ({every})", app)],
-            "percent",
-            red=1,
-        ),
+        Panel("Requests", [Query(f"{by}({every})", app)], "reqps"),
+        Panel("Errors", [Query(_errors(into, by), app)], "percent", red=1),
         Panel("Latency, p99", [Query(f"histogram_quantile(0.99, {per_app})", app)], "ms"),
         Panel("Pods that are missing", [Query(missing, "{{deployment}}")], width=_HALF, red=1),
         Panel(
             "Restarts within an hour",
-            [Query(f"max by (pod, container) ({restarts}) > 0", "{{pod}} {{container}}")],
+            [Query(f"max by (pod, container) ({again}) > 0", "{{pod}} {{container}}")],
             width=_HALF,
             red=1,
         ),
