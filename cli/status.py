@@ -74,7 +74,10 @@ def run(arguments: argparse.Namespace) -> int:
     except ProblemsError as found:
         for problem in found.problems:
             print(problem, file=sys.stderr)
-    except (KubeconfigError, UnreachableError) as error:
+    except KubeconfigError as error:
+        do = "set KUBECONFIG to the file for your cluster"
+        print(f"./sre status: error: {str(error).rstrip('.')}; {do}", file=sys.stderr)
+    except UnreachableError as error:
         print(f"./sre status: error: {error}", file=sys.stderr)
     except RefusedError as refusal:
         print(f"./sre status: error: {refusal}; log in again", file=sys.stderr)

@@ -92,6 +92,18 @@ def crashes(server: FakeServer, log: str) -> None:
     server.answers[EXTERNAL] = listed(external_secret("db"))
 
 
+def test_without_a_kubeconfig_it_says_what_to_set(
+    tenants: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(tenants / "none"))
+    assert status(tenants, written.app()) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert said == [
+        "./sre status: error: Invalid kube-config file. No configuration found; "
+        "set KUBECONFIG to the file for your cluster"
+    ]
+
+
 def test_an_app_that_runs_ends_with_success(
     server: FakeServer, tenants: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
