@@ -155,7 +155,8 @@ def test_retention_keeps_the_images_of_steps_too(tmp_path: Path) -> None:
     assert "(v1.0.0, v2), so Harbor deletes images in use; keep at least 2" in line
 
 
-def test_in_the_sandbox_a_step_ends(tmp_path: Path) -> None:
+def test_in_the_sandbox_a_step_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sandbox.servers.images.BUSYBOX", Path(__file__))  # it is not run here
     text = app(f"init: [{{name: m, args: [migrate, 'a b']}}, {{name: w, image: {OTHER}}}]")
     images = {place: image for place, _, image in of_apps(accepted(tmp_path, text).apps)}
     assert images.keys() == {"team-alpha/my-api", "base-images/wait"}
