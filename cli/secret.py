@@ -19,6 +19,7 @@ from specs.env_vars import (
 )
 from specs.load import TeamFile, check_source, load_team
 from specs.problem import ProblemsError
+from specs.secret_paths import secret_path
 from tools.editing.team_file import open_team
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ def _set(arguments: argparse.Namespace) -> int:
     openbao = callers_login(stack.settings)
     stored = store(openbao, arguments.team, name, key, lambda: _value(f"{name}, {key}"))
     only = ", which is its only key" if stored.alone else ""
-    print(f"sre/{arguments.team}/{name}: stored {key}{only}, as version {stored.version}.")
+    print(f"{secret_path(arguments.team, name)}: stored {key}{only}, as version {stored.version}.")
     for line in what_follows(file, name, key, stack.settings):
         print(line)
     return 0

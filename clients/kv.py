@@ -6,8 +6,7 @@ from typing import Any
 
 from clients.http import RefusedError
 from clients.openbao import OpenBao
-
-MOUNT = "sre"
+from specs.secret_paths import MOUNT
 
 _MERGE_PATCH = "application/merge-patch+json"
 

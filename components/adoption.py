@@ -29,6 +29,7 @@ from components.takeover import (
     take_over,
 )
 from specs.app import AnyApp
+from specs.secret_paths import secret_path
 from specs.settings import Settings
 from specs.team import Team
 
@@ -219,7 +220,8 @@ def refuse_robot(harbor: Harbor, name: str) -> None:
         if found["name"].endswith(f"{team}+{robot}"):
             raise UnadoptableError(
                 f"Harbor robot {found['name']} exists, and its secret cannot be read; delete it, "
-                f"and a new one is created with its credential at sre/{team}/harbor-{robot}"
+                "and a new one is created with its credential at "
+                f"{secret_path(team, f'harbor-{robot}')}"
             )
 
 

@@ -13,6 +13,7 @@ from components.providers import openbao_address
 from components.shared import Shared
 from specs.env_vars import PULL_SECRET
 from specs.environment import store_ca_cert
+from specs.secret_paths import secret_path
 from specs.settings import SECRET_STORE, STORE_KINDS, Settings
 
 # A Go template with sprig's functions, which the operator runs (External Secrets: templating v2).
@@ -125,7 +126,7 @@ def app_secret(
     settings: Settings,
 ) -> CustomResource:
     """The Secret `name` from `sre/<team>/<name>` in OpenBao: these keys, or None for all."""
-    key = _key(place, name)
+    key = secret_path(place.team, name)
     source: Mapping[str, object] = {"dataFrom": [{"extract": {"key": key}}]}
     if keys is not None:
         source = {"data": _data(key, sorted(keys))}
@@ -143,7 +144,7 @@ def pull_secret(
 
     `credentials` are those that this stack itself stores there, and so must store first.
     """
-    key = _key(place, PULL_SECRET)
+    key = secret_path(place.team, PULL_SECRET)
     source = {"data": _data(key, ("registry", "username", "password"))}
     target = {
         "name": PULL_SECRET,
@@ -155,10 +156,6 @@ def pull_secret(
     return _external_secret(
         place, PULL_SECRET, labels, shared, settings, target, source, credentials
     )
-
-
-def _key(place: Place, name: str) -> str:
-    return f"sre/{place.team}/{name}"
 
 
 def _data(key: str, properties: Sequence[str]) -> list[Mapping[str, object]]:

@@ -10,6 +10,7 @@ from components.external_secrets import cluster_secret_store
 from components.guardrails import guardrails
 from components.shared import LOGIN_TOKEN_TTL, Shared
 from components.token_reviewer import token_reviewer
+from specs.secret_paths import MOUNT
 from specs.settings import STORE_ROLE, Settings
 
 
@@ -53,8 +54,8 @@ def _api_server(settings: Settings) -> ApiServer:
 def _kv_mount(parent: pulumi.Resource) -> vault.Mount:
     # Unmounting deletes every team's secrets.
     return vault.Mount(
-        "sre",
-        path="sre",
+        MOUNT,
+        path=MOUNT,
         type="kv-v2",
         description="Secrets of the teams, at <team>/<name>.",
         # To the provider, a mount that was taken over is "kv" of version 2: the same type by

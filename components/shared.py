@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import pulumi
 
+from specs.secret_paths import MOUNT
 from specs.settings import SECRET_STORE
 
 LOGIN_TOKEN_TTL = 3600
@@ -14,6 +15,6 @@ LOGIN_TOKEN_TTL = 3600
 class Shared:
     """Plain names; outputs in the stack that creates the resources, so that users of them wait."""
 
-    kv_mount: pulumi.Input[str] = "sre"
+    kv_mount: pulumi.Input[str] = MOUNT
     auth_mount: pulumi.Input[str] = "kubernetes"
     secret_store: pulumi.Input[str] = SECRET_STORE

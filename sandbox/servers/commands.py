@@ -30,6 +30,7 @@ from sandbox.servers.platform_parts import PLATFORM_PARTS, TOKEN_SECONDS, Platfo
 from sandbox.servers.processes import Interrupts, Process, stop
 from sandbox.servers.single_sign_on import SingleSignOn
 from specs.env_vars import PULL_SECRET, PUSH_SECRET
+from specs.secret_paths import MOUNT
 
 T = TypeVar("T")
 
@@ -294,10 +295,10 @@ def _installed(chosen: Collection[str]) -> Iterator[PlatformPart]:
 
 def _robots(openbao: OpenBao) -> Iterator[tuple[str, str]]:
     """Name and secret of each robot of Harbor whose credential is stored."""
-    teams = openbao.read("sre/metadata?list=true") or {"keys": []}
+    teams = openbao.read(f"{MOUNT}/metadata?list=true") or {"keys": []}
     for team in teams["keys"]:
         for secret in (PULL_SECRET, PUSH_SECRET):
-            if found := openbao.read(f"sre/data/{team}{secret}"):
+            if found := openbao.read(f"{MOUNT}/data/{team}{secret}"):
                 yield found["data"]["username"], found["data"]["password"]
 
 

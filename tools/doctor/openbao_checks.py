@@ -6,6 +6,7 @@ from typing import Any
 
 from clients.http import RefusedError
 from clients.openbao import OpenBao, openbao_of
+from specs.secret_paths import MOUNT
 from specs.settings import Settings
 from tools.doctor.examination import (
     Check,
@@ -139,16 +140,17 @@ class OpenBaoChecks:
             yield ok("can be created")
 
     def _kv_mount(self) -> Iterator[Outcome]:
-        mount = self._mount("sre")
+        mount = self._mount(MOUNT)
         if mount is None:
-            yield self._absent("the mount sre")
+            yield self._absent(f"the mount {MOUNT}")
         elif mount["type"] == "kv" and (mount.get("options") or {}).get("version") == "2":
-            yield ok("sre is KV version 2")
+            yield ok(f"{MOUNT} is KV version 2")
         else:
             version = (mount.get("options") or {}).get("version", "1")
             found = f"KV version {version}" if mount["type"] == "kv" else f"of type {mount['type']}"
             yield fail(
-                f"sre is {found}", "the program needs KV version 2 there: move the existing mount"
+                f"{MOUNT} is {found}",
+                "the program needs KV version 2 there: move the existing mount",
             )
 
     def _auth_mount(self) -> Iterator[Outcome]:

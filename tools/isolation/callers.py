@@ -7,6 +7,7 @@ from operator import attrgetter
 
 from clients.http import RefusedError
 from specs.env_vars import PUSH_SECRET
+from specs.secret_paths import MOUNT
 from specs.settings import STORE_KINDS, Settings
 from specs.team import Team
 from tools.isolation.attempts import IN_OPENBAO, Caller
@@ -148,7 +149,7 @@ def _app(stranger: Scene, team: Team) -> Scene:
 def _robot(stranger: Scene, team: Team) -> Scene:
     """Harbor's robot for CI, which tries its password elsewhere."""
     admin = stranger.admin
-    path = f"sre/data/{team.name}/{PUSH_SECRET}"
+    path = f"{MOUNT}/data/{team.name}/{PUSH_SECRET}"
     stored = admin.openbao.read(path)
     if stored is None:
         raise NoRobotError(path)

@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 
 from clients.http import RefusedError
-from clients.kv import MOUNT
+from specs.secret_paths import MOUNT
 from specs.settings import Settings
 from specs.team import Team
 from tools.isolation.attempts import DEVELOPERS_IN_OPENBAO, IN_OPENBAO, Caller, checks

@@ -6,6 +6,8 @@ Texts contain the names of a Scene in braces, such as `{own}` and `{other}`.
 from collections.abc import Mapping
 from typing import Any
 
+from specs.env_vars import PULL_SECRET
+from specs.secret_paths import MOUNT, secret_path
 from specs.settings import SECRET_STORE, STORE_ROLE
 from tools.isolation.target_kinds import ESO, OWN
 
@@ -17,8 +19,8 @@ ALL: Changes = {}  # as a selector
 # Nobody has an object with this name: an admitted dry run answers 201, never 409.
 NAME = "isolation-check"
 IMAGE = "{harbor}/{own}/{app}:v1.0.0"
-OWN_SECRET = "sre/{own}/harbor-pull"
-OTHERS_SECRET = "sre/{other}/harbor-pull"
+OWN_SECRET = secret_path("{own}", PULL_SECRET)
+OTHERS_SECRET = secret_path("{other}", PULL_SECRET)
 _STORE = {"name": SECRET_STORE, "kind": "{store}"}
 
 
@@ -79,7 +81,7 @@ def external_secret(key: str = OWN_SECRET, namespace: str = OWN, **spec: Any) ->
 def secret_store(kind: str = "SecretStore", namespace: str | None = OWN) -> Object:
     """A SecretStore that logs in to OpenBao as External Secrets itself."""
     login = {"mountPath": "kubernetes", "role": STORE_ROLE}
-    vault = {"server": "{openbao}", "path": "sre", "version": "v2", "auth": {"kubernetes": login}}
+    vault = {"server": "{openbao}", "path": MOUNT, "version": "v2", "auth": {"kubernetes": login}}
     return thing(ESO, kind, namespace, spec={"provider": {"vault": vault}})
 
 

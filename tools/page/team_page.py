@@ -6,6 +6,7 @@ from xml.etree.ElementTree import Element
 from plain.markup import element
 from specs.app import AnyApp, CronJob, WebApp
 from specs.capacity import RESOURCES, UNLIMITED, AppDemand, shown
+from specs.secret_paths import team_secrets_path
 from tools.page.connections import Connections, connections
 from tools.page.controls_page import own_objects
 from tools.page.exceptions_page import own_exceptions
@@ -73,7 +74,7 @@ def _where(fleet: FleetFacts, about: TeamFacts) -> Element:
         [
             ("Namespace", code(team.name)),
             ("Registry", code(f"{settings.harbor.host}/{team.name}")),
-            ("Secrets in OpenBao", code(f"sre/{team.name}")),
+            ("Secrets in OpenBao", code(team_secrets_path(team.name))),
             ("Developers", listed(map(code, team.developers))),
             ("Viewers", listed(map(code, team.viewers))),
             *roles,

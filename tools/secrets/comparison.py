@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from clients.http import RefusedError
-from clients.kv import MOUNT, Keys, KeyValue
+from clients.kv import Keys, KeyValue
 from clients.openbao import OpenBao
 from specs.env_vars import PULL_SECRET, PUSH_SECRET, VALUE
 from specs.load import TeamFile
 from specs.problem import Problem
+from specs.secret_paths import MOUNT, secret_path
 from tools.secrets.refusals import explained, policies
 from tools.secrets.uses import NamedSecret, named_secrets
 
@@ -46,7 +47,7 @@ class ComparedSecret:
     @property
     def path(self) -> str:
         """Where it is in OpenBao."""
-        return f"{MOUNT}/{self.team}/{self.name}"
+        return secret_path(self.team, self.name)
 
     @property
     def missing(self) -> bool:

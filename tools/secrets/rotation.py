@@ -14,10 +14,11 @@ from clients.harbor import Harbor, harbor_of
 from clients.http import RefusedError, UnreachableError
 from clients.kubeconfig import KubeconfigError
 from clients.kubernetes import Cluster
-from clients.kv import MOUNT, ChangedMeanwhileError, KeyValue
+from clients.kv import ChangedMeanwhileError, KeyValue
 from clients.openbao import OpenBao
 from specs.env_vars import PULL_SECRET
 from specs.environment import complaints
+from specs.secret_paths import MOUNT, secret_path
 from specs.settings import Settings
 from tools.secrets.error import SecretError
 from tools.secrets.refusals import explained, forbidden
@@ -69,9 +70,8 @@ def rotate(
             _set_password(harbor, robot, password)
             login = {"registry": host, "username": robot["name"], "password": password}
             version = _store(kv, f"{team}/{secret}", login)
-            yield (
-                f"{robot['name']}: new password, in {MOUNT}/{team}/{secret} as version {version}."
-            )
+            path = secret_path(team, secret)
+            yield f"{robot['name']}: new password, in {path} as version {version}."
 
 
 def new_password() -> str:

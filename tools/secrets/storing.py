@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from clients.http import RefusedError, UnreachableError
-from clients.kv import MOUNT, ChangedMeanwhileError, KeyValue, Version
+from clients.kv import ChangedMeanwhileError, KeyValue, Version
 from clients.openbao import OpenBao
 from specs.app import CronJob
 from specs.load import TeamFile
 from specs.names import nearest
+from specs.secret_paths import MOUNT
 from specs.settings import Settings
 from tools.secrets.error import SecretError
 from tools.secrets.refusals import explained, forbidden

@@ -7,6 +7,7 @@ from clients.kubernetes import Object
 from specs.container import Container
 from specs.env_vars import VALUE
 from specs.problem import Loc
+from specs.secret_paths import secret_path
 from tools.status.app_state import AppState
 from tools.status.cause import Cause, Weight
 from tools.status.cluster_state import EXTERNAL_SECRETS
@@ -80,7 +81,7 @@ def _failing(app: AppState, found: Object, name: str, loc: Loc) -> Cause:
     in_store = f"{store.get('kind', 'SecretStore')} {store.get('name', '')}"
     text, weight = _text(app, found), _weight(app, found)
     remote = _REMOTE.search(text)
-    path = remote["path"] if remote else f"sre/{app.team.name}/{name}"
+    path = remote["path"] if remote else secret_path(app.team.name, name)
     if no_key := _NO_KEY.search(text):
         key = no_key["key"]
         return Cause(
@@ -164,7 +165,7 @@ def _of_pods(app: AppState, failing: set[str]) -> Iterator[Cause]:
             yield Cause(
                 "secret-key",
                 f"the Secret {name} has no key `{key}`",
-                f"store it in sre/{app.team.name}/{name} in OpenBao, or correct the key",
+                f"store it in {secret_path(app.team.name, name)} in OpenBao, or correct the key",
                 loc,
             )
         elif (found := _SECRET_MISSING.search(message)) and found["name"] not in failing:

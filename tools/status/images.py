@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from specs.env_vars import PULL_SECRET
 from specs.problem import Loc
+from specs.secret_paths import secret_path
 from tools.status.app_state import AppState, ContainerState
 from tools.status.cause import Cause
 from tools.status.cluster_state import EXTERNAL_SECRETS
@@ -148,7 +149,7 @@ def _login(app: AppState, image: str) -> Cause:
             f"the registry refuses to hand out {image} without a login, and the namespace has no "
             f"Secret {PULL_SECRET}",
             "ask the platform team to run `pulumi up`, which stores the robot's login in OpenBao "
-            f"as sre/{app.team.name}/{PULL_SECRET}",
+            f"as {secret_path(app.team.name, PULL_SECRET)}",
         )
     lasts = app.team.registry.robots.duration
     expired = f"has expired (after {lasts} days) or was replaced" if lasts > 0 else "was replaced"
