@@ -43,6 +43,7 @@ MONITORS = "GET /api/v1/namespaces/monitoring/pods"
 METRICS = "GET /apis/metrics.k8s.io/v1beta1"
 MESHES = "GET /api/v1/namespaces/istio-system/configmaps"
 NODES = "GET /api/v1/nodes"
+DAEMON_SETS = "GET /apis/apps/v1/daemonsets"
 HOSTNAME, ZONE = "kubernetes.io/hostname", "topology.kubernetes.io/zone"
 ALPHA = "GET /api/v1/namespaces/team-alpha"
 DRY_RUN = "POST /api/v1/namespaces/team-alpha/pods"
@@ -126,6 +127,17 @@ def behind_istiod(**conditions: bool) -> tuple[int, Any]:
     endpoint = {"addresses": ["10.0.0.1"], "conditions": conditions}
     other = {"metadata": {"labels": {}}, "endpoints": [{"conditions": {"ready": True}}]}
     return 200, {"items": [{"metadata": {"labels": labels}, "endpoints": [endpoint]}, other]}
+
+
+def daemon_set(
+    label: str = "cilium", ready: int = 3, wanted: int = 3, namespace: str = "kube-system"
+) -> Any:
+    """One as its controller leaves it."""
+    return {
+        "metadata": {"namespace": namespace, "name": label},
+        "spec": {"template": {"metadata": {"labels": {"k8s-app": label}}}},
+        "status": {"desiredNumberScheduled": wanted, "numberReady": ready},
+    }
 
 
 def node(*labels: str) -> Any:
@@ -237,6 +249,7 @@ def cluster(
             MESHES: mesh(),
             DRY_RUN: with_sidecar(),
             NODES: listed(node(HOSTNAME, ZONE), node(HOSTNAME, ZONE)),
+            DAEMON_SETS: listed(daemon_set("kube-proxy"), daemon_set()),
             POLICIES: (200, {"items": [{"metadata": {"name": "sre-images"}}]}),
             POLICY_BINDINGS: (200, {"items": [bound("Deny")]}),
             **{ROLES.format(name): (200, {}) for name in ("edit", "view", "system:auth-delegator")},
@@ -280,6 +293,7 @@ def _discovery(made: Made) -> dict[str, Any]:
     )
     kinds.setdefault("v1", set()).update(("Pod", "Node", "ConfigMap"))
     kinds["discovery.k8s.io/v1"] = {"EndpointSlice"}
+    kinds["apps/v1"].add("DaemonSet")
     answers: dict[str, Any] = {}
     for version, names in kinds.items():
         group, _, number = version.rpartition("/")
@@ -318,8 +332,8 @@ def test_a_cluster_that_has_all_passes_every_check(cluster: FakeServer, team: Ma
         "Kubernetes: kubeconfig", "Kubernetes: version", "Kubernetes: TLS", "Kubernetes: identity",
         "Kubernetes: served kinds", "Kubernetes: permissions", "Kubernetes: granting roles",
         "Kubernetes: gateways", "Kubernetes: sidecars", "Kubernetes: istiod",
-        "Kubernetes: outbound", "Kubernetes: nodes", "Kubernetes: secret store",
-        "Kubernetes: External Secrets", "Kubernetes: secrets",
+        "Kubernetes: outbound", "Kubernetes: network policies", "Kubernetes: nodes",
+        "Kubernetes: secret store", "Kubernetes: External Secrets", "Kubernetes: secrets",
         "Kubernetes: Prometheus", "Kubernetes: Prometheus Operator", "Kubernetes: metrics API",
         "Kubernetes: webhooks", "Kubernetes: guardrails", "Kubernetes: Pod Security",
     ]  # fmt: skip
@@ -486,6 +500,26 @@ def test_what_is_wrong_fails_its_own_check(
         (METRICS, (404, {}), "metrics API", "metrics.k8s.io/v1beta1 is not served, so autoscal"),
         (METRICS, (503, {}), "metrics API", "metrics.k8s.io/v1beta1 does not answer, so autosc"),
         (MESHES, (403, {}), "outbound", "cannot be read (403)"),
+        (
+            DAEMON_SETS,
+            listed(daemon_set("kube-proxy"), daemon_set("kindnet")),
+            "network policies",
+            "not known whether anything enforces them: no DaemonSet is one of Calico, Cilium, "
+            "kube-network-policies",
+        ),
+        (
+            DAEMON_SETS,
+            listed(daemon_set("calico-node", ready=2, namespace="calico-system")),
+            "network policies",
+            "DaemonSet calico-system/calico-node: 2 of 3 pods ready: a node without one may let",
+        ),
+        (
+            DAEMON_SETS,
+            listed(daemon_set("kube-network-policies", ready=0, wanted=0)),
+            "network policies",
+            "DaemonSet kube-system/kube-network-policies: 0 of 0 pods ready: a node without one",
+        ),
+        (DAEMON_SETS, (403, {}), "network policies", "cannot be read (403)"),
     ],
 )
 def test_what_is_to_be_known_warns(
@@ -1215,6 +1249,14 @@ def test_labels_that_network_policies_ask_of_the_gateway_must_be_its_pods(
         "no pod in istio-system has istio=ingressgateway, app=gateway, so nothing serves"
     )
     assert "sre-platform:istio.gatewayPodLabels" in warned.finding.do
+
+
+def test_that_an_engine_for_network_policies_runs_is_all_that_is_said_of_it(
+    cluster: FakeServer, team: Made
+) -> None:
+    assert examined(team).found("Kubernetes: network policies") == (
+        "DaemonSet kube-system/cilium: 3 of 3 pods ready; no connection is tried"
+    )
 
 
 def test_the_operator_is_looked_for_where_prometheus_is(cluster: FakeServer, team: Made) -> None:

@@ -24,6 +24,7 @@ from tools.doctor.examination import (
     tls,
     warn,
 )
+from tools.doctor.policy_engines import policy_engines
 from tools.doctor.sidecars import Sidecars
 from tools.doctor.storage_classes import storage_classes
 from tools.doctor.webhooks import Webhooks
@@ -90,6 +91,8 @@ class ClusterChecks:
             yield Check("outbound", lambda: self._sidecars().outbound())
         if ranges := [one for one in self._of_kind("ServiceEntry") if "addresses" in one["spec"]]:
             yield Check("called ranges", lambda: called_ranges(self._cluster, ranges))
+        if self._of_kind("NetworkPolicy"):
+            yield Check("network policies", lambda: policy_engines(self._cluster))
         if self._of_kind("Deployment"):
             yield Check("pods", lambda: self._sidecars().pods())
         labels = self._settings.kubernetes.spread_over
