@@ -68,6 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the report; the exit code says how the worst of the apps is doing."""
     from clients.http import RefusedError, UnreachableError  # with `requests`
     from clients.kubeconfig import KubeconfigError
+    from tools.status.look import NothingSeenError
 
     try:
         return _run(arguments)
@@ -77,10 +78,11 @@ def run(arguments: argparse.Namespace) -> int:
     except KubeconfigError as error:
         do = "set KUBECONFIG to the file for your cluster"
         print(f"./sre status: error: {str(error).rstrip('.')}; {do}", file=sys.stderr)
-    except UnreachableError as error:
+    except (NothingSeenError, UnreachableError) as error:
         print(f"./sre status: error: {error}", file=sys.stderr)
     except RefusedError as refusal:
-        print(f"./sre status: error: {refusal}; log in again", file=sys.stderr)
+        do = "log in again" if refusal.status == 401 else "ask the platform team"
+        print(f"./sre status: error: {refusal}; {do}", file=sys.stderr)
     return MISTAKE
 
 

@@ -1,6 +1,8 @@
 """`./sre status`: an app's line, and the causes for images, crashes and waiting pods."""
 
+import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -9,6 +11,7 @@ from tests.cluster_objects import (
     APP,
     IMAGE,
     Looked,
+    at,
     container,
     deployment,
     ended,
@@ -21,7 +24,10 @@ from tests.cluster_objects import (
     said,
     waiting,
 )
-from tools.status.cluster_state import Log
+from tests.written import ROOT
+from tools.status.as_text import MISSING
+from tools.status.cause import Kind
+from tools.status.cluster_state import Log, gateways_in
 
 FILE = "tenants/team-alpha.yaml"
 DEPLOYMENT = deployment()
@@ -32,6 +38,28 @@ PULL = "harbor-pull"
 @pytest.fixture
 def looked(tmp_path: Path) -> Looked:
     return Looked(tmp_path)
+
+
+def section(title: str) -> str:
+    """That of docs/status.md."""
+    page = (ROOT / "docs" / "status.md").read_text(encoding="utf-8")
+    return page.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+
+
+def test_the_page_has_every_kind_of_cause() -> None:
+    rows = re.findall(r"^\| [^|]+ \| ([^|]+) \|", section("What it knows"), re.M)
+    named = {kind for row in rows for kind in re.findall(r"`([a-z-]+)`", row)}
+    known: tuple[str, ...] = get_args(Kind)
+    assert named == {*known}
+    code = "".join(file.read_text("utf-8") for file in (ROOT / "tools" / "status").glob("*.py"))
+    assert [kind for kind in known if code.count(f'"{kind}"') < 2] == []  # once as a kind
+
+
+def test_the_page_has_what_an_unread_list_leaves_unknown() -> None:
+    listed = section("For programs").partition("Keys of `unread`")[2]
+    named = {key for row in re.findall(r"^\| (`.+?) \|", listed, re.M)
+             for key in re.findall(r"`([^`]+)`", row)}  # fmt: skip
+    assert named == {*MISSING, gateways_in("NAMESPACE")}
 
 
 def test_an_app_whose_pods_are_all_ready_runs_as_wanted(looked: Looked) -> None:
@@ -58,8 +86,8 @@ def test_an_app_without_a_deployment_is_broken(looked: Looked) -> None:
     app = looked.app(written.app())
     assert app.status == "broken"
     assert said(app) == [
-        f"{FILE}:3:5: apps[0]: the namespace team-alpha has no Deployment my-api; see whether the "
-        "stack's last `pulumi up` ended without errors"
+        f"{FILE}:3:5: apps[0]: the namespace team-alpha has no Deployment my-api; merge the file; "
+        "if it is, see why the stack's last `pulumi up` did not create it"
     ]
 
 
@@ -231,7 +259,7 @@ def test_a_withheld_log_still_tells_the_kind_but_no_word_of_it(looked: Looked) -
 UNSCHEDULABLE = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}
 
 
-def unscheduled(message: str) -> list[object]:
+def unscheduled(message: str) -> list[dict[str, str]]:
     return [{**UNSCHEDULABLE, "message": message}]
 
 
@@ -246,6 +274,13 @@ def test_a_pod_for_which_no_node_has_room_names_its_request(looked: Looked) -> N
         f"{FILE}:7:35: apps[0].app.resources.requests.cpu: no node has room for a pod that "
         "requests 500m cpu (0/2 nodes are available: 2 Insufficient cpu); "
     )
+
+
+def test_a_pod_that_has_just_begun_to_wait_for_a_node_is_rolling_out(looked: Looked) -> None:
+    (condition,) = unscheduled("0/2 nodes are available: 2 Insufficient cpu.")
+    broken = pod(REPLICA_SET, conditions=[condition | {"lastTransitionTime": at(0.1)}])
+    app = looked.app(written.app(), DEPLOYMENT, REPLICA_SET, broken)
+    assert (app.status, kinds(app)) == ("rolling out", ["no-room"])
 
 
 def test_a_volume_of_a_class_that_does_not_exist_is_mended_at_the_class(looked: Looked) -> None:

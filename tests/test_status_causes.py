@@ -241,6 +241,36 @@ def test_an_operator_that_does_not_run_is_named(looked: Looked) -> None:
     assert "External Secrets Operator does not run" in said(app)[0]
 
 
+def test_an_operator_is_given_time_to_look_at_a_new_secret(looked: Looked) -> None:
+    unseen = external_secret("db")
+    unseen["status"], unseen["metadata"]["creationTimestamp"] = {}, at(0.1)
+    app = looked.app(WITH_SECRET, DEPLOYMENT, REPLICA_SET, unseen)
+    assert (app.status, kinds(app)) == ("rolling out", [])
+
+
+@pytest.mark.parametrize(
+    ("message", "status"), [("", "rolling out"), ("could not get secret data", "broken")]
+)
+def test_a_pod_waits_for_a_secret_that_has_arrived_since(
+    looked: Looked, message: str, status: str
+) -> None:
+    own = waiting("CreateContainerConfigError", 'secret "db" not found')
+    objects = [pod(REPLICA_SET, own=own), external_secret("db", message)]
+    app = looked.app(WITH_SECRET, DEPLOYMENT, REPLICA_SET, *objects)
+    assert (app.status, kinds(app)) == (
+        status,
+        ["secret-not-synced" if message else "secret-missing"],
+    )
+
+
+def test_a_secret_that_nothing_brings_is_named_where_the_app_reads_it(looked: Looked) -> None:
+    own = waiting("CreateContainerConfigError", 'secret "db" not found')
+    unread = {"externalsecrets": "forbidden"}
+    app = looked.app(WITH_SECRET, DEPLOYMENT, REPLICA_SET, pod(REPLICA_SET, own=own), unread=unread,
+                     without=["ExternalSecret"])  # fmt: skip
+    assert (kinds(app), key_of(app)) == (["secret-missing"], [DB])
+
+
 def test_a_key_that_the_secret_lacks_is_mended_where_it_is_named(looked: Looked) -> None:
     text = written.app("env: [{name: DB, secretRef: db, key: password}]")
     own = waiting(
@@ -331,6 +361,16 @@ def test_a_liveness_probe_that_kills_a_starting_app_has_its_figures(
     ]
 
 
+def test_a_probe_that_ended_an_earlier_run_does_not_hide_a_crash(looked: Looked) -> None:
+    own = ended(1, startedAt=at(5))
+    broken = pod(REPLICA_SET, own=own, containers=[probed(liveness=LIVENESS)])
+    killed = event(
+        broken, "Killing", "Container my-api failed liveness probe, will be restarted", 30
+    )
+    app = looked.app(written.app(), DEPLOYMENT, REPLICA_SET, broken, killed)
+    assert kinds(app) == ["crash"]
+
+
 def test_a_startup_probe_that_kills_needs_more_checks(looked: Looked) -> None:
     text = written.app("probes: {startup: {periodSeconds: 1, failureThreshold: 5}}")
     startup = {**LIVENESS, "initialDelaySeconds": 0, "failureThreshold": 5}
@@ -363,6 +403,18 @@ def test_an_app_that_has_just_started_is_given_time(looked: Looked) -> None:
     assert (app.status, kinds(app)) == ("rolling out", [])
 
 
+@pytest.mark.parametrize(("unready_for", "status"), [(1.5, "rolling out"), (0.5, "broken")])
+def test_an_app_that_is_slow_to_start_may_be_so_but_not_one_that_was_ready(
+    looked: Looked, unready_for: float, status: str
+) -> None:
+    (one,) = unready(1.2)
+    one["status"]["conditions"] = [
+        {"type": "Ready", "status": "False", "lastTransitionTime": at(unready_for)}
+    ]
+    app = looked.app(written.app(), DEPLOYMENT, REPLICA_SET, one)
+    assert (app.status, kinds(app)) == (status, ["readiness-probe"])
+
+
 def with_sidecar(owner: Object, number: int = 0, *, ready: bool = True, app: str = APP) -> Object:
     proxy = container("istio-proxy", "registry.istio.io/release/proxyv2:1.31.0")
     one = running(owner, number, app=app)
@@ -379,6 +431,16 @@ def test_a_sidecar_without_configuration_is_named(looked: Looked) -> None:
     app = looked.app(written.app(), DEPLOYMENT, REPLICA_SET, broken)
     assert kinds(app) == ["sidecar-configuration"]
     assert "istiod in istio-system" in said(app)[0]
+
+
+def test_a_sidecar_that_has_just_started_is_given_time(looked: Looked) -> None:
+    broken = with_sidecar(REPLICA_SET, ready=False)
+    (proxy,) = broken["status"]["initContainerStatuses"]
+    proxy["state"]["running"]["startedAt"] = at(0.1)
+    refused = "Startup probe failed: Get http://10.0.0.1:15021/healthz/ready: connection refused"
+    unhealthy = event(broken, "Unhealthy", refused)
+    app = looked.app(written.app(), DEPLOYMENT, REPLICA_SET, broken, unhealthy)
+    assert (app.status, kinds(app)) == ("rolling out", [])
 
 
 def test_pods_without_a_sidecar_stand_out_beside_others(looked: Looked) -> None:
@@ -412,6 +474,11 @@ def test_an_autoscaler_that_does_not_work_is_a_warning(
 ) -> None:
     app = looked.app(written.app(), *complete(), autoscaler(**conditions))
     assert (app.status, kinds(app), key_of(app)) == ("running as wanted", [kind], [key])
+
+
+def test_new_pods_have_no_metrics_at_first(looked: Looked) -> None:
+    young = autoscaler(ScalingActive=BLIND | {"lastTransitionTime": at(0.5)})
+    assert said(looked.app(written.app(), *complete(), young)) == []
 
 
 def test_an_autoscaler_that_is_not_there_differs_from_the_file(looked: Looked) -> None:
@@ -499,6 +566,14 @@ def test_a_suspended_team_runs_nothing(looked: Looked) -> None:
     text = written.app() + "lifecycle: suspended\n"
     of = deployment(replicas=0)
     assert looked.app(text, of, replica_set(of, replicas=0)).status == "suspended"
+
+
+def test_what_would_break_a_suspended_app_is_a_warning(looked: Looked) -> None:
+    text = WITH_SECRET + "lifecycle: suspended\n"
+    of = deployment(replicas=0)
+    failing = external_secret("db", f"{AT}Secret does not exist")
+    app = looked.app(text, of, replica_set(of, replicas=0), failing)
+    assert (app.status, kinds(app)) == ("suspended", ["secret-not-stored"])
 
 
 def test_a_deployment_that_gave_up_without_a_known_cause_is_broken(looked: Looked) -> None:

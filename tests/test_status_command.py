@@ -197,7 +197,7 @@ def test_what_may_not_be_read_is_said(
     del server.answers[EXTERNAL]
     assert status(tenants, written.app()) == 0
     out = capsys.readouterr().out
-    assert "events: forbidden; pods refused by admission" in out
+    assert "events: forbidden; failed probes and mounts" in out
     assert "externalsecrets: not served; whether secrets arrive is not known" in out
 
 
@@ -206,7 +206,22 @@ def test_who_may_read_nothing_learns_so(
 ) -> None:
     server.answers = dict.fromkeys(server.answers, REFUSED)
     assert status(tenants, written.app()) == 2
-    assert "unknown" in capsys.readouterr().out
+    assert capsys.readouterr().err.splitlines() == [
+        "./sre status: error: you may read nothing of the namespace team-alpha on "
+        f"{server.address}; set KUBECONFIG to the file for your cluster, or ask the platform team "
+        "for access"
+    ]
+
+
+def test_a_cluster_without_the_namespace_is_another_one_or_the_team_is_new(
+    server: FakeServer, tenants: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert status(tenants, written.app()) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"./sre status: error: {server.address} has no namespace team-alpha; ")
+    server.answers[f"GET /api/v1/namespaces/{TEAM}"] = (200, {"metadata": {"name": TEAM}})
+    assert status(tenants, written.app()) == 1
+    assert "has no Deployment my-api; merge the file" in capsys.readouterr().out
 
 
 def test_a_caller_whom_the_server_does_not_know_must_log_in(

@@ -102,6 +102,12 @@ def test_a_run_that_never_began_is_missed(looked: Looked) -> None:
     assert "a run did not begin, the last due at 2026-11-29 02:00 Etc/UTC" in said(app)[0]
 
 
+def test_a_run_that_never_began_since_the_last_change_is_missed(looked: Looked) -> None:
+    of = changed_since(cronjob("2026-11-28T02:00:00Z"))
+    of["metadata"]["managedFields"][0]["time"] = "2026-11-29T01:00:00Z"
+    assert kinds(looked.app(NIGHTLY, of)) == ["runs-missed"]
+
+
 def test_a_run_that_waits_for_the_one_before_says_so(looked: Looked) -> None:
     of = cronjob("2026-11-28T02:00:00Z")
     of["status"]["active"] = [{"name": "nightly-1"}]
@@ -110,10 +116,17 @@ def test_a_run_that_waits_for_the_one_before_says_so(looked: Looked) -> None:
     assert "the previous one still runs" in said(app)[0]
 
 
+def changed_since(of: Object) -> Object:
+    """Its status is written later still: that is no change of it."""
+    entries = [{"time": "2026-11-29T09:00:00Z"}, {"time": at(), "subresource": "status"}]
+    return {**of, "metadata": {**of["metadata"], "managedFields": entries}}
+
+
 @pytest.mark.parametrize(
     ("of", "hours"),
     [
         (cronjob("2026-11-28T02:00:00Z", suspend=True), 24),
+        (changed_since(cronjob("2026-11-28T02:00:00Z")), 24),
         (cronjob("2026-11-28T02:00:00Z"), 2),
         (cronjob(), 24),
     ],
@@ -130,7 +143,7 @@ def test_a_cronjob_that_starts_no_runs_differs_from_its_file(looked: Looked) -> 
 
 
 def test_another_schedule_than_the_file_s_differs(looked: Looked) -> None:
-    app = looked.app(NIGHTLY, cronjob(schedule="0 3 * * *"))
+    app = looked.app(NIGHTLY, cronjob("2026-11-28T03:00:00Z", schedule="0 3 * * *"))
     assert keys(app) == ["apps[0].schedule.cron"]
 
 

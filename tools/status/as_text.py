@@ -8,9 +8,9 @@ from tools.status.report import AppReport, Status, TeamReport
 
 _HEAD = ("APP", "STATUS", "PODS", "VERSION")
 
-# What a reader misses who may not list a kind.
-_MISSING = {
-    "events": "pods refused by admission, failed probes and mounts may have no cause here",
+# What a reader misses who may not list a kind; of gateways, there is a list for each namespace.
+MISSING = {
+    "events": "failed probes and mounts, and runs that are refused, may have no cause here",
     "pods": "why an app does not run is not known",
     "deployments": "whether apps run is not known",
     "cronjobs": "whether cronjobs run is not known",
@@ -68,7 +68,7 @@ def _lines(report: TeamReport) -> Iterator[str]:
     if report.unread:
         yield ""
     for plural, why in sorted(report.unread.items()):
-        missing = _MISSING.get(plural) or "whether hosts are served is not known"
+        missing = MISSING.get(plural) or "whether hosts are served is not known"
         yield f"{plural}: {why}; {missing}"
 
 

@@ -27,6 +27,8 @@ CRON_JOBS, JOBS = "cronjobs", "jobs"
 AUTOSCALERS, BUDGETS = "horizontalpodautoscalers", "poddisruptionbudgets"
 EXTERNAL_SECRETS, VIRTUAL_SERVICES = "externalsecrets", "virtualservices"
 
+FORBIDDEN = "forbidden"  # among the reasons in `unread`
+
 # Why certificates could not be looked for, among `unread`.
 CERTIFICATES = "certificates"
 
@@ -206,7 +208,7 @@ def _list(cluster: Cluster, path: str) -> Listing | str:
         if refusal.status == 401:
             raise
         if refusal.status == 403:
-            return "forbidden"
+            return FORBIDDEN
         return "not served" if refusal.status == 404 else f"answered {refusal.status}"
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from specs.resources import resolve
 from tools.status.app_state import SIDECAR, AppState, ContainerState
 from tools.status.cause import Cause, Weight
-from tools.status.cluster_state import Log
+from tools.status.cluster_state import Log, moment
 from tools.status.words import short, times
 
 _KILLED_BY_PROBE = re.compile(r"failed (liveness|startup) probe")
@@ -28,8 +28,11 @@ def crashed(container: ContainerState) -> bool:
 
 
 def probe_that_killed(app: AppState, container: ContainerState) -> str | None:
-    """`liveness` or `startup`, if such a probe ended the container."""
+    """`liveness` or `startup`, if such a probe ended the container's last run."""
+    began = moment(container.ended.get("startedAt"))
     for event in app.state.events_of(container.pod):
+        if began and event.last < began:
+            return None
         found = _KILLED_BY_PROBE.search(event.message)
         if event.reason == "Killing" and found and f" {container.name} " in event.message:
             return found[1]

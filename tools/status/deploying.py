@@ -17,7 +17,7 @@ def causes(app: AppState) -> Iterator[Cause]:
         yield Cause(
             "not-deployed",
             f"the namespace {app.team.name} has no {kind} {app.app.name}",
-            "see whether the stack's last `pulumi up` ended without errors",
+            "merge the file; if it is, see why the stack's last `pulumi up` did not create it",
             (),
         )
 

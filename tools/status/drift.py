@@ -7,7 +7,7 @@ from specs.app import CronJob
 from tools.status.app_state import AppState
 from tools.status.cause import Cause, Weight
 
-_DO = "run the stack's `pulumi up`, or see why its last run did not change it"
+_DO = "merge the file; if it is, see why the stack's last `pulumi up` did not change this"
 
 
 def causes(app: AppState) -> Iterator[Cause]:

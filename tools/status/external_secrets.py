@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 
 from clients.kubernetes import Object
 from specs.container import Container
@@ -10,8 +11,10 @@ from specs.problem import Loc
 from specs.secret_paths import secret_path
 from tools.status.app_state import AppState
 from tools.status.cause import Cause, Weight
-from tools.status.cluster_state import EXTERNAL_SECRETS
+from tools.status.cluster_state import EXTERNAL_SECRETS, moment
 from tools.status.words import ready, short
+
+_PATIENCE = timedelta(seconds=30)  # until the operator looks at a new ExternalSecret
 
 _OPERATOR = "the External Secrets Operator"
 _REMOTE = re.compile(r"\(key: (?P<path>[^),]+)")
@@ -65,6 +68,9 @@ def _of_external(app: AppState, name: str) -> Iterator[Cause]:
         )
         return
     status = ready(found)
+    created = moment(found["metadata"].get("creationTimestamp"))
+    if status is None and created and app.state.now - created < _PATIENCE:
+        return
     if status is None:
         yield Cause(
             "secret-unseen",
@@ -170,6 +176,15 @@ def _of_pods(app: AppState, failing: set[str]) -> Iterator[Cause]:
             )
         elif (found := _SECRET_MISSING.search(message)) and found["name"] not in failing:
             name = found["name"]
+            external = app.state.named(EXTERNAL_SECRETS, name)
+            if external and ready(external) == "True":
+                yield Cause(
+                    "secret-missing",
+                    f"the pod waits for the Secret {name}, which has arrived since",
+                    "wait: the node looks again within two minutes",
+                    weight=Weight.WARNING,
+                )
+                continue
             yield Cause(
                 "secret-missing",
                 f"the namespace has no Secret {name}",

@@ -10,11 +10,24 @@ from specs.load import TeamFile
 from specs.settings import Settings
 from specs.team import Team
 from tools.status import routes
-from tools.status.cluster_state import CERTIFICATES, REQUESTS, ClusterState, paths, read
+from tools.status.cluster_state import (
+    CERTIFICATES,
+    CRON_JOBS,
+    DEPLOYMENTS,
+    FORBIDDEN,
+    REQUESTS,
+    ClusterState,
+    paths,
+    read,
+)
 from tools.status.logs import with_logs
 from tools.status.report import TeamReport, app_states, report
 
 _CERTIFICATES = 2  # that are looked for, so that logs can be read too
+
+
+class NothingSeenError(Exception):
+    """The cluster does not have the team's namespace, or the reader may read nothing there."""
 
 
 def look(
@@ -22,12 +35,29 @@ def look(
 ) -> TeamReport:
     """The report on a team, or on one of its apps, in at most REQUESTS requests.
 
-    Raises UnreachableError, and RefusedError (401) if the API server does not know the caller.
+    Raises NothingSeenError, UnreachableError, and RefusedError (401) if the API server does not
+    know the caller.
     """
     assert file.team, "a file without problems has a team"
     listed, now = paths(file.team, settings), datetime.now(UTC)
     state = read(cluster, listed, now - since, now)
+    _check_seen(cluster, file.team.name, state)
     return report(file, settings, completed(cluster, file.team, settings, state, only), only)
+
+
+def _check_seen(cluster: Cluster, namespace: str, state: ClusterState) -> None:
+    if all(why == FORBIDDEN for why in state.unread.values()) and not state.listed:
+        raise NothingSeenError(
+            f"you may read nothing of the namespace {namespace} on {cluster.address}; "
+            "set KUBECONFIG to the file for your cluster, or ask the platform team for access"
+        )
+    if state.of(DEPLOYMENTS) or state.of(CRON_JOBS) or {DEPLOYMENTS, CRON_JOBS} & {*state.unread}:
+        return
+    if cluster.metadata(f"api/v1/namespaces/{namespace}") is None:
+        raise NothingSeenError(
+            f"{cluster.address} has no namespace {namespace}; set KUBECONFIG to the file for your "
+            "cluster, or if the team is new, see whether the stack's last `pulumi up` created it"
+        )
 
 
 def completed(
@@ -45,7 +75,7 @@ def completed(
         except RefusedError as refusal:
             if refusal.status == 401:
                 raise
-            why = "forbidden" if refusal.status == 403 else f"answered {refusal.status}"
+            why = FORBIDDEN if refusal.status == 403 else f"answered {refusal.status}"
             unread = {**unread, CERTIFICATES: why}
     state = replace(state, certificates=found, unread=unread)
     apps = [app for _, app in app_states(team, settings, state, only)]

@@ -2,15 +2,17 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from specs.probes import DEFAULT_FAILURES, DEFAULT_TIMEOUT, LIVENESS, READINESS, STARTUP
 from tools.status.app_state import AppState, ContainerState
-from tools.status.cause import Cause
+from tools.status.cause import Cause, Kind, Weight
 from tools.status.cluster_state import moment
 from tools.status.crashes import probe_that_killed
 from tools.status.words import short, times
+
+_SLOW_START = timedelta(minutes=2)
 
 _STATUS = re.compile(r"statuscode: (\d+)")
 _CLOSED = re.compile(r"connection refused", re.I)
@@ -36,7 +38,9 @@ def _kill(app: AppState, container: ContainerState, name: str) -> Cause:
     probe = _probe(container, name)
     answer = _answer(app, container, name)
     had = _until_failure(probe)
+    kind: Kind = "liveness-probe"
     if name == STARTUP:
+        kind = "startup-probe"
         loc, do = ("app", "probes", STARTUP, "failureThreshold"), "give it more checks"
     elif _probe(container, STARTUP):
         loc, do = ("app", "probes", LIVENESS), "correct the check, or have the app answer it"
@@ -45,7 +49,7 @@ def _kill(app: AppState, container: ContainerState, name: str) -> Cause:
         do = "if the app needs longer to start, add probes.startup; otherwise correct the check"
     restarts = f", restarted {times(container.restarts)}" if container.restarts else ""
     return Cause(
-        f"{name}-probe",
+        kind,
         f"the {name} probe ends the app{restarts}: {_asks(probe)} {answer}, and it has {had} from "
         "its start to the last check",
         do,
@@ -61,19 +65,34 @@ def _unready(app: AppState, container: ContainerState) -> Cause:
         f"{_answer(app, container, READINESS)}",
         "correct the check, or have the app answer it once it can serve",
         ("app", "probes", READINESS),
+        weight=Weight.WARNING if _may_still_start(app, container) else Weight.BROKEN,
     )
 
 
 def _is_late(app: AppState, container: ContainerState) -> bool:
     """Whether it has run for longer than its readiness probe takes to fail."""
-    started = (container.status.get("state") or {}).get("running", {}).get("startedAt")
-    probe = _probe(container, READINESS)
+    started, probe = _started(container), _probe(container, READINESS)
     if not started or not probe or container.status.get("ready"):
         return False
     if container.status.get("started") is False and _probe(container, STARTUP):
         return False  # it still has time
-    since = moment(started)
-    return since is not None and app.state.now - since > timedelta(seconds=_seconds(probe))
+    return app.state.now - started > timedelta(seconds=_seconds(probe))
+
+
+def _may_still_start(app: AppState, container: ContainerState) -> bool:
+    """Whether it was never ready, and other apps take as long to start."""
+    started = _started(container)
+    if not started or app.state.now - started > _SLOW_START:
+        return False
+    conditions = container.pod.get("status", {}).get("conditions") or ()
+    unready = (moment(c.get("lastTransitionTime")) for c in conditions if c["type"] == "Ready")
+    return not any(since and since > started for since in unready)
+
+
+def _started(container: ContainerState) -> datetime | None:
+    """When it did, if it runs."""
+    running = (container.status.get("state") or {}).get("running") or {}
+    return moment(running.get("startedAt"))
 
 
 def _probe(container: ContainerState, name: str) -> Mapping[str, Any]:

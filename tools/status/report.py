@@ -125,6 +125,11 @@ def _app(file: TeamFile, index: int, app: AppState) -> AppReport:
     found = tuple(_once(cause for concern in _CONCERNS for cause in concern(app)))
     if not any(cause.weight is Weight.BROKEN for cause in found):
         found = (*deploying.overdue(app), *found)
+    if deploying.suspended(app):
+        found = tuple(
+            replace(cause, weight=Weight.WARNING) if cause.weight is Weight.BROKEN else cause
+            for cause in found
+        )
     ready, wanted = deploying.pods(app)
     return AppReport(
         app.app.name,

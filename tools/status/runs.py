@@ -22,7 +22,8 @@ def causes(app: AppState) -> Iterator[Cause]:
         return
     if app.jobs and (failed := _failure(app.jobs[0])):
         yield _failed(app, app.jobs[0], failed)
-    if not app.workload["spec"].get("suspend"):
+    spec = app.workload["spec"]
+    if not spec.get("suspend") and spec.get("schedule") == app.app.schedule.cron:
         yield from _missed(app, app.app)
 
 
@@ -62,9 +63,8 @@ def _failed(app: AppState, job: Object, failed: dict[str, str]) -> Cause:
 def _missed(app: AppState, cronjob: CronJob) -> Iterator[Cause]:
     assert app.workload
     schedule, status = cronjob.schedule, app.workload.get("status", {})
-    created = moment(app.workload["metadata"].get("creationTimestamp")) or app.state.since
     begun = moment(status.get("lastScheduleTime"))
-    after = max(filter(None, (created, begun, app.state.since)))
+    after = max(filter(None, (*_changes(app.workload), begun, app.state.since)))
     late = app.state.now - timedelta(seconds=schedule.starting_deadline_seconds)
     missed = list(due(schedule.cron, schedule.timezone, after, late))
     if not missed:
@@ -87,6 +87,15 @@ def _missed(app: AppState, cronjob: CronJob) -> Iterator[Cause]:
         ("schedule", "startingDeadlineSeconds"),
         weight=Weight.WARNING if JOBS in app.state.unread else Weight.BROKEN,
     )
+
+
+def _changes(workload: Object) -> Iterator[datetime | None]:
+    """When it was created or changed: what it does now says nothing about the time before."""
+    metadata = workload["metadata"]
+    yield moment(metadata.get("creationTimestamp"))
+    for entry in metadata.get("managedFields") or ():
+        if "subresource" not in entry:
+            yield moment(entry.get("time"))
 
 
 def due(cron: str, timezone: str, after: datetime, until: datetime) -> Iterator[datetime]:

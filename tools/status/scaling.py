@@ -1,13 +1,16 @@
 """Autoscalers that cannot work, and budgets that block a drain."""
 
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from typing import Any
 
 from specs.app import CronJob
 from tools.status.app_state import AppState
 from tools.status.cause import Cause, Weight
-from tools.status.cluster_state import AUTOSCALERS, BUDGETS
+from tools.status.cluster_state import AUTOSCALERS, BUDGETS, moment
 from tools.status.words import short
+
+_PATIENCE = timedelta(minutes=1)  # until a new pod's metrics are there
 
 
 def causes(app: AppState) -> Iterator[Cause]:
@@ -38,7 +41,9 @@ def _autoscaler(app: AppState) -> Iterator[Cause]:
     active, able = conditions.get("ScalingActive", {}), conditions.get("AbleToScale", {})
     limited = conditions.get("ScalingLimited", {})
     if active.get("status") == "False" and app.complete:
-        yield _blind(active)
+        since = moment(active.get("lastTransitionTime"))
+        if not since or app.state.now - since > _PATIENCE:
+            yield _blind(active)
     elif able.get("status") == "False":
         yield Cause(
             "autoscaler",

@@ -2,12 +2,17 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 
 from clients.kubernetes import Object
 from specs.problem import Loc
 from tools.status.app_state import AppState
-from tools.status.cause import Cause
+from tools.status.cause import Cause, Weight
+from tools.status.cluster_state import moment
 from tools.status.words import short
+
+_PATIENCE = timedelta(seconds=30)
 
 _SHORT_OF = re.compile(r"Insufficient (cpu|memory)")
 _CLAIM = re.compile(r'persistentvolumeclaim "([^"]+)"', re.I)
@@ -22,16 +27,14 @@ _NODES = re.compile(r"untolerated taint|node affinity|node selector|unschedulabl
 def causes(app: AppState) -> Iterator[Cause]:
     """Why the scheduler finds no node."""
     for pod in app.pods:
-        if message := _unschedulable(pod):
-            yield _cause(app, pod, message)
-
-
-def _unschedulable(pod: Object) -> str:
-    for each in pod.get("status", {}).get("conditions") or ():
-        if each["type"] == "PodScheduled" and each["status"] == "False":
-            message = str(each.get("message") or "").partition(" preemption:")[0]
-            return message if each.get("reason") == "Unschedulable" else ""
-    return ""
+        for each in pod.get("status", {}).get("conditions") or ():
+            if each["type"] == "PodScheduled" and each.get("reason") == "Unschedulable":
+                message = str(each.get("message") or "").partition(" preemption:")[0]
+                since = moment(each.get("lastTransitionTime"))
+                # A volume is being made, or a node added.
+                young = since and app.state.now - since < _PATIENCE
+                weight = Weight.WARNING if young else Weight.BROKEN
+                yield replace(_cause(app, pod, message), weight=weight)
 
 
 def _cause(app: AppState, pod: Object, message: str) -> Cause:

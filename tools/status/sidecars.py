@@ -33,12 +33,8 @@ def _without_configuration(app: AppState, container: ContainerState) -> bool:
     running = (container.status.get("state") or {}).get("running")
     if not running or container.status.get("ready"):
         return False
-    said = any(
-        e.reason == "Unhealthy" and ("503" in e.message or "15021" in e.message)
-        for e in app.state.events_of(container.pod)
-    )
     started = moment(running.get("startedAt"))
-    return said or bool(started and app.state.now - started > _PATIENCE)
+    return bool(started and app.state.now - started > _PATIENCE)
 
 
 def _left_out(app: AppState) -> Iterator[Cause]:
@@ -50,8 +46,12 @@ def _left_out(app: AppState) -> Iterator[Cause]:
             "sidecar-missing",
             f"{len(bare)} of its pods have no sidecar, so nothing that demands mutual TLS answers "
             "them",
-            f"restart them: `kubectl rollout restart deployment/{app.app.name} -n "
-            f"{app.team.name}`, once the platform team has istiod running",
+            "ask the platform team whether istiod runs; then "
+            + (
+                "the next run has one"
+                if app.runs_on_schedule
+                else f"`kubectl rollout restart deployment/{app.app.name} -n {app.team.name}`"
+            ),
             weight=Weight.WARNING,
         )
 
