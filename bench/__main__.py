@@ -99,13 +99,13 @@ def measured(work: Path) -> tuple[list[MeasuredRow], str]:
     rendered = rows.render(folder, out)
     an_app = helm.seconds_an_app(work, folder / "tenants", out, HELM_APPS)
     found += [
-        _show(rows.against_helm(1000, rendered, an_app, HELM_APPS, many[0].resources)),
+        _show(rows.against_helm(1000, rendered, an_app, HELM_APPS)),
         _show(rows.linear("the program", few[0], many[0])),
         _show(rows.linear("the bare program", few[1], many[1])),
         _show(rows.peak("preview of 1,000 teams", many[0].peak, many[1])),
         _show(rows.peak("`./sre render` of 1,000 teams", rendered.peak, many[1])),
     ]
-    found += [_show(row) for row in rows.reach(out, few=100, many=1000)]
+    found += [_show(row) for row in rows.reach(work, few=100, many=1000)]
     return found, page(found, fleets, shares.table_of(work / "all-100", few[0]), load, HELM_APPS)
 
 

@@ -1,13 +1,17 @@
 """Checkouts of the platform with fleets of teams, for measurements."""
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from bench.generated_teams import write_teams
 from bench.measure import PYTHON, ROOT, run
 from specs.readers import Dumper
+from specs.settings import PREFIX
 
 _FILES = ("__main__.py", "Pulumi.yaml", "Pulumi.dev.yaml")
 
@@ -22,12 +26,25 @@ def all_teams(folder: Path, teams: int) -> Path:
 
 def one_team(folder: Path, teams: int) -> Path:
     """The same, but the stack has only the first team; `folder` itself."""
-    all_teams(folder, teams)
+    with _config(all_teams(folder, teams)) as config:
+        config |= {f"{PREFIX}teams": ["team-0000"], f"{PREFIX}platform": False}
+    return folder
+
+
+def enforcing(folder: Path, teams: int) -> Path:
+    """The same as `all_teams`, but the mesh enforces who calls; `folder` itself."""
+    with _config(all_teams(folder, teams)) as config:
+        config[f"{PREFIX}istio"]["authorization"] = "enforce"
+    return folder
+
+
+@contextmanager
+def _config(folder: Path) -> Iterator[dict[str, Any]]:
+    """The settings of a checkout's stack, to change."""
     file = folder / "Pulumi.dev.yaml"
     stack = yaml.safe_load(file.read_text(encoding="utf-8"))
-    stack["config"].update({"sre-platform:teams": ["team-0000"], "sre-platform:platform": False})
+    yield stack["config"]
     file.write_text(yaml.dump(stack, Dumper=Dumper), encoding="utf-8")
-    return folder
 
 
 def recorded(folder: Path) -> Path:

@@ -1,14 +1,16 @@
 """Writes fleets of any size for measurements and tests: the same seed gives the same files.
 
-A team's file depends only on the seed and the team's number, not on how many teams there are. Every
-third team has a given optional block, so a few teams contain every key that many apps need, and
-none of those in `tests/keys/`. Quotas are twice the apps' use at full scale, in a rollout, with a
-sidecar in each pod.
+A team's file depends only on the seed and the team's number, not on how many teams there are. Teams
+call each other in pairs, 0 and 1, 2 and 3, and so on, but for the last of an odd number, and for
+pairs with a suspended team. Every third team has a given optional block, so a few teams contain
+every key that many apps need, and none of those in `tests/keys/`. Quotas are twice the apps' use at
+full scale, in a rollout, with a sidecar in each pod.
 """
 
 import argparse
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,10 @@ _SUSPENDED_EVERY = 50  # teams
 def write_teams(folder: Path, teams: int, apps: int = 3, seed: int = 0) -> list[Path]:
     """Write `folder/team-NNNN.yaml` for each team, with this many apps, archetypes in turn."""
     folder.mkdir(parents=True, exist_ok=True)
-    return [write_team(folder, generate(number, apps, seed)) for number in range(teams)]
+    return [
+        write_team(folder, generate(number, apps, seed, paired=_partner(number) < teams))
+        for number in range(teams)
+    ]
 
 
 def write_team(folder: Path, team: Block) -> Path:
@@ -38,12 +43,19 @@ def write_team(folder: Path, team: Block) -> Path:
     return file
 
 
-def generate(number: int, apps: int = 3, seed: int = 0) -> Block:
-    """One team, as in its file."""
+def generate(number: int, apps: int = 3, seed: int = 0, *, paired: bool = True) -> Block:
+    """One team, as in its file; `paired` says whether its partner has one too."""
     choose = random.Random(f"{seed}/{number}")
-    name = f"team-{number:04}"
-    archetypes = (_web_app, _worker, _cronjob)
-    made = [archetypes[index % 3](choose, name, index, seed + number) for index in range(apps)]
+    name, names = _team_name(number), _app_names(number, apps, seed)
+    made = [
+        make(choose, name, app, seed + number)
+        for app, make in zip(names, cycle((_web_app, _worker, _cronjob)), strict=False)
+    ]
+    partner = _partner(number)
+    calling = paired and not _is_suspended(number) and not _is_suspended(partner)
+    theirs = _app_names(partner, apps, seed) if calling else []
+    for index, app in enumerate(made):
+        app |= _connections(choose, app["archetype"], index, names, _team_name(partner), theirs)
     optional = {
         "access": {
             "developers": [f"{name}-developers", f"{name}-leads"],
@@ -70,14 +82,59 @@ def generate(number: int, apps: int = 3, seed: int = 0) -> Block:
             "annotations": {"example.com/on-call": f"{name}@example.com"},
         },
     }
-    suspended = number % _SUSPENDED_EVERY == _SUSPENDED_EVERY - 1
     return {
         "team": name,
-        "lifecycle": "suspended" if suspended else "active",
+        "lifecycle": "suspended" if _is_suspended(number) else "active",
         "quota": _quota(made),
         **_some(optional, seed + number),
         "apps": made,
     }
+
+
+def _team_name(number: int) -> str:
+    return f"team-{number:04}"
+
+
+def _is_suspended(number: int) -> bool:
+    return number % _SUSPENDED_EVERY == _SUSPENDED_EVERY - 1
+
+
+def _partner(number: int) -> int:
+    """The other team of a pair."""
+    return number ^ 1
+
+
+def _app_names(number: int, apps: int, seed: int) -> list[str]:
+    """Those of a team's apps, which its partner needs too."""
+    choose = random.Random(f"{seed}/{number}/names")
+    kinds = ("api", "worker", "report")
+    return [f"{choose.choice(_NOUNS)}-{kinds[index % 3]}-{index}" for index in range(apps)]
+
+
+def _connections(
+    choose: random.Random,
+    archetype: str,
+    index: int,
+    own: Sequence[str],
+    partner: str,
+    theirs: Sequence[str],
+) -> Block:
+    """What an app calls, and who may call it; `own` and `theirs` are names of apps.
+
+    A worker calls the web-app before it, and the same of the partner; a cronjob calls that of its
+    team, and a range of addresses; a web-app calls a host.
+    """
+    if archetype == "web-app":
+        callers = [{"team": partner, "app": app} for app in theirs[index + 1 : index + 2]]
+        return {
+            "calls": [{"host": f"{choose.choice(_NOUNS)}.example.com"}],
+            **({"callers": callers} if callers else {}),
+        }
+    if archetype == "worker":
+        beyond = [{"team": partner, "app": app} for app in theirs[index - 1 : index]]
+        return {"calls": [{"app": own[index - 1]}, *beyond]}
+    addresses = {"cidr": f"10.{choose.randint(0, 255)}.0.0/16", "port": choose.choice((5432, 9092))}
+    return {"calls": [{"app": own[index - 2]}, addresses]}
 
 
 def _some(blocks: Mapping[str, Any], turn: int) -> Block:
@@ -85,8 +142,7 @@ def _some(blocks: Mapping[str, Any], turn: int) -> Block:
     return {key: block for i, (key, block) in enumerate(blocks.items()) if (i + turn) % 3 == 0}
 
 
-def _web_app(choose: random.Random, team: str, index: int, turn: int) -> Block:
-    name = f"{choose.choice(_NOUNS)}-api-{index}"
+def _web_app(choose: random.Random, team: str, name: str, turn: int) -> Block:
     port = choose.choice((3000, 8000, 8080))
     container = {
         "port": port,
@@ -100,7 +156,7 @@ def _web_app(choose: random.Random, team: str, index: int, turn: int) -> Block:
     optional = {
         "autoscaling": _autoscaling(choose, enabled=True),
         "serviceMonitor": {"enabled": True, "interval": "15s", "path": f"/metrics/{name}"},
-        "networkPolicy": _called_by(choose, port),
+        "networkPolicy": _gateway_rule(choose, port),
         **_common(choose, name),
         "podDisruptionBudget": {"enabled": True, "minAvailable": choose.choice((1, "50%"))},
     }
@@ -116,8 +172,7 @@ def _web_app(choose: random.Random, team: str, index: int, turn: int) -> Block:
     }
 
 
-def _worker(choose: random.Random, team: str, index: int, turn: int) -> Block:
-    name = f"{choose.choice(_NOUNS)}-worker-{index}"
+def _worker(choose: random.Random, team: str, name: str, turn: int) -> Block:
     port = choose.choice((9090, 9100))
     alive = {"exec": {"command": ["/bin/sh", "-c", f"pgrep -f '[{name[0]}]{name[1:]}' || exit 1"]}}
     container = {
@@ -132,7 +187,7 @@ def _worker(choose: random.Random, team: str, index: int, turn: int) -> Block:
     optional = {
         "serviceMonitor": {"enabled": True, "interval": "1m", "path": "/stats", "port": port},
         "autoscaling": _autoscaling(choose, enabled=turn % 2 == 0),
-        "networkPolicy": _calls(choose),
+        "networkPolicy": _addresses_rule(choose),
         "podDisruptionBudget": {"enabled": choose.random() < 0.8, "minAvailable": 1},
         **_common(choose, name),
     }
@@ -143,8 +198,7 @@ def _worker(choose: random.Random, team: str, index: int, turn: int) -> Block:
     }
 
 
-def _cronjob(choose: random.Random, team: str, index: int, turn: int) -> Block:
-    name = f"{choose.choice(_NOUNS)}-report-{index}"
+def _cronjob(choose: random.Random, team: str, name: str, turn: int) -> Block:
     container = {**_command(choose, name), "writablePaths": _writable_paths(choose)}
     schedule = {
         "timezone": choose.choice(("Etc/UTC", "America/New_York", "Europe/Berlin")),
@@ -157,7 +211,7 @@ def _cronjob(choose: random.Random, team: str, index: int, turn: int) -> Block:
         "failedJobsHistoryLimit": choose.randint(1, 5),
     }
     optional = {
-        "networkPolicy": _calls(choose),
+        "networkPolicy": _addresses_rule(choose),
         **_common(choose, name),
         "serviceMonitor": {"enabled": True, "interval": "30s", "path": "/metrics", "port": 9090},
     }
@@ -238,10 +292,10 @@ def _autoscaling(choose: random.Random, enabled: bool) -> Block:
     }
 
 
-def _called_by(choose: random.Random, port: int) -> Block:
-    """Rules for callers in other namespaces and outside the cluster."""
-    namespace = {"key": "kubernetes.io/metadata.name", "operator": "In", "values": ["gateways"]}
-    caller = {"app.kubernetes.io/name": choose.choice(_NOUNS)}
+def _gateway_rule(choose: random.Random, port: int) -> Block:
+    """A rule for another gateway than that of `ingress`."""
+    namespace = {"key": "kubernetes.io/metadata.name", "operator": "In", "values": ["istio-system"]}
+    caller = {"istio": choose.choice(("eastwestgateway", "internalgateway"))}
     return {
         "enabled": True,
         "additionalIngress": [
@@ -258,7 +312,7 @@ def _called_by(choose: random.Random, port: int) -> Block:
     }
 
 
-def _calls(choose: random.Random) -> Block:
+def _addresses_rule(choose: random.Random) -> Block:
     """A rule for servers outside the cluster."""
     network = choose.randint(0, 255)
     block = {"cidr": f"10.{network}.0.0/16", "except": [f"10.{network}.99.0/24"]}

@@ -10,7 +10,7 @@ from plain.table import markdown
 class MeasuredRow:
     """One measurement: this program's figure, the figure to compare it with, and the result.
 
-    `reached` is in `unit`, and must be at most `limit`, or at least `limit` with `at_least`. `why`
+    `reached` is in `unit`, and must be at most `limit`; None is for a figure without one. `why`
     explains why that is not possible, if known.
     """
 
@@ -19,37 +19,33 @@ class MeasuredRow:
     ours: str
     theirs: str
     reached: float
-    limit: float
+    limit: float | None
     unit: str = "times"
-    at_least: bool = False
     why: str = ""
 
     def met(self, noise: float = 1) -> bool:
         """Whether the limit is met, give or take a factor `noise`."""
-        if self.at_least:
-            return self.reached >= self.limit / noise
-        return self.reached <= self.limit * noise
+        return self.limit is None or self.reached <= self.limit * noise
 
     def missed(self, noise: float = 1) -> str:
         """A line that says by how much the limit is missed."""
-        bound = "at least" if self.at_least else "at most"
         room = f", with room for noise {noise:g} times that" if noise != 1 else ""
         return (
             f"{self.what}: {self.reached:.3g} {self.unit} ({self.ours} against {self.theirs}, "
-            f"{self.against}); must be {bound} {self.limit:g}{room}"
+            f"{self.against}); must be at most {self.limit:g}{room}"
         )
 
     def cells(self) -> tuple[str, ...]:
         """The row's cells in the table."""
-        sign = "≥" if self.at_least else "≤"
+        bounded = self.limit is not None
         return (
             self.what,
             self.against,
             self.ours,
             self.theirs,
             f"{self.reached:.3g} {self.unit}",
-            f"{sign} {self.limit:g} {self.unit}",
-            "yes" if self.met() else "**no**",
+            f"≤ {self.limit:g} {self.unit}" if bounded else "-",
+            ("yes" if self.met() else "**no**") if bounded else "-",
         )
 
 

@@ -157,6 +157,10 @@ spec:
     - from: [{{ toJson $monitoring }}]
       ports: {{ toJson $ports }}
     {{- end }}
+    {{- range .Values.callers }}
+    - from: [{{ include "app-peer" . }}]
+      ports: {{ toJson $ports }}
+    {{- end }}
     {{- with .Values.networkPolicy.additionalIngress }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
@@ -175,9 +179,43 @@ spec:
     - ports:
         - port: 443
           protocol: TCP
+    {{- range .Values.calls }}
+    {{- if .app }}
+    - to: [{{ include "app-peer" (dict "team" (.team | default $.Values.app.team) "app" .app) }}]
+      ports: [{port: 8080, protocol: TCP}]
+    {{- else if .cidr }}
+    - to: [{ipBlock: {cidr: {{ .cidr }}}}]
+      ports: [{port: {{ .port }}, protocol: TCP}]
+    {{- end }}
+    {{- end }}
     {{- with .Values.networkPolicy.additionalEgress }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "app-peer" -}}
+{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: {{ .team }}}}, podSelector: {matchLabels: {app.kubernetes.io/name: {{ .app }}, app.kubernetes.io/instance: {{ .app }}}}}
+{{- end -}}
+
+{{- define "service-entries" -}}
+{{- range .Values.calls }}
+{{- with .host | default .cidr }}
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata:
+  name: {{ printf "%s-%s" $.Values.app.name (regexReplaceAll "[./]" . "-") }}
+  namespace: {{ $.Values.app.team }}
+  labels:
+    {{- include "labels" $ | nindent 4 }}
+spec:
+  exportTo: ["."]
+  hosts: [{{ . | replace "/" "-" }}]
+  location: MESH_EXTERNAL
+  ports: [{name: tls-443, number: 443, protocol: TLS}]
+  resolution: NONE
+{{- end }}
 {{- end }}
 {{- end -}}
 
@@ -254,7 +292,6 @@ spec:
       interval: {{ .root.Values.serviceMonitor.interval }}
 {{- end }}
 {{- with .root.Values }}
-{{- if .alerts }}
 ---
 apiVersion: monitoring.coreos.com/v1
 kind: PrometheusRule
@@ -262,9 +299,29 @@ metadata:
   {{- include "metadata" $.root | nindent 2 }}
 spec:
   groups:
-    - name: {{ .app.team }}/{{ .app.name }}
+    {{- $team := .app.team }}
+    {{- $app := .app.name }}
+    {{- $container := printf "namespace=%q,container=%q" $team $app }}
+    - name: {{ $team }}/{{ $app }}/defaults
       rules:
-        {{- $team := .app.team }}
+        {{- range $name, $expr := dict
+          "AppMemoryNearLimit" (printf "100 * max by (pod) (container_memory_working_set_bytes{%s}) / max by (pod) (kube_pod_container_resource_limits{%s,resource=\"memory\"}) > 90" $container $container)
+          "AppUnavailable" (printf "100 * max(kube_deployment_status_replicas_available{namespace=%q,deployment=%q}) < 50" $team $app)
+          "AppCrashLooping" (printf "max by (pod, container) (changes(kube_pod_container_status_restarts_total{%s}[30m])) >= 3" $container) }}
+        - alert: {{ $name }}
+          expr: {{ $expr | quote }}
+          for: 5m
+          labels:
+            severity: warning
+            namespace: {{ $team }}
+            team: {{ $team }}
+            app: {{ $app }}
+          annotations:
+            summary: {{ printf "%s of %s" $name $app }}
+        {{- end }}
+    {{- if .alerts }}
+    - name: {{ $team }}/{{ $app }}
+      rules:
         {{- range .alerts }}
         - alert: {{ .name }}
           expr: {{ .expr | quote }}
@@ -276,8 +333,43 @@ spec:
           annotations:
             summary: {{ .summary | quote }}
         {{- end }}
+    {{- end }}
 {{- end }}
+{{- include "dashboard" .root }}
+{{- end -}}
+
+{{- define "dashboard" }}
+{{- $pods := printf "namespace=%q,container=%q" .Values.app.team .Values.app.name }}
+{{- $calls := printf "source_workload_namespace=%q,source_workload=%q" .Values.app.team .Values.app.name }}
+{{- $panels := list }}
+{{- range $title, $expr := dict
+  "CPU" (printf "sum by (pod) (rate(container_cpu_usage_seconds_total{%s}[$__rate_interval]))" $pods)
+  "CPU throttled" (printf "sum by (pod) (rate(container_cpu_cfs_throttled_periods_total{%s}[$__rate_interval]))" $pods)
+  "Memory" (printf "sum by (pod) (container_memory_working_set_bytes{%s})" $pods)
+  "Restarts" (printf "max by (pod) (changes(kube_pod_container_status_restarts_total{%s}[1h]))" $pods)
+  "Limits" (printf "max(kube_pod_container_resource_limits{%s})" $pods)
+  "Requests" (printf "sum by (destination_service) (rate(istio_requests_total{%s}[$__rate_interval]))" $calls)
+  "Errors" (printf "sum(rate(istio_requests_total{%s,response_code=~\"5..\"}[$__rate_interval]))" $calls)
+  "Latency" (printf "histogram_quantile(0.99, sum by (le) (rate(istio_request_duration_milliseconds_bucket{%s}[$__rate_interval])))" $calls) }}
+{{- $target := dict "expr" $expr "legendFormat" "{{pod}}" "range" true "refId" "A" }}
+{{- $source := dict "type" "prometheus" "uid" "${metrics}" }}
+{{- $defaults := dict "unit" "short" "min" 0 "thresholds" (dict "mode" "absolute" "steps" (list (dict "color" "green" "value" nil))) }}
+{{- $place := dict "h" 8 "w" 8 "x" 0 "y" (len $panels | mul 8) }}
+{{- $panels = append $panels (dict "type" "timeseries" "title" $title "targets" (list $target) "datasource" $source "fieldConfig" (dict "defaults" $defaults "overrides" list) "gridPos" $place) }}
 {{- end }}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: {{ .Values.app.name }}-dashboard
+  namespace: {{ .Values.app.team }}
+  labels:
+    {{- include "labels" . | nindent 4 }}
+    grafana_dashboard: "1"
+  annotations:
+    grafana_folder: {{ .Values.app.team }}
+data:
+  {{ .Values.app.team }}.{{ .Values.app.name }}.json: {{ dict "title" .Values.app.name "panels" $panels | toJson | quote }}
 {{- end -}}
 
 {{- define "deployment" -}}
