@@ -3,18 +3,20 @@
 import ipaddress
 import re
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from specs.hosts import namespace_of, plain
 from specs.names import nearest
 from specs.network import LAST_PORT
 from tools.reach import ports
 from tools.reach.edges import Node
-from tools.reach.ends import ANYWHERE, Pod
+from tools.reach.ends import ANYWHERE, Pod, outside
 from tools.reach.named import Named
+from tools.reach.peers import Peer
 from tools.reach.ports import PROTOCOLS, Ports
 from tools.reach.world import World
 
-_PORT = re.compile(r"(?P<name>[a-z0-9-]+)(?:/(?P<protocol>TCP|UDP|SCTP))?", re.IGNORECASE)
+_PORT = re.compile(r"(?P<name>[a-z0-9-]+)(?:/(?P<protocol>[a-z]+))?", re.IGNORECASE)
 
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -103,9 +105,14 @@ def _parted(text: str) -> tuple[str, Ports]:
     """The name, and the ports after it."""
     name, colon, rest = text.rpartition(":")
     part = _PORT.fullmatch(rest)
-    if not colon or not part or _network(text):
+    if not colon or not part or _network(text) or "://" in text:
         return text.strip("[]"), ports.ALL
     number, protocol = part["name"], (part["protocol"] or PROTOCOLS[0]).upper()
+    if protocol not in PROTOCOLS:
+        known = " or ".join((", ".join(PROTOCOLS[:-1]), PROTOCOLS[-1]))
+        raise UnknownNameError(
+            f"{text}: '{part['protocol']}' is not a protocol of ports; write {known}"
+        )
     if number.isdecimal() and not 1 <= int(number) <= LAST_PORT:
         raise UnknownNameError(
             f"{text}: '{number}' is not a port; write a number from 1 to {LAST_PORT}"
@@ -149,29 +156,43 @@ def _in_service(world: World, node: Node, asked: Ports, text: str) -> Ports:
 
 
 def _addresses(world: World, name: str) -> tuple[Node, ...]:
-    """The addresses that are meant, and the blocks of policies that are a part of them.
+    """The addresses that are meant, and the parts of them that blocks of policies mean.
 
-    Of `anywhere`, only blocks of all addresses are, also with exceptions: others are far less.
+    Of `anywhere`, only blocks of all addresses are parts, also with exceptions: others are far
+    less.
     """
     asked = _network(name)
     if asked is None and name != ANYWHERE:
         return ()
     own = Node("outside", "", name)
-    parts = {
-        node
-        for node, place in world.blocks.items()
-        if place.block and node != own and _is_part(_network(place.block["cidr"]), asked)
-    }
-    return own, *sorted(parts)
+    parts = [_part(place.block, asked) for place in world.blocks.values() if place.block]
+    found = [outside(Peer({"ipBlock": part})) for part in parts if part]
+    for place in found:
+        world.blocks.setdefault(place.node, place)
+    return own, *sorted({place.node for place in found} - {own})
 
 
-def _is_part(block: _Network | None, asked: _Network | None) -> bool:
-    if block is None or asked is None:
-        return block is not None and block.prefixlen == 0
-    if isinstance(block, ipaddress.IPv4Network) and isinstance(asked, ipaddress.IPv4Network):
-        return block.subnet_of(asked)
-    if isinstance(block, ipaddress.IPv6Network) and isinstance(asked, ipaddress.IPv6Network):
-        return block.subnet_of(asked)
+def _part(block: Mapping[str, Any], asked: _Network | None) -> Mapping[str, Any] | None:
+    """What a block and addresses that are asked for share; None if that is nothing, or all."""
+    known = ipaddress.ip_network(block["cidr"], strict=False)
+    if asked is None:
+        return block if known.prefixlen == 0 else None
+    smaller = asked if _is_within(asked, known) else known
+    left_out = (ipaddress.ip_network(each, strict=False) for each in block.get("except") or ())
+    holes = [*ipaddress.collapse_addresses(left_out)]  # type: ignore[type-var]
+    if not _is_within(smaller, asked) or any(_is_within(smaller, each) for each in holes):
+        return None
+    if smaller == known:
+        return block
+    within = [str(each) for each in holes if _is_within(each, asked)]
+    return {"cidr": str(asked), "except": within} if within else None
+
+
+def _is_within(one: _Network, other: _Network) -> bool:
+    if isinstance(one, ipaddress.IPv4Network) and isinstance(other, ipaddress.IPv4Network):
+        return one.subnet_of(other)
+    if isinstance(one, ipaddress.IPv6Network) and isinstance(other, ipaddress.IPv6Network):
+        return one.subnet_of(other)
     return False
 
 
