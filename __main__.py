@@ -13,7 +13,7 @@ import pulumi
 from components import App, Platform, Tenant
 from components.config import stack_settings
 from components.deployed import deployed_teams
-from components.host import end_without_traceback
+from components.host import end_without_traceback, send_no_debug_messages
 from components.outputs import describe
 from components.providers import providers
 from components.shared import Shared
@@ -25,6 +25,7 @@ from specs.version import version
 ROOT = Path(__file__).parent
 
 end_without_traceback()
+send_no_debug_messages()
 
 settings = stack_settings(ROOT)
 folder = TeamsFolder(ROOT / settings.tenants, settings.tenants)

@@ -1,7 +1,13 @@
 """Pulumi's language host, which runs the program for `pulumi up` and `pulumi preview`."""
 
+import os
 import signal
 import sys
+
+import pulumi
+
+# If set, the program's messages of level debug reach the engine.
+DEBUG = "SRE_PLATFORM_DEBUG"
 
 _NAME = "pulumi-language-python-exec"
 
@@ -14,3 +20,16 @@ def end_without_traceback() -> None:
     """
     if any(argument.endswith(_NAME) for argument in sys.orig_argv):
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def send_no_debug_messages() -> None:
+    """Save the engine four messages for each resource, which it drops unless run with `--debug`.
+
+    The SDK waits for the answer to each, which takes a fifth of a preview's time.
+    """
+    if not os.environ.get(DEBUG):
+        pulumi.log.debug = _nothing
+
+
+def _nothing(*_: object, **__: object) -> None:
+    pass
