@@ -329,6 +329,29 @@ def test_the_reason_says_which_entry_names_an_address(to: str, port: int, known:
     assert "outside the cluster, no NetworkPolicy applies" in [each.text for each in found.reasons]
 
 
+@pytest.mark.parametrize("to", ["other.example.com", "10.1.2.3"])
+@pytest.mark.parametrize(
+    ("protocol", "names", "port", "known"),
+    [
+        ("TCP", {}, 5432, True),
+        ("TCP", {}, 5433, False),
+        ("TLS", {}, 5432, False),
+        ("TCP", {"exportTo": ["c"]}, 5432, False),
+        ("TCP", {"addresses": ["192.0.2.0/24"]}, 5432, False),
+    ],
+)
+def test_the_reason_says_which_entry_lets_every_address_through(
+    to: str, protocol: str, names: dict[str, Any], port: int, known: bool
+) -> None:
+    entry = service_entry(ports=[{"number": 5432, "name": "x", "protocol": protocol}], **names)
+    found = ask([*APPS, entry], "a/one", to, ports.number(port))
+    assert found.allowed
+    said = {each.policy: each.text for each in found.reasons}
+    assert ("lets every address through" in said.get("ServiceEntry a/one-api", "")) is known
+    if "example" in to:
+        assert any("no ServiceEntry names it" in text for text in said.values()) is not known
+
+
 def test_an_entry_that_names_a_range_stops_no_other_port() -> None:
     out = policy(
         "a", "out", policyTypes=["Egress"], egress=[egress({"ipBlock": {"cidr": "10.1.0.0/16"}})]

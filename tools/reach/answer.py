@@ -57,8 +57,9 @@ def end(world: World, node: Node, seen_in: str = "", asked: Ports = ports.ALL) -
             naming = [each for each in world.ranges_of(seen_in) if _contains(each, found)]
         else:
             naming = [each for each in world.hosts_of(seen_in) if _known(node.app, each.node.app)]
-        named = tuple(each for one in naming for each in one.named if each[0] & asked)
-        return Outside(node, found.block, named) if named else found
+        named = (each for one in naming for each in one.named if each[0] & asked)
+        by_port = (each for each in world.ports_of(seen_in) if each[0] & asked)
+        return Outside(node, found.block, tuple(named), tuple(by_port))
     return world.stations[node]
 
 

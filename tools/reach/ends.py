@@ -22,7 +22,9 @@ _STATION = "the NetworkPolicies of its namespace are unknown, so it counts as op
 _STATION_SIDES = {each: unheld(each, _STATION) for each in _BOTH}
 _OUTSIDE = "outside the cluster, no NetworkPolicy applies"
 _OUTSIDE_SIDES = {each: unheld(each, _OUTSIDE) for each in _BOTH}
-_UNNAMED = unheld(INGRESS, "no ServiceEntry names it: only a mesh with REGISTRY_ONLY refuses it")
+_UNNAMED = Reason(
+    "ingress", "", "no ServiceEntry names it: only a mesh with REGISTRY_ONLY refuses it"
+)
 
 
 @dataclass(frozen=True)
@@ -131,12 +133,14 @@ class Station:
 class Outside:
     """Addresses outside the cluster; a host, whose addresses are unknown; or anywhere.
 
-    `named`: the ports with which ServiceEntries name it, and the reasons.
+    `named`: the ports with which ServiceEntries name it, and the reasons; `by_port`: the ports on
+    which they let every address through.
     """
 
     node: Node
     block: Mapping[str, Any] | None = None
     named: tuple[tuple[Ports, Reason], ...] = ()
+    by_port: tuple[tuple[Ports, Reason], ...] = ()
     guard: Guard | None = None
     routes: Sequence[tuple[str, Ports, Reason]] = ()
 
@@ -168,14 +172,15 @@ class Outside:
 
     def policies(self, direction: str) -> Side:
         """None; a host's ports are those that the mesh knows."""
-        if direction == EGRESS:
-            return _OUTSIDE_SIDES[EGRESS]
-        if self.named:
-            open_anyway = _OUTSIDE_SIDES[direction].rules if self.block else ()
-            named = [Rule(EVERYONE, *each) for each in self.named]
-            return Side(direction, (), [*open_anyway, *named])
-        known = self.block or self.node.app == ANYWHERE
-        return _OUTSIDE_SIDES[direction] if known else _UNNAMED
+        if direction == EGRESS or self.node.app == ANYWHERE:
+            return _OUTSIDE_SIDES[direction]
+        rules = [Rule(EVERYONE, *each) for each in (*self.named, *self.by_port)]
+        if self.block:
+            rules = [*_OUTSIDE_SIDES[direction].rules, *rules]
+        elif not self.named:
+            unnamed = ports.ALL - ports.union(there for there, _ in self.by_port)
+            rules = [Rule(EVERYONE, unnamed, _UNNAMED), *rules]
+        return Side(direction, (), rules)
 
 
 def outside(peer: Peer) -> Outside:

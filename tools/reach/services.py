@@ -19,6 +19,10 @@ _EVERYWHERE = "*"
 _OPAQUE = ("tcp", "tls", "https", "mongo", "mysql", "redis")
 _NAMES = "names it; a mesh enforces names only with REGISTRY_ONLY, and NetworkPolicies the port"
 _RANGE = "names it, which only a mesh with REGISTRY_ONLY asks for"
+_BY_PORT = (
+    "has no addresses for this port of TCP, so even a mesh with REGISTRY_ONLY lets every address "
+    "through"
+)
 _OWN_MESH = "mesh"  # stands for all sidecars in a VirtualService's `gateways`
 
 
@@ -99,9 +103,30 @@ def read_outside(entry: Object) -> Iterator[tuple[str, Outside]]:
         Outside(Node("outside", "", cidr), {"cidr": cidr}, by_address)
         for cidr in spec.get("addresses") or ()
     ]
-    for place in spec.get("exportTo") or (_EVERYWHERE,):
-        seen_in = metadata["namespace"] if place == "." else place
-        yield from ((seen_in, each) for each in found)
+    yield from ((place, each) for place in _seen_in(entry) for each in found)
+
+
+def read_by_port(entry: Object) -> Iterator[tuple[str, Ports, Reason]]:
+    """The ports on which a ServiceEntry lets every address through, by who sees it as above.
+
+    Of a TCP connection, a sidecar knows the address alone.
+    """
+    metadata, spec = entry["metadata"], entry["spec"]
+    opened = ports.union(
+        ports.number(each["number"])
+        for each in spec.get("ports") or ()
+        if each.get("protocol") == "TCP"
+    )
+    if opened and not spec.get("addresses"):
+        policy = f"ServiceEntry {metadata['namespace']}/{metadata['name']}"
+        for place in _seen_in(entry):
+            yield place, opened, Reason("mesh", policy, _BY_PORT)
+
+
+def _seen_in(entry: Object) -> list[str]:
+    """The namespaces that see a ServiceEntry, or "*"."""
+    places = entry["spec"].get("exportTo") or [_EVERYWHERE]
+    return [entry["metadata"]["namespace"] if place == "." else place for place in places]
 
 
 def hosts_of(spec: Object) -> list[str]:

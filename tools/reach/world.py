@@ -12,14 +12,16 @@ from specs.openings import EGRESS, INGRESS, Selector
 from specs.selectors import matches
 from specs.settings import MONITORING
 from tools.reach import ports
-from tools.reach.edges import Node
+from tools.reach.edges import Node, Reason
 from tools.reach.ends import Namespace, Outside, Pod, Station, container_ports, outside
 from tools.reach.mesh import ROOT_NAMESPACE, Authorization, guard, read_authorization
 from tools.reach.peers import Peer, Peers, by_name
 from tools.reach.policies import NetworkPolicy, read_policy, side
+from tools.reach.ports import Ports
 from tools.reach.services import (
     Service,
     gateways_of,
+    read_by_port,
     read_outside,
     read_service,
     routes,
@@ -57,7 +59,7 @@ class World:
     `pods` are the apps' by namespace. Namespaces that others name and that are not among the
     objects have stations instead. `teams` are those of all stacks. `gateways` are the namespaces of
     Istio's gateways; `hosts` and `ranges` of addresses are those that ServiceEntries name, by the
-    namespace that sees them, "*" for all.
+    namespace that sees them, "*" for all; `by_port` are those of every address.
     """
 
     teams: frozenset[str] = frozenset()
@@ -71,6 +73,9 @@ class World:
     services: dict[str, list[Service]] = field(default_factory=lambda: defaultdict(list))
     hosts: dict[str, list[Outside]] = field(default_factory=lambda: defaultdict(list))
     ranges: dict[str, list[Outside]] = field(default_factory=lambda: defaultdict(list))
+    by_port: dict[str, list[tuple[Ports, Reason]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
 
     def every_pod(self) -> Iterator[Pod]:
         """The apps' pods."""
@@ -88,6 +93,10 @@ class World:
     def ranges_of(self, namespace: str) -> list[Outside]:
         """The ranges of addresses that ServiceEntries name for a namespace."""
         return [*self.ranges.get(namespace, ()), *self.ranges.get("*", ())]
+
+    def ports_of(self, namespace: str) -> list[tuple[Ports, Reason]]:
+        """The ports on which ServiceEntries let a namespace connect to every address."""
+        return [*self.by_port.get(namespace, ()), *self.by_port.get("*", ())]
 
     def pods_of(self, peer: Peer) -> list[Pod]:
         """The apps' pods for which a peer stands."""
@@ -194,6 +203,8 @@ def world(
     for each in by_kind["ServiceEntry"]:
         for place, one in read_outside(each):
             (found.ranges if one.block else found.hosts)[place].append(one)
+        for place, opened, why in read_by_port(each):
+            found.by_port[place].append((opened, why))
     authorizations: dict[str, list[Authorization]] = defaultdict(list)
     for each in by_kind["AuthorizationPolicy"]:
         if policy := read_authorization(each):
