@@ -86,6 +86,7 @@ def measured(work: Path) -> tuple[list[MeasuredRow], str]:
         _show(rows.validate(work, teams=1000, times=5, figure=_WALL)),
         _show(rows.start(times=15, figure=_WALL)),
         _show(rows.diff(work, times=5)),
+        _show(rows.diff_of_code(work, teams=1000)),
         _show(rows.one_team(work, few=10, many=1000, times=5, figure=_WALL)),
         _show(rows.change(work, teams=100)),
     ]

@@ -38,6 +38,19 @@ def enforcing(folder: Path, teams: int) -> Path:
     return folder
 
 
+def repository(folder: Path, teams: int) -> Path:
+    """A repository of one commit: all files of this checkout, with the teams of `all_teams`."""
+    left_out = shutil.ignore_patterns(".*", "__pycache__", "tenants", "Pulumi.team-*.yaml")
+    shutil.copytree(ROOT, folder, ignore=left_out)
+    all_teams(folder, teams)
+    (folder / ".venv").symlink_to(ROOT / ".venv")
+    (folder / ".gitignore").write_text(".venv\n__pycache__/\n", encoding="utf-8")
+    author = ("-c", "user.name=bench", "-c", "user.email=bench@example.com")
+    for command in (["init"], ["add", "--all"], [*author, "commit", "--message", "All teams"]):
+        run("git", "-C", folder, *command)
+    return folder
+
+
 @contextmanager
 def _config(folder: Path) -> Iterator[dict[str, Any]]:
     """The settings of a checkout's stack, to change."""

@@ -135,7 +135,7 @@ def clone(
 
     monkeypatch.setattr("tools.review.sides._render_base", base)
     monkeypatch.setattr("tools.review.sides._render", head)
-    monkeypatch.setattr("tools.review.sides.read_side", read_once)
+    monkeypatch.setattr("tools.review.kept_sides.read_side", read_once)
     monkeypatch.setattr("sys.executable", str(warm))
     for module in ("stack_options", "diff"):
         monkeypatch.setattr(f"cli.{module}.ROOT", repository.root)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import yaml
@@ -83,10 +83,22 @@ class Side:
 
 def read_side(folder: Path) -> Side:
     """The output of `./sre render` in `folder`."""
-    text = (folder / _INDEX).read_text(encoding="utf-8")
-    known = json.loads(text) if text.strip() else {"objects": {}, "providers": {}}
-    files = sorted(folder.rglob("*.yaml"))
-    objects = [_object(folder, file, known["objects"]) for file in files]
+    return side_of(*rendered_files(folder))
+
+
+def rendered_files(folder: Path) -> tuple[str, dict[str, str]]:
+    """The index of `./sre render` in `folder`, and its documents by path."""
+    documents = {
+        file.relative_to(folder).as_posix(): file.read_text(encoding="utf-8")
+        for file in sorted(folder.rglob("*.yaml"))
+    }
+    return (folder / _INDEX).read_text(encoding="utf-8"), documents
+
+
+def side_of(index: str, documents: Mapping[str, str]) -> Side:
+    """The side with these documents, and their index."""
+    known = json.loads(index) if index.strip() else {"objects": {}, "providers": {}}
+    objects = [_object(path, text, known["objects"]) for path, text in documents.items()]
     objects += [
         RenderedObject(f"providers/{name}", PROVIDER, name, inputs)
         for name, inputs in known["providers"].items()
@@ -94,7 +106,7 @@ def read_side(folder: Path) -> Side:
     for name, inputs in known.get("others", {}).items():
         kind, _, logical = name.partition(" ")
         objects.append(RenderedObject(f"others/{name}", kind, logical, inputs))
-    return Side({each.key: each for each in objects}, indexed=bool(text.strip()))
+    return Side({each.key: each for each in objects}, indexed=bool(index.strip()))
 
 
 @cache
@@ -103,18 +115,18 @@ def _parsed(text: str) -> Any:
     return yaml.load(text, Loader=_LOADER)
 
 
-def _object(folder: Path, file: Path, known: Mapping[str, Any]) -> RenderedObject:
-    path = file.relative_to(folder).as_posix()
-    document = _parsed(file.read_text(encoding="utf-8"))
+def _object(path: str, text: str, known: Mapping[str, Any]) -> RenderedObject:
+    document = _parsed(text)
     about = known.get(path, {})
-    kind = file.name.partition("-")[0]
+    kind = path.rpartition("/")[2].partition("-")[0]
     if path.startswith("kubernetes/"):
         metadata = document["metadata"]
         labels = metadata.get("labels") or {}
         name, fields = metadata["name"], document
         team, app = labels.get(TEAM_LABEL, ""), labels.get(INSTANCE, "")
     else:
-        name, fields = file.stem.partition("-")[2], document["properties"]
+        name = PurePath(path).stem.partition("-")[2]
+        fields = document["properties"]
         place = path.split("/")[1]
         team, app = "" if place == "_platform" else place, ""
     if OPTIONS in about:

@@ -10,7 +10,8 @@ from specs.fleet import TeamsFolder
 from specs.settings import Settings
 from specs.stack_file import read_stack, stack_names
 from tools.rendering.render import render
-from tools.review.rendered_objects import Side, read_side
+from tools.review.kept_sides import keep_side, kept_side, side_key
+from tools.review.rendered_objects import Side
 
 _BASE = "the base does not render"
 
@@ -24,28 +25,40 @@ def two_sides(
 ) -> tuple[Side, Side]:
     """The base, of which `tree` is a copy, and the working tree `root`.
 
-    `same_code`: whether no Python file differs. If so, one process renders both, which is half the
-    work because loading the SDKs takes most of it; otherwise two processes run in parallel. A stack
+    A side that an earlier review rendered from equal files is not rendered again. `same_code`:
+    whether no Python file differs. If so, one process renders both, which is half the work because
+    loading the SDKs takes most of it; otherwise two processes run in parallel. A stack
     that the base does not have is an empty side. Raises SideError.
     """
     with tempfile.TemporaryDirectory(prefix="sre-diff-") as outs:
         base, head, errors = (Path(outs) / name for name in ("base", "head", "errors"))
         if stack not in stack_names(tree):
-            _render(root, stack, settings, folder, head)
-            return Side(), read_side(head)
+            return Side(), _head(root, stack, settings, folder, head)
+        key = side_key(tree, stack)
+        if (before := kept_side(key)) is not None:
+            return before, _head(root, stack, settings, folder, head)
         if same_code:
             _render_base(tree, stack, base)
-            _render(root, stack, settings, folder, head)
-            return read_side(base), read_side(head)
+            return keep_side(key, base), _head(root, stack, settings, folder, head)
         rendering = _start(tree, stack, base, errors)
         try:
-            _render(root, stack, settings, folder, head)
+            after = _head(root, stack, settings, folder, head)
             if rendering.wait():
                 raise SideError(_complaint(errors))
         finally:
             rendering.kill()
             rendering.wait()
-        return read_side(base), read_side(head)
+        return keep_side(key, base), after
+
+
+def _head(root: Path, stack: str, settings: Settings, folder: TeamsFolder, out: Path) -> Side:
+    """The working tree's side. Its files have been checked, also for expired exceptions."""
+    key = side_key(root, stack)
+    if (side := kept_side(key)) is None:
+        _render(root, stack, settings, folder, out)
+        # Files may have changed meanwhile.
+        side = keep_side(key if side_key(root, stack) == key else None, out)
+    return side
 
 
 def _render(root: Path, stack: str, settings: Settings, folder: TeamsFolder, out: Path) -> None:
