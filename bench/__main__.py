@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from operator import attrgetter
 from pathlib import Path
 
-from bench import checkouts, helm, rows, shares
+from bench import checkouts, helm, rows, shares, steps
 from bench.measure import FailedError, interleaved
 from bench.measured_row import MeasuredRow, comparison
 from bench.page import page
@@ -107,7 +107,10 @@ def measured(work: Path) -> tuple[list[MeasuredRow], str]:
         _show(rows.peak("`./sre render` of 1,000 teams", rendered.peak, many[1])),
     ]
     found += [_show(row) for row in rows.reach(work, few=100, many=1000)]
-    return found, page(found, fleets, shares.table_of(work / "all-100", few[0]), load, HELM_APPS)
+    parts = shares.table_of(work / "all-100", few[0])
+    return found, page(
+        found, fleets, parts, steps.table_of(work / "one-10", times=5), load, HELM_APPS
+    )
 
 
 if __name__ == "__main__":

@@ -23,13 +23,14 @@ def page(
     found: Sequence[MeasuredRow],
     fleets: Mapping[int, tuple[Preview, Preview]],
     shares: str,
+    steps: str,
     load: float,
     helm_apps: int,
 ) -> str:
     """The page.
 
-    `fleets` has this program's preview and the bare program's, by the number of teams; `load` is
-    the machine's when the run began.
+    `fleets` has this program's preview and the bare program's, by the number of teams; `shares` and
+    `steps` are tables; `load` is the machine's when the run began.
     """
     return f"""\
 # What it costs
@@ -58,6 +59,13 @@ number of resources; ours includes components. Memory is the peak of one process
 CPU time of a preview of 100 teams; within the program, from a sample every two milliseconds.
 
 {shares}
+
+## Where the time of one team's preview goes
+
+Medians of CPU times, without and with what saves time: the SDKs' annotations are not evaluated, and
+no debug messages are sent ([decisions.md](../docs/decisions.md#loading-the-sdks)).
+
+{steps}
 """
 
 

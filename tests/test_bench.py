@@ -121,7 +121,7 @@ def test_the_table_shows_figures_and_whether_they_meet_their_limits() -> None:
 def test_the_page_shows_what_each_preview_used() -> None:
     ours = Preview(10.0, 6.0, 5.0, peak=1500, engine_peak=700, resources=1000)
     bare = Preview(9.0, 5.0, 5.0, peak=900, engine_peak=700, resources=900)
-    text = page([SLOW], {100: (ours, bare)}, "| Part |", load=0.5, helm_apps=50)
+    text = page([SLOW], {100: (ours, bare)}, "| Part |", "| Step |", load=0.5, helm_apps=50)
     assert comparison([SLOW]) in text
     line = next(line for line in text.splitlines() if line.startswith("| 100 "))
     assert [cell.strip() for cell in line.split("|")[1:-1]] == [
