@@ -266,7 +266,7 @@ def test_with_plain_it_reads_them_from_the_app(
     until(lambda: prometheus.reads() == places)
 
 
-def test_with_mesh_it_presents_istio_s_certificate(
+def test_with_mesh_it_presents_the_certificate_of_the_folder_that_the_stack_names(
     checkout: Checkout,
     pods: Pods,
     prometheus: Prometheus,
