@@ -7,7 +7,7 @@ Istio compiles into its Envoy.
 import shutil
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from semver import VersionInfo
@@ -31,6 +31,15 @@ RELEASE = Release(
     ldflags=f"-X istio.io/istio/pkg/version.buildVersion={VERSION}",
     building_takes="10 to 20 minutes",
     install_page="https://go.dev/dl/",
+)
+# Of the same module, apart: only a node that runs containers needs it.
+CNI = replace(
+    RELEASE,
+    folder="istio-cni",
+    title="Istio's network plugin",
+    packages={"istio-cni": "istio.io/istio/cni/cmd/istio-cni"},
+    building_takes="2 to 5 minutes",
+    module=RELEASE.folder,
 )
 ENVOY = Release(
     folder="envoy",
@@ -61,6 +70,11 @@ def programs() -> Istio:
     return Istio(
         folder / "pilot-discovery", folder / "pilot-agent", folder / "istioctl", root / BOOTSTRAP
     )
+
+
+def network_plugin() -> Path:
+    """Return istio-cni: cached, or new. Raises UserError if it cannot be built."""
+    return pinned.cached(CNI, None) / "bin" / "istio-cni"
 
 
 def envoy() -> Path:

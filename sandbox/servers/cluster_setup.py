@@ -92,6 +92,11 @@ def use_simulated_node(cluster: Cluster) -> None:
     """Have pods run on the simulated node; those on the real one are replaced."""
     _close_simulated_node(cluster, False)
     forget_real_node(cluster)
+    replace_pods(cluster)
+
+
+def replace_pods(cluster: Cluster) -> None:
+    """Replace those of the real node, which does not run."""
     _evict(cluster, REAL_NODE)
 
 

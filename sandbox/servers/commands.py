@@ -26,7 +26,12 @@ from sandbox.servers import (
 )
 from sandbox.servers.container_node import ContainerNode
 from sandbox.servers.parts import Parts
-from sandbox.servers.platform_parts import PLATFORM_PARTS, TOKEN_SECONDS, PlatformPart
+from sandbox.servers.platform_parts import (
+    PLATFORM_PARTS,
+    TOKEN_SECONDS,
+    Gateway,
+    PlatformPart,
+)
 from sandbox.servers.processes import Interrupts, Process, stop
 from sandbox.servers.single_sign_on import SingleSignOn
 from specs.env_vars import PULL_SECRET, PUSH_SECRET
@@ -109,14 +114,17 @@ class LocalServers:
         runs = any(self._processes[name].pid for name in parts.CONTAINERS)
         filters = parts.PACKETS in chosen or (runs and self._node.filters)
         has_node = runs or parts.NODE in chosen or filters
+        if has_node and self._processes[parts.ISTIOD].pid:
+            chosen = {*chosen, parts.ISTIO}
+        installed = list(_installed(chosen))
+        gateway = next((part for part in installed if isinstance(part, Gateway)), None)
         if has_node:
-            self._node.get(filters)
+            self._node.get(filters, in_mesh=gateway is not None)
         has_keycloak = self._has_keycloak(chosen)
         self.parts.prepare(keep_ports=bool(self.running()))
         if not self._processes[parts.KEYCLOAK].pid:
             self.parts.write_authentication()
         commands = self.parts.commands(server_binaries())
-        installed = list(_installed(chosen))
         try:
             self._launch(parts.STORES, commands)
             self._await(parts.ETCD, self._says_ok(parts.ETCD, "health"))
@@ -128,10 +136,10 @@ class LocalServers:
                 self._await(name, self._says_ok(name, "healthz"))
             self._await(parts.KWOK, lambda: cluster_setup.check(self._cluster()))
             for part in installed:
-                self._run(part)
+                if not (has_node and part is gateway):
+                    self._run(part)
             if has_node:
-                self._await(parts.API_SERVER, self._inject_nothing)
-                self._start_node(filters, token)
+                self._start_node(filters, gateway, token)
             else:
                 use = cluster_setup.use_simulated_node
                 self._await(parts.API_SERVER, lambda: use(self._cluster()))
@@ -162,18 +170,30 @@ class LocalServers:
                 stop(self._processes[name] for name in names)
             self._node.clean()
 
-    def _start_node(self, filters: bool, openbao_token: str) -> None:
-        if filters != self._node.filters:
-            with self._interrupts.held():
+    def _start_node(self, filters: bool, gateway: Gateway | None, openbao_token: str) -> None:
+        in_mesh = gateway is not None
+        if not in_mesh:  # no sidecar could run
+            remove = cluster_setup.remove_webhooks
+            self._await(parts.API_SERVER, lambda: remove(self._cluster(), mesh.INJECTOR))
+        joins_or_leaves = in_mesh != self._node.in_mesh
+        with self._interrupts.held():
+            stop([self._processes[parts.GATEWAY]])
+            if joins_or_leaves or filters != self._node.filters:
                 stop([self._processes[parts.NODE]])
         if filters:
             account = cluster_setup.POLICY_ENFORCER
             self._node.log_in(self._cluster().token(*account, seconds=TOKEN_SECONDS))
+        if in_mesh:
+            token = self._cluster().token(*mesh.CNI_ACCOUNT, seconds=TOKEN_SECONDS)
+            self._node.log_in_to_mesh(token)
         commands = self._node.commands()
         if not self._processes[parts.NODE].pid:
             self._node.clean()
             forget = cluster_setup.forget_real_node
             self._await(parts.API_SERVER, lambda: forget(self._cluster()))
+        if joins_or_leaves:
+            replace = cluster_setup.replace_pods  # those with a sidecar, or those without
+            self._await(parts.API_SERVER, lambda: replace(self._cluster()))
         for name, password in _robots(self._openbao(openbao_token)):
             self._node.registry.users.add(name, password)
         self._launch((parts.REGISTRY,), commands)
@@ -184,6 +204,9 @@ class LocalServers:
         self._launch((parts.NODE,), commands)
         self._await(parts.NODE, lambda: cluster_setup.check_real_node(self._cluster()))
         self._await(parts.API_SERVER, lambda: cluster_setup.use_real_node(self._cluster()))
+        if gateway:
+            self._await(parts.NODE, lambda: gateway.run_on_node(self.parts, self._cluster()))
+            self._await(parts.NODE, lambda: mesh.check_gateway(self._cluster()))
 
     def _has_keycloak(self, chosen: Collection[str]) -> bool:
         """Whether it runs or is chosen, and this machine can run it."""
@@ -218,10 +241,6 @@ class LocalServers:
         settings = {"KUBECONFIG": str(part.kubeconfig(self.parts)), "PYTHONPATH": str(self._root)}
         self._launch((part.name,), commands, **settings, **part.environment)
         self._await(part.name, lambda: part.check(self.parts))
-
-    def _inject_nothing(self) -> None:
-        """Keep sidecars out of pods: the node has no image of them."""
-        cluster_setup.remove_webhooks(self._cluster(), mesh.INJECTOR)
 
     def _furnish(self, installed: Sequence[PlatformPart]) -> None:
         cluster = self._cluster()

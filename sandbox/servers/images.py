@@ -66,16 +66,22 @@ class Image:
         environment: Mapping[str, str] | None = None,
         user: str = USER,
         busybox: bool = True,
+        programs: Mapping[str, Path] | None = None,
     ) -> "Image":
-        """Make one of these text files, by path, and busybox; those in `/bin` are executable."""
-        plain = _archive(files, busybox)
+        """Make one of these text files, by path, and busybox; those in `/bin` are executable.
+
+        `programs` are copied from this machine. If there are any, a container's arguments are those
+        of `command`.
+        """
+        plain = _archive(files, busybox, programs or {})
+        variables = {"PATH": "/bin", **(environment or {})}
         config: dict[str, Any] = {
             "architecture": MACHINES.get(platform.machine(), platform.machine()),
             "os": "linux",
             "config": {
                 "User": user,
-                "Env": ["PATH=/bin", *(f"{k}={v}" for k, v in (environment or {}).items())],
-                "Cmd": list(command),
+                "Env": [f"{name}={value}" for name, value in variables.items()],
+                "Entrypoint" if programs else "Cmd": list(command),
             },
             "rootfs": {"type": "layers", "diff_ids": [digest(plain)]},
         }
@@ -162,22 +168,25 @@ def digest(content: bytes) -> str:
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
-def _archive(files: Mapping[str, str], busybox: bool) -> bytes:
+def _archive(files: Mapping[str, str], busybox: bool, programs: Mapping[str, Path]) -> bytes:
     """The layer: always the same for the same files."""
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w") as archive:
-        folders = {str(up) for path in files for up in Path(path.lstrip("/")).parents} - {"."}
+        paths = [Path(path.lstrip("/")) for path in (*files, *programs)]
+        folders = {str(up) for path in paths for up in path.parents} - {"."}
         for folder in sorted({"bin", "tmp", *folders}):
             entry = _entry(folder, 0o755, 0)
             entry.type = tarfile.DIRTYPE
             archive.addfile(entry)
         if busybox:
-            program = BUSYBOX.read_bytes()
-            archive.addfile(_entry("bin/busybox", 0o755, len(program)), io.BytesIO(program))
+            programs = {**programs, "/bin/busybox": BUSYBOX}
             for applet in APPLETS:
                 entry = _entry(f"bin/{applet}", 0o777, 0)
                 entry.type, entry.linkname = tarfile.SYMTYPE, "busybox"
                 archive.addfile(entry)
+        for path, program in sorted(programs.items()):
+            binary = program.read_bytes()
+            archive.addfile(_entry(path.lstrip("/"), 0o755, len(binary)), io.BytesIO(binary))
         for path, text in sorted(files.items()):
             content = text.encode()
             mode = 0o755 if path.startswith("/bin/") else 0o644

@@ -4,11 +4,14 @@ import base64
 import json
 import subprocess
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 
 import yaml
 
 from clients.kubernetes import Cluster, Object
+from sandbox.ready import missing
 from sandbox.servers.keys import SIMULATED_NODE, self_signed
 from sandbox.servers.parts import (
     GATEWAY,
@@ -34,6 +37,7 @@ HOSTS = ("*.apps.sre.example.com",)
 MANAGER = "sre-sandbox"
 GATEWAY_FOLDER = "gateway"  # the files that the gateway's agent reads
 STAYS = "sre-sandbox-stays"  # a label of pods that no node but the simulated one can run
+_ADDRESS = "sandbox.sre.io/address"  # an annotation of such pods, for kwok
 _VALIDATOR, _DEFAULT_VALIDATOR = "istio-validator-istio-system", "istiod-default-validator"
 INJECTOR = {"MutatingWebhookConfiguration": ("istio-sidecar-injector",)}
 WEBHOOKS = {
@@ -42,14 +46,24 @@ WEBHOOKS = {
 }
 ADMISSION = "admissionregistration.k8s.io/v1"
 
+# Where the pods of the real node reach istiod: it has no DNS, and no addresses of Services.
+ISTIODS_PLACE = "10.244.0.15", 15012
+_ISTIODS_ADDRESS, _ = ISTIODS_PLACE
+_HUB, _TAG = "registry.istio.io/release", "1.31.0"  # a release, not the daily version
+PROXY_IMAGE = f"{_HUB}/proxyv2:{_TAG}"
+CNI_ACCOUNT = NAMESPACE, "istio-cni"
+_HTTPS = 8443  # the port of the gateway's pod
+
 # As a platform team installs it for this program's stacks.
 _CHOSEN = (
     "profile=default",
-    "hub=registry.istio.io/release",  # the image of a release, not of the daily version
-    "tag=1.31.0",
+    f"hub={_HUB}",
+    f"tag={_TAG}",
     "components.cni.enabled=true",  # without it, Pod Security `restricted` admits no sidecar
     # The Envoy project's Envoy has no filter for Istio's metrics.
     "values.telemetry.enabled=false",
+    "meshConfig.defaultConfig.discoveryAddress={}:{}".format(*ISTIODS_PLACE),
+    "values.global.caAddress={}:{}".format(*ISTIODS_PLACE),
 )
 # No node of the sandbox can run them, and there is nothing to scale.
 _LEFT_OUT = frozenset({"DaemonSet", "HorizontalPodAutoscaler", "PodDisruptionBudget"})
@@ -70,7 +84,8 @@ ISTIODS_ENVIRONMENT: Mapping[str, str] = {
     "REVISION": "default",
     "CLUSTER_ID": "Kubernetes",
     "PILOT_CERT_PROVIDER": "istiod",
-    "ISTIOD_CUSTOM_HOST": "127.0.0.1",  # for the API server
+    # For the API server, and for pods of the real node.
+    "ISTIOD_CUSTOM_HOST": f"127.0.0.1,{_ISTIODS_ADDRESS}",
     "VALIDATION_WEBHOOK_CONFIG_NAME": _VALIDATOR,
     # Only Istio's own Envoy has filters for these.
     "PILOT_ENABLE_METADATA_EXCHANGE": "false",
@@ -79,6 +94,7 @@ ISTIODS_ENVIRONMENT: Mapping[str, str] = {
 }
 
 
+@cache
 def installed(istioctl: Path) -> list[Object]:
     """Every object that `istioctl install` would create, including definitions."""
     options = [word for setting in _CHOSEN for word in ("--set", setting)]
@@ -88,20 +104,24 @@ def installed(istioctl: Path) -> list[Object]:
 
 
 def objects(made: list[Object]) -> Iterator[Object]:
-    """Those that do not depend on the servers' ports."""
+    """Those that depend neither on the servers' ports nor on the node."""
     for each in made:
         if each["kind"] in _LEFT_OUT or each["kind"] in WEBHOOKS or _is_definition(each):
             continue
-        if each["kind"] == "Deployment":
-            if each["metadata"]["name"] != GATEWAY_NAME:
-                continue  # istiod is a process, and no pod
-            template = each["spec"]["template"]
-            template["spec"]["nodeName"] = SIMULATED_NODE
-            template["metadata"]["labels"][STAYS] = "true"
-        if _is_gateways_service(each):
+        if each["kind"] in ("Service", "Deployment") and each["metadata"]["name"] == GATEWAY_NAME:
             continue
-        yield each
+        yield _simulated(each, {_ADDRESS: _ISTIODS_ADDRESS}) if _is_deployment(each) else each
     yield _STRICT
+
+
+def _simulated(deployment: Object, annotations: Mapping[str, str]) -> Object:
+    """The same with pods in whose place a process runs."""
+    copy = deepcopy(deployment)
+    template = copy["spec"]["template"]
+    template["spec"]["nodeName"] = SIMULATED_NODE
+    template["metadata"]["labels"][STAYS] = "true"
+    template["metadata"]["annotations"] |= annotations
+    return copy
 
 
 def definitions(made: list[Object]) -> list[Object]:
@@ -109,20 +129,53 @@ def definitions(made: list[Object]) -> list[Object]:
     return [each for each in made if _is_definition(each)]
 
 
-def at_ports(made: list[Object], parts: Parts) -> Iterator[Object]:
-    """Those that name ports of this checkout: webhooks, and the gateway's Service."""
+def webhooks(made: list[Object], parts: Parts) -> Iterator[Object]:
+    """Those that have the API server ask istiod."""
     address = parts.address(ISTIOD_WEBHOOKS)
+
+    def at_address(webhook: Object) -> Object:
+        path = webhook["clientConfig"]["service"]["path"]
+        return webhook | {"clientConfig": {"url": f"{address}{path}"}}
+
     for each in made:
         if each["kind"] in WEBHOOKS:
-            for webhook in each["webhooks"]:
-                path = webhook["clientConfig"]["service"]["path"]
-                webhook["clientConfig"] = {"url": f"{address}{path}"}
-            yield each
+            asking = each | {"webhooks": [at_address(webhook) for webhook in each["webhooks"]]}
+            yield asking
             if each["metadata"]["name"] == _VALIDATOR:
-                yield _of_default_tag(each)
-        elif _is_gateways_service(each):
-            port = {"name": "https", "port": 443, "targetPort": parts.ports[GATEWAY]}
+                yield _of_default_tag(asking)
+
+
+def gateway(made: list[Object], parts: Parts, on_node: bool) -> Iterator[Object]:
+    """The Deployment and the Service of the gateway.
+
+    Its pod runs on the node, or is simulated and Envoy runs on this machine.
+    """
+    here = parts.ports[GATEWAY]
+    for each in made:
+        if each["metadata"]["name"] != GATEWAY_NAME:
+            continue
+        if each["kind"] == "Deployment":
+            yield _published(each, here) if on_node else _simulated(each, {})
+        elif each["kind"] == "Service":
+            port = {"name": "https", "port": 443, "targetPort": _HTTPS if on_node else here}
             yield each | {"spec": {"selector": GATEWAY_LABELS, "ports": [port]}}
+
+
+def _published(deployment: Object, port: int) -> Object:
+    """The same with HTTPS at that port of its node, which one pod at a time can have."""
+    copy = deepcopy(deployment)
+    copy["spec"]["strategy"] = {"type": "Recreate"}
+    (proxy,) = copy["spec"]["template"]["spec"]["containers"]
+    (https,) = (each for each in proxy["ports"] if each["containerPort"] == _HTTPS)
+    https["hostPort"] = port
+    return copy
+
+
+def check_gateway(cluster: Cluster) -> None:
+    """Raise UnsettledError until the gateway's pod on the node is ready."""
+    live = cluster.get("apps/v1", "Deployment", NAMESPACE, GATEWAY_NAME)
+    if why := missing(live) if live else "it has no Deployment":
+        raise UnsettledError(f"the gateway does not run: {why}")
 
 
 def _of_default_tag(validator: Object) -> Object:
@@ -177,7 +230,11 @@ def _gateways_pod(cluster: Cluster) -> Object:
     """The pod whose place Envoy takes: istiod identifies the gateway by its address."""
     for pod in cluster.list("v1", "Pod", NAMESPACE):
         labels = pod["metadata"].get("labels") or {}
-        if labels.items() >= GATEWAY_LABELS.items() and pod["status"].get("podIP"):
+        if (
+            labels.items() >= GATEWAY_LABELS.items()
+            and pod["spec"].get("nodeName") == SIMULATED_NODE
+            and pod["status"].get("podIP")
+        ):
             return pod
     raise UnsettledError("the gateway has no pod")
 
@@ -310,12 +367,14 @@ def give_certificate(parts: Parts, cluster: Cluster) -> None:
     file.write_bytes(certificate)
 
 
-def listen_here_only(cluster: Cluster) -> None:
-    """Have the gateway listen on this machine only."""
+def listen(cluster: Cluster, here_only: bool) -> None:
+    """Have the gateway listen on all of its addresses, or on this machine only."""
     gateway = cluster.get("networking.istio.io/v1", "Gateway", NAMESPACE, CERTIFICATE)
     if gateway is None:
         raise UnsettledError(f"there is no Gateway {CERTIFICATE}")
-    servers = [server | {"bind": "127.0.0.1"} for server in gateway["spec"]["servers"]]
+    servers = [
+        server | {"bind": "127.0.0.1" if here_only else ""} for server in gateway["spec"]["servers"]
+    ]
     metadata = {"name": CERTIFICATE, "namespace": NAMESPACE}
     spec = {**gateway["spec"], "servers": servers}
     kind = {"apiVersion": gateway["apiVersion"], "kind": "Gateway"}
@@ -330,5 +389,5 @@ def _is_definition(object: Object) -> bool:
     return object["kind"] == "CustomResourceDefinition"
 
 
-def _is_gateways_service(object: Object) -> bool:
-    return object["kind"] == "Service" and object["metadata"]["name"] == GATEWAY_NAME
+def _is_deployment(object: Object) -> bool:
+    return object["kind"] == "Deployment"

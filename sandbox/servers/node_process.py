@@ -5,7 +5,8 @@ is a pair: the process that was started, and the first of a new PID namespace, w
 and the kubelet as children. However one of the pair ends, the kernel ends the other and all
 containers, and removes their mounts and networks. Only cgroups stay: `remove_cgroups`.
 
-The node has its own network, which reaches the machine only at the ports that `forwarded` names.
+The node has its own network. Connections to and from the machine pass at the ports that the
+settings name, and at no other.
 What it writes to `/var` and `/run` stays in memory, so it cannot conflict with a kubelet or
 containerd of the machine.
 """
@@ -24,6 +25,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 SOCKET = "/run/containerd/containerd.sock"
 CGROUPS = Path("/sys/fs/cgroup")
@@ -50,23 +52,35 @@ _WANTED_BY_KUBELET = {
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
+class PodSettings(NamedTuple):
+    """An address and port in the pods' network, and the port of the machine that serves there."""
+
+    name: str
+    address: str
+    port: int
+    served_at: int
+
+
 @dataclass(frozen=True)
 class NodeSettings:
     """What the process reads from its file.
 
-    `forwarded` are ports of the machine's 127.0.0.1 that exist in the node's network too. `archive`
-    is a file with the image that keeps a pod's namespaces. `commands` start in this order; the
-    first is containerd. If the last is kube-network-policies, `account` is the folder with its
-    token.
+    `forwarded` are ports of the machine's 127.0.0.1 that exist in the node's network too.
+    `published` are ports of the node that exist on the machine's 127.0.0.1. `pods` are servers of
+    the machine that look like pods of the node. `archives` are files with images, one of them the
+    image that keeps a pod's namespaces. `commands` start in this order; the first is containerd. If
+    the last is kube-network-policies, `account` is the folder with its token.
     """
 
     name: str
     address: str
     cgroup: str
     forwarded: Sequence[int]
-    archive: str
+    archives: Sequence[str]
     commands: Sequence[Sequence[str]]
     account: str | None = None
+    published: Sequence[int] = ()
+    pods: Sequence[PodSettings] = ()
 
     def write(self, file: Path) -> None:
         """For `read`."""
@@ -75,7 +89,9 @@ class NodeSettings:
     @classmethod
     def read(cls, file: Path) -> "NodeSettings":
         """What `write` wrote."""
-        return cls(**json.loads(file.read_text(encoding="utf-8")))
+        values = json.loads(file.read_text(encoding="utf-8"))
+        pods = [PodSettings(*each) for each in values.pop("pods")]
+        return cls(**values, pods=pods)
 
 
 def make_cgroups(name: str) -> None:
@@ -132,9 +148,9 @@ def run(settings: NodeSettings) -> int:
             os.kill(child, signal.SIGKILL)
 
     signal.signal(signal.SIGTERM, end)
-    with Path("/proc/self/ns/pid").open() as own:  # otherwise this process could not start threads
-        _check(_libc.setns(own.fileno(), _NEW_PIDS), "return to the PID namespace")
-    threading.Thread(target=_forward, args=(ours, settings.forwarded), daemon=True).start()
+    # Otherwise this process could not start threads.
+    _enter("/proc/self/ns/pid", _NEW_PIDS)
+    threading.Thread(target=_connect, args=(settings, ours, child), daemon=True).start()
     _, status = os.waitpid(child, 0)
     remove_cgroups(settings.cgroup)
     return 0 if os.WIFSIGNALED(status) else os.waitstatus_to_exitcode(status)
@@ -152,7 +168,8 @@ def _run_node(settings: NodeSettings, to_machine: socket.socket) -> int:
         _filter_packets(settings.account, settings.forwarded[0])
     containerd, *others = settings.commands
     expected = {_start(containerd): containerd[0]}
-    _load(settings.archive)
+    for archive in settings.archives:
+        _load(archive)
     for command in others:
         expected[_start(command)] = command[0]
     while True:
@@ -186,9 +203,28 @@ def _own_network(settings: NodeSettings, to_machine: socket.socket) -> None:
     for end in ("node0", "node1"):
         _ip("link", "set", end, "up")
     listeners = [socket.create_server(("127.0.0.1", port)) for port in settings.forwarded]
+    listeners += [_pods_listener(settings.address, pod) for pod in settings.pods]
     socket.send_fds(to_machine, [b"."], [listener.fileno() for listener in listeners])
     for listener in listeners:
         listener.close()
+
+
+def _pods_listener(node: str, pod: PodSettings) -> socket.socket:
+    """Make a pod's network in which no container runs, and listen there."""
+    there = ("-n", pod.name)
+    _ip("netns", "add", pod.name)
+    _ip("link", "add", pod.name, "type", "veth", "peer", "name", "eth0", "netns", pod.name)
+    _ip("link", "set", pod.name, "up")
+    _ip("route", "add", pod.address, "dev", pod.name)
+    _ip(*there, "address", "add", f"{pod.address}/32", "dev", "eth0")
+    _ip(*there, "link", "set", "eth0", "up")
+    _ip(*there, "route", "add", node, "dev", "eth0")
+    _ip(*there, "route", "add", "default", "via", node)
+    with Path("/proc/self/ns/net").open() as own:
+        _enter(f"/run/netns/{pod.name}", _NEW_NETWORK)
+        listener = socket.create_server((pod.address, pod.port))
+        _check(_libc.setns(own.fileno(), _NEW_NETWORK), "return to the node's network")
+    return listener
 
 
 def _filter_packets(account: str, api_server: int) -> None:
@@ -225,19 +261,29 @@ def _start(command: Sequence[str]) -> int:
     return subprocess.Popen(command).pid
 
 
-def _forward(from_node: socket.socket, ports: Sequence[int]) -> None:
-    """Pass connections to the node's ports on to the same ports of the machine."""
+def _connect(settings: NodeSettings, from_node: socket.socket, node: int) -> None:
+    """Pass connections on: from the node's networks to the machine, and to published ports."""
+    ports = [*settings.forwarded, *(pod.served_at for pod in settings.pods)]
     _, files, _, _ = socket.recv_fds(from_node, 1, len(ports))
-    for file, port in zip(files, ports, strict=False):
-        listener = socket.socket(fileno=file)
-        threading.Thread(target=_accept, args=(listener, port), daemon=True).start()
+    for file, port in zip(files, ports, strict=True):
+        _accept(socket.socket(fileno=file), ("127.0.0.1", port))
+    for port in settings.published:
+        listener = socket.create_server(("127.0.0.1", port))
+        _accept(listener, (settings.address, port), f"/proc/{node}/ns/net")
 
 
-def _accept(listener: socket.socket, port: int) -> None:
+def _accept(listener: socket.socket, place: tuple[str, int], network: str | None = None) -> None:
+    """Pass each connection on to that place, in another network if one is given."""
+    threading.Thread(target=_accept_all, args=(listener, place, network), daemon=True).start()
+
+
+def _accept_all(listener: socket.socket, place: tuple[str, int], network: str | None) -> None:
+    if network:
+        _enter(network, _NEW_NETWORK)  # this thread alone
     while True:
         near, _ = listener.accept()
         try:
-            far = socket.create_connection(("127.0.0.1", port))
+            far = socket.create_connection(place)
         except OSError:  # the server is restarting
             near.close()
             continue
@@ -260,6 +306,12 @@ def _mount(*arguments: str) -> None:
 
 def _ip(*arguments: str) -> None:
     subprocess.run(["ip", *arguments], check=True)
+
+
+def _enter(namespace: str, kind: int) -> None:
+    """Join a namespace, named by its file."""
+    with Path(namespace).open() as file:
+        _check(_libc.setns(file.fileno(), kind), f"join {namespace}")
 
 
 def _check(answer: int, what: str) -> None:

@@ -188,7 +188,7 @@ class Istiod(PlatformPart):
 
     def log_in(self, parts: Parts, cluster: Cluster) -> None:
         super().log_in(parts, cluster)
-        for each in mesh.at_ports(self._made, parts):
+        for each in mesh.webhooks(self._made, parts):
             cluster.apply(each, mesh.MANAGER)
 
     def command(self, parts: Parts) -> Command:
@@ -200,23 +200,37 @@ class Istiod(PlatformPart):
 
 
 class Gateway(PlatformPart):
-    """The way in from outside: an Envoy that istiod configures."""
+    """The way in from outside: an Envoy that istiod configures.
+
+    Beside a node that runs containers it is a pod there, and no process.
+    """
 
     name = GATEWAY
     choice = ISTIO
     account = (mesh.NAMESPACE, mesh.GATEWAY_ACCOUNT)
 
     def __init__(self) -> None:
-        self._agent, self._envoy = istio.programs().agent, istio.envoy()
+        programs, self._envoy = istio.programs(), istio.envoy()
+        self._agent = programs.agent
+        self._made = mesh.installed(programs.istioctl)
 
     def objects(self) -> list[Object]:
         return []
 
     def log_in(self, parts: Parts, cluster: Cluster) -> None:
+        self._make(parts, cluster, on_node=False)
         token = cluster.token(*self.account, seconds=TOKEN_SECONDS, audience="istio-ca")
         mesh.write_gateway(parts, cluster, token)
+
+    def run_on_node(self, parts: Parts, cluster: Cluster) -> None:
+        """Create its pod. Raises UnsettledError as `log_in` does."""
+        self._make(parts, cluster, on_node=True)
+
+    def _make(self, parts: Parts, cluster: Cluster, on_node: bool) -> None:
+        for each in mesh.gateway(self._made, parts, on_node):
+            cluster.apply(each, mesh.MANAGER)
         mesh.give_certificate(parts, cluster)
-        mesh.listen_here_only(cluster)
+        mesh.listen(cluster, here_only=not on_node)
 
     def command(self, parts: Parts) -> Command:
         return mesh.gateway_command(self._agent, _own_name(parts, self.name, self._envoy), parts)

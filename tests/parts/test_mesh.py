@@ -201,8 +201,7 @@ def test_the_doctor_sees_pods_with_sidecars(mesh: Checkout) -> None:
     assert told.code == 0, told.output
     assert "ok Kubernetes: sidecars injected in 2 namespaces" in told.output
     assert "ok Kubernetes: pods team-alpha/" in told.output
-    # istiod is a process here.
-    assert "warn Kubernetes: istiod no pod with app=istiod in istio-system" in told.output
+    assert "ok Kubernetes: istiod app=istiod in istio-system" in told.output
 
 
 @contextmanager
@@ -566,14 +565,17 @@ def test_servers_that_start_without_istio_do_not_wait_for_it(mesh: Checkout) -> 
     assert cluster.list("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration") == []
 
 
-def test_beside_a_node_that_runs_containers_pods_get_no_sidecar_that_it_could_not_run(
-    mesh: Checkout,
-) -> None:
+def test_the_gateway_moves_to_a_node_that_runs_containers_and_back(mesh: Checkout) -> None:
     available(container_node.require)
-    assert mesh.run("servers-down").code == 0
-    start(mesh, "istio,node")
+    start(mesh, "istio")
+    until(lambda: asked(mesh, NOBODYS) == 404)
+    start(mesh, "node")
     cluster = cluster_of(mesh)
-    made = cluster.create(pod_of(cluster, DEPLOYMENT, "my-api"), dry_run=True)
-    assert "initContainers" not in made["spec"]
+    until(lambda: asked(mesh, NOBODYS) == 404)
+    assert not Process(record_of(mesh).folder, parts.GATEWAY).pid
+    assert sidecar(cluster.create(pod_of(cluster, DEPLOYMENT, "my-api"), dry_run=True))
     start(mesh, "istio,node")  # does not restart what runs
     assert asked(mesh, NOBODYS) == 404
+    assert mesh.run("servers-down").code == 0
+    start(mesh, "istio")
+    until(lambda: asked(mesh, NOBODYS) == 404)

@@ -47,6 +47,6 @@ def test_the_doctor_has_a_line_on_each_part(whole: Checkout) -> None:
     assert "Kubernetes: secrets 6 fetched" in words
     assert "Kubernetes: Prometheus ServiceMonitor: 3 selected" in words
     assert "Kubernetes: gateways Gateway istio-system/sre-gateway: 1 of 1 pods ready" in words
-    assert "no Istio webhook for pods" in words  # with the node, there is none
+    assert "ok Kubernetes: sidecars injected in 2 namespaces" in words
     assert "skipped Harbor simulated by the sandbox" in words
     assert words.count("skipped") == 2  # and in the sum

@@ -356,6 +356,6 @@ def test_without_the_part_pods_are_simulated_again(provisioned: Checkout) -> Non
 
 def groups(checkout: Checkout) -> list[Path]:
     """The node's cgroups, in any hierarchy."""
-    settings = checkout.folder / FOLDER / parts.NODE / "node.json"
+    settings = checkout.folder / FOLDER / parts.NODE / "settings.json"
     name = NodeSettings.read(settings).cgroup
     return [path for depth in ("", "*/") for path in Path("/sys/fs/cgroup").glob(depth + name)]
