@@ -111,7 +111,10 @@ def side_of(index: str, documents: Mapping[str, str]) -> Side:
 
 @cache
 def _parsed(text: str) -> Any:
-    """A document; most are the same on both sides of a change, and parsing takes longest."""
+    """A document; most are the same on both sides of a change, and parsing takes longest.
+
+    A process reviews one stack, and the objects of its two sides hold what is kept here.
+    """
     return yaml.load(text, Loader=_LOADER)
 
 
