@@ -164,7 +164,7 @@ def gateway(made: list[Object], parts: Parts, on_node: bool) -> Iterator[Object]
 def _published(deployment: Object, port: int) -> Object:
     """The same with HTTPS at that port of its node, which one pod at a time can have."""
     copy = deepcopy(deployment)
-    copy["spec"]["strategy"] = {"type": "Recreate"}
+    copy["spec"]["strategy"] = {"rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}}
     (proxy,) = copy["spec"]["template"]["spec"]["containers"]
     (https,) = (each for each in proxy["ports"] if each["containerPort"] == _HTTPS)
     https["hostPort"] = port
