@@ -234,6 +234,8 @@ def test_a_kill_for_memory_that_the_app_survived_is_a_warning_for_a_while(looked
     "line",
     [
         "touch: /data/x: Read-only file system",
+        "/bin/sh: can't create /data/x: Read-only file system",
+        "java.io.FileNotFoundException: /data/x (Read-only file system)",
         "OSError: [Errno 30] Read-only file system: '/data/x'",
     ],
 )

@@ -142,6 +142,23 @@ def test_a_refused_pod_has_a_cause_with_or_without_events(
     assert key_of(app)[:1] == ([key] if key else [])
 
 
+def test_a_refused_replica_set_has_a_cause_while_that_of_the_old_version_serves(
+    looked: Looked,
+) -> None:
+    message, kind, key = REFUSALS["a guardrail"]
+    failed = {
+        "type": "Progressing",
+        "status": "False",
+        "reason": "ReplicaSetCreateError",
+        "message": f'Failed to create new replica set "my-api-7f9": {message}',
+    }
+    of = deployment(failed, ready=1)
+    owner = replica_set(of)
+    owner["status"]["replicas"] = 1
+    app = looked.app(written.app(), of, owner, running(owner))
+    assert (app.status, kinds(app), key_of(app)) == ("broken", [kind], [key])
+
+
 def test_a_quota_is_explained_with_its_figures(looked: Looked) -> None:
     refused = event(REPLICA_SET, "FailedCreate", QUOTA)
     app = looked.app(written.app(), DEPLOYMENT, REPLICA_SET, refused)

@@ -66,6 +66,10 @@ def _refusals(app: AppState) -> Iterator[str]:
     if app.runs_on_schedule:
         yield from _of_runs(app)
         return
+    progress = app.condition("Progressing")
+    if progress.get("reason") == "ReplicaSetCreateError":  # policies look at ReplicaSets, too
+        yield str(progress.get("message") or "")
+        return
     wanted, replica_set = app.wanted, app.replica_set
     if replica_set:
         wanted = int(replica_set["spec"].get("replicas", wanted))

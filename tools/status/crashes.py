@@ -12,7 +12,9 @@ from tools.status.words import short, times
 _KILLED_BY_PROBE = re.compile(r"failed (liveness|startup) probe")
 _READ_ONLY = re.compile(r"read-only file ?system|EROFS", re.I)
 # A path just before those words, or quoted anywhere in the line.
-_PATH = re.compile(r"['\"`](/[^'\"`\s]+)['\"`]|(?:^|[\s=(])(/[\w.@+/-]+?):? ?:")
+_PATH = re.compile(
+    r"['\"`](/[^'\"`\s]+)['\"`]|(?:^|[\s=(])(/[\w.@+/-]+)(?:: | \()(?=read-only|EROFS)", re.I
+)
 _SIGNALS = {134: "SIGABRT", 137: "SIGKILL", 139: "SIGSEGV", 143: "SIGTERM"}
 
 
