@@ -388,6 +388,18 @@ def test_a_probe_that_ended_an_earlier_run_does_not_hide_a_crash(looked: Looked)
     assert kinds(app) == ["crash"]
 
 
+def test_a_probe_that_kills_again_counts_though_the_node_no_longer_reports_it(
+    looked: Looked,
+) -> None:
+    own = ended(137, startedAt=at(5))
+    broken = pod(REPLICA_SET, own=own, containers=[probed(liveness=LIVENESS)])
+    killed = event(
+        broken, "Killing", "Container my-api failed liveness probe, will be restarted", 30
+    )
+    app = looked.app(written.app(), DEPLOYMENT, REPLICA_SET, broken, killed)
+    assert kinds(app) == ["liveness-probe"]
+
+
 def test_a_startup_probe_that_kills_needs_more_checks(looked: Looked) -> None:
     text = written.app("probes: {startup: {periodSeconds: 1, failureThreshold: 5}}")
     startup = {**LIVENESS, "initialDelaySeconds": 0, "failureThreshold": 5}

@@ -15,6 +15,7 @@ _READ_ONLY = re.compile(r"read-only file ?system|EROFS", re.I)
 _PATH = re.compile(
     r"['\"`](/[^'\"`\s]+)['\"`]|(?:^|[\s=(])(/[\w.@+/-]+)(?:: | \()(?=read-only|EROFS)", re.I
 )
+_ENDED_BY_NODE = (137, 143)
 _SIGNALS = {134: "SIGABRT", 137: "SIGKILL", 139: "SIGSEGV", 143: "SIGTERM"}
 
 
@@ -30,10 +31,16 @@ def crashed(container: ContainerState) -> bool:
 
 
 def probe_that_killed(app: AppState, container: ContainerState) -> str | None:
-    """`liveness` or `startup`, if such a probe ended the container's last run."""
-    began = moment(container.ended.get("startedAt"))
+    """`liveness` or `startup`, if such a probe ended the container's last run.
+
+    A node reports few of the events of a pod that restarts often. If a signal ended the run, the
+    reason that it last gave counts.
+    """
+    ended = container.ended
+    began = moment(ended.get("startedAt"))
+    signal = ended.get("exitCode") in _ENDED_BY_NODE and ended.get("reason") != "OOMKilled"
     for event in app.state.events_of(container.pod):
-        if began and event.last < began:
+        if began and event.last < began and not signal:
             return None
         found = _KILLED_BY_PROBE.search(event.message)
         if event.reason == "Killing" and found and f" {container.name} " in event.message:
