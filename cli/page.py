@@ -2,9 +2,11 @@
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 
 from cli import Commands
+from cli.kubeconfig_cluster import answered
 from cli.stack_options import ROOT, options, stack_files
 
 
@@ -17,8 +19,10 @@ def add(commands: Commands) -> None:
         description="Writes the stack's teams as a static site: apps and versions, lifecycle, "
         "quota used and left, exceptions and when they end, and what may reach what. The site has "
         "no values of variables or secrets, loads nothing from elsewhere, and can be read without "
-        "JavaScript. It is written as a whole, or not at all. Exit code: 0 written, 1 a problem in "
-        "a file, 2 a wrong command line.",
+        "JavaScript. It is written as a whole, or not at all. With --live, it also shows what the "
+        "cluster of your kubeconfig says: whether apps run, and if not, why; the quota in use; and "
+        "what differs from the files. Exit code: 0 written, 1 a problem in a file, 2 a wrong "
+        "command line, or no answer from the cluster.",
         epilog="example: ./sre page --out /tmp/site, then open /tmp/site/index.html",
     )
     parser.add_argument(
@@ -33,11 +37,18 @@ def add(commands: Commands) -> None:
         action="store_true",
         help="write the site although exceptions of apps have expired",
     )
+    parser.add_argument(
+        "--live", action="store_true", help="also show what the cluster of your kubeconfig says"
+    )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write the site. If it raises ProblemsError, nothing is written."""
+    """Write the site. If it raises ProblemsError or returns 2, nothing is written."""
+    return answered("page", partial(_run, arguments))
+
+
+def _run(arguments: argparse.Namespace) -> int:
     from tools.page.facts import gather, read_fleet  # with the SDKs: a second to load
     from tools.page.site import site
     from tools.page.write import check_folder, write
@@ -48,7 +59,14 @@ def run(arguments: argparse.Namespace) -> int:
     fleet = read_fleet(stack.folder, stack.settings, expired=expired)
     for warning in fleet.warnings:
         print(warning.as_warning(), file=sys.stderr)
-    found = gather(ROOT, stack.name, stack.settings, stack.folder, fleet.teams, expired=expired)
+    live = None
+    if arguments.live:
+        from cli.live import live as read_live
+
+        live = read_live(stack, fleet.teams)
+    found = gather(
+        ROOT, stack.name, stack.settings, stack.folder, fleet.teams, expired=expired, live=live
+    )
     count = write(site(found), arguments.out)
     print(f"{count} pages written; start with {arguments.out / 'index.html'}.")
     return 0

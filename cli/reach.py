@@ -134,7 +134,7 @@ def _said(arguments: argparse.Namespace) -> tuple[str, int]:
 
 def _world(stack: StackFiles) -> "World":
     """The world of the stack's objects. Raises ProblemsError for a problem in a file."""
-    from tools.reach.world import KINDS, world
+    from tools.reach.world import KINDS, stack_world
     from tools.rendering.render import made_objects  # with the SDKs: a second to load
 
     fleet = load_stack(stack.folder, stack.settings)
@@ -143,5 +143,4 @@ def _world(stack: StackFiles) -> "World":
     # Warnings are left to `./sre validate`: here, they would bury the answer.
     teams = [team.name for team in fleet.teams]
     made = made_objects(ROOT, stack.name, teams, stack.folder.path, KINDS)
-    objects = (each.content for each in made if each.content)
-    return world(objects, stack.folder.names(), stack.settings.istio.gateway_namespaces)
+    return stack_world((each.content for each in made), stack.folder, stack.settings)

@@ -1,7 +1,6 @@
 """`./sre status`: whether a team's apps run, and if one does not, why."""
 
 import argparse
-import os
 import re
 import sys
 from collections.abc import Sequence
@@ -10,18 +9,18 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from cli import Commands
-from cli.stack_options import ROOT, StackFiles, add_format, options, stack_files
+from cli.kubeconfig_cluster import MISTAKE, answered, cluster
+from cli.stack_options import add_format, options, stack_files
 from specs.fleet import SUFFIX
 from specs.load import load_team
 from specs.names import nearest
 from specs.problem import ProblemsError
 
 if TYPE_CHECKING:
-    from clients.kubernetes import Cluster
     from tools.status.as_text import Progress
     from tools.status.report import TeamReport
 
-BROKEN, MISTAKE, UNFINISHED = 1, 2, 3
+BROKEN, UNFINISHED = 1, 3
 _PATIENCE = timedelta(minutes=10)
 
 
@@ -66,23 +65,15 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the report; the exit code says how the worst of the apps is doing."""
-    from clients.http import RefusedError, UnreachableError  # with `requests`
-    from clients.kubeconfig import KubeconfigError
     from tools.status.look import NothingSeenError
 
     try:
-        return _run(arguments)
+        return answered("status", partial(_run, arguments))
     except ProblemsError as found:
         for problem in found.problems:
             print(problem, file=sys.stderr)
-    except KubeconfigError as error:
-        do = "set KUBECONFIG to the file for your cluster"
-        print(f"./sre status: error: {str(error).rstrip('.')}; {do}", file=sys.stderr)
-    except (NothingSeenError, UnreachableError) as error:
+    except NothingSeenError as error:
         print(f"./sre status: error: {error}", file=sys.stderr)
-    except RefusedError as refusal:
-        do = "log in again" if refusal.status == 401 else "ask the platform team"
-        print(f"./sre status: error: {refusal}; {do}", file=sys.stderr)
     return MISTAKE
 
 
@@ -106,7 +97,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.timeout and not arguments.watch:
         print("./sre status: error: --timeout is for --watch; add it", file=sys.stderr)
         return MISTAKE
-    asked = (_cluster(stack), file, stack.settings, arguments.app, arguments.since)
+    asked = (cluster(stack), file, stack.settings, arguments.app, arguments.since)
     as_text = arguments.format == "text"
     if arguments.watch:
         progress = Progress() if as_text else None
@@ -130,17 +121,6 @@ def _run(arguments: argparse.Namespace) -> int:
 def _show(progress: "Progress | None", report: "TeamReport") -> None:
     for line in progress.lines(report) if progress else ():
         print(line, flush=True)
-
-
-def _cluster(stack: StackFiles) -> "Cluster":
-    """That of the kubeconfig; of `make servers`, if the environment names none."""
-    from clients.kubernetes import Cluster
-    from clients.local_servers import running
-
-    servers = None if os.environ.get("KUBECONFIG") or stack.name != "dev" else running(ROOT)
-    if servers:
-        return Cluster(kubeconfig=servers.kubeconfig, retries=1)
-    return Cluster(stack.settings.kubernetes.context, retries=1)
 
 
 def _unknown(what: str, name: str, known: Sequence[str]) -> int:

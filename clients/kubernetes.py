@@ -52,7 +52,7 @@ class Cluster:
         """
         configuration = Configuration()
         with _complaints() as complaints:
-            _load(kubeconfig, context, configuration)
+            self.context = _load(kubeconfig, context, configuration)
         ca_cert, cert = configuration.ssl_ca_cert, configuration.cert_file
         token = configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
         if complaints and not (token or cert):
@@ -298,12 +298,14 @@ def past_conflicts(action: Callable[[], T]) -> T:
     return action()
 
 
-def _load(kubeconfig: Path | None, context: str | None, configuration: Configuration) -> None:
+def _load(kubeconfig: Path | None, context: str | None, configuration: Configuration) -> str | None:
+    """Fill the configuration; return the context's name."""
     # The package reads KUBECONFIG once, when it is imported, and uses the last current context.
     files = str(kubeconfig or listed())
     try:
         context = context or current_context(files)
         load_kube_config(files, context, client_configuration=configuration)
+        return context
     except (ConfigException, OSError) as error:
         raise KubeconfigError(" ".join(str(error).split())) from None
     except (yaml.YAMLError, ValueError, TypeError, AttributeError, LookupError):

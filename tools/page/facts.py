@@ -13,9 +13,10 @@ from specs.fleet import Fleet, TeamsFolder, load_stack
 from specs.problem import ProblemsError
 from specs.settings import Settings
 from specs.team import Team
+from tools.page.live import Live, LiveTeam, per_cent
 from tools.reach.edges import Edge
 from tools.reach.matrix import edges
-from tools.reach.world import KINDS, world
+from tools.reach.world import KINDS, stack_world
 from tools.rendering.render import MadeObject, made_objects
 
 
@@ -30,12 +31,16 @@ class Share:
 
 @dataclass(frozen=True)
 class TeamFacts:
-    """A team, and what concerns it: `edges` are those from and to its apps."""
+    """A team, and what concerns it: `edges` are those from and to its apps.
+
+    `live` is what the cluster says of it; None if it was not asked.
+    """
 
     team: Team
     capacity: Capacity
     edges: Sequence[Edge]
     objects: Sequence[MadeObject]
+    live: LiveTeam | None = None
 
     @cached_property
     def exceptions(self) -> list[ListedException]:
@@ -79,12 +84,16 @@ class TeamFacts:
 
 @dataclass(frozen=True)
 class FleetFacts:
-    """The teams of a stack, by name, and the objects that all share."""
+    """The teams of a stack, by name, and the objects that all share.
+
+    `live` is what the cluster says; None if it was not asked.
+    """
 
     stack: str
     settings: Settings
     teams: Sequence[TeamFacts]
     shared: Sequence[MadeObject]
+    live: Live | None = None
 
     @cached_property
     def names(self) -> frozenset[str]:
@@ -117,14 +126,13 @@ def gather(
     teams: Sequence[Team],
     *,
     expired: bool,
+    live: Live | None = None,
 ) -> FleetFacts:
     """What follows from the files of teams that have been checked."""
     names = [team.name for team in teams]
     made = [*made_objects(root, stack, names, folder.path, KINDS, expired=expired)]
     by_team: defaultdict[str, list[Edge]] = defaultdict(list)
-    contents = (each.content for each in made if each.content)
-    found = world(contents, folder.names(), settings.istio.gateway_namespaces)
-    for edge in edges(found):
+    for edge in edges(stack_world((each.content for each in made), folder, settings)):
         for team in {node.team for node in (edge.source, edge.target) if node.kind == "app"}:
             by_team[team].append(edge)
     owned: defaultdict[str, dict[tuple[str, str, str], MadeObject]] = defaultdict(dict)
@@ -139,15 +147,10 @@ def gather(
                 capacity(team, settings),
                 by_team[team.name],
                 [*owned[team.name].values()],
+                live.teams[team.name] if live else None,
             )
             for team in teams
         ],
         [*owned[""].values()],
+        live,
     )
-
-
-def per_cent(amount: int, quota: int) -> int:
-    """Rounded up; of nothing, all that is taken is too much."""
-    if not quota:
-        return 101 if amount else 0
-    return -(-amount * 100 // quota)

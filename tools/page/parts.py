@@ -172,6 +172,11 @@ def app_id(app: str) -> str:
     return f"app-{app}"
 
 
+def status(of_app: str) -> Element:
+    """How an app does in the cluster, in the words of `./sre status`."""
+    return element("span", of_app, class_=f"state {of_app.partition(' ')[0]}")
+
+
 def state(lifecycle: str) -> Element:
     """A team's lifecycle."""
     return element("span", lifecycle, class_=f"state {lifecycle}")

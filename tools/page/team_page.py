@@ -10,7 +10,9 @@ from specs.secret_paths import team_secrets_path
 from tools.page.connections import Connections, connections
 from tools.page.controls_page import own_objects
 from tools.page.exceptions_page import own_exceptions
-from tools.page.facts import FleetFacts, TeamFacts, per_cent
+from tools.page.facts import FleetFacts, TeamFacts
+from tools.page.live import per_cent
+from tools.page.live_parts import differences, live_quota, status_of_apps
 from tools.page.parts import (
     Cell,
     Part,
@@ -55,13 +57,20 @@ def team_page(fleet: FleetFacts, about: TeamFacts) -> str:
     content = [
         title,
         _where(fleet, about),
+        *_in_cluster(fleet, about),
         section("apps", "Apps", *_apps(about)),
-        section("quota", "Quota", *_quota(about)),
+        section("quota", "Quota", *_quota(about), *live_quota(about)),
         section("exceptions", "Exceptions", _exceptions(about, path)),
         section("connections", "Connections", *_connections(fleet, about, path)),
         section("objects", "Objects and controls", own_objects(about)),
     ]
     return page(path, fleet.stack, team.name, content)
+
+
+def _in_cluster(fleet: FleetFacts, about: TeamFacts) -> Iterator[Element]:
+    if fleet.live and about.live:
+        yield section("live", "In the cluster", *status_of_apps(fleet.live, about.live))
+        yield section("differences", "Differs from its file", differences(about.live))
 
 
 def _where(fleet: FleetFacts, about: TeamFacts) -> Element:

@@ -7,10 +7,11 @@ from functools import cached_property
 from itertools import chain
 from typing import Any
 
+from specs.fleet import TeamsFolder
 from specs.network import NAMESPACE_NAME
 from specs.openings import EGRESS, INGRESS, Selector
 from specs.selectors import matches
-from specs.settings import MONITORING
+from specs.settings import MONITORING, Settings
 from tools.reach import ports
 from tools.reach.edges import Node, Reason
 from tools.reach.ends import Namespace, Outside, Pod, Station, container_ports, outside
@@ -161,6 +162,14 @@ class World:
             node = Node("prometheus", name, pods or "prometheus")
         labels = {**(peer.namespaces.get("matchLabels") or {}), NAMESPACE_NAME: name}
         return Station(node, {**peer.namespaces, "matchLabels": labels}, peer.pods)
+
+
+def stack_world(
+    contents: Iterable[Object | None], folder: TeamsFolder, settings: Settings
+) -> World:
+    """The world of what the program creates for a stack's teams; None is passed over."""
+    objects = (each for each in contents if each)
+    return world(objects, folder.names(), settings.istio.gateway_namespaces)
 
 
 def world(

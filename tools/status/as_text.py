@@ -31,7 +31,7 @@ def text(report: TeamReport) -> str:
 
 def app_lines(report: TeamReport) -> Iterator[str]:
     """One line an app."""
-    yield from columns([_HEAD, *(_cells(app) for app in report.apps)])
+    yield from columns([_HEAD, *(cells(app) for app in report.apps)])
 
 
 class Progress:
@@ -44,7 +44,7 @@ class Progress:
         """What is new in a report."""
         for app in report.apps:
             causes = tuple(str(placed) for placed in app.causes)
-            line = "  ".join(_cells(app)[: 3 if app.version == "" else 4])
+            line = "  ".join(cells(app)[: 3 if app.version == "" else 4])
             before = self._shown.get(app.app, ())
             now = (line, *causes)
             self._shown[app.app] = now
@@ -67,12 +67,18 @@ def _lines(report: TeamReport) -> Iterator[str]:
             yield from (f"    | {line}" for line in placed.cause.lines)
     if report.unread:
         yield ""
+    yield from unread_lines(report)
+
+
+def unread_lines(report: TeamReport) -> Iterator[str]:
+    """What could not be read, and what is therefore not known: one line a kind."""
     for plural, why in sorted(report.unread.items()):
         missing = MISSING.get(plural) or "whether hosts are served is not known"
         yield f"{plural}: {why}; {missing}"
 
 
-def _cells(app: AppReport) -> tuple[str, ...]:
+def cells(app: AppReport) -> tuple[str, str, str, str]:
+    """An app's name, status, ready pods and version."""
     counted = app.status is not Status.UNKNOWN and app.archetype != "cronjob"
     pods = f"{app.ready}/{app.wanted}" if counted else "-"
     return app.app, app.status, pods, app.version or "-"

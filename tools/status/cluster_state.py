@@ -205,11 +205,14 @@ def _list(cluster: Cluster, path: str) -> Listing | str:
     try:
         return listing(cluster, path)
     except RefusedError as refusal:
-        if refusal.status == 401:
-            raise
-        if refusal.status == 403:
-            return FORBIDDEN
-        return "not served" if refusal.status == 404 else f"answered {refusal.status}"
+        return why_unread(refusal)
+
+
+def why_unread(refusal: RefusedError) -> str:
+    """Why something cannot be read; raises the refusal (401) if the caller is not known."""
+    if refusal.status == 401:
+        raise refusal
+    return {403: FORBIDDEN, 404: "not served"}.get(refusal.status, f"answered {refusal.status}")
 
 
 def moment(text: str | None) -> datetime | None:

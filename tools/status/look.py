@@ -19,6 +19,7 @@ from tools.status.cluster_state import (
     ClusterState,
     paths,
     read,
+    why_unread,
 )
 from tools.status.logs import with_logs
 from tools.status.report import TeamReport, app_states, report
@@ -73,10 +74,7 @@ def completed(
             path = f"api/v1/namespaces/{namespace}/secrets/{name}"
             found[f"{namespace}/{name}"] = cluster.metadata(path) is not None
         except RefusedError as refusal:
-            if refusal.status == 401:
-                raise
-            why = FORBIDDEN if refusal.status == 403 else f"answered {refusal.status}"
-            unread = {**unread, CERTIFICATES: why}
+            unread = {**unread, CERTIFICATES: why_unread(refusal)}
     state = replace(state, certificates=found, unread=unread)
     apps = [app for _, app in app_states(team, settings, state, only)]
     return with_logs(cluster, apps, left - len(needed)) if apps else state

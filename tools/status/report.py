@@ -64,10 +64,15 @@ class Placed:
     cause: Cause
     place: Problem | None
 
+    @property
+    def said(self) -> str:
+        """What is wrong and what to do, in one line."""
+        said = self.place.message if self.place else f"{self.cause.what}; {self.cause.do}"
+        return str(Problem("", 1, 1, "", said)).partition(":1:1: : ")[2]
+
     def __str__(self) -> str:
-        """The cause in one line, in the form of every problem if it has a place."""
-        said = Problem("", 1, 1, "", f"{self.cause.what}; {self.cause.do}")
-        return str(self.place) if self.place else str(said).partition(":1:1: : ")[2]
+        """The same in the form of every problem, if it has a place."""
+        return str(self.place) if self.place else self.said
 
 
 @dataclass(frozen=True)
