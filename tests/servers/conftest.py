@@ -27,6 +27,7 @@ from tests.warm_python import warm_python
 LONGEST = (
     "test_faults.py",
     "test_up.py",
+    "test_status.py",
     "test_node.py",
     "test_node_keys.py",
     "test_fields.py",

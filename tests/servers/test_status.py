@@ -1,28 +1,39 @@
-"""`./sre status` on a real API server: what its controllers say of a team's apps."""
+"""`./sre status` on a real API server: what its controllers say of a team's apps.
 
-import json
+What a kubelet would report of containers is written to a pod's status.
+"""
+
+import base64
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from cli.__main__ import main
-from clients.http import Http
 from clients.kubernetes import Cluster, Object
+from sandbox.servers.keys import SIMULATED_NODE, Keys
 from tests.checkouts import Checkout
+from tests.fake_server import serving
 from tests.servers.conftest import cluster_of, record_of, settle, until
+from tests.servers.status_readers import (
+    RBAC,
+    Reader,
+    altered,
+    identity,
+    patch,
+    put_back,
+    removed,
+    viewers_role,
+)
+from tests.test_status_command import TWENTY
 
 pytestmark = pytest.mark.servers
 
-TEAM = "team-alpha"
-RBAC = "rbac.authorization.k8s.io"
-MERGE = "application/merge-patch+json"
+TEAM, OTHER, MANY = "team-alpha", "team-beta", "team-many"
 STRATEGIC = "application/strategic-merge-patch+json"
-LONG = 180  # seconds: the operator tries again after a while what failed at first
 
 
 @pytest.fixture(scope="module")
@@ -33,102 +44,54 @@ def provisioned(servers: Checkout) -> Checkout:
     return servers
 
 
-@dataclass
-class Reader:
-    """Someone who runs the command, and what their runs printed."""
-
-    checkout: Checkout
-    capsys: pytest.CaptureFixture[str]
-    requests: list[str]
-
-    def run(self, *words: str) -> tuple[int, str]:
-        """The exit code and what was printed."""
-        self.capsys.readouterr()
-        self.requests.clear()
-        code = main(["status", "--tenants", str(self.checkout.folder / "tenants"), *words])
-        return code, self.capsys.readouterr().out
-
-    def apps(self, *words: str) -> dict[str, Any]:
-        """The reports on the apps, by name."""
-        _, out = self.run(*words, "--format", "json")
-        return {each["app"]: each for each in json.loads(out)["apps"]}
-
-    def cause(self, app: str, kind: str) -> dict[str, Any]:
-        """Wait until there is such a cause."""
-        seen: list[dict[str, Any]] = []
-
-        def is_there() -> bool:
-            seen[:] = self.apps(TEAM, app)[app]["causes"]
-            return kind in [cause["kind"] for cause in seen]
-
-        until(is_there, LONG)
-        return next(cause for cause in seen if cause["kind"] == kind)
-
-
 @pytest.fixture
 def cluster(provisioned: Checkout) -> Cluster:
     return cluster_of(provisioned)
 
 
-def identity(cluster: Cluster, name: str, role: Object) -> str:
-    """A token of someone who has that role in the team's namespace."""
-    account = {"apiVersion": "v1", "kind": "ServiceAccount"}
-    cluster.apply({**account, "metadata": {"name": name, "namespace": "default"}}, "test")
-    binding = {
-        "apiVersion": f"{RBAC}/v1",
-        "kind": "RoleBinding",
-        "metadata": {"name": name, "namespace": TEAM},
-        "roleRef": {"apiGroup": RBAC, **role},
-        "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": "default"}],
-    }
-    cluster.apply(binding, "test")
-    return cluster.token("default", name)
-
-
-def kubeconfig(checkout: Checkout, token: str, file: Path) -> Path:
-    document = yaml.safe_load(record_of(checkout).kubeconfig.read_text())
-    document["users"][0]["user"] = {"token": token}
-    file.write_text(yaml.safe_dump(document))
-    return file
-
-
 @pytest.fixture
-def requests(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Every request that is sent."""
-    sent: list[str] = []
-    send = Http._send
-
-    def counted(self: Http, method: str, path: str, *rest: Any, **keys: Any) -> Any:
-        sent.append(f"{method} {path}")
-        return send(self, method, path, *rest, **keys)
-
-    monkeypatch.setattr(Http, "_send", counted)
-    return sent
-
-
-@pytest.fixture
-def viewer(
+def administrator(
     provisioned: Checkout,
-    cluster: Cluster,
     capsys: pytest.CaptureFixture[str],
-    requests: list[str],
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> Reader:
-    """Someone with the built-in role `view` in the team's namespace, and nothing else."""
-    token = identity(cluster, "status-viewer", {"kind": "ClusterRole", "name": "view"})
-    file = kubeconfig(provisioned, token, tmp_path / "viewer")
-    monkeypatch.setenv("KUBECONFIG", str(file))
-    return Reader(provisioned, capsys, requests)
+    """Someone who may read everything."""
+    return Reader(provisioned, capsys, monkeypatch, tmp_path / "kubeconfig")
 
 
-def patch(cluster: Cluster, path: str, change: Object, content_type: str = MERGE) -> Object:
-    changed: Object = cluster.call("PATCH", path, change, None, content_type)
-    return changed
+@pytest.fixture
+def viewer(administrator: Reader) -> Reader:
+    """Someone with the rights of a team's viewers, and no other."""
+    administrator.view(TEAM, OTHER)
+    return administrator
 
 
-def deployment(app: str) -> str:
-    return f"apis/apps/v1/namespaces/{TEAM}/deployments/{app}"
+@pytest.fixture
+def without_events(administrator: Reader, cluster: Cluster) -> Reader:
+    """A viewer who may not read events."""
+    view = cluster.get(f"{RBAC}/v1", "ClusterRole", None, viewers_role(cluster, TEAM)["name"])
+    assert view
+    rules = [
+        {**rule, "resources": [each for each in rule["resources"] if each != "events"]}
+        for rule in view["rules"]
+        if rule["resources"] != ["events"]
+    ]
+    metadata = {"name": "without-events", "namespace": TEAM}
+    role = {"apiVersion": f"{RBAC}/v1", "kind": "Role", "metadata": metadata, "rules": rules}
+    cluster.apply(role, "test")
+    named = {"kind": "Role", "name": "without-events"}
+    administrator.log_in(identity(cluster, "without-events", named, TEAM))
+    return administrator
+
+
+def in_team(group: str, plural: str, name: str, team: str = TEAM) -> str:
+    """The path of an object of a team."""
+    return f"{group}/namespaces/{team}/{plural}/{name}"
+
+
+def deployment(app: str, team: str = TEAM) -> str:
+    return in_team("apis/apps/v1", "deployments", app, team)
 
 
 @pytest.fixture
@@ -143,9 +106,13 @@ def changed(cluster: Cluster) -> Iterator[Any]:
 
     yield change
     for app, template in before.items():
-        change_back = [{"op": "replace", "path": "/spec/template", "value": template}]
-        cluster.call("PATCH", deployment(app), change_back, None, "application/json-patch+json")
+        put_back(cluster, deployment(app), "/spec/template", template)
     settle(cluster)
+
+
+ROUTE = in_team("apis/networking.istio.io/v1", "virtualservices", "frontend")
+# A change that replaces an app's pods, and makes no difference to them.
+OTHERWISE = {"terminationMessagePolicy": "FallbackToLogsOnError"}
 
 
 def test_a_viewer_learns_how_the_team_s_apps_are_doing(viewer: Reader) -> None:
@@ -155,18 +122,20 @@ def test_a_viewer_learns_how_the_team_s_apps_are_doing(viewer: Reader) -> None:
     assert "my-api running as wanted 2/2 v1.0.0" in lines
     assert "frontend running as wanted 2/2 v2.1.0" in lines
     assert len(viewer.requests) <= 15
-    # No right of a viewer's is missing in the team's namespace.
-    assert not [line for line in out.splitlines() if line.startswith(("events:", "pods:"))]
+    # Everything in the team's namespace is a viewer's to read.
+    assert [line for line in lines if "forbidden" in line] == [
+        "gateways in istio-system: forbidden; whether hosts are served is not known"
+    ]
 
 
 def test_an_autoscaler_without_metrics_is_named(viewer: Reader) -> None:
-    cause = viewer.cause("my-api", "autoscaler-metrics")
+    cause = viewer.cause(TEAM, "my-api", "autoscaler-metrics")
     assert (cause["key"], cause["weight"]) == ("apps[0].autoscaling", "warning")
 
 
 def test_a_limit_beyond_the_limit_range_is_refused(viewer: Reader, changed: Any) -> None:
     changed("frontend", resources={"limits": {"cpu": "3"}})
-    cause = viewer.cause("frontend", "limit-range")
+    cause = viewer.cause(TEAM, "frontend", "limit-range")
     assert cause["key"] == "apps[1].app.resources.limits.cpu"
     assert (
         "is 3, more than the LimitRange team-alpha-limits allows (2, limitRange.max.cpu)"
@@ -176,15 +145,169 @@ def test_a_limit_beyond_the_limit_range_is_refused(viewer: Reader, changed: Any)
 
 def test_a_pod_that_is_not_hardened_is_refused(viewer: Reader, changed: Any) -> None:
     changed("frontend", securityContext={"allowPrivilegeEscalation": True})
-    cause = viewer.cause("frontend", "pod-security")
+    cause = viewer.cause(TEAM, "frontend", "pod-security")
     assert cause["key"] == "apps[1].exceptions"
     assert "Pod Security (restricted) refuses its pods" in cause["what"]
 
 
+def test_a_quota_without_room_is_named_with_its_figures(
+    viewer: Reader, cluster: Cluster, changed: Any
+) -> None:
+    quota = in_team("api/v1", "resourcequotas", f"{TEAM}-quota")
+    used = cluster.call("GET", quota)["status"]["used"]["limits.memory"]
+    with altered(cluster, quota, {"hard": {"limits.memory": used}}):
+        changed("frontend", **OTHERWISE)
+        cause = viewer.cause(TEAM, "frontend", "quota")
+    assert cause["key"] == "quota.limits.memory"
+    assert f"limits.memory: 1Gi more, {used} of {used} used" in cause["what"]
+
+
+def test_an_image_that_the_platform_s_policy_refuses_is_mended_at_its_repository(
+    viewer: Reader, changed: Any
+) -> None:
+    changed("frontend", image="docker.io/library/nginx:1.29")
+    cause = viewer.cause(TEAM, "frontend", "policy")
+    assert cause["key"] == "apps[1].app.image.repository"
+    assert "the policy sre-images refuses its pods: images must come from" in cause["what"]
+
+
+@contextmanager
+def passing(cluster: Cluster, checkout: Checkout, name: str, address: str) -> Iterator[None]:
+    """Every new pod of the team has to pass a webhook at that address."""
+    ca_cert = base64.b64encode(Keys(record_of(checkout).folder).ca_cert.read_bytes()).decode()
+    own = {"kubernetes.io/metadata.name": TEAM}
+    pods = {"apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"]}
+    webhook = {
+        "name": name,
+        "clientConfig": {"url": f"{address}/pods", "caBundle": ca_cert},
+        "rules": [{**pods, "operations": ["CREATE"]}],
+        "namespaceSelector": {"matchLabels": own},
+        "sideEffects": "None",
+        "admissionReviewVersions": ["v1"],
+    }
+    kind = "ValidatingWebhookConfiguration"
+    made: Object = {"apiVersion": "admissionregistration.k8s.io/v1", "kind": kind}
+    made |= {"metadata": {"name": "status"}, "webhooks": [webhook]}
+    cluster.apply(made, "test")
+    try:
+        yield
+    finally:
+        cluster.call("DELETE", cluster.path_of(made))
+
+
+# Kyverno's words for an image without a signature.
+UNSIGNED = """
+
+resource Pod/team-alpha/frontend was blocked due to the following policies
+
+verify-signatures:
+  cosign: 'failed to verify image harbor.sre.internal/team-alpha/frontend:v2.1.0:
+    .attestors[0].entries[0].keys: no signatures found'
+"""
+
+
+def denied(review: Object) -> tuple[int, Object]:
+    """The answer of a webhook that refuses every pod."""
+    response = {"uid": review["request"]["uid"], "allowed": False, "status": {"message": UNSIGNED}}
+    return 200, {"apiVersion": review["apiVersion"], "kind": review["kind"], "response": response}
+
+
+def test_an_image_without_a_signature_is_mended_at_its_tag(
+    viewer: Reader, cluster: Cluster, changed: Any
+) -> None:
+    with serving(Keys(record_of(viewer.checkout).folder)) as kyverno:
+        kyverno.answers["POST /pods"] = denied
+        name = "mutate.kyverno.svc-fail"
+        with passing(cluster, viewer.checkout, name, kyverno.address):
+            changed("frontend", **OTHERWISE)
+            cause = viewer.cause(TEAM, "frontend", "image-unsigned")
+    assert cause["key"] == "apps[1].app.image.tag"
+    assert (
+        "harbor.sre.internal/team-alpha/frontend:v2.1.0, because it is not signed"
+        in (cause["what"])
+    )
+
+
+def test_a_webhook_that_does_not_answer_is_named(
+    viewer: Reader, cluster: Cluster, changed: Any
+) -> None:
+    name = "namespace.sidecar-injector.istio.io"
+    with passing(cluster, viewer.checkout, name, "https://127.0.0.1:1"):
+        changed("frontend", **OTHERWISE)
+        cause = viewer.cause(TEAM, "frontend", "webhook")
+    assert f"the webhook {name}, which every pod has to pass, does not answer" in cause["what"]
+    assert cause["key"] is None
+
+
+def test_an_account_that_is_missing_is_named(
+    viewer: Reader, cluster: Cluster, changed: Any
+) -> None:
+    with removed(cluster, in_team("api/v1", "serviceaccounts", "frontend")):
+        changed("frontend", **OTHERWISE)
+        cause = viewer.cause(TEAM, "frontend", "service-account")
+    assert cause["key"] == "apps[1].serviceAccount"
+
+
+def test_two_causes_at_once_are_both_named(viewer: Reader, cluster: Cluster, changed: Any) -> None:
+    with removed(cluster, ROUTE):
+        changed("frontend", resources={"limits": {"cpu": "3"}})
+        causes = viewer.causes(TEAM, "frontend", "limit-range", "not-routed")
+        assert causes["not-routed"]["key"] == "apps[1].ingress.host"
+        code, out = viewer.run(TEAM)
+    assert code == 1
+    assert "frontend broken" in " ".join(out.split())
+    assert "my-api running as wanted" in " ".join(out.split())
+
+
+def test_without_events_what_stays_unknown_is_said_and_the_rest_found(
+    without_events: Reader, changed: Any
+) -> None:
+    changed("frontend", resources={"limits": {"cpu": "3"}})
+    without_events.cause(TEAM, "frontend", "limit-range")
+    code, out = without_events.run(TEAM)
+    assert code == 1
+    assert "\nevents: forbidden; failed probes and mounts" in out
+    assert "limitRange.max.cpu" in out
+
+
 def test_a_pod_for_which_there_is_no_node_waits(viewer: Reader, changed: Any) -> None:
     changed("frontend", {"nodeSelector": {"disk": "none"}})
-    cause = viewer.cause("frontend", "no-node")
+    cause = viewer.cause(TEAM, "frontend", "no-node")
     assert "didn't match Pod's node affinity/selector" in cause["what"]
+
+
+NODE = f"api/v1/nodes/{SIMULATED_NODE}"
+
+
+def test_a_taint_that_the_pod_does_not_tolerate_is_named(
+    viewer: Reader, cluster: Cluster, changed: Any
+) -> None:
+    taint = {"key": "maintenance", "effect": "NoSchedule"}
+    with altered(cluster, NODE, {"taints": [taint]}):
+        changed("frontend", **OTHERWISE)
+        cause = viewer.cause(TEAM, "frontend", "no-node")
+    assert "untolerated taint" in cause["what"]
+
+
+def test_a_node_without_room_is_mended_at_the_request(
+    viewer: Reader, cluster: Cluster, changed: Any
+) -> None:
+    before = cluster.call("GET", NODE)["status"]["allocatable"]
+    patch(cluster, f"{NODE}/status", {"status": {"allocatable": {"cpu": "1"}}})
+    try:
+        changed("frontend", **OTHERWISE)
+        cause = viewer.cause(TEAM, "frontend", "no-room")
+    finally:
+        patch(cluster, f"{NODE}/status", {"status": {"allocatable": before}})
+    assert cause["key"] == "apps[1].app.resources.requests.cpu"
+    assert "no node has room for a pod that requests 200m cpu" in cause["what"]
+
+
+def test_a_claim_that_is_missing_is_named(viewer: Reader, changed: Any) -> None:
+    claim = {"name": "data", "persistentVolumeClaim": {"claimName": "none"}}
+    changed("frontend", {"volumes": [claim]})
+    cause = viewer.cause(TEAM, "frontend", "volume")
+    assert 'persistentvolumeclaim "none" not found' in cause["what"]
 
 
 def as_kubelet(cluster: Cluster, app: str, **status: Any) -> Object:
@@ -221,45 +344,88 @@ def test_what_a_node_reports_is_explained(
     image = "harbor.sre.internal/team-alpha/frontend:v2.1.0"
     waiting = {"reason": "ImagePullBackOff", "message": f"{image}: not found"}
     as_kubelet(cluster, "frontend", state={"waiting": waiting})
-    cause = viewer.cause("frontend", "image-missing")
+    cause = viewer.cause(TEAM, "frontend", "image-missing")
     assert cause["key"] == "apps[1].app.image.tag"
     ended = {"exitCode": 137, "reason": "OOMKilled", "finishedAt": "2026-01-01T00:00:00Z"}
     loop = {"waiting": {"reason": "CrashLoopBackOff"}}
     as_kubelet(
         cluster, "frontend", state=loop, lastState={"terminated": ended}, restartCount=2
     )  # fmt: skip
-    cause = viewer.cause("frontend", "out-of-memory")
+    cause = viewer.cause(TEAM, "frontend", "out-of-memory")
     assert "its limit of 1Gi" in cause["what"]
 
 
+def test_a_crash_shows_its_exit_code_and_the_last_lines_of_the_log(
+    viewer: Reader, cluster: Cluster, restarted: None
+) -> None:
+    before = cluster.call("GET", NODE)["status"]
+    with serving(Keys(record_of(viewer.checkout).folder)) as kubelet:
+        port = int(kubelet.address.rpartition(":")[2])
+        own = {
+            "addresses": [{"type": "InternalIP", "address": "127.0.0.1"}],
+            "daemonEndpoints": {"kubeletEndpoint": {"Port": port}},
+        }
+        patch(cluster, f"{NODE}/status", {"status": own})
+        try:
+            state = {"terminated": {"exitCode": 3, "reason": "Error"}}
+            pod = as_kubelet(cluster, "frontend", state=state)
+            log = f"GET /containerLogs/{TEAM}/{pod['metadata']['name']}/frontend"
+            kubelet.answers[log] = (200, "no database")
+            cause = viewer.cause(TEAM, "frontend", "crash")
+        finally:
+            put_back(cluster, f"{NODE}/status", "/status", before)
+    assert cause["what"] == "the app ends with exit code 3"
+    assert cause["lines"] == ['"no database"']
+
+
 def test_a_budget_that_blocks_a_drain_is_named(viewer: Reader, cluster: Cluster) -> None:
-    path = f"apis/policy/v1/namespaces/{TEAM}/poddisruptionbudgets/my-api"
-    patch(cluster, path, {"spec": {"minAvailable": 2}})
-    try:
-        cause = viewer.cause("my-api", "drain-blocked")
-        assert cause["key"] == "apps[0].podDisruptionBudget.minAvailable"
-    finally:
-        patch(cluster, path, {"spec": {"minAvailable": 1}})
+    budget = in_team("apis/policy/v1", "poddisruptionbudgets", "my-api")
+    with altered(cluster, budget, {"minAvailable": 2}):
+        cause = viewer.cause(TEAM, "my-api", "drain-blocked")
+    assert cause["key"] == "apps[0].podDisruptionBudget.minAvailable"
+    assert "minAvailable 2 lets none of 2 go" in cause["what"]
 
 
 def test_what_was_changed_by_hand_differs_from_the_file(
     viewer: Reader, cluster: Cluster, changed: Any
 ) -> None:
-    path = f"apis/networking.istio.io/v1/namespaces/{TEAM}/virtualservices/frontend"
-    route = cluster.call("GET", path)
-    cluster.call("DELETE", path)
     changed("frontend", image="harbor.sre.internal/team-alpha/frontend:v2.0.0")
-    try:
+    with removed(cluster, ROUTE):
         settle(cluster)
-        frontend = viewer.apps(TEAM)["frontend"]
+        frontend = viewer.app(TEAM, "frontend")
         assert frontend["status"] == "differs from its file"
         keys = {cause["key"] for cause in frontend["causes"]}
         assert {"apps[1].app.image.tag", "apps[1].ingress.host"} <= keys
         assert viewer.run(TEAM)[0] == 3
-    finally:
-        kept = ("name", "namespace", "labels", "annotations")
-        metadata = {key: route["metadata"][key] for key in kept if key in route["metadata"]}
-        cluster.create({**route, "metadata": metadata})
+
+
+def test_another_number_of_pods_than_the_file_s_differs(viewer: Reader, cluster: Cluster) -> None:
+    workload = deployment("order-processor", OTHER)
+    with altered(cluster, workload, {"replicas": 2}):
+        cause = viewer.cause(OTHER, "order-processor", "drift")
+        settle(cluster)
+        code, out = viewer.run(OTHER, "order-processor")
+    assert (code, cause["key"]) == (3, "apps[0].app.replicas")
+    assert "the cluster runs 2 pods, the file says 3" in out
+
+
+GATEWAY = "apis/networking.istio.io/v1/namespaces/istio-system/gateways/sre-gateway"
+
+
+def test_a_host_that_is_not_served_or_has_no_certificate_is_named(
+    administrator: Reader, cluster: Cluster
+) -> None:
+    cause = administrator.cause(TEAM, "frontend", "certificate-missing")
+    assert cause["key"] == "apps[1].ingress.host"
+    assert "the Secret sre-gateway, which does not exist" in cause["what"]
+    servers = cluster.call("GET", GATEWAY)["spec"]["servers"]
+    others = [{**each, "hosts": ["*.example.org"]} for each in servers]
+    with altered(cluster, GATEWAY, {"servers": others}):
+        cause = administrator.cause(TEAM, "frontend", "host-not-served")
+    assert cause["key"] == "apps[1].ingress.host"
+    with removed(cluster, GATEWAY):
+        cause = administrator.cause(TEAM, "frontend", "gateway-missing")
+    assert cause["key"] == "apps[1].ingress.gateway"
 
 
 def test_a_rollout_is_followed_to_its_end(viewer: Reader, cluster: Cluster, changed: Any) -> None:
@@ -290,3 +456,63 @@ def test_a_rollout_that_does_not_end_in_time_is_not_a_success(viewer: Reader, ch
     changed("frontend", image="harbor.sre.internal/team-alpha/frontend:v2.0.0")
     code, out = viewer.run(TEAM, "frontend", "--watch", "--timeout", "1s")
     assert code == 3, out
+
+
+def refused(reader: Reader) -> str:
+    """The one line that someone gets."""
+    code, out = reader.run(TEAM)
+    assert code == 2, out
+    (line,) = out.splitlines()
+    return line.removeprefix("./sre status: error: ")
+
+
+def test_a_cluster_that_cannot_be_asked_is_said_in_one_line(
+    administrator: Reader, cluster: Cluster, tmp_path: Path
+) -> None:
+    administrator.log_in("expired")
+    assert refused(administrator).endswith("answered 401: Unauthorized; log in again")
+    stranger = identity(cluster, "stranger", viewers_role(cluster, TEAM))
+    administrator.log_in(stranger)
+    nothing = f"you may read nothing of the namespace {TEAM} on {cluster.address}; "
+    assert refused(administrator).startswith(nothing)
+    administrator.log_in(stranger, server="https://127.0.0.1:1")
+    assert refused(administrator).startswith("https://127.0.0.1:1 does not answer")
+    other = Keys(tmp_path)
+    other.make()
+    ca_cert = base64.b64encode(other.ca_cert.read_bytes()).decode()
+    administrator.log_in(stranger, **{"certificate-authority-data": ca_cert})
+    assert "shows a certificate that cannot be verified" in refused(administrator)
+
+
+def test_a_team_that_the_cluster_does_not_have_is_said_in_one_line(administrator: Reader) -> None:
+    text = "team: team-none\napps: []\n"
+    (administrator.checkout.folder / "tenants/team-none.yaml").write_text(text)
+    code, out = administrator.run("team-none")
+    assert code == 2
+    (line,) = out.splitlines()
+    assert "has no namespace team-none; set KUBECONFIG" in line
+
+
+def test_runs_that_cannot_begin_are_missed(viewer: Reader, cluster: Cluster) -> None:
+    file = f"tenants/{OTHER}.yaml"
+    viewer.checkout.edit(file, '"0 2 * * *"', '"* * * * *"')
+    viewer.checkout.edit(file, "startingDeadlineSeconds: 3600", "startingDeadlineSeconds: 10")
+    viewer.checkout.up()
+    pod = {"nodeSelector": {"disk": "none"}}  # the first run waits for ever
+    runs = in_team("apis/batch/v1", "cronjobs", "nightly-report", OTHER)
+    patch(cluster, runs, {"spec": {"jobTemplate": {"spec": {"template": {"spec": pod}}}}})
+    cause = viewer.cause(OTHER, "nightly-report", "runs-missed")
+    assert cause["key"] == "apps[1].schedule.concurrencyPolicy"
+    assert "America/New_York: the previous one still runs" in cause["what"]
+
+
+def test_twenty_apps_take_fifteen_requests_at_most(administrator: Reader) -> None:
+    checkout = administrator.checkout
+    (checkout.folder / f"tenants/{MANY}.yaml").write_text(TWENTY.replace("team-alpha", MANY))
+    checkout.up()
+    settle(administrator.cluster)
+    administrator.view(MANY)
+    code, out = administrator.run(MANY)
+    assert code == 0, out
+    assert out.count("running as wanted") == 20
+    assert 10 < len(administrator.requests) <= 15
