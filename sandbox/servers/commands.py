@@ -40,7 +40,7 @@ from specs.secret_paths import MOUNT
 T = TypeVar("T")
 
 ROOT = Path(__file__).parents[2]
-READY_WITHIN = 90  # seconds, for each step; on an idle machine they take twelve in total
+READY_WITHIN = 300  # seconds, for each step; on an idle machine they take twelve in total
 KEYCLOAK_WITHIN = 600  # seconds; at its first start it creates its database
 NOTHING = "No servers are running here."
 SERVERS = (
