@@ -24,7 +24,7 @@ PEERS: Mapping[tuple[str, str], Mapping[str, str]] = {
     ("databases", "postgresql"): {"app": "postgresql"},
     ("databases", "pg"): {"app": "pg"},
     ("databases", "other"): {},
-    ("stranger", "any"): {},
+    ("stranger", "any"): {"istio": "gateway"},
     # Runs of the cronjob end at once.
     ("team-beta", "nightly-report"): {APP: "nightly-report", INSTANCE: "nightly-report"},
     # These have no pods of their own.
@@ -70,6 +70,9 @@ each_connection = pytest.mark.parametrize("connection", CONNECTIONS, ids=lambda 
 # In a stack that opens port 443 only to those whose calls say so.
 DECLARED = Connection.of_page("Connections where port 443 is declared")
 each_declared = pytest.mark.parametrize("connection", DECLARED, ids=lambda each: each.shown)
+# In a stack that names the labels of the gateways' pods.
+LABELLED = Connection.of_page("Connections where gateways have labels")
+each_labelled = pytest.mark.parametrize("connection", LABELLED, ids=lambda each: each.shown)
 
 
 def among_peers(objects: Iterable[Object]) -> list[Object]:

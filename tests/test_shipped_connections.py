@@ -17,6 +17,7 @@ from tests.connections import (
     answered,
     each_connection,
     each_declared,
+    each_labelled,
 )
 from tests.program import NETWORK_POLICY, ROOT
 from tests.written import KEYS_STACK, dev_settings
@@ -126,9 +127,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def as_made(folder: Path, **network: str) -> World:
-    """The teams as stack `dev` makes them."""
-    stack = {**KEYS_STACK, "network": {**KEYS_STACK["network"], **network}}
+def as_made(folder: Path, **more: Mapping[str, Any]) -> World:
+    """The teams as stack `dev` makes them; `more` adds to its settings."""
+    stack = {name: {**value, **more.get(name, {})} for name, value in KEYS_STACK.items()}
     changes = {PREFIX + name: value for name, value in stack.items()}
     made = record_stack(ROOT, "dev", folder, changes).registrations
     objects = [each.inputs for each in made if "kind" in each.inputs]
@@ -144,7 +145,12 @@ def shipped(folder: Path) -> World:
 
 @pytest.fixture(scope="module")
 def declared(folder: Path) -> World:
-    return as_made(folder, httpsEgress="declared")
+    return as_made(folder, network={"httpsEgress": "declared"})
+
+
+@pytest.fixture(scope="module")
+def labelled(folder: Path) -> World:
+    return as_made(folder, istio={"gatewayPodLabels": {"istio": "gateway"}})
 
 
 @each_connection
@@ -159,3 +165,10 @@ def test_a_connection_goes_as_it_is_answered_where_port_443_is_declared(
     declared: World, connection: Connection
 ) -> None:
     assert answered(declared, connection) == connection.seen
+
+
+@each_labelled
+def test_a_connection_goes_as_it_is_answered_where_gateways_have_labels(
+    labelled: World, connection: Connection
+) -> None:
+    assert answered(labelled, connection) == connection.seen

@@ -24,6 +24,7 @@ from sandbox.servers.parts import PATH
 
 PROGRAMS = ("ip", "iptables", "nsenter", "unshare")
 SIDECARS_USER = 1337
+CERTIFICATES = "certificates"  # the folder of an agent's own
 _NEW_NETWORK = 0x40000000  # linux/sched.h
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -64,6 +65,39 @@ with socket.socket(socket.AF_INET6 if ":" in here else socket.AF_INET, socket.SO
         counts = b"\\0\\1\\0" + bytes([found]) + bytes(4)
         answer = query[:2] + b"\\x81\\x80" + counts + query[12:end]
         asked.sendto(answer + record * found, client)
+"""
+# An HTTP proxy on a socket that it inherits; it connects from where it runs.
+PROXY = """
+import http.client, socket, sys, threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
+def copy(source, target):
+    while data := source.recv(65536):
+        target.sendall(data)
+    target.shutdown(socket.SHUT_WR)
+class Proxy(BaseHTTPRequestHandler):
+    def do_GET(self):
+        url = urlsplit(self.path)
+        there = http.client.HTTPConnection(url.hostname, url.port, timeout=10)
+        there.request("GET", url.path, headers={"Host": url.netloc})
+        answer = there.getresponse()
+        body = answer.read()
+        self.send_response(answer.status)
+        self.send_header("Content-Type", answer.getheader("Content-Type", ""))
+        self.end_headers()
+        self.wfile.write(body)
+    def do_CONNECT(self):
+        host, _, port = self.path.rpartition(":")
+        far = socket.create_connection((host, int(port)), timeout=10)
+        self.send_response(200)
+        self.end_headers()
+        threading.Thread(target=copy, args=(far, self.connection), daemon=True).start()
+        copy(self.connection, far)
+    def log_message(self, *_):
+        pass
+server = ThreadingHTTPServer(("", 0), Proxy, bind_and_activate=False)
+server.socket = socket.socket(fileno=int(sys.argv[1]))
+server.serve_forever()
 """
 # Method, address, port, Host header, path, and the CA of a certificate for that host.
 ASK = """
@@ -184,6 +218,13 @@ class Networks:
         process = self._stack.enter_context(subprocess.Popen(command, **options))
         self._stack.callback(process.kill)
 
+    def proxy(self, network: Network, port: int) -> None:
+        """Start an HTTP proxy on that port of this machine, which connects from the network."""
+        with socket.create_server(("127.0.0.1", port)) as listener:
+            number = listener.fileno()
+            command = network.inside(sys.executable, "-c", PROXY, number)
+            self.start(command, pass_fds=[number], stderr=subprocess.DEVNULL)
+
     def start_pod(self, pod: Object, outside: str = "") -> Network:
         """Start what istiod injected into the pod, and a stand-in for its app.
 
@@ -216,13 +257,19 @@ class Networks:
             self.start(network.inside(sys.executable, "-c", APP, port["containerPort"]))
         return network
 
+    def folder(self, pod: Object) -> Path:
+        """The working directory of its agent, which writes its certificate there."""
+        folder: Path = self._folder / pod["metadata"]["name"]
+        return folder
+
     def _files(self, pod: Object) -> Path:
         """Write the files that the agent finds in its container."""
         metadata = pod["metadata"]
         account = metadata["namespace"], pod["spec"]["serviceAccountName"]
         root = self._cluster.get("v1", "ConfigMap", metadata["namespace"], "istio-ca-root-cert")
         assert root
-        folder = self._folder / metadata["name"]
+        folder = self.folder(pod)
+        (folder / CERTIFICATES).mkdir(parents=True)
         for file, content in {
             "var/run/secrets/tokens/istio-token": self._cluster.token(*account, 3600, "istio-ca"),
             "var/run/secrets/istio/root-cert.pem": root["data"]["root-cert.pem"],
@@ -245,7 +292,7 @@ class Networks:
             "spec.nodeName": pod["spec"]["nodeName"],
             "status.podIP": pod["status"]["podIP"],
         }
-        told: dict[str, str] = {"PATH": PATH}
+        told: dict[str, str] = {"PATH": PATH, "OUTPUT_CERTS": CERTIFICATES}
         for variable in proxy["env"]:
             source = variable.get("valueFrom", {}).get("fieldRef", {}).get("fieldPath")
             if value := variable.get("value") or fields.get(source):

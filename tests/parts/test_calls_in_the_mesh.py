@@ -1,10 +1,13 @@
 """What sidecars that run make of `calls` and `callers`: who gets through, and to what outside."""
 
 import json
+import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from fnmatch import fnmatchcase
 from ipaddress import ip_network
+from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,12 +15,18 @@ import pytest
 
 from clients.kubernetes import Cluster
 from sandbox.servers import mesh as istios
+from sandbox.servers import parts
 from sandbox.servers.keys import self_signed
+from sandbox.servers.processes import Process, stop
 from tests.checkouts import Checkout
 from tests.parts.sidecars import APP, Network, Networks
 from tests.parts.test_sidecars import STACK, pods, sidecars
-from tests.servers.conftest import cluster_of, until
+from tests.servers.conftest import cluster_of, record_of, start, until
 from tests.written import entry
+from tools.reach.answer import answer_for
+from tools.reach.edges import Node
+from tools.reach.names import find
+from tools.reach.world import World, world
 
 pytestmark = pytest.mark.parts
 
@@ -172,11 +181,15 @@ def test_a_policy_names_the_app_s_port_where_its_service_has_another(mesh: Mesh)
 
 
 class Outbound(NamedTuple):
-    """What leaves through a sidecar: cluster by port and SNI or HTTP host, and all clusters."""
+    """What leaves through a sidecar: cluster by port and SNI or HTTP host, and all clusters.
+
+    `unknown` says what becomes of HTTP to other hosts: `allow_any`, or `block_all`.
+    """
 
     clusters: frozenset[str]
     by_name: Mapping[tuple[int, str], str]
     otherwise: Mapping[int, str]
+    unknown: frozenset[str]
 
 
 def outbound(mesh: Mesh, caller: str) -> Outbound:
@@ -189,7 +202,7 @@ def outbound(mesh: Mesh, caller: str) -> Outbound:
         each["cluster"]["name"]
         for each in sections["ClustersConfigDump"]["dynamic_active_clusters"]
     )
-    by_name, otherwise = {}, {}
+    by_name, otherwise, unknown = {}, {}, set()
     for each in sections["ListenersConfigDump"]["dynamic_listeners"]:
         assert "error_state" not in each, each
         listener = each["active_state"]["listener"]
@@ -203,13 +216,18 @@ def outbound(mesh: Mesh, caller: str) -> Outbound:
                     by_name[listens, name] = cluster
                 if names is None:
                     otherwise[listens] = cluster
-    for each in sections["RoutesConfigDump"].get("dynamic_route_configs", ()):
-        for host in each["route_config"].get("virtual_hosts", ()):
+    dumped = sections["RoutesConfigDump"]["dynamic_route_configs"]
+    for each in (one["route_config"] for one in dumped):
+        if not each["name"].isdigit():
+            continue
+        for host in each.get("virtual_hosts", ()):
             for domain in host["domains"]:
-                route = host["routes"][0].get("route", {}).get("cluster")
-                if domain.endswith("example.com") and each["route_config"]["name"].isdigit():
-                    by_name[int(each["route_config"]["name"]), domain] = route
-    return Outbound(clusters, by_name, otherwise)
+                if domain.endswith("example.com"):
+                    route = host["routes"][0].get("route", {}).get("cluster")
+                    by_name[int(each["name"]), domain] = route
+                elif domain == "*":
+                    unknown.add(host["name"])
+    return Outbound(clusters, by_name, otherwise, frozenset(unknown))
 
 
 def _clusters(filters: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -241,14 +259,21 @@ def registry_only(mesh: Mesh) -> Iterator[None]:
     def put(text: str) -> None:
         patch = {"data": {"mesh": text}}
         mesh.cluster.call("PATCH", path, patch, None, "application/merge-patch+json")
+        # An istiod that runs does not always learn of it.
+        stop([Process(record_of(mesh.checkout).folder, parts.ISTIOD)])
+        start(mesh.checkout, parts.ISTIO)
+
+    def all_have(cluster: str, host: str) -> bool:
+        found = [outbound(mesh, caller) for caller in APPS["shop"]]
+        return all((one.otherwise[443], one.unknown) == (cluster, {host}) for one in found)
 
     try:
         put(f"{live['data']['mesh'].rstrip()}\noutboundTrafficPolicy: {{mode: REGISTRY_ONLY}}\n")
-        until(lambda: outbound(mesh, "storefront").otherwise[443] == "BlackHoleCluster", PUSHED)
+        until(lambda: all_have("BlackHoleCluster", "block_all"), PUSHED)
         yield
     finally:
         put(live["data"]["mesh"])
-    until(lambda: outbound(mesh, "storefront").otherwise[443] == "PassthroughCluster", PUSHED)
+    until(lambda: all_have("PassthroughCluster", "allow_any"), PUSHED)
 
 
 def https(mesh: Mesh, host: str, address: str = OUTSIDE, port: int = 443) -> str:
@@ -348,6 +373,117 @@ def test_a_sidecar_rejects_a_listener_on_a_port_of_its_own(mesh: Mesh, port: int
     until(lambda: not rejected())
 
 
+def reachable(mesh: Mesh) -> World:
+    """What `./sre reach` knows, without NetworkPolicies: nothing filters packets here."""
+    objects = mesh.checkout.cluster().values()
+    return world(each for each in objects if each.get("kind") != "NetworkPolicy")
+
+
+REQUESTS = (("GET", "/v1/a"), ("GET", "/v2/a"), ("POST", "/v1/a"))
+
+
+class Answered(NamedTuple):
+    """A request of one app to another: reach's answer, and what the sidecars make of it."""
+
+    source: str
+    target: str
+    request: tuple[str, str]
+    ours: bool
+    theirs: str
+
+    @property
+    def agrees(self) -> bool:
+        """501 is the app's own answer."""
+        return self.theirs[:3] in {"200", "501"} if self.ours else self.theirs == REFUSED
+
+
+def answered(mesh: Mesh) -> Iterator[Answered]:
+    """Each app at each port of each other app's Services."""
+    known = reachable(mesh)
+    for service in [each for team in APPS for each in known.services[team]]:
+        (target,) = (pod for pod in known.pods[service.namespace] if service.selects(pod))
+        live = mesh.cluster.get("v1", "Service", service.namespace, service.name)
+        assert live
+        headless = live["spec"]["clusterIP"] == "None"
+        address = mesh.addresses[target.node.app] if headless else live["spec"]["clusterIP"]
+        sources = [pod.node for team in APPS for pod in known.pods[team] if pod is not target]
+        for number, source, request in product(service.ports, sources, REQUESTS):
+            to = find(known, f"{target.node.shown}:{number}")
+            said = answer_for(known, [source], to.nodes, to.asked)
+            limits = [each.text for each in said.reasons if each.side == "mesh"]
+            ours = said.allowed and (
+                not limits or any(is_within(each, *request) for each in limits)
+            )
+            method, path = request
+            host = f"{service.name}.{service.namespace}.svc.cluster.local:{number}"
+            theirs = mesh.apps[source.app].ask(method, address, number, host, path)
+            yield Answered(source.shown, to.shown, request, ours, theirs)
+
+
+def settled(disagreements: Callable[[], Sequence[object]]) -> None:
+    """Wait until there are none: sidecars hear of a change one after the other."""
+    last: Sequence[object] = ()
+
+    def none() -> bool:
+        nonlocal last
+        last = disagreements()
+        return not last
+
+    with suppress(AssertionError):
+        until(none, PUSHED)
+    assert last == []
+
+
+def is_within(limits: str, method: str, path: str) -> bool:
+    """Whether a request keeps to the limits that a reason states."""
+    stated = dict(re.findall(r"only (methods|paths) ([^;]+)", limits))
+    return all(
+        any(fnmatchcase(value, each) for each in stated.get(key, "*").split(", "))
+        for key, value in (("methods", method), ("paths", path))
+    )
+
+
+def test_reach_says_of_every_pair_of_apps_what_their_sidecars_do(mesh: Mesh) -> None:
+    found = [*answered(mesh)]
+    assert [each for each in found if not each.agrees] == []
+    assert {each.ours for each in found} == {True, False}
+
+
+HOSTS = ("api", "a.any", "plain", "one", "two", "both", "alt", "other", "three")
+
+
+def test_reach_says_which_hosts_and_addresses_a_mesh_that_knows_declared_ones_lets_through(
+    mesh: Mesh,
+) -> None:
+    known = reachable(mesh)
+    tls = {443, 8080}  # as they listen at `OUTSIDE`
+    asked = [
+        *(
+            (f"{host}.example.com", OUTSIDE, port, tls)
+            for host, port in product(HOSTS, (80, 443, 5432, 5433, 8080, 8443))
+        ),
+        *((address, address, port, {443}) for address, port in product(RANGED, (443, *PORTS))),
+    ]
+
+    def disagreements() -> list[tuple[str, str, str, bool]]:
+        found = []
+        for caller, (name, address, port, https_on) in product(APPS["shop"], asked):
+            to = find(known, f"{name}:{port}")
+            said = answer_for(known, [Node("app", "shop", caller)], to.nodes, to.asked)
+            ours = any(each.policy.startswith("ServiceEntry") for each in said.reasons)
+            host = "other.example.com" if name == address else name
+            trust = mesh.certificate if port in https_on else ""
+            theirs = mesh.apps[caller].get(address, port, host, trust=trust)
+            # Services in the mesh own the plain HTTP of port 8080; other protocols pass.
+            passes = {"200", "502"} if name == UNKNOWN and port == 8080 else {"200"}
+            if not (theirs[:3] in passes if ours else theirs in {*CLOSED, "502"}):
+                found.append((caller, to.shown, theirs, ours))
+        return found
+
+    with registry_only(mesh):
+        settled(disagreements)
+
+
 def denied(mesh: Mesh) -> int:
     """How many requests ledger's sidecar has recorded that it would refuse."""
     text = mesh.apps["ledger"].get("127.0.0.1", 15000, "localhost", "/stats?filter=shadow_denied")
@@ -364,6 +500,7 @@ def test_an_audit_refuses_nobody_and_records_whom_it_would(mesh: Mesh) -> None:
         until(lambda: ask(mesh, "storefront", "/v2/a").startswith("200"))
         until(lambda: ask(mesh, "clerk", port=9000).startswith("200"))
         until(lambda: denied(mesh) >= 2)
+        settled(lambda: [each for each in answered(mesh) if not (each.ours and each.agrees)])
     finally:
         mesh.checkout.edit(STACK, "authorization: audit", "authorization: enforce")
         bank = mesh.checkout.folder / "tenants" / "bank.yaml"

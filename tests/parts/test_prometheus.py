@@ -3,31 +3,31 @@
 Prometheus reaches pods through a proxy, in which the tests see what it asks for and answer.
 """
 
-import json
-import os
 import shutil
 import ssl
-import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 import yaml
 
-from clients.http import Http
 from clients.kubernetes import Cluster, Object
 from sandbox.servers import parts
 from sandbox.servers.keys import Keys
 from sandbox.servers.processes import Process, stop
-from tests.checkouts import Checkout, finished
+from tests.checkouts import Checkout
+from tests.parts.prometheus import ALPHA, Prometheus
 from tests.program import web_app, worker
 from tests.servers.conftest import (
     BUILT_WITHIN,
     cluster_of,
+    doctor,
+    port_of,
     record_of,
     stopped_at_the_end,
     until,
@@ -35,7 +35,6 @@ from tests.servers.conftest import (
 
 pytestmark = pytest.mark.parts
 
-ALPHA = "team-alpha"
 MONITORING = "monitoring.coreos.com/v1"
 PLATFORM = MONITORING, "Prometheus", "monitoring", "platform"
 MONITORED = "serviceMonitor: {path: /m, interval: 1s}\n"
@@ -48,6 +47,9 @@ alerts:
     summary: "{{ $labels.pod }} has {{ $value }}"
 """
 QUEUE = "queue_length 7\n"
+# Where the web-app, the worker and each sidecar serve metrics.
+APPS = {(8080, "/m"): QUEUE, (9090, "/m"): QUEUE}
+SIDECAR = (15020, "/stats/prometheus")
 REJECTED = "InvalidConfiguration"
 
 
@@ -102,46 +104,6 @@ class Pods:
         return server
 
 
-class Prometheus:
-    """Its API."""
-
-    def __init__(self, address: str) -> None:
-        self._http = Http(address)
-
-    def targets(self) -> dict[str, Object]:
-        """Those of team-alpha, one per app."""
-        found = self._ask("targets", state="active")["activeTargets"]
-        return {each["labels"]["service"].removesuffix("-metrics"): each for each in found}
-
-    def healthy(self) -> set[str]:
-        """Apps whose metrics it has just read."""
-        return {app for app, each in self.targets().items() if each["health"] == "up"}
-
-    def reads(self) -> dict[str, tuple[str, int | None, str]]:
-        """Scheme, port and path of each target that is up, by app."""
-        healthy = (pair for pair in self.targets().items() if pair[1]["health"] == "up")
-        urls = {app: urlsplit(each["scrapeUrl"]) for app, each in healthy}
-        return {app: (url.scheme, url.port, url.path) for app, url in urls.items()}
-
-    def names(self, app: str) -> set[str]:
-        """The app's metrics that it stores, without those that Prometheus adds."""
-        series = self._ask("series", **{"match[]": f'{{namespace="{ALPHA}",container="{app}"}}'})
-        names = {each["__name__"] for each in series}
-        return {name for name in names if name != "up" and not name.startswith("scrape_")}
-
-    def alerts(self) -> list[Object]:
-        return [each for each in self._ask("alerts")["alerts"] if each["state"] == "firing"]
-
-    def rules(self) -> set[str]:
-        """Those that the team's file has, without those that every app gets."""
-        groups = self._ask("rules")["groups"]
-        named = [(group["name"], rule["name"]) for group in groups for rule in group["rules"]]
-        return {f"{group}: {rule}" for group, rule in named if rule == "QueueGrows"}
-
-    def _ask(self, what: str, **query: str) -> Any:
-        return self._http.call("GET", f"api/v1/{what}", {}, query=query)["data"]
-
-
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     """Servers with Prometheus, and a team whose apps it asks every second."""
@@ -172,22 +134,38 @@ def patched(cluster: Cluster, which: tuple[str, str, str, str], patch: Object) -
 
 
 @pytest.fixture(scope="module")
-def ports(checkout: Checkout) -> Mapping[str, int]:
-    return json.loads((record_of(checkout).folder / "ports.json").read_text("utf-8"))
-
-
-@pytest.fixture(scope="module")
-def pods(ports: Mapping[str, int], keys: Keys) -> Iterator[Pods]:
+def serving(checkout: Checkout, keys: Keys) -> Iterator[Pods]:
     pods = Pods(keys)
-    server = pods.serve(ports[parts.PODS])
+    server = pods.serve(port_of(checkout, parts.PODS))
     yield pods
     server.shutdown()
     server.server_close()
 
 
+@pytest.fixture
+def pods(serving: Pods) -> Pods:
+    """They serve what any setting of the stack asks for."""
+    serving.pages = {**APPS, SIDECAR: QUEUE}
+    serving.certificates.clear()
+    return serving
+
+
 @pytest.fixture(scope="module")
-def prometheus(ports: Mapping[str, int]) -> Prometheus:
-    return Prometheus(f"http://127.0.0.1:{ports[parts.PROMETHEUS]}")
+def prometheus(checkout: Checkout) -> Prometheus:
+    return Prometheus(checkout)
+
+
+@pytest.fixture(scope="module")
+def certificates(keys: Keys, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As a sidecar would write them."""
+    folder = tmp_path_factory.mktemp("prom-certs")
+    for file, name in (
+        (keys.ca_cert, "root-cert.pem"),
+        (keys.server_cert, "cert-chain.pem"),
+        (keys.server_key, "key.pem"),
+    ):
+        shutil.copyfile(file, folder / name)
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -205,11 +183,16 @@ def scraped(checkout: Checkout, **metrics: Any) -> None:
     checkout.up()
 
 
+def reads_all(prometheus: Prometheus) -> bool:
+    """Whether it has the team's rules and the metrics of both apps."""
+    return bool(prometheus.rules()) and prometheus.healthy() == {"my-api", "consumer"}
+
+
 def test_by_default_it_reads_each_pod_s_metrics_from_the_sidecar(
     checkout: Checkout, pods: Pods, prometheus: Prometheus
 ) -> None:
     pods.pages = {
-        (15020, "/stats/prometheus"): f"{QUEUE}envoy_server_uptime 1\nistio_requests_total 1\n"
+        SIDECAR: f"{QUEUE}envoy_server_uptime 1\nistio_requests_total 1\n"
         "istio_agent_scrape_failures_total 0\n"
     }
     until(lambda: prometheus.healthy() == {"my-api", "consumer"})
@@ -230,7 +213,7 @@ def test_by_default_it_reads_each_pod_s_metrics_from_the_sidecar(
 def test_an_alert_fires_with_the_labels_of_its_team(
     checkout: Checkout, pods: Pods, prometheus: Prometheus
 ) -> None:
-    assert prometheus.rules() == {f"{ALPHA}/consumer: QueueGrows"}
+    until(lambda: prometheus.rules() == {f"{ALPHA}/consumer: QueueGrows"})
     assert prometheus.alerts() == []
     pods.pages = {
         page: text.replace(QUEUE, "queue_length 101\n") for page, text in pods.pages.items()
@@ -252,7 +235,7 @@ def test_an_alert_fires_with_the_labels_of_its_team(
 def test_a_pod_that_serves_no_metrics_there_is_a_target_that_is_down(
     pods: Pods, prometheus: Prometheus
 ) -> None:
-    pods.pages = {(8080, "/m"): QUEUE, (9090, "/m"): QUEUE}
+    pods.pages = APPS
     until(lambda: {each["health"] for each in prometheus.targets().values()} == {"down"})
     said = {each["lastError"] for each in prometheus.targets().values()}
     assert said == {"server returned HTTP status 503 Service Unavailable"}
@@ -267,19 +250,8 @@ def test_with_plain_it_reads_them_from_the_app(
 
 
 def test_with_mesh_it_presents_the_certificate_of_the_folder_that_the_stack_names(
-    checkout: Checkout,
-    pods: Pods,
-    prometheus: Prometheus,
-    keys: Keys,
-    tmp_path_factory: pytest.TempPathFactory,
+    checkout: Checkout, pods: Pods, prometheus: Prometheus, certificates: Path
 ) -> None:
-    certificates = tmp_path_factory.mktemp("prom-certs")
-    for file, name in (
-        (keys.ca_cert, "root-cert.pem"),
-        (keys.server_cert, "cert-chain.pem"),
-        (keys.server_key, "key.pem"),
-    ):
-        shutil.copyfile(file, certificates / name)
     scraped(checkout, scrape="mesh", certificates=str(certificates))
     places = {"my-api": ("https", 8080, "/m"), "consumer": ("https", 9090, "/m")}
     until(lambda: prometheus.reads() == places)
@@ -287,8 +259,13 @@ def test_with_mesh_it_presents_the_certificate_of_the_folder_that_the_stack_name
 
 
 def test_where_monitors_may_read_no_files_those_of_mesh_are_rejected(
-    checkout: Checkout, cluster: Cluster, prometheus: Prometheus
+    checkout: Checkout,
+    cluster: Cluster,
+    pods: Pods,
+    prometheus: Prometheus,
+    certificates: Path,
 ) -> None:
+    scraped(checkout, scrape="mesh", certificates=str(certificates))
     patched(cluster, PLATFORM, {"spec": {"arbitraryFSAccessThroughSMs": {"deny": True}}})
     until(lambda: not prometheus.targets())
     assert rejected(cluster, "ServiceMonitor") == {"consumer", "my-api"}
@@ -308,6 +285,7 @@ def test_rules_that_the_operator_cannot_parse_are_left_out_with_an_event(
     checkout: Checkout, cluster: Cluster, prometheus: Prometheus
 ) -> None:
     """It was built with an older Prometheus than the one that runs, as validation warns."""
+    until(prometheus.rules)
     recent = ALERTS.replace("queue_length{", "max_over_time(queue_length{").replace(
         "} > 100", "}[1m + 1m]) > 100"
     )
@@ -322,14 +300,14 @@ def test_rules_that_the_operator_cannot_parse_are_left_out_with_an_event(
 
 
 def test_without_the_operator_all_stays_as_it_is_and_up_succeeds(
-    checkout: Checkout, cluster: Cluster, prometheus: Prometheus
+    checkout: Checkout, cluster: Cluster, pods: Pods, prometheus: Prometheus
 ) -> None:
+    until(lambda: reads_all(prometheus))
     stop([Process(record_of(checkout).folder, parts.PROMETHEUS_OPERATOR)])
     write(checkout, "")
     checkout.up()
     assert "QueueGrows" not in str(cluster.get(MONITORING, "PrometheusRule", ALPHA, "consumer"))
-    assert prometheus.rules()
-    assert prometheus.healthy() == {"my-api", "consumer"}
+    assert reads_all(prometheus)
     assert "has not seen the last change" not in doctor(checkout)
     patched(cluster, PLATFORM, {"spec": {"evaluationInterval": "2s"}})
     assert "the Prometheus Operator has not seen the last change of monitoring/platform" in (
@@ -343,7 +321,7 @@ def test_without_the_operator_all_stays_as_it_is_and_up_succeeds(
 
 
 def test_what_prometheus_does_not_select_is_no_target_and_the_doctor_says_so(
-    checkout: Checkout, cluster: Cluster, prometheus: Prometheus
+    checkout: Checkout, cluster: Cluster, pods: Pods, prometheus: Prometheus
 ) -> None:
     """As where the operator's Helm chart is used with its default values."""
     assert "ok Kubernetes: Prometheus ServiceMonitor: 2 selected" in doctor(checkout)
@@ -359,12 +337,5 @@ def test_what_prometheus_does_not_select_is_no_target_and_the_doctor_says_so(
         assert f"no Prometheus selects the {unread} {selects} -> set the labels" in told
 
     scraped(checkout, labels={"release": "monitoring"}, scrape="plain")
-    until(lambda: prometheus.healthy() == {"my-api", "consumer"} and prometheus.rules())
+    until(lambda: reads_all(prometheus))
     assert "no Prometheus selects" not in doctor(checkout)
-
-
-def doctor(checkout: Checkout) -> str:
-    arguments = [sys.executable, "-m", "cli", "doctor", "--stack", "dev", "--server", "kubernetes"]
-    run = finished(checkout.start_program(arguments, {"PATH": os.defpath}), 120)
-    assert run.code == 0, run.output
-    return " ".join(run.output.split())  # the table breaks its lines

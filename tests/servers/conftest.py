@@ -1,5 +1,6 @@
 """The servers of `make servers`, in a copy of the checkout."""
 
+import json
 import os
 import shlex
 import subprocess
@@ -107,6 +108,13 @@ def cluster_of(checkout: Checkout) -> Cluster:
     return administrator.cluster(record_of(checkout))
 
 
+def port_of(checkout: Checkout, listener: str) -> int:
+    """That of one of `sandbox.servers.parts.LISTENERS`."""
+    known = json.loads((record_of(checkout).folder / "ports.json").read_text(encoding="utf-8"))
+    number: int = known[listener]
+    return number
+
+
 def openbao_of(checkout: Checkout) -> OpenBao:
     return administrator.openbao(record_of(checkout))
 
@@ -123,6 +131,20 @@ def stored(checkout: Checkout, path: str, *pairs: str) -> None:
     """With the command of the guide."""
     bao = [str(parts.BAO), "kv", "put", path, *pairs]
     subprocess.run(bao, env=sourced(checkout), check=True, capture_output=True)
+
+
+def doctor(checkout: Checkout) -> str:
+    """What `./sre doctor` prints about the cluster, in one line; no check fails."""
+    run = examined(checkout)
+    assert run.code == 0, run.output
+    return run.output
+
+
+def examined(checkout: Checkout) -> Run:
+    """`./sre doctor` of the cluster, with its output in one line: the table breaks its lines."""
+    command = [sys.executable, "-m", "cli", "doctor", "--stack", "dev", "--server", "kubernetes"]
+    run = finished(checkout.start_program(command, {"PATH": os.defpath}), 120)
+    return Run(run.code, " ".join(run.output.split()))
 
 
 def left_running(checkout: Checkout) -> list[str]:

@@ -237,8 +237,9 @@ def deployed(
     labels: dict[str, str],
     account: str = "default",
     node: str | None = None,
+    kind: str = "Deployment",
 ) -> Iterator[None]:
-    """A Deployment of one pod, as an operator's; with a `node` that does not exist, it waits."""
+    """A workload of one pod, as an operator's; with a `node` that does not exist, it waits."""
     pod: Object = {
         "serviceAccountName": account,
         "containers": [{"name": "main", "image": "registry.invalid/main:1"}],
@@ -246,10 +247,9 @@ def deployed(
     }
     made = {
         "apiVersion": "apps/v1",
-        "kind": "Deployment",
+        "kind": kind,
         "metadata": {"name": "stands-in", "namespace": namespace},
         "spec": {
-            "replicas": 1,
             "selector": {"matchLabels": labels},
             "template": {"metadata": {"labels": labels}, "spec": pod},
         },
@@ -265,8 +265,8 @@ def deployed(
         until(pods)
         yield
     finally:
-        cluster.delete("apps/v1", "Deployment", namespace, "stands-in")
-        until(lambda: not cluster.get("apps/v1", "Deployment", namespace, "stands-in"))
+        cluster.delete("apps/v1", kind, namespace, "stands-in")
+        until(lambda: not cluster.get("apps/v1", kind, namespace, "stands-in"))
 
 
 @pytest.mark.parametrize(
@@ -317,6 +317,17 @@ def test_an_operator_that_is_down_warns(
         told = of_the_cluster(team)
         assert told.found(f"Kubernetes: {row}") == f"{whose}: 1 of 1 pods ready"
         assert told_ok(told, f"Kubernetes: {row}")
+
+
+def test_an_engine_for_network_policies_is_found_by_the_label_of_its_pods(
+    cluster: Cluster, team: Made
+) -> None:
+    row = "Kubernetes: network policies"
+    assert of_the_cluster(team).found(row).startswith("not known whether anything enforces them")
+    labels = {"k8s-app": "kube-network-policies"}
+    with deployed(cluster, "kube-system", labels, kind="DaemonSet"):
+        found = "DaemonSet kube-system/stands-in: 1 of 1 pods ready; no connection is tried"
+        until(lambda: of_the_cluster(team).found(row) == found)
 
 
 def test_a_metrics_api_that_is_missing_or_does_not_answer_warns(

@@ -1,7 +1,9 @@
 """Which connections pass between running pods where network policies are enforced."""
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,14 +24,16 @@ from tests.connections import (
     CALLING,
     CONNECTIONS,
     DECLARED,
+    LABELLED,
     PEERS,
     Connection,
     among_peers,
     answered,
     each_connection,
     each_declared,
+    each_labelled,
 )
-from tests.servers.conftest import cluster_of, openbao_of, record_of, start, stored, until
+from tests.servers.conftest import cluster_of, examined, openbao_of, record_of, start, stored, until
 from tests.servers.test_node import HOST, SECRETS, hardened, is_ready, pods, pull_secret
 from tests.written import KEYS_STACK
 from tools.reach.world import world
@@ -38,6 +42,7 @@ pytestmark = pytest.mark.servers
 
 STACK = "Pulumi.dev.yaml"
 STORED = "plain text"
+ENFORCED = "    authorization: enforce\n"
 OUTSIDE = ("10.200.0.1", "10.201.1.1", "10.201.99.1")
 
 # A refused packet is dropped without an answer, so only a timeout shows it. A port where nothing
@@ -77,21 +82,52 @@ def pod_of(cluster: Cluster, namespace: str, app: str) -> Object:
 
 
 def processes_of(pod: Object) -> list[Path]:
-    """Their folders in /proc."""
+    """Their folders in /proc; none while its containers do not run, whatever its status says."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(FileNotFoundError, ProcessLookupError):
             if f"pod{pod['metadata']['uid']}" in (process / "cgroup").read_text("utf-8"):
                 found.append(process)
-    assert found
     return found
 
 
 def environments_of(pod: Object) -> Iterator[list[str]]:
     """The variables of each of its processes."""
-    for process in processes_of(pod):
+    processes = processes_of(pod)
+    assert processes
+    for process in processes:
         with suppress(FileNotFoundError, ProcessLookupError):
             yield (process / "environ").read_text("utf-8").split("\0")
+
+
+def runs(pod: Object) -> bool:
+    return is_ready(pod) and bool(processes_of(pod))
+
+
+def place_of(cluster: Cluster, namespace: str, app: str) -> Place:
+    """Where one of the app's pods is."""
+    pod = pod_of(cluster, namespace, app)
+    return Place(f"{processes_of(pod)[0]}/ns/net", pod["status"]["podIP"])
+
+
+def children(process: int | None) -> list[int]:
+    return [*map(int, Path(f"/proc/{process}/task/{process}/children").read_text("ascii").split())]
+
+
+def node_of(checkout: Checkout) -> int:
+    """The first process in the node's network."""
+    (first,) = children(Process(record_of(checkout).folder, NODE).pid)
+    return first
+
+
+def engine_of(checkout: Checkout) -> int:
+    """The process that decides on connections."""
+    (engine,) = (
+        each
+        for each in children(node_of(checkout))
+        if "kube-network-policies" in Path(f"/proc/{each}/cmdline").read_text("utf-8")
+    )
+    return engine
 
 
 def inside(network: str, *command: object) -> str:
@@ -111,7 +147,7 @@ def provisioned(with_node: Checkout) -> Checkout:
     for file in CALLING:
         shutil.copy(file, with_node.folder / "tenants")
     istio = "  sre-platform:istio:\n"
-    with_node.edit(STACK, istio, f"{network()}{istio}    authorization: enforce\n")
+    with_node.edit(STACK, istio, f"{network()}{istio}{ENFORCED}")
     start(with_node, f"{PACKETS} {EXTERNAL_SECRETS}")
     up_with_secrets(with_node)
     return with_node
@@ -179,15 +215,9 @@ def places(provisioned: Checkout) -> Iterator[Mapping[str, Place]]:
         cluster.apply(peer(namespace, name), "test")
     until(lambda: all(is_ready(pod_of(cluster, *each)) for each in PEERS))
     apps = [("team-alpha", "my-api"), ("team-alpha", "frontend"), ("team-beta", "order-processor")]
-    found = {}
-    for namespace, name in (*apps, *PEERS):
-        pod = pod_of(cluster, namespace, name)
-        network = f"{processes_of(pod)[0]}/ns/net"
-        found[f"{namespace}/{name}"] = Place(network, pod["status"]["podIP"])
+    found = {"/".join(each): place_of(cluster, *each) for each in (*apps, *PEERS)}
     found |= {address: Place("", address) for address in OUTSIDE}
-    node = Process(record_of(provisioned).folder, NODE).pid
-    (child,) = Path(f"/proc/{node}/task/{node}/children").read_text("ascii").split()
-    with outside(f"/proc/{child}/ns/net"):
+    with outside(f"/proc/{node_of(provisioned)}/ns/net"):
         yield found
     for namespace, name in PEERS:
         cluster.delete("v1", "Pod", namespace, name)
@@ -223,10 +253,27 @@ def seen_where_declared(
 ) -> Mapping[Connection, str]:
     """The same, once port 443 is open to those alone whose calls say so."""
     provisioned.edit(STACK, network(), network(httpsEgress="declared"))
-    provisioned.up()
-    (first, *_) = (each for each in DECLARED if each.seen == "is dropped")
+    return all_tried_after_up(provisioned, places, DECLARED)
+
+
+@pytest.fixture(scope="module")
+def seen_where_labelled(
+    provisioned: Checkout, places: Mapping[str, Place]
+) -> Mapping[Connection, str]:
+    """The same, once gateways are known by a label."""
+    labels = "    gatewayPodLabels: {istio: gateway}\n"
+    provisioned.edit(STACK, ENFORCED, ENFORCED + labels)
+    return all_tried_after_up(provisioned, places, LABELLED)
+
+
+def all_tried_after_up(
+    checkout: Checkout, places: Mapping[str, Place], connections: Sequence[Connection]
+) -> Mapping[Connection, str]:
+    """The same for another stack, once the node drops what it then denies."""
+    checkout.up()
+    (first, *_) = (each for each in connections if each.seen == "is dropped")
     until(lambda: tried(places, first) == first.seen)
-    return all_tried(places, DECLARED)
+    return all_tried(places, connections)
 
 
 def test_all_pods_run_with_the_secrets_that_the_operator_brings(provisioned: Checkout) -> None:
@@ -286,3 +333,62 @@ def test_reach_answers_what_passes_where_port_443_is_declared(
     provisioned: Checkout, seen_where_declared: Mapping[Connection, str]
 ) -> None:
     assert as_answered(provisioned, DECLARED) == seen_where_declared
+
+
+@each_labelled
+def test_a_connection_goes_as_the_page_says_where_gateways_have_labels(
+    seen_where_labelled: Mapping[Connection, str], connection: Connection
+) -> None:
+    assert seen_where_labelled[connection] == connection.seen
+
+
+def test_reach_answers_what_passes_where_gateways_have_labels(
+    provisioned: Checkout, seen_where_labelled: Mapping[Connection, str]
+) -> None:
+    assert as_answered(provisioned, LABELLED) == seen_where_labelled
+
+
+# Below, what decides on connections fails.
+
+ALLOWED = Connection("team-alpha/frontend", "team-alpha/my-api", "8080", "TCP", "passes")
+DENIED = Connection("stranger/any", "team-alpha/my-api", "8080", "TCP", "is dropped")
+
+
+def test_while_nothing_decides_no_connection_passes(
+    provisioned: Checkout, places: Mapping[str, Place]
+) -> None:
+    engine = engine_of(provisioned)
+    assert tried(places, ALLOWED) == "passes"
+    os.kill(engine, signal.SIGSTOP)
+    try:
+        assert tried(places, ALLOWED) == "is dropped"
+    finally:
+        os.kill(engine, signal.SIGCONT)
+    until(lambda: tried(places, ALLOWED) == "passes")
+
+
+def test_if_the_engine_ends_the_node_ends_with_its_pods(
+    provisioned: Checkout, places: Mapping[str, Place]
+) -> None:
+    node = Process(record_of(provisioned).folder, NODE)
+    os.kill(engine_of(provisioned), signal.SIGKILL)
+    until(lambda: not node.pid)
+    assert any("kube-network-policies has ended with -9." in line for line in node.last_lines())
+    assert not Path(places["team-alpha/my-api"].network).exists()
+
+
+def test_on_a_node_without_an_engine_every_connection_passes_and_the_doctor_warns(
+    provisioned: Checkout,
+) -> None:
+    start(provisioned, f"{NODE} {EXTERNAL_SECRETS}")
+    cluster = cluster_of(provisioned)
+    ends = {DENIED.source: ("stranger", "any"), DENIED.target: ("team-alpha", "my-api")}
+
+    def seen() -> str:
+        if not all(runs(pod_of(cluster, *each)) for each in ends.values()):
+            return "no pods yet"
+        return tried({name: place_of(cluster, *each) for name, each in ends.items()}, DENIED)
+
+    until(lambda: seen() == "passes")
+    assert as_answered(provisioned, [DENIED]) == {DENIED: "is dropped"}
+    assert "not known whether anything enforces them" in examined(provisioned).output
