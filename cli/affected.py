@@ -16,7 +16,8 @@ def add(commands: Commands) -> None:
         description="Lists the stacks affected by changes in the working tree since its merge base "
         "with REF, in the order to run them: a team's file affects the stacks that include "
         "it, and those of teams whose calls or callers name the team; a stack's file affects that "
-        "stack, and the program's code affects all stacks.",
+        "stack, a cluster's file the stacks whose settings it changes, and the program's code "
+        "affects all stacks.",
         epilog="example: ./sre affected --base origin/main --format json",
     )
     which = parser.add_mutually_exclusive_group(required=True)

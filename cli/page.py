@@ -45,7 +45,8 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the site. If it raises ProblemsError or returns 2, nothing is written."""
-    return answered("page", partial(_run, arguments))
+    written = partial(_run, arguments)
+    return answered("page", written) if arguments.live else written()
 
 
 def _run(arguments: argparse.Namespace) -> int:

@@ -18,7 +18,7 @@ from specs.app import CronJob, WebApp, Worker
 from specs.base import Duration, Quantity
 from specs.network import LabelSelector, NetworkPolicyPeer, NetworkPolicyPort
 from specs.probes import ExecAction, GrpcAction, TcpAction
-from specs.settings import Settings
+from specs.settings import Settings, StackSettings
 from specs.team import Team
 
 PAGE = Path(__file__).parent.parent / "docs" / "reference.md"
@@ -52,7 +52,8 @@ _TEAM = """\
 Generated from the models by `make docs`; edit the models, not this page.
 
 - [A team's file](#a-teams-file), `tenants/<team>.yaml`: what a team writes.
-- [A stack's config](#a-stacks-config), `Pulumi.<stack>.yaml`: what differs between clusters.
+- [A stack's config](#a-stacks-config), `Pulumi.<stack>.yaml`: what differs between stacks.
+- [A cluster's file](#a-clusters-file), `clusters/<cluster>.yaml`: what its stacks have in common.
 
 A path is written as in error messages, with `[]` for each entry of a list. A quantity is a
 Kubernetes quantity: CPU in cores (`500m` is half a core), memory in bytes (`128Mi`). A duration is
@@ -65,6 +66,18 @@ _STACK = """\
 ## A stack's config
 
 Under `config` in `Pulumi.<stack>.yaml`; keys with other prefixes are ignored.
+"""
+
+_CLUSTER = """\
+## A cluster's file
+
+`clusters/<cluster>.yaml` applies to each stack with `sre-platform:cluster: <cluster>`. Its keys are
+those of a stack's config without the prefix `sre-platform:`, except for
+{own}, which each stack sets itself.
+
+What a stack sets itself wins: mappings are merged key by key, at every depth; any other value,
+lists included, replaces the cluster's. `./sre diff` reports settings with which a stack replaces
+its cluster's. Without `sre-platform:cluster`, a stack has only its own settings.
 """
 
 
@@ -101,7 +114,9 @@ def team_keys() -> list[ReferenceKey]:
 def reference() -> str:
     """The page."""
     settings = list(_keys(Settings, ""))
-    return "\n".join([_TEAM, *_part(team_keys()), _STACK, *_part(settings)])
+    own = [_code(key.path) for key in _keys(StackSettings, "")]
+    cluster = _CLUSTER.format(own=f"{', '.join(own[:-1])} and {own[-1]}")
+    return "\n".join([_TEAM, *_part(team_keys()), _STACK, *_part(settings), cluster])
 
 
 def main() -> int:

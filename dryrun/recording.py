@@ -26,8 +26,7 @@ from pulumi.runtime.stack import Stack, run_pulumi_func
 
 from dryrun.placeholder_kubeconfig import placeholder
 from specs.settings import LEAVE_OUT, PREFIX
-from specs.source import Source
-from specs.stack_file import config_in
+from specs.stack_file import stack_config
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -98,13 +97,12 @@ def record(
 def record_stack(
     root: Path, stack: str, tenants: Path, changes: Mapping[str, Any] | None = None
 ) -> Recording:
-    """Like `record`, with the config of `Pulumi.<stack>.yaml`, those team files and `changes`."""
-    config = config_in(Source(root / f"Pulumi.{stack}.yaml", "").data)
+    """Like `record`, with the config of the stack's files, those team files and `changes`."""
     own = {
         f"{PREFIX}tenants": str(tenants.resolve()),
         f"{PREFIX}adopt": False,  # it would contact the stack's servers
     }
-    return record(root, stack, {**config, **own, **(changes or {})})
+    return record(root, stack, {**stack_config(root, stack), **own, **(changes or {})})
 
 
 def _run(

@@ -11,12 +11,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-import yaml
-
 from binaries.console import UserError
 from clients.local_servers import running
 from dryrun.placeholder_kubeconfig import placeholder
-from specs.stack_file import config_in
+from specs.settings import PREFIX
+from specs.stack_file import stack_config
 
 STACK = "dev"
 ORPHAN_ENDS_WITHIN = 30  # seconds
@@ -92,7 +91,7 @@ class Checkout:
         original = (self.root / copy.name).read_text(encoding="utf-8")
         settings = secrets_settings.sub("", original).rstrip() + "\n"
         if self.servers is None:
-            kubeconfig = placeholder(_context(settings))
+            kubeconfig = placeholder(_context(self.root))
             (self.folder / "kubeconfig").write_text(kubeconfig, encoding="utf-8")
         copy.write_text(settings + (f"{salt[0]}\n" if salt else ""), encoding="utf-8")
 
@@ -161,11 +160,11 @@ def user_home() -> Path:
     return Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
 
 
-def _context(settings: str) -> str | None:
-    """The context that a stack's file names; the program reports an invalid file."""
+def _context(root: Path) -> str | None:
+    """The context that the stack's settings name; the program reports an invalid file."""
     try:
-        context = config_in(yaml.safe_load(settings))["sre-platform:kubernetes"]["context"]
-    except (KeyError, TypeError, yaml.YAMLError):
+        context = stack_config(root, STACK)[f"{PREFIX}kubernetes"]["context"]
+    except (KeyError, TypeError):
         return None
     return context if isinstance(context, str) else None
 

@@ -31,9 +31,11 @@ from specs.ports import AppPort
 from specs.probes import ExecAction, GrpcAction, Probe, TcpAction, WebAppProbes, WorkerProbes
 from specs.process import InitStep, PreStop, PreStopExec, RunAs
 from specs.schedule import Schedule
+from specs.settings import ClusterSettings, StackSettings
 from specs.volumes import Volume
 
 _REMOVE = "remove it"
+_OF_A_STACK = "move it to the stacks' own files, Pulumi.<stack>.yaml"
 _NO_DEVICE = "no pod gets a device of its node; remove it"
 
 
@@ -185,6 +187,9 @@ _VALUE_FROM = "use `secretRef` for a secret, `value` for text; a pod's own field
 
 # By the model of the mapping that contains the key.
 _KEYS: dict[type, dict[str, str]] = {
+    ClusterSettings: _table(
+        {" ".join(each.alias or "" for each in StackSettings.model_fields.values()): _OF_A_STACK}
+    ),
     team.Team: _table(
         _OBJECT,
         {

@@ -1,4 +1,4 @@
-"""The JSON Schema of a team's file, generated from the models, for editors.
+"""The JSON Schema of a team's or a cluster's file, generated from the models, for editors.
 
 Draft 7, which most editors use, with extra keywords that yaml-language-server knows.
 """
@@ -13,12 +13,11 @@ from pydantic_core import core_schema
 
 from specs.app import AnyApp
 from specs.base import Quantity
-from specs.team import Team
 
 
-def team_schema() -> str:
-    """The schema as its file contains it."""
-    schema = Team.model_json_schema(
+def json_schema(model: type[BaseModel]) -> str:
+    """The schema of a file that `model` describes, as the schema's own file contains it."""
+    schema = model.model_json_schema(
         ref_template="#/definitions/{model}", schema_generator=_Generator
     )
     definitions = schema.pop("$defs")

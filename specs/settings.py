@@ -1,4 +1,4 @@
-"""What differs between stacks: `Pulumi.<stack>.yaml`, as a checked model."""
+"""What differs between stacks and between clusters, as checked models."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
@@ -520,29 +520,39 @@ class MonitoringSettings(Spec):
     )
 
 
-class Settings(Spec):
-    """All of `sre-platform:*` in a stack's config; other prefixes are not looked at."""
+class StackSettings(Spec):
+    """What each stack says for itself."""
 
-    model_config = ConfigDict(alias_generator=lambda name: PREFIX + to_camel(name))
-
-    @model_validator(mode="before")
-    @classmethod
-    def _own_keys(cls, config: Any) -> Any:
-        if not isinstance(config, Mapping):
-            return config
-        return {key: value for key, value in config.items() if str(key).startswith(PREFIX)}
-
+    cluster: str = Field(
+        "",
+        description="Cluster of this stack: the settings in `clusters/<cluster>.yaml` apply to it, "
+        "except for those that it sets itself.",
+        examples=["sre-production"],
+    )
     teams: tuple[str, ...] | Literal["*"] = Field(
         description='Teams of this stack: a list, or "*" for all files in `tenants/`.',
         examples=['"*"'],
     )
-    tenants: str = Field("tenants", description="Folder of the team files.")
     platform: bool = Field(
         False,
         description="Whether this stack manages the objects that all tenants share; exactly "
         "one stack per cluster does.",
     )
-    manage: Manage = Field(Manage(), description="Targets in which this stack creates objects.")
+    moved: tuple[str, ...] = Field((), description="Ignored; no longer needed. Remove it.")
+    adopt: bool = Field(
+        False,
+        description="Take over objects that already exist under this stack's names instead "
+        "of failing, "
+        "and start apps beside objects that a chart named differently; keep it set until "
+        "nothing is held back (docs/migration.md).",
+    )
+
+
+class ClusterSettings(Spec):
+    """All of `clusters/<cluster>.yaml`: what the stacks of a cluster have in common."""
+
+    tenants: str = Field("tenants", description="Folder of the team files.")
+    manage: Manage = Field(Manage(), description="Targets in which a stack creates objects.")
     kubernetes: KubernetesSettings = Field(description="The cluster.")
     namespace: NamespaceSettings = Field(
         NamespaceSettings(), description="Labels and annotations of teams' namespaces."
@@ -566,7 +576,6 @@ class Settings(Spec):
         "or `*.` and a domain for all its subdomains.",
         examples=['[grafana.sre.example.com, "*.sre.internal"]'],
     )
-    moved: tuple[str, ...] = Field((), description="Ignored; no longer needed. Remove it.")
     guardrails: Literal["deny", "audit"] = Field(
         "deny",
         description="What happens to objects in team namespaces that violate the platform's "
@@ -579,13 +588,19 @@ class Settings(Spec):
         "default: any number.",
         examples=["365"],
     )
-    adopt: bool = Field(
-        False,
-        description="Take over objects that already exist under this stack's names instead "
-        "of failing, "
-        "and start apps beside objects that a chart named differently; keep it set until "
-        "nothing is held back (docs/migration.md).",
-    )
+
+
+class Settings(ClusterSettings, StackSettings):
+    """A stack's settings: all of `sre-platform:*` in its config, and those of its cluster."""
+
+    model_config = ConfigDict(alias_generator=lambda name: PREFIX + to_camel(name))
+
+    @model_validator(mode="before")
+    @classmethod
+    def _own_keys(cls, config: Any) -> Any:
+        if not isinstance(config, Mapping):
+            return config
+        return {key: value for key, value in config.items() if str(key).startswith(PREFIX)}
 
     @property
     def platform_namespaces(self) -> frozenset[str]:

@@ -1,19 +1,30 @@
-"""A stack's file, `Pulumi.<stack>.yaml`: its settings, and what is wrong with them."""
+"""A stack's settings, in `Pulumi.<stack>.yaml` and its cluster's file, and what is wrong there."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_origin
 
 from pydantic import ConfigDict, Field, ValidationError
 
 from specs.base import Spec
-from specs.explain import explain
+from specs.cluster_file import (
+    check_cluster,
+    cluster_file,
+    cluster_names,
+    from_cluster,
+    merged,
+    overrides,
+    read_cluster,
+)
+from specs.explain import document_loc, explain
 from specs.fleet import TeamsFolder, wrong_teams
+from specs.names import nearest
 from specs.namespace import check_credentials
 from specs.network_settings import check_network
 from specs.problem import Finding, Loc, Problem, one_a_place
-from specs.settings import PREFIX, Settings
+from specs.settings import PREFIX, Settings, StackSettings
 from specs.source import Source, frozen
 
 
@@ -26,6 +37,12 @@ class _StackFile(Spec):
         description="The stack's config.", examples=["{sre-platform:teams: '*'}"]
     )
 
+
+CLUSTER = f"{PREFIX}cluster"
+TEAMS = f"{PREFIX}teams"
+
+# Settings that only a stack has.
+_OWN = [(f"{PREFIX}{field.alias}",) for field in StackSettings.model_fields.values()]
 
 # Settings that are text: as JSON, `"2027"` would not be a number there.
 TEXTS = frozenset(
@@ -69,9 +86,20 @@ def decoded(key: str, value: Any) -> Any:
 def outdated(root: Path, stack: str, settings: Settings) -> Iterator[Problem]:
     """A warning for each setting that is no longer used."""
     if settings.moved:
-        source = _source(root, stack)
+        source = stack_source(root, stack)
         message = "is no longer needed, because the stack's state lists its teams; remove it"
         yield source.problem(("config", f"{PREFIX}moved"), message, at_key=True)
+
+
+def stack_config(root: Path, stack: str) -> dict[str, Any]:
+    """The config of `stack` with its cluster's settings, as far as the files can be read."""
+    return _layers(root, source := stack_source(root, stack), config_in(source.data)).config
+
+
+def overridden(root: Path, stack: str) -> dict[Loc, Any]:
+    """The stack's own settings that replace its cluster's, by their place in the config."""
+    layers = _layers(root, source := stack_source(root, stack), config_in(source.data))
+    return dict(overrides(layers.below, layers.own))
 
 
 def read_stack(
@@ -79,24 +107,33 @@ def read_stack(
 ) -> tuple[Settings | None, list[Problem]]:
     """Settings of `stack`; `config` is the engine's, if the engine runs the program.
 
-    Problems point into the stack's file; if there are any, do not use the settings.
+    Problems point into the stack's file or its cluster's; if there are any, do not use the
+    settings.
     """
-    source = _source(root, stack)
+    source = stack_source(root, stack)
     data = source.data
     problems = source.problems if config is None else list[Problem]()
-    in_file = config_in(data)
+    own = config_in(data)
     if config is not None:
         # The engine returns only requested keys; misspelt ones are only in the file.
         known = {field.alias for field in Settings.model_fields.values()}
-        unknown = {key: value for key, value in in_file.items() if key not in known}
-        data = {"config": {**unknown, **frozen(dict(config))}}
-    elif in_file:
-        data = {**data, "config": in_file}
+        unknown = {key: value for key, value in own.items() if key not in known}
+        own = {**unknown, **frozen(dict(config))}
+        data = {"config": own}
+    elif own:
         message = "must not be encrypted, because no setting is secret; set it with `--plaintext`"
-        if encrypted := [source.problem(loc, message) for loc in _encrypted(in_file, ("config",))]:
+        if encrypted := [source.problem(loc, message) for loc in _encrypted(own, ("config",))]:
             return None, [*problems, *encrypted]
     if data is None:
         return None, problems
+    layers = _layers(root, source, own)
+    if layers.cluster:
+        problems = [*problems, *check_cluster(layers.cluster)]
+    elif isinstance(own.get(CLUSTER), str):
+        message = _no_cluster(own[CLUSTER], cluster_names(root))
+        return None, [*problems, source.problem(("config", CLUSTER), message)]
+    if own:
+        data = {**data, "config": layers.config}
     try:
         settings = _StackFile.model_validate(data).config
     except ValidationError as error:
@@ -107,17 +144,69 @@ def read_stack(
             # not "*".
             if each["type"] != "literal_error"
             or isinstance(each["input"], str)
-            or each["loc"][:2] != ("config", f"{PREFIX}teams")
+            or each["loc"][:2] != ("config", TEAMS)
+            # What is missing may be in the cluster's file, once the stack names it.
+            if layers.cluster or CLUSTER not in own or each["loc"][:2] == ("config", CLUSTER)
+            # Those of the cluster's file are reported already.
+            if not layers.from_cluster(
+                document_loc(data, each["loc"], missing=each["type"] == "missing")
+            )
         ]
         return None, list(one_a_place([*problems, *found]))
-    loc = ("config", f"{PREFIX}teams")
+    loc = ("config", TEAMS)
     folder = TeamsFolder(root / settings.tenants, settings.tenants)
     wrong = wrong_teams(folder, settings)
     found = [source.problem((*loc, index), message) for index, message in wrong]
     secret = check_credentials(settings.namespace, ("config", f"{PREFIX}namespace"))
     others = (*_check_authorization(settings), *check_network(settings, folder))
-    found += [source.problem(*finding) for finding in (*secret, *others)]
+    found += [layers.problem(*finding) for finding in (*secret, *others)]
     return settings, [*problems, *sorted(found)]
+
+
+@dataclass(frozen=True)
+class _Layers:
+    """A stack's own config, and the file of its cluster, if it has one that can be read."""
+
+    source: Source
+    own: dict[str, Any]
+    cluster: Source | None
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The stack's own over the cluster's."""
+        return merged(self.below, self.own)
+
+    def from_cluster(self, loc: Loc) -> bool:
+        """Whether the value at a place of the stack's config is, or should be, its cluster's."""
+        if self.cluster is None or loc[1:2] in _OWN:
+            return False
+        return from_cluster(self.below, self.own, loc[1:])
+
+    def problem(self, loc: Loc, message: str) -> Problem:
+        """A problem at a place of the stack's file, in the file that has its value."""
+        if self.cluster and self.from_cluster(loc):
+            key = str(loc[1]).removeprefix(PREFIX)
+            return self.cluster.problem((key, *loc[2:]), message)
+        return self.source.problem(loc, message)
+
+    @property
+    def below(self) -> dict[str, Any]:
+        """The cluster's settings, with the keys that a stack's file has for them."""
+        data = self.cluster.data if self.cluster else None
+        return {PREFIX + key: value for key, value in (data or {}).items()}
+
+
+def _layers(root: Path, source: Source, own: dict[str, Any]) -> _Layers:
+    cluster = None
+    if own.get(CLUSTER) in cluster_names(root):
+        cluster = read_cluster(root, own[CLUSTER])
+    return _Layers(source, own, cluster)
+
+
+def _no_cluster(name: str, known: Sequence[str]) -> str:
+    hint = nearest(name, known)
+    use = f"did you mean {hint}?" if hint else f"use one of: {', '.join(known)}"
+    return f"there is no {cluster_file(name)}; {use if known else 'add it'}"
 
 
 def _check_authorization(settings: Settings) -> Iterator[Finding]:
@@ -141,6 +230,7 @@ def _encrypted(value: Any, loc: Loc) -> Iterator[Loc]:
             yield from _encrypted(inner, (*loc, key))
 
 
-def _source(root: Path, stack: str) -> Source:
+def stack_source(root: Path, stack: str) -> Source:
+    """The file of a stack, whether it exists or not."""
     shown = f"Pulumi.{stack}.yaml"
     return Source(root / shown, shown, first_key="config")

@@ -92,6 +92,67 @@ def test_a_changed_file_affects_the_stacks_that_use_it(
     assert sre() == lines(*touched), "committed"
 
 
+def in_cluster(*teams: str, **own: str) -> str:
+    return json.dumps(
+        {
+            "config": {
+                "sre-platform:cluster": "prod",
+                "sre-platform:teams": teams,
+                **{f"sre-platform:{key}": value for key, value in own.items()},
+            }
+        }
+    )
+
+
+@pytest.fixture
+def with_cluster(repository: Repository) -> Repository:
+    """Stacks alpha and beta have a cluster, of which beta sets one key itself."""
+    repository.write("Pulumi.alpha.yaml", in_cluster("team-a"))
+    repository.write("Pulumi.beta.yaml", in_cluster("team-b", guardrails="deny"))
+    repository.write("clusters/prod.yaml", "tenants: tenants\nguardrails: deny\n")
+    repository.write("clusters/other.yaml", "guardrails: deny\n")
+    repository.commit()
+    repository.git("branch", "--force", "base")
+    return repository
+
+
+@pytest.mark.parametrize(
+    ("text", "touched"),
+    [
+        ("tenants: tenants\nguardrails: audit\n", ["alpha"]),
+        ("tenants: others\nguardrails: deny\n", ["alpha", "beta"]),
+        ("# Nothing else.\nguardrails: deny\ntenants: tenants\n", []),
+    ],
+)
+def test_a_cluster_s_file_affects_the_stacks_whose_settings_it_changes(
+    with_cluster: Repository, sre: Sre, text: str, touched: list[str]
+) -> None:
+    with_cluster.write("clusters/prod.yaml", text)
+    assert sre() == lines(*touched), "not committed"
+    with_cluster.commit()
+    assert sre() == lines(*touched), "committed"
+
+
+@pytest.mark.parametrize(
+    "file", ["clusters/other.yaml", "clusters/new.yaml", "clusters/a/prod.yaml"]
+)
+def test_a_cluster_s_file_affects_no_stack_of_another_cluster(
+    with_cluster: Repository, sre: Sre, file: str
+) -> None:
+    with_cluster.write(file, "guardrails: audit\n")
+    assert sre() == lines()
+
+
+def test_the_folder_of_a_cluster_s_teams_is_that_of_its_stacks(
+    with_cluster: Repository, sre: Sre
+) -> None:
+    with_cluster.write("clusters/prod.yaml", "tenants: others\n")
+    with_cluster.commit()
+    with_cluster.git("branch", "--force", "base")
+    with_cluster.write("others/team-b.yaml", "changed\n")
+    assert sre() == lines("beta")
+
+
 MOUNTS = "team: team-b\napps: [{app: {files: [{path: /a, from: files/a.yaml}]}}]\n"
 
 

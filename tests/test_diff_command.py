@@ -25,7 +25,7 @@ from tools.review.sides import _render, _render_base
 pytestmark = pytest.mark.commands
 
 ALPHA, BETA = "tenants/team-alpha.yaml", "tenants/team-beta.yaml"
-DEV = "Pulumi.dev.yaml"
+DEV, CLUSTER = "Pulumi.dev.yaml", "clusters/sre-production.yaml"
 
 _LEFT_OUT = shutil.ignore_patterns(
     *(".git", ".venv", ".sandbox", "__pycache__", ".*_cache"),
@@ -78,7 +78,8 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
 
     def once(tree: Path, stack: str, out: Path, render: Callable[[Path], None]) -> None:
         teams = [file for file in (tree / "tenants").rglob("*") if file.is_file()]
-        files = [tree / "__main__.py", tree / f"Pulumi.{stack}.yaml", *teams]
+        stacks = [tree / f"Pulumi.{stack}.yaml", *(tree / "clusters").iterdir()]
+        files = [tree / "__main__.py", *stacks, *teams]
         digest = hashlib.sha256(stack.encode())
         for file in sorted(files):
             digest.update(f"\0{file.relative_to(tree)}\0".encode() + file.read_bytes())
@@ -192,21 +193,74 @@ def test_a_host_that_the_platform_gives_up_is_reported_with_the_team_that_takes_
     told = [each for each in said["findings"] if each["id"] == "platform-host"]
     assert code == 3
     assert [(each["team"], each["detail"]) for each in told] == [
-        ("", "grafana.sre.example.com, by sre-platform:platformHosts of Pulumi.dev.yaml until now"),
+        ("", "grafana.sre.example.com, by sre-platform:platformHosts of stack dev until now"),
         ("team-alpha", "grafana.sre.example.com now routes to team-alpha"),
     ]
 
 
 def test_a_registry_that_moves_leaves_its_host_to_teams(clone: Clone) -> None:
-    clone.edit("Pulumi.team-alpha.yaml", "https://harbor.sre.internal", "https://new.sre.internal")
-    clone.edit("Pulumi.team-alpha.yaml", ', "*.sre.internal"]', "]")
+    clone.edit(CLUSTER, "https://harbor.sre.internal", "https://new.sre.internal")
+    clone.edit(CLUSTER, ', "*.sre.internal"]', "]")
     code, said = clone.json("--stack", "team-alpha")
     told = [each["detail"] for each in said["findings"] if each["id"] == "platform-host"]
     assert code == 3
-    where = "of Pulumi.team-alpha.yaml until now"
+    where = "of stack team-alpha until now"
     assert told == [
         f"*.sre.internal, by sre-platform:platformHosts {where}",
     ]
+
+
+def test_a_cluster_s_setting_is_reported_once_with_the_other_stacks_that_have_it(
+    clone: Clone,
+) -> None:
+    clone.edit(CLUSTER, "guardrails: deny", "guardrails: audit")
+    code, said = clone.json("--stack", "platform")
+    assert code == 3
+    assert said["settings"] == [
+        {
+            "cluster": "sre-production",
+            "stacks": ["platform", "team-alpha", "team-beta"],
+            "key": "guardrails",
+            "path": "guardrails",
+            "before": "deny",
+            "after": "audit",
+        }
+    ]
+    told = {each["id"]: each["detail"] for each in said["findings"]}
+    assert "guardrail" in told
+    assert told["stack-not-shown"] == f"team-alpha, team-beta, by {CLUSTER}"
+    assert f"{CLUSTER}: guardrails: deny -> audit\n" in clone.diff("--stack", "platform")[1]
+
+
+def test_a_setting_that_replaces_the_cluster_s_needs_a_second_reviewer(clone: Clone) -> None:
+    own = (
+        "  sre-platform:exceptionMaxDays: 30\n  sre-platform:harbor: {url: https://h.example.com}\n"
+    )
+    clone.edit("Pulumi.team-beta.yaml", "config:\n", f"config:\n{own}")
+    code, said = clone.json("--stack", "team-beta")
+    assert code == 3
+    assert [each["detail"] for each in said["findings"] if each["id"] == "setting-override"] == [
+        f"sre-platform:harbor.url of Pulumi.team-beta.yaml, over {CLUSTER}"
+    ]
+    clone.repository.commit()
+    assert clone.diff("--stack", "team-beta", base="HEAD")[0] == 0, "it is not new any more"
+
+
+def test_settings_that_move_to_the_cluster_s_file_change_no_setting(clone: Clone) -> None:
+    text = (clone.repository.root / DEV).read_text(encoding="utf-8")
+    hosts = next(line for line in text.splitlines(True) if "sre-platform:platformHosts" in line)
+    clone.edit(DEV, hosts, "  sre-platform:cluster: sre-dev\n")
+    clone.repository.write(
+        "clusters/sre-dev.yaml",
+        hosts.replace("  sre-platform:", "") + "kubernetes: {clusterIdentifier: sre-dev}\n",
+    )
+    clone.edit(DEV, "    clusterIdentifier: sre-dev\n", "")
+    code, said = clone.json()
+    assert code == 2
+    assert [(each["stack"], each["path"]) for each in said["settings"]] == [
+        ("dev", "sre-platform:cluster")
+    ]
+    assert {each["id"] for each in said["findings"]} == {"platform-code"}
 
 
 def test_a_longer_list_of_the_platform_s_hosts_is_no_finding(clone: Clone) -> None:
@@ -263,7 +317,7 @@ WEAKENING_A_STACK = {
         "  sre-platform:platform:",
     ),
     "setting": (DEV, "config:\n", "encryptionsalt: v1:abc\nconfig:\n"),
-    "stack-not-shown": ("Pulumi.platform.yaml", "guardrails: deny", "guardrails: audit"),
+    "stack-not-shown": ("Pulumi.platform.yaml", "harbor: false", "harbor: true"),
     "supply-chain": ("requirements.lock", "\n", "\n# x\n"),
 }
 RENAMING = {"renamed": (ALPHA, "name: frontend\n", "name: front\n")}

@@ -45,7 +45,7 @@ def said(before: dict[str, Any], after: dict[str, Any]) -> list[tuple[Rules, str
 
 def test_port_443_that_opens_or_closes_is_reported_as_what_it_is() -> None:
     declared = {"network": {"httpsEgress": "declared"}}
-    where = "network.httpsEgress of Pulumi.dev.yaml:"
+    where = "network.httpsEgress of stack dev:"
     assert said({}, declared) == [
         (
             CLOSES,
@@ -76,7 +76,7 @@ def test_a_mesh_that_refuses_less_needs_a_second_reviewer(
         {"istio": {"authorization": before}}, {"istio": {"authorization": after}}
     )
     assert found is rule
-    assert text.startswith(f"istio.authorization of Pulumi.dev.yaml: {detail}")
+    assert text.startswith(f"istio.authorization of stack dev: {detail}")
 
 
 def test_a_platform_service_is_reported_with_what_its_name_stands_for() -> None:
@@ -84,7 +84,7 @@ def test_a_platform_service_is_reported_with_what_its_name_stands_for() -> None:
         return {"network": {"platform": services}}
 
     pods = {"namespace": "databases", "podLabels": {"app": "postgresql"}, "ports": (5432,)}
-    where = "network.platform.databases of Pulumi.dev.yaml:"
+    where = "network.platform.databases of stack dev:"
     shown = "app=postgresql of namespace databases, 5432/TCP"
     assert said(stack(), stack(databases=pods)) == [(OPENS, f"{where} apps may now call {shown}")]
     assert said(stack(databases=pods), stack()) == [(CLOSES, f"{where} no longer defined")]

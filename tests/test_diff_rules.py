@@ -889,7 +889,7 @@ def test_every_rule_but_those_of_files_is_shown_to_find_something() -> None:
         Rules.EXCEPTION, Rules.EXCEPTION_ENDED,
         # tests/test_diff_command.py
         Rules.LIFECYCLE, Rules.ADOPTED, Rules.OTHER_STACK, Rules.SETTING, Rules.SUPPLY, Rules.CODE,
-        Rules.PLATFORM_HOST,
+        Rules.PLATFORM_HOST, Rules.OVERRIDE,
         # tests/test_diff_edges.py, tests/test_call_words.py
         Rules.NETWORK_OPENED, Rules.NETWORK_CLOSED, Rules.WORD,
         # tests/test_diff_volumes.py

@@ -63,13 +63,13 @@ URL = "is not a URL; write one such as https://openbao.sre.internal"
         ),
         "an unknown key like no other but for its prefix": (
             stack("  «sre-platform:nope: {}\n"),
-            "nope: is an unknown key; use one of: sre-platform:teams, sre-platform:tenants, "
-            "sre-platform:platform, sre-platform:manage, sre-platform:kubernetes, "
+            "nope: is an unknown key; use one of: sre-platform:cluster, sre-platform:teams, "
+            "sre-platform:platform, sre-platform:moved, sre-platform:adopt, "
+            "sre-platform:tenants, sre-platform:manage, sre-platform:kubernetes, "
             "sre-platform:namespace, sre-platform:harbor, sre-platform:openbao, "
             "sre-platform:externalSecrets, sre-platform:istio, sre-platform:network, "
             "sre-platform:metrics, sre-platform:monitoring, sre-platform:platformHosts, "
-            "sre-platform:moved, sre-platform:guardrails, "
-            "sre-platform:exceptionMaxDays, sre-platform:adopt",
+            "sre-platform:guardrails, sre-platform:exceptionMaxDays",
         ),
         "an unknown key inside": (
             stack("  sre-platform:harbor: {«hots: x}\n"),

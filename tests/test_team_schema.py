@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
 import pytest
+import yaml
 from jsonschema import Draft7Validator
 from pydantic import BaseModel, ValidationError
 
@@ -226,6 +227,18 @@ def test_an_editor_finds_the_schema_by_a_file_s_first_line() -> None:
         assert (file.parent / path).resolve() == schema.SCHEMA
 
 
+@pytest.mark.parametrize("file", sorted((ROOT / "clusters").glob("*.yaml")), ids=lambda f: f.stem)
+def test_an_editor_finds_a_cluster_s_schema_and_marks_nothing(file: Path) -> None:
+    head, _, path = file.read_text().splitlines()[0].partition("$schema=")
+    assert head == "# yaml-language-server: "
+    assert (file.parent / path).resolve() == schema.CLUSTER_SCHEMA
+    validator = Draft7Validator(json.loads(schema.CLUSTER_SCHEMA.read_text()))
+    data = yaml.safe_load(file.read_text())
+    assert list(validator.iter_errors(data)) == []
+    errors = list(validator.iter_errors({**data, "teams": "*", "guardrails": "maybe"}))
+    assert sorted(error.validator for error in errors) == ["additionalProperties", "enum"]
+
+
 def test_every_key_has_a_hover_text() -> None:
     for name, definition in DEFINITIONS.items():
         assert definition["additionalProperties"] is False, name
@@ -252,14 +265,17 @@ def test_the_schema_is_one_that_validators_read() -> None:
 
 def test_the_file_is_current(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["schema", "--check"]) == 0, "run ./sre schema"
-    assert capsys.readouterr().out == "schemas/team.schema.json is current.\n"
+    assert capsys.readouterr().out == (
+        "schemas/team.schema.json is current.\nschemas/cluster.schema.json is current.\n"
+    )
 
 
 @pytest.fixture
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where `./sre schema` writes instead."""
     monkeypatch.setattr(schema, "ROOT", tmp_path)
-    monkeypatch.setattr(schema, "SCHEMA", tmp_path / "schemas" / "team.schema.json")
+    for name, file in (("SCHEMA", "team"), ("CLUSTER_SCHEMA", "cluster")):
+        monkeypatch.setattr(schema, name, tmp_path / "schemas" / f"{file}.schema.json")
     return tmp_path / "schemas" / "team.schema.json"
 
 
@@ -269,6 +285,7 @@ def test_an_outdated_file_is_reported_and_unchanged(
     assert main(["schema", "--check"]) == 1
     assert capsys.readouterr().err == (
         "schemas/team.schema.json is out of date; run ./sre schema\n"
+        "schemas/cluster.schema.json is out of date; run ./sre schema\n"
     )
     assert not elsewhere.exists()
 
@@ -296,8 +313,10 @@ def test_a_file_of_bytes_that_are_not_text_is_not_current(
 
 def test_the_file_is_written_once(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["schema"]) == 0
-    assert elsewhere.read_bytes() == (ROOT / "schemas" / "team.schema.json").read_bytes()
+    for file in elsewhere.parent.iterdir():
+        assert file.read_bytes() == (ROOT / "schemas" / file.name).read_bytes()
     assert main(["schema"]) == 0
     assert capsys.readouterr().out == (
-        "schemas/team.schema.json written.\nschemas/team.schema.json is current.\n"
+        "schemas/team.schema.json written.\nschemas/cluster.schema.json written.\n"
+        "schemas/team.schema.json is current.\nschemas/cluster.schema.json is current.\n"
     )

@@ -25,7 +25,8 @@ class Cli:
         self.folder = folder
         for name in ("Pulumi.yaml", *(f"Pulumi.{name}.yaml" for name in NAMES)):
             shutil.copyfile(ROOT / name, folder / name)
-        shutil.copytree(ROOT / "tenants", folder / "tenants")
+        for name in ("tenants", "clusters"):
+            shutil.copytree(ROOT / name, folder / name)
         (folder / "state").mkdir()
         self._command = pulumi_cli.find().command
 
@@ -64,6 +65,22 @@ def test_a_stack_that_was_made_is_read_as_before(cli: Cli) -> None:
     assert 'platform: "true"' in (cli.folder / "Pulumi.platform.yaml").read_text()
     assert [read_stack(cli.folder, name) for name in NAMES] == before
     assert stacks(cli.folder) == order
+
+
+def test_a_setting_that_the_cli_sets_replaces_the_cluster_s_until_it_is_removed(cli: Cli) -> None:
+    cli.run("stack", "init", "team-alpha")
+    before = read_stack(cli.folder, "team-alpha")
+    cli.run("config", "set", "--path", "sre-platform:kubernetes.context", "other")
+    told = json.loads(cli.run("config", "--json"))
+    given = {key: decoded(key, entry["value"]) for key, entry in told.items()}
+    settings, problems = read_stack(cli.folder, "team-alpha", given)
+    assert problems == []
+    assert settings
+    assert settings.kubernetes.context == "other"
+    assert settings.kubernetes.cluster_identifier == "sre-production"
+    cli.run("config", "rm", "--path", "sre-platform:kubernetes.context")
+    cli.run("config", "rm", "sre-platform:kubernetes")
+    assert read_stack(cli.folder, "team-alpha") == before
 
 
 def test_a_setting_that_the_cli_sets_means_what_the_program_gets(cli: Cli) -> None:

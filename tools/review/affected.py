@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+from specs.cluster_file import FOLDER
 from specs.files import named_in
 from specs.fleet import SUFFIX
 from specs.handshake import teams_in
 from specs.settings import PREFIX
 from specs.source import Source
-from specs.stack_file import config_in, stack_names
+from specs.stack_file import CLUSTER, stack_config, stack_names
 from tools.review.git import changed_files, copy_of, merge_base
 
 # The files of the program: a change to any of them may change every stack. Folders end with a
@@ -33,9 +34,10 @@ _NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 
 @dataclass(frozen=True)
 class Stack:
-    """What a stack's file says about the files that it reads; nothing if the file is invalid."""
+    """What a stack's settings say about the files that it reads; nothing if they are invalid."""
 
     name: str
+    cluster: str
     platform: bool
     teams: tuple[str, ...] | str
     folder: str
@@ -83,10 +85,13 @@ def affected(root: Path, ref: str) -> Affected:
     commit = merge_base(root, ref)
     changed = changed_files(root, commit)
     reads = _Reads(root)
+    every = stacks(root)
+    resettled = _resettled(root, commit, changed, every)
     touched = [
         stack
-        for stack in stacks(root)
+        for stack in every
         if any(_touches(path, stack) for path in changed)
+        or stack.name in resettled
         or any(reads.mounted(path, stack) for path in changed)
         or reads.promised(changed, stack)
     ]
@@ -97,6 +102,23 @@ def affected(root: Path, ref: str) -> Affected:
             gone += (_stack(base, name) for name in stack_names(base) if _file(name) in removed)
     held = tuple(stack.name for stack in gone if stack.teams or stack.platform)
     return Affected(tuple(touched), held)
+
+
+def _resettled(
+    root: Path, commit: str, changed: Sequence[str], every: Sequence[Stack]
+) -> frozenset[str]:
+    """Names of the stacks that a change of their cluster's file gives other settings."""
+    paths = map(PurePosixPath, changed)
+    clusters = {path.stem for path in paths if str(path.parent) == FOLDER}
+    if not clusters:
+        return frozenset()
+    with copy_of(root, commit) as base:
+        return frozenset(
+            stack.name
+            for stack in every
+            if stack.cluster in clusters
+            and stack_config(base, stack.name) != stack_config(root, stack.name)
+        )
 
 
 class _Reads:
@@ -162,10 +184,11 @@ def _file(stack: str) -> str:
 
 
 def _stack(root: Path, name: str) -> Stack:
-    said = config_in(Source(root / _file(name), _file(name), first_key="config").data)
+    said = stack_config(root, name)
     teams = said.get(f"{PREFIX}teams", ())
     return Stack(
         name,
+        cluster=str(said.get(CLUSTER, "")),
         platform=said.get(f"{PREFIX}platform") is True,
         teams=teams if isinstance(teams, tuple) or teams == "*" else (),
         folder=_below(root, str(said.get(f"{PREFIX}tenants", "tenants"))),

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from plain.trees import ABSENT
+from tools.review.file_changes import SettingChange
 from tools.review.object_changes import FieldChange
 from tools.review.review import (
     CHANGES,
@@ -52,8 +53,7 @@ def json_report(review: Review) -> str:
         ],
         "platformCode": {"files": list(review.code), "teams": list(review.reached)},
         "settings": [
-            {"stack": each.stack, "key": each.key, **_change(each.change)}
-            for each in review.settings
+            {**_place(each), "key": each.key, **_change(each.change)} for each in review.settings
         ],
         "objects": [
             {
@@ -70,6 +70,12 @@ def json_report(review: Review) -> str:
         "protectionCompared": review.protection,
     }
     return json.dumps(content, indent=2, sort_keys=True) + "\n"
+
+
+def _place(change: SettingChange) -> dict[str, Any]:
+    if change.cluster:
+        return {"cluster": change.cluster, "stacks": list(change.stacks)}
+    return {"stack": change.stacks[0]}
 
 
 def _change(change: FieldChange) -> dict[str, Any]:

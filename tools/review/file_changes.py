@@ -2,15 +2,17 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from plain.trees import ABSENT
+from specs.cluster_file import cluster_file, cluster_names
 from specs.fleet import SUFFIX
+from specs.problem import key_path
 from specs.settings import PREFIX
 from specs.source import Source
-from specs.stack_file import config_in, stack_names
+from specs.stack_file import CLUSTER, config_in, overridden, stack_config, stack_names
 from tools.review.affected import PROGRAM
 from tools.review.masking import HIDDEN
 from tools.review.object_changes import FieldChange, field_changes, shown
@@ -40,11 +42,20 @@ _ADOPT = f"{PREFIX}adopt"
 
 @dataclass(frozen=True)
 class SettingChange:
-    """A key of `Pulumi.<stack>.yaml` that differs, and how."""
+    """A key of a stack's file that differs, and how; or of its cluster's, if it says so there.
 
-    stack: str
+    `stacks`: those whose settings this changes.
+    """
+
+    stacks: tuple[str, ...]
+    cluster: str | None
     key: str
     change: FieldChange
+
+    @property
+    def file(self) -> str:
+        """The file that has the key."""
+        return cluster_file(self.cluster) if self.cluster else f"Pulumi.{self.stacks[0]}.yaml"
 
 
 def platform_code(changed: Sequence[str]) -> list[str]:
@@ -53,19 +64,38 @@ def platform_code(changed: Sequence[str]) -> list[str]:
 
 
 def setting_changes(base: Path, head: Path) -> list[SettingChange]:
-    """Settings that differ, in all stacks, without secrets."""
-    stacks = sorted({*stack_names(base), *stack_names(head)})
+    """Settings that differ, in all stacks, without secrets.
+
+    Values that move between a stack's file and its cluster's do not differ.
+    """
+    clusters = {
+        name: list(_differing(_cluster(base, name), _cluster(head, name)))
+        for name in sorted({*cluster_names(base), *cluster_names(head)})
+    }
+    of_clusters: dict[tuple[str, int], list[str]] = {}
+    of_stacks = []
+    for stack in sorted({*stack_names(base), *stack_names(head)}):
+        before, after = _both(base, head, stack, clusters)
+        cluster = str(after.get(CLUSTER, ""))
+        for key, change in _differing(before, after):
+            shared = clusters.get(cluster, [])
+            if (key, change) in shared:
+                at = (cluster, shared.index((key, change)))
+                of_clusters.setdefault(at, []).append(stack)
+            else:
+                of_stacks.append(SettingChange((stack,), None, key, change))
     return [
-        SettingChange(stack, key, change)
-        for stack in stacks
-        for key, change in _differing(_settings(base, stack), _settings(head, stack))
+        *(
+            _of_cluster(cluster, stacks, *clusters[cluster][index])
+            for (cluster, index), stacks in sorted(of_clusters.items())
+        ),
+        *of_stacks,
     ]
 
 
 def own_settings(stack: str, settings: Sequence[SettingChange]) -> list[str]:
-    """Keys of the stack's own file that differ."""
-    keys = sorted({each.key for each in settings if each.stack == stack})
-    return [f"{key} of Pulumi.{stack}.yaml" for key in keys]
+    """Keys that differ in the stack's own file, or for the stack in its cluster's."""
+    return sorted({f"{each.key} of {each.file}" for each in settings if stack in each.stacks})
 
 
 def findings_beside(
@@ -75,35 +105,46 @@ def findings_beside(
     for file in changed:
         if _is_supply(file):
             yield _finding(Rules.SUPPLY, file)
-    for other in sorted({each.stack for each in settings} - {stack, *gone}):
+    own = {each.stacks[0] for each in settings if not each.cluster and each.key != CLUSTER}
+    for other in sorted(own - {stack, *gone}):
         yield _finding(Rules.OTHER_STACK, f"{other}: see `./sre diff --stack {other}`")
+    for cluster in sorted({each.cluster for each in settings if each.cluster}):
+        found = {name for each in settings if each.cluster == cluster for name in each.stacks}
+        if others := sorted(found - {stack}):
+            yield _finding(Rules.OTHER_STACK, f"{_few(others)}, by {cluster_file(cluster)}")
     for name in gone:
         yield _finding(Rules.OTHER_STACK, f"{name} no longer has a file; its resources stay")
-    file = f"Pulumi.{stack}.yaml"
     for each in settings:
-        if each.stack != stack:
+        if stack not in each.stacks or each.cluster:
             continue
         if each.key in _ENCRYPTION:
-            where = f"{each.key} of {file}: how secrets are encrypted in the state"
+            where = f"{each.key} of {each.file}: how secrets are encrypted in the state"
             yield _finding(Rules.SETTING, where, ("SC-28", "SC-12"))
         elif not each.key.startswith(PREFIX):
-            yield _finding(Rules.SETTING, f"{each.key} of {file}")
+            yield _finding(Rules.SETTING, f"{each.key} of {each.file}")
         elif each.key == _ADOPT and each.change.after is True:
-            yield _finding(Rules.ADOPTED, f"{_ADOPT} of {file}")
+            yield _finding(Rules.ADOPTED, f"{_ADOPT} of {each.file}")
+
+
+def override_findings(base: Path, head: Path, stack: str) -> Iterator[ReviewFinding]:
+    """Settings with which the stack newly replaces those of its cluster."""
+    before = overridden(base, stack) if stack in stack_names(base) else {}
+    file = cluster_file(str(stack_config(head, stack).get(CLUSTER)))
+    for loc, value in overridden(head, stack).items():
+        if before.get(loc, ABSENT) != value:
+            yield _finding(Rules.OVERRIDE, f"{key_path(loc)} of Pulumi.{stack}.yaml, over {file}")
 
 
 def unreadable_settings(stack: str) -> ReviewFinding:
     """The program does not understand the base's settings."""
-    return _finding(Rules.SETTING, f"this program cannot read Pulumi.{stack}.yaml of the base")
+    return _finding(Rules.SETTING, f"this program cannot read the base's settings of stack {stack}")
 
 
 def code_findings(changed: Sequence[str], teams: Sequence[str]) -> Iterator[ReviewFinding]:
     """Changes that belong to no team, and the teams that they affect."""
     if changed:
-        first, more = ", ".join(changed[:_FEW]), len(changed) - _FEW
-        what = f"{first} and {more} more" if more > 0 else first
         reached = ", ".join(teams) or "no team's object in this stack"
-        yield _finding(Rules.CODE, f"{what}: reaches {reached}")
+        yield _finding(Rules.CODE, f"{_few(changed)}: reaches {reached}")
 
 
 def lifecycle_findings(base: Path, head: Path, teams: Sequence[str]) -> Iterator[ReviewFinding]:
@@ -140,14 +181,46 @@ def _finding(rule: Rules, detail: str, controls: tuple[str, ...] = ()) -> Review
     return ReviewFinding(rule, "", "", "", detail, (*rule.value.controls, *controls))
 
 
-def _settings(root: Path, stack: str) -> dict[str, Any]:
-    """The stack's config, and the keys beside it."""
-    file = root / f"Pulumi.{stack}.yaml"
+def _few(names: Sequence[str]) -> str:
+    first, more = ", ".join(names[:_FEW]), len(names) - _FEW
+    return f"{first} and {more} more" if more > 0 else first
+
+
+def _of_cluster(
+    cluster: str, stacks: Sequence[str], key: str, change: FieldChange
+) -> SettingChange:
+    """Named as in the cluster's file."""
+    own = replace(change, path=change.path.removeprefix(PREFIX))
+    return SettingChange(tuple(stacks), cluster, key.removeprefix(PREFIX), own)
+
+
+def _both(
+    base: Path, head: Path, stack: str, clusters: Mapping[str, Sequence[object]]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The stack's settings on both sides; of a stack that is new or gone, those of its own file."""
+    files = [root / f"Pulumi.{stack}.yaml" for root in (base, head)]
+    if not all(file.exists() for file in files):
+        own = [config_in(data) for data in map(_data, files)]
+    elif files[0].read_bytes() == files[1].read_bytes() and not any(clusters.values()):
+        return {}, {}
+    else:
+        own = [stack_config(root, stack) for root in (base, head)]
+    before, after = (
+        _lists({**config, **{key: value for key, value in data.items() if key != "config"}})
+        for config, data in zip(own, map(_data, files), strict=True)
+    )
+    return before, after
+
+
+def _data(file: Path) -> dict[str, Any]:
     data = Source(file, file.name).data if file.exists() else None
-    if not isinstance(data, dict):
-        return {}
-    beside = {key: value for key, value in data.items() if key != "config"}
-    return _lists({**config_in(data), **beside})
+    return data if isinstance(data, dict) else {}
+
+
+def _cluster(root: Path, name: str) -> dict[str, Any]:
+    """The settings of a cluster, with the keys that a stack's file has for them."""
+    data = _data(root / cluster_file(name))
+    return {PREFIX + key: _lists(value) for key, value in data.items()}
 
 
 def _lists(data: Any) -> Any:

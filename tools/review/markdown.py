@@ -94,7 +94,7 @@ def _found(review: Review) -> _Section:
 def _shared(review: Review) -> _Section:
     lines: list[str] = []
     for each in review.settings:
-        lines += _change(each.change, f"{_code(f'Pulumi.{each.stack}.yaml')}: ", "")
+        lines += _change(each.change, f"{_code(each.file)}: ", "")
     if not review.protection:
         lines.append(f"- {NO_PROTECTION}")
     return _Section((), tuple(lines), ("",) if lines else ())

@@ -101,6 +101,7 @@ class Rules(Enum):
     NEW_TEAM = ReviewRule("team-new", ("AC-2", "CM-3"), "a new team")
     ADOPTED = ReviewRule("adopt", ("CM-3", "CM-8"), "existing objects are taken over")
     OTHER_STACK = ReviewRule("stack-not-shown", ("CM-3",), "another stack's settings change")
+    OVERRIDE = ReviewRule("setting-override", ("CM-6",), "a stack's setting replaces its cluster's")
     SETTING = ReviewRule("setting", ("CM-6",), "a stack setting that no rule covers")
     SUPPLY = ReviewRule("supply-chain", ("SR-3", "CM-3"), "the program's build or runtime changes")
     UNKNOWN = ReviewRule("unclassified", ("CM-3",), "a change that no rule covers")

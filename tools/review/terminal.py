@@ -77,7 +77,7 @@ def _shared(review: Review) -> Iterator[str]:
     if review.settings:
         yield ""
         for each in review.settings:
-            yield from _change(each.change, f"Pulumi.{each.stack}.yaml: ", "")
+            yield from _change(each.change, f"{each.file}: ", "")
     if not review.protection:
         yield ""
         yield NO_PROTECTION

@@ -16,7 +16,7 @@ def platform_hosts(
     kept, former = after.platform_owned_hosts, before.platform_owned_hosts
     left = [own for own in sorted(former) if not any(covers(each, own) for each in kept)]
     for own in left:
-        yield _finding(f"{own}, by sre-platform:{former[own]} of Pulumi.{stack}.yaml until now")
+        yield _finding(f"{own}, by sre-platform:{former[own]} of stack {stack} until now")
     for host, team in sorted(_taken(head)):
         if any(overlap(host, own) for own in left):
             yield _finding(f"{host} now routes to {team}", team)

@@ -25,7 +25,7 @@ _SAME_NAMESPACE = "kubernetes/{team}/NetworkPolicy-allow-same-namespace"
 
 def network_settings(stack: str, before: Settings, after: Settings) -> Iterator[ReviewFinding]:
     """What a stack's file changes about who may connect to whom."""
-    file = f"of Pulumi.{stack}.yaml"
+    file = f"of stack {stack}"
     was, now = before.network.https_egress, after.network.https_egress
     if was != now:
         said = f"network.httpsEgress {file}: {was} -> {now}: {_HTTPS[now]}"
