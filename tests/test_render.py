@@ -48,10 +48,13 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.mark.parametrize("processors", [2, 1], ids=["at once", "one after the other"])
 def test_several_runs_of_the_program_write_what_one_does(
-    shipped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    shipped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processors: int
 ) -> None:
     monkeypatch.setattr(render_module, "_TEAMS_A_RUN", 1)
+    monkeypatch.setattr(render_module, "_RUNS_A_WORKER", 1)
+    monkeypatch.setattr("os.cpu_count", lambda: processors)
     assert _render(tmp_path) == 0
     assert _tree(tmp_path) == _tree(shipped)
 

@@ -33,6 +33,8 @@ _FOLDERS = {"kubernetes": "kubernetes", "harbor": "harbor", "vault": "openbao"}
 # The most teams in one run of the program: while it runs, the SDK keeps ten times an object's
 # document in memory. Runs are spread over the machine's processors.
 _TEAMS_A_RUN = 25
+# A process keeps a megabyte of each team that it has run, so it is replaced after this many runs.
+_RUNS_A_WORKER = 4
 
 
 @dataclass(frozen=True)
@@ -143,10 +145,11 @@ def _parts(run: Callable[[Sequence[str]], _Part], teams: Sequence[str]) -> Itera
     context.set_forkserver_preload(["components", __name__])
     # Ctrl-C reaches all processes of the terminal: this one ends the others.
     ignored = (signal.SIGINT, signal.SIG_IGN)
-    with ProcessPoolExecutor(
-        workers, mp_context=context, initializer=signal.signal, initargs=ignored
-    ) as pool:
-        yield from pool.map(run, shares)
+    for first in range(0, runs, workers * _RUNS_A_WORKER):
+        with ProcessPoolExecutor(
+            workers, mp_context=context, initializer=signal.signal, initargs=ignored
+        ) as pool:
+            yield from pool.map(run, shares[first : first + workers * _RUNS_A_WORKER])
 
 
 def _run(root: Path, stack: str, tenants: Path, expired: bool, teams: Sequence[str]) -> _Tree:
