@@ -177,7 +177,11 @@ class Network:
         ready.set()
         while True:
             near, _ = listener.accept()
-            far = socket.create_connection(("127.0.0.1", port))
+            try:
+                far = socket.create_connection(("127.0.0.1", port))
+            except ConnectionRefusedError:  # until the server is back
+                near.close()
+                continue
             for ends in ((near, far), (far, near)):
                 threading.Thread(target=_copy, args=ends, daemon=True).start()
 

@@ -259,7 +259,7 @@ def registry_only(mesh: Mesh) -> Iterator[None]:
     def put(text: str) -> None:
         patch = {"data": {"mesh": text}}
         mesh.cluster.call("PATCH", path, patch, None, "application/merge-patch+json")
-        # An istiod that runs does not always learn of it.
+        # Sidecars sometimes missed istiod's push; when it starts, they ask.
         stop([Process(record_of(mesh.checkout).folder, parts.ISTIOD)])
         start(mesh.checkout, parts.ISTIO)
 
