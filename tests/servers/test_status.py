@@ -128,6 +128,28 @@ def test_a_viewer_learns_how_the_team_s_apps_are_doing(viewer: Reader) -> None:
     ]
 
 
+def site(reader: Reader, out: Path) -> str:
+    """The page of the team, as `./sre page --live` writes it."""
+    tenants = str(reader.checkout.folder / "tenants")
+    assert main(["page", "--live", "--tenants", tenants, "--out", str(out)]) == 0
+    return (out / "teams" / f"{TEAM}.html").read_text("utf-8")
+
+
+def test_the_site_shows_what_the_cluster_says_of_all_teams(
+    administrator: Reader, tmp_path: Path
+) -> None:
+    page = site(administrator, tmp_path / "site")
+    assert "running as wanted" in page
+    assert "over all namespaces" in page
+    assert [each for each in administrator.requests if f"/namespaces/{TEAM}/" in each] == []
+
+
+def test_the_site_shows_a_viewer_what_he_may_read(viewer: Reader, tmp_path: Path) -> None:
+    page = site(viewer, tmp_path / "site")
+    assert "running as wanted" in page
+    assert [each for each in viewer.requests if f"/namespaces/{TEAM}/" in each]
+
+
 def test_an_autoscaler_without_metrics_is_named(viewer: Reader) -> None:
     cause = viewer.cause(TEAM, "my-api", "autoscaler-metrics")
     assert (cause["key"], cause["weight"]) == ("apps[0].autoscaling", "warning")
