@@ -1,7 +1,7 @@
 """The site of `./sre page` in a real browser."""
 
-from collections.abc import Callable, Iterator
-from datetime import date
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -11,13 +11,21 @@ from selenium.webdriver.remote.webelement import WebElement
 
 from cli.__main__ import main
 from specs import exception_checks
+from specs.team import Team
 from tests import browser
 from tests.page_fleet import LONG, write_fleet
+from tools.page.live import Live, LiveApp, LiveCause, LiveQuota, LiveTeam
+from tools.status.report import Status
 
 pytestmark = pytest.mark.parts
 
 INDEX, EXCEPTIONS, ALPHA = "index.html", "exceptions.html", "teams/team-alpha.html"
-PATHS = (INDEX, EXCEPTIONS, "controls.html", ALPHA, f"teams/{LONG}.html", "teams/team-leaving.html")
+# Beside the site is one that shows what a cluster says.
+LIVE = tuple(f"../live/{path}" for path in (INDEX, ALPHA, f"teams/{LONG}.html"))
+PATHS = (
+    *(INDEX, EXCEPTIONS, "controls.html", ALPHA, f"teams/{LONG}.html", "teams/team-leaving.html"),
+    *LIVE,
+)
 MORE = [f"team-more-{number}" for number in range(4)]
 DAY = 24 * 60 * 60 * 1000
 
@@ -31,8 +39,31 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = folder / "site"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(exception_checks, "today", lambda: date(2027, 1, 1))
-        assert main(["page", "--tenants", str(folder / "tenants"), "--out", str(out)]) == 0
+        patch.setattr("cli.live.live", in_the_cluster)
+        for more, where in ([], out), (["--live"], folder / "live"):
+            tenants = ["--tenants", str(folder / "tenants")]
+            assert main(["page", *tenants, "--out", str(where), *more]) == 0
     return out
+
+
+def in_the_cluster(_: object, teams: Sequence[Team]) -> Live:
+    """Every app of every team is broken and differs from its file, and the quota is exceeded."""
+    missing = LiveCause("the registry has no image; push it", "apps[0].app.image.tag", False)
+    other = LiveCause(f"it runs {LONG}:v1.0.0; see why the last `pulumi up` did not", "", True)
+    found = {
+        team.name: LiveTeam(
+            Status.BROKEN,
+            [
+                LiveApp(app.app.name, Status.BROKEN, "0/2", "v1.0.0 -> v1.1.0", [missing, other])
+                for app in team.apps
+            ],
+            [LiveQuota("requests.cpu", "4", "5"), LiveQuota("pods", "20", "0")],
+            ["gateways in istio-system: forbidden; whether hosts are served is not known"],
+            "",
+        )
+        for team in teams
+    }
+    return Live("sre-production", datetime(2027, 1, 1, tzinfo=UTC), ["Event"], found)
 
 
 @pytest.fixture
@@ -42,7 +73,7 @@ def opened(large: Chrome, site: Path) -> Callable[[str], Chrome]:
     def page(path: str) -> Chrome:
         browser.requested(large)
         large.get_log("browser")
-        large.get((site / path).as_uri())
+        large.get((site / path).resolve().as_uri())
         return large
 
     return page
@@ -67,7 +98,7 @@ def day(large: Chrome) -> Iterator[Callable[[date], None]]:
 def test_no_request_leaves_and_nothing_is_refused(opened, site: Path, path: str):
     chrome = opened(path)
     assert chrome.get_log("browser") == []
-    assert browser.requested(chrome) == [(site / path).as_uri()]
+    assert browser.requested(chrome) == [(site / path).resolve().as_uri()]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
