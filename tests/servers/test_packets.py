@@ -350,6 +350,8 @@ def test_reach_answers_what_passes_where_gateways_have_labels(
 
 # Below, what decides on connections fails.
 
+STARTED_AGAIN = 300  # seconds in which all pods of a node run again
+
 ALLOWED = Connection("team-alpha/frontend", "team-alpha/my-api", "8080", "TCP", "passes")
 DENIED = Connection("stranger/any", "team-alpha/my-api", "8080", "TCP", "is dropped")
 
@@ -389,6 +391,6 @@ def test_on_a_node_without_an_engine_every_connection_passes_and_the_doctor_warn
             return "no pods yet"
         return tried({name: place_of(cluster, *each) for name, each in ends.items()}, DENIED)
 
-    until(lambda: seen() == "passes")
+    until(lambda: seen() == "passes", STARTED_AGAIN)
     assert as_answered(provisioned, [DENIED]) == {DENIED: "is dropped"}
     assert "not known whether anything enforces them" in examined(provisioned).output
