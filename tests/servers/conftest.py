@@ -135,16 +135,10 @@ def stored(checkout: Checkout, path: str, *pairs: str) -> None:
 
 def doctor(checkout: Checkout) -> str:
     """What `./sre doctor` prints about the cluster, in one line; no check fails."""
-    run = examined(checkout)
-    assert run.code == 0, run.output
-    return run.output
-
-
-def examined(checkout: Checkout) -> Run:
-    """`./sre doctor` of the cluster, with its output in one line: the table breaks its lines."""
     command = [sys.executable, "-m", "cli", "doctor", "--stack", "dev", "--server", "kubernetes"]
     run = finished(checkout.start_program(command, {"PATH": os.defpath}), 120)
-    return Run(run.code, " ".join(run.output.split()))
+    assert run.code == 0, run.output
+    return " ".join(run.output.split())  # the table breaks its lines
 
 
 def left_running(checkout: Checkout) -> list[str]:

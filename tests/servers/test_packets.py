@@ -33,7 +33,7 @@ from tests.connections import (
     each_declared,
     each_labelled,
 )
-from tests.servers.conftest import cluster_of, examined, openbao_of, record_of, start, stored, until
+from tests.servers.conftest import cluster_of, openbao_of, record_of, start, stored, until
 from tests.servers.test_node import HOST, SECRETS, hardened, is_ready, pods, pull_secret
 from tests.written import KEYS_STACK
 from tools.reach.world import world
@@ -98,10 +98,6 @@ def environments_of(pod: Object) -> Iterator[list[str]]:
     for process in processes:
         with suppress(FileNotFoundError, ProcessLookupError):
             yield (process / "environ").read_text("utf-8").split("\0")
-
-
-def runs(pod: Object) -> bool:
-    return is_ready(pod) and bool(processes_of(pod))
 
 
 def place_of(cluster: Cluster, namespace: str, app: str) -> Place:
@@ -350,8 +346,6 @@ def test_reach_answers_what_passes_where_gateways_have_labels(
 
 # Below, what decides on connections fails.
 
-STARTED_AGAIN = 300  # seconds in which all pods of a node run again
-
 ALLOWED = Connection("team-alpha/frontend", "team-alpha/my-api", "8080", "TCP", "passes")
 DENIED = Connection("stranger/any", "team-alpha/my-api", "8080", "TCP", "is dropped")
 
@@ -377,20 +371,3 @@ def test_if_the_engine_ends_the_node_ends_with_its_pods(
     until(lambda: not node.pid)
     assert any("kube-network-policies has ended with -9." in line for line in node.last_lines())
     assert not Path(places["team-alpha/my-api"].network).exists()
-
-
-def test_on_a_node_without_an_engine_every_connection_passes_and_the_doctor_warns(
-    provisioned: Checkout,
-) -> None:
-    start(provisioned, f"{NODE} {EXTERNAL_SECRETS}")
-    cluster = cluster_of(provisioned)
-    ends = {DENIED.source: ("stranger", "any"), DENIED.target: ("team-alpha", "my-api")}
-
-    def seen() -> str:
-        if not all(runs(pod_of(cluster, *each)) for each in ends.values()):
-            return "no pods yet"
-        return tried({name: place_of(cluster, *each) for name, each in ends.items()}, DENIED)
-
-    until(lambda: seen() == "passes", STARTED_AGAIN)
-    assert as_answered(provisioned, [DENIED]) == {DENIED: "is dropped"}
-    assert "not known whether anything enforces them" in examined(provisioned).output
