@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from cli.stack_options import ROOT, StackFiles
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
 
 # Ends a command that gets no answer.
 MISTAKE = 2
+
+# How far back what the cluster reports counts, unless the reader says otherwise.
+SINCE = timedelta(hours=24)
 
 
 def cluster(stack: StackFiles) -> "Cluster":

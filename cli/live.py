@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
-from cli.kubeconfig_cluster import cluster
+from cli.kubeconfig_cluster import SINCE, cluster
 from cli.stack_options import StackFiles
 from clients.kubernetes import Object
 from specs.fleet import SUFFIX
@@ -17,7 +17,6 @@ from tools.status.cluster_state import ClusterState
 from tools.status.fleet_state import QUOTAS, read_fleet
 from tools.status.report import AppReport, Placed, Status, report
 
-_SINCE = timedelta(hours=24)  # as in `./sre status`
 _ORDER = [Weight.BROKEN, Weight.DIFFERS, Weight.WARNING]
 
 
@@ -27,7 +26,7 @@ def live(stack: StackFiles, teams: Sequence[Team]) -> Live:
     Raises KubeconfigError, UnreachableError, and RefusedError (401).
     """
     asked, now = cluster(stack), datetime.now(UTC)
-    state = read_fleet(asked, teams, stack.settings, now - _SINCE, now)
+    state = read_fleet(asked, teams, stack.settings, now - SINCE, now)
     made = {team.name: _team(stack, team, state.teams[team.name]) for team in teams}
     return Live(asked.context or "", now, sorted(state.by_namespace), made)
 

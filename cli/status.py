@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from cli import Commands
-from cli.kubeconfig_cluster import MISTAKE, answered, cluster
+from cli.kubeconfig_cluster import MISTAKE, SINCE, answered, cluster
 from cli.stack_options import add_format, options, stack_files
 from specs.fleet import SUFFIX
 from specs.load import load_team
@@ -44,7 +44,7 @@ def add(commands: Commands) -> None:
         "--since",
         metavar="DURATION",
         type=_duration,
-        default="24h",
+        default=SINCE,
         help="how far back restarts, events and runs count, such as 30m or 2h (default: 24h)",
     )
     parser.add_argument(

@@ -16,6 +16,11 @@ from sandbox.servers.keys import Keys
 Answer = tuple[int, Any] | Callable[[Any], tuple[int, Any]]
 
 
+def listed(*objects: object) -> tuple[int, Any]:
+    """The answer to a list."""
+    return 200, {"items": list(objects)}
+
+
 class FakeServer:
     """`answers` by "METHOD /path", without the query; what is not among them is a 404.
 

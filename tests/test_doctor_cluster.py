@@ -13,7 +13,7 @@ from sandbox.servers.keys import ADMIN, Keys
 from specs.settings import PREFIX, Settings
 from tests.conftest import Program
 from tests.doctored import DoctorReport, ask
-from tests.fake_server import FakeServer, serving
+from tests.fake_server import FakeServer, listed, serving
 from tests.program import DEPLOYMENT, Made, as_yaml, read_yaml, web_app
 from tools.doctor.cluster_checks import ClusterChecks
 
@@ -85,10 +85,6 @@ def noted(*conditions: Any) -> tuple[int, Any]:
 
 def condition(type: str, status: str = "True", generation: int = 2) -> dict[str, Any]:
     return {"type": type, "status": status, "observedGeneration": generation}
-
-
-def listed(*items: Any) -> tuple[int, Any]:
-    return 200, {"items": list(items)}
 
 
 def webhook(name: str, service: str, *resources: str, **more: Any) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from tests.cluster_objects import (
     running,
     waiting,
 )
-from tests.fake_server import Answer, FakeServer, serving
+from tests.fake_server import Answer, FakeServer, listed, serving
 from tests.markup import cells, tree, words
 from tools.page.facts import FleetFacts, TeamFacts
 from tools.page.index_page import index_page
@@ -49,10 +49,6 @@ RUNNING = {
     "horizontalpodautoscalers": [autoscaler()],
 }
 Output = pytest.CaptureFixture[str]
-
-
-def listed(*objects: object) -> Answer:
-    return 200, {"items": list(objects)}
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from tests.cluster_objects import (
     replica_set,
     running,
 )
-from tests.fake_server import Answer, FakeServer, serving
+from tests.fake_server import Answer, FakeServer, listed, serving
 
 pytestmark = pytest.mark.commands
 
@@ -33,10 +33,6 @@ SCALERS = f"GET /apis/autoscaling/v2/namespaces/{TEAM}/horizontalpodautoscalers"
 EXTERNAL = f"GET /apis/external-secrets.io/v1/namespaces/{TEAM}/externalsecrets"
 REFUSED = (403, {"message": "no"})
 SECRET_TEXT = "hunter2-hunter2"
-
-
-def listed(*objects: object) -> Answer:
-    return 200, {"items": list(objects)}
 
 
 @pytest.fixture
