@@ -17,6 +17,7 @@ from pathlib import Path
 from semver import VersionInfo
 
 from binaries import download
+from binaries.cache import cache_folder
 from binaries.console import UserError, passing_every, say
 
 GO_MODULES = Path(__file__).parent / "go"
@@ -362,8 +363,7 @@ def cached(release: Release, fetch: Callable[[Path], None] | None) -> Path:
     or raises DownloadError. Then, or if nobody publishes them (`fetch` is None), they are built.
     Raises UserError if that fails.
     """
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    root = base / "sre-platform" / release.folder / f"v{release.version}"
+    root = cache_folder() / release.folder / f"v{release.version}"
     if not _complete(root, release):
         _fill(root, release, fetch)
     return root

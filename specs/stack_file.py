@@ -93,12 +93,12 @@ def outdated(root: Path, stack: str, settings: Settings) -> Iterator[Problem]:
 
 def stack_config(root: Path, stack: str) -> dict[str, Any]:
     """The config of `stack` with its cluster's settings, as far as the files can be read."""
-    return _layers(root, source := stack_source(root, stack), config_in(source.data)).config
+    return _layers_of(root, stack).config
 
 
 def overridden(root: Path, stack: str) -> dict[Loc, Any]:
     """The stack's own settings that replace its cluster's, by their place in the config."""
-    layers = _layers(root, source := stack_source(root, stack), config_in(source.data))
+    layers = _layers_of(root, stack)
     return dict(overrides(layers.below, layers.own))
 
 
@@ -194,6 +194,11 @@ class _Layers:
         """The cluster's settings, with the keys that a stack's file has for them."""
         data = self.cluster.data if self.cluster else None
         return {PREFIX + key: value for key, value in (data or {}).items()}
+
+
+def _layers_of(root: Path, stack: str) -> _Layers:
+    source = stack_source(root, stack)
+    return _layers(root, source, config_in(source.data))
 
 
 def _layers(root: Path, source: Source, own: dict[str, Any]) -> _Layers:

@@ -19,7 +19,6 @@ from specs.fleet import TeamsFolder
 from specs.settings import Settings
 from tests.repository import Repository
 from tests.written import ROOT
-from tools.review.rendered_objects import Side, read_side
 from tools.review.sides import _render, _render_base
 
 pytestmark = pytest.mark.commands
@@ -94,22 +93,6 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
 
 
 @pytest.fixture(scope="module")
-def read_once() -> Callable[[Path], Side]:
-    """Reads what `once` rendered; the same folder once."""
-    read: dict[Path, Side] = {}
-
-    def side(folder: Path) -> Side:
-        if not folder.is_symlink():
-            return read_side(folder)
-        made = folder.resolve()
-        if made not in read:
-            read[made] = read_side(made)
-        return read[made]
-
-    return side
-
-
-@pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
     made = Repository(tmp_path_factory.mktemp("repository") / "clone")
     shutil.copytree(ROOT, made.root, ignore=_LEFT_OUT, dirs_exist_ok=True)
@@ -123,7 +106,6 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
 def clone(
     repository: Repository,
     once: Once,
-    read_once: Callable[[Path], Side],
     warm: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -136,7 +118,6 @@ def clone(
 
     monkeypatch.setattr("tools.review.sides._render_base", base)
     monkeypatch.setattr("tools.review.sides._render", head)
-    monkeypatch.setattr("tools.review.kept_sides.read_side", read_once)
     monkeypatch.setattr("sys.executable", str(warm))
     for module in ("stack_options", "diff"):
         monkeypatch.setattr(f"cli.{module}.ROOT", repository.root)

@@ -199,15 +199,17 @@ def _both(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The stack's settings on both sides; of a stack that is new or gone, those of its own file."""
     files = [root / f"Pulumi.{stack}.yaml" for root in (base, head)]
-    if not all(file.exists() for file in files):
-        own = [config_in(data) for data in map(_data, files)]
-    elif files[0].read_bytes() == files[1].read_bytes() and not any(clusters.values()):
+    are_both = all(file.exists() for file in files)
+    if are_both and files[0].read_bytes() == files[1].read_bytes() and not any(clusters.values()):
         return {}, {}
+    documents = [_data(file) for file in files]
+    if are_both:
+        configs = [stack_config(root, stack) for root in (base, head)]
     else:
-        own = [stack_config(root, stack) for root in (base, head)]
+        configs = [config_in(data) for data in documents]
     before, after = (
         _lists({**config, **{key: value for key, value in data.items() if key != "config"}})
-        for config, data in zip(own, map(_data, files), strict=True)
+        for config, data in zip(configs, documents, strict=True)
     )
     return before, after
 

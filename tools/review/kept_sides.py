@@ -12,8 +12,9 @@ from contextlib import suppress
 from importlib.metadata import distributions
 from pathlib import Path
 
+from binaries.cache import cache_folder
 from specs.stack_file import read_stack
-from tools.review.rendered_objects import Side, read_side, rendered_files, side_of
+from tools.review.rendered_objects import Side, rendered_files, side_of
 
 # The least recently used sides beyond this are deleted. A side of a thousand teams takes 10 MB.
 _MOST = 256 * 2**20  # bytes
@@ -79,16 +80,16 @@ def kept_side(key: str | None) -> Side | None:
 
 def keep_side(key: str | None, folder: Path) -> Side:
     """The side that was rendered to `folder`, kept for later reviews."""
+    rendered = rendered_files(folder)
     if key is not None:
         # A cache that cannot be written to is no reason to fail.
         with suppress(OSError):
-            _write(_file(key), gzip.compress(json.dumps(rendered_files(folder)).encode(), 1))
-    return read_side(folder)
+            _write(_file(key), gzip.compress(json.dumps(rendered).encode(), 1))
+    return side_of(*rendered)
 
 
 def _file(key: str) -> Path:
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "sre-platform" / "rendered" / f"{key}.json.gz"
+    return cache_folder() / "rendered" / f"{key}.json.gz"
 
 
 def _write(file: Path, content: bytes) -> None:
