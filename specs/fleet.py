@@ -127,21 +127,25 @@ def load_stack(folder: TeamsFolder, settings: Settings) -> Fleet:
     return _beside(loaded, others, folder, settings, ())
 
 
-def wrong_teams(folder: TeamsFolder, settings: Settings) -> Iterator[tuple[int, str]]:
-    """Teams named twice or without a file: the index in the stack's `teams`, and what to do."""
-    if settings.teams == "*":
+def wrong_teams(
+    teams: Sequence[str] | str, known: Sequence[str], shown: str
+) -> Iterator[tuple[int, str]]:
+    """Teams of a stack, a list or "*", that are named twice or have no file, and what to do.
+
+    Each with its index in the list. `known` are the teams that have a file in the folder `shown`.
+    """
+    if teams == "*":
         return
-    known = folder.names()
-    for index, name in enumerate(settings.teams):
-        if name in settings.teams[:index]:
+    for index, name in enumerate(teams):
+        if name in teams[:index]:
             yield index, f"'{name}' is listed twice; remove one"
         elif name == "*":
             yield index, "'*' is not a team's name; write \"*\" without the list"
         elif name not in known:
-            hint = nearest(name, known)
-            add = f"add {folder.shown}/{name}{SUFFIX}, or remove an offboarded team here"
-            do = f"did you mean {hint}?" if hint else add
-            yield index, f"'{name}' has no file in {folder.shown}; {do}"
+            do = f"add {shown}/{name}{SUFFIX}, or remove an offboarded team here"
+            if hint := nearest(name, known):
+                do = f"did you mean {hint}? If it was offboarded, remove it here"
+            yield index, f"'{name}' has no file in {shown}; {do}"
 
 
 def _misnamed(file: Path, shown: str) -> Problem:

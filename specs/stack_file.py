@@ -93,12 +93,12 @@ def outdated(root: Path, stack: str, settings: Settings) -> Iterator[Problem]:
 
 def stack_config(root: Path, stack: str) -> dict[str, Any]:
     """The config of `stack` with its cluster's settings, as far as the files can be read."""
-    return _layers_of(root, stack).config
+    return layers_of(root, stack).config
 
 
 def overridden(root: Path, stack: str) -> dict[Loc, Any]:
     """The stack's own settings that replace its cluster's, by their place in the config."""
-    layers = _layers_of(root, stack)
+    layers = layers_of(root, stack)
     return dict(overrides(layers.below, layers.own))
 
 
@@ -155,7 +155,7 @@ def read_stack(
         return None, list(one_a_place([*problems, *found]))
     loc = ("config", TEAMS)
     folder = TeamsFolder(root / settings.tenants, settings.tenants)
-    wrong = wrong_teams(folder, settings)
+    wrong = wrong_teams(settings.teams, folder.names(), folder.shown)
     found = [source.problem((*loc, index), message) for index, message in wrong]
     secret = check_credentials(settings.namespace, ("config", f"{PREFIX}namespace"))
     others = (*_check_authorization(settings), *check_network(settings, folder))
@@ -164,7 +164,7 @@ def read_stack(
 
 
 @dataclass(frozen=True)
-class _Layers:
+class Layers:
     """A stack's own config, and the file of its cluster, if it has one that can be read."""
 
     source: Source
@@ -196,16 +196,17 @@ class _Layers:
         return {PREFIX + key: value for key, value in (data or {}).items()}
 
 
-def _layers_of(root: Path, stack: str) -> _Layers:
+def layers_of(root: Path, stack: str) -> Layers:
+    """The files of `stack`, as far as they can be read."""
     source = stack_source(root, stack)
     return _layers(root, source, config_in(source.data))
 
 
-def _layers(root: Path, source: Source, own: dict[str, Any]) -> _Layers:
+def _layers(root: Path, source: Source, own: dict[str, Any]) -> Layers:
     cluster = None
     if own.get(CLUSTER) in cluster_names(root):
         cluster = read_cluster(root, own[CLUSTER])
-    return _Layers(source, own, cluster)
+    return Layers(source, own, cluster)
 
 
 def _no_cluster(name: str, known: Sequence[str]) -> str:

@@ -243,7 +243,8 @@ URL = "is not a URL; write one such as https://openbao.sre.internal"
         ),
         "a team without a file": (
             "config:\n  sre-platform:teams: [team-alpha, «team-alhpa]\n" + CLUSTER,
-            "teams[1]: 'team-alhpa' has no file in tenants; did you mean team-alpha?",
+            "teams[1]: 'team-alhpa' has no file in tenants; did you mean team-alpha? If it was "
+            "offboarded, remove it here",
         ),
         "a team without a file, like no other": (
             "config:\n  sre-platform:teams: [«shop]\n" + CLUSTER,
