@@ -233,9 +233,9 @@ def before() -> object:
     return machine()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def with_node(before: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
-    """A checkout whose servers run, with a node that runs containers."""
+    """A checkout of the file's own whose servers run, with a node that runs containers."""
     available(container_node.require)
     with stopped_at_the_end(Checkout(tmp_path_factory.mktemp("node") / "checkout")) as checkout:
         start(checkout, parts.NODE)
