@@ -1,14 +1,20 @@
-"""`./sre new team` and `./sre new app`: adds a team's file, or an entry in it, valid at once."""
+"""`./sre new`: adds a team's file, alone or with its stack, or an app in one, valid at once."""
 
 import argparse
 import os
+import sys
+from pathlib import Path
 
 from cli import Commands
 from cli.schema import SCHEMA
-from cli.stack_options import ROOT, options, stack_files
-from specs.fleet import SUFFIX
-from tools.editing.new import ARCHETYPES, new_app, new_team
-from tools.editing.team_file import alone
+from cli.stack_options import ROOT, options, shown_folder, stack_files
+from specs.cluster_file import cluster_file, cluster_names
+from specs.fleet import TeamsFolder
+from specs.stack_teams import SANDBOX
+from tools.editing.new import ARCHETYPES, new_app, new_stack, new_team
+from tools.editing.owners import FILE as OWNERS
+from tools.editing.owners import read_owners, with_owner
+from tools.editing.team_file import alone, save
 
 
 def add(commands: Commands) -> None:
@@ -24,12 +30,21 @@ def add(commands: Commands) -> None:
     team = kinds.add_parser(
         "team",
         parents=[options()],
-        help="create tenants/NAME.yaml",
-        description="Creates a valid tenants/NAME.yaml to edit.",
-        epilog="example: ./sre new team team-gamma",
+        help="create tenants/NAME.yaml, and with --cluster the team's stack",
+        description="Creates a valid tenants/NAME.yaml to edit. With --cluster, also creates the "
+        "team's own stack, Pulumi.NAME.yaml, and adds the team's developers to "
+        ".github/CODEOWNERS. Writes nothing if any of it is wrong or exists.",
+        epilog="example: ./sre new team team-gamma --cluster sre-production",
     )
     team.add_argument(
         "name", metavar="NAME", help="name of the team: lower-case letters, digits and '-'"
+    )
+    team.add_argument(
+        "--cluster",
+        metavar="CLUSTER",
+        type=_cluster,
+        help="cluster of the team's own stack; its settings apply, and the team's file goes to its "
+        "folder (no --stack or --tenants)",
     )
     team.set_defaults(run=_new_team)
     app = kinds.add_parser(
@@ -47,18 +62,73 @@ def add(commands: Commands) -> None:
     app.set_defaults(run=_new_app)
 
 
+def _cluster(name: str) -> str:
+    if name not in (names := cluster_names(ROOT)):
+        known = f"use one of: {', '.join(names)}" if names else f"write {cluster_file(name)}"
+        raise argparse.ArgumentTypeError(f"no cluster '{name}'; {known}")
+    return name
+
+
 def _new_team(arguments: argparse.Namespace) -> int:
-    """Write the file. If it raises ProblemsError, nothing is written."""
+    """Write the file, or files. If it raises ProblemsError, nothing is written."""
+    if arguments.cluster:
+        return _new_team_with_stack(arguments)
     stack = stack_files(arguments)
-    schema = os.path.relpath(SCHEMA, stack.folder.path)
     with alone(stack.folder):
-        written = new_team(stack.folder, stack.settings, arguments.name, schema)
-    print(f"{written}: written; review it, and add an app with ./sre new app.")
-    file = (stack.folder.path / f"{arguments.name}{SUFFIX}").resolve()
-    if file.is_relative_to(ROOT):
-        owner = f"/{file.relative_to(ROOT)} @ORGANIZATION/{arguments.name}-developers"
-        print(f"Add a line to .github/CODEOWNERS: {owner}")
+        source = new_team(stack.folder, stack.settings, arguments.name, _schema(stack.folder))
+        save(source)
+    _print_written(source.shown)
+    if path := _below_root(source.file):
+        _print_owner(path, arguments.name)
     return 0
+
+
+def _new_team_with_stack(arguments: argparse.Namespace) -> int:
+    if arguments.tenants or arguments.stack != SANDBOX:
+        option = "--tenants" if arguments.tenants else "--stack"
+        message = "the cluster's settings apply, and its folder of team files"
+        print(f"{option} cannot be used with --cluster: {message}", file=sys.stderr)
+        return 2
+    team = arguments.name
+    stack, settings = new_stack(ROOT, team, arguments.cluster)
+    folder = shown_folder(str(ROOT / settings.tenants))
+    with alone(folder):
+        source = new_team(folder, settings, team, _schema(folder))
+        path, owners = _below_root(source.file), read_owners(ROOT)
+        owned = with_owner(owners, path, _developers(team)) if owners and path else None
+        # If it is killed halfway, `validate` names a team without a stack; a line in CODEOWNERS
+        # hinders nobody, and a repetition finds it.
+        save(*([owned] if owned else []), source, stack)
+    _print_written(source.shown)
+    print(f"{stack.shown}: written; a stack of {cluster_file(arguments.cluster)}.")
+    if owned and path:
+        print(f"{owned.shown}: {owned.line_of(path)}")
+    elif path:
+        _print_owner(path, team)
+    return 0
+
+
+def _print_written(shown: str) -> None:
+    print(f"{shown}: written; review it, and add an app with ./sre new app.")
+
+
+def _print_owner(path: str, team: str) -> None:
+    print(f"Add a line to {OWNERS}: /{path} @ORGANIZATION/{_developers(team)}")
+
+
+def _developers(team: str) -> str:
+    """The team on GitHub; its name is that of the group in Keycloak."""
+    return f"{team}-developers"
+
+
+def _below_root(file: Path) -> str | None:
+    """The path of a file below the project's folder, if it is there."""
+    file = file.resolve()
+    return file.relative_to(ROOT).as_posix() if file.is_relative_to(ROOT) else None
+
+
+def _schema(folder: TeamsFolder) -> str:
+    return os.path.relpath(SCHEMA, folder.path)
 
 
 def _new_app(arguments: argparse.Namespace) -> int:

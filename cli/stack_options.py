@@ -10,6 +10,7 @@ from specs.fleet import TeamsFolder
 from specs.problem import ProblemsError
 from specs.settings import Settings
 from specs.stack_file import outdated, read_stack, stack_names
+from specs.stack_teams import SANDBOX
 
 ROOT = Path(__file__).parent.parent
 
@@ -41,8 +42,8 @@ def stack_option() -> argparse.ArgumentParser:
         "--stack",
         metavar="NAME",
         type=_stack,
-        default="dev",
-        help="stack whose settings apply (default: dev)",
+        default=SANDBOX,
+        help=f"stack whose settings apply (default: {SANDBOX})",
     )
     return parser
 
@@ -61,7 +62,7 @@ def stack_files(arguments: argparse.Namespace) -> StackFiles:
         raise ProblemsError(*problems)
     for warning in outdated(ROOT, arguments.stack, settings):
         print(warning.as_warning(), file=sys.stderr)
-    folder = _folder(arguments.tenants or str(ROOT / settings.tenants))
+    folder = shown_folder(arguments.tenants or str(ROOT / settings.tenants))
     return StackFiles(arguments.stack, settings, folder)
 
 
@@ -71,8 +72,8 @@ def _stack(name: str) -> str:
     return name
 
 
-def _folder(tenants: str) -> TeamsFolder:
-    """Messages name files relative to the user's current folder."""
+def shown_folder(tenants: str) -> TeamsFolder:
+    """A folder of team files; messages name these relative to the user's current folder."""
     path = Path(tenants)
     shown = os.path.relpath(path) if path.is_absolute() and path.is_relative_to(ROOT) else tenants
     return TeamsFolder(path, shown.rstrip("/"))

@@ -12,7 +12,7 @@ from specs.source import Source
 from specs.stack_file import TEAMS, layers_of, stack_names
 
 # Has all teams, to try the program in the sandbox.
-_SANDBOX = "dev"
+SANDBOX = "dev"
 
 _AT = ("config", TEAMS)
 
@@ -50,7 +50,7 @@ def warn_of_stacks(root: Path, folder: TeamsFolder) -> Iterator[Problem]:
 
     The sandbox's stack does not count. If there is no other, no team needs one.
     """
-    stacks = [stack for stack in stacks_of(root, folder) if stack.name != _SANDBOX]
+    stacks = [stack for stack in stacks_of(root, folder) if stack.name != SANDBOX]
     names = folder.names()
     for stack in stacks:
         if stack.teams:
@@ -73,6 +73,6 @@ def _left_over(stack: str) -> str:
 
 def _nowhere(team: str) -> str:
     return (
-        f"no stack but {_SANDBOX} has {team}, so nothing deploys it; add Pulumi.{team}.yaml, or "
+        f"no stack but {SANDBOX} has {team}, so nothing deploys it; add Pulumi.{team}.yaml, or "
         "the name in another stack's file (docs/operations.md#add-or-move-a-team)"
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.editing.write import replace
+from tools.editing.write import all_or_nothing, replace
 
 
 @pytest.fixture
@@ -72,3 +72,27 @@ def test_a_file_that_may_not_be_written_is_not_replaced(
     with pytest.raises(PermissionError, match=r"Permission denied: '.*/file\.yaml'"):
         replace(file, "after")
     assert file.read_text() == "before"
+
+
+@pytest.mark.parametrize("error", [OSError, KeyboardInterrupt])
+def test_if_one_of_several_fails_all_are_as_before(file: Path, error: type[BaseException]) -> None:
+    new, gone = file.with_name("new.yaml"), file.with_name("gone.yaml")
+    gone.write_bytes(b"\xef\xbb\xbf\r\n")
+
+    def fail() -> None:
+        with all_or_nothing(file, new, gone):
+            replace(file, "after")
+            replace(new, "after")
+            gone.unlink()
+            raise error
+
+    with pytest.raises(error):
+        fail()
+    assert (file.read_text(), gone.read_bytes()) == ("before", b"\xef\xbb\xbf\r\n")
+    assert sorted(file.parent.iterdir()) == [file, gone]
+
+
+def test_if_all_succeed_all_are_written(file: Path) -> None:
+    with all_or_nothing(file):
+        replace(file, "after")
+    assert file.read_text() == "after"

@@ -1,14 +1,18 @@
-"""A new team's file, and a new entry for an app in one."""
+"""A new team's file, its stack's file, and a new entry for an app in a team's file."""
 
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import yaml
 
 from specs.fleet import SUFFIX, TeamsFolder
 from specs.names import check_dns_label, check_team_name
 from specs.problem import WHOLE_FILE, Loc, Problem, ProblemsError
-from specs.settings import Settings
+from specs.settings import PREFIX, Settings
 from specs.source import Source, frozen
+from specs.stack_file import CLUSTER, TEAMS, read_stack
+from specs.stack_teams import stacks_of
 from specs.team import Quota
 from tools.editing.apps import with_entry
 from tools.editing.scalar import written
@@ -76,30 +80,71 @@ schedule:
 ARCHETYPES = tuple(_REST)
 
 
-def new_team(folder: TeamsFolder, settings: Settings, team: str, schema: str) -> str:
-    """Write the file of a new team and return its name in messages.
+_STACK = f"""\
+# The production form: one stack per team. Deploy the platform's stack first.
+config:
+  {CLUSTER}: {{cluster}}
+  {TEAMS}: [{{team}}]
+"""
 
-    `schema` is the JSON Schema as seen from the folder. If it raises ProblemsError, nothing is
-    written.
+_EXISTS = "already exists; choose another name, or edit it"
+
+
+def new_team(folder: TeamsFolder, settings: Settings, team: str, schema: str) -> Source:
+    """The file of a new team, to be written. Raises ProblemsError.
+
+    `schema` is the JSON Schema as seen from the folder.
     """
     if not folder.path.is_dir():
         refuse(folder.problems())
     file = folder.path / f"{team}{SUFFIX}"
-    try:
-        check_team_name(team)
-    except ValueError as error:
-        shown = f"{folder.shown}/{team}{SUFFIX}"
-        raise ProblemsError(Problem(shown, 1, 1, "team", str(error))) from None
-    message = "already exists; choose another name, or edit it"
+    _check_name(team, f"{folder.shown}/{team}{SUFFIX}")
     refuse(
-        Problem(folder.shown_as(other), 1, 1, WHOLE_FILE, message)
+        Problem(folder.shown_as(other), 1, 1, WHOLE_FILE, _EXISTS)
         for other in folder.in_the_way(team)
     )
     text = _TEAM.format(schema=schema, name=written(team), team=team, quota=Quota())
     source = Source(file, folder.shown_as(file), text=text)
     refuse(problems(source, folder, settings))
-    save(source)
-    return source.shown
+    return source
+
+
+def new_stack(root: Path, team: str, cluster: str) -> tuple[Source, Settings]:
+    """The file of a new team's own stack, to be written, and its settings without the team.
+
+    Raises ProblemsError.
+    """
+    shown = f"Pulumi.{team}.yaml"
+    _check_name(team, shown)
+    if (root / shown).is_symlink() or (root / shown).exists():
+        raise ProblemsError(Problem(shown, 1, 1, WHOLE_FILE, _EXISTS))
+    # As the engine would give it: the stack has no file yet.
+    settings, found = read_stack(root, team, {CLUSTER: cluster, TEAMS: ()})
+    if settings is None or found:
+        raise ProblemsError(*found)
+    refuse(_deployed_already(root, team, settings))
+    text = _STACK.format(cluster=written(cluster), team=written(team))
+    return Source(root / shown, shown, text=text), settings
+
+
+def _check_name(team: str, shown: str) -> None:
+    try:
+        check_team_name(team)
+    except ValueError as error:
+        raise ProblemsError(Problem(shown, 1, 1, "team", str(error))) from None
+
+
+def _deployed_already(root: Path, team: str, settings: Settings) -> Iterator[Problem]:
+    """A problem for each other stack of the cluster that would deploy the team too."""
+    for stack in stacks_of(root, TeamsFolder(root / settings.tenants, settings.tenants)):
+        kubernetes = stack.config.get(f"{PREFIX}kubernetes")
+        cluster = kubernetes.get("clusterIdentifier") if isinstance(kubernetes, dict) else None
+        if cluster == settings.kubernetes.cluster_identifier and stack.has(team):
+            message = (
+                f"deploys {team} to {cluster} too; list other teams here, or create the team "
+                "without --cluster"
+            )
+            yield stack.source.problem(("config", TEAMS), message)
 
 
 def new_app(

@@ -1,10 +1,12 @@
-"""Changes a team's file: finds it, checks it as `validate` does, writes it."""
+"""Changes a team's file, and files that go with it: finds, checks as `validate` does, writes."""
 
 import codecs
 import fcntl
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Protocol
 
 from specs.fleet import SUFFIX, TeamsFolder, validate_loaded
 from specs.load import check_source
@@ -12,7 +14,18 @@ from specs.names import nearest
 from specs.problem import WHOLE_FILE, Problem, ProblemsError
 from specs.settings import Settings
 from specs.source import Source
-from tools.editing.write import replace
+from tools.editing.write import all_or_nothing, replace
+
+
+class Text(Protocol):
+    """A file and the text that it is to have; `shown` is its name in messages."""
+
+    @property
+    def file(self) -> Path: ...
+    @property
+    def shown(self) -> str: ...
+    @property
+    def text(self) -> str: ...
 
 
 @contextmanager
@@ -55,11 +68,20 @@ def refuse(found: Iterable[Problem]) -> None:
         raise ProblemsError(*listed)
 
 
-def save(source: Source) -> None:
-    """Write `source.text`, and keep the file's byte order mark if any. Raises ProblemsError."""
-    try:
-        marked = source.file.exists() and source.file.read_bytes().startswith(codecs.BOM_UTF8)
-        replace(source.file, codecs.BOM_UTF8.decode() + source.text if marked else source.text)
-    except OSError as error:
-        message = f"cannot be written: {error.strerror}; check the file and its folder"
-        raise ProblemsError(Problem(source.shown, 1, 1, WHOLE_FILE, message)) from None
+def save(*texts: Text) -> None:
+    """Write each text to its file, in this order, and keep the file's byte order mark if any.
+
+    If it raises ProblemsError or is interrupted, no file has changed.
+    """
+    with all_or_nothing(*(each.file for each in texts)):
+        for each in texts:
+            try:
+                _write(each.file, each.text)
+            except OSError as error:
+                message = f"cannot be written: {error.strerror}; check the file and its folder"
+                raise ProblemsError(Problem(each.shown, 1, 1, WHOLE_FILE, message)) from None
+
+
+def _write(file: Path, text: str) -> None:
+    marked = file.exists() and file.read_bytes().startswith(codecs.BOM_UTF8)
+    replace(file, codecs.BOM_UTF8.decode() + text if marked else text)

@@ -1,7 +1,9 @@
-"""Writes a file completely or not at all."""
+"""Writes files completely or not at all."""
 
 import errno
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -11,6 +13,26 @@ def replace(path: Path, text: str) -> None:
     A reader sees either the old or the new file. Its mode is kept; for a symbolic link, the file
     that it points to is written. If it raises OSError, nothing has changed.
     """
+    _replace(path, text.encode())
+
+
+@contextmanager
+def all_or_nothing(*paths: Path) -> Iterator[None]:
+    """If what it surrounds raises or is interrupted, the files are made what they were before."""
+    before = {path: path.read_bytes() if path.exists() else None for path in paths}
+    try:
+        yield
+    except BaseException:
+        for path, content in reversed(before.items()):
+            with suppress(OSError):  # the disk is full, say; then the others still count
+                if content is None:
+                    path.unlink(missing_ok=True)
+                elif not path.exists() or path.read_bytes() != content:
+                    _replace(path, content)
+        raise
+
+
+def _replace(path: Path, content: bytes) -> None:
     target = path.resolve()
     if target.exists() and not os.access(target, os.W_OK):
         # A rename would ignore permissions.
@@ -19,7 +41,7 @@ def replace(path: Path, text: str) -> None:
     scratch = target.with_name(f".{target.name}.{os.urandom(4).hex()}.new")
     try:
         with scratch.open("xb") as file:
-            file.write(text.encode())
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         if target.exists():
