@@ -20,9 +20,9 @@ from bench.measure import cpu, peak
 from bench.previews import Preview
 from bench.stand_in import stand_in
 from binaries import pulumi_cli
+from binaries.cli_process import CliProcess, Signals
 from dryrun.recording import record_stack
 from sandbox.checkout import STACK, Checkout
-from sandbox.cli_process import CliProcess, Signals
 
 
 def ours(folder: Path) -> None:

@@ -12,6 +12,7 @@ from cli import (
     diff,
     doctor,
     exceptions,
+    fleet,
     import_,
     isolation,
     new,
@@ -41,6 +42,7 @@ COMMANDS = (
     page,
     status,
     doctor,
+    fleet,
     isolation,
     secret,
     schema,
@@ -64,7 +66,7 @@ def _name(command: ModuleType) -> str:
 def main(argv: list[str] | None = None) -> int:
     """Run a command; 0 is success, 1 a problem in a file, 2 a wrong command line.
 
-    `diff` itself returns 2 and 3, and reports a wrong command line as 1.
+    `diff` and `fleet` themselves return 2, and report a wrong command line as 1.
     """
     parser = argparse.ArgumentParser(
         prog="./sre",
@@ -89,7 +91,7 @@ def main(argv: list[str] | None = None) -> int:
             what = f"unrecognized arguments: {' '.join(unknown)}"
             parser.error(getattr(arguments, "unknown", what))
     except SystemExit as ended:
-        if ended.code == 2 and words[0] == "diff":
+        if ended.code == 2 and words[0] in ("diff", "fleet"):
             sys.exit(diff.MISTAKE)
         raise
     try:

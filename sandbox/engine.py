@@ -13,16 +13,16 @@ from typing import Any
 
 from pulumi.automation import CommandError
 
-from binaries import pulumi_cli
+from binaries import display, pulumi_cli
+from binaries.cli_process import CliProcess, Signals
 from binaries.console import (
     INTERRUPTED,
     UserError,
     complain,
     say,
 )
-from sandbox import display, official, provider, summary
+from sandbox import official, provider, summary
 from sandbox.checkout import STACK, Checkout
-from sandbox.cli_process import CliProcess, Signals
 from sandbox.package import RealServer, ServerError
 from sandbox.quick_stack import QuickStack
 from sandbox.servers.registry_users import RegistryUsers

@@ -9,8 +9,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
+from binaries.signals import SignalReceiver
 from sandbox.servers.record import write_private
-from sandbox.signals import SignalReceiver
 
 STOPS_WITHIN = 10  # seconds, then it is killed
 LOG_LINES = 8

@@ -24,7 +24,8 @@ from unittest import mock
 import grpc
 from pulumi.runtime.proto import provider_pb2
 
-from sandbox import display, engine, provider
+from binaries import display
+from sandbox import engine, provider
 from sandbox.engine import Engine
 from sandbox.in_memory import InMemory
 from sandbox.package import Existing, Properties, Server, ServerError

@@ -18,7 +18,8 @@ from unittest import mock
 import grpc
 from pulumi.runtime.proto import provider_pb2
 
-from sandbox import display, engine, provider
+from binaries import display
+from sandbox import engine, provider
 from sandbox.engine import Engine
 
 FILE = Path(".sandbox/refused")

@@ -1,4 +1,4 @@
-"""Runs the Pulumi CLI: a signal stops it gently, and it shares the sandbox's lock."""
+"""Runs the Pulumi CLI: a signal stops it gently, and it shares its caller's lock."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ from pulumi.automation import CommandResult, OnOutput, PulumiCommand, StackNotFo
 from pulumi.automation.errors import create_command_error
 
 from binaries.console import complain
-from sandbox.signals import SignalReceiver
+from binaries.signals import SignalReceiver
 
 
 class Signals(SignalReceiver):
@@ -34,16 +34,20 @@ class Signals(SignalReceiver):
 
 
 class CliProcess(PulumiCommand):
-    """The CLI in a process group of its own: a signal reaches it once, through `Signals`.
+    """The CLI: a signal reaches it once, through `Signals`.
 
-    It inherits the checkout's lock, which stays taken if this process is killed and the CLI is not.
+    It has a process group of its own, unless `own_group` is false: then this process must have one.
+    It inherits the lock, which stays taken if this process is killed and the CLI is not.
     """
 
-    def __init__(self, cli: PulumiCommand, lock: IO[str], signals: Signals) -> None:
+    def __init__(
+        self, cli: PulumiCommand, lock: IO[str], signals: Signals, own_group: bool = True
+    ) -> None:
         self.command = cli.command
         self.version = cli.version
         self._lock = lock
         self._signals = signals
+        self._group = 0 if own_group else None
 
     def run(
         self,
@@ -65,7 +69,7 @@ class CliProcess(PulumiCommand):
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             encoding="utf-8",
-            process_group=0,
+            process_group=self._group,
             pass_fds=(self._lock.fileno(),),
         ) as process:
             self._signals.process = process

@@ -1,0 +1,358 @@
+"""`./sre fleet`: previews, updates and compares many stacks in one run."""
+
+import argparse
+import fcntl
+import os
+import re
+import sys
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from cli import Commands, doctor
+from cli.stack_options import ROOT
+from specs.fleet import TeamsFolder
+from specs.problem import ProblemsError
+
+if TYPE_CHECKING:
+    from tools.fleet.checks import Check
+    from tools.fleet.outcome import StackResult
+    from tools.fleet.processes import Processes
+    from tools.review.affected import Stack
+
+# What `main` reports a wrong command line as: 2 is drift.
+MISTAKE, DRIFT = 1, 2
+_FOLDER = ".fleet"
+
+
+def add(commands: Commands) -> None:
+    """Add the command to the command line."""
+    parser = commands.add_parser(
+        "fleet",
+        help="preview, update or compare many stacks in one run",
+        description="Previews or updates many stacks in one run, several at a time, or compares "
+        "them with their servers. Each stack keeps its own state and lock. Backend and credentials "
+        "come from the environment, as for `pulumi`.",
+        epilog="example: ./sre fleet preview 'team-*' --parallel 8",
+    )
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+    _add_preview(actions)
+    _add_up(actions)
+    _add_drift(actions)
+
+
+def _add_preview(actions: Commands) -> None:
+    parser = actions.add_parser(
+        "preview",
+        parents=[_options()],
+        help="show what an update of each stack would change",
+        description="Previews the stacks and changes nothing. Exit code: 0 all could be "
+        "previewed, 1 not all, or a wrong command line.",
+        epilog="example: ./sre fleet preview --affected origin/main --format markdown",
+    )
+    _add_refresh(parser)
+    parser.set_defaults(run=run, action=_preview, kind="preview")
+
+
+def _add_up(actions: Commands) -> None:
+    parser = actions.add_parser(
+        "up",
+        parents=[_options()],
+        help="update stacks in waves, as previewed in the same run",
+        description="Previews the stacks, then updates those that would change, in waves: those "
+        "with sre-platform:platform, the canaries, then shares of the others. An update does only "
+        "what its preview shows, and none starts once a file has changed. A stack that the backend "
+        "lacks is created. Ctrl-C lets running updates finish what is under way. Exit code: 0 all "
+        "are up to date, 1 not all, or a wrong command line.",
+        epilog="example: ./sre fleet up --canary team-alpha --waves '1,10%,rest' --healthy",
+    )
+    _add_refresh(parser)
+    parser.add_argument(
+        "--canary",
+        metavar="STACK",
+        action="append",
+        default=[],
+        help="name or pattern of stacks that go before the others; repeatable",
+    )
+    parser.add_argument(
+        "--waves",
+        metavar="SHARES",
+        type=_shares,
+        default=("rest",),
+        help="sizes of the waves after the canaries, such as 1,10%%,rest (default: rest)",
+    )
+    parser.add_argument(
+        "--pause",
+        metavar="SECONDS",
+        type=_positive,
+        default=0,
+        help="how long to wait between two waves (default: 0)",
+    )
+    between = parser.add_mutually_exclusive_group()
+    between.add_argument(
+        "--check",
+        metavar="COMMAND",
+        help="shell command to run between two waves, with the names of the updated stacks in "
+        "STACKS; nothing else starts if it fails",
+    )
+    between.add_argument(
+        "--healthy",
+        action="store_true",
+        help="between two waves, wait until ./sre status finds that all apps run",
+    )
+    parser.add_argument(
+        "--max-failures",
+        metavar="N",
+        type=_positive,
+        default=1,
+        help="start nothing else once N stacks were refused or have failed (default: 1)",
+    )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="continue the last run, which was interrupted or stopped, with its stacks",
+    )
+    parser.set_defaults(run=run, action=_up, kind="up")
+
+
+def _add_refresh(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--refresh", action="store_true", help="read the servers first, once Harbor answers"
+    )
+
+
+def _add_drift(actions: Commands) -> None:
+    parser = actions.add_parser(
+        "drift",
+        parents=[_options()],
+        help="compare each stack with its servers",
+        description="Compares the stacks with their servers, once Harbor answers, and changes "
+        "nothing. Exit code: 0 none differs, 1 not all could be compared, or a wrong command line, "
+        "2 at least one differs.",
+        epilog="example: ./sre fleet drift --format junit > drift.xml",
+    )
+    parser.set_defaults(run=run, action=_drift, kind="drift", refresh=True)
+
+
+def _options() -> argparse.ArgumentParser:
+    """Which stacks, and how they are run, as a parent of each action's parser."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument(
+        "stacks",
+        metavar="STACK",
+        nargs="*",
+        help="name, or pattern such as 'team-*' (default: all but dev, the sandbox's)",
+    )
+    parser.add_argument(
+        "--affected", metavar="REF", help="only stacks that the change since REF affects"
+    )
+    parser.add_argument(
+        "--parallel",
+        metavar="N",
+        type=_positive,
+        default=4,
+        help="how many stacks run at a time (default: 4)",
+    )
+    parser.add_argument(
+        "--timeout",
+        metavar="SECONDS",
+        type=_positive,
+        default=3600,
+        help="how long a stack may take before it is interrupted (default: 3600)",
+    )
+    parser.add_argument(
+        "--logs",
+        metavar="DIR",
+        type=Path,
+        default=ROOT / _FOLDER / "logs",
+        help=f"folder for each stack's log, STACK.ACTION.txt (default: {_FOLDER}/logs)",
+    )
+    parser.add_argument(
+        "--format",
+        choices=("table", "json", "markdown", "junit"),
+        default="table",
+        help="form of the report on standard output (default: table)",
+    )
+    return parser
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do it and print the report. Raises OSError for a folder of logs that cannot be written."""
+    from binaries.console import INTERRUPTED, UserError
+    from tools.fleet.report import FORMATS
+    from tools.review.git import GitError
+
+    try:
+        stacks = _stacks(arguments)
+        with _processes(arguments) as processes:
+            results, code = arguments.action(arguments, processes, stacks)
+    except (UserError, GitError, ValueError) as error:
+        print(f"./sre fleet: error: {error}", file=sys.stderr)
+        return MISTAKE
+    print(FORMATS[arguments.format](arguments.kind, results), end="")
+    return INTERRUPTED if processes.interrupted else code
+
+
+def _preview(
+    arguments: argparse.Namespace, processes: "Processes", stacks: Sequence[str]
+) -> tuple[list["StackResult"], int]:
+    from tools.fleet.looks import preview
+
+    results = preview(processes, stacks, arguments.refresh)
+    return results, _code(results)
+
+
+def _drift(
+    arguments: argparse.Namespace, processes: "Processes", stacks: Sequence[str]
+) -> tuple[list["StackResult"], int]:
+    from tools.fleet.looks import drift
+    from tools.fleet.outcome import Outcome
+
+    results = drift(processes, stacks)
+    differs = any(result.outcome is Outcome.CHANGED for result in results)
+    return results, _code(results) or (DRIFT if differs else 0)
+
+
+def _up(
+    arguments: argparse.Namespace, processes: "Processes", stacks: Sequence[str]
+) -> tuple[list["StackResult"], int]:
+    from tools.fleet.inputs import Inputs
+    from tools.fleet.journal import read
+    from tools.fleet.selection import selected
+    from tools.fleet.update import Order, Update
+    from tools.review.affected import stacks as all_stacks
+
+    file = ROOT / _FOLDER / "journal.json"
+    resumed = None
+    if arguments.resume:
+        if arguments.stacks or arguments.affected:
+            raise ValueError("--resume continues with the stacks of that run; name none")
+        resumed = read(file)
+        stacks = resumed.stacks
+    known = all_stacks(ROOT)
+    order = Order(
+        first=[stack.name for stack in known if stack.platform],
+        canaries=selected(stacks, arguments.canary) if arguments.canary else (),
+        shares=arguments.waves,
+        pause=arguments.pause,
+        check=_check(arguments, known),
+        max_failures=arguments.max_failures,
+    )
+    folders = {stack.folder for stack in known}
+    update = Update(processes, order, lambda: Inputs(ROOT, folders), file, arguments.refresh)
+    results = update.run(stacks, resumed)
+    if code := _code(results):
+        print("To continue: ./sre fleet up --resume", file=sys.stderr)
+    return results, code
+
+
+def _check(arguments: argparse.Namespace, known: Sequence["Stack"]) -> "Check":
+    from tools.fleet.checks import command, healthy, nothing
+
+    if arguments.check:
+        return command(arguments.check)
+    if not arguments.healthy:
+        return nothing
+    return healthy(ROOT, {stack.name: _teams(stack) for stack in known})
+
+
+def _teams(stack: "Stack") -> Sequence[str]:
+    if isinstance(stack.teams, tuple):
+        return stack.teams
+    return TeamsFolder(ROOT / stack.folder, stack.folder).names()
+
+
+def _code(results: Sequence["StackResult"]) -> int:
+    from tools.fleet.outcome import BAD
+
+    return 1 if any(result.outcome in BAD for result in results) else 0
+
+
+def _stacks(arguments: argparse.Namespace) -> list[str]:
+    """The names that the options select. Raises GitError, ValueError."""
+    from tools.fleet.selection import selected
+    from tools.review.affected import affected, stacks
+
+    names = selected([stack.name for stack in stacks(ROOT)], arguments.stacks)
+    if arguments.affected is None:
+        return names
+    touched = {stack.name for stack in affected(ROOT, arguments.affected).stacks}
+    return [name for name in names if name in touched]
+
+
+@contextmanager
+def _processes(arguments: argparse.Namespace) -> Generator["Processes"]:
+    """What runs the stacks. Raises UserError if there is no CLI."""
+    from tools.fleet.backend import prepared_cli
+    from tools.fleet.preload import preload
+    from tools.fleet.processes import Processes
+    from tools.fleet.progress import Progress
+
+    cli = prepared_cli()
+    arguments.logs.mkdir(parents=True, exist_ok=True)
+    folder = ROOT / _FOLDER
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("a", encoding="utf-8") as lock:
+        if arguments.kind == "up":
+            _take(lock)
+        preload()
+        if arguments.refresh:
+            import tools.doctor.examine  # noqa: F401  (with the clients, which take two seconds)
+        with Processes(
+            ROOT,
+            cli,
+            lock,
+            arguments.logs.absolute(),
+            arguments.parallel,
+            arguments.timeout,
+            Progress(sys.stderr),
+            _harbor_answers,
+        ) as processes:
+            yield processes
+
+
+def _take(lock: IO[str]) -> None:
+    """Wait until no other run, or what a killed run has left, updates stacks from this checkout."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print("Waiting for another ./sre fleet up of this checkout to end ...", file=sys.stderr)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+
+
+def _harbor_answers(stack: str) -> bool:
+    """Whether Harbor works, or the stack does not manage it; prints what is wrong.
+
+    On any error, a refresh assumes that a robot was deleted: one that writes drops it from the
+    state. The check runs the program too, so it is made in a process of its own.
+    """
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            asked = argparse.Namespace(stack=stack, tenants=None, server="harbor")
+            code = doctor.run(asked)
+        except ProblemsError as found:
+            print(*found.problems, sep="\n")
+        finally:
+            sys.stdout.flush()
+            os._exit(code)
+    return os.waitpid(child, 0)[1] == 0
+
+
+def _shares(text: str) -> tuple[str, ...]:
+    from tools.fleet.waves import check_shares
+
+    shares = tuple(text.split(","))
+    try:
+        check_shares(shares)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return shares
+
+
+def _positive(text: str) -> int:
+    if not re.fullmatch("[1-9][0-9]{0,8}", text):
+        raise argparse.ArgumentTypeError(f"'{text}' must be a positive whole number, such as 4")
+    return int(text)

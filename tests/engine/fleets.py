@@ -1,0 +1,55 @@
+"""A checkout with a stack for the platform and one per team, on the sandbox's servers."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import yaml
+
+from binaries import pulumi_cli
+from sandbox import checkout as sandbox
+from tests.checkouts import ROOT, Checkout
+from tests.program import read_yaml
+
+
+class FleetCheckout(Checkout):
+    """Its stacks are platform, team-alpha and team-beta; commands are those of `./sre`."""
+
+    module = "cli"
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        for file in self.folder.glob("Pulumi.*-*.yaml"):
+            file.unlink()
+        self.write_stack("platform", teams=[], platform=True)
+        for team in self.folder.glob("tenants/*.yaml"):
+            self.write_stack(team.stem, teams=[team.stem], platform=False)
+
+    def write_stack(self, name: str, **settings: object) -> None:
+        """Like stack dev, with these settings."""
+        stack = read_yaml((self.folder / "Pulumi.dev.yaml").read_text(encoding="utf-8"))
+        stack["config"].update({f"sre-platform:{key}": value for key, value in settings.items()})
+        text = yaml.dump(stack)
+        (self.folder / f"Pulumi.{name}.yaml").write_text(text, encoding="utf-8")
+
+    @contextmanager
+    def servers(self) -> Iterator[Mapping[str, str]]:
+        """The environment of commands while the stand-in for the servers runs."""
+        prepared = sandbox.Checkout(self.folder)
+        with prepared.locked("test"), prepared.environment():
+            command = [sys.executable, "-m", "tests.engine.fleet_providers", str(prepared.state)]
+            pipe = subprocess.PIPE
+            with subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True) as server:
+                assert server.stdout is not None
+                providers = server.stdout.readline().strip()
+                cli = Path(pulumi_cli.find().command)
+                path = f"{cli.parent}:{os.environ['PATH']}" if cli.is_absolute() else ""
+                yield {
+                    **os.environ,
+                    "PULUMI_DEBUG_PROVIDERS": providers,
+                    "PULUMI_SKIP_CHECKPOINTS": "false",
+                    "PATH": path or os.environ["PATH"],
+                }

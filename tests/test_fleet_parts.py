@@ -1,0 +1,556 @@
+"""`./sre fleet`: which stacks it runs, in which order, and what it reports; no engine runs."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+from typing import Any
+from unittest import mock
+from xml.etree import ElementTree
+
+import pytest
+
+from binaries.console import UserError
+from tools.fleet import journal, processes, update
+from tools.fleet.checks import command, nothing
+from tools.fleet.inputs import Inputs
+from tools.fleet.journal import Journal
+from tools.fleet.log import Log
+from tools.fleet.operation import Kind, Operation
+from tools.fleet.outcome import Outcome, StackResult, not_run
+from tools.fleet.processes import Processes
+from tools.fleet.progress import Progress
+from tools.fleet.report import FORMATS
+from tools.fleet.selection import selected
+from tools.fleet.update import UPDATED_BEFORE, Order, Update
+from tools.fleet.waves import check_shares, waves
+
+STACKS = ["platform", "dev", "team-alpha", "team-beta", "team-gamma"]
+TEAMS = [f"team-{number}" for number in range(10)]
+
+RESULTS = [
+    StackResult("a", Outcome.CHANGED, {"create": 2, "outputs": 1}, seconds=1.5),
+    StackResult("b", Outcome.UNCHANGED, seconds=2),
+    StackResult("c", Outcome.REFUSED, messages=("tenants/c.yaml:1:1: team: is <wrong> | fix it",)),
+    StackResult("d", Outcome.FAILED, messages=("no answer",)),
+    not_run("e", "interrupted"),
+]
+
+Operate = Callable[[Operation], StackResult]
+
+
+# Which stacks
+
+
+@pytest.mark.parametrize(
+    ("patterns", "names"),
+    [
+        ([], ["platform", "team-alpha", "team-beta", "team-gamma"]),
+        (["team-*"], ["team-alpha", "team-beta", "team-gamma"]),
+        (["team-gamma", "platform"], ["platform", "team-gamma"]),
+        (["*"], ["platform", "team-alpha", "team-beta", "team-gamma"]),
+        (["dev"], ["dev"]),
+    ],
+)
+def test_names_and_patterns_select_stacks_and_the_sandboxs_only_by_name(
+    patterns: list[str], names: list[str]
+) -> None:
+    assert selected(STACKS, patterns) == names
+
+
+@pytest.mark.parametrize(
+    ("pattern", "message"),
+    [
+        ("team-alhpa", "no stack 'team-alhpa'; did you mean team-alpha?"),
+        ("x*", "no stack 'x*'; use some of: "),
+    ],
+)
+def test_a_pattern_that_selects_nothing_is_an_error(pattern: str, message: str) -> None:
+    with pytest.raises(ValueError) as error:
+        selected(STACKS, ["team-*", pattern])
+    assert str(error.value).startswith(message)
+
+
+# In which order
+
+
+def test_the_platform_goes_first_then_canaries_then_shares_of_the_others() -> None:
+    found = waves(["platform", *TEAMS], ["platform"], ["team-4"], ["1", "50%", "rest"])
+    assert [len(wave) for wave in found] == [1, 1, 1, 5, 3]
+    assert found[:3] == [["platform"], ["team-4"], ["team-0"]]
+    assert sorted(stack for wave in found for stack in wave) == sorted(["platform", *TEAMS])
+
+
+def test_what_the_shares_leave_over_is_the_last_wave() -> None:
+    assert [len(wave) for wave in waves(TEAMS, [], [], ["2", "10%"])] == [2, 1, 7]
+
+
+def test_shares_beyond_the_stacks_make_no_empty_wave() -> None:
+    assert waves(["a"], [], [], ["5", "10%", "rest"]) == [["a"]]
+
+
+@pytest.mark.parametrize("share", ["0", "0%", "101%", "-1", "1.5", "", "all", "1 %"])
+def test_a_share_is_a_number_a_percentage_or_the_rest(share: str) -> None:
+    with pytest.raises(ValueError, match="must be a number of stacks, a percentage or 'rest'"):
+        check_shares(["1", share])
+
+
+def test_the_rest_comes_last() -> None:
+    check_shares(["1", "100%", "rest"])
+    with pytest.raises(ValueError, match="'rest' must be the last wave"):
+        check_shares(["rest", "1"])
+
+
+# What is reported
+
+
+def test_the_table_has_a_row_per_stack_and_the_messages_below() -> None:
+    lines = FORMATS["table"](Kind.PREVIEW, RESULTS).splitlines()
+    assert lines[1].split() == ["a", "changed", "1.5", "s", "2", "create,", "outputs"]
+    assert "  tenants/c.yaml:1:1: team: is <wrong> | fix it" in lines
+    total = "5 stacks, preview: 1 unchanged, 1 changed, 1 refused, 1 failed, 1 not run"
+    assert lines[-1] == total
+
+
+def test_json_has_all_that_is_known_of_each_stack() -> None:
+    report = json.loads(FORMATS["json"](Kind.UP, RESULTS))
+    assert report["command"] == "up"
+    assert report["totals"] == dict.fromkeys(
+        ["unchanged", "changed", "refused", "failed", "not run"], 1
+    )
+    assert report["stacks"][0] == {
+        "stack": "a",
+        "outcome": "changed",
+        "changes": {"create": 2, "outputs": 1},
+        "seconds": 1.5,
+        "messages": [],
+    }
+
+
+def test_markdown_shows_messages_as_text() -> None:
+    text = FORMATS["markdown"](Kind.PREVIEW, RESULTS)
+    assert "| a | changed | 1.5 s | 2 create, outputs |" in text
+    assert "\n    tenants/c.yaml:1:1: team: is <wrong> | fix it\n" in text
+
+
+@pytest.mark.parametrize(("kind", "failures"), [(Kind.PREVIEW, ["c"]), (Kind.DRIFT, ["a", "c"])])
+def test_junit_has_a_case_per_stack_and_drift_is_a_failure(kind: Kind, failures: list[str]) -> None:
+    suite = ElementTree.fromstring(FORMATS["junit"](kind, RESULTS))
+    found = {
+        tag: [case.get("name") for case in suite if case.find(tag) is not None]
+        for tag in ("failure", "error", "skipped")
+    }
+    assert found == {"failure": failures, "error": ["d"], "skipped": ["e"]}
+    totals = (suite.get("tests"), suite.get("failures"), suite.get("errors"), suite.get("skipped"))
+    assert totals == ("5", str(len(failures)), "1", "1")
+
+
+def test_a_run_of_no_stacks_says_so() -> None:
+    assert FORMATS["table"](Kind.PREVIEW, []) == "\nNo stacks.\n"
+
+
+# How operations run
+
+
+@pytest.fixture
+def run_with(tmp_path: Path) -> Iterator[Callable[..., Processes]]:
+    """`run_with(operate, ...)`: processes in which that takes the place of Pulumi."""
+    with (tmp_path / "lock").open("w") as lock, mock.patch.object(processes, "Run") as run:
+
+        def make(operate: Operate, parallel: int = 2, timeout: float = 60) -> Processes:
+            run.return_value.operate = operate
+            progress = Progress(StringIO())
+            settings: Any = (tmp_path, mock.Mock(), lock, tmp_path, parallel, timeout, progress)
+            return Processes(*settings, ready=lambda stack: stack != "team-1")
+
+        yield make
+
+
+def previews(stacks: Sequence[str], refresh: bool = False) -> list[Operation]:
+    return [Operation(Kind.PREVIEW, stack, refresh) for stack in stacks]
+
+
+def changed(operation: Operation) -> StackResult:
+    return StackResult(operation.stack, Outcome.CHANGED, {"update": 1})
+
+
+def test_results_come_in_the_order_of_the_stacks(run_with: Callable[..., Processes]) -> None:
+    with run_with(changed, parallel=3) as runner:
+        results = runner.run(previews(TEAMS))
+    assert [result.stack for result in results] == TEAMS
+    assert {result.outcome for result in results} == {Outcome.CHANGED}
+
+
+def test_no_more_than_so_many_run_at_a_time(
+    run_with: Callable[..., Processes], tmp_path: Path
+) -> None:
+    folder = tmp_path / "running"
+    folder.mkdir()
+
+    def operate(operation: Operation) -> StackResult:
+        mine = folder / operation.stack
+        mine.touch()
+        others = len(list(folder.iterdir()))
+        mine.unlink()
+        return StackResult(operation.stack, Outcome.CHANGED, {"update": others})
+
+    with run_with(operate, parallel=3) as runner:
+        results = runner.run(previews(TEAMS))
+    assert max(result.changes["update"] for result in results) <= 3
+
+
+def test_a_process_that_is_killed_is_a_failure_that_says_how_to_remove_a_lock(
+    run_with: Callable[..., Processes],
+) -> None:
+    def operate(operation: Operation) -> StackResult:
+        if operation.stack == "team-1":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return changed(operation)
+
+    with run_with(operate) as runner:
+        operations = [Operation(Kind.UP, stack) for stack in TEAMS[:3]]
+        first, second, third = runner.run(operations)
+    assert (first.outcome, third.outcome) == (Outcome.CHANGED, Outcome.CHANGED)
+    assert second.outcome is Outcome.FAILED
+    assert second.messages[0] == "its process was killed (SIGKILL)"
+    assert "pulumi cancel --yes --stack team-1" in second.messages[1]
+
+
+def test_a_stack_that_hangs_is_interrupted_in_time_and_the_others_run(
+    run_with: Callable[..., Processes],
+) -> None:
+    def operate(operation: Operation) -> StackResult:
+        if operation.stack == "team-0":
+            signal.pause()
+        return changed(operation)
+
+    with run_with(operate, timeout=0.2) as runner:
+        hung, other = runner.run(previews(["team-0", "team-2"]))
+    assert (hung.outcome, hung.messages) == (Outcome.FAILED, ("not done after 0.2 s (--timeout)",))
+    assert other.outcome is Outcome.CHANGED
+
+
+def test_after_a_signal_nothing_starts_and_what_runs_is_interrupted(
+    run_with: Callable[..., Processes],
+) -> None:
+    def operate(operation: Operation) -> StackResult:
+        os.kill(os.getppid(), signal.SIGTERM)
+        signal.pause()
+        raise AssertionError
+
+    with run_with(operate, parallel=1) as runner:
+        updates = [Operation(Kind.UP, stack) for stack in TEAMS[:2]]
+        first, second = runner.run(updates)
+    assert runner.interrupted
+    assert first.messages == ("interrupted; its state records what was done",)
+    assert (second.outcome, second.messages) == (Outcome.NOT_RUN, ("interrupted",))
+
+
+def test_children_end_when_the_run_is_killed(
+    run_with: Callable[..., Processes], tmp_path: Path
+) -> None:
+    pid, ended = tmp_path / "pid", tmp_path / "ended"
+
+    def operate(operation: Operation) -> StackResult:
+        pid.write_text(str(os.getpid()))
+        try:
+            signal.pause()
+        finally:
+            ended.touch()
+        raise AssertionError
+
+    runner = os.fork()
+    if runner == 0:
+        with run_with(operate) as running:
+            running.run(previews(TEAMS[:1]))
+        os._exit(0)
+    wait_for(pid.exists)
+    os.kill(runner, signal.SIGKILL)
+    os.waitpid(runner, 0)
+    wait_for(ended.exists)
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_servers_are_not_read_unless_harbor_answers(run_with: Callable[..., Processes]) -> None:
+    with run_with(changed) as runner:
+        first, second = runner.run(previews(["team-0", "team-1"], refresh=True))
+    assert first.outcome is Outcome.CHANGED
+    assert second.outcome is Outcome.FAILED
+    assert second.messages[0].startswith("Harbor must answer before the servers are compared")
+
+
+def test_a_log_that_cannot_be_written_stops_nothing(
+    run_with: Callable[..., Processes], tmp_path: Path
+) -> None:
+    def operate(operation: Operation) -> StackResult:
+        print("printed by the program")
+        return changed(operation)
+
+    (tmp_path / "team-0.preview.txt").mkdir()
+    with run_with(operate) as runner:
+        (result,) = runner.run(previews(["team-0"]))
+    assert result.outcome is Outcome.CHANGED
+
+
+def test_a_full_disk_stops_nothing() -> None:
+    log = Log(Path("/dev/full"))
+    log.write("lost")
+    log.finish(Kind.UP, RESULTS[2])
+
+
+def test_a_log_ends_with_what_went_wrong(tmp_path: Path) -> None:
+    for kind, result, last in [
+        (Kind.PREVIEW, RESULTS[3], "FAILED: no answer"),
+        (Kind.DRIFT, RESULTS[0], "FAILED: the servers differ"),
+        (Kind.PREVIEW, RESULTS[0], "a line"),
+    ]:
+        log = Log(tmp_path / "log")
+        log.write("a line")
+        log.finish(kind, result)
+        assert (tmp_path / "log").read_text().splitlines()[-1] == last
+
+
+# Progress
+
+
+class Terminal(StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_on_a_terminal_each_running_stack_has_a_live_line() -> None:
+    stream = Terminal()
+    progress = Progress(stream)
+    progress.started("a", Kind.UP)
+    progress.moved("a", 7)
+    progress.tick()
+    assert "a: up ... 7 resources" in stream.getvalue()
+    progress.ended(RESULTS[0], Kind.UP)
+    assert stream.getvalue().endswith("\033[1F\033[Ja: up: changed (1.5 s): 2 create, outputs\n")
+
+
+def test_elsewhere_there_is_a_plain_line_per_result() -> None:
+    stream = StringIO()
+    progress = Progress(stream)
+    progress.started("d", Kind.UP)
+    progress.moved("d", 7)
+    progress.tick()
+    progress.ended(RESULTS[3], Kind.UP)
+    assert stream.getvalue() == "d: up: failed: no answer\n"
+
+
+# Updates
+
+
+class Recorded:
+    """Stands in for the processes: every preview shows a change, and updates are listed."""
+
+    root = Path()
+    cli = None
+    interrupted = False
+
+    def __init__(self) -> None:
+        self.progress = Progress(StringIO())
+        self.waves: list[list[str]] = []
+        self.created: list[str] = []
+        self.results: dict[tuple[Kind, str], Outcome] = {}
+        self.during: Callable[[str], None] = lambda stack: None
+
+    def pause(self, seconds: float) -> str:
+        return ""
+
+    def run(
+        self,
+        operations: Sequence[Operation],
+        before: Callable[[], str] = str,
+        ended: Callable[[StackResult], None] = lambda result: None,
+    ) -> list[StackResult]:
+        done = []
+        ran = []
+        for operation in operations:
+            stack, kind = operation.stack, operation.kind
+            if why := before():
+                done.append(not_run(stack, why))
+            else:
+                ran.append(stack)
+                outcome = self.results.get((kind, stack), Outcome.CHANGED)
+                done.append(StackResult(stack, outcome, messages=("said",)))
+                if kind is Kind.UP:
+                    self.during(stack)
+            ended(done[-1])
+        if ran and operations[0].kind is Kind.UP:
+            self.waves.append(ran)
+        if ran and operations[0].kind is Kind.CREATE:
+            self.created += ran
+        return done
+
+
+@pytest.fixture
+def recorded() -> Recorded:
+    return Recorded()
+
+
+@pytest.fixture
+def updated(
+    recorded: Recorded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., dict[str, StackResult]]:
+    """`updated(stacks, **order)`: the results of an update, by stack."""
+    monkeypatch.setattr(update, "existing", lambda root, cli: {"team-0", "team-1", "team-2"})
+    (tmp_path / "tenants").mkdir()
+    (tmp_path / "tenants/team-0.yaml").write_text("team: team-0\n")
+
+    def run(
+        stacks: Sequence[str], resumed: Journal | None = None, **order: Any
+    ) -> dict[str, StackResult]:
+        usual = Order((), (), shares=["rest"], pause=0, check=nothing, max_failures=1)
+        processes: Any = recorded
+        file = tmp_path / "journal.json"
+        one = Update(
+            processes, replace(usual, **order), lambda: Inputs(tmp_path, ["tenants"]), file, False
+        )
+        return {result.stack: result for result in one.run(stacks, resumed)}
+
+    return run
+
+
+Updated = Callable[..., dict[str, StackResult]]
+
+
+def outcomes(results: dict[str, StackResult]) -> list[str]:
+    return [str(result.outcome) for result in results.values()]
+
+
+def test_new_stacks_are_created_and_unchanged_ones_are_not_updated(
+    updated: Updated, recorded: Recorded, tmp_path: Path
+) -> None:
+    recorded.results = {(Kind.PREVIEW, "team-1"): Outcome.UNCHANGED}
+    results = updated(["team-1", "team-2", "team-9"])
+    assert recorded.created == ["team-9"]
+    assert recorded.waves == [["team-2", "team-9"]]
+    assert outcomes(results) == ["unchanged", "changed", "changed"]
+    assert not (tmp_path / "journal.json").exists()
+
+
+@pytest.mark.parametrize("outcome", [Outcome.REFUSED, Outcome.FAILED])
+def test_nothing_is_updated_if_a_preview_goes_wrong(
+    updated: Updated, recorded: Recorded, outcome: Outcome
+) -> None:
+    recorded.results = {(Kind.PREVIEW, "team-1"): outcome}
+    results = updated(["team-0", "team-1", "team-2"])
+    assert recorded.waves == []
+    assert outcomes(results) == ["not run", str(outcome), "not run"]
+
+
+def test_as_many_failures_as_allowed_stop_the_run_and_less_do_not(
+    updated: Updated, recorded: Recorded
+) -> None:
+    recorded.results = {(Kind.UP, "team-0"): Outcome.FAILED, (Kind.UP, "team-1"): Outcome.FAILED}
+    results = updated(["team-0", "team-1", "team-2"], shares=["1", "1", "rest"], max_failures=2)
+    assert recorded.waves == [["team-0"], ["team-1"]]
+    assert outcomes(results) == ["failed", "failed", "not run"]
+    assert results["team-2"].messages == ("stopped after 2 stacks that failed (--max-failures)",)
+
+
+def test_a_failed_check_between_waves_stops_the_run(updated: Updated, recorded: Recorded) -> None:
+    seen: list[Sequence[str]] = []
+
+    def check(stacks: Sequence[str]) -> str:
+        seen.append(stacks)
+        return "" if len(seen) == 1 else "not healthy"
+
+    results = updated(TEAMS[:3], canaries=["team-2"], shares=["1", "rest"], check=check)
+    assert seen == [["team-2"], ["team-0"]]
+    assert recorded.waves == [["team-2"], ["team-0"]]
+    assert results["team-1"].messages == ("not healthy",)
+
+
+def test_nothing_is_updated_once_a_file_has_changed(
+    updated: Updated, recorded: Recorded, tmp_path: Path
+) -> None:
+    def edit(stack: str) -> None:
+        (tmp_path / "tenants/team-0.yaml").write_text("team: team-0\nquota: {pods: 1}\n")
+
+    recorded.during = edit
+    results = updated(["team-0", "team-1"])
+    assert recorded.waves == [["team-0"]]
+    assert results["team-1"].messages == ("tenants/team-0.yaml has changed since the preview",)
+
+
+def test_a_resumed_run_does_only_what_is_left(
+    updated: Updated, recorded: Recorded, tmp_path: Path
+) -> None:
+    recorded.results = {(Kind.UP, "team-1"): Outcome.FAILED}
+    updated(["team-0", "team-1"], shares=["1", "rest"])
+    left = journal.read(tmp_path / "journal.json")
+    assert (left.stacks, left.updated) == (("team-0", "team-1"), ("team-0",))
+
+    recorded.results, recorded.waves = {}, []
+    results = updated(left.stacks, resumed=left)
+    assert recorded.waves == [["team-1"]]
+    assert results["team-0"].messages == (UPDATED_BEFORE,)
+    assert not (tmp_path / "journal.json").exists()
+
+
+def test_a_resumed_run_starts_again_if_files_have_changed(
+    updated: Updated, recorded: Recorded
+) -> None:
+    left = Journal(inputs="of other files", stacks=("team-0", "team-1"), updated=("team-0",))
+    updated(left.stacks, resumed=left)
+    assert recorded.waves == [["team-0", "team-1"]]
+
+
+def test_a_journal_that_cannot_be_written_stops_the_run(
+    updated: Updated, recorded: Recorded, tmp_path: Path
+) -> None:
+    def block(stack: str) -> None:
+        with suppress(FileExistsError):
+            (tmp_path / "journal.json.new").mkdir()
+
+    recorded.during = block
+    results = updated(["team-0", "team-1"])
+    assert outcomes(results) == ["changed", "not run"]
+    assert "cannot be written" in results["team-1"].messages[0]
+
+
+def test_there_is_nothing_to_resume_without_a_journal(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="there is no run to resume"):
+        journal.read(tmp_path / "journal.json")
+
+
+def test_a_file_that_is_no_journal_is_reported(tmp_path: Path) -> None:
+    (tmp_path / "journal.json").write_text("{")
+    with pytest.raises(UserError, match="is not a journal; remove it"):
+        journal.read(tmp_path / "journal.json")
+
+
+def test_inputs_are_the_program_the_settings_and_the_teams_files(tmp_path: Path) -> None:
+    for name in ("components/a.py", "tenants/files/x", "Pulumi.a.yaml", "docs/a.md"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("before")
+    inputs = Inputs(tmp_path, ["tenants"])
+    (tmp_path / "docs/a.md").write_text("after")
+    assert not inputs.changed()
+    for name in ("components/a.py", "tenants/files/x", "Pulumi.a.yaml"):
+        (tmp_path / name).write_text("after")
+        assert inputs.changed() == name
+        (tmp_path / name).write_text("before")
+    (tmp_path / "tenants/new.yaml").write_text("new")
+    assert inputs.changed() == "tenants/new.yaml"
+
+
+def test_a_check_gets_the_stacks_and_fails_by_its_exit_code(tmp_path: Path) -> None:
+    seen = tmp_path / "seen"
+    assert not command(f'echo "$STACKS" > {seen}')(["team-0", "team-1"])
+    assert seen.read_text() == "team-0 team-1\n"
+    assert command("exit 3")(["team-0"]) == "the check failed with exit code 3"

@@ -1,0 +1,1 @@
+"""Many stacks in one run: which, how many at a time, and one report."""

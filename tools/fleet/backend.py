@@ -1,0 +1,41 @@
+"""Pulumi's CLI and the backend of the stacks, as the environment names them."""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from pulumi.automation import InvalidVersionError, PulumiCommand
+
+from binaries.console import UserError
+
+# A stack whose file has no `encryptionsalt` has one in its state.
+_ENVIRONMENT = {
+    "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
+    "PULUMI_SKIP_UPDATE_CHECK": "true",
+}
+
+
+def prepared_cli() -> PulumiCommand:
+    """The CLI on PATH, with the environment that every run of it needs. Raises UserError."""
+    if not shutil.which("pulumi"):
+        raise UserError("no Pulumi CLI on PATH; install it (https://www.pulumi.com/docs/install/)")
+    os.environ.update(_ENVIRONMENT)
+    try:
+        return PulumiCommand()
+    except (InvalidVersionError, OSError, subprocess.CalledProcessError) as error:
+        raise UserError(f"the Pulumi CLI on PATH cannot be used: {error}") from None
+
+
+def existing(root: Path, cli: PulumiCommand) -> frozenset[str]:
+    """The stacks that the backend has. Raises UserError if it does not answer."""
+    command = [cli.command, "stack", "ls", "--json", "--non-interactive"]
+    done = subprocess.run(command, cwd=root, stdin=subprocess.DEVNULL, capture_output=True)
+    if done.returncode:
+        said = " ".join(done.stderr.decode(errors="replace").split())
+        raise UserError(f"the backend does not list its stacks: {said.removeprefix('error: ')}")
+    try:
+        return frozenset(stack["name"].rpartition("/")[2] for stack in json.loads(done.stdout))
+    except (ValueError, KeyError, TypeError):
+        raise UserError("`pulumi stack ls` printed no list of stacks; check its output") from None

@@ -1,0 +1,53 @@
+"""The files that decide what stacks are: the program, the stacks' settings, the teams' files."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from tools.review.affected import PROGRAM
+
+
+class Inputs:
+    """Their hashes, by path below the root.
+
+    Credentials and addresses in the environment are not included: a command keeps its own.
+    """
+
+    def __init__(self, root: Path, folders: Iterable[str]) -> None:
+        self._root = root
+        self._folders = sorted(set(folders))
+        self._hashes = self._now()
+
+    @property
+    def digest(self) -> str:
+        """One hash of all (hexadecimal)."""
+        return hashlib.sha256(json.dumps(self._hashes, sort_keys=True).encode()).hexdigest()
+
+    def changed(self) -> str:
+        """The path of a file that is not what it was, or nothing."""
+        now = self._now()
+        differing = [
+            path
+            for path in sorted(self._hashes.keys() | now.keys())
+            if self._hashes.get(path) != now.get(path)
+        ]
+        return differing[0] if differing else ""
+
+    def _now(self) -> dict[str, str]:
+        return {
+            str(file.relative_to(self._root)): hashlib.sha256(file.read_bytes()).hexdigest()
+            for file in self._files()
+        }
+
+    def _files(self) -> Iterator[Path]:
+        for part in (*PROGRAM, *self._folders):
+            path = self._root / part
+            found = sorted(path.rglob("*")) if path.is_dir() else [path]
+            yield from (file for file in found if file.is_file() and _counts(file))
+        for pattern in ("*.py", "Pulumi.*.yaml"):
+            yield from self._root.glob(pattern)
+
+
+def _counts(file: Path) -> bool:
+    return "__pycache__" not in file.parts

@@ -1,0 +1,50 @@
+"""How a stack's run ended."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """The order is that of the report's totals."""
+
+    UNCHANGED = "unchanged"
+    CHANGED = "changed"  # would change, has changed or, in a drift run, differs from the servers
+    REFUSED = "refused"  # by a check or a policy, before anything changed
+    FAILED = "failed"
+    NOT_RUN = "not run"
+
+
+# What keeps a run from being a success.
+BAD = frozenset({Outcome.REFUSED, Outcome.FAILED, Outcome.NOT_RUN})
+
+
+# Stands among a stack's changes for its outputs, such as the program's version.
+OUTPUTS = "outputs"
+
+
+@dataclass(frozen=True)
+class StackResult:
+    """`changes` counts resources by Pulumi's word for what is done to them, without `same`.
+
+    `messages` are lines: errors, or why it was not run. `seconds` is its duration.
+    """
+
+    stack: str
+    outcome: Outcome
+    changes: Mapping[str, int] = field(default_factory=dict)
+    messages: tuple[str, ...] = ()
+    seconds: float = 0
+
+    @property
+    def summary(self) -> str:
+        """Its changes in words, `2 create, 1 update`."""
+        return ", ".join(
+            operation if operation == OUTPUTS else f"{count} {operation}"
+            for operation, count in self.changes.items()
+        )
+
+
+def not_run(stack: str, why: str) -> StackResult:
+    """The result of a stack that was left alone."""
+    return StackResult(stack, Outcome.NOT_RUN, messages=(why,))

@@ -1,0 +1,103 @@
+"""The result of a run over many stacks, in the forms that people and pipelines read."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element, SubElement
+
+from plain.table import columns, markdown
+from tools.fleet.operation import Kind
+from tools.fleet.outcome import Outcome, StackResult
+
+_HEAD = ("STACK", "OUTCOME", "TIME", "CHANGES")
+_TAGS = {Outcome.REFUSED: "failure", Outcome.FAILED: "error", Outcome.NOT_RUN: "skipped"}
+
+
+def counted(results: Sequence[StackResult]) -> dict[str, int]:
+    """How many stacks ended so; only outcomes that occur."""
+    counts = {str(each): sum(one.outcome is each for one in results) for each in Outcome}
+    return {outcome: count for outcome, count in counts.items() if count}
+
+
+def as_table(kind: Kind, results: Sequence[StackResult]) -> str:
+    """Rows, then the messages of each stack that has some, then the totals."""
+    lines = [*columns([_HEAD, *map(_row, results)])] if results else []
+    for result in results:
+        if result.messages:
+            lines += ["", f"{result.stack}: {result.outcome}"]
+            lines += [f"  {message}" for message in result.messages]
+    return "\n".join([*lines, "", _totals(kind, results), ""])
+
+
+def as_markdown(kind: Kind, results: Sequence[StackResult]) -> str:
+    """For a pull request or a job's summary."""
+    lines = [f"**{_totals(kind, results)}**", ""]
+    if results:
+        lines += markdown([tuple(cell.capitalize() for cell in _HEAD), *map(_row, results)])
+    for result in results:
+        if result.messages:
+            lines += ["", f"`{result.stack}`: {result.outcome}", ""]
+            lines += [f"    {message}" for message in result.messages]  # as code, whatever it is
+    return "\n".join([*lines, ""])
+
+
+def as_json(kind: Kind, results: Sequence[StackResult]) -> str:
+    """`command`, `totals`, and `stacks` with all that is known of each."""
+    stacks = [
+        {
+            "stack": one.stack,
+            "outcome": one.outcome,
+            "changes": one.changes,
+            "seconds": one.seconds,
+            "messages": one.messages,
+        }
+        for one in results
+    ]
+    report = {"command": kind, "totals": counted(results), "stacks": stacks}
+    return json.dumps(report, indent=2) + "\n"
+
+
+def as_junit(kind: Kind, results: Sequence[StackResult]) -> str:
+    """A test case per stack: `refused` and drift are failures, `failed` is an error."""
+    suite = Element("testsuite", name=f"fleet {kind}", tests=str(len(results)))
+    totals = dict.fromkeys(("failures", "errors", "skipped"), 0)
+    for result in results:
+        case = SubElement(
+            suite,
+            "testcase",
+            classname=f"fleet.{kind}",
+            name=result.stack,
+            time=f"{result.seconds}",
+        )
+        tag = {Outcome.REFUSED: "failure", Outcome.FAILED: "error", Outcome.NOT_RUN: "skipped"}
+        found = tag.get(result.outcome)
+        if kind is Kind.DRIFT and result.outcome is Outcome.CHANGED:
+            found = "failure"
+        if found:
+            message = result.messages[0] if result.messages else result.summary or result.outcome
+            SubElement(case, found, message=message).text = "\n".join(result.messages)
+            totals[found if found == "skipped" else f"{found}s"] += 1
+        else:
+            SubElement(case, "system-out").text = f"{result.outcome}: {result.summary}"
+    for name, count in totals.items():
+        suite.set(name, str(count))
+    ElementTree.indent(suite)
+    return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
+
+
+FORMATS: Mapping[str, Callable[[Kind, Sequence[StackResult]], str]] = {
+    "table": as_table,
+    "json": as_json,
+    "markdown": as_markdown,
+    "junit": as_junit,
+}
+
+
+def _row(result: StackResult) -> tuple[str, ...]:
+    took = f"{result.seconds:.1f} s" if result.seconds else "-"
+    return result.stack, str(result.outcome), took, result.summary or "-"
+
+
+def _totals(kind: Kind, results: Sequence[StackResult]) -> str:
+    said = ", ".join(f"{count} {outcome}" for outcome, count in counted(results).items())
+    return f"{len(results)} stacks, {kind}: {said}" if results else "No stacks."

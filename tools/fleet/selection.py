@@ -1,0 +1,29 @@
+"""Which stacks a run is for."""
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+
+from specs.names import nearest
+
+SANDBOX = "dev"  # takes its addresses from the environment; only by name
+
+
+def selected(stacks: Sequence[str], patterns: Sequence[str]) -> list[str]:
+    """Those of `stacks` that names and globs name, in their order; without any, all.
+
+    The sandbox's stack is selected only by its name. Raises ValueError, "what is wrong; what to
+    do", for a pattern that selects nothing.
+    """
+    usual = [stack for stack in stacks if stack != SANDBOX]
+    if not patterns:
+        return usual
+    found: set[str] = set()
+    for pattern in patterns:
+        matching = {stack for stack in usual if fnmatchcase(stack, pattern)}
+        matching |= {pattern} & set(stacks)
+        if not matching:
+            near = nearest(pattern, stacks)
+            hint = f"did you mean {near}?" if near else f"use some of: {', '.join(stacks)}"
+            raise ValueError(f"no stack '{pattern}'; {hint}")
+        found |= matching
+    return [stack for stack in stacks if stack in found]
