@@ -3,7 +3,6 @@
 import argparse
 import os
 import sys
-from pathlib import Path
 
 from cli import Commands
 from cli.schema import SCHEMA
@@ -13,7 +12,7 @@ from specs.fleet import TeamsFolder
 from specs.stack_teams import SANDBOX
 from tools.editing.new import ARCHETYPES, new_app, new_stack, new_team
 from tools.editing.owners import FILE as OWNERS
-from tools.editing.owners import read_owners, with_owner
+from tools.editing.owners import owned_path, read_owners, with_owner
 from tools.editing.team_file import alone, save
 
 
@@ -78,7 +77,7 @@ def _new_team(arguments: argparse.Namespace) -> int:
         source = new_team(stack.folder, stack.settings, arguments.name, _schema(stack.folder))
         save(source)
     _print_written(source.shown)
-    if path := _below_root(source.file):
+    if path := owned_path(ROOT, source.file):
         _print_owner(path, arguments.name)
     return 0
 
@@ -94,7 +93,7 @@ def _new_team_with_stack(arguments: argparse.Namespace) -> int:
     folder = shown_folder(str(ROOT / settings.tenants))
     with alone(folder):
         source = new_team(folder, settings, team, _schema(folder))
-        path, owners = _below_root(source.file), read_owners(ROOT)
+        path, owners = owned_path(ROOT, source.file), read_owners(ROOT)
         owned = with_owner(owners, path, _developers(team)) if owners and path else None
         # If it is killed halfway, `validate` names a team without a stack; a line in CODEOWNERS
         # hinders nobody, and a repetition finds it.
@@ -119,12 +118,6 @@ def _print_owner(path: str, team: str) -> None:
 def _developers(team: str) -> str:
     """The team on GitHub; its name is that of the group in Keycloak."""
     return f"{team}-developers"
-
-
-def _below_root(file: Path) -> str | None:
-    """The path of a file below the project's folder, if it is there."""
-    file = file.resolve()
-    return file.relative_to(ROOT).as_posix() if file.is_relative_to(ROOT) else None
 
 
 def _schema(folder: TeamsFolder) -> str:

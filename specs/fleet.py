@@ -128,14 +128,12 @@ def load_stack(folder: TeamsFolder, settings: Settings) -> Fleet:
 
 
 def wrong_teams(
-    teams: Sequence[str] | str, known: Sequence[str], shown: str
+    teams: Sequence[str], known: Sequence[str], shown: str
 ) -> Iterator[tuple[int, str]]:
-    """Teams of a stack, a list or "*", that are named twice or have no file, and what to do.
+    """The index of each team that a stack lists twice or that has no file, and what to do.
 
-    Each with its index in the list. `known` are the teams that have a file in the folder `shown`.
+    `known` are the teams that have a file in the folder `shown`.
     """
-    if teams == "*":
-        return
     for index, name in enumerate(teams):
         if name in teams[:index]:
             yield index, f"'{name}' is listed twice; remove one"

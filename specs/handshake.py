@@ -90,19 +90,26 @@ def named_teams(team: Team) -> set[str]:
 
 def teams_in(data: Any) -> Iterator[str]:
     """The teams that calls and callers in a team's file name, as it was read, right or wrong."""
-    for app in _mappings(data, "apps"):
+    for _, entry in entries_in(data):
+        if isinstance(team := entry.get("team"), str):
+            yield team
+        if isinstance(host := entry.get("host"), str) and (team := _namespace(host)):
+            yield team
+
+
+def entries_in(data: Any) -> Iterator[tuple[Loc, dict[str, Any]]]:
+    """The entries of calls and callers in a team's file, as it was read, and their places."""
+    for at, app in _mappings(data, ("apps",)):
         for key in ("calls", "callers"):
-            for entry in _mappings(app, key):
-                if isinstance(team := entry.get("team"), str):
-                    yield team
-                if isinstance(host := entry.get("host"), str) and (team := _namespace(host)):
-                    yield team
+            yield from _mappings(app, (*at, key))
 
 
-def _mappings(holder: Any, key: str) -> Iterator[dict[str, Any]]:
-    found = holder.get(key) if isinstance(holder, dict) else None
-    if isinstance(found, tuple):
-        yield from (each for each in found if isinstance(each, dict))
+def _mappings(holder: Any, loc: Loc) -> Iterator[tuple[Loc, dict[str, Any]]]:
+    """Those in the list that `holder` has at the last key of `loc`, with their places."""
+    found = holder.get(loc[-1]) if isinstance(holder, dict) else None
+    for index, each in enumerate(found if isinstance(found, tuple) else ()):
+        if isinstance(each, dict):
+            yield (*loc, index), each
 
 
 def partners(files: Iterable[TeamFile], known: Mapping[str, TeamFile]) -> Partners:

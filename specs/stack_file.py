@@ -155,7 +155,8 @@ def read_stack(
         return None, list(one_a_place([*problems, *found]))
     loc = ("config", TEAMS)
     folder = TeamsFolder(root / settings.tenants, settings.tenants)
-    wrong = wrong_teams(settings.teams, folder.names(), folder.shown)
+    listed = () if settings.teams == "*" else settings.teams
+    wrong = wrong_teams(listed, folder.names(), folder.shown)
     found = [source.problem((*loc, index), message) for index, message in wrong]
     secret = check_credentials(settings.namespace, ("config", f"{PREFIX}namespace"))
     others = (*_check_authorization(settings), *check_network(settings, folder))

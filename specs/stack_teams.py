@@ -19,16 +19,23 @@ _AT = ("config", TEAMS)
 
 @dataclass(frozen=True)
 class StackTeams:
-    """A stack as far as its files can be read, and its teams: their names, or "*"."""
+    """A stack as far as its files can be read, and the teams that it lists, or all."""
 
     name: str
     source: Source
     config: Mapping[str, Any]
-    teams: tuple[str, ...] | str
+    teams: tuple[str, ...]
+    all_teams: bool
 
-    def has(self, team: str) -> bool:
-        """Whether the team is one of its own."""
-        return self.teams == "*" or team in self.teams
+    @property
+    def platform(self) -> bool:
+        """Whether it manages what all tenants share."""
+        return self.config.get(f"{PREFIX}platform") is True
+
+    @property
+    def empty(self) -> bool:
+        """Whether it has nothing to do."""
+        return not (self.teams or self.all_teams or self.platform)
 
 
 def stacks_of(root: Path, folder: TeamsFolder) -> Iterator[StackTeams]:
@@ -38,11 +45,9 @@ def stacks_of(root: Path, folder: TeamsFolder) -> Iterator[StackTeams]:
         config = layers.config
         place = root / str(config.get(f"{PREFIX}tenants", "tenants"))
         teams = config.get(TEAMS)
-        if place.resolve() == folder.path.resolve():
-            if isinstance(teams, tuple):
-                yield StackTeams(name, layers.source, config, tuple(map(str, teams)))
-            elif teams == "*":
-                yield StackTeams(name, layers.source, config, teams)
+        if place.resolve() == folder.path.resolve() and (isinstance(teams, tuple) or teams == "*"):
+            listed = () if teams == "*" else tuple(map(str, teams))
+            yield StackTeams(name, layers.source, config, listed, teams == "*")
 
 
 def warn_of_stacks(root: Path, folder: TeamsFolder) -> Iterator[Problem]:
@@ -53,13 +58,14 @@ def warn_of_stacks(root: Path, folder: TeamsFolder) -> Iterator[Problem]:
     stacks = [stack for stack in stacks_of(root, folder) if stack.name != SANDBOX]
     names = folder.names()
     for stack in stacks:
-        if stack.teams:
-            for index, message in wrong_teams(stack.teams, names, folder.shown):
-                yield stack.source.problem((*_AT, index), message)
-        elif stack.config.get(f"{PREFIX}platform") is not True:
+        for index, message in wrong_teams(stack.teams, names, folder.shown):
+            yield stack.source.problem((*_AT, index), message)
+        if stack.empty:
             yield stack.source.problem(_AT, _left_over(stack.name))
+    if not stacks or any(stack.all_teams for stack in stacks):
+        return
     placed = {team for stack in stacks for team in stack.teams}
-    for file in folder.files() if stacks and "*" not in placed else ():
+    for file in folder.files():
         if file.stem not in placed:
             yield Source(file, folder.shown_as(file)).problem(("team",), _nowhere(file.stem))
 

@@ -55,7 +55,7 @@ def test_a_project_with_nothing_but_the_sandbox_is_not_warned(root: Path) -> Non
 
 
 def test_a_stack_of_all_teams_has_each(root: Path) -> None:
-    (root / "Pulumi.production.yaml").write_text(EVERYTHING)
+    stack(root, "production", "'*'")
     stack(root, "second-site", "[team-a]")
     assert warned(root) == []
 

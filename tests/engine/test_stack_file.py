@@ -106,3 +106,9 @@ def test_a_setting_that_the_cli_sets_means_what_the_program_gets(cli: Cli) -> No
     assert (settings.adopt, settings.platform, settings.teams) == (True, False, ("team-alpha",))
     given = {key: decoded(key, entry["value"]) for key, entry in told.items()}
     assert read_stack(cli.folder, "dev", given) == (settings, [])
+
+
+def test_a_stack_that_has_nothing_is_removed_with_its_file(cli: Cli) -> None:
+    cli.run("stack", "init", "team-beta")
+    cli.run("stack", "rm", "--yes", "team-beta")
+    assert "team-beta" not in stack_names(cli.folder)

@@ -7,6 +7,7 @@ import yaml
 
 from specs.problem import ProblemsError
 from specs.source import Loader, Source
+from tools.editing.lines import line_end, with_lines
 
 _STEP = 2  # columns by which an entry's lines are indented when they arrive here
 _NO_BLOCK = "must be a list of lines that begin with '- '; rewrite it, or add the app by hand"
@@ -24,15 +25,15 @@ def with_entry(source: Source, entry: Sequence[str]) -> str:
     column = root.start_mark.column
     if apps is None:
         lines = ["", f"{' ' * column}apps:", *_indented(entry, column + _STEP)]
-        return _inserted(text, len(text), lines)
+        return with_lines(text, len(text), lines)
     if isinstance(apps, yaml.SequenceNode) and apps.value and not apps.flow_style:
-        return _inserted(text, _end(text, apps), _as_last(text, apps, entry))
+        return with_lines(text, _end(text, apps), _as_last(text, apps, entry))
     start, end = apps.start_mark.index, apps.end_mark.index
     if text[start:end].replace(" ", "") not in ("", "[]", "~", "null"):
         raise ProblemsError(source.problem(("apps",), _NO_BLOCK))
     before = text[:start].rstrip(" ")
-    at = _line_end(before + text[end:], len(before))
-    return _inserted(before + text[end:], at, _indented(entry, column + _STEP))
+    at = line_end(before + text[end:], len(before))
+    return with_lines(before + text[end:], at, _indented(entry, column + _STEP))
 
 
 def _as_last(text: str, apps: yaml.SequenceNode, entry: Sequence[str]) -> list[str]:
@@ -75,22 +76,8 @@ def _end(text: str, apps: yaml.SequenceNode) -> int:
         for event in yaml.parse(text, Loader=Loader)
         if event.start_mark.index in within and event.end_mark.index > event.start_mark.index
     ]
-    at = _line_end(text, max(ends))
+    at = line_end(text, max(ends))
     further_in = rf"(?:[ \t]*\r?\n)*[ ]{{{_dash(text, apps) + 1},}}#[^\n]*(?:\n|\Z)"
     while comment := re.compile(further_in).match(text, at):
         at = comment.end()
     return at
-
-
-def _line_end(text: str, at: int) -> int:
-    """The end of the line that contains `at`; `at` itself if a line begins there."""
-    if text[:at].endswith("\n"):
-        return at
-    newline = text.find("\n", at)
-    return len(text) if newline < 0 else newline + 1
-
-
-def _inserted(text: str, at: int, lines: Sequence[str]) -> str:
-    newline = "\r\n" if "\r\n" in text else "\n"
-    before = text[:at] if text[:at].endswith("\n") else text[:at] + newline
-    return before + "".join(line + newline for line in lines) + text[at:]

@@ -139,7 +139,8 @@ def _deployed_already(root: Path, team: str, settings: Settings) -> Iterator[Pro
     for stack in stacks_of(root, TeamsFolder(root / settings.tenants, settings.tenants)):
         kubernetes = stack.config.get(f"{PREFIX}kubernetes")
         cluster = kubernetes.get("clusterIdentifier") if isinstance(kubernetes, dict) else None
-        if cluster == settings.kubernetes.cluster_identifier and stack.has(team):
+        same = cluster == settings.kubernetes.cluster_identifier
+        if same and (stack.all_teams or team in stack.teams):
             message = (
                 f"deploys {team} to {cluster} too; list other teams here, or create the team "
                 "without --cluster"

@@ -43,6 +43,13 @@ def read_owners(root: Path) -> Owners | None:
     raise ProblemsError(Problem(FILE, 1, 1, WHOLE_FILE, message))
 
 
+def owned_path(root: Path, file: Path) -> str | None:
+    """The path of a file as a line has it, below the project's folder; None if it is elsewhere."""
+    place = file.parent.resolve() / file.name
+    below = place.is_relative_to(root.resolve())
+    return place.relative_to(root.resolve()).as_posix() if below else None
+
+
 def with_owner(owners: Owners, path: str, group: str) -> Owners | None:
     """With a line that gives `path` to a group of the organization that the other lines name.
 

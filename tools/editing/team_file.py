@@ -68,18 +68,28 @@ def refuse(found: Iterable[Problem]) -> None:
         raise ProblemsError(*listed)
 
 
-def save(*texts: Text) -> None:
-    """Write each text to its file, in this order, and keep the file's byte order mark if any.
+def save(*texts: Text, remove: Text | None = None) -> None:
+    """Write each text to its file, in this order, and last delete the file to remove.
 
-    If it raises ProblemsError or is interrupted, no file has changed.
+    A file's byte order mark stays. If it raises ProblemsError or is interrupted, no file has
+    changed.
     """
     with all_or_nothing(*(each.file for each in texts)):
         for each in texts:
-            try:
+            with _reported(each, "written"):
                 _write(each.file, each.text)
-            except OSError as error:
-                message = f"cannot be written: {error.strerror}; check the file and its folder"
-                raise ProblemsError(Problem(each.shown, 1, 1, WHOLE_FILE, message)) from None
+        if remove:
+            with _reported(remove, "deleted"):
+                remove.file.unlink()
+
+
+@contextmanager
+def _reported(text: Text, done: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        message = f"cannot be {done}: {error.strerror}; check the file and its folder"
+        raise ProblemsError(Problem(text.shown, 1, 1, WHOLE_FILE, message)) from None
 
 
 def _write(file: Path, text: str) -> None:
