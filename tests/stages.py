@@ -43,7 +43,7 @@ STAGES = {
 # Run only where they are named.
 NAMED = {
     "parts": [tests("parts", *BY_FILE)],
-    "nightly": [tests("hypothesis", *PARALLEL, "--hypothesis-profile=nightly")],
+    "nightly": [tests("hypothesis or nightly", *PARALLEL, "--hypothesis-profile=nightly")],
 }
 
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from unittest import mock
 from xml.etree import ElementTree
 
@@ -179,6 +179,12 @@ def changed(operation: Operation) -> StackResult:
     return StackResult(operation.stack, Outcome.CHANGED, {"update": 1})
 
 
+def hang() -> NoReturn:
+    """Until a signal; `signal.pause` would miss one that came just before."""
+    while True:
+        time.sleep(0.01)
+
+
 def test_results_come_in_the_order_of_the_stacks(run_with: Callable[..., Processes]) -> None:
     with run_with(changed, parallel=3) as runner:
         results = runner.run(previews(TEAMS))
@@ -226,7 +232,7 @@ def test_a_stack_that_hangs_is_interrupted_in_time_and_the_others_run(
 ) -> None:
     def operate(operation: Operation) -> StackResult:
         if operation.stack == "team-0":
-            signal.pause()
+            hang()
         return changed(operation)
 
     with run_with(operate, timeout=0.2) as runner:
@@ -235,13 +241,30 @@ def test_a_stack_that_hangs_is_interrupted_in_time_and_the_others_run(
     assert other.outcome is Outcome.CHANGED
 
 
+def test_one_that_ignores_signals_is_killed(
+    run_with: Callable[..., Processes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "_GRACE", 0.1)
+
+    def operate(operation: Operation) -> StackResult:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        hang()
+
+    with run_with(operate, timeout=0.1) as runner:
+        (stubborn,) = runner.run([Operation(Kind.UP, "team-0")])
+    assert stubborn.outcome is Outcome.FAILED
+    late, why, what_to_do = stubborn.messages
+    assert late == "not done after 0.1 s (--timeout)"
+    assert why == "its process was killed (SIGKILL)"
+    assert "pulumi cancel --yes --stack team-0" in what_to_do
+
+
 def test_after_a_signal_nothing_starts_and_what_runs_is_interrupted(
     run_with: Callable[..., Processes],
 ) -> None:
     def operate(operation: Operation) -> StackResult:
         os.kill(os.getppid(), signal.SIGTERM)
-        signal.pause()
-        raise AssertionError
+        hang()
 
     with run_with(operate, parallel=1) as runner:
         updates = [Operation(Kind.UP, stack) for stack in TEAMS[:2]]
@@ -254,22 +277,21 @@ def test_after_a_signal_nothing_starts_and_what_runs_is_interrupted(
 def test_children_end_when_the_run_is_killed(
     run_with: Callable[..., Processes], tmp_path: Path
 ) -> None:
-    pid, ended = tmp_path / "pid", tmp_path / "ended"
+    started, ended = tmp_path / "started", tmp_path / "ended"
 
     def operate(operation: Operation) -> StackResult:
-        pid.write_text(str(os.getpid()))
         try:
-            signal.pause()
+            started.touch()
+            hang()
         finally:
             ended.touch()
-        raise AssertionError
 
     runner = os.fork()
     if runner == 0:
         with run_with(operate) as running:
             running.run(previews(TEAMS[:1]))
         os._exit(0)
-    wait_for(pid.exists)
+    wait_for(started.exists)
     os.kill(runner, signal.SIGKILL)
     os.waitpid(runner, 0)
     wait_for(ended.exists)

@@ -1,17 +1,19 @@
 """A checkout with a stack for the platform and one per team, on the sandbox's servers."""
 
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from binaries import pulumi_cli
 from sandbox import checkout as sandbox
-from tests.checkouts import ROOT, Checkout
+from tests.checkouts import ROOT, Checkout, Run
 from tests.program import read_yaml
 
 
@@ -35,12 +37,27 @@ class FleetCheckout(Checkout):
         text = yaml.dump(stack)
         (self.folder / f"Pulumi.{name}.yaml").write_text(text, encoding="utf-8")
 
+    @property
+    def state_files(self) -> list[Path]:
+        return sorted(self.folder.glob(".sandbox/state/.pulumi/stacks/sre-platform/*.json"))
+
+    @property
+    def locks(self) -> Path:
+        """The backend's own, a folder for each stack."""
+        return self.folder / ".sandbox/state/.pulumi/locks/organization/sre-platform"
+
+    @property
+    def writers(self) -> Path:
+        """Who changed objects; see `tests.engine.fleet_providers`."""
+        return self.folder / ".sandbox" / "writers"
+
     @contextmanager
     def servers(self) -> Iterator[Mapping[str, str]]:
         """The environment of commands while the stand-in for the servers runs."""
         prepared = sandbox.Checkout(self.folder)
         with prepared.locked("test"), prepared.environment():
-            command = [sys.executable, "-m", "tests.engine.fleet_providers", str(prepared.state)]
+            program = [sys.executable, "-m", "tests.engine.fleet_providers"]
+            command = [*program, str(prepared.state), str(self.writers)]
             pipe = subprocess.PIPE
             with subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True) as server:
                 assert server.stdout is not None
@@ -53,3 +70,13 @@ class FleetCheckout(Checkout):
                     "PULUMI_SKIP_CHECKPOINTS": "false",
                     "PATH": path or os.environ["PATH"],
                 }
+
+
+def report(run: Run) -> dict[str, Any]:
+    """Each stack's result by its name; the report comes after the lines of progress."""
+    found = json.loads(run.output[run.output.index("{\n") :])
+    return {one["stack"]: one for one in found["stacks"]}
+
+
+def outcomes(run: Run) -> dict[str, str]:
+    return {stack: one["outcome"] for stack, one in report(run).items()}

@@ -1,61 +1,23 @@
 """`./sre fleet` on the real engine, with the providers stood in for."""
 
-import json
 import os
 import signal
-from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
 
 import pytest
 
 from tests.checkouts import Run, finished
-from tests.engine.fleets import FleetCheckout
-from tests.engine.shared import once
+from tests.engine.fleets import FleetCheckout, outcomes, report
 
 pytestmark = pytest.mark.engine
 
 QUOTA = ("tenants/team-beta.yaml", "pods: 30", "pods: 31")
 
 
-@pytest.fixture(scope="session")
-def updated(tmp_path_factory: pytest.TempPathFactory) -> tuple[FleetCheckout, Run]:
-    """A checkout after its first `./sre fleet up`, and that run. No test changes it."""
-
-    def make(folder: Path) -> tuple[FleetCheckout, Run]:
-        checkout = FleetCheckout(folder)
-        with checkout.servers() as environment:
-            return checkout, checkout.run("fleet up --format json", 300, **environment)
-
-    return once(tmp_path_factory, "fleet", make)
-
-
-@pytest.fixture
-def fleet(updated: tuple[FleetCheckout, Run], tmp_path: Path) -> FleetCheckout:
-    """One of the test's own."""
-    return FleetCheckout.twin(updated[0], tmp_path / "checkout")
-
-
-@pytest.fixture
-def servers(fleet: FleetCheckout) -> Iterator[Mapping[str, str]]:
-    with fleet.servers() as environment:
-        yield environment
-
-
-def report(run: Run) -> dict[str, Any]:
-    """Each stack's result by its name; the report comes after the lines of progress."""
-    found = json.loads(run.output[run.output.index("{\n") :])
-    return {one["stack"]: one for one in found["stacks"]}
-
-
-def outcomes(run: Run) -> dict[str, str]:
-    return {stack: one["outcome"] for stack, one in report(run).items()}
-
-
 def test_the_first_up_creates_every_stack_and_the_platforms_first(
-    updated: tuple[FleetCheckout, Run],
+    updated_fleet: tuple[FleetCheckout, Run],
 ) -> None:
-    _, run = updated
+    _, run = updated_fleet
     assert run.code == 0, run.output
     assert set(outcomes(run).values()) == {"changed"}
     ended = [line.partition(":")[0] for line in run.output.splitlines() if ": up: " in line]

@@ -30,6 +30,9 @@ _STACK_TYPE = "pulumi:pulumi:Stack"
 _DIFFERS = "no changes were expected but changes were proposed"
 _PROTECTED = "because it is protected"
 _LOCKED = "the stack is currently locked"
+_EMPTY_LOCK = "unexpected end of JSON input"
+# A line, or a list of several.
+_error = re.compile(r"\berror: (.+(?:\n +[0-9]+\) .+)*)")
 _colour = re.compile(r"<\{%.*?%\}>")
 
 
@@ -178,11 +181,13 @@ class Run:
             return Outcome.CHANGED, ()
         if refused := self._refusal or self._events.violations:
             return Outcome.REFUSED, refused
-        errors = self._events.errors or re.findall(r"\berror: (.+)", printed)
+        errors = self._events.errors or [_plain(error) for error in _error.findall(printed)]
         if operation.kind is not Kind.UP and _PROTECTED in printed:
             return Outcome.REFUSED, errors
         if _LOCKED in printed:
             return Outcome.FAILED, [locked(operation.stack)]
+        if _EMPTY_LOCK in errors:
+            return Outcome.FAILED, [_half_locked(operation.stack)]
         return Outcome.FAILED, errors or ["Pulumi failed without an error; see the log"]
 
 
@@ -191,6 +196,14 @@ def locked(stack: str) -> str:
     return (
         "another run has the stack's lock; wait for its end or, if it was killed, remove the "
         f"lock: pulumi cancel --yes --stack {stack}"
+    )
+
+
+def _half_locked(stack: str) -> str:
+    """A file backend writes locks as it does states; where there was no room, one is empty."""
+    return (
+        "the backend has a lock without content, as a full disk leaves it; free some space, wait "
+        f"for the end of other runs, then remove the lock: pulumi cancel --yes --stack {stack}"
     )
 
 
