@@ -3,9 +3,14 @@
 import argparse
 import json
 import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from cli import Commands
 from cli.stack_options import ROOT
+
+if TYPE_CHECKING:
+    from tools.review.affected import Affected, Stack
 
 
 def add(commands: Commands) -> None:
@@ -23,11 +28,7 @@ def add(commands: Commands) -> None:
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--base", metavar="REF", help="revision that the change targets")
     which.add_argument("--all", action="store_true", help="every stack, whether changed or not")
-    parser.add_argument(
-        "--only",
-        choices=("platform", "teams"),
-        help="only stacks that manage the shared objects of all teams, or only the others",
-    )
+    add_only(parser)
     parser.add_argument(
         "--skip",
         metavar="NAME",
@@ -44,6 +45,35 @@ def add(commands: Commands) -> None:
     parser.set_defaults(run=run)
 
 
+def add_only(parser: argparse.ArgumentParser) -> None:
+    """Add the option `--only`."""
+    parser.add_argument(
+        "--only",
+        choices=("platform", "teams"),
+        help="only stacks that manage the shared objects of all teams, or only the others",
+    )
+
+
+def only(found: "Affected", arguments: argparse.Namespace) -> list["Stack"]:
+    """The stacks that `--only` lets through."""
+    return [
+        stack
+        for stack in found.stacks
+        if arguments.only is None or stack.platform == (arguments.only == "platform")
+    ]
+
+
+def complain_of_gone(names: Iterable[str]) -> None:
+    """A line on stderr for each stack whose file the change removes."""
+    for name in names:
+        print(
+            f"Pulumi.{name}.yaml is gone, so stack '{name}' cannot be run and its resources "
+            "stay; restore the file, remove the stack's resources (docs/lifecycle.md), "
+            "and delete the file last",
+            file=sys.stderr,
+        )
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Print the stacks; 1 if Git cannot determine them."""
     from tools.review.affected import (  # no other command needs it
@@ -58,20 +88,8 @@ def run(arguments: argparse.Namespace) -> int:
     except (GitError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
-    for name in found.gone:
-        if name not in arguments.skip:
-            print(
-                f"Pulumi.{name}.yaml is gone, so stack '{name}' cannot be run and its resources "
-                "stay; restore the file, remove the stack's resources (docs/lifecycle.md), "
-                "and delete the file last",
-                file=sys.stderr,
-            )
-    names = [
-        stack.name
-        for stack in found.stacks
-        if stack.name not in arguments.skip
-        and (arguments.only is None or stack.platform == (arguments.only == "platform"))
-    ]
+    complain_of_gone(name for name in found.gone if name not in arguments.skip)
+    names = [stack.name for stack in only(found, arguments) if stack.name not in arguments.skip]
     if arguments.format == "json":
         print(json.dumps(names))
     else:

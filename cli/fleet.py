@@ -3,20 +3,21 @@
 import argparse
 import fcntl
 import os
-import re
 import sys
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from cli import Commands, doctor
+from cli import Commands, doctor, fleet_stacks
+from cli.fleet_options import positive, selected_stacks, selection
 from cli.stack_options import ROOT
 from specs.fleet import TeamsFolder
 from specs.problem import ProblemsError
 
 if TYPE_CHECKING:
     from tools.fleet.checks import Check
+    from tools.fleet.credentials import Credentials
     from tools.fleet.outcome import StackResult
     from tools.fleet.processes import Processes
     from tools.review.affected import Stack
@@ -40,12 +41,13 @@ def add(commands: Commands) -> None:
     _add_preview(actions)
     _add_up(actions)
     _add_drift(actions)
+    fleet_stacks.add(actions)
 
 
 def _add_preview(actions: Commands) -> None:
     parser = actions.add_parser(
         "preview",
-        parents=[_options()],
+        parents=[selection(), _options()],
         help="show what an update of each stack would change",
         description="Previews the stacks and changes nothing. Exit code: 0 all could be "
         "previewed, 1 not all, or a wrong command line.",
@@ -58,7 +60,7 @@ def _add_preview(actions: Commands) -> None:
 def _add_up(actions: Commands) -> None:
     parser = actions.add_parser(
         "up",
-        parents=[_options()],
+        parents=[selection(), _options()],
         help="update stacks in waves, as previewed in the same run",
         description="Previews the stacks, then updates those that would change, in waves: those "
         "with sre-platform:platform, the canaries, then shares of the others. An update does only "
@@ -85,7 +87,7 @@ def _add_up(actions: Commands) -> None:
     parser.add_argument(
         "--pause",
         metavar="SECONDS",
-        type=_positive,
+        type=positive,
         default=0,
         help="how long to wait between two waves (default: 0)",
     )
@@ -104,7 +106,7 @@ def _add_up(actions: Commands) -> None:
     parser.add_argument(
         "--max-failures",
         metavar="N",
-        type=_positive,
+        type=positive,
         default=1,
         help="start nothing else once N stacks were refused or have failed (default: 1)",
     )
@@ -125,7 +127,7 @@ def _add_refresh(parser: argparse.ArgumentParser) -> None:
 def _add_drift(actions: Commands) -> None:
     parser = actions.add_parser(
         "drift",
-        parents=[_options()],
+        parents=[selection(), _options()],
         help="compare each stack with its servers",
         description="Compares the stacks with their servers, once Harbor answers, and changes "
         "nothing. Exit code: 0 none differs, 1 not all could be compared, or a wrong command line, "
@@ -136,28 +138,19 @@ def _add_drift(actions: Commands) -> None:
 
 
 def _options() -> argparse.ArgumentParser:
-    """Which stacks, and how they are run, as a parent of each action's parser."""
+    """How stacks are run, as a parent of each action's parser."""
     parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument(
-        "stacks",
-        metavar="STACK",
-        nargs="*",
-        help="name, or pattern such as 'team-*' (default: all but dev, the sandbox's)",
-    )
-    parser.add_argument(
-        "--affected", metavar="REF", help="only stacks that the change since REF affects"
-    )
     parser.add_argument(
         "--parallel",
         metavar="N",
-        type=_positive,
+        type=positive,
         default=4,
         help="how many stacks run at a time (default: 4)",
     )
     parser.add_argument(
         "--timeout",
         metavar="SECONDS",
-        type=_positive,
+        type=positive,
         default=3600,
         help="how long a stack may take before it is interrupted (default: 3600)",
     )
@@ -184,7 +177,7 @@ def run(arguments: argparse.Namespace) -> int:
     from tools.review.git import GitError
 
     try:
-        stacks = _stacks(arguments)
+        stacks = [stack.name for stack in selected_stacks(arguments)]
         with _processes(arguments) as processes:
             results, code = arguments.action(arguments, processes, stacks)
     except (UserError, GitError, ValueError) as error:
@@ -226,8 +219,8 @@ def _up(
     file = ROOT / _FOLDER / "journal.json"
     resumed = None
     if arguments.resume:
-        if arguments.stacks or arguments.affected:
-            raise ValueError("--resume continues with the stacks of that run; name none")
+        if arguments.stacks or arguments.affected or arguments.cluster or arguments.only:
+            raise ValueError("--resume continues with the stacks of that run; select none")
         resumed = read(file)
         stacks = resumed.stacks
     known = all_stacks(ROOT)
@@ -236,7 +229,7 @@ def _up(
         canaries=selected(stacks, arguments.canary) if arguments.canary else (),
         shares=arguments.waves,
         pause=arguments.pause,
-        check=_check(arguments, known),
+        check=_check(arguments, known, processes.credentials),
         max_failures=arguments.max_failures,
     )
     folders = {stack.folder for stack in known}
@@ -247,14 +240,16 @@ def _up(
     return results, code
 
 
-def _check(arguments: argparse.Namespace, known: Sequence["Stack"]) -> "Check":
+def _check(
+    arguments: argparse.Namespace, known: Sequence["Stack"], credentials: "Credentials"
+) -> "Check":
     from tools.fleet.checks import command, healthy, nothing
 
     if arguments.check:
         return command(arguments.check)
     if not arguments.healthy:
         return nothing
-    return healthy(ROOT, {stack.name: _teams(stack) for stack in known})
+    return healthy(ROOT, {stack.name: _teams(stack) for stack in known}, credentials)
 
 
 def _teams(stack: "Stack") -> Sequence[str]:
@@ -269,25 +264,15 @@ def _code(results: Sequence["StackResult"]) -> int:
     return 1 if any(result.outcome in BAD for result in results) else 0
 
 
-def _stacks(arguments: argparse.Namespace) -> list[str]:
-    """The names that the options select. Raises GitError, ValueError."""
-    from tools.fleet.selection import selected
-    from tools.review.affected import affected, stacks
-
-    names = selected([stack.name for stack in stacks(ROOT)], arguments.stacks)
-    if arguments.affected is None:
-        return names
-    touched = {stack.name for stack in affected(ROOT, arguments.affected).stacks}
-    return [name for name in names if name in touched]
-
-
 @contextmanager
 def _processes(arguments: argparse.Namespace) -> Generator["Processes"]:
     """What runs the stacks. Raises UserError if there is no CLI."""
     from tools.fleet.backend import prepared_cli
+    from tools.fleet.credentials import Credentials
     from tools.fleet.preload import preload
     from tools.fleet.processes import Processes
     from tools.fleet.progress import Progress
+    from tools.review.affected import stacks
 
     cli = prepared_cli()
     arguments.logs.mkdir(parents=True, exist_ok=True)
@@ -307,6 +292,7 @@ def _processes(arguments: argparse.Namespace) -> Generator["Processes"]:
             arguments.parallel,
             arguments.timeout,
             Progress(sys.stderr),
+            Credentials({stack.name: stack.cluster for stack in stacks(ROOT)}),
             _harbor_answers,
         ) as processes:
             yield processes
@@ -350,9 +336,3 @@ def _shares(text: str) -> tuple[str, ...]:
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
     return shares
-
-
-def _positive(text: str) -> int:
-    if not re.fullmatch("[1-9][0-9]{0,8}", text):
-        raise argparse.ArgumentTypeError(f"'{text}' must be a positive whole number, such as 4")
-    return int(text)

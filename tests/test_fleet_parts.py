@@ -18,6 +18,7 @@ import pytest
 from binaries.console import UserError
 from tools.fleet import journal, processes, update
 from tools.fleet.checks import command, nothing
+from tools.fleet.credentials import Credentials
 from tools.fleet.inputs import Inputs
 from tools.fleet.journal import Journal
 from tools.fleet.log import Log
@@ -31,6 +32,7 @@ from tools.fleet.update import UPDATED_BEFORE, Order, Update
 from tools.fleet.waves import check_shares, waves
 
 STACKS = ["platform", "dev", "team-alpha", "team-beta", "team-gamma"]
+CLUSTERS = {"team-0": "prod-eu", "team-1": "prod-us"}
 TEAMS = [f"team-{number}" for number in range(10)]
 
 RESULTS = [
@@ -166,7 +168,9 @@ def run_with(tmp_path: Path) -> Iterator[Callable[..., Processes]]:
             run.return_value.operate = operate
             progress = Progress(StringIO())
             settings: Any = (tmp_path, mock.Mock(), lock, tmp_path, parallel, timeout, progress)
-            return Processes(*settings, ready=lambda stack: stack != "team-1")
+            return Processes(
+                *settings, Credentials(CLUSTERS), ready=lambda stack: stack != "team-1"
+            )
 
         yield make
 
@@ -304,6 +308,28 @@ def wait_for(condition: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
+def test_a_stack_gets_the_credentials_of_its_cluster_and_of_no_other(
+    run_with: Callable[..., Processes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VAULT_TOKEN", "of all")
+    monkeypatch.setenv("VAULT_TOKEN__PROD_EU", "of one")
+    monkeypatch.setenv("HARBOR_PASSWORD__PROD_US", "of the other")
+
+    def operate(operation: Operation) -> StackResult:
+        found = [f"{name}={value}" for name, value in os.environ.items()]
+        return replace(changed(operation), messages=tuple(found))
+
+    with run_with(operate) as runner:
+        results = runner.run(previews(["team-0", "team-1", "team-2"]))
+    one, other, none = (
+        {line for line in result.messages if line.startswith(("VAULT", "HARBOR"))}
+        for result in results
+    )
+    assert one == {"VAULT_TOKEN=of one"}
+    assert other == {"HARBOR_PASSWORD=of the other", "VAULT_TOKEN=of all"}
+    assert none == {"VAULT_TOKEN=of all"}
+
+
 def test_servers_are_not_read_unless_harbor_answers(run_with: Callable[..., Processes]) -> None:
     with run_with(changed) as runner:
         first, second = runner.run(previews(["team-0", "team-1"], refresh=True))
@@ -380,6 +406,7 @@ class Recorded:
 
     root = Path()
     cli = None
+    credentials = None
     interrupted = False
 
     def __init__(self) -> None:
@@ -428,7 +455,7 @@ def updated(
     recorded: Recorded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., dict[str, StackResult]]:
     """`updated(stacks, **order)`: the results of an update, by stack."""
-    monkeypatch.setattr(update, "existing", lambda root, cli: {"team-0", "team-1", "team-2"})
+    monkeypatch.setattr(update, "existing", lambda *asked: {"team-0", "team-1", "team-2"})
     (tmp_path / "tenants").mkdir()
     (tmp_path / "tenants/team-0.yaml").write_text("team: team-0\n")
 

@@ -14,6 +14,7 @@ import pytest
 from jsonschema import Draft202012Validator, ValidationError
 
 from tests.conftest import Program
+from tests.definitions import validator_of
 from tests.program import (
     AUTHORIZATION_POLICY,
     EXTERNAL_SECRET,
@@ -26,7 +27,6 @@ from tests.program import (
     Made,
     Resource,
     one_of_each,
-    read_yaml,
 )
 
 KUBERNETES = "1.36"
@@ -61,24 +61,7 @@ def _check_custom(document: dict[str, Any]) -> None:
 
 @cache
 def _validator(kind: str, version: str) -> Draft202012Validator:
-    definition = read_yaml((CRDS / f"{kind}.yaml").read_text())
-    schemas = {each["name"]: each["schema"] for each in definition["spec"]["versions"]}
-    schema = schemas[version]["openAPIV3Schema"]
-    # The API server checks these itself.
-    schema["properties"] |= {"apiVersion": {}, "kind": {}, "metadata": {}}
-    return Draft202012Validator(_strict(schema))
-
-
-def _strict(schema: Any) -> Any:
-    """The same schema, refusing keys that the API server would drop."""
-    if isinstance(schema, list):
-        return [_strict(each) for each in schema]
-    if not isinstance(schema, dict):
-        return schema
-    strict = {key: _strict(value) for key, value in schema.items()}
-    if schema.get("type") == "object" and "properties" in schema:
-        strict.setdefault("additionalProperties", False)
-    return strict
+    return validator_of(CRDS / f"{kind}.yaml", version)
 
 
 def _native(made: Made) -> list[Resource]:

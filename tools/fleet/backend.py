@@ -4,11 +4,13 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pulumi.automation import InvalidVersionError, PulumiCommand
 
 from binaries.console import UserError
+from tools.fleet.credentials import Credentials
 
 # A stack whose file has no `encryptionsalt` has one in its state.
 _ENVIRONMENT = {
@@ -28,10 +30,25 @@ def prepared_cli() -> PulumiCommand:
         raise UserError(f"the Pulumi CLI on PATH cannot be used: {error}") from None
 
 
-def existing(root: Path, cli: PulumiCommand) -> frozenset[str]:
-    """The stacks that the backend has. Raises UserError if it does not answer."""
-    command = [cli.command, "stack", "ls", "--json", "--non-interactive"]
-    done = subprocess.run(command, cwd=root, stdin=subprocess.DEVNULL, capture_output=True)
+def existing(
+    root: Path, cli: PulumiCommand, credentials: Credentials, stacks: Sequence[str]
+) -> frozenset[str]:
+    """Those that their backends have. Raises UserError if one does not answer."""
+    return frozenset(
+        stack
+        for environment, group in credentials.groups(stacks)
+        for stack in _listed(root, cli, environment).intersection(group)
+    )
+
+
+def _listed(root: Path, cli: PulumiCommand, environment: Mapping[str, str]) -> frozenset[str]:
+    done = subprocess.run(
+        [cli.command, "stack", "ls", "--json", "--non-interactive"],
+        cwd=root,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+    )
     if done.returncode:
         said = " ".join(done.stderr.decode(errors="replace").split())
         raise UserError(f"the backend does not list its stacks: {said.removeprefix('error: ')}")

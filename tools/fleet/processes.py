@@ -24,6 +24,7 @@ from pydantic import TypeAdapter
 
 from binaries.cli_process import CliProcess, Signals
 from binaries.signals import SIGNALS, SignalReceiver
+from tools.fleet.credentials import Credentials
 from tools.fleet.log import Log
 from tools.fleet.operation import Kind, Operation, Run, locked
 from tools.fleet.outcome import BAD, Outcome, StackResult, not_run
@@ -67,6 +68,7 @@ class Processes(SignalReceiver):
     parallel: int
     timeout: float
     progress: Progress
+    credentials: Credentials
     ready: Callable[[str], bool]
     interrupted: bool = field(default=False, init=False)
     _running: dict[int, _Child] = field(default_factory=dict, init=False)
@@ -189,6 +191,9 @@ class Processes(SignalReceiver):
     def _serve(self, operation: Operation, alive: int, writing: int) -> NoReturn:
         """What a child does."""
         os.setpgid(0, 0)  # Ctrl-C reaches it through this process, once
+        environment = self.credentials.of(operation.stack)
+        os.environ.clear()
+        os.environ.update(environment)
         for name, value in _COLLECT.items():
             os.environ.setdefault(name, value)
         log = Log(self.log(operation.stack, operation.kind))

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
 from specs.names import nearest
+from tools.review.affected import Stack
 
 SANDBOX = "dev"  # takes its addresses from the environment; only by name
 
@@ -27,3 +28,14 @@ def selected(stacks: Sequence[str], patterns: Sequence[str]) -> list[str]:
             raise ValueError(f"no stack '{pattern}'; {hint}")
         found |= matching
     return [stack for stack in stacks if stack in found]
+
+
+def of_cluster(stacks: Sequence[Stack], cluster: str) -> list[str]:
+    """The names of a cluster's stacks. Raises ValueError, "what is wrong; what to do"."""
+    found = [stack.name for stack in stacks if stack.cluster == cluster]
+    if not found:
+        clusters = sorted({stack.cluster for stack in stacks if stack.cluster})
+        near = nearest(cluster, clusters)
+        hint = f"did you mean {near}?" if near else f"use one of: {', '.join(clusters)}"
+        raise ValueError(f"no stack has the cluster '{cluster}'; {hint}")
+    return found

@@ -77,9 +77,10 @@ class Update:
         return [stack for stack in stacks if stack not in self._results]
 
     def _create(self, stacks: Sequence[str]) -> None:
-        there = existing(self._processes.root, self._processes.cli)
+        processes = self._processes
+        there = existing(processes.root, processes.cli, processes.credentials, stacks)
         new = [Operation(Kind.CREATE, stack) for stack in stacks if stack not in there]
-        self._keep(self._processes.run(new))
+        self._keep(processes.run(new))
 
     def _keep(self, results: Sequence[StackResult], but: Outcome | None = None) -> None:
         """Take results that are final: all that went wrong, and those that end so."""
