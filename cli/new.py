@@ -1,15 +1,18 @@
-"""`./sre new`: adds a team's file, alone or with its stack, or an app in one, valid at once."""
+"""`./sre new`: writes the files of a team, its stack or a cluster, or adds an app to a team."""
 
 import argparse
 import os
 import sys
+from fnmatch import fnmatchcase
 
 from cli import Commands
 from cli.schema import SCHEMA
 from cli.stack_options import ROOT, options, shown_folder, stack_files
 from specs.cluster_file import cluster_file, cluster_names
 from specs.fleet import TeamsFolder
+from specs.stack_file import stack_names
 from specs.stack_teams import SANDBOX
+from tools.editing.cluster import new_cluster
 from tools.editing.new import ARCHETYPES, new_app, new_stack, new_team
 from tools.editing.owners import FILE as OWNERS
 from tools.editing.owners import owned_path, read_owners, with_owner
@@ -20,9 +23,9 @@ def add(commands: Commands) -> None:
     """Add the command to the command line."""
     parser = commands.add_parser(
         "new",
-        help="create a team's file, or add an app to one",
-        description="Creates the file of a new team, or adds an app to a team's file. The result "
-        "is valid immediately; existing content and comments are kept.",
+        help="create a team's or a cluster's file, or add an app to a team's",
+        description="Creates the file of a new team or cluster, or adds an app to a team's file. "
+        "The result is valid immediately; existing content and comments are kept.",
         epilog="example: ./sre new app team-alpha shop --archetype web-app",
     )
     kinds = parser.add_subparsers(required=True, metavar="KIND")
@@ -46,6 +49,27 @@ def add(commands: Commands) -> None:
         "folder (no --stack or --tenants)",
     )
     team.set_defaults(run=_new_team)
+    cluster = kinds.add_parser(
+        "cluster",
+        help="create clusters/NAME.yaml from what stacks have in common",
+        description="Moves the settings that all named stacks have in common from their files to "
+        "clusters/NAME.yaml, with their comments. The settings of each stack stay what they are, "
+        "and what differs stays in its file. Leave out a stack that sets little itself, because "
+        "only what all have is moved. Writes nothing if a file is wrong (exit code 1).",
+        epilog="example: ./sre new cluster sre-dev --from dev",
+    )
+    cluster.add_argument(
+        "name", metavar="NAME", help="name of the cluster: lower-case letters, digits and '-'"
+    )
+    cluster.add_argument(
+        "--from",
+        dest="stacks",
+        metavar="STACK",
+        nargs="+",
+        required=True,
+        help="stacks of the cluster, or patterns of their names, such as 'team-*'",
+    )
+    cluster.set_defaults(run=_new_cluster)
     app = kinds.add_parser(
         "app",
         parents=[options()],
@@ -63,7 +87,7 @@ def add(commands: Commands) -> None:
 
 def _cluster(name: str) -> str:
     if name not in (names := cluster_names(ROOT)):
-        known = f"use one of: {', '.join(names)}" if names else f"write {cluster_file(name)}"
+        known = f"use one of: {', '.join(names)}" if names else "add it (./sre new cluster)"
         raise argparse.ArgumentTypeError(f"no cluster '{name}'; {known}")
     return name
 
@@ -104,6 +128,23 @@ def _new_team_with_stack(arguments: argparse.Namespace) -> int:
         print(f"{owned.shown}: {owned.line_of(path)}")
     elif path:
         _print_owner(path, team)
+    return 0
+
+
+def _new_cluster(arguments: argparse.Namespace) -> int:
+    """Write the files. If it raises ProblemsError, nothing is written."""
+    names, stacks = stack_names(ROOT), set[str]()
+    for pattern in arguments.stacks:
+        found = [name for name in names if fnmatchcase(name, pattern)]
+        if not found:
+            print(f"no stack '{pattern}'; use some of: {', '.join(names)}", file=sys.stderr)
+            return 2
+        stacks.update(found)
+    moved = new_cluster(ROOT, arguments.name, sorted(stacks))
+    print(f"{moved.file}: written, with {', '.join(moved.keys)}.")
+    for file, kept in moved.kept.items():
+        print(f"{file}: names the cluster, and keeps {', '.join(kept)}.")
+    print("The settings of each stack are as before.")
     return 0
 
 

@@ -143,7 +143,7 @@ def test_an_unknown_cluster_is_a_wrong_command_line(
     project: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = project.files()
-    for known, said in (("prod", "use one of: prod"), ("", "write clusters/prdo.yaml")):
+    for known, said in (("prod", "use one of: prod"), ("", "add it (./sre new cluster)")):
         if not known:
             (project.root / "clusters" / "prod.yaml").unlink()
             before = project.files()

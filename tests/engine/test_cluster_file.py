@@ -5,19 +5,13 @@ import re
 import pytest
 
 from tests.checkouts import Checkout
+from tools.editing.cluster import new_cluster
 
 pytestmark = pytest.mark.engine
 
 
 def test_settings_that_move_to_the_cluster_s_file_change_no_resource(checkout: Checkout) -> None:
-    file = checkout.folder / "Pulumi.dev.yaml"
-    text = file.read_text(encoding="utf-8")
-    own = '  sre-platform:teams: "*"\n  sre-platform:platform: true\n'
-    shared = text.partition("config:\n")[2].replace(own, "")
-    (checkout.folder / "clusters" / "sre-dev.yaml").write_text(
-        shared.replace("  sre-platform:", "").replace("\n  ", "\n"), encoding="utf-8"
-    )
-    file.write_text(f"config:\n  sre-platform:cluster: sre-dev\n{own}", encoding="utf-8")
+    new_cluster(checkout.folder, "sre-dev", ["dev"])
     before = checkout.cluster()
     run = checkout.up()
     assert run.count("unchanged") == len(checkout.resources())

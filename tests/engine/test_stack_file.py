@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from binaries import pulumi_cli
-from specs.stack_file import decoded, read_stack, stack_names
+from specs.stack_file import CLUSTER, TEAMS, decoded, read_stack, stack_names
 from tests.written import ROOT
+from tools.editing.cluster import new_cluster
 from tools.review.affected import stacks
 
 pytestmark = pytest.mark.engine
@@ -81,6 +82,43 @@ def test_a_setting_that_the_cli_sets_replaces_the_cluster_s_until_it_is_removed(
     cli.run("config", "rm", "--path", "sre-platform:kubernetes.context")
     cli.run("config", "rm", "sre-platform:kubernetes")
     assert read_stack(cli.folder, "team-alpha") == before
+
+
+def test_the_cli_shows_and_changes_the_stack_s_own_settings_and_leaves_the_rest(cli: Cli) -> None:
+    cli.run("stack", "init", "team-alpha")
+    file = cli.folder / "Pulumi.team-alpha.yaml"
+    before = file.read_text()
+    assert before.startswith("# The production form")
+    assert json.loads(cli.run("config", "--json")).keys() == {CLUSTER, TEAMS}
+    cli.run("config", "set", "sre-platform:guardrails", "audit")
+    assert cli.run("config", "get", "sre-platform:guardrails") == "audit\n"
+    salt = before.index("encryptionsalt")
+    own = "  sre-platform:guardrails: audit\n"
+    assert file.read_text() == f"{before[:salt]}{own}{before[salt:]}"
+    cli.run("config", "rm", "sre-platform:guardrails")
+    assert file.read_text() == before
+    # Its cluster's file has it.
+    with pytest.raises(subprocess.CalledProcessError):
+        cli.run("config", "get", "sre-platform:guardrails")
+
+
+def test_settings_that_the_cli_has_set_can_move_to_a_cluster_s_file(cli: Cli) -> None:
+    cli.run("stack", "init", "dev")
+    cli.run("config", "set", "sre-platform:metrics", '{"scrape": "plain"}')
+    cli.run("config", "set", "--path", "sre-platform:harbor.sharedProjects[1]", "more-images")
+    before, _ = read_stack(cli.folder, "dev")
+    salt = (cli.folder / "Pulumi.dev.yaml").read_text().rpartition("encryptionsalt: ")[2]
+    new_cluster(cli.folder, "sre-dev", ["dev"])
+    assert before
+    after = before.model_copy(update={"cluster": "sre-dev"})
+    assert read_stack(cli.folder, "dev") == (after, [])
+    assert (cli.folder / "Pulumi.dev.yaml").read_text().endswith(f"encryptionsalt: {salt}")
+    told = json.loads(cli.run("config", "--json"))
+    given = {key: decoded(key, entry["value"]) for key, entry in told.items()}
+    assert read_stack(cli.folder, "dev", given) == (after, [])
+    cli.run("config", "set", "sre-platform:guardrails", "audit")
+    changed, _ = read_stack(cli.folder, "dev")
+    assert changed == after.model_copy(update={"guardrails": "audit"})
 
 
 def test_a_setting_that_the_cli_sets_means_what_the_program_gets(cli: Cli) -> None:

@@ -11,7 +11,7 @@ from specs.source import Source
 def with_lines(text: str, at: int, lines: Sequence[str]) -> str:
     """The text with further lines at a place where a line begins, or at its end."""
     newline = "\r\n" if "\r\n" in text else "\n"
-    before = text[:at] if text[:at].endswith("\n") else text[:at] + newline
+    before = text[:at] if not at or text[:at].endswith("\n") else text[:at] + newline
     return before + "".join(line + newline for line in lines) + text[at:]
 
 
