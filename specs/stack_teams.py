@@ -11,7 +11,7 @@ from specs.settings import PREFIX
 from specs.source import Source
 from specs.stack_file import TEAMS, layers_of, stack_names
 
-# Has all teams, to try the program in the sandbox.
+# Has all teams, to try the program; any other stack is for production.
 SANDBOX = "dev"
 
 _AT = ("config", TEAMS)
@@ -51,9 +51,9 @@ def stacks_of(root: Path, folder: TeamsFolder) -> Iterator[StackTeams]:
 
 
 def warn_of_stacks(root: Path, folder: TeamsFolder) -> Iterator[Problem]:
-    """A warning for each team that no stack has, and for each stack whose teams are gone.
+    """A warning for each team that no production stack has, and each stack whose teams are gone.
 
-    The sandbox's stack does not count. If there is no other, no team needs one.
+    Any stack but the sandbox's is for production. If there is none, no team needs one.
     """
     stacks = [stack for stack in stacks_of(root, folder) if stack.name != SANDBOX]
     names = folder.names()
@@ -79,6 +79,6 @@ def _left_over(stack: str) -> str:
 
 def _nowhere(team: str) -> str:
     return (
-        f"no stack but {SANDBOX} has {team}, so nothing deploys it; add Pulumi.{team}.yaml, or "
-        "the name in another stack's file (docs/operations.md#add-or-move-a-team)"
+        f"no production stack has {team}, so nothing deploys it; add Pulumi.{team}.yaml, or the "
+        "name in another stack's file (docs/operations.md#add-or-move-a-team)"
     )

@@ -66,6 +66,16 @@ class Project:
         """The lines of `git status --porcelain`."""
         return self._repository.git("status", "--porcelain", "-uall").split("\n")
 
+    def refused(self, capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+        """What `./sre` says of a change for which it writes nothing."""
+        capsys.readouterr()
+        before = self.files()
+        assert main([*arguments]) == 1
+        assert self.files() == before
+        said = capsys.readouterr()
+        assert said.out == ""
+        return said.err.removesuffix("\n")
+
 
 def validate(capsys: pytest.CaptureFixture[str]) -> tuple[int, list[str]]:
     """The exit code of `./sre validate`, and what it says that is wrong."""

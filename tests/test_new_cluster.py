@@ -116,12 +116,7 @@ def new(name: str, *stacks: str) -> int:
 
 def refused(project: Project, capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     """What is said of a cluster for which nothing is written."""
-    before = project.files()
-    assert new(*arguments) == 1
-    assert project.files() == before
-    said = capsys.readouterr()
-    assert said.out == ""
-    return said.err.removesuffix("\n")
+    return project.refused(capsys, "new", "cluster", arguments[0], "--from", *arguments[1:])
 
 
 def test_each_stack_s_settings_are_what_they_were(

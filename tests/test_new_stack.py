@@ -22,12 +22,7 @@ def new(name: str, *options: str, cluster: str = "prod") -> int:
 
 def refused(project: Project, capsys: pytest.CaptureFixture[str], name: str = "team-b") -> str:
     """What is said of a team for which nothing is written."""
-    before = project.files()
-    assert new(name) == 1
-    assert project.files() == before
-    said = capsys.readouterr()
-    assert said.out == ""
-    return said.err.removesuffix("\n")
+    return project.refused(capsys, "new", "team", name, "--cluster", "prod")
 
 
 def test_a_new_team_has_a_file_a_stack_and_an_owner(
@@ -257,7 +252,7 @@ def test_a_kill_at_any_moment_leaves_what_validate_names_or_a_repetition_complet
     assert code == 0
     if (project.root / "tenants" / "team-b.yaml").exists():
         (line,) = said
-        assert line.startswith("tenants/team-b.yaml:3:7: team: warning: no stack but dev has")
+        assert line.startswith("tenants/team-b.yaml:3:7: team: warning: no production stack has")
     else:
         assert said == []
         assert new("team-b") == 0

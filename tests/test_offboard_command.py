@@ -26,12 +26,7 @@ def offboard(capsys: pytest.CaptureFixture[str], team: str = "team-a") -> list[s
 
 def refused(project: Project, capsys: pytest.CaptureFixture[str], team: str = "team-a") -> str:
     """What is said of a step that is not done."""
-    before = project.files()
-    assert main(["offboard", team]) == 1
-    assert project.files() == before
-    said = capsys.readouterr()
-    assert said.out == ""
-    return said.err.removesuffix("\n")
+    return project.refused(capsys, "offboard", team)
 
 
 def _entry(beside: str) -> str:
@@ -190,6 +185,13 @@ def test_a_file_that_somebody_has_deleted_is_followed_up(
         "team-a: removed. Next:",
     ]
     assert project.read("Pulumi.team-a.yaml") == team_stack()
+
+
+def test_without_the_folder_of_team_files_nothing_is_taken_for_removed(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project.root / "tenants").rename(project.root / "teams")
+    assert refused(project, capsys) == "tenants:1:1: (file): no such folder; check the path"
 
 
 def test_two_teams_that_name_each_other_can_both_leave(

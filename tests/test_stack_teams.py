@@ -34,8 +34,8 @@ def warned(root: Path, tenants: str = "tenants") -> list[str]:
 
 def nowhere(team: str) -> str:
     return (
-        f"tenants/{team}.yaml:2:7: team: no stack but dev has {team}, so nothing deploys it; add "
-        f"Pulumi.{team}.yaml, or the name in another stack's file "
+        f"tenants/{team}.yaml:2:7: team: no production stack has {team}, so nothing deploys it; "
+        f"add Pulumi.{team}.yaml, or the name in another stack's file "
         "(docs/operations.md#add-or-move-a-team)"
     )
 

@@ -41,6 +41,8 @@ def offboard(root: Path, folder: TeamsFolder, settings: Settings, team: str) -> 
 
     If it raises ProblemsError or is interrupted, nothing is written.
     """
+    if not folder.path.is_dir():
+        refuse(folder.problems())
     stacks = list(stacks_of(root, folder))
     if team not in folder.names() and any(_was_in(stack, team) for stack in stacks):
         return _remove(root, None, folder, team, stacks)
