@@ -166,10 +166,17 @@ def run_with(tmp_path: Path) -> Iterator[Callable[..., Processes]]:
 
         def make(operate: Operate, parallel: int = 2, timeout: float = 60) -> Processes:
             run.return_value.operate = operate
-            progress = Progress(StringIO())
-            settings: Any = (tmp_path, mock.Mock(), lock, tmp_path, parallel, timeout, progress)
+            cli: Any = mock.Mock()
             return Processes(
-                *settings, Credentials(CLUSTERS), ready=lambda stack: stack != "team-1"
+                tmp_path,
+                cli,
+                lock,
+                logs=tmp_path,
+                parallel=parallel,
+                timeout=timeout,
+                progress=Progress(StringIO()),
+                credentials=Credentials(CLUSTERS),
+                ready=lambda stack: stack != "team-1",
             )
 
         yield make
