@@ -107,6 +107,7 @@ def measured(work: Path) -> tuple[list[MeasuredRow], str]:
         _show(rows.peak("`./sre render` of 1,000 teams", rendered.peak, many[1])),
     ]
     found += [_show(row) for row in rows.reach(work, few=100, many=1000)]
+    found += [_show(row) for row in rows.fleet(work, few=100, many=1000, singly=10)]
     parts = shares.table_of(work / "all-100", few[0])
     return found, page(
         found, fleets, parts, steps.table_of(work / "one-10", times=5), load, HELM_APPS

@@ -51,6 +51,17 @@ def repository(folder: Path, teams: int) -> Path:
     return folder
 
 
+def fleet(folder: Path, teams: int) -> Path:
+    """The same as `repository`, but each team has a stack of its own; `folder` itself."""
+    stack = yaml.safe_load((repository(folder, teams) / "Pulumi.dev.yaml").read_text("utf-8"))
+    (folder / "Pulumi.platform.yaml").unlink()
+    for team in folder.glob("tenants/*.yaml"):
+        own = {f"{PREFIX}teams": [team.stem], f"{PREFIX}platform": False}
+        text = yaml.dump({"config": stack["config"] | own}, Dumper=Dumper)
+        (folder / f"Pulumi.{team.stem}.yaml").write_text(text, encoding="utf-8")
+    return folder
+
+
 @contextmanager
 def _config(folder: Path) -> Iterator[dict[str, Any]]:
     """The settings of a checkout's stack, to change."""

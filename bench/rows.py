@@ -234,6 +234,53 @@ def one_team(
     )
 
 
+def _fleet(folder: Path, stacks: int, *options: str) -> Cost:
+    _, printed = run(PYTHON, "-m", "bench.fleet", folder, str(stacks), *options)
+    return Cost(**json.loads(printed.splitlines()[-1]))
+
+
+def fleet(work: Path, few: int, many: int, singly: int) -> list[MeasuredRow]:
+    """`./sre fleet preview` of stacks of one team each, as if nothing of them existed yet.
+
+    `singly` is how many are previewed one by one; more cost as much each.
+    """
+    folder, larger = (checkouts.fleet(work / f"fleet-{teams}", teams) for teams in (few, many))
+    single = _fleet(folder, singly, "--singly")
+    ours = _fleet(folder, few)
+    ones = Cost(single.wall * few / singly, single.cpu * few / singly, single.peak)
+    all_of_many = _fleet(larger, many)
+    four, one = _fleet(folder, 4), _fleet(folder, 1, "--singly")
+    what = f"`./sre fleet preview` of {few:,} team stacks"
+    against = f"one preview after another, {singly} scaled up"
+    return [
+        MeasuredRow(what, against, _times(ours), _times(ones), ours.wall / ones.wall, 0.25),
+        MeasuredRow(
+            f"CPU time of the same, {few:,} stacks",
+            against,
+            seconds(ours.cpu),
+            seconds(ones.cpu),
+            ours.cpu / ones.cpu,
+            0.5,
+        ),
+        MeasuredRow(
+            f"`./sre fleet preview` of {many:,} team stacks",
+            f"{few:,} stacks",
+            _times(all_of_many),
+            _times(ours),
+            all_of_many.wall / ours.wall,
+            10.5,
+        ),
+        MeasuredRow(
+            "peak memory of four stacks' previews, all processes",
+            "four times that of one",
+            mebibytes(four.peak),
+            mebibytes(4 * one.peak),
+            four.peak / (4 * one.peak),
+            1.1,
+        ),
+    ]
+
+
 def change(work: Path, teams: int) -> MeasuredRow:
     """What a preview touches when one team's first image gets a new version."""
     folder = checkouts.all_teams(work / f"change-{teams}", teams)

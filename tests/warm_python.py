@@ -9,6 +9,8 @@ import _imp
 import gc
 import os
 import runpy
+import select
+import signal
 import socket
 import subprocess
 import sys
@@ -126,10 +128,19 @@ def _answer(connection: socket.socket) -> NoReturn:
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
+    threading.Thread(target=_end_with, args=[connection], daemon=True).start()
     code = _run(program, arguments)
     with suppress(BrokenPipeError):
         connection.send(bytes([code & 255]))
     os._exit(code)
+
+
+def _end_with(connection: socket.socket) -> None:
+    """End once the program that asked is gone: whoever kills that one means this process."""
+    poll = select.poll()
+    poll.register(connection, 0)  # only its end
+    poll.poll()
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _run(program: str, arguments: list[str]) -> int:

@@ -1,9 +1,6 @@
 """A checkout with a stack for the platform and one per team, on the sandbox's servers."""
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,9 +8,8 @@ from typing import Any
 
 import yaml
 
-from binaries import pulumi_cli
-from sandbox import checkout as sandbox
-from tests.checkouts import ROOT, Checkout, Run
+from bench.fleet import served
+from tests.checkouts import Checkout, Run
 from tests.program import read_yaml
 
 
@@ -54,22 +50,9 @@ class FleetCheckout(Checkout):
     @contextmanager
     def servers(self) -> Iterator[Mapping[str, str]]:
         """The environment of commands while the stand-in for the servers runs."""
-        prepared = sandbox.Checkout(self.folder)
-        with prepared.locked("test"), prepared.environment():
-            program = [sys.executable, "-m", "tests.engine.fleet_providers"]
-            command = [*program, str(prepared.state), str(self.writers)]
-            pipe = subprocess.PIPE
-            with subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True) as server:
-                assert server.stdout is not None
-                providers = server.stdout.readline().strip()
-                cli = Path(pulumi_cli.find().command)
-                path = f"{cli.parent}:{os.environ['PATH']}" if cli.is_absolute() else ""
-                yield {
-                    **os.environ,
-                    "PULUMI_DEBUG_PROVIDERS": providers,
-                    "PULUMI_SKIP_CHECKPOINTS": "false",
-                    "PATH": path or os.environ["PATH"],
-                }
+        state = self.folder / ".sandbox" / "state"
+        with served(self.folder, "tests.engine.fleet_providers", state, self.writers) as found:
+            yield found
 
 
 def report(run: Run) -> dict[str, Any]:
