@@ -1,6 +1,7 @@
 """A small project in which the commands of `./sre` that change files are run."""
 
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,13 @@ class Project:
             if file.is_file() and ".git" not in file.relative_to(self.root).parts
         }
 
+    def put_back(self, files: Mapping[str, bytes]) -> None:
+        """Have exactly these files."""
+        for name in self.files():
+            (self.root / name).unlink()
+        for name, content in files.items():
+            (self.root / name).write_bytes(content)
+
     def changed(self) -> list[str]:
         """The lines of `git status --porcelain`."""
         return self._repository.git("status", "--porcelain", "-uall").split("\n")
@@ -81,3 +89,15 @@ def validate(capsys: pytest.CaptureFixture[str]) -> tuple[int, list[str]]:
     """The exit code of `./sre validate`, and what it says that is wrong."""
     code = main(["validate"])
     return code, capsys.readouterr().err.splitlines()
+
+
+def before_writing(monkeypatch: pytest.MonkeyPatch, name: str, do: Callable[[], None]) -> None:
+    """Do it before a file of this name is put in its place."""
+    replace = Path.replace
+
+    def replaced(scratch: Path, target: Path) -> Path:
+        if target.name == name:
+            do()
+        return replace(scratch, target)
+
+    monkeypatch.setattr(Path, "replace", replaced)

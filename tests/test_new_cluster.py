@@ -286,6 +286,18 @@ def test_a_stack_that_cannot_be_one_of_the_cluster_is_reported(
     assert f"{where.removeprefix('Pulumi.team-a.yaml:')}: {message}" == said
 
 
+def test_problems_of_all_stacks_are_reported_at_once(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project.write("Pulumi.team-a.yaml", ALPHA.replace("harbor:", "harbour:"))
+    project.write("Pulumi.team-c.yaml", GAMMA.replace("guardrails", "guardrail"))
+    lines = refused(project, capsys, "moved", *ALL).splitlines()
+    assert [line.partition(":")[0] for line in lines] == [
+        "Pulumi.team-a.yaml",
+        "Pulumi.team-c.yaml",
+    ]
+
+
 @pytest.mark.parametrize(("old", "other"), [("v1:abc", "v1:x"), ("restricted", "baseline")])
 def test_a_file_that_would_come_out_otherwise_is_not_written(
     project: Project,

@@ -1,13 +1,12 @@
 """`./sre new team NAME --cluster CLUSTER`: a team with its stack and its owners, or nothing."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from cli.__main__ import main
 from specs.stack_file import read_stack
-from tests.project import Project, team_stack, validate
+from tests.project import Project, before_writing, team_stack, validate
 from tools.editing.owners import Owners, with_owner
 
 
@@ -241,12 +240,9 @@ def test_a_kill_at_any_moment_leaves_what_validate_names_or_a_repetition_complet
 ) -> None:
     then = dict[str, bytes]()
     with monkeypatch.context() as patch:
-        _before(patch, file, lambda: then.update(project.files()))
+        before_writing(patch, file, lambda: then.update(project.files()))
         assert new("team-b") == 0
-    for name in project.files():
-        (project.root / name).unlink()
-    for name, content in then.items():
-        (project.root / name).write_bytes(content)
+    project.put_back(then)
     capsys.readouterr()
     code, said = validate(capsys)
     assert code == 0
@@ -263,16 +259,4 @@ def _fail_at(monkeypatch: pytest.MonkeyPatch, name: str, error: BaseException) -
     def fail() -> None:
         raise error
 
-    _before(monkeypatch, name, fail)
-
-
-def _before(monkeypatch: pytest.MonkeyPatch, name: str, do: Callable[[], None]) -> None:
-    """Do it before the file of this name is put in its place."""
-    replace = Path.replace
-
-    def replaced(scratch: Path, target: Path) -> Path:
-        if target.name == name:
-            do()
-        return replace(scratch, target)
-
-    monkeypatch.setattr(Path, "replace", replaced)
+    before_writing(monkeypatch, name, fail)

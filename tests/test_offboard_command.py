@@ -8,7 +8,7 @@ import pytest
 
 from cli.__main__ import main
 from specs.stack_file import read_stack
-from tests.project import OWNERS, Project, team_stack, validate
+from tests.project import OWNERS, Project, before_writing, team_stack, validate
 from tests.written import entry
 
 
@@ -312,6 +312,26 @@ def test_if_the_file_cannot_be_deleted_nothing_changes(
         with pytest.raises(KeyboardInterrupt):
             main(["offboard", "team-a"])
         assert project.files() == before
+
+
+@pytest.mark.parametrize("file", ["Pulumi.team-a.yaml", "CODEOWNERS"])
+def test_after_a_kill_at_any_moment_a_repetition_completes_the_step(
+    project: Project,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    file: str,
+) -> None:
+    leaving(project)
+    then = dict[str, bytes]()
+    with monkeypatch.context() as patch:
+        before_writing(patch, file, lambda: then.update(project.files()))
+        offboard(capsys)
+    done = project.files()
+    project.put_back(then)
+    assert main(["validate"]) == 0
+    offboard(capsys)
+    assert [name for name in done if done[name] != project.files()[name]] == []
+    assert "tenants/team-a.yaml" not in project.files()
 
 
 def test_json_says_the_same(project: Project, capsys: pytest.CaptureFixture[str]) -> None:

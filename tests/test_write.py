@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.editing.write import all_or_nothing, replace
+from tools.editing.write import all_or_nothing, delete, replace
 
 
 @pytest.fixture
@@ -65,12 +65,13 @@ def test_nothing_is_left_after_an_interruption(file: Path, monkeypatch: pytest.M
     assert [*file.parent.iterdir()] == [file]
 
 
-def test_a_file_that_may_not_be_written_is_not_replaced(
+def test_a_file_that_may_not_be_written_is_not_replaced_or_deleted(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "access", lambda *_: False)  # for root, everything may be written
-    with pytest.raises(PermissionError, match=r"Permission denied: '.*/file\.yaml'"):
-        replace(file, "after")
+    for change in (lambda: replace(file, "after"), lambda: delete(file)):
+        with pytest.raises(PermissionError, match=r"Permission denied: '.*/file\.yaml'"):
+            change()
     assert file.read_text() == "before"
 
 

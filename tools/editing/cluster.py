@@ -54,7 +54,7 @@ def new_cluster(root: Path, name: str, stacks: Sequence[str]) -> Moved:
         raise ProblemsError(
             Problem(shown, 1, 1, WHOLE_FILE, "already exists; choose another name, or edit it")
         )
-    sources = [_readable(root, stack) for stack in stacks]
+    sources = _all_readable(root, stacks)
     refuse(_of_other_clusters(sources))
     shared = _common([_shareable(source) for source in sources])
     best = max(sources, key=lambda source: source.text.count("#"))  # explains most
@@ -72,6 +72,18 @@ def new_cluster(root: Path, name: str, stacks: Sequence[str]) -> Moved:
     save(cluster, *changed)
     kept = {each.shown: tuple(_paths(config_in(each.data))) for each in changed}
     return Moved(shown, tuple(_paths(cluster.data)), kept)
+
+
+def _all_readable(root: Path, stacks: Sequence[str]) -> list[Source]:
+    """The stacks' files. Raises ProblemsError with what is wrong in any of them."""
+    sources, found = list[Source](), list[Problem]()
+    for stack in stacks:
+        try:
+            sources.append(_readable(root, stack))
+        except ProblemsError as error:
+            found += error.problems
+    refuse(found)
+    return sources
 
 
 def _readable(root: Path, stack: str) -> Source:

@@ -14,7 +14,7 @@ from specs.names import nearest
 from specs.problem import WHOLE_FILE, Problem, ProblemsError
 from specs.settings import Settings
 from specs.source import Source
-from tools.editing.write import all_or_nothing, replace
+from tools.editing.write import all_or_nothing, delete, replace
 
 
 class Text(Protocol):
@@ -74,13 +74,14 @@ def save(*texts: Text, remove: Text | None = None) -> None:
     A file's byte order mark stays. If it raises ProblemsError or is interrupted, no file has
     changed.
     """
-    with all_or_nothing(*(each.file for each in texts)):
+    touched = (*texts, remove) if remove else texts
+    with all_or_nothing(*(each.file for each in touched)):
         for each in texts:
             with _reported(each, "written"):
                 _write(each.file, each.text)
         if remove:
             with _reported(remove, "deleted"):
-                remove.file.unlink()
+                delete(remove.file)
 
 
 @contextmanager

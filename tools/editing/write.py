@@ -16,6 +16,12 @@ def replace(path: Path, text: str) -> None:
     _replace(path, text.encode())
 
 
+def delete(path: Path) -> None:
+    """Delete a file. Raises OSError, also for one that may not be written."""
+    _check_writable(path)
+    path.unlink()
+
+
 @contextmanager
 def all_or_nothing(*paths: Path) -> Iterator[None]:
     """If what it surrounds raises or is interrupted, the files are made what they were before."""
@@ -34,9 +40,7 @@ def all_or_nothing(*paths: Path) -> Iterator[None]:
 
 def _replace(path: Path, content: bytes) -> None:
     target = path.resolve()
-    if target.exists() and not os.access(target, os.W_OK):
-        # A rename would ignore permissions.
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(target))
+    _check_writable(target)
     # In the same folder, because a rename is atomic only within one file system.
     scratch = target.with_name(f".{target.name}.{os.urandom(4).hex()}.new")
     try:
@@ -49,3 +53,9 @@ def _replace(path: Path, content: bytes) -> None:
         scratch.replace(target)
     finally:
         scratch.unlink(missing_ok=True)
+
+
+def _check_writable(path: Path) -> None:
+    """Raise PermissionError for a read-only file, which a rename or a deletion would ignore."""
+    if path.exists() and not os.access(path, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
