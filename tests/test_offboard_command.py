@@ -124,6 +124,7 @@ def test_the_first_step_changes_one_line(
     [
         ("team: team-a\nlifecycle: of\n", "2:12: lifecycle: 'of' is not one of active, suspended"),
         ("team: team-a\nqota: {}\n", "2:1: qota: is an unknown key; did you mean 'quota'?"),
+        ("- team-a\n", "1:1: (file): must be a mapping"),
         ("team: [\n", "1:1: (file): a bracket or brace is not closed, or a ',' is missing; fix it"),
         (
             "team: &a team-a\nlifecycle: &b active\naccess: {developers: [*b]}\n",
@@ -160,6 +161,7 @@ def test_a_team_that_others_name_stays_until_they_do_not(
     project: Project, capsys: pytest.CaptureFixture[str], beside: str, where: str, key: str
 ) -> None:
     project.write("tenants/team-c.yaml", "team: team-c\napps:\n" + _entry(beside))
+    project.write("tenants/odd.yaml", "- team-a\n")
     leaving(project)
     assert refused(project, capsys) == f"tenants/team-c.yaml:{where}: apps[0].{key}.team: {NAMES}"
 
@@ -283,7 +285,9 @@ def test_a_folder_of_the_team_s_files_is_named(
 ) -> None:
     leaving(project)
     project.write("tenants/team-a/nginx.conf", "")
-    assert "3. delete tenants/team-a/, with its line in .github/CODEOWNERS" in offboard(capsys)
+    assert "3. delete tenants/team-a/, and its line in .github/CODEOWNERS if any" in offboard(
+        capsys
+    )
     assert (project.root / "tenants" / "team-a" / "nginx.conf").exists()
 
 

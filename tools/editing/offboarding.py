@@ -47,7 +47,7 @@ def offboard(root: Path, folder: TeamsFolder, settings: Settings, team: str) -> 
     if team not in folder.names() and any(_was_in(stack, team) for stack in stacks):
         return _remove(root, None, folder, team, stacks)
     source = open_team(folder, team)
-    if source.data.get("lifecycle") != _LEAVING:
+    if not _is_leaving(source):
         refuse(problems(source, folder, settings))
         return _revoke(source, folder, settings, team)
     refuse(_naming(folder, team))
@@ -106,8 +106,7 @@ def _remove(
         for each in stacks
         if _was_in(each, team) and set(each.teams) <= {team} and not each.platform
     ]
-    files = f"{folder.shown}/{team}/"
-    beside = f"delete {files}, with its line in {OWNERS}" if (folder.path / team).is_dir() else ""
+    beside = (folder.path / team).is_dir()
     return Step(
         _LEAVING if source else _REMOVED,
         _REMOVED,
@@ -117,10 +116,14 @@ def _remove(
             "merge this change, and run `up`, which deletes what is left of the team; it refuses "
             "until the former step has been applied",
             *map(_stack_rm, own),
-            *filter(None, [beside]),
+            *([f"delete {folder.shown}/{team}/, and its line in {OWNERS} if any"] * beside),
             f"delete the team's own secrets at sre/{team}/ in OpenBao, once nobody needs them",
         ),
     )
+
+
+def _is_leaving(source: Source) -> bool:
+    return isinstance(source.data, dict) and source.data.get("lifecycle") == _LEAVING
 
 
 def _was_in(stack: StackTeams, team: str) -> bool:
@@ -142,7 +145,7 @@ def _naming(folder: TeamsFolder, team: str) -> Iterator[Problem]:
             continue
         other = Source(file, folder.shown_as(file))
         # Of a team that is leaving too, no entry counts.
-        if isinstance(other.data, dict) and other.data.get("lifecycle") != _LEAVING:
+        if not _is_leaving(other):
             for loc, entry in entries_in(other.data):
                 if entry.get("team") == team:
                     yield other.problem((*loc, "team"), message)
