@@ -126,7 +126,9 @@ class LocalServers:
             self.parts.write_authentication()
         commands = self.parts.commands(server_binaries())
         try:
-            self._launch(parts.STORES, commands)
+            # The way to the node's kubelet; what is on 127.0.0.1 is reached without it.
+            proxy = f"http://127.0.0.1:{self.parts.ports[parts.NODE]}"
+            self._launch(parts.STORES, commands, HTTPS_PROXY=proxy)
             self._await(parts.ETCD, self._says_ok(parts.ETCD, "health"))
             token = self._await(parts.OPENBAO, self._unseal)
             self._await(parts.API_SERVER, self._says_ok(parts.API_SERVER, "readyz"))

@@ -100,6 +100,7 @@ class ContainerNode:
                 ),
                 *([self._filter(program)] if program else []),
             ),
+            proxy=ports[NODE],
             account=str(self._folder / "account") if program else None,
             published=(ports[GATEWAY],) if self._istio_cni else (),
             pods=(PodSettings(ISTIOD, *mesh.ISTIODS_PLACE, ports[ISTIOD_CONFIGURATION]),)
@@ -189,8 +190,12 @@ class ContainerNode:
         return {
             "apiVersion": "kubelet.config.k8s.io/v1beta1",
             "kind": "KubeletConfiguration",
-            "authentication": {"anonymous": {"enabled": False}, "webhook": {"enabled": False}},
-            "authorization": {"mode": "AlwaysAllow"},  # moot: nobody can log in
+            "authentication": {
+                "anonymous": {"enabled": False},
+                "webhook": {"enabled": False},
+                "x509": {"clientCAFile": str(keys.ca_cert)},
+            },
+            "authorization": {"mode": "AlwaysAllow"},  # only the API server can log in
             "tlsCertFile": str(keys.server_cert),
             "tlsPrivateKeyFile": str(keys.server_key),
             "containerRuntimeEndpoint": f"unix://{node_process.SOCKET}",

@@ -33,6 +33,7 @@ STARTS_WITHIN = 60  # seconds
 ENDS_WITHIN = 5
 QUEUE = 100  # kube-network-policies' own
 BLOCK = 65536  # bytes
+KUBELET = 10250  # its usual port
 
 # linux/sched.h, linux/prctl.h
 _NEW_MOUNTS, _NEW_HOST_NAME, _NEW_IPC = 0x20000, 0x4000000, 0x8000000
@@ -66,8 +67,9 @@ class NodeSettings:
     """What the process reads from its file.
 
     `forwarded` are ports of the machine's 127.0.0.1 that exist in the node's network too.
-    `published` are ports of the node that exist on the machine's 127.0.0.1. `pods` are servers of
-    the machine that look like pods of the node. `archives` are files with images, one of them the
+    `published` are ports of the node that exist on the machine's 127.0.0.1, where `proxy` is the
+    port of an HTTP proxy to the kubelet. `pods` are servers of the machine that look like pods of
+    the node. `archives` are files with images, one of them the
     image that keeps a pod's namespaces. `commands` start in this order; the first is containerd. If
     the last is kube-network-policies, `account` is the folder with its token.
     """
@@ -78,6 +80,7 @@ class NodeSettings:
     forwarded: Sequence[int]
     archives: Sequence[str]
     commands: Sequence[Sequence[str]]
+    proxy: int
     account: str | None = None
     published: Sequence[int] = ()
     pods: Sequence[PodSettings] = ()
@@ -267,28 +270,53 @@ def _connect(settings: NodeSettings, from_node: socket.socket, node: int) -> Non
     _, files, _, _ = socket.recv_fds(from_node, 1, len(ports))
     for file, port in zip(files, ports, strict=True):
         _accept(socket.socket(fileno=file), ("127.0.0.1", port))
+    network = f"/proc/{node}/ns/net"
     for port in settings.published:
         listener = socket.create_server(("127.0.0.1", port))
-        _accept(listener, (settings.address, port), f"/proc/{node}/ns/net")
+        _accept(listener, (settings.address, port), network)
+    proxy = socket.create_server(("127.0.0.1", settings.proxy))
+    _accept(proxy, (settings.address, KUBELET), network, is_proxy=True)
 
 
-def _accept(listener: socket.socket, place: tuple[str, int], network: str | None = None) -> None:
+def _accept(
+    listener: socket.socket,
+    place: tuple[str, int],
+    network: str | None = None,
+    is_proxy: bool = False,
+) -> None:
     """Pass each connection on to that place, in another network if one is given."""
-    threading.Thread(target=_accept_all, args=(listener, place, network), daemon=True).start()
+    arguments = (listener, place, network, is_proxy)
+    threading.Thread(target=_accept_all, args=arguments, daemon=True).start()
 
 
-def _accept_all(listener: socket.socket, place: tuple[str, int], network: str | None) -> None:
+def _accept_all(
+    listener: socket.socket, place: tuple[str, int], network: str | None, is_proxy: bool
+) -> None:
     if network:
         _enter(network, _NEW_NETWORK)  # this thread alone
     while True:
         near, _ = listener.accept()
         try:
             far = socket.create_connection(place)
+            if is_proxy:
+                _agree(near)
         except OSError:  # the server is restarting
             near.close()
             continue
         for source, target in ((near, far), (far, near)):
             threading.Thread(target=_copy, args=(source, target), daemon=True).start()
+
+
+def _agree(client: socket.socket) -> None:
+    """Take an HTTP client's request for a connection, wherever it wants one to."""
+    client.settimeout(ENDS_WITHIN)
+    request = b""
+    while not request.endswith(b"\r\n\r\n"):
+        if not (data := client.recv(BLOCK)):
+            raise ConnectionError
+        request += data
+    client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+    client.settimeout(None)
 
 
 def _copy(source: socket.socket, target: socket.socket) -> None:

@@ -71,6 +71,7 @@ LISTENERS = (
     KYVERNO_METRICS,
     KEYCLOAK,
     REGISTRY,
+    NODE,
 )
 
 # Below the ports that systems assign to clients, and those of NodePort Services: a stopped server
@@ -189,6 +190,8 @@ class Parts:
                 "--allow-privileged",  # as in most clusters: policies decide what may be privileged
                 "--endpoint-reconciler-type=none",
                 "--service-cluster-ip-range=10.96.0.0/16",
+                f"--kubelet-client-certificate={cert}",
+                f"--kubelet-client-key={key}",
                 "--service-account-issuer=https://kubernetes.default.svc",
                 f"--service-account-key-file={self.keys.service_account_public_key}",
                 f"--service-account-signing-key-file={self.keys.service_account_key}",
