@@ -125,8 +125,8 @@ def _show(progress: "Progress | None", report: "TeamReport") -> None:
 
 def _unknown(what: str, name: str, known: Sequence[str]) -> int:
     near = nearest(name, known)
-    listed = ", ".join(known) or "there are none"
-    hint = f"did you mean {near}?" if near else f"choose from {listed}"
+    listed = f"choose from {', '.join(known)}" if known else "there are none"
+    hint = f"did you mean {near}?" if near else listed
     print(f"./sre status: error: no {what} '{name}'; {hint}", file=sys.stderr)
     return MISTAKE
 

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 from clients.http import FORM
 from sandbox.servers.keys import Keys
 
-# A status and a document, or what makes them of the request's document.
+# A status and a document, or text as bytes, or what makes them of the request's document.
 Answer = tuple[int, Any] | Callable[[Any], tuple[int, Any]]
 
 
@@ -57,9 +57,10 @@ def serving(keys: Keys | None) -> Generator[FakeServer]:
             body = dict(parse_qsl(text)) if form else json.loads(text) if text else None
             path, _, _ = self.path.partition("?")
             status, document = fake.answer(str(self.command), path, body)
-            content = json.dumps(document).encode()
+            is_text = isinstance(document, bytes)
+            content = document if is_text else json.dumps(document).encode()
             self.send_response(status)
-            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Type", "text/plain" if is_text else "application/json")
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)

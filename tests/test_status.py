@@ -6,6 +6,7 @@ from typing import get_args
 
 import pytest
 
+from clients.kubernetes import Object
 from tests import written
 from tests.cluster_objects import (
     APP,
@@ -211,23 +212,71 @@ def test_a_kill_for_memory_is_measured_against_the_limit_in_the_file(looked: Loo
     ]
 
 
-def test_a_kill_for_memory_that_the_app_survived_is_a_warning_for_a_while(looked: Looked) -> None:
+def test_a_container_that_cannot_be_started_is_named_once_by_what_the_runtime_says(
+    looked: Looked,
+) -> None:
+    message = (
+        "failed to create containerd task: failed to create shim task: OCI runtime create failed: "
+        "runc create failed: unable to start container process: "
+        'exec: "/serve": stat /serve: no such file or directory: unknown'
+    )
+    last = {"terminated": {"exitCode": 128, "reason": "StartError", "message": message}}
+    broken = pod(REPLICA_SET, own={**waiting("RunContainerError", message), "lastState": last})
+    assert said(looked.app(written.app(), DEPLOYMENT, REPLICA_SET, broken)) == [
+        f'{FILE}:5:7: apps[0].app.command: the app cannot be started ("/serve": stat /serve: no '
+        "such file or directory); name a program that the image has"
+    ]
+
+
+def survived(code: int, reason: str) -> list[Object]:
+    """An app that is ready again, three hours after it ended."""
     of = deployment(ready=1)
     owner = replica_set(of)
-    survived = running(owner)
-    survived["status"]["containerStatuses"][0] |= {
-        "restartCount": 1,
-        "lastState": {
-            "terminated": {
-                "exitCode": 137,
-                "reason": "OOMKilled",
-                "finishedAt": "2026-11-29T09:00:00Z",
-            }
-        },
+    again = running(owner)
+    last = {"exitCode": code, "reason": reason, "finishedAt": "2026-11-29T09:00:00Z"}
+    again["status"]["containerStatuses"][0] |= {
+        "restartCount": 2,
+        "lastState": {"terminated": last},
     }
-    app = looked.app(written.app(), of, owner, survived)
-    assert (app.status, kinds(app)) == ("running as wanted", ["out-of-memory"])
-    assert said(looked.app(written.app(), of, owner, survived, hours=2)) == []
+    return [of, owner, again]
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "words"),
+    [
+        (137, "OOMKilled", "the app was killed, restarted twice, last at 2026-11-29 09:00 UTC, "),
+        (3, "Error", "ends with exit code 3, restarted twice, last at 2026-11-29 09:00 UTC; see "),
+    ],
+)
+def test_an_end_that_the_app_survived_is_a_warning_for_a_while(
+    looked: Looked, code: int, reason: str, words: str
+) -> None:
+    objects = survived(code, reason)
+    app = looked.app(written.app(), *objects)
+    assert app.status == "running as wanted"
+    assert words in said(app)[0]
+    assert said(looked.app(written.app(), *objects, hours=2)) == []
+
+
+def test_a_probe_that_ends_an_app_again_and_again_is_named_while_the_app_runs(
+    looked: Looked,
+) -> None:
+    of, owner, again = survived(137, "Error")
+    killed = event(again, "Killing", "Container my-api failed liveness probe, will be restarted")
+    app = looked.app(written.app(), of, owner, again, killed)
+    assert (app.status, kinds(app)) == ("running as wanted", ["liveness-probe"])
+    assert "ends the app, restarted twice, last at 2026-11-29 09:00 UTC: " in said(app)[0]
+
+
+def test_a_step_that_succeeded_in_the_end_is_no_cause(looked: Looked) -> None:
+    of = deployment(ready=1)
+    owner = replica_set(of)
+    done = {"terminated": {"exitCode": 0, "reason": "Completed", "finishedAt": at()}}
+    step = {"name": "migrate", "ready": True, "restartCount": 1, "state": done}
+    again = running(owner, init=[container("migrate")])
+    again["status"]["initContainerStatuses"] = [step]
+    text = written.app("init: [{name: migrate, args: [up]}]")
+    assert said(looked.app(text, of, owner, again)) == []
 
 
 @pytest.mark.parametrize(

@@ -348,7 +348,8 @@ LIVENESS = {
 
 
 def probed(**probes: Any) -> Object:
-    return container(**{f"{name}Probe": probe for name, probe in probes.items()})
+    ports = [{"name": "http", "containerPort": 8080}]
+    return container(ports=ports, **{f"{name}Probe": probe for name, probe in probes.items()})
 
 
 @pytest.mark.parametrize(
@@ -372,7 +373,7 @@ def test_a_liveness_probe_that_kills_a_starting_app_has_its_figures(
     app = looked.app(written.app(), DEPLOYMENT, REPLICA_SET, broken, *events)
     assert said(app) == [
         f"{FILE}:5:7: apps[0].app.probes.liveness: the liveness probe ends the app, restarted 3 "
-        f"times: GET /healthz on port http {words}, and it has 20s (initialDelaySeconds 10, "
+        f"times: GET /healthz on port 8080 {words}, and it has 20s (initialDelaySeconds 10, "
         "failureThreshold 3, periodSeconds 5) from its start to the last check; if the app needs "
         "longer to start, add probes.startup; otherwise correct the check"
     ]

@@ -83,7 +83,7 @@ def crashes(server: FakeServer, log: str) -> None:
     server.answers[f"{CORE}/pods"] = listed(broken)
     server.answers[f"{APPS}/deployments"] = listed(of)
     server.answers[f"{APPS}/replicasets"] = listed(owner)
-    server.answers[f"{CORE}/pods/{broken['metadata']['name']}/log"] = (200, log)
+    server.answers[f"{CORE}/pods/{broken['metadata']['name']}/log"] = (200, log.encode())
     server.answers[SCALERS] = listed(autoscaler())
     server.answers[EXTERNAL] = listed(external_secret("db"))
 
@@ -119,7 +119,17 @@ def test_a_broken_app_shows_the_end_of_its_log(
     assert status(tenants, written.app(), APP) == 1
     out = capsys.readouterr().out
     assert "  the app ends with exit code 1, restarted 3 times; see its last lines below\n" in out
-    assert '    | "no database"\n' in out
+    assert "    | no database\n" in out
+
+
+def test_what_a_node_says_of_a_log_that_is_gone_is_not_shown_as_the_log(
+    server: FakeServer, tenants: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    crashes(server, "unable to retrieve container logs for containerd://f054ab28")
+    assert status(tenants, written.app(), APP) == 1
+    out = capsys.readouterr().out
+    assert "unable to retrieve" not in out
+    assert "see `kubectl logs my-api-1-0" in out
 
 
 def test_a_report_for_programs_has_kinds_places_and_lines(
@@ -289,6 +299,13 @@ def test_an_unknown_name_is_not_asked_for(
     assert main(["status", "--tenants", str(tenants), *words]) == 2
     assert what in capsys.readouterr().err
     assert server.asked == []
+
+
+def test_in_a_folder_without_teams_no_team_is_suggested(
+    tenants: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["status", "--tenants", str(tenants), TEAM]) == 2
+    assert capsys.readouterr().err.endswith("no team 'team-alpha'; there are none\n")
 
 
 def test_a_problem_in_the_file_is_reported_before_anything_is_asked(

@@ -392,12 +392,12 @@ def test_a_crash_shows_its_exit_code_and_the_last_lines_of_the_log(
             state = {"terminated": {"exitCode": 3, "reason": "Error"}}
             pod = as_kubelet(cluster, "frontend", state=state)
             log = f"GET /containerLogs/{TEAM}/{pod['metadata']['name']}/frontend"
-            kubelet.answers[log] = (200, "no database")
+            kubelet.answers[log] = (200, b"no database")
             cause = viewer.cause(TEAM, "frontend", "crash")
         finally:
             put_back(cluster, f"{NODE}/status", "/status", before)
     assert cause["what"] == "the app ends with exit code 3"
-    assert cause["lines"] == ['"no database"']
+    assert cause["lines"] == ["no database"]
 
 
 def test_a_budget_that_blocks_a_drain_is_named(viewer: Reader, cluster: Cluster) -> None:

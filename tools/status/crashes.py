@@ -1,7 +1,9 @@
 """Containers that end: what ended them, and the last lines that they wrote."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
 
 from specs.resources import resolve
 from tools.status.app_state import SIDECAR, AppState, ContainerState
@@ -22,12 +24,31 @@ _SIGNALS = {134: "SIGABRT", 137: "SIGKILL", 139: "SIGSEGV", 143: "SIGTERM"}
 def crashed(container: ContainerState) -> bool:
     """Whether it ended although it should run, or ended with an error."""
     state = container.status.get("state") or {}
-    if container.waiting.get("reason") == "CrashLoopBackOff":
+    reason = container.waiting.get("reason")
+    if reason == "CrashLoopBackOff" or (reason == "RunContainerError" and container.ended):
         return True
     if terminated := state.get("terminated"):
         return terminated.get("exitCode") != 0
     # It runs again for now; once it is ready, it counts as recovered.
     return bool(container.restarts and container.ended and not container.status.get("ready"))
+
+
+def recovered(app: AppState, container: ContainerState) -> bool:
+    """Whether it is ready again after it ended in the time that counts."""
+    runs = "running" in (container.status.get("state") or {}) and container.status.get("ready")
+    if not (runs and container.restarts):
+        return False
+    ended = moment(container.ended.get("finishedAt"))
+    return bool(ended and ended >= app.state.since)
+
+
+def again(app: AppState, container: ContainerState) -> str:
+    """How often it was restarted, and when for the last time if it is ready since."""
+    if not container.restarts:
+        return ""
+    last = moment(container.ended.get("finishedAt"))
+    when = f", last at {last:%Y-%m-%d %H:%M} UTC" if last and recovered(app, container) else ""
+    return f", restarted {times(container.restarts)}{when}"
 
 
 def probe_that_killed(app: AppState, container: ContainerState) -> str | None:
@@ -49,20 +70,14 @@ def probe_that_killed(app: AppState, container: ContainerState) -> str | None:
 
 
 def causes(app: AppState) -> Iterator[Cause]:
-    """Why containers end."""
+    """Why containers end, or ended before they became ready again."""
     for container in app.containers:
-        if crashed(container) and not probe_that_killed(app, container):
-            yield _cause(app, container)
-
-
-def out_of_memory(app: AppState) -> Iterator[Cause]:
-    """Containers that run again after they used too much memory."""
-    for container in app.containers:
-        ended = container.ended
-        if crashed(container) or ended.get("reason") != "OOMKilled":
+        if probe_that_killed(app, container):
             continue
-        if ended.get("finishedAt", "") >= app.state.since.strftime("%Y-%m-%dT%H:%M:%SZ"):
-            yield _memory(app, container, Weight.WARNING)
+        if crashed(container):
+            yield _cause(app, container)
+        elif recovered(app, container):
+            yield replace(_cause(app, container), weight=Weight.WARNING, lasting=False)
 
 
 def _cause(app: AppState, container: ContainerState) -> Cause:
@@ -71,7 +86,7 @@ def _cause(app: AppState, container: ContainerState) -> Cause:
     lines, said = log.lines, (*log.written, *str(ended.get("message") or "").splitlines())
     process = app.process(container)
     if ended.get("reason") == "OOMKilled":
-        return _memory(app, container, Weight.BROKEN)
+        return _memory(app, container)
     if container.name == SIDECAR or process is None:
         return Cause(
             "sidecar-crash",
@@ -82,7 +97,7 @@ def _cause(app: AppState, container: ContainerState) -> Cause:
     if ended.get("reason") in ("StartError", "ContainerCannotRun", "RunContainerError"):
         return Cause(
             "cannot-start",
-            f"{_what(app, container)} cannot be started ({short(str(ended.get('message')))})",
+            f"{_what(app, container)} cannot be started ({short(_of_program(ended))})",
             "name a program that the image has",
             (*process, "command"),
             lasting=True,
@@ -109,14 +124,14 @@ def _cause(app: AppState, container: ContainerState) -> Cause:
         )
     return Cause(
         "crash",
-        f"{_what(app, container)} ends with {_exit(container)}{_again(container)}",
+        f"{_what(app, container)} ends with {_exit(container)}{again(app, container)}",
         "see its last lines below" if lines else f"see `{_log(app, container)}`{log.withheld}",
         (*process, "command") if ended.get("exitCode") in (126, 127) else None,
         lines=lines,
     )
 
 
-def _memory(app: AppState, container: ContainerState, weight: Weight) -> Cause:
+def _memory(app: AppState, container: ContainerState) -> Cause:
     limit = (container.spec.get("resources") or {}).get("limits", {}).get("memory", "none")
     if app.process(container) is None:
         return Cause(
@@ -124,18 +139,22 @@ def _memory(app: AppState, container: ContainerState, weight: Weight) -> Cause:
             f"the container {container.name} was killed, because it used more memory than its "
             f"limit of {limit}",
             "ask the platform team",
-            weight=weight,
         )
     wanted = resolve(app.app.app.resources, app.team.limit_range).limits.memory
     differs = "" if wanted.text == limit else f" ({wanted} in the file)"
     return Cause(
         "out-of-memory",
-        f"{_what(app, container)} was killed{_again(container)}, because it used more memory than "
-        f"its limit of {limit}{differs}",
+        f"{_what(app, container)} was killed{again(app, container)}, because it used more memory "
+        f"than its limit of {limit}{differs}",
         "raise the limit, or have the app use less",
         ("app", "resources", "limits", "memory"),
-        weight=weight,
     )
+
+
+def _of_program(ended: Mapping[str, Any]) -> str:
+    """What the runtime says of the program, without the steps on its way there."""
+    text = str(ended.get("message") or "").removesuffix(": unknown")
+    return text.rpartition("exec: ")[2]
 
 
 def _what(app: AppState, container: ContainerState) -> str:
@@ -148,10 +167,6 @@ def _exit(container: ContainerState) -> str:
         return "exit code 0 (success), but should keep running"
     signal = _SIGNALS.get(code) if isinstance(code, int) else None
     return f"exit code {code}" + (f" ({signal})" if signal else "")
-
-
-def _again(container: ContainerState) -> str:
-    return f", restarted {times(container.restarts)}" if container.restarts else ""
 
 
 def _log(app: AppState, container: ContainerState) -> str:

@@ -16,6 +16,8 @@ from tools.status.masking import hidden, masked
 _LINES = 10
 _BYTES = 16_384
 _AT_ONCE = 8
+# What a kubelet answers, as if it were the log, for a container that it has removed since.
+_GONE = ("unable to retrieve container logs for ", "failed to try resolving symlinks in path ")
 _UNKNOWN = (
     " (not shown here, because it may repeat values of the app's Secrets, which you may not read "
     "and which therefore cannot be hidden)"
@@ -71,11 +73,12 @@ def _text(cluster: Cluster, needed: tuple[AppState, ContainerState]) -> str:
         "previous": str(bool(container.restarts and not terminated)).lower(),
     }
     try:
-        return cluster.text(f"api/v1/namespaces/{app.team.name}/pods/{pod}/log", query)
+        text = cluster.text(f"api/v1/namespaces/{app.team.name}/pods/{pod}/log", query)
     except RefusedError as refusal:
         if refusal.status == 401:
             raise
         return ""
+    return "" if text.startswith(_GONE) else text
 
 
 def _secrets(cluster: Cluster, state: ClusterState, team: str) -> Sequence[Object] | None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,8 +10,8 @@ from specs.probes import DEFAULT_FAILURES, DEFAULT_TIMEOUT, LIVENESS, READINESS,
 from tools.status.app_state import AppState, ContainerState
 from tools.status.cause import Cause, Kind, Weight
 from tools.status.cluster_state import moment
-from tools.status.crashes import probe_that_killed
-from tools.status.words import short, times
+from tools.status.crashes import again, probe_that_killed, recovered
+from tools.status.words import short
 
 _SLOW_START = timedelta(minutes=2)
 
@@ -29,6 +30,8 @@ def causes(app: AppState) -> Iterator[Cause]:
         if killer := probe_that_killed(app, container):
             if not container.status.get("ready"):
                 yield _kill(app, container, killer)
+            elif recovered(app, container):
+                yield replace(_kill(app, container, killer), weight=Weight.WARNING)
         elif _is_late(app, container):
             yield _unready(app, container)
 
@@ -47,11 +50,10 @@ def _kill(app: AppState, container: ContainerState, name: str) -> Cause:
     else:
         loc = ("app", "probes", LIVENESS)
         do = "if the app needs longer to start, add probes.startup; otherwise correct the check"
-    restarts = f", restarted {times(container.restarts)}" if container.restarts else ""
     return Cause(
         kind,
-        f"the {name} probe ends the app{restarts}: {_asks(probe)} {answer}, and it has {had} from "
-        "its start to the last check",
+        f"the {name} probe ends the app{again(app, container)}: {_asks(container, probe)} "
+        f"{answer}, and it has {had} from its start to the last check",
         do,
         loc,
     )
@@ -61,7 +63,7 @@ def _unready(app: AppState, container: ContainerState) -> Cause:
     probe = _probe(container, READINESS)
     return Cause(
         "readiness-probe",
-        f"the app runs, but its readiness probe fails: {_asks(probe)} "
+        f"the app runs, but its readiness probe fails: {_asks(container, probe)} "
         f"{_answer(app, container, READINESS)}",
         "correct the check, or have the app answer it once it can serve",
         ("app", "probes", READINESS),
@@ -116,12 +118,14 @@ def _until_failure(probe: Mapping[str, Any]) -> str:
     return f"{_seconds(probe)}s ({parts})"
 
 
-def _asks(probe: Mapping[str, Any]) -> str:
+def _asks(container: ContainerState, probe: Mapping[str, Any]) -> str:
     """What the probe does; Istio has its sidecar do it, and keeps the path to itself."""
+    numbers = {p.get("name"): p["containerPort"] for p in container.spec.get("ports") or ()}
     if http := probe.get("httpGet"):
-        return f"GET {http.get('path', '/')} on port {http.get('port')}"
+        port = numbers.get(http.get("port"), http.get("port"))
+        return f"GET {http.get('path', '/')} on port {port}"
     if tcp := probe.get("tcpSocket"):
-        return f"a connection to port {tcp.get('port')}"
+        return f"a connection to port {numbers.get(tcp.get('port'), tcp.get('port'))}"
     if grpc := probe.get("grpc"):
         return f"the gRPC health service on port {grpc.get('port')}"
     return "its command" if probe else "its check"

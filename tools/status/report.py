@@ -36,7 +36,6 @@ _CONCERNS = (
     images.causes,
     starting.causes,
     crashes.causes,
-    crashes.out_of_memory,
     probes.causes,
     sidecars.causes,
     runs.causes,

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from tools.status.app_state import AppState
 from tools.status.cause import Cause, Weight
+from tools.status.crashes import crashed
 from tools.status.words import short
 
 _BY_ROOT = re.compile(r"image will run as root")
@@ -20,7 +21,7 @@ _CREATE_ERRORS = frozenset(
 def causes(app: AppState) -> Iterator[Cause]:
     """Why containers are not created, or pods ended from outside."""
     for container in app.containers:
-        if container.waiting.get("reason") in _CREATE_ERRORS:
+        if container.waiting.get("reason") in _CREATE_ERRORS and not crashed(container):
             yield from _not_created(app, str(container.waiting.get("message") or ""))
     if app.starting:
         yield from _not_prepared(app)
