@@ -37,6 +37,7 @@ LONGEST = (
     "test_external_secrets_operator.py",
     "test_isolation.py",
     "test_secret.py",
+    "test_status_node.py",
     "test_packets.py",
     "test_servers.py",
     "test_capacity.py",
