@@ -7,6 +7,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -17,12 +18,15 @@ from sandbox.servers import parts
 from sandbox.servers.processes import Process, stop
 from tests.checkouts import Checkout, Run, finished
 from tests.servers.conftest import BUILT_WITHIN, record_of, stored, until
+from tests.servers.status_readers import Reader
 
 pytestmark = pytest.mark.servers
 
 ALPHA, BETA = "team-alpha", "team-beta"
 NAME = "my-api-db-credentials"
 ROLE = "auth/kubernetes/role/external-secrets"
+STORE = "ClusterSecretStore openbao-backend"
+POLICY = "sys/policies/acl/external-secrets"
 STACK = "Pulumi.dev.yaml"
 ESO = "external-secrets.io/v1"
 
@@ -45,6 +49,19 @@ def attended(unattended: tuple[Checkout, Run]) -> Checkout:
     assert run.code == 0, run.output
     assert f"Started again {parts.EXTERNAL_SECRETS} in" in run.output
     return checkout
+
+
+@pytest.fixture
+def viewer(
+    attended: Checkout,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> Reader:
+    """A viewer of the team, who runs `./sre status`."""
+    reader = Reader(attended, capsys, monkeypatch, tmp_path / "kubeconfig")
+    reader.view(ALPHA)
+    return reader
 
 
 def operator(checkout: Checkout) -> Process:
@@ -142,6 +159,23 @@ def test_the_pull_secret_is_the_pull_robot_s_credential_as_a_kubelet_reads_it(
     }
 
 
+def said(viewer: Reader, kind: str) -> dict[str, str | None]:
+    """What `./sre status` says of secrets that do not arrive, each with its key in the file."""
+    causes = viewer.app(ALPHA, "my-api")["causes"]
+    return {cause["what"]: cause["key"] for cause in causes if cause["kind"] == kind}
+
+
+def test_status_names_the_path_of_a_secret_that_is_not_stored_and_who_stores_it(
+    viewer: Reader,
+) -> None:
+    expected = {
+        f"OpenBao has no secret sre/{ALPHA}/{name} ({STORE})": f"apps[0].app.env[{index}].secretRef"
+        for index, name in ((2, NAME), (3, "my-api-external-key"))
+    }
+    until(lambda: said(viewer, "secret-not-stored") == expected)
+    assert f"`./sre secret set {ALPHA} {NAME}`" in viewer.run(ALPHA, "my-api")[1]
+
+
 def test_a_value_that_is_stored_arrives_plain_under_the_key_value(
     attended: Checkout, cluster: Cluster
 ) -> None:
@@ -222,7 +256,7 @@ def test_a_team_s_own_store_reads_the_team_s_path_and_no_other(
 
 
 def test_a_store_that_may_not_log_in_is_reported_and_what_has_arrived_stays(
-    attended: Checkout, cluster: Cluster, openbao: OpenBao
+    attended: Checkout, cluster: Cluster, openbao: OpenBao, viewer: Reader
 ) -> None:
     until(lambda: values(cluster) is not None)
     before = values(cluster)
@@ -239,11 +273,25 @@ def test_a_store_that_may_not_log_in_is_reported_and_what_has_arrived_stays(
     assert told.code == 1
     assert "openbao-backend is not ready" in told.output
     assert values(cluster) == before
+    asked_again(cluster, external_secret(cluster))
+    what = f"{STORE}, which fetches sre/{ALPHA}/{NAME} from OpenBao, is not ready"
+    until(lambda: what in said(viewer, "secret-store"))
 
     mended = attended.run("up --refresh")
     assert mended.steps("updated") == {"AuthBackendRole external-secrets"}, mended.output
     asked_again(cluster, store)
     until(lambda: noted(cluster.get(ESO, "ClusterSecretStore", None, "openbao-backend"), "Valid"))
+
+
+def test_status_names_the_store_that_may_not_read_a_secret(
+    attended: Checkout, cluster: Cluster, openbao: OpenBao, viewer: Reader
+) -> None:
+    before = openbao.call("GET", POLICY)["data"]["policy"]
+    openbao.call("PUT", POLICY, {"policy": 'path "sre/data/other" { capabilities = ["read"] }'})
+    asked_again(cluster, external_secret(cluster))
+    what = f"{STORE} may not read sre/{ALPHA}/{NAME} in OpenBao"
+    until(lambda: what in said(viewer, "secret-denied"))
+    openbao.call("PUT", POLICY, {"policy": before})
 
 
 def test_the_operator_has_the_rights_of_its_chart_and_no_more(
