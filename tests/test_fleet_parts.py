@@ -402,7 +402,8 @@ def test_elsewhere_there_is_a_plain_line_per_result() -> None:
     progress.moved("d", 7)
     progress.tick()
     progress.ended(RESULTS[3], Kind.UP)
-    assert stream.getvalue() == "d: up: failed: no answer\n"
+    progress.ended(StackResult("f", Outcome.UNCHANGED), Kind.CREATE)
+    assert stream.getvalue() == "d: up: failed: no answer\nf: create: done\n"
 
 
 # Updates

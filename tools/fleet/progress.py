@@ -46,7 +46,8 @@ class Progress:
         self._lines.pop(result.stack, None)
         said = result.summary or (result.messages[0] if result.outcome in BAD else "")
         took = f" ({result.seconds:.1f} s)" if result.seconds else ""
-        self.say(f"{result.stack}: {kind}: {result.outcome}{took}{': ' if said else ''}{said}")
+        ended = "done" if kind is Kind.CREATE and result.outcome not in BAD else result.outcome
+        self.say(f"{result.stack}: {kind}: {ended}{took}{': ' if said else ''}{said}")
 
     def tick(self) -> None:
         """Draw the live lines again, if they are due."""
