@@ -2,6 +2,7 @@
 
 import os
 import sys
+from typing import TextIO
 
 INTERRUPTED = 130  # the shell's exit code for "ended by Ctrl-C"
 
@@ -19,8 +20,13 @@ def say(line: str, passing: bool = False) -> None:
             end="\r" if terminal and passing else "\n",
             flush=True,
         )
-    except BrokenPipeError:  # as in `make up | head`: nobody reads on, but the work must be done
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:
+        no_longer_read(sys.stdout)
+
+
+def no_longer_read(stream: TextIO) -> None:
+    """As in `make up | head`: nobody reads on, but the work must be done."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def passing_every() -> int:

@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING
 from cli import Commands, doctor, fleet_stacks
 from cli.fleet_options import positive, selected_stacks, selection
 from cli.stack_options import ROOT
+from specs.cluster_file import cluster_names
 from specs.fleet import TeamsFolder
 from specs.problem import ProblemsError
 
@@ -172,7 +173,8 @@ def _options() -> argparse.ArgumentParser:
 
 def run(arguments: argparse.Namespace) -> int:
     """Do it and print the report. Raises OSError for a folder of logs that cannot be written."""
-    from binaries.console import INTERRUPTED, UserError
+    from binaries.console import INTERRUPTED, UserError, no_longer_read
+    from tools.fleet.operation import Kind
     from tools.fleet.report import FORMATS
     from tools.review.git import GitError
 
@@ -183,7 +185,10 @@ def run(arguments: argparse.Namespace) -> int:
     except (UserError, GitError, ValueError) as error:
         print(f"./sre fleet: error: {error}", file=sys.stderr)
         return MISTAKE
-    print(FORMATS[arguments.format](arguments.kind, results), end="")
+    try:
+        print(FORMATS[arguments.format](Kind(arguments.kind), results), end="", flush=True)
+    except BrokenPipeError:
+        no_longer_read(sys.stdout)
     return INTERRUPTED if processes.interrupted else code
 
 
@@ -292,7 +297,7 @@ def _processes(arguments: argparse.Namespace) -> Generator["Processes"]:
             arguments.parallel,
             arguments.timeout,
             Progress(sys.stderr),
-            Credentials({stack.name: stack.cluster for stack in stacks(ROOT)}),
+            Credentials({stack.name: stack.cluster for stack in stacks(ROOT)}, cluster_names(ROOT)),
             _harbor_answers,
         ) as processes:
             yield processes

@@ -16,6 +16,7 @@ from xml.etree import ElementTree
 import pytest
 
 from binaries.console import UserError
+from cli.__main__ import main
 from tools.fleet import journal, processes, update
 from tools.fleet.checks import command, nothing
 from tools.fleet.credentials import Credentials
@@ -153,7 +154,18 @@ def test_junit_has_a_case_per_stack_and_drift_is_a_failure(kind: Kind, failures:
 
 
 def test_a_run_of_no_stacks_says_so() -> None:
-    assert FORMATS["table"](Kind.PREVIEW, []) == "\nNo stacks.\n"
+    assert FORMATS["table"](Kind.PREVIEW, []) == "No stacks.\n"
+
+
+def test_the_command_reports_drift_as_a_failure_in_junit(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("cli.fleet.selected_stacks", lambda arguments: [])
+    monkeypatch.setattr("cli.fleet._processes", mock.MagicMock())
+    monkeypatch.setattr("cli.fleet._drift", lambda *given: (RESULTS[:1], 2))
+    main(["fleet", "drift", "--format", "junit"])
+    suite = ElementTree.fromstring(capsys.readouterr().out)
+    assert suite.get("failures") == "1"
 
 
 # How operations run
@@ -337,6 +349,40 @@ def test_a_stack_gets_the_credentials_of_its_cluster_and_of_no_other(
     assert none == {"VAULT_TOKEN=of all"}
 
 
+@pytest.mark.parametrize(
+    ("variable", "clusters", "found"),
+    [
+        ("TOKEN__EU", ["eu", "us"], {"TOKEN": "eu"}),
+        ("TOKEN__PROD_EU", ["eu", "prod-eu"], {"TOKEN": "prod-eu"}),
+        ("TOKEN__PROD__EU", ["eu", "prod--eu"], {"TOKEN": "prod--eu"}),
+        ("TOKEN__IDLE", ["eu", "us"], {}),
+        ("__EU", ["eu", "us"], {"__EU": "eu us"}),
+        ("TOKEN__OF_NONE", ["eu", "us"], {"TOKEN__OF_NONE": "eu us"}),
+    ],
+)
+def test_a_variable_is_for_one_cluster_whatever_the_others_are_called(
+    monkeypatch: pytest.MonkeyPatch, variable: str, clusters: list[str], found: dict[str, str]
+) -> None:
+    monkeypatch.setattr(os, "environ", {variable: "value"})
+    credentials = Credentials({cluster: cluster for cluster in clusters}, others=["idle"])
+    seen = [(name, cluster) for cluster in clusters for name in credentials.of(cluster)]
+    assert seen == [(name, to) for name, those in found.items() for to in those.split()]
+
+
+def test_a_variable_that_two_clusters_would_have_is_an_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clusters = {"team-0": "prod-eu", "team-1": "prod.eu"}
+    Credentials(clusters)
+    monkeypatch.setenv("VAULT_TOKEN__PROD_EU", "value")
+    with pytest.raises(ValueError) as error:
+        Credentials(clusters)
+    assert str(error.value) == (
+        "the variable VAULT_TOKEN__PROD_EU would be both for cluster 'prod-eu' and for 'prod.eu'; "
+        "rename one of them"
+    )
+
+
 def test_servers_are_not_read_unless_harbor_answers(run_with: Callable[..., Processes]) -> None:
     with run_with(changed) as runner:
         first, second = runner.run(previews(["team-0", "team-1"], refresh=True))
@@ -393,6 +439,31 @@ def test_on_a_terminal_each_running_stack_has_a_live_line() -> None:
     assert "a: up ... 7 resources" in stream.getvalue()
     progress.ended(RESULTS[0], Kind.UP)
     assert stream.getvalue().endswith("\033[1F\033[Ja: up: changed (1.5 s): 2 create, outputs\n")
+
+
+def test_live_lines_fit_the_terminal_because_what_has_scrolled_away_cannot_be_erased(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("LINES", "4")
+    stream = Terminal()
+    progress = Progress(stream)
+    for number in range(9):
+        progress.started(f"{number}{'x' * 99}", Kind.UP)
+    progress.tick()
+    lines = stream.getvalue().splitlines()
+    assert [len(line) for line in lines] == [39, 39, 39]
+    progress.say("said")
+    assert "\033[3F\033[Jsaid\n" in stream.getvalue()
+
+
+def test_the_work_goes_on_if_nobody_reads() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w", encoding="utf-8") as stream:
+        progress = Progress(stream)
+        progress.ended(RESULTS[0], Kind.UP)
+        progress.ended(RESULTS[1], Kind.UP)
 
 
 def test_elsewhere_there_is_a_plain_line_per_result() -> None:
@@ -592,18 +663,28 @@ def test_a_file_that_is_no_journal_is_reported(tmp_path: Path) -> None:
 
 
 def test_inputs_are_the_program_the_settings_and_the_teams_files(tmp_path: Path) -> None:
-    for name in ("components/a.py", "tenants/files/x", "Pulumi.a.yaml", "docs/a.md"):
+    read = ("components/a.py", "tenants/files/x", "Pulumi.a.yaml", "clusters/a.yaml")
+    for name in (*read, "docs/a.md"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("before")
     inputs = Inputs(tmp_path, ["tenants"])
     (tmp_path / "docs/a.md").write_text("after")
     assert not inputs.changed()
-    for name in ("components/a.py", "tenants/files/x", "Pulumi.a.yaml"):
+    for name in read:
         (tmp_path / name).write_text("after")
         assert inputs.changed() == name
         (tmp_path / name).write_text("before")
     (tmp_path / "tenants/new.yaml").write_text("new")
     assert inputs.changed() == "tenants/new.yaml"
+
+
+def test_a_file_that_is_removed_while_files_are_read_has_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "Pulumi.a.yaml").write_text("before")
+    inputs = Inputs(tmp_path, [])
+    monkeypatch.setattr(Path, "read_bytes", mock.Mock(side_effect=FileNotFoundError))
+    assert inputs.changed() == "Pulumi.a.yaml"
 
 
 def test_a_check_gets_the_stacks_and_fails_by_its_exit_code(tmp_path: Path) -> None:

@@ -2,28 +2,35 @@
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 
 class Credentials:
     """The environment of stacks; `clusters` has the cluster of each, or nothing.
 
-    A stack gets its cluster's own variables and those of all clusters, and none of another one.
+    A stack gets its cluster's own variables and those of all clusters, and none of another one,
+    whether that has stacks or is only in `others`. Raises ValueError, "what is wrong; what to do",
+    for a variable that two clusters would have.
     """
 
-    def __init__(self, clusters: Mapping[str, str]) -> None:
+    def __init__(self, clusters: Mapping[str, str], others: Iterable[str] = ()) -> None:
         self._clusters = clusters
-        self._suffixes = tuple(_suffix(each) for each in set(clusters.values()) if each)
+        self._suffixes: dict[str, str] = {}
+        for cluster in sorted({*clusters.values(), *others} - {""}):
+            self._add(cluster)
 
     def of(self, stack: str) -> dict[str, str]:
         """The environment of a stack's processes."""
         cluster = self._clusters.get(stack)
-        own = _suffix(cluster) if cluster else None
-        found = {key: value for key, value in os.environ.items() if not self._is_ones_own(key)}
+        shared: dict[str, str] = {}
+        own: dict[str, str] = {}
         for name, value in os.environ.items():
-            if own and name.endswith(own):
-                found[name.removesuffix(own)] = value
-        return found
+            suffix = self._suffix_in(name)
+            if not suffix:
+                shared[name] = value
+            elif self._suffixes[suffix] == cluster:
+                own[name.removesuffix(suffix)] = value
+        return {**shared, **own}
 
     def groups(self, stacks: Sequence[str]) -> Iterator[tuple[dict[str, str], list[str]]]:
         """The different environments of stacks, each with its stacks."""
@@ -33,8 +40,22 @@ class Credentials:
             yield environment, [stack for found, stack in left if found == environment]
             left = [(found, stack) for found, stack in left if found != environment]
 
-    def _is_ones_own(self, name: str) -> bool:
-        return bool(self._suffixes) and name.endswith(self._suffixes)
+    def _add(self, cluster: str) -> None:
+        suffix = _suffix(cluster)
+        other = self._suffixes.setdefault(suffix, cluster)
+        names = [name for name in os.environ if name.endswith(suffix)]
+        if other != cluster and names:
+            raise ValueError(
+                f"the variable {names[0]} would be both for cluster '{other}' and for '{cluster}'; "
+                "rename one of them"
+            )
+
+    def _suffix_in(self, name: str) -> str:
+        """Nothing, or the longest: A__PROD__EU is A for `prod--eu`, not A__PROD for `eu`."""
+        if "__" not in name:
+            return ""
+        found = (each for each in self._suffixes if name.endswith(each) and name != each)
+        return max(found, key=len, default="")
 
 
 def _suffix(cluster: str) -> str:

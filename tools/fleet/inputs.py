@@ -1,10 +1,11 @@
-"""The files that decide what stacks are: the program, the stacks' settings, the teams' files."""
+"""The files that decide what stacks are: the program, settings of stacks and clusters, teams."""
 
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from specs.cluster_file import FOLDER
 from tools.review.affected import PROGRAM
 
 
@@ -16,7 +17,7 @@ class Inputs:
 
     def __init__(self, root: Path, folders: Iterable[str]) -> None:
         self._root = root
-        self._folders = sorted(set(folders))
+        self._folders = sorted({FOLDER, *folders})
         self._hashes = self._now()
 
     @property
@@ -35,10 +36,7 @@ class Inputs:
         return differing[0] if differing else ""
 
     def _now(self) -> dict[str, str]:
-        return {
-            str(file.relative_to(self._root)): hashlib.sha256(file.read_bytes()).hexdigest()
-            for file in self._files()
-        }
+        return {str(file.relative_to(self._root)): _hash(file) for file in self._files()}
 
     def _files(self) -> Iterator[Path]:
         for part in (*PROGRAM, *self._folders):
@@ -47,6 +45,14 @@ class Inputs:
             yield from (file for file in found if file.is_file() and _counts(file))
         for pattern in ("*.py", "Pulumi.*.yaml"):
             yield from self._root.glob(pattern)
+
+
+def _hash(file: Path) -> str:
+    """Hexadecimal; nothing for a file that cannot be read, or that has just been removed."""
+    try:
+        return hashlib.sha256(file.read_bytes()).hexdigest()
+    except OSError:
+        return ""
 
 
 def _counts(file: Path) -> bool:

@@ -1,9 +1,11 @@
 """How far a run is: on a terminal, a live line for each running stack; elsewhere, plain lines."""
 
+import shutil
 import time
 from dataclasses import dataclass, field
 from typing import TextIO
 
+from binaries.console import no_longer_read
 from tools.fleet.operation import Kind
 from tools.fleet.outcome import BAD, StackResult
 
@@ -29,9 +31,7 @@ class Progress:
 
     def say(self, text: str) -> None:
         """Print a line that stays."""
-        self._erase()
-        print(text, file=self._stream, flush=True)
-        self._draw()
+        self._write(f"{self._erased()}{text}\n{self._drawing()}")
 
     def started(self, stack: str, kind: Kind) -> None:
         """An operation has begun."""
@@ -52,21 +52,29 @@ class Progress:
     def tick(self) -> None:
         """Draw the live lines again, if they are due."""
         if self._live and time.monotonic() - self._last > _DRAWN_EVERY:
-            self._erase()
-            self._draw()
+            self._write(self._erased() + self._drawing())
+
+    def _write(self, text: str) -> None:
+        try:
+            self._stream.write(text)
             self._stream.flush()
+        except OSError:
+            no_longer_read(self._stream)
 
-    def _erase(self) -> None:
-        if self._drawn:
-            self._stream.write(f"\033[{self._drawn}F\033[J")
-            self._drawn = 0
+    def _erased(self) -> str:
+        """What removes the live lines that are shown."""
+        return f"\033[{self._drawn}F\033[J" if self._drawn else ""
 
-    def _draw(self) -> None:
+    def _drawing(self) -> str:
+        """The live lines, as far as they fit: a terminal cannot go back to one that is gone."""
         if not self._live:
-            return
-        for stack, line in self._lines.items():
+            return ""
+        width, height = shutil.get_terminal_size()
+        lines = []
+        for stack, line in [*self._lines.items()][: height - 1]:
             passed = time.monotonic() - line.started
             text = f"{stack}: {line.kind} ... {line.resources} resources, {passed:.0f} s"
-            self._stream.write(f"{text}\n")
-        self._drawn = len(self._lines)
+            lines.append(f"{text[: width - 1]}\n")
+        self._drawn = len(lines)
         self._last = time.monotonic()
+        return "".join(lines)

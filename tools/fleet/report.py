@@ -26,7 +26,7 @@ def as_table(kind: Kind, results: Sequence[StackResult]) -> str:
         if result.messages:
             lines += ["", f"{result.stack}: {result.outcome}"]
             lines += [f"  {message}" for message in result.messages]
-    return "\n".join([*lines, "", _totals(kind, results), ""])
+    return "\n".join([*lines, *([""] if lines else []), _totals(kind, results), ""])
 
 
 def as_markdown(kind: Kind, results: Sequence[StackResult]) -> str:
@@ -69,8 +69,7 @@ def as_junit(kind: Kind, results: Sequence[StackResult]) -> str:
             name=result.stack,
             time=f"{result.seconds}",
         )
-        tag = {Outcome.REFUSED: "failure", Outcome.FAILED: "error", Outcome.NOT_RUN: "skipped"}
-        found = tag.get(result.outcome)
+        found = _TAGS.get(result.outcome)
         if kind is Kind.DRIFT and result.outcome is Outcome.CHANGED:
             found = "failure"
         if found:
@@ -100,4 +99,5 @@ def _row(result: StackResult) -> tuple[str, ...]:
 
 def _totals(kind: Kind, results: Sequence[StackResult]) -> str:
     said = ", ".join(f"{count} {outcome}" for outcome, count in counted(results).items())
-    return f"{len(results)} stacks, {kind}: {said}" if results else "No stacks."
+    stacks = "1 stack" if len(results) == 1 else f"{len(results)} stacks"
+    return f"{stacks}, {kind}: {said}" if results else "No stacks."
