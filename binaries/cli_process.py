@@ -69,6 +69,7 @@ class CliProcess(PulumiCommand):
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             encoding="utf-8",
+            errors="replace",
             process_group=self._group,
             pass_fds=(self._lock.fileno(),),
         ) as process:

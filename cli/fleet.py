@@ -3,6 +3,7 @@
 import argparse
 import fcntl
 import os
+import shlex
 import sys
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -229,6 +230,10 @@ def _up(
         resumed = read(file)
         stacks = resumed.stacks
     known = all_stacks(ROOT)
+    if gone := set(stacks) - {stack.name for stack in known}:
+        raise ValueError(
+            f"the run to resume had stack '{min(gone)}', which has no file; leave out --resume"
+        )
     order = Order(
         first=[stack.name for stack in known if stack.platform],
         canaries=selected(stacks, arguments.canary) if arguments.canary else (),
@@ -241,8 +246,24 @@ def _up(
     update = Update(processes, order, lambda: Inputs(ROOT, folders), file, arguments.refresh)
     results = update.run(stacks, resumed)
     if code := _code(results):
-        print("To continue: ./sre fleet up --resume", file=sys.stderr)
+        print(f"To continue: {_resuming(arguments)}", file=sys.stderr)
     return results, code
+
+
+def _resuming(arguments: argparse.Namespace) -> str:
+    """The command that continues the run in the same order, and stops where it would."""
+    words = ["./sre", "fleet", "up", "--resume"]
+    for canary in arguments.canary:
+        words += ["--canary", canary]
+    for option, value, usual in (
+        ("--waves", ",".join(arguments.waves), "rest"),
+        ("--pause", str(arguments.pause), "0"),
+        ("--check", arguments.check, None),
+        ("--max-failures", str(arguments.max_failures), "1"),
+    ):
+        words += [] if value == usual else [option, value]
+    words += [f"--{flag}" for flag in ("healthy", "refresh") if getattr(arguments, flag)]
+    return shlex.join(words)
 
 
 def _check(

@@ -1,11 +1,14 @@
 """`./sre fleet`: which stacks it runs, in which order, and what it reports; no engine runs."""
 
+import errno
 import json
 import os
+import shlex
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -157,6 +160,26 @@ def test_a_run_of_no_stacks_says_so() -> None:
     assert FORMATS["table"](Kind.PREVIEW, []) == "No stacks.\n"
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        "",
+        "--canary 'team-*' --waves 1,10%,rest --check 'exit 1' --max-failures 3 --refresh",
+        "--pause 5 --healthy",
+    ],
+)
+def test_an_update_names_the_command_that_continues_with_the_same_options(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], options: str
+) -> None:
+    monkeypatch.setattr("cli.fleet.selected_stacks", lambda arguments: [])
+    monkeypatch.setattr("cli.fleet._processes", mock.MagicMock())
+    monkeypatch.setattr("tools.fleet.selection.selected", lambda *given: [])
+    monkeypatch.setattr(Update, "run", lambda *given: RESULTS[4:])
+    main(["fleet", "up", *shlex.split(options)])
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == f"To continue: ./sre fleet up --resume {options}".rstrip()
+
+
 def test_the_command_reports_drift_as_a_failure_in_junit(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -297,6 +320,14 @@ def test_after_a_signal_nothing_starts_and_what_runs_is_interrupted(
     assert (second.outcome, second.messages) == (Outcome.NOT_RUN, ("interrupted",))
 
 
+def test_a_signal_ends_the_wait_for_another_program(run_with: Callable[..., Processes]) -> None:
+    with run_with(changed) as runner:
+        with pytest.raises(KeyboardInterrupt), runner.interruptible():
+            subprocess.run(["sh", "-c", "kill -TERM $PPID; exec sleep infinity"])
+        (result,) = runner.run(previews(["team-0"]))
+    assert result.messages == ("interrupted",)
+
+
 def test_children_end_when_the_run_is_killed(
     run_with: Callable[..., Processes], tmp_path: Path
 ) -> None:
@@ -404,6 +435,14 @@ def test_a_log_that_cannot_be_written_stops_nothing(
     assert result.outcome is Outcome.CHANGED
 
 
+def test_a_finished_log_is_closed(tmp_path: Path) -> None:
+    mine = Path("/proc/self/fd")
+    before = len([*mine.iterdir()])
+    for _ in range(9):
+        Log(tmp_path / "log").finish(Kind.PREVIEW, RESULTS[0])
+    assert len([*mine.iterdir()]) == before
+
+
 def test_a_full_disk_stops_nothing() -> None:
     log = Log(Path("/dev/full"))
     log.write("lost")
@@ -497,6 +536,10 @@ class Recorded:
 
     def pause(self, seconds: float) -> str:
         return ""
+
+    @staticmethod
+    def interruptible() -> AbstractContextManager[None]:
+        return nullcontext()
 
     def run(
         self,
@@ -603,6 +646,40 @@ def test_a_failed_check_between_waves_stops_the_run(updated: Updated, recorded: 
     assert results["team-1"].messages == ("not healthy",)
 
 
+def test_the_check_gets_only_stacks_that_were_updated(updated: Updated, recorded: Recorded) -> None:
+    seen: list[Sequence[str]] = []
+    recorded.results = {(Kind.UP, "team-0"): Outcome.FAILED}
+    updated(
+        TEAMS[:3], shares=["2"], max_failures=2, check=lambda stacks: seen.append(stacks) or "no"
+    )
+    assert seen == [["team-1"]]
+
+
+def test_an_interrupted_check_stops_the_run(updated: Updated, recorded: Recorded) -> None:
+    check = mock.Mock(side_effect=KeyboardInterrupt)
+    results = updated(TEAMS[:2], shares=["1"], check=check)
+    assert results["team-1"].messages == ("interrupted",)
+
+
+def test_a_resumed_run_first_checks_what_was_updated_before(
+    updated: Updated, recorded: Recorded, tmp_path: Path
+) -> None:
+    order = {"canaries": ["team-1"], "check": lambda stacks: f"{stacks} not healthy"}
+    updated(TEAMS[:2], **order)
+    left = journal.read(tmp_path / "journal.json")
+    results = updated(left.stacks, resumed=left, **order)
+    assert recorded.waves == [["team-1"]]
+    assert results["team-0"].messages == ("('team-1',) not healthy",)
+
+
+def test_plans_that_a_killed_run_has_left_are_removed(updated: Updated, tmp_path: Path) -> None:
+    left = tmp_path / "plans/team-7.json"
+    left.parent.mkdir()
+    left.touch()
+    updated(TEAMS[:2])
+    assert not left.parent.exists()
+
+
 def test_nothing_is_updated_once_a_file_has_changed(
     updated: Updated, recorded: Recorded, tmp_path: Path
 ) -> None:
@@ -649,6 +726,16 @@ def test_a_journal_that_cannot_be_written_stops_the_run(
     results = updated(["team-0", "team-1"])
     assert outcomes(results) == ["changed", "not run"]
     assert "cannot be written" in results["team-1"].messages[0]
+
+
+def test_nothing_starts_without_a_journal(
+    updated: Updated, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    monkeypatch.setattr(Journal, "write", mock.Mock(side_effect=full))
+    with pytest.raises(UserError, match=r"journal\.json cannot be written: No space left"):
+        updated(["team-0"])
+    assert recorded.waves == []
 
 
 def test_there_is_nothing_to_resume_without_a_journal(tmp_path: Path) -> None:

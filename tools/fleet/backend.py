@@ -10,7 +10,7 @@ from pathlib import Path
 from pulumi.automation import InvalidVersionError, PulumiCommand
 
 from binaries.console import UserError
-from tools.fleet.credentials import Credentials
+from tools.fleet.processes import Processes
 
 # A stack whose file has no `encryptionsalt` has one in its state.
 _ENVIRONMENT = {
@@ -30,15 +30,14 @@ def prepared_cli() -> PulumiCommand:
         raise UserError(f"the Pulumi CLI on PATH cannot be used: {error}") from None
 
 
-def existing(
-    root: Path, cli: PulumiCommand, credentials: Credentials, stacks: Sequence[str]
-) -> frozenset[str]:
+def existing(processes: Processes, stacks: Sequence[str]) -> frozenset[str]:
     """Those that their backends have. Raises UserError if one does not answer."""
-    return frozenset(
-        stack
-        for environment, group in credentials.groups(stacks)
-        for stack in _listed(root, cli, environment).intersection(group)
-    )
+    with processes.interruptible():
+        return frozenset(
+            stack
+            for environment, group in processes.credentials.groups(stacks)
+            for stack in _listed(processes.root, processes.cli, environment).intersection(group)
+        )
 
 
 def _listed(root: Path, cli: PulumiCommand, environment: Mapping[str, str]) -> frozenset[str]:

@@ -33,8 +33,9 @@ class Log:
             os.write(self._file, line.encode() + b"\n")
 
     def finish(self, kind: Kind, result: StackResult) -> None:
-        """Add the last line: what went wrong, as `tools.review.stacks_report` reads it."""
+        """Add the last line, what went wrong, as `tools.review.stacks_report` reads it; close."""
         if result.outcome in BAD:
             self.write(f"FAILED: {result.messages[0]}")
         elif kind is Kind.DRIFT and result.outcome is Outcome.CHANGED:
             self.write("FAILED: the servers differ")
+        os.close(self._file)

@@ -29,7 +29,7 @@ def _look(
     refresh: bool,
     missing: tuple[Outcome, str],
 ) -> list[StackResult]:
-    there = existing(processes.root, processes.cli, processes.credentials, stacks)
+    there = existing(processes, stacks)
     known = [stack for stack in stacks if stack in there]
     done = processes.run(Operation(kind, stack, refresh) for stack in known)
     results = {result.stack: result for result in done}

@@ -12,8 +12,8 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
@@ -71,6 +71,7 @@ class Processes(SignalReceiver):
     credentials: Credentials
     ready: Callable[[str], bool]
     interrupted: bool = field(default=False, init=False)
+    _awaiting: bool = field(default=False, init=False)
     _running: dict[int, _Child] = field(default_factory=dict, init=False)
 
     def receive(self, number: int, frame: FrameType | None) -> None:
@@ -78,6 +79,17 @@ class Processes(SignalReceiver):
         for child in self._running.values():
             with suppress(ProcessLookupError):
                 os.kill(child.pid, signal.SIGINT)
+        if self._awaiting:
+            raise KeyboardInterrupt
+
+    @contextmanager
+    def interruptible(self) -> Generator[None]:
+        """Within it, which is for programs that are awaited, a signal raises KeyboardInterrupt."""
+        self._awaiting = True
+        try:
+            yield
+        finally:
+            self._awaiting = False
 
     def log(self, stack: str, kind: Kind) -> Path:
         """The file of a stack's log, by the name that `tools.review.stacks_report` expects."""
@@ -191,6 +203,7 @@ class Processes(SignalReceiver):
     def _serve(self, operation: Operation, alive: int, writing: int) -> NoReturn:
         """What a child does."""
         os.setpgid(0, 0)  # Ctrl-C reaches it through this process, once
+        self._running.clear()  # its siblings are not its own
         environment = self.credentials.of(operation.stack)
         os.environ.clear()
         os.environ.update(environment)

@@ -1,16 +1,18 @@
 """Updates stacks in waves, as they were previewed in the same run."""
 
-from collections.abc import Callable, Sequence
+import shutil
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
+from binaries.console import UserError
 from tools.fleet.backend import existing
 from tools.fleet.inputs import Inputs
 from tools.fleet.journal import Journal
 from tools.fleet.operation import Kind, Operation
 from tools.fleet.outcome import BAD, Outcome, StackResult
-from tools.fleet.processes import Processes
+from tools.fleet.processes import INTERRUPTED, Processes
 from tools.fleet.waves import waves
 
 UPDATED_BEFORE = "updated by the run that this one resumes"
@@ -20,9 +22,9 @@ UPDATED_BEFORE = "updated by the run that this one resumes"
 class Order:
     """In which order, and when to stop.
 
-    `first` and `canaries` are stacks. `check` gets the stacks of a wave that has ended, and returns
-    what is wrong; the next wave starts `pause` seconds later. No stack is started once
-    `max_failures` were refused or have failed.
+    `first` and `canaries` are stacks. `pause` seconds after a wave, `check` gets the stacks that it
+    has updated, and returns what is wrong. No stack is started once `max_failures` were refused or
+    have failed.
     """
 
     first: Sequence[str]
@@ -53,7 +55,10 @@ class Update:
         self._stopped = ""
 
     def run(self, stacks: Sequence[str], resumed: Journal | None) -> list[StackResult]:
-        """A result for each stack. Raises UserError if the backend does not answer."""
+        """A result for each stack.
+
+        Raises UserError if the backend does not answer, or the journal cannot be written.
+        """
         self._create(stacks)
         self._inputs = self._read_inputs()
         self._journal = Journal(inputs=self._inputs.digest, stacks=tuple(stacks))
@@ -61,26 +66,26 @@ class Update:
             self._processes.progress.say("Files have changed since: every stack starts again.")
         elif resumed:
             self._journal = resumed
-        self._journal.write(self._file)
+        self._write_journal()
+        if self._stopped:
+            raise UserError(self._stopped)
         for stack in self._journal.updated:
             self._results[stack] = StackResult(stack, Outcome.CHANGED, messages=(UPDATED_BEFORE,))
-        # Plans contain what the state does; Pulumi encrypts the secrets in both.
-        with TemporaryDirectory(prefix="sre-fleet-") as plans:
-            self._preview(self._left(stacks), Path(plans))
-            self._update(self._left(stacks), Path(plans))
+        with self._plans() as plans:
+            self._preview(self._left(stacks), plans)
+            self._update(self._left(stacks), plans)
         results = [self._results[stack] for stack in stacks]
         if not any(result.outcome in BAD for result in results):
-            self._file.unlink()
+            self._file.unlink(missing_ok=True)
         return results
 
     def _left(self, stacks: Sequence[str]) -> list[str]:
         return [stack for stack in stacks if stack not in self._results]
 
     def _create(self, stacks: Sequence[str]) -> None:
-        processes = self._processes
-        there = existing(processes.root, processes.cli, processes.credentials, stacks)
+        there = existing(self._processes, stacks)
         new = [Operation(Kind.CREATE, stack) for stack in stacks if stack not in there]
-        self._keep(processes.run(new))
+        self._keep(self._processes.run(new))
 
     def _keep(self, results: Sequence[StackResult], but: Outcome | None = None) -> None:
         """Take results that are final: all that went wrong, and those that end so."""
@@ -94,13 +99,32 @@ class Update:
 
     def _update(self, stacks: Sequence[str], plans: Path) -> None:
         order = self._order
-        ended: Sequence[str] = ()
+        # The run that this one resumes may have stopped because of its check.
+        updated: Sequence[str] = self._journal.updated
         for wave in waves(stacks, order.first, order.canaries, order.shares):
-            if ended and not self._why_not():
-                self._stopped = self._processes.pause(order.pause) or order.check(ended)
+            if updated and not self._why_not():
+                self._stopped = self._processes.pause(order.pause) or self._check(updated)
             updates = [self._operation(Kind.UP, stack, plans) for stack in wave]
-            self._processes.run(updates, self._why_not, self._ended)
-            ended = wave
+            results = self._processes.run(updates, self._why_not, self._ended)
+            updated = [result.stack for result in results if result.outcome not in BAD]
+
+    def _check(self, updated: Sequence[str]) -> str:
+        try:
+            with self._processes.interruptible():
+                return self._order.check(updated)
+        except KeyboardInterrupt:
+            return INTERRUPTED
+
+    @contextmanager
+    def _plans(self) -> Generator[Path]:
+        """An empty folder. Plans contain what states do; Pulumi encrypts the secrets in both."""
+        folder = self._file.with_name("plans")
+        shutil.rmtree(folder, ignore_errors=True)  # a killed run has left it
+        folder.mkdir(mode=0o700)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _operation(self, kind: Kind, stack: str, plans: Path) -> Operation:
         return Operation(kind, stack, self._refresh, plans / f"{stack}.json")
@@ -120,6 +144,9 @@ class Update:
         if result.outcome in BAD:
             return
         self._journal = self._journal.with_updated(result.stack)
+        self._write_journal()
+
+    def _write_journal(self) -> None:
         try:
             self._journal.write(self._file)
         except OSError as error:
