@@ -15,7 +15,7 @@ from tools.status.as_text import cells, unread_lines
 from tools.status.cause import Weight
 from tools.status.cluster_state import ClusterState
 from tools.status.fleet_state import QUOTAS, read_fleet
-from tools.status.report import AppReport, Placed, Status, report
+from tools.status.report import NOT_AS_WANTED, AppReport, Placed, Status, report
 
 _ORDER = [Weight.BROKEN, Weight.DIFFERS, Weight.WARNING]
 
@@ -28,7 +28,7 @@ def live(stack: StackFiles, teams: Sequence[Team]) -> Live:
     asked, now = cluster(stack), datetime.now(UTC)
     state = read_fleet(asked, teams, stack.settings, now - SINCE, now)
     made = {team.name: _team(stack, team, state.teams[team.name]) for team in teams}
-    return Live(asked.context or "", now, sorted(state.by_namespace), made)
+    return Live(asked.context or "", now, sorted(state.by_namespace), NOT_AS_WANTED, made)
 
 
 def _team(stack: StackFiles, team: Team, state: ClusterState) -> LiveTeam:

@@ -15,7 +15,7 @@ from specs.team import Team
 from tests import browser
 from tests.page_fleet import LONG, write_fleet
 from tools.page.live import Live, LiveApp, LiveCause, LiveQuota, LiveTeam
-from tools.status.report import Status
+from tools.status.report import NOT_AS_WANTED, Status
 
 pytestmark = pytest.mark.parts
 
@@ -63,7 +63,7 @@ def in_the_cluster(_: object, teams: Sequence[Team]) -> Live:
         )
         for team in teams
     }
-    return Live("sre-production", datetime(2027, 1, 1, tzinfo=UTC), ["Event"], found)
+    return Live("sre-production", datetime(2027, 1, 1, tzinfo=UTC), ["Event"], NOT_AS_WANTED, found)
 
 
 @pytest.fixture

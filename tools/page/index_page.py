@@ -32,7 +32,6 @@ _EXPLAINED = (
     "scale their share of that resource with all replicas that autoscaling may start. Reaches and "
     "reached by count other teams."
 )
-_NOT_AS_WANTED = ("broken", "rolling out", "differs from its file", "unknown")
 _LIVE_EXPLAINED = (
     "Status is that of the app that does worst in the cluster, and in use the largest share of its "
     "quota that a team uses there. "
@@ -81,7 +80,7 @@ def _summary(fleet: FleetFacts) -> Element:
 def _doing(live: Live) -> Cell:
     """How many apps are not as wanted."""
     counts = Counter(app.status for team in live.teams.values() for app in team.apps)
-    wrong = [f"{counts[word]:,} {word}" for word in _NOT_AS_WANTED if counts[word]]
+    wrong = [f"{counts[word]:,} {word}" for word in live.not_as_wanted if counts[word]]
     return f"{counts.total():,}", quiet(" ", ", ".join(wrong) or "none broken")
 
 

@@ -69,11 +69,13 @@ class Live:
     """The teams by name, as a context of the reader's kubeconfig showed them at a time.
 
     `by_namespace`: kinds that were listed in each namespace, not over all of them.
+    `not_as_wanted`: statuses of apps with which something is wrong or under way, the worst first.
     """
 
     context: str
     read: datetime
     by_namespace: Sequence[str]
+    not_as_wanted: Sequence[str]
     teams: Mapping[str, LiveTeam]
 
 

@@ -56,6 +56,10 @@ class Status(StrEnum):
     UNKNOWN = "unknown"
 
 
+# The worst first.
+NOT_AS_WANTED = (Status.BROKEN, Status.UNKNOWN, Status.ROLLING_OUT, Status.DIFFERS)
+
+
 @dataclass(frozen=True)
 class Placed:
     """A cause, and the place in the team's file where it can be mended, if it can be there."""
@@ -98,7 +102,7 @@ class TeamReport:
     @property
     def status(self) -> Status:
         """The worst of the apps'."""
-        for status in (Status.BROKEN, Status.UNKNOWN, Status.ROLLING_OUT, Status.DIFFERS):
+        for status in NOT_AS_WANTED:
             if any(app.status is status for app in self.apps):
                 return status
         return Status.RUNNING
