@@ -73,13 +73,18 @@ def test_names_and_patterns_select_stacks_and_the_sandboxs_only_by_name(
     ("pattern", "message"),
     [
         ("team-alhpa", "no stack 'team-alhpa'; did you mean team-alpha?"),
-        ("x*", "no stack 'x*'; use some of: "),
+        ("x*", "no stack 'x*'; use one of: platform, dev, team-alpha, team-beta, team-gamma"),
     ],
 )
 def test_a_pattern_that_selects_nothing_is_an_error(pattern: str, message: str) -> None:
     with pytest.raises(ValueError) as error:
         selected(STACKS, ["team-*", pattern])
     assert str(error.value).startswith(message)
+
+
+def test_not_all_of_a_thousand_stacks_are_proposed() -> None:
+    with pytest.raises(ValueError, match=r"use one of: team-0, .*team-9, \.\.\.$"):
+        selected([f"team-{number}" for number in range(1000)], ["x"])
 
 
 # In which order
@@ -142,6 +147,15 @@ def test_markdown_shows_messages_as_text() -> None:
     text = FORMATS["markdown"](Kind.PREVIEW, RESULTS)
     assert "| a | changed | 1.5 s | 2 create, outputs |" in text
     assert "\n    tenants/c.yaml:1:1: team: is <wrong> | fix it\n" in text
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_no_message_commands_a_terminal_or_breaks_a_report(form: str) -> None:
+    message = "\033[31mred\033[0m \033]0;title\a\0 \udcff\u202e two\r\nlines"
+    text = FORMATS[form](Kind.UP, [StackResult("a", Outcome.FAILED, messages=(message,))])
+    assert "red ?]0;title?? ?? two lines" in text
+    if form == "junit":
+        ElementTree.fromstring(text)
 
 
 @pytest.mark.parametrize(("kind", "failures"), [(Kind.PREVIEW, ["c"]), (Kind.DRIFT, ["a", "c"])])

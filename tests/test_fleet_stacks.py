@@ -72,6 +72,16 @@ def test_an_unknown_cluster_is_an_error(listed: Listed) -> None:
     assert found == ("1: ./sre fleet: error: no stack has the cluster 'asia'; use one of: eu, us\n")
 
 
+def test_no_name_is_not_every_stack_without_a_cluster(listed: Listed, tmp_path: Path) -> None:
+    (tmp_path / "Pulumi.other.yaml").write_text("config:\n  sre-platform:teams: []\n")
+    assert "no stack has the cluster ''" in listed("--cluster=")
+    for file in tmp_path.glob("clusters/*"):
+        file.unlink()
+    for file in tmp_path.glob("Pulumi.*-*.yaml"):
+        file.unlink()
+    assert listed("--cluster eu").endswith("no stack names a cluster; leave out --cluster\n")
+
+
 def test_only_stacks_that_a_change_affects(listed: Listed, tmp_path: Path) -> None:
     author = ("-c", "user.name=test", "-c", "user.email=test@example.com")
     for command in (["init"], ["add", "--all"], [*author, "commit", "--message", "x"]):

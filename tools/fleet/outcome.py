@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from binaries.display import colour_codes
+
 
 class Outcome(StrEnum):
     """The order is that of the report's totals."""
@@ -27,7 +29,8 @@ OUTPUTS = "outputs"
 class StackResult:
     """`changes` counts resources by Pulumi's word for what is done to them, without `same`.
 
-    `messages` are lines: errors, or why it was not run. `seconds` is its duration.
+    `messages` are lines: errors, or why it was not run. What a terminal would obey, or XML cannot
+    contain, is `?` there. `seconds` is its duration.
     """
 
     stack: str
@@ -35,6 +38,9 @@ class StackResult:
     changes: Mapping[str, int] = field(default_factory=dict)
     messages: tuple[str, ...] = ()
     seconds: float = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "messages", tuple(map(_printable, self.messages)))
 
     @property
     def summary(self) -> str:
@@ -48,3 +54,8 @@ class StackResult:
 def not_run(stack: str, why: str) -> StackResult:
     """The result of a stack that was left alone."""
     return StackResult(stack, Outcome.NOT_RUN, messages=(why,))
+
+
+def _printable(text: str) -> str:
+    line = " ".join(colour_codes.sub("", text).split())
+    return "".join(each if each.isprintable() else "?" for each in line)

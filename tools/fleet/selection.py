@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 from specs.names import nearest
 from tools.review.affected import Stack
 
+_SHOWN = 10  # of a thousand names
 SANDBOX = "dev"  # takes its addresses from the environment; only by name
 
 
@@ -23,19 +24,23 @@ def selected(stacks: Sequence[str], patterns: Sequence[str]) -> list[str]:
         matching = {stack for stack in usual if fnmatchcase(stack, pattern)}
         matching |= {pattern} & set(stacks)
         if not matching:
-            near = nearest(pattern, stacks)
-            hint = f"did you mean {near}?" if near else f"use some of: {', '.join(stacks)}"
-            raise ValueError(f"no stack '{pattern}'; {hint}")
+            raise ValueError(f"no stack '{pattern}'; {_hint(pattern, stacks)}")
         found |= matching
     return [stack for stack in stacks if stack in found]
 
 
 def of_cluster(stacks: Sequence[Stack], cluster: str) -> list[str]:
     """The names of a cluster's stacks. Raises ValueError, "what is wrong; what to do"."""
-    found = [stack.name for stack in stacks if stack.cluster == cluster]
-    if not found:
-        clusters = sorted({stack.cluster for stack in stacks if stack.cluster})
-        near = nearest(cluster, clusters)
-        hint = f"did you mean {near}?" if near else f"use one of: {', '.join(clusters)}"
-        raise ValueError(f"no stack has the cluster '{cluster}'; {hint}")
-    return found
+    clusters = sorted({stack.cluster for stack in stacks if stack.cluster})
+    if not clusters:
+        raise ValueError("no stack names a cluster; leave out --cluster")
+    if cluster not in clusters:
+        raise ValueError(f"no stack has the cluster '{cluster}'; {_hint(cluster, clusters)}")
+    return [stack.name for stack in stacks if stack.cluster == cluster]
+
+
+def _hint(word: str, known: Sequence[str]) -> str:
+    if near := nearest(word, known):
+        return f"did you mean {near}?"
+    more = ", ..." if len(known) > _SHOWN else ""
+    return f"use one of: {', '.join(known[:_SHOWN])}{more}"
