@@ -333,7 +333,7 @@ def test_a_folder_without_git_is_reported_in_one_line(
     assert "run this in a clone" in errors
 
 
-@pytest.mark.parametrize("name", ["$(id)", "a b", "a;b", "é"])
+@pytest.mark.parametrize("name", ["$(id)", "a b", "a;b", "é", "-x"])
 def test_a_file_whose_name_a_shell_would_split_is_refused(
     repository: Repository, sre: Sre, name: str
 ) -> None:

@@ -20,13 +20,14 @@ import pytest
 
 from binaries.console import UserError
 from cli.__main__ import main
+from tests.program import ROOT
 from tools.fleet import journal, processes, update
 from tools.fleet.checks import command, nothing
 from tools.fleet.credentials import Credentials
 from tools.fleet.inputs import Inputs
 from tools.fleet.journal import Journal
 from tools.fleet.log import Log
-from tools.fleet.operation import Kind, Operation
+from tools.fleet.operation import Kind, Operation, Run
 from tools.fleet.outcome import Outcome, StackResult, not_run
 from tools.fleet.processes import Processes
 from tools.fleet.progress import Progress
@@ -475,6 +476,31 @@ def test_a_log_ends_with_what_went_wrong(tmp_path: Path) -> None:
         assert (tmp_path / "log").read_text().splitlines()[-1] == last
 
 
+# New stacks
+
+
+def test_a_new_stack_is_neither_created_nor_called_changed_if_its_files_are_wrong(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "Pulumi.new.yaml").write_text("config:\n  sre-platform:cluster: gone\n")
+    cli: Any = mock.Mock()
+    for kind in (Kind.PREVIEW, Kind.CREATE):
+        lines: list[str] = []
+        run = Run(tmp_path, cli, lines.append, lambda number: None)
+        result = run.operate(Operation(kind, "new", new=True))
+        assert result.outcome is Outcome.REFUSED
+        assert result.messages == tuple(lines)
+        assert "there is no clusters/gone.yaml; add it" in lines[0]
+    assert not cli.run.called
+
+
+def test_a_preview_says_that_a_stack_is_new() -> None:
+    run = Run(ROOT, mock.Mock(), lambda line: None, lambda number: None)
+    result = run.operate(Operation(Kind.PREVIEW, "team-alpha", new=True))
+    assert result.outcome is Outcome.CHANGED
+    assert result.messages[0].startswith("does not exist yet; its first update creates it")
+
+
 # Progress
 
 
@@ -644,7 +670,7 @@ def test_as_many_failures_as_allowed_stop_the_run_and_less_do_not(
     results = updated(["team-0", "team-1", "team-2"], shares=["1", "1", "rest"], max_failures=2)
     assert recorded.waves == [["team-0"], ["team-1"]]
     assert outcomes(results) == ["failed", "failed", "not run"]
-    assert results["team-2"].messages == ("stopped after 2 stacks that failed (--max-failures)",)
+    assert results["team-2"].messages == ("stopped after 2 failures (--max-failures)",)
 
 
 def test_a_failed_check_between_waves_stops_the_run(updated: Updated, recorded: Recorded) -> None:

@@ -8,36 +8,32 @@ from tools.fleet.operation import Kind, Operation
 from tools.fleet.outcome import Outcome, StackResult
 from tools.fleet.processes import Processes
 
+_MISSING = "is not in this backend, so nothing is compared; fix the backend, or create the stack"
+
 
 def preview(processes: Processes, stacks: Sequence[str], refresh: bool) -> list[StackResult]:
     """What `up` would change. Raises UserError if the backend does not answer."""
-    why = "does not exist yet; its first update creates it, and everything in it"
-    missing = (Outcome.CHANGED, why)
-    return _look(processes, Kind.PREVIEW, stacks, refresh, missing)
+    there = existing(processes, stacks)
+    return processes.run(
+        Operation(Kind.PREVIEW, stack, refresh)
+        if stack in there
+        else Operation(Kind.PREVIEW, stack, new=True)
+        for stack in stacks
+    )
 
 
 def drift(processes: Processes, stacks: Sequence[str]) -> list[StackResult]:
     """How the servers differ from the files. Raises UserError if the backend does not answer."""
-    why = "is not in this backend, so nothing is compared; fix the backend, or create the stack"
-    return _look(processes, Kind.DRIFT, stacks, True, (Outcome.FAILED, why))
-
-
-def _look(
-    processes: Processes,
-    kind: Kind,
-    stacks: Sequence[str],
-    refresh: bool,
-    missing: tuple[Outcome, str],
-) -> list[StackResult]:
     there = existing(processes, stacks)
     known = [stack for stack in stacks if stack in there]
-    done = processes.run(Operation(kind, stack, refresh) for stack in known)
+    done = processes.run(Operation(Kind.DRIFT, stack, refresh=True) for stack in known)
     results = {result.stack: result for result in done}
-    outcome, why = missing
-    for stack in stacks:
-        if stack not in there:
-            results[stack] = StackResult(stack, outcome, messages=(why,))
-            log = Log(processes.log(stack, kind))
-            log.write(f"Stack '{stack}' {why}.")
-            log.finish(kind, results[stack])
-    return [results[stack] for stack in stacks]
+    return [results.get(stack) or _missing(processes, stack) for stack in stacks]
+
+
+def _missing(processes: Processes, stack: str) -> StackResult:
+    result = StackResult(stack, Outcome.FAILED, messages=(_MISSING,))
+    log = Log(processes.log(stack, Kind.DRIFT))
+    log.write(f"Stack '{stack}' {_MISSING}.")
+    log.finish(Kind.DRIFT, result)
+    return result

@@ -24,12 +24,15 @@ from pulumi.automation import (
 from pulumi.automation._stack import StackInitMode
 
 from binaries import display
+from specs.fleet import TeamsFolder, load_stack
+from specs.stack_file import read_stack
 from tools.fleet.outcome import OUTPUTS, Outcome, StackResult
 
 _STACK_TYPE = "pulumi:pulumi:Stack"
 _DIFFERS = "no changes were expected but changes were proposed"
 _PROTECTED = "because it is protected"
 _LOCKED = "the stack is currently locked"
+_NEW = "does not exist yet; its first update creates it, and everything in it"
 _EMPTY_LOCK = "unexpected end of JSON input"
 # A line, or a list of several.
 _error = re.compile(r"\berror: (.+(?:\n +[0-9]+\) .+)*)")
@@ -49,13 +52,15 @@ class Kind(StrEnum):
 class Operation:
     """One for `stack`; with `refresh`, the servers are read first.
 
-    A preview writes its plan into `plan`, and `up` does only what that file says.
+    A preview writes its plan into `plan`, and `up` does only what that file says. If the backend
+    lacks the stack, it is `new`: a preview only checks its files.
     """
 
     kind: Kind
     stack: str
     refresh: bool = False
     plan: Path | None = None
+    new: bool = False
 
 
 class _Workspace(LocalWorkspace):
@@ -134,6 +139,13 @@ class Run:
 
     def operate(self, operation: Operation) -> StackResult:
         """Every failure is a result; KeyboardInterrupt if a signal ended it."""
+        if operation.new and (problems := _problems(self._root, operation.stack)):
+            for problem in problems:
+                self._write(problem)
+            return StackResult(operation.stack, Outcome.REFUSED, messages=problems)
+        if operation.new and operation.kind is Kind.PREVIEW:
+            self._write(f"Stack '{operation.stack}' {_NEW}.")
+            return StackResult(operation.stack, Outcome.CHANGED, messages=(_NEW,))
         try:
             self._start(operation)
         except CommandError as error:
@@ -189,6 +201,15 @@ class Run:
         if _EMPTY_LOCK in errors:
             return Outcome.FAILED, [_half_locked(operation.stack)]
         return Outcome.FAILED, errors or ["Pulumi failed without an error; see the log"]
+
+
+def _problems(root: Path, stack: str) -> tuple[str, ...]:
+    """What is wrong in the files of a stack, whatever its state."""
+    settings, problems = read_stack(root, stack)
+    if settings and not problems:
+        folder = TeamsFolder(root / settings.tenants, settings.tenants)
+        problems = list(load_stack(folder, settings).problems)
+    return tuple(map(str, problems))
 
 
 def locked(stack: str) -> str:

@@ -84,7 +84,7 @@ class Update:
 
     def _create(self, stacks: Sequence[str]) -> None:
         there = existing(self._processes, stacks)
-        new = [Operation(Kind.CREATE, stack) for stack in stacks if stack not in there]
+        new = [Operation(Kind.CREATE, stack, new=True) for stack in stacks if stack not in there]
         self._keep(self._processes.run(new))
 
     def _keep(self, results: Sequence[StackResult], but: Outcome | None = None) -> None:
@@ -134,7 +134,8 @@ class Update:
         outcomes = [result.outcome for result in self._results.values()]
         failures = outcomes.count(Outcome.REFUSED) + outcomes.count(Outcome.FAILED)
         if not self._stopped and failures >= self._order.max_failures:
-            self._stopped = f"stopped after {failures} stacks that failed (--max-failures)"
+            said = "1 failure" if failures == 1 else f"{failures} failures"
+            self._stopped = f"stopped after {said} (--max-failures)"
         if not self._stopped and (path := self._inputs.changed()):
             self._stopped = f"{path} has changed since the preview"
         return self._stopped

@@ -28,8 +28,9 @@ PROGRAM = (
     "specs/",
 )
 
-# Pulumi's own rule. A shell or make could interpret other names differently.
-_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+# Pulumi's own rule, without names that it would take for an option. A shell or make could interpret
+# other names differently.
+_NAME = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]{0,99}")
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,8 @@ def stacks(root: Path) -> tuple[Stack, ...]:
     for name in names:
         if not _NAME.fullmatch(name):
             raise ValueError(
-                f"'{_file(name)}' is not a stack's name; use letters, digits, '-', '_' and '.', "
-                "at most 100 characters"
+                f"'{_file(name)}' is not a stack's name; use letters, digits, '_', '.' and, not "
+                "first, '-', at most 100 characters"
             )
     found = (_stack(root, name) for name in names)
     return tuple(sorted(found, key=lambda stack: (not stack.platform, stack.name)))
