@@ -173,7 +173,7 @@ def _options() -> argparse.ArgumentParser:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Do it and print the report. Raises OSError for a folder of logs that cannot be written."""
+    """Do it and print the report. Raises OSError for a folder that cannot be made."""
     from binaries.console import INTERRUPTED, UserError, no_longer_read
     from tools.fleet.operation import Kind
     from tools.fleet.report import FORMATS
@@ -292,7 +292,8 @@ def _code(results: Sequence["StackResult"]) -> int:
 
 @contextmanager
 def _processes(arguments: argparse.Namespace) -> Generator["Processes"]:
-    """What runs the stacks. Raises UserError if there is no CLI."""
+    """What runs the stacks. Raises UserError without a CLI, or a folder for logs."""
+    from binaries.console import UserError
     from tools.fleet.backend import prepared_cli
     from tools.fleet.credentials import Credentials
     from tools.fleet.preload import preload
@@ -302,6 +303,8 @@ def _processes(arguments: argparse.Namespace) -> Generator["Processes"]:
 
     cli = prepared_cli()
     arguments.logs.mkdir(parents=True, exist_ok=True)
+    if not os.access(arguments.logs, os.W_OK | os.X_OK):
+        raise UserError(f"{arguments.logs} cannot be written; name another folder (--logs)")
     folder = ROOT / _FOLDER
     folder.mkdir(exist_ok=True)
     with (folder / "lock").open("a", encoding="utf-8") as lock:

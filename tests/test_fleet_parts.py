@@ -450,6 +450,16 @@ def test_a_log_that_cannot_be_written_stops_nothing(
     assert result.outcome is Outcome.CHANGED
 
 
+def test_a_folder_for_logs_that_cannot_be_written_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("tools.fleet.backend.prepared_cli", mock.Mock())
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # a test may run as root
+    assert main(["fleet", "preview", "platform", "--logs", str(tmp_path)]) == 1
+    error = f"./sre fleet: error: {tmp_path} cannot be written; name another folder (--logs)\n"
+    assert capsys.readouterr().err == error
+
+
 def test_a_finished_log_is_closed(tmp_path: Path) -> None:
     mine = Path("/proc/self/fd")
     before = len([*mine.iterdir()])
