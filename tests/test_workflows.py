@@ -5,7 +5,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -231,37 +231,70 @@ def test_the_steps_are_existing_commands() -> None:
     assert [module for module in modules if importlib.util.find_spec(module) is None] == []
 
 
+Script = Callable[..., str]
+
+
+@pytest.fixture
+def last_step(tmp_path: Path) -> Script:
+    """`last_step(workflow, job, files, ...)`: what it prints; `gh` does nothing."""
+
+    def run(workflow: str, name: str, files: Mapping[str, str], **environment: str) -> str:
+        (job,) = [each for each in jobs(ROOT / ".github/workflows" / workflow) if each.name == name]
+        programs = {
+            "bin/gh": '#!/bin/bash\necho "gh $*"',
+            "bin/python3": f'#!/bin/bash\nexec {sys.executable} "$@"',
+            "scripts/comment": "#!/bin/bash\ncat $2",
+            "scripts/drift-issue": "#!/bin/bash\ncat $1",
+        }
+        for path, text in {**programs, **files}.items():
+            (tmp_path / path).parent.mkdir(exist_ok=True)
+            (tmp_path / path).write_text(text)
+            (tmp_path / path).chmod(0o755)
+        done = subprocess.run(
+            ["bash", "-eo", "pipefail", "-c", job.steps[-1]["run"]],
+            cwd=tmp_path,
+            env={
+                "PATH": f"{tmp_path}/bin:{os.environ['PATH']}",
+                "PYTHONPATH": str(ROOT),
+                "GITHUB_STEP_SUMMARY": "/dev/null",
+                **environment,
+            },
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout
+
+    return run
+
+
 @pytest.mark.commands
-@pytest.mark.parametrize(("diff", "asks"), [("success", False), ("failure", True)])
-def test_a_failed_diff_asks_for_a_second_reviewer(tmp_path: Path, diff: str, asks: bool) -> None:
-    (comment,) = [
-        job for job in jobs(ROOT / ".github/workflows/pull-request.yaml") if job.name == "comment"
-    ]
-    script = comment.steps[-1]["run"]
-    for name, text in {
-        "results/team-alpha.diff.md": "Nothing differs.",
-        "bin/gh": '#!/bin/bash\necho "gh $*"',
-        "bin/python3": f'#!/bin/bash\nexec {sys.executable} "$@"',
-        "scripts/comment": "#!/bin/bash\ncat $2",
-    }.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(text)
-        (tmp_path / name).chmod(0o755)
-    done = subprocess.run(
-        ["bash", "-eo", "pipefail", "-c", script],
-        cwd=tmp_path,
-        env={
-            "PATH": f"{tmp_path}/bin:{os.environ['PATH']}",
-            "PYTHONPATH": str(ROOT),
-            "NUMBER": "7",
-            "DIFF": diff,
-        },
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert ("--add-label second-reviewer" in done.stdout) is asks
-    assert ("**Not every stack could be compared**" in done.stdout) is asks
+@pytest.mark.parametrize(
+    ("diff", "preview"),
+    [
+        ("success", "success"),
+        ("success", "skipped"),
+        ("success", "failure"),
+        ("failure", "success"),
+    ],
+)
+def test_a_comment_says_that_stacks_are_missing_and_a_failed_diff_asks_for_a_second_reviewer(
+    last_step: Script, diff: str, preview: str
+) -> None:
+    files = {"results/team-alpha.diff.md": "Nothing differs."}
+    said = last_step("pull-request.yaml", "comment", files, NUMBER="7", DIFF=diff, PREVIEW=preview)
+    failed = diff == "failure"
+    assert ("--add-label second-reviewer" in said) is failed
+    assert ("**Not every stack could be compared**" in said) is failed
+    assert ("**Not every stack could be previewed**" in said) is (preview == "failure")
+
+
+@pytest.mark.commands
+@pytest.mark.parametrize("drift", ["success", "failure"])
+def test_the_drift_issue_says_that_stacks_are_missing(last_step: Script, drift: str) -> None:
+    said = last_step("drift.yaml", "report", {}, DRIFT=drift, RUN="https://example.com/runs/7")
+    assert ("**Stacks differ, or could not be compared**" in said) is (drift == "failure")
+    assert ("From https://example.com/runs/7" in said) is (drift == "failure")
 
 
 def test_the_pulumi_cli_is_the_sandboxs() -> None:
