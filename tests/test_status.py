@@ -88,7 +88,8 @@ def test_an_app_without_a_deployment_is_broken(looked: Looked) -> None:
     assert app.status == "broken"
     assert said(app) == [
         f"{FILE}:3:5: apps[0]: the namespace team-alpha has no Deployment my-api; merge the file; "
-        "if it is, see why the stack's last `pulumi up` did not create it"
+        "if it is, see whether the stack's last `pulumi up` ended without errors; if it did, ask "
+        "the platform team to restore what was changed by hand (`make stack-up` with `REFRESH=1`)"
     ]
 
 
@@ -164,6 +165,31 @@ def test_a_pull_without_a_secret_names_what_has_to_be_stored(looked: Looked) -> 
     app = looked.app(written.app(), DEPLOYMENT, REPLICA_SET, broken, missing)
     assert kinds(app) == ["pull-secret-missing"]
     assert "stores the robot's login in OpenBao as sre/team-alpha/harbor-pull" in said(app)[0]
+
+
+@pytest.mark.parametrize(
+    ("before", "said_of_it"),
+    [
+        (
+            "",
+            f"the registry refuses the login in Secret {PULL} for {IMAGE}: the robot's password "
+            "was replaced; ask the platform team to run `./sre secret rotate team-alpha`",
+        ),
+        (
+            "registry: {robots: {duration: 90}}\n",
+            f"{FILE}:2:31: registry.robots.duration: the registry refuses the login in Secret "
+            f"{PULL} for {IMAGE}: the robot's password was replaced, or the robot has expired "
+            "(after 90 days); ask the platform team: `./sre secret rotate team-alpha` renews the "
+            "password, and more days let an expired robot in again",
+        ),
+    ],
+)
+def test_a_login_that_is_refused_is_renewed_by_what_renews_it(
+    looked: Looked, before: str, said_of_it: str
+) -> None:
+    text = written.app().replace("apps:", f"{before}apps:", 1)
+    broken = pod(REPLICA_SET, own=waiting("ImagePullBackOff", f"{ANSWERED}: 401 Unauthorized"))
+    assert said(looked.app(text, DEPLOYMENT, REPLICA_SET, broken)) == [said_of_it]
 
 
 def test_an_image_of_a_step_is_mended_at_the_step(looked: Looked) -> None:

@@ -213,8 +213,8 @@ def test_a_login_that_the_registry_refuses_is_stale(viewer: Reader) -> None:
     until(lambda: pull_secret(cluster) != before)
     released(checkout, "v1.1.0")
     cause = viewer.cause(TEAM, "runs", "pull-secret-stale")
-    assert cause["key"] == "registry.robots"
     assert f"refuses the login in Secret harbor-pull for {TOOL}:v1.1.0" in cause["what"]
+    assert cause["do"] == f"ask the platform team to run `./sre secret rotate {TEAM}`"
 
 
 def pull_secret(cluster: Cluster) -> str | None:

@@ -10,7 +10,7 @@ from specs.problem import Loc
 from tools.status.app_state import AppState
 from tools.status.cause import Cause, Weight
 from tools.status.cluster_state import REPLICA_SETS
-from tools.status.words import short
+from tools.status.words import RESTORE, RESTORED, short
 
 _QUOTA = re.compile(
     r"exceeded quota: (?P<name>\S+), requested: (?P<requested>\S+), used: (?P<used>\S+), "
@@ -107,7 +107,7 @@ def _causes(app: AppState, message: str) -> Iterator[Cause]:
         yield Cause(
             "pod-security",
             f"Pod Security ({found['level']}) refuses its pods: {short(found['why'])}",
-            "ask for an exception, or run the stack's `pulumi up` if its pods were changed by hand",
+            f"ask for an exception, or {RESTORED}",
             ("exceptions",),
             lasting=True,
         )
@@ -126,7 +126,7 @@ def _causes(app: AppState, message: str) -> Iterator[Cause]:
         yield Cause(
             "service-account",
             f"the namespace has no ServiceAccount {found[1]}",
-            "run the stack's `pulumi up` again",
+            RESTORE,
             ("serviceAccount",),
         )
     else:

@@ -6,6 +6,7 @@ from typing import Any
 from clients.kubernetes import Object
 from tools.status.app_state import AppState
 from tools.status.cause import Cause
+from tools.status.words import RESTORE
 
 
 def causes(app: AppState) -> Iterator[Cause]:
@@ -17,7 +18,7 @@ def causes(app: AppState) -> Iterator[Cause]:
         yield Cause(
             "not-deployed",
             f"the namespace {app.team.name} has no {kind} {app.app.name}",
-            "merge the file; if it is, see why the stack's last `pulumi up` did not create it",
+            f"merge the file; if it is, {RESTORE}",
             (),
         )
 

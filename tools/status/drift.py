@@ -6,8 +6,9 @@ from typing import Any
 from specs.app import CronJob
 from tools.status.app_state import AppState
 from tools.status.cause import Cause, Weight
+from tools.status.words import RESTORE
 
-_DO = "merge the file; if it is, see why the stack's last `pulumi up` did not change this"
+_DO = f"merge the file; if it is, {RESTORE}"
 
 
 def causes(app: AppState) -> Iterator[Cause]:

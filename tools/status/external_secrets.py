@@ -12,7 +12,7 @@ from specs.secret_paths import secret_path
 from tools.status.app_state import AppState
 from tools.status.cause import Cause, Weight
 from tools.status.cluster_state import EXTERNAL_SECRETS, moment
-from tools.status.words import ready, short
+from tools.status.words import RESTORE, ready, short
 
 _PATIENCE = timedelta(seconds=30)  # until the operator looks at a new ExternalSecret
 
@@ -62,7 +62,7 @@ def _of_external(app: AppState, name: str) -> Iterator[Cause]:
         yield Cause(
             "secret-not-deployed",
             f"the namespace has no ExternalSecret {name}",
-            "see whether the stack's last `pulumi up` ended without errors",
+            RESTORE,
             loc,
             weight=_weight(app, None),
         )

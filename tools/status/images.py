@@ -139,6 +139,7 @@ def _login(app: AppState, image: str) -> Cause:
             f"the registry refuses the login with which {image} is pulled",
             "ask the platform team",
         )
+    rotate = f"`./sre secret rotate {app.team.name}`"
     secret = app.state.named(EXTERNAL_SECRETS, PULL_SECRET)
     missing = any(
         PULL_SECRET in event.message for event in app.events("FailedToRetrieveImagePullSecret")
@@ -149,18 +150,23 @@ def _login(app: AppState, image: str) -> Cause:
             f"the registry refuses to hand out {image} without a login, and the namespace has no "
             f"Secret {PULL_SECRET}",
             "ask the platform team to run `pulumi up`, which stores the robot's login in OpenBao "
-            f"as {secret_path(app.team.name, PULL_SECRET)}",
+            f"as {secret_path(app.team.name, PULL_SECRET)}, or if it was deleted there, {rotate}",
         )
+    what = f"the registry refuses the login in Secret {PULL_SECRET} for {image}: the robot's "
     lasts = app.team.registry.robots.duration
-    expired = f"has expired (after {lasts} days) or was replaced" if lasts > 0 else "was replaced"
+    if lasts > 0:
+        return Cause(
+            "pull-secret-stale",
+            f"{what}password was replaced, or the robot has expired (after {lasts} days)",
+            f"ask the platform team: {rotate} renews the password, and more days let an expired "
+            "robot in again",
+            ("registry", "robots", "duration"),
+            of_team=True,
+        )
     return Cause(
         "pull-secret-stale",
-        f"the registry refuses the login in Secret {PULL_SECRET} for {image}: the robot's "
-        f"credential {expired}",
-        "ask the platform team to run `pulumi up`; the Secret follows within "
-        f"{app.settings.external_secrets.refresh_interval}",
-        ("registry", "robots"),
-        of_team=True,
+        f"{what}password was replaced",
+        f"ask the platform team to run {rotate}",
     )
 
 

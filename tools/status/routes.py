@@ -12,8 +12,7 @@ from specs.team import Team
 from tools.status.app_state import AppState
 from tools.status.cause import Cause, Weight
 from tools.status.cluster_state import VIRTUAL_SERVICES, ClusterState, gateways_in
-
-_DO = "see whether the stack's last `pulumi up` ended without errors"
+from tools.status.words import RESTORE
 
 
 def causes(app: AppState) -> Iterator[Cause]:
@@ -35,7 +34,7 @@ def _routing(app: AppState, web: WebApp) -> Iterator[Cause]:
             yield Cause(
                 "not-routed",
                 f"{host} is not routed: the namespace has no VirtualService {web.name}",
-                _DO,
+                RESTORE,
                 ("ingress", *loc),
                 weight=Weight.DIFFERS,
             )
@@ -44,7 +43,7 @@ def _routing(app: AppState, web: WebApp) -> Iterator[Cause]:
                 "not-routed",
                 f"{host} is not routed: the VirtualService {web.name} is for "
                 f"{', '.join(routed) or 'no host'}",
-                _DO,
+                RESTORE,
                 ("ingress", *loc),
                 weight=Weight.DIFFERS,
             )

@@ -51,11 +51,13 @@ def _failed(app: AppState, job: Object, failed: dict[str, str]) -> Cause:
         )
     failures = job.get("status", {}).get("failed") or 0
     tried = f" after {failures} tries" if failures > 1 else ""
+    # Of a pod that is left, there is a cause with its log.
+    see = "" if app.pods else f"see `kubectl logs job/{name} -n {app.team.name}`; "
     return Cause(
         "run-failed",
         f"the last run ({name}) failed{when}{tried} ({short(failed.get('message', ''))})",
-        f"see `kubectl logs job/{name} -n {app.team.name}`; to run it again: `kubectl create job "
-        f"--from=cronjob/{app.app.name} {app.app.name}-again -n {app.team.name}`",
+        f"{see}to run it again: `kubectl create job --from=cronjob/{app.app.name} "
+        f"{app.app.name}-again -n {app.team.name}`",
         ("schedule", "backoffLimit") if not app.pods else None,
     )
 

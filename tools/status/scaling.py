@@ -8,7 +8,7 @@ from specs.app import CronJob
 from tools.status.app_state import AppState
 from tools.status.cause import Cause, Weight
 from tools.status.cluster_state import AUTOSCALERS, BUDGETS, moment
-from tools.status.words import short
+from tools.status.words import RESTORE, short
 
 _PATIENCE = timedelta(minutes=1)  # until a new pod's metrics are there
 
@@ -31,7 +31,7 @@ def _autoscaler(app: AppState) -> Iterator[Cause]:
         yield Cause(
             "autoscaler-missing",
             f"the namespace has no HorizontalPodAutoscaler {app.app.name}",
-            "see whether the stack's last `pulumi up` ended without errors",
+            RESTORE,
             ("autoscaling",),
             weight=Weight.DIFFERS,
         )

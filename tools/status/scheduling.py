@@ -10,7 +10,7 @@ from specs.problem import Loc
 from tools.status.app_state import AppState
 from tools.status.cause import Cause, Weight
 from tools.status.cluster_state import moment
-from tools.status.words import short
+from tools.status.words import RESTORE, short
 
 _PATIENCE = timedelta(seconds=30)
 
@@ -80,7 +80,7 @@ def _volumes(app: AppState, message: str) -> Cause:
             return Cause(
                 "volume",
                 f"the cluster has no PersistentVolumeClaim {claim}",
-                "run the stack's `pulumi up` again, or ask the platform team",
+                RESTORE,
                 loc,
             )
     loc = ("app", "volumes")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from tools.status.app_state import AppState
 from tools.status.cause import Cause, Weight
 from tools.status.crashes import crashed
-from tools.status.words import short
+from tools.status.words import RESTORE, short
 
 _BY_ROOT = re.compile(r"image will run as root")
 _BY_NAME = re.compile(r"non-numeric user \((?P<user>[^)]*)\)")
@@ -33,11 +33,11 @@ def _not_created(app: AppState, message: str) -> Iterator[Cause]:
         return  # a cause of its own
     user = _BY_NAME.search(message)
     if user or _BY_ROOT.search(message):
-        who = f"the user `{user['user']}`, a name" if user else "root, or names no user"
+        who = f"the user `{user['user']}`, which may be root" if user else "root, or names no user"
         yield Cause(
             "runs-as-root",
-            f"the image runs as {who}, and the node cannot tell that this is not root",
-            "set a number, or build the image with a numbered `USER`",
+            f"the image runs as {who}; the platform runs no container as root",
+            "set the number of a user, or build the image with such a number as its `USER`",
             ("app", "runAs", "user"),
             lasting=True,
         )
@@ -45,7 +45,7 @@ def _not_created(app: AppState, message: str) -> Iterator[Cause]:
         yield Cause(
             "config-map",
             f"the namespace has no ConfigMap {found['name']}",
-            "run the stack's `pulumi up` again",
+            RESTORE,
             ("app", "files"),
         )
     else:
@@ -63,7 +63,7 @@ def _not_prepared(app: AppState) -> Iterator[Cause]:
             yield Cause(
                 "config-map",
                 f"the namespace has no ConfigMap {found['name']}",
-                "run the stack's `pulumi up` again",
+                RESTORE,
                 ("app", "files"),
             )
         elif not _OF_SECRETS.search(event.message):

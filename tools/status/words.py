@@ -4,6 +4,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+# `up` alone compares the files with Pulumi's state, and does not see what the cluster has.
+RESTORED = (
+    "ask the platform team to restore what was changed by hand (`make stack-up` with `REFRESH=1`)"
+)
+RESTORE = f"see whether the stack's last `pulumi up` ended without errors; if it did, {RESTORED}"
+
 _LONGEST = 200
 
 
