@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from textwrap import dedent
 
@@ -119,6 +120,22 @@ def test_a_broken_app_shows_the_end_of_its_log(
     assert status(tenants, written.app(), APP) == 1
     out = capsys.readouterr().out
     assert "  the app ends with exit code 1, restarted 3 times; see its last lines below\n" in out
+    assert "    | no database\n" in out
+
+
+def test_an_app_that_is_ready_again_shows_why_it_ended(
+    server: FakeServer, tenants: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs(server)
+    again = running(replica_set(deployment(ready=1)))
+    server.answers[f"{CORE}/pods"] = listed(again)
+    last = {"exitCode": 3, "reason": "Error", "finishedAt": datetime.now(UTC).isoformat()}
+    own = again["status"]["containerStatuses"][0]
+    own |= {"restartCount": 1, "lastState": {"terminated": last}}
+    server.answers[f"{CORE}/pods/{again['metadata']['name']}/log"] = (200, b"no database")
+    assert status(tenants, written.app()) == 0
+    out = capsys.readouterr().out
+    assert "  warning: the app ends with exit code 3, restarted once, last at " in out
     assert "    | no database\n" in out
 
 

@@ -31,7 +31,8 @@ _CHANGED = (
 def with_logs(cluster: Cluster, apps: Sequence[AppState], requests: int) -> ClusterState:
     """The apps' state with the logs of what ended, one a container, in at most so many requests."""
     state = apps[0].state
-    needed = list(_needed(apps))
+    # An app that is ready again comes last: there may not be enough requests for all.
+    needed = sorted(_needed(apps), key=lambda each: not crashes.crashed(each[1]))
     if any(app.app.secret_refs for app, _ in needed):
         requests -= 1
     needed = needed[: max(0, requests)]
@@ -55,7 +56,8 @@ def _needed(apps: Iterable[AppState]) -> Iterator[tuple[AppState, ContainerState
     for app in apps:
         seen = {SIDECAR}
         for container in app.containers:
-            if container.name not in seen and crashes.crashed(container):
+            ended = crashes.crashed(container) or crashes.recovered(app, container)
+            if container.name not in seen and ended:
                 seen.add(container.name)
                 yield app, container
 
