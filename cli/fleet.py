@@ -234,9 +234,12 @@ def _up(
         raise ValueError(
             f"the run to resume had stack '{min(gone)}', which has no file; leave out --resume"
         )
+    canaries = selected([stack.name for stack in known], arguments.canary)
+    if arguments.canary and not {*canaries} & {*stacks}:
+        print("None of the canaries is among the stacks.", file=sys.stderr)
     order = Order(
         first=[stack.name for stack in known if stack.platform],
-        canaries=selected(stacks, arguments.canary) if arguments.canary else (),
+        canaries=canaries if arguments.canary else (),
         shares=arguments.waves,
         pause=arguments.pause,
         check=_check(arguments, known, processes.credentials),

@@ -175,6 +175,24 @@ def test_a_run_of_no_stacks_says_so() -> None:
     assert FORMATS["table"](Kind.PREVIEW, []) == "No stacks.\n"
 
 
+@pytest.fixture
+def up(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[[str], list[str]]:
+    """`up(options)`: what `./sre fleet up` of team-alpha, which fails, prints beside the report."""
+    stack = mock.Mock()
+    stack.name = "team-alpha"
+    monkeypatch.setattr("cli.fleet.selected_stacks", lambda arguments: [stack])
+    monkeypatch.setattr("cli.fleet._processes", mock.MagicMock())
+    monkeypatch.setattr(Update, "run", lambda *given: RESULTS[4:])
+
+    def run(options: str) -> list[str]:
+        main(["fleet", "up", *shlex.split(options)])
+        return capsys.readouterr().err.splitlines()
+
+    return run
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -184,15 +202,15 @@ def test_a_run_of_no_stacks_says_so() -> None:
     ],
 )
 def test_an_update_names_the_command_that_continues_with_the_same_options(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], options: str
+    up: Callable[[str], list[str]], options: str
 ) -> None:
-    monkeypatch.setattr("cli.fleet.selected_stacks", lambda arguments: [])
-    monkeypatch.setattr("cli.fleet._processes", mock.MagicMock())
-    monkeypatch.setattr("tools.fleet.selection.selected", lambda *given: [])
-    monkeypatch.setattr(Update, "run", lambda *given: RESULTS[4:])
-    main(["fleet", "up", *shlex.split(options)])
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line == f"To continue: ./sre fleet up --resume {options}".rstrip()
+    assert up(options) == [f"To continue: ./sre fleet up --resume {options}".rstrip()]
+
+
+def test_a_canary_that_is_not_among_the_stacks_is_said(up: Callable[[str], list[str]]) -> None:
+    assert up("--canary platform")[0] == "None of the canaries is among the stacks."
+    (error,) = up("--canary platfrom")
+    assert error == "./sre fleet: error: no stack 'platfrom'; did you mean platform?"
 
 
 def test_the_command_reports_drift_as_a_failure_in_junit(
@@ -269,6 +287,22 @@ def test_no_more_than_so_many_run_at_a_time(
     with run_with(operate, parallel=3) as runner:
         results = runner.run(previews(TEAMS))
     assert max(result.changes["update"] for result in results) <= 3
+
+
+def test_without_room_for_another_process_its_stack_fails_and_the_others_go_on(
+    run_with: Callable[..., Processes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+    forks = iter([os.fork, mock.Mock(side_effect=full), os.fork])
+    monkeypatch.setattr(os, "fork", lambda: next(forks)())
+    open_before = len([*Path("/proc/self/fd").iterdir()])
+    with run_with(changed) as runner:
+        first, second, third = runner.run(previews(TEAMS[:3]))
+    assert (first.outcome, third.outcome) == (Outcome.CHANGED, Outcome.CHANGED)
+    assert second.outcome is Outcome.FAILED
+    assert second.messages[0].startswith("no process could be started: Resource temporarily")
+    assert len([*Path("/proc/self/fd").iterdir()]) == open_before
+    assert not signal.pthread_sigmask(signal.SIG_BLOCK, []) & {signal.SIGINT, signal.SIGTERM}
 
 
 def test_a_process_that_is_killed_is_a_failure_that_says_how_to_remove_a_lock(

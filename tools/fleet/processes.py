@@ -123,7 +123,12 @@ class Processes(SignalReceiver):
                     if why := INTERRUPTED if self.interrupted else before():
                         finish(not_run(operation.stack, why), operation.kind)
                         continue
-                    selector.register(self._start(operation, alive, held), selectors.EVENT_READ)
+                    try:
+                        reading = self._start(operation, alive, held)
+                    except OSError as error:
+                        finish(_not_started(operation, error), operation.kind)
+                        continue
+                    selector.register(reading, selectors.EVENT_READ)
                     self.progress.started(operation.stack, operation.kind)
                 for key, _ in selector.select(timeout=_AWAKE):
                     child = self._running[key.fd]
@@ -147,24 +152,38 @@ class Processes(SignalReceiver):
         return INTERRUPTED if self.interrupted else ""
 
     def _start(self, operation: Operation, alive: int, held: int) -> int:
-        """Fork; return the file descriptor from which to read what the child sends."""
+        """Fork; return the file descriptor from which to read what the child sends.
+
+        Raises OSError if the system has no room for another process.
+        """
         reading, writing = os.pipe()
         # Until the child has its own handlers, it would pass signals on to its siblings.
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-        pid = os.fork()
-        if pid == 0:
-            try:
-                os.close(reading)
-                os.close(held)
-                self._serve(operation, alive, writing)
-            except BaseException:
-                traceback.print_exc()  # in the log
-            finally:
-                os._exit(1)
-        self._running[reading] = _Child(operation, pid, time.monotonic())
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-        os.close(writing)
+        try:
+            pid = os.fork()
+            if pid == 0:
+                self._be_child(operation, alive, held, reading, writing)
+            self._running[reading] = _Child(operation, pid, time.monotonic())
+        except OSError:
+            os.close(reading)
+            raise
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+            os.close(writing)
         return reading
+
+    def _be_child(
+        self, operation: Operation, alive: int, held: int, reading: int, writing: int
+    ) -> None:
+        """Never returns."""
+        try:
+            os.close(reading)
+            os.close(held)
+            self._serve(operation, alive, writing)
+        except BaseException:
+            traceback.print_exc()  # in the log
+        finally:
+            os._exit(1)
 
     def _receive(self, reading: int, child: _Child) -> bool:
         """Take what the child has sent; false once it has ended."""
@@ -236,6 +255,11 @@ class Processes(SignalReceiver):
             message = "Harbor must answer before the servers are compared; see the log"
             return StackResult(operation.stack, Outcome.FAILED, messages=(message,))
         return run.operate(operation)
+
+
+def _not_started(operation: Operation, error: OSError) -> StackResult:
+    message = f"no process could be started: {error.strerror}; lower --parallel"
+    return StackResult(operation.stack, Outcome.FAILED, messages=(message,))
 
 
 def _interrupted(operation: Operation) -> StackResult:
