@@ -17,6 +17,7 @@ from unittest import mock
 from xml.etree import ElementTree
 
 import pytest
+from pulumi.automation import CommandError, CommandResult
 
 from binaries.console import UserError
 from cli.__main__ import main
@@ -538,6 +539,18 @@ def test_a_new_stack_is_neither_created_nor_called_changed_if_its_files_are_wron
     assert not cli.run.called
 
 
+def test_a_file_that_is_not_yaml_is_refused_with_its_place(tmp_path: Path) -> None:
+    (tmp_path / "Pulumi.a.yaml").write_text("config: [\n")
+    said = "error: getting stack configuration: invalid YAML file: yaml: line 1"
+    failure = CommandError(CommandResult(stdout="", stderr=said, code=255))
+    with mock.patch("tools.fleet.operation._Stack") as stack:
+        stack.return_value.preview.side_effect = failure
+        run = Run(tmp_path, mock.Mock(), lambda line: None, lambda number: None)
+        result = run.operate(Operation(Kind.PREVIEW, "a"))
+    assert result.outcome is Outcome.REFUSED
+    assert result.messages[0].startswith("Pulumi.a.yaml:1:1: (file): ")
+
+
 def test_a_preview_says_that_a_stack_is_new() -> None:
     run = Run(ROOT, mock.Mock(), lambda line: None, lambda number: None)
     result = run.operate(Operation(Kind.PREVIEW, "team-alpha", new=True))
@@ -827,9 +840,10 @@ def test_there_is_nothing_to_resume_without_a_journal(tmp_path: Path) -> None:
         journal.read(tmp_path / "journal.json")
 
 
-def test_a_file_that_is_no_journal_is_reported(tmp_path: Path) -> None:
-    (tmp_path / "journal.json").write_text("{")
-    with pytest.raises(UserError, match="is not a journal; remove it"):
+@pytest.mark.parametrize("text", ["{", '{"inputs": "x", "stacks": [], "later": 1}', "[]", "\0"])
+def test_a_file_that_is_no_journal_is_reported(tmp_path: Path, text: str) -> None:
+    (tmp_path / "journal.json").write_text(text)
+    with pytest.raises(UserError, match="is not a journal of this version; remove it"):
         journal.read(tmp_path / "journal.json")
 
 

@@ -37,4 +37,6 @@ def read(file: Path) -> Journal:
     except FileNotFoundError:
         raise UserError("there is no run to resume; leave out --resume") from None
     except ValidationError:
-        raise UserError(f"{file} is not a journal; remove it and leave out --resume") from None
+        raise UserError(
+            f"{file} is not a journal of this version; remove it and leave out --resume"
+        ) from None

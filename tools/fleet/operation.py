@@ -25,7 +25,7 @@ from pulumi.automation._stack import StackInitMode
 
 from binaries import display
 from specs.fleet import TeamsFolder, load_stack
-from specs.stack_file import read_stack
+from specs.stack_file import read_stack, stack_source
 from tools.fleet.outcome import OUTPUTS, Outcome, StackResult
 
 _STACK_TYPE = "pulumi:pulumi:Stack"
@@ -193,6 +193,10 @@ class Run:
             return Outcome.CHANGED, ()
         if refused := self._refusal or self._events.violations:
             return Outcome.REFUSED, refused
+        # Pulumi's own error names no file.
+        unreadable = stack_source(self._root, operation.stack).problems
+        if operation.kind is not Kind.UP and unreadable:
+            return Outcome.REFUSED, [str(problem) for problem in unreadable]
         errors = self._events.errors or [_plain(error) for error in _error.findall(printed)]
         if operation.kind is not Kind.UP and _PROTECTED in printed:
             return Outcome.REFUSED, errors
