@@ -152,3 +152,13 @@ def test_the_repository_is_needed(listed: Listed) -> None:
 def test_names_of_objects_differ(listed: Listed, tmp_path: Path) -> None:
     (tmp_path / "Pulumi.team-a_eu.yaml").write_text(STACK.format(cluster="eu", team="x"))
     assert "team-a-eu and team-a_eu" in listed(PKO)
+
+
+def test_no_object_is_without_a_name_or_waits_for_the_sandbox(
+    listed: Listed, tmp_path: Path
+) -> None:
+    (tmp_path / "Pulumi.dev.yaml").write_text("config:\n  sre-platform:platform: true\n")
+    (tmp_path / "Pulumi.team-c.yaml").write_text("config:\n  sre-platform:teams: [team-c]\n")
+    assert "prerequisites" not in objects(listed(PKO))["team-c"]
+    (tmp_path / "Pulumi._.yaml").write_text(PLATFORM.format(cluster="eu"))
+    assert "'_' leaves no name for its object; rename it" in listed(PKO)

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from specs.readers import Dumper
+from tools.fleet.selection import SANDBOX
 from tools.review.affected import Stack
 
 MOST_PARTS = 256  # jobs of a matrix: docs.github.com, "Actions limits"
@@ -53,15 +54,21 @@ def operator_objects(stacks: Sequence[Stack], every: Sequence[Stack], operator: 
     """YAML of a Stack (pulumi.com/v1) for each; those of teams wait for their cluster's platform.
 
     `every` has all stacks of the project. Raises ValueError, "what is wrong; what to do", if two
-    would have one name.
+    would have one name, or one has none.
     """
     names = {stack.name: _object_name(stack.name) for stack in every}
     owners: dict[str, str] = {}
     for stack, name in names.items():
+        if not name:
+            raise ValueError(f"'{stack}' leaves no name for its object; rename it")
         if other := owners.get(name):
             raise ValueError(f"{other} and {stack} would both be the object '{name}'; rename one")
         owners[name] = stack
-    platforms = {stack.cluster: names[stack.name] for stack in every if stack.platform}
+    platforms = {
+        stack.cluster: names[stack.name]
+        for stack in every
+        if stack.platform and stack.name != SANDBOX
+    }
     objects = [
         _stack(
             names[stack.name],
