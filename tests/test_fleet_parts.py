@@ -539,16 +539,28 @@ def test_a_new_stack_is_neither_created_nor_called_changed_if_its_files_are_wron
     assert not cli.run.called
 
 
+def failed(root: Path, kind: Kind, stack: str, said: str) -> StackResult:
+    """The result if Pulumi prints that, and fails."""
+    failure = CommandError(CommandResult(stdout="", stderr=said, code=255))
+    with mock.patch("tools.fleet.operation._Stack") as made:
+        made.return_value.preview.side_effect = made.return_value.up.side_effect = failure
+        run = Run(root, mock.Mock(), lambda line: None, lambda number: None)
+        return run.operate(Operation(kind, stack))
+
+
 def test_a_file_that_is_not_yaml_is_refused_with_its_place(tmp_path: Path) -> None:
     (tmp_path / "Pulumi.a.yaml").write_text("config: [\n")
     said = "error: getting stack configuration: invalid YAML file: yaml: line 1"
-    failure = CommandError(CommandResult(stdout="", stderr=said, code=255))
-    with mock.patch("tools.fleet.operation._Stack") as stack:
-        stack.return_value.preview.side_effect = failure
-        run = Run(tmp_path, mock.Mock(), lambda line: None, lambda number: None)
-        result = run.operate(Operation(Kind.PREVIEW, "a"))
+    result = failed(tmp_path, Kind.PREVIEW, "a", said)
     assert result.outcome is Outcome.REFUSED
     assert result.messages[0].startswith("Pulumi.a.yaml:1:1: (file): ")
+
+
+def test_what_an_error_kept_from_being_done_is_not_an_error_of_its_own() -> None:
+    undone = "error: expected resource operations for urn:pulumi:a::b but none were seen"
+    result = failed(ROOT, Kind.UP, "platform", f"error: no answer\n{undone}")
+    assert (result.outcome, result.messages) == (Outcome.FAILED, ("no answer",))
+    assert failed(ROOT, Kind.UP, "platform", undone).messages[0].startswith("expected resource")
 
 
 def test_a_preview_says_that_a_stack_is_new() -> None:

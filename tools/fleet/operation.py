@@ -34,6 +34,8 @@ _PROTECTED = "because it is protected"
 _LOCKED = "the stack is currently locked"
 _NEW = "does not exist yet; its first update creates it, and everything in it"
 _EMPTY_LOCK = "unexpected end of JSON input"
+# What a plan has and the first error kept from being done.
+_undone = re.compile(r"expected resource operations for .* but none were seen")
 # A line, or a list of several.
 _error = re.compile(r"\berror: (.+(?:\n +[0-9]+\) .+)*)")
 _colour = re.compile(r"<\{%.*?%\}>")
@@ -204,7 +206,8 @@ class Run:
             return Outcome.FAILED, [locked(operation.stack)]
         if _EMPTY_LOCK in errors:
             return Outcome.FAILED, [_half_locked(operation.stack)]
-        return Outcome.FAILED, errors or ["Pulumi failed without an error; see the log"]
+        causes = [error for error in errors if not _undone.search(error)]
+        return Outcome.FAILED, causes or errors or ["Pulumi failed without an error; see the log"]
 
 
 def _problems(root: Path, stack: str) -> tuple[str, ...]:
