@@ -19,10 +19,12 @@ from xml.etree import ElementTree
 import pytest
 from pulumi.automation import CommandError, CommandResult
 
+from binaries.cli_process import CliProcess, Signals
 from binaries.console import UserError
 from cli.__main__ import main
 from tests.program import ROOT
 from tools.fleet import journal, processes, update
+from tools.fleet.backend import existing
 from tools.fleet.checks import command, nothing
 from tools.fleet.credentials import Credentials
 from tools.fleet.inputs import Inputs
@@ -168,6 +170,7 @@ def test_junit_has_a_case_per_stack_and_drift_is_a_failure(kind: Kind, failures:
         for tag in ("failure", "error", "skipped")
     }
     assert found == {"failure": failures, "error": ["d"], "skipped": ["e"]}
+    assert suite.findtext("testcase[@name='b']/system-out") == "unchanged"
     totals = (suite.get("tests"), suite.get("failures"), suite.get("errors"), suite.get("skipped"))
     assert totals == ("5", str(len(failures)), "1", "1")
 
@@ -519,6 +522,32 @@ def test_a_log_ends_with_what_went_wrong(tmp_path: Path) -> None:
         log.write("a line")
         log.finish(kind, result)
         assert (tmp_path / "log").read_text().splitlines()[-1] == last
+
+
+def prints(folder: Path, line: str) -> Any:
+    """A CLI that does nothing else, and fails."""
+    program = folder / "pulumi"
+    program.write_text(f"#!/bin/sh\nprintf '{line}' >&2; exit 3\n")
+    program.chmod(0o755)
+    return mock.Mock(command=str(program))
+
+
+def test_output_that_is_not_utf_8_stops_nothing(tmp_path: Path) -> None:
+    lines: list[str] = []
+    with (tmp_path / "lock").open("w") as lock, Signals() as signals, suppress(CommandError):
+        cli = CliProcess(prints(tmp_path, r"one \377\ntwo\n"), lock, signals)
+        cli.run([], str(tmp_path), {}, on_error=lines.append)
+    assert lines == ["one \N{REPLACEMENT CHARACTER}", "two"]
+
+
+def test_what_a_backend_says_commands_no_terminal(
+    run_with: Callable[..., Processes], tmp_path: Path
+) -> None:
+    with run_with(changed) as runner:
+        runner.cli = prints(tmp_path, r"error: no \033[31mlogin\033[0m for\n\033]0;x\007\n")
+        with pytest.raises(UserError) as error:
+            existing(runner, ["team-0"])
+    assert str(error.value) == "the backend does not list its stacks: no login for ?]0;x?"
 
 
 # New stacks

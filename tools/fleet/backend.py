@@ -10,6 +10,7 @@ from pathlib import Path
 from pulumi.automation import InvalidVersionError, PulumiCommand
 
 from binaries.console import UserError
+from tools.fleet.outcome import printable
 from tools.fleet.processes import Processes
 
 # A stack whose file has no `encryptionsalt` has one in its state.
@@ -49,7 +50,7 @@ def _listed(root: Path, cli: PulumiCommand, environment: Mapping[str, str]) -> f
         capture_output=True,
     )
     if done.returncode:
-        said = " ".join(done.stderr.decode(errors="replace").split())
+        said = printable(done.stderr.decode(errors="replace"))
         raise UserError(f"the backend does not list its stacks: {said.removeprefix('error: ')}")
     try:
         return frozenset(stack["name"].rpartition("/")[2] for stack in json.loads(done.stdout))

@@ -40,7 +40,7 @@ class StackResult:
     seconds: float = 0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "messages", tuple(map(_printable, self.messages)))
+        object.__setattr__(self, "messages", tuple(map(printable, self.messages)))
 
     @property
     def summary(self) -> str:
@@ -56,6 +56,7 @@ def not_run(stack: str, why: str) -> StackResult:
     return StackResult(stack, Outcome.NOT_RUN, messages=(why,))
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """One line of what another program has said."""
     line = " ".join(colour_codes.sub("", text).split())
     return "".join(each if each.isprintable() else "?" for each in line)

@@ -77,7 +77,8 @@ def as_junit(kind: Kind, results: Sequence[StackResult]) -> str:
             SubElement(case, found, message=message).text = "\n".join(result.messages)
             totals[found if found == "skipped" else f"{found}s"] += 1
         else:
-            SubElement(case, "system-out").text = f"{result.outcome}: {result.summary}"
+            said = f": {result.summary}" if result.summary else ""
+            SubElement(case, "system-out").text = f"{result.outcome}{said}"
     for name, count in totals.items():
         suite.set(name, str(count))
     ElementTree.indent(suite)
