@@ -25,6 +25,7 @@ from cli.__main__ import main
 from tests.program import ROOT
 from tools.fleet import journal, processes, update
 from tools.fleet.backend import existing
+from tools.fleet import journal, processes, room, update
 from tools.fleet.checks import command, nothing
 from tools.fleet.credentials import Credentials
 from tools.fleet.inputs import Inputs
@@ -548,6 +549,45 @@ def test_what_a_backend_says_commands_no_terminal(
         with pytest.raises(UserError) as error:
             existing(runner, ["team-0"])
     assert str(error.value) == "the backend does not list its stacks: no login for ?]0;x?"
+
+
+# Room for states
+
+
+@pytest.mark.parametrize(
+    ("free", "backend", "said"),
+    [
+        (room.LEAST, "file://{folder}", ""),
+        (room.LEAST - 1, "file://{folder}", "the backend's disk has 63 MiB left"),
+        (room.LEAST - 1, "file://{folder}?metadata=skip", "the backend's disk has 63 MiB left"),
+        (0, "s3://states", ""),
+        (0, "file://{folder}/nowhere", ""),
+    ],
+)
+@pytest.mark.parametrize("logged_in", [True, False])
+def test_a_backend_in_a_folder_needs_room(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    free: int,
+    backend: str,
+    said: str,
+    logged_in: bool,
+) -> None:
+    def disk_usage(folder: Path) -> Any:
+        folder.stat()
+        return mock.Mock(free=free)
+
+    url = backend.format(folder=tmp_path)
+    monkeypatch.setattr(room.shutil, "disk_usage", disk_usage)
+    monkeypatch.setenv("PULUMI_HOME", str(tmp_path))
+    if logged_in:
+        monkeypatch.delenv("PULUMI_BACKEND_URL", raising=False)
+        (tmp_path / "credentials.json").write_text(json.dumps({"current": url}))
+    else:
+        monkeypatch.setenv("PULUMI_BACKEND_URL", url)
+    found = room.without_room()
+    assert found.startswith(said)
+    assert bool(found) is bool(said)
 
 
 # New stacks

@@ -29,6 +29,7 @@ from tools.fleet.log import Log
 from tools.fleet.operation import Kind, Operation, Run, locked
 from tools.fleet.outcome import BAD, Outcome, StackResult, not_run
 from tools.fleet.progress import Progress
+from tools.fleet.room import without_room
 
 INTERRUPTED = "interrupted"
 # After its time, an operation may finish what is under way, then only save its state; in seconds.
@@ -251,6 +252,8 @@ class Processes(SignalReceiver):
         os._exit(0)
 
     def _operate(self, run: Run, operation: Operation) -> StackResult:
+        if operation.kind in (Kind.CREATE, Kind.UP) and (why := without_room()):
+            return StackResult(operation.stack, Outcome.FAILED, messages=(why,))
         if operation.refresh and not self.ready(operation.stack):
             message = "Harbor must answer before the servers are compared; see the log"
             return StackResult(operation.stack, Outcome.FAILED, messages=(message,))
