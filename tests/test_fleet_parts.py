@@ -23,9 +23,8 @@ from binaries.cli_process import CliProcess, Signals
 from binaries.console import UserError
 from cli.__main__ import main
 from tests.program import ROOT
-from tools.fleet import journal, processes, update
-from tools.fleet.backend import existing
 from tools.fleet import journal, processes, room, update
+from tools.fleet.backend import existing
 from tools.fleet.checks import command, nothing
 from tools.fleet.credentials import Credentials
 from tools.fleet.inputs import Inputs
