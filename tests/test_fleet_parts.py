@@ -943,6 +943,18 @@ def test_inputs_are_the_program_the_settings_and_the_teams_files(tmp_path: Path)
     assert inputs.changed() == "tenants/new.yaml"
 
 
+def test_what_pulumi_itself_does_to_a_stacks_file_is_no_change(tmp_path: Path) -> None:
+    file = tmp_path / "Pulumi.a.yaml"
+    file.write_text("config:\n    sre-platform:teams:   [a]\n    sre-platform:platform: false\n")
+    inputs = Inputs(tmp_path, [])
+    written = 'config:\n  sre-platform:teams: [a]\n  sre-platform:platform: "false"\n'
+    file.write_text(f"{written}encryptionsalt: v1:x\n")
+    assert not inputs.changed()
+    assert inputs.digest == Inputs(tmp_path, []).digest
+    file.write_text(written.replace("false", "true"))
+    assert inputs.changed() == "Pulumi.a.yaml"
+
+
 def test_a_file_that_is_removed_while_files_are_read_has_changed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

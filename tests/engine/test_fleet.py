@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from sandbox.checkout import secrets_settings
 from tests.checkouts import Run, finished
 from tests.engine.fleets import FleetCheckout, outcomes, report
 
@@ -37,6 +38,17 @@ def test_a_preview_finds_the_stack_that_a_change_is_for(
     assert report(run)["team-beta"]["changes"] == {"update": 1}
     log = (fleet.folder / ".fleet/logs/team-beta.preview.txt").read_text(encoding="utf-8")
     assert '~ pods: "30" => "31"' in log
+
+
+def test_stacks_whose_files_have_no_salt_are_updated_as_in_a_fresh_checkout(
+    fleet: FleetCheckout, servers: Mapping[str, str]
+) -> None:
+    fleet.edit(*QUOTA)
+    for file in fleet.folder.glob("Pulumi.*.yaml"):
+        file.write_text(secrets_settings.sub("", file.read_text()))
+    run = fleet.run("fleet up --format json", 300, **servers)
+    assert run.code == 0, run.output
+    assert outcomes(run)["team-beta"] == "changed"
 
 
 def test_an_update_does_nothing_if_a_file_is_refused(

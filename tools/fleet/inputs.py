@@ -3,10 +3,15 @@
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 
 from specs.cluster_file import FOLDER
+from specs.source import Source
+from specs.stack_file import config_in
 from tools.review.affected import PROGRAM
+
+_STACKS = "Pulumi.*.yaml"
 
 
 class Inputs:
@@ -43,16 +48,30 @@ class Inputs:
             path = self._root / part
             found = sorted(path.rglob("*")) if path.is_dir() else [path]
             yield from (file for file in found if file.is_file() and _counts(file))
-        for pattern in ("*.py", "Pulumi.*.yaml"):
+        for pattern in ("*.py", _STACKS):
             yield from self._root.glob(pattern)
 
 
 def _hash(file: Path) -> str:
     """Hexadecimal; nothing for a file that cannot be read, or that has just been removed."""
     try:
-        return hashlib.sha256(file.read_bytes()).hexdigest()
+        content = file.read_bytes()
     except OSError:
         return ""
+    return _hash_of_settings(file, content) if file.match(_STACKS) else _hash_of(content)
+
+
+@cache  # a thousand files take a second
+def _hash_of_settings(file: Path, content: bytes) -> str:
+    """Pulumi adds `encryptionsalt` to a stack's file, and writes the rest in its own way."""
+    source = Source(file, file.name, first_key="config")
+    if source.problems:
+        return _hash_of(content)
+    return _hash_of(repr(config_in(source.data)).encode())
+
+
+def _hash_of(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _counts(file: Path) -> bool:
