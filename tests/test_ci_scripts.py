@@ -95,10 +95,12 @@ def test_a_command_gets_what_the_secret_holds_and_the_token(job: dict[str, str])
     assert not {"ACTIONS_ID_TOKEN_REQUEST_TOKEN", "identity", "login", "secret"} & set(variables)
 
 
+@pytest.mark.parametrize("name", ["KUBECONFIG", "KUBECONFIG__PROD_EU"])
 def test_a_kubeconfig_is_a_temporary_file_that_only_its_owner_can_read(
-    job: dict[str, str],
+    job: dict[str, str], name: str
 ) -> None:
-    shown = 'stat -c %a "$KUBECONFIG"; cat "$KUBECONFIG"; echo "$KUBECONFIG"'
+    Answers.secret = {"KUBECONFIG": "of all", name: SECRET["KUBECONFIG"]}
+    shown = f'stat -c %a "${name}"; cat "${name}"; echo "${name}"'
     *_, mode, first, second, path = with_credentials(job, "bash", "-c", shown).stdout.splitlines()
     assert (mode, first, second) == ("600", "apiVersion: v1", "kind: Config")
     assert not Path(path).exists()
@@ -114,7 +116,8 @@ def test_github_learns_what_to_mask(job: dict[str, str]) -> None:
 
 
 def test_a_secret_of_several_lines_is_masked_whole_whatever_its_name(job: dict[str, str]) -> None:
-    Answers.secret = {"GOOGLE_CREDENTIALS": "first\nsecond 100%", "HARBOR_URL": "https://h"}
+    public = {"HARBOR_URL": "https://h", "HARBOR_USERNAME__PROD_EU": "deploy"}
+    Answers.secret = {"GOOGLE_CREDENTIALS": "first\nsecond 100%", **public}
     shown = with_credentials(job, "true").stdout.splitlines()
     assert shown == ["::add-mask::hvs.1", "::add-mask::first%0Asecond 100%25"]
 
