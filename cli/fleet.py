@@ -295,7 +295,7 @@ def _code(results: Sequence["StackResult"]) -> int:
 
 @contextmanager
 def _processes(arguments: argparse.Namespace) -> Generator["Processes"]:
-    """What runs the stacks. Raises UserError without a CLI, or a folder for logs."""
+    """What runs the stacks. Raises UserError if they cannot be run, or a file has changed."""
     from binaries.console import UserError
     from tools.fleet.backend import prepared_cli
     from tools.fleet.credentials import Credentials
@@ -331,12 +331,22 @@ def _processes(arguments: argparse.Namespace) -> Generator["Processes"]:
 
 
 def _take(lock: IO[str]) -> None:
-    """Wait until no other run, or what a killed run has left, updates stacks from this checkout."""
+    """Wait until no other run, or what a killed run has left, updates stacks from this checkout.
+
+    Raises UserError if a file changes meanwhile: this process has loaded some of the code before.
+    """
+    from binaries.console import UserError
+    from tools.fleet.inputs import Inputs
+    from tools.review.affected import stacks
+
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
+        inputs = Inputs(ROOT, {stack.folder for stack in stacks(ROOT)})
         print("Waiting for another ./sre fleet up of this checkout to end ...", file=sys.stderr)
         fcntl.flock(lock, fcntl.LOCK_EX)
+        if path := inputs.changed():
+            raise UserError(f"{path} has changed during the wait; run the command again") from None
 
 
 def _harbor_answers(stack: str) -> bool:

@@ -1,6 +1,7 @@
 """`./sre fleet`: which stacks it runs, in which order, and what it reports; no engine runs."""
 
 import errno
+import fcntl
 import json
 import os
 import shlex
@@ -22,6 +23,7 @@ from pulumi.automation import CommandError, CommandResult
 from binaries.cli_process import CliProcess, Signals
 from binaries.console import UserError
 from cli.__main__ import main
+from cli.fleet import _take
 from tests.program import ROOT
 from tools.fleet import journal, processes, room, update
 from tools.fleet.backend import existing
@@ -151,6 +153,27 @@ def test_markdown_shows_messages_as_text() -> None:
     text = FORMATS["markdown"](Kind.PREVIEW, RESULTS)
     assert "| a | changed | 1.5 s | 2 create, outputs |" in text
     assert "\n    tenants/c.yaml:1:1: team: is <wrong> | fix it\n" in text
+
+
+def test_a_file_that_changes_during_the_wait_for_another_run_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cli.fleet.ROOT", tmp_path)
+    code = tmp_path / "specs/team.py"
+    code.parent.mkdir()
+    code.touch()
+
+    texts = iter(["", "changed"])
+
+    def take(lock: Any, how: int) -> None:
+        if how & fcntl.LOCK_NB:
+            raise BlockingIOError
+        code.write_text(next(texts))
+
+    monkeypatch.setattr(fcntl, "flock", take)
+    _take(mock.Mock())
+    with pytest.raises(UserError, match=r"specs/team\.py has changed during the wait"):
+        _take(mock.Mock())
 
 
 @pytest.mark.parametrize("form", FORMATS)
