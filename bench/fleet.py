@@ -1,7 +1,7 @@
-"""`python -m bench.fleet FOLDER STACKS [--singly]`: measures previews of a fleet's stacks.
+"""`python -m bench.fleet FOLDER STACKS [--singly] [--memory]`: measures previews of stacks.
 
 Together by `./sre fleet preview`, or singly, one command after another. Prints seconds on the
-clock, seconds of CPU, and MiB at the peak of all processes together.
+clock and seconds of CPU; or MiB at the peak of all processes together, which takes time to watch.
 """
 
 import argparse
@@ -104,8 +104,10 @@ def _proportional(pid: int) -> int:
     return 0
 
 
-def measured(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> Cost:
-    """The cost of a command and all that it starts."""
+def measured(
+    command: Sequence[str], folder: Path, environment: Mapping[str, str], watched: bool
+) -> Cost:
+    """The cost of a command and all that it starts; no memory, unless that is watched."""
     started, before = time.perf_counter(), os.times()
     with subprocess.Popen(
         command,
@@ -117,12 +119,14 @@ def measured(command: Sequence[str], folder: Path, environment: Mapping[str, str
         text=True,
     ) as process:
         memory = Memory(process.pid)
-        memory.start()
+        if watched:
+            memory.start()
         _, said = process.communicate()
     wall, after = time.perf_counter() - started, os.times()
     if process.returncode:
         sys.exit("\n".join(said.splitlines()[-10:]))
-    memory.join()
+    if watched:
+        memory.join()
     cpu = after.children_user + after.children_system
     return Cost(wall, cpu - before.children_user - before.children_system, memory.peak)
 
@@ -133,6 +137,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="a checkout with a stack for each team")
     parser.add_argument("stacks", type=int, help="how many of them")
     parser.add_argument("--singly", action="store_true")
+    parser.add_argument("--memory", action="store_true")
     asked = parser.parse_args()
     every = sorted(file.stem.removeprefix("Pulumi.") for file in asked.folder.glob("Pulumi.*-*"))
     names = every[: asked.stacks]
@@ -140,7 +145,7 @@ def main() -> None:
         os.environ["PATH"] = environment["PATH"]
         create(asked.folder, every, environment)
         costs = [
-            measured(command, asked.folder, environment)
+            measured(command, asked.folder, environment, asked.memory)
             for command in commands(names, asked.singly)
         ]
     wall, cpu = sum(cost.wall for cost in costs), sum(cost.cpu for cost in costs)

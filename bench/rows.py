@@ -249,7 +249,7 @@ def fleet(work: Path, few: int, many: int, singly: int) -> list[MeasuredRow]:
     ours = _fleet(folder, few)
     ones = Cost(single.wall * few / singly, single.cpu * few / singly, single.peak)
     all_of_many = _fleet(larger, many)
-    four, one = _fleet(folder, 4), _fleet(folder, 1, "--singly")
+    four, one = _fleet(folder, 4, "--memory"), _fleet(folder, 1, "--singly", "--memory")
     what = f"`./sre fleet preview` of {few:,} team stacks"
     against = f"one preview after another, {singly} scaled up"
     return [
