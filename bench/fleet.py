@@ -16,7 +16,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from bench.measure import ROOT, Cost
+from bench.measure import Cost
+from bench.stand_in import stand_in
 from binaries import pulumi_cli
 from sandbox.checkout import Checkout, own_salt
 
@@ -25,26 +26,25 @@ _EVERY = 0.05  # seconds between two looks at the memory
 
 
 @contextmanager
-def served(folder: Path, *stand_in: str | Path) -> Iterator[dict[str, str]]:
+def served(folder: Path, *program: str | Path) -> Iterator[dict[str, str]]:
     """The environment of commands on a checkout's stacks while the stand-in for servers runs.
 
-    `stand_in` is its module, with arguments.
+    `program` is that of `stand_in`, if it is another one.
     """
     checkout = Checkout(folder)
-    with checkout.locked("bench"), checkout.environment():
-        command = [sys.executable, "-m", *map(str, stand_in)]
-        pipe = subprocess.PIPE
-        with subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True) as server:
-            assert server.stdout is not None
-            providers = server.stdout.readline().strip()
-            cli = Path(pulumi_cli.find().command)
-            path = os.environ["PATH"]
-            yield {
-                **os.environ,
-                "PULUMI_DEBUG_PROVIDERS": providers,
-                "PULUMI_SKIP_CHECKPOINTS": "false",
-                "PATH": f"{cli.parent}:{path}" if cli.is_absolute() else path,
-            }
+    with (
+        checkout.locked("bench"),
+        checkout.environment(),
+        stand_in(*map(str, program)) as providers,
+    ):
+        cli = Path(pulumi_cli.find().command)
+        path = os.environ["PATH"]
+        yield {
+            **os.environ,
+            "PULUMI_DEBUG_PROVIDERS": providers,
+            "PULUMI_SKIP_CHECKPOINTS": "false",
+            "PATH": f"{cli.parent}:{path}" if cli.is_absolute() else path,
+        }
 
 
 def create(folder: Path, names: Sequence[str], environment: Mapping[str, str]) -> None:
@@ -83,17 +83,18 @@ class Memory(threading.Thread):
 
     def run(self) -> None:
         while Path(f"/proc/{self._pid}").exists():
-            used = sum(_proportional(pid) for pid in _below(self._pid))
+            used = sum(_proportional(pid) for pid in below(self._pid))
             self.peak = max(self.peak, used / 1024)
             time.sleep(_EVERY)
 
 
-def _below(pid: int) -> Iterator[int]:
+def below(pid: int) -> Iterator[int]:
+    """A process and all that it started, as far as they run."""
     yield pid
     with suppress(OSError):
         for task in Path(f"/proc/{pid}/task").iterdir():
             for child in (task / "children").read_text("ascii").split():
-                yield from _below(int(child))
+                yield from below(int(child))
 
 
 def _proportional(pid: int) -> int:
@@ -141,7 +142,7 @@ def main() -> None:
     asked = parser.parse_args()
     every = sorted(file.stem.removeprefix("Pulumi.") for file in asked.folder.glob("Pulumi.*-*"))
     names = every[: asked.stacks]
-    with served(asked.folder, "bench.stand_in") as environment:
+    with served(asked.folder) as environment:
         os.environ["PATH"] = environment["PATH"]
         create(asked.folder, every, environment)
         costs = [

@@ -8,15 +8,16 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from bench.measure import ROOT
 from sandbox import provider
 
 
 @contextmanager
-def stand_in() -> Iterator[str]:
-    """Run the process; yield the value of PULUMI_DEBUG_PROVIDERS."""
-    command = [sys.executable, "-m", "bench.stand_in"]
+def stand_in(module: str = "bench.stand_in", *arguments: str) -> Iterator[str]:
+    """Run the process, this module's or one like it; yield the value of PULUMI_DEBUG_PROVIDERS."""
+    command = [sys.executable, "-m", module, *arguments]
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
+    with subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True) as process:
         assert process.stdout is not None
         yield process.stdout.readline().strip()  # its input is closed at the end
 

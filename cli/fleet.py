@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from cli import Commands, doctor, fleet_stacks
+from cli.diff import MISTAKE
 from cli.fleet_options import positive, selected_stacks, selection
 from cli.stack_options import ROOT
 from specs.cluster_file import cluster_names
@@ -24,8 +25,7 @@ if TYPE_CHECKING:
     from tools.fleet.processes import Processes
     from tools.review.affected import Stack
 
-# What `main` reports a wrong command line as: 2 is drift.
-MISTAKE, DRIFT = 1, 2
+DRIFT = 2  # so a wrong command line is not
 _FOLDER = ".fleet"
 
 

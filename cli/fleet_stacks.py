@@ -4,6 +4,7 @@ import argparse
 import sys
 
 from cli import Commands
+from cli.diff import MISTAKE
 from cli.fleet_options import positive, selected_stacks, selection
 from cli.stack_options import ROOT
 
@@ -83,7 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
             return 0
     except (GitError, ValueError) as error:
         print(f"./sre fleet: error: {error}", file=sys.stderr)
-        return 1
+        return MISTAKE
     names = [stack.name for stack in selected]
     if arguments.format == "github-matrix":
         print(github_matrix(names, arguments.part_size))

@@ -8,9 +8,9 @@ from pathlib import Path
 from binaries.console import UserError
 from cli import Commands
 from cli.stack_options import ROOT, options, stack_files
+from plain.whole_files import replace
 from specs.fleet import SUFFIX, TeamsFolder
 from specs.problem import WHOLE_FILE, Problem, ProblemsError
-from tools.editing.write import replace
 
 
 def add(commands: Commands) -> None:

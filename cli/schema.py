@@ -5,9 +5,9 @@ import sys
 
 from cli import Commands
 from cli.stack_options import ROOT
+from plain.whole_files import replace
 from specs.settings import ClusterSettings
 from specs.team import Team
-from tools.editing.write import replace
 
 SCHEMA = ROOT / "schemas" / "team.schema.json"
 CLUSTER_SCHEMA = ROOT / "schemas" / "cluster.schema.json"

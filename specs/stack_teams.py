@@ -11,7 +11,8 @@ from specs.settings import PREFIX
 from specs.source import Source
 from specs.stack_file import TEAMS, layers_of, stack_names
 
-# Has all teams, to try the program; any other stack is for production.
+# Has all teams, to try the program, and its addresses from the environment; any other stack is for
+# production.
 SANDBOX = "dev"
 
 _AT = ("config", TEAMS)

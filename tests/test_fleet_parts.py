@@ -919,8 +919,10 @@ def test_a_journal_that_cannot_be_written_stops_the_run(
     updated: Updated, recorded: Recorded, tmp_path: Path
 ) -> None:
     def block(stack: str) -> None:
-        with suppress(FileExistsError):
-            (tmp_path / "journal.json.new").mkdir()
+        file = tmp_path / "journal.json"
+        if file.is_file():
+            file.unlink()
+            file.mkdir()
 
     recorded.during = block
     results = updated(["team-0", "team-1"])

@@ -69,9 +69,9 @@ class NodeSettings:
     `forwarded` are ports of the machine's 127.0.0.1 that exist in the node's network too.
     `published` are ports of the node that exist on the machine's 127.0.0.1, where `proxy` is the
     port of an HTTP proxy to the kubelet. `pods` are servers of the machine that look like pods of
-    the node. `archives` are files with images, one of them the
-    image that keeps a pod's namespaces. `commands` start in this order; the first is containerd. If
-    the last is kube-network-policies, `account` is the folder with its token.
+    the node. `archives` are files with images, one of them the image that keeps a pod's namespaces.
+    `commands` start in this order; the first is containerd. If the last is kube-network-policies,
+    `account` is the folder with its token.
     """
 
     name: str

@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from itertools import groupby
 from pathlib import Path
@@ -17,6 +17,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from bench.fleet import below
 from tests.checkouts import Run, finished
 from tests.engine.fleets import FleetCheckout, outcomes, report
 
@@ -36,14 +37,6 @@ def changed(fleet: FleetCheckout) -> None:
     fleet.edit(alpha, "team: team-alpha\n\n", f"team: team-alpha\n\n{added}")
     fleet.edit(beta, "pods: 30", "pods: 31")
     fleet.edit(beta, "roles: {incident-response: view}", "roles: {support: view}")
-
-
-def below(pid: int) -> Iterator[int]:
-    """A process and all that it started, as far as they run."""
-    yield pid
-    with suppress(OSError):
-        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split():
-            yield from below(int(child))
 
 
 def is_engine(pid: int) -> bool:

@@ -295,7 +295,7 @@ def test_files_are_as_written_and_nobody_changes_them(checkout: Checkout) -> Non
     assert (root / "etc/shop/app.yaml").read_text() == 'level: info\nmotto: "Grüße, $HOME"\n'
     assert (root / "etc/shop/other").read_text() == OF_THE_IMAGE
     assert log_of(checkout, pod, 2) == ["level = info", "mine"]
-    for file in ("/etc/shop/app.yaml", "/work/conf/shop.conf"):
+    for file in ("/etc/shop/app.yaml", "/srv/conf/shop.conf"):
         # Even root, which may write to any file that is not read-only.
         assert "Read-only file system" in tried(pod, 0, 0, f"echo x >>{file}").stderr
 

@@ -8,13 +8,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
+from plain.whole_files import all_or_nothing, delete, replace
 from specs.fleet import SUFFIX, TeamsFolder, validate_loaded
 from specs.load import check_source
 from specs.names import nearest
 from specs.problem import WHOLE_FILE, Problem, ProblemsError
 from specs.settings import Settings
 from specs.source import Source
-from tools.editing.write import all_or_nothing, delete, replace
 
 
 class Text(Protocol):

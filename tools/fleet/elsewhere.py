@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from specs.readers import Dumper
-from tools.fleet.selection import SANDBOX
+from specs.stack_teams import SANDBOX
 from tools.review.affected import Stack
 
 MOST_PARTS = 256  # jobs of a matrix: docs.github.com, "Actions limits"

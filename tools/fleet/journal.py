@@ -1,11 +1,11 @@
 """What a run of updates has done, on disk: an interrupted run goes on from there."""
 
-import os
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from binaries.console import UserError
+from plain.whole_files import replace
 from specs.base import Spec
 
 
@@ -21,13 +21,8 @@ class Journal(Spec):
         return self.model_copy(update={"updated": (*self.updated, stack)})
 
     def write(self, file: Path) -> None:
-        """Replace the file in one step: whoever is killed leaves the old one or the new one."""
-        new = file.with_name(f"{file.name}.new")
-        with new.open("w", encoding="utf-8") as stream:
-            stream.write(self.model_dump_json())
-            stream.flush()
-            os.fsync(stream.fileno())
-        new.replace(file)
+        """Write it whole: whoever is killed leaves the old one or the new one."""
+        replace(file, self.model_dump_json())
 
 
 def read(file: Path) -> Journal:

@@ -26,7 +26,7 @@ from pulumi.automation._stack import StackInitMode
 from binaries import display
 from specs.fleet import TeamsFolder, load_stack
 from specs.stack_file import read_stack, stack_source
-from tools.fleet.outcome import OUTPUTS, Outcome, StackResult
+from tools.fleet.outcome import OUTPUTS, Outcome, StackResult, printable
 
 _STACK_TYPE = "pulumi:pulumi:Stack"
 _DIFFERS = "no changes were expected but changes were proposed"
@@ -38,7 +38,6 @@ _EMPTY_LOCK = "unexpected end of JSON input"
 _undone = re.compile(r"expected resource operations for .* but none were seen")
 # A line, or a list of several.
 _error = re.compile(r"\berror: (.+(?:\n +[0-9]+\) .+)*)")
-_colour = re.compile(r"<\{%.*?%\}>")
 
 
 class Kind(StrEnum):
@@ -112,9 +111,9 @@ class _Events:
                 for operation, count in event.summary_event.resource_changes.items()
             }
         elif (policy := event.policy_event) and policy.enforcement_level == "mandatory":
-            self.violations.append(_plain(f"{policy.policy_name}: {policy.message}"))
+            self.violations.append(printable(f"{policy.policy_name}: {policy.message}"))
         elif (said := event.diagnostic_event) and said.severity == "error":
-            self.errors.append(_plain(f"{_resource(said.urn)}{said.message}"))
+            self.errors.append(printable(f"{_resource(said.urn)}{said.message}"))
 
     @property
     def changes(self) -> dict[str, int]:
@@ -199,7 +198,7 @@ class Run:
         unreadable = stack_source(self._root, operation.stack).problems
         if operation.kind is not Kind.UP and unreadable:
             return Outcome.REFUSED, [str(problem) for problem in unreadable]
-        errors = self._events.errors or [_plain(error) for error in _error.findall(printed)]
+        errors = self._events.errors or [printable(error) for error in _error.findall(printed)]
         if operation.kind is not Kind.UP and _PROTECTED in printed:
             return Outcome.REFUSED, errors
         if _LOCKED in printed:
@@ -242,7 +241,3 @@ def _resource(urn: str | None) -> str:
     _, _, types, name = urn.split("::", maxsplit=3)
     kind = types.rpartition("$")[2]
     return "" if kind == _STACK_TYPE else f"{kind.rpartition(':')[2]} {name}: "
-
-
-def _plain(text: str) -> str:
-    return " ".join(_colour.sub("", text).split())

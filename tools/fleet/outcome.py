@@ -1,10 +1,13 @@
 """How a stack's run ended."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from binaries.display import colour_codes
+
+_colours = re.compile(r"<\{%.*?%\}>")  # as the engine's events have them
 
 
 class Outcome(StrEnum):
@@ -58,5 +61,5 @@ def not_run(stack: str, why: str) -> StackResult:
 
 def printable(text: str) -> str:
     """One line of what another program has said."""
-    line = " ".join(colour_codes.sub("", text).split())
+    line = " ".join(_colours.sub("", colour_codes.sub("", text)).split())
     return "".join(each if each.isprintable() else "?" for each in line)

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
 from specs.names import nearest
+from specs.stack_teams import SANDBOX
 from tools.review.affected import Stack
 
 _SHOWN = 10  # of a thousand names
-SANDBOX = "dev"  # takes its addresses from the environment; only by name
 
 
 def selected(stacks: Sequence[str], patterns: Sequence[str]) -> list[str]:

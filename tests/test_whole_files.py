@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.editing.write import all_or_nothing, delete, replace
+from plain.whole_files import all_or_nothing, delete, replace
 
 
 @pytest.fixture
