@@ -1,5 +1,16 @@
 """Parses the command line of `./sre`: each module of this folder is a command."""
 
+import os
+import signal
+
+from binaries.console import INTERRUPTED
+
+ENDS_ON_CTRL_C = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+if __name__ == "__main__" and ENDS_ON_CTRL_C:
+    # Importing the commands takes most of a short one's time, and nothing has begun that would have
+    # to be undone. An exception would show a traceback, and be lost in some places of an import.
+    signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
+
 import argparse
 import gc
 import sys
@@ -116,6 +127,8 @@ if __name__ == "__main__":
     # A command creates millions of objects and hardly any cycles: each collection is expensive.
     gc.set_threshold(50_000)
     try:
+        if ENDS_ON_CTRL_C:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         sys.exit(main())
     except KeyboardInterrupt:
-        sys.exit(130)  # the shell's exit code for "ended by Ctrl-C"
+        sys.exit(INTERRUPTED)

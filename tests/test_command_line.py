@@ -1,8 +1,27 @@
-"""`./sre` itself: its answer to an unknown command, and to none."""
+"""`./sre` itself: its answer to an unknown command, to none, and to Ctrl-C while it starts."""
+
+import os
+import subprocess
+from pathlib import Path
 
 import pytest
 
+from binaries.console import INTERRUPTED
 from cli.__main__ import main
+from tests.written import ROOT
+
+# Python runs it first: Ctrl-C comes when the commands are imported.
+_CTRL_C = """\
+import os, signal, sys
+
+class Finder:
+    def find_spec(self, name, *_):
+        if name == "specs.problem":
+            sys.meta_path.remove(self)
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Finder())
+"""
 
 
 @pytest.mark.parametrize(
@@ -30,3 +49,25 @@ def test_without_a_command_the_help_lists_them(capsys: pytest.CaptureFixture[str
     said = capsys.readouterr()
     assert said.out == ""
     assert "validate check team files" in " ".join(said.err.split())
+
+
+@pytest.mark.commands
+@pytest.mark.parametrize(
+    ("before", "code", "output"),
+    [
+        ("", INTERRUPTED, ""),
+        ("trap '' INT;", 0, "1 team file checked, no problems.\n"),  # as for `./sre ... &`
+    ],
+)
+def test_ctrl_c_during_the_start_ends_it_quietly_unless_ignored(
+    tmp_path: Path, before: str, code: int, output: str
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(_CTRL_C)
+    run = subprocess.run(
+        ["sh", "-c", f"{before} exec .venv/bin/python -m cli validate tenants/team-alpha.yaml"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert (run.returncode, run.stdout, run.stderr) == (code, output, "")
