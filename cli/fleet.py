@@ -67,8 +67,9 @@ def _add_up(actions: Commands) -> None:
         description="Previews the stacks, then updates those that would change, in waves: those "
         "with sre-platform:platform, the canaries, then shares of the others. An update does only "
         "what its preview shows, and none starts once a file has changed. A stack that the backend "
-        "lacks is created. Ctrl-C lets running updates finish what is under way. Exit code: 0 all "
-        "are up to date, 1 not all, or a wrong command line.",
+        "lacks is created. After Ctrl-C, no other stack starts, and running updates finish what is "
+        "under way; after a second one, they save their state and stop. Exit code: 0 all are up to "
+        "date, 1 not all, or a wrong command line.",
         epilog="example: ./sre fleet up --canary team-alpha --waves '1,10%,rest' --healthy",
     )
     _add_refresh(parser)

@@ -388,10 +388,15 @@ def test_after_a_signal_nothing_starts_and_what_runs_is_interrupted(
         os.kill(os.getppid(), signal.SIGTERM)
         hang()
 
+    said = StringIO()
     with run_with(operate, parallel=1) as runner:
+        runner.progress = Progress(said)
         updates = [Operation(Kind.UP, stack) for stack in TEAMS[:2]]
         first, second = runner.run(updates)
     assert runner.interrupted
+    line, *results = said.getvalue().splitlines()
+    assert line.startswith("Interrupted: no other stack starts, and running ones finish what is")
+    assert [result.partition(":")[0] for result in results] == TEAMS[:2]
     assert first.messages == ("interrupted; its state records what was done",)
     assert (second.outcome, second.messages) == (Outcome.NOT_RUN, ("interrupted",))
 

@@ -32,6 +32,10 @@ from tools.fleet.progress import Progress
 from tools.fleet.room import without_room
 
 INTERRUPTED = "interrupted"
+_FINISHING = (
+    "Interrupted: no other stack starts, and running ones finish what is under way; Ctrl-C again "
+    "makes them save their state and stop."
+)
 # After its time, an operation may finish what is under way, then only save its state; in seconds.
 _GRACE = 30
 _AWAKE = 0.5  # seconds until it looks at the time again
@@ -73,6 +77,7 @@ class Processes(SignalReceiver):
     ready: Callable[[str], bool]
     interrupted: bool = field(default=False, init=False)
     _awaiting: bool = field(default=False, init=False)
+    _announced: bool = field(default=False, init=False)
     _running: dict[int, _Child] = field(default_factory=dict, init=False)
 
     def receive(self, number: int, frame: FrameType | None) -> None:
@@ -131,7 +136,9 @@ class Processes(SignalReceiver):
                         continue
                     selector.register(reading, selectors.EVENT_READ)
                     self.progress.started(operation.stack, operation.kind)
-                for key, _ in selector.select(timeout=_AWAKE):
+                heard = selector.select(timeout=_AWAKE)
+                self._announce_interruption()
+                for key, _ in heard:
                     child = self._running[key.fd]
                     if not self._receive(key.fd, child):
                         selector.unregister(key.fd)
@@ -144,6 +151,12 @@ class Processes(SignalReceiver):
         os.close(alive)
         os.close(held)
         return [results[stack] for stack in order]
+
+    def _announce_interruption(self) -> None:
+        """Once. Not from the handler: that may come while something else is being printed."""
+        if self.interrupted and self._running and not self._announced:
+            self._announced = True
+            self.progress.say(_FINISHING)
 
     def pause(self, seconds: float) -> str:
         """Wait; returns why nothing may follow if a signal came, or nothing."""
