@@ -49,7 +49,7 @@ def add(commands: Commands) -> None:
 def _add_preview(actions: Commands) -> None:
     parser = actions.add_parser(
         "preview",
-        parents=[selection(), _options()],
+        parents=[selection(), _options("preview")],
         help="show what an update of each stack would change",
         description="Previews the stacks and changes nothing. Exit code: 0 all could be "
         "previewed, 1 not all, or a wrong command line.",
@@ -62,7 +62,7 @@ def _add_preview(actions: Commands) -> None:
 def _add_up(actions: Commands) -> None:
     parser = actions.add_parser(
         "up",
-        parents=[selection(), _options()],
+        parents=[selection(), _options("up")],
         help="update stacks in waves, as previewed in the same run",
         description="Previews the stacks, then updates those that would change, in waves: those "
         "with sre-platform:platform, the canaries, then shares of the others. An update does only "
@@ -130,7 +130,7 @@ def _add_refresh(parser: argparse.ArgumentParser) -> None:
 def _add_drift(actions: Commands) -> None:
     parser = actions.add_parser(
         "drift",
-        parents=[selection(), _options()],
+        parents=[selection(), _options("drift")],
         help="compare each stack with its servers",
         description="Compares the stacks with their servers, once Harbor answers, and changes "
         "nothing. Exit code: 0 none differs, 1 not all could be compared, or a wrong command line, "
@@ -140,8 +140,9 @@ def _add_drift(actions: Commands) -> None:
     parser.set_defaults(run=run, action=_drift, kind="drift", refresh=True)
 
 
-def _options() -> argparse.ArgumentParser:
-    """How stacks are run, as a parent of each action's parser."""
+def _options(kind: str) -> argparse.ArgumentParser:
+    """How stacks are run, as a parent of an action's parser."""
+    logs = f"{_FOLDER}/logs/{kind}"  # a preview beside an update leaves the update's alone
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument(
         "--parallel",
@@ -161,8 +162,8 @@ def _options() -> argparse.ArgumentParser:
         "--logs",
         metavar="DIR",
         type=Path,
-        default=ROOT / _FOLDER / "logs",
-        help=f"folder for each stack's log, STACK.ACTION.txt (default: {_FOLDER}/logs)",
+        default=ROOT / logs,
+        help=f"folder for each stack's log, STACK.ACTION.txt (default: {logs})",
     )
     parser.add_argument(
         "--format",

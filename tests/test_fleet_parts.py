@@ -526,6 +526,15 @@ def test_a_folder_for_logs_that_cannot_be_written_is_an_error(
     assert capsys.readouterr().err == error
 
 
+def test_no_command_writes_into_another_ones_logs(monkeypatch: pytest.MonkeyPatch) -> None:
+    processes = mock.Mock(side_effect=UserError("no further"))
+    monkeypatch.setattr("cli.fleet._processes", processes)
+    for action in ("preview", "up", "drift"):
+        main(["fleet", action])
+    folders = [call.args[0].logs for call in processes.call_args_list]
+    assert folders == [ROOT / ".fleet/logs" / name for name in ("preview", "up", "drift")]
+
+
 def test_a_finished_log_is_closed(tmp_path: Path) -> None:
     mine = Path("/proc/self/fd")
     before = len([*mine.iterdir()])

@@ -36,7 +36,7 @@ def test_a_preview_finds_the_stack_that_a_change_is_for(
         "platform": "unchanged", "team-alpha": "unchanged", "team-beta": "changed"
     }  # fmt: skip
     assert report(run)["team-beta"]["changes"] == {"update": 1}
-    log = (fleet.folder / ".fleet/logs/team-beta.preview.txt").read_text(encoding="utf-8")
+    log = (fleet.folder / ".fleet/logs/preview/team-beta.preview.txt").read_text(encoding="utf-8")
     assert '~ pods: "30" => "31"' in log
 
 
