@@ -208,7 +208,7 @@ def _drift(
     arguments: argparse.Namespace, processes: "Processes", stacks: Sequence[str]
 ) -> tuple[list["StackResult"], int]:
     from tools.fleet.looks import drift
-    from tools.fleet.outcome import Outcome
+    from tools.review.outcome import Outcome
 
     results = drift(processes, stacks)
     differs = any(result.outcome is Outcome.CHANGED for result in results)

@@ -169,11 +169,31 @@ def results(folder: Path, **files: str) -> Path:
 
 
 def test_a_report_has_a_stacks_diff_and_below_it_the_preview(tmp_path: Path) -> None:
-    text = report("Review", results(tmp_path, a__diff__md="**more**\n", a__preview__txt="+ 1\n"))
+    log = "+ 1\nOutcome: changed"
+    text = report("Review", results(tmp_path, a__diff__md="**more**\n", a__preview__txt=f"{log}\n"))
     assert text == (
-        "<!-- sre-platform: Review -->\n## Review\n\n### a: diff\n\n**more**\n\n\n"
-        "<details><summary>a: preview</summary>\n\n```text\n+ 1\n```\n</details>\n"
+        "<!-- sre-platform: Review -->\n## Review\n\n**1 stack, preview: 1 changed**\n\n"
+        "### a: diff\n\n**more**\n\n\n"
+        f"<details><summary>a: preview</summary>\n\n```text\n{log}\n```\n</details>\n"
     )
+
+
+def test_a_report_begins_with_the_totals_of_all_stacks(tmp_path: Path) -> None:
+    for number, outcome in enumerate((*["unchanged"] * 30, *["changed"] * 5)):
+        (tmp_path / f"s{number}.preview.txt").write_text(f"said\nOutcome: {outcome}\n")
+    failures = {
+        "a__preview__txt": "Outcome: refused\nFAILED: a.yaml:1:1: team: is wrong\n",
+        "b__preview__txt": "Outcome: of the program\n",  # the job was ended before the outcome
+    }
+    text = report("Review", results(tmp_path, notes__md="stack c is gone\n", **failures))
+    total = "**37 stacks, preview: 30 unchanged, 5 changed, 1 refused, 1 failed**"
+    assert text.splitlines()[3:6] == [total, "", "stack c is gone"]
+
+
+def test_a_log_that_was_cut_off_is_a_failure_too(tmp_path: Path) -> None:
+    text = report("Drift", results(tmp_path, a__drift__txt="+ 1\n"))
+    assert "**1 stack, drift: 1 failed**" in text
+    assert "<details open><summary>a: drift failed</summary>" in text
 
 
 def test_the_output_of_a_failed_diff_is_not_markdown(tmp_path: Path) -> None:

@@ -33,13 +33,14 @@ from tools.fleet.inputs import Inputs
 from tools.fleet.journal import Journal
 from tools.fleet.log import Log
 from tools.fleet.operation import Kind, Operation, Run
-from tools.fleet.outcome import Outcome, StackResult, not_run
+from tools.fleet.outcome import StackResult, not_run
 from tools.fleet.processes import Processes
 from tools.fleet.progress import Progress
 from tools.fleet.report import FORMATS
 from tools.fleet.selection import selected
 from tools.fleet.update import UPDATED_BEFORE, Order, Update
 from tools.fleet.waves import check_shares, waves
+from tools.review.outcome import Outcome
 
 STACKS = ["platform", "dev", "team-alpha", "team-beta", "team-gamma"]
 CLUSTERS = {"team-0": "prod-eu", "team-1": "prod-us"}
@@ -549,16 +550,16 @@ def test_a_full_disk_stops_nothing() -> None:
     log.finish(Kind.UP, RESULTS[2])
 
 
-def test_a_log_ends_with_what_went_wrong(tmp_path: Path) -> None:
-    for kind, result, last in [
-        (Kind.PREVIEW, RESULTS[3], "FAILED: no answer"),
-        (Kind.DRIFT, RESULTS[0], "FAILED: the servers differ"),
-        (Kind.PREVIEW, RESULTS[0], "a line"),
+def test_a_log_ends_with_the_outcome_and_what_went_wrong(tmp_path: Path) -> None:
+    for kind, result, end in [
+        (Kind.PREVIEW, RESULTS[3], ["Outcome: failed", "FAILED: no answer"]),
+        (Kind.DRIFT, RESULTS[0], ["Outcome: changed", "FAILED: the servers differ"]),
+        (Kind.PREVIEW, RESULTS[0], ["Outcome: changed"]),
     ]:
         log = Log(tmp_path / "log")
         log.write("a line")
         log.finish(kind, result)
-        assert (tmp_path / "log").read_text().splitlines()[-1] == last
+        assert (tmp_path / "log").read_text().splitlines() == ["a line", *end]
 
 
 def prints(folder: Path, line: str) -> Any:

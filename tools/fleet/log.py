@@ -6,7 +6,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from tools.fleet.operation import Kind
-from tools.fleet.outcome import BAD, Outcome, StackResult
+from tools.fleet.outcome import BAD, StackResult
+from tools.review.outcome import OUTCOME, Outcome
 
 
 class Log:
@@ -33,7 +34,8 @@ class Log:
             os.write(self._file, line.encode() + b"\n")
 
     def finish(self, kind: Kind, result: StackResult) -> None:
-        """Add the last line, what went wrong, as `tools.review.stacks_report` reads it; close."""
+        """Add the outcome and what went wrong, as `tools.review.stacks_report` reads it; close."""
+        self.write(f"{OUTCOME}{result.outcome}")
         if result.outcome in BAD:
             self.write(f"FAILED: {result.messages[0]}")
         elif kind is Kind.DRIFT and result.outcome is Outcome.CHANGED:

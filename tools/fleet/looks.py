@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from tools.fleet.backend import existing
 from tools.fleet.log import Log
 from tools.fleet.operation import Kind, Operation
-from tools.fleet.outcome import Outcome, StackResult
+from tools.fleet.outcome import StackResult
 from tools.fleet.processes import Processes
+from tools.review.outcome import Outcome
 
 _MISSING = "is not in this backend, so nothing is compared; fix the backend, or create the stack"
 

@@ -26,7 +26,8 @@ from pulumi.automation._stack import StackInitMode
 from binaries import display
 from specs.fleet import TeamsFolder, load_stack
 from specs.stack_file import read_stack, stack_source
-from tools.fleet.outcome import OUTPUTS, Outcome, StackResult, printable
+from tools.fleet.outcome import OUTPUTS, StackResult, printable
+from tools.review.outcome import Outcome
 
 _STACK_TYPE = "pulumi:pulumi:Stack"
 _DIFFERS = "no changes were expected but changes were proposed"

@@ -3,21 +3,11 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from binaries.display import colour_codes
+from tools.review.outcome import Outcome
 
 _colours = re.compile(r"<\{%.*?%\}>")  # as the engine's events have them
-
-
-class Outcome(StrEnum):
-    """The order is that of the report's totals."""
-
-    UNCHANGED = "unchanged"
-    CHANGED = "changed"  # would change, has changed or, in a drift run, differs from the servers
-    REFUSED = "refused"  # by a check or a policy, before anything changed
-    FAILED = "failed"
-    NOT_RUN = "not run"
 
 
 # What keeps a run from being a success.

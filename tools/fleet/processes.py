@@ -27,9 +27,10 @@ from binaries.signals import SIGNALS, SignalReceiver
 from tools.fleet.credentials import Credentials
 from tools.fleet.log import Log
 from tools.fleet.operation import Kind, Operation, Run, locked
-from tools.fleet.outcome import BAD, Outcome, StackResult, not_run
+from tools.fleet.outcome import BAD, StackResult, not_run
 from tools.fleet.progress import Progress
 from tools.fleet.room import without_room
+from tools.review.outcome import Outcome
 
 INTERRUPTED = "interrupted"
 _FINISHING = (

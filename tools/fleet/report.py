@@ -7,16 +7,11 @@ from xml.etree.ElementTree import Element, SubElement
 
 from plain.table import columns, markdown
 from tools.fleet.operation import Kind
-from tools.fleet.outcome import Outcome, StackResult
+from tools.fleet.outcome import StackResult
+from tools.review.outcome import Outcome, counted, totals
 
 _HEAD = ("STACK", "OUTCOME", "TIME", "CHANGES")
 _TAGS = {Outcome.REFUSED: "failure", Outcome.FAILED: "error", Outcome.NOT_RUN: "skipped"}
-
-
-def counted(results: Sequence[StackResult]) -> dict[str, int]:
-    """How many stacks ended so; only outcomes that occur."""
-    counts = {str(each): sum(one.outcome is each for one in results) for each in Outcome}
-    return {outcome: count for outcome, count in counts.items() if count}
 
 
 def as_table(kind: Kind, results: Sequence[StackResult]) -> str:
@@ -53,7 +48,7 @@ def as_json(kind: Kind, results: Sequence[StackResult]) -> str:
         }
         for one in results
     ]
-    report = {"command": kind, "totals": counted(results), "stacks": stacks}
+    report = {"command": kind, "totals": counted(_outcomes(results)), "stacks": stacks}
     return json.dumps(report, indent=2) + "\n"
 
 
@@ -99,6 +94,8 @@ def _row(result: StackResult) -> tuple[str, ...]:
 
 
 def _totals(kind: Kind, results: Sequence[StackResult]) -> str:
-    said = ", ".join(f"{count} {outcome}" for outcome, count in counted(results).items())
-    stacks = "1 stack" if len(results) == 1 else f"{len(results)} stacks"
-    return f"{stacks}, {kind}: {said}" if results else "No stacks."
+    return totals(kind, _outcomes(results)) if results else "No stacks."
+
+
+def _outcomes(results: Sequence[StackResult]) -> list[Outcome]:
+    return [result.outcome for result in results]

@@ -11,9 +11,10 @@ from tools.fleet.backend import existing
 from tools.fleet.inputs import Inputs
 from tools.fleet.journal import Journal
 from tools.fleet.operation import Kind, Operation
-from tools.fleet.outcome import BAD, Outcome, StackResult
+from tools.fleet.outcome import BAD, StackResult
 from tools.fleet.processes import INTERRUPTED, Processes
 from tools.fleet.waves import waves
+from tools.review.outcome import Outcome
 
 UPDATED_BEFORE = "updated by the run that this one resumes"
 

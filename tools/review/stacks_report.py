@@ -1,36 +1,37 @@
 """CI's results for stacks, as one Markdown text for a GitHub comment or issue.
 
-`python -m tools.review.stacks_report TITLE FOLDER` reads the files of `scripts/stack`:
-`<stack>.diff.md`, and `<stack>.preview.txt` or `<stack>.drift.txt`; and `notes.md`, which comes
-first.
+`python -m tools.review.stacks_report TITLE FOLDER` reads `<stack>.diff.md` of `scripts/stack`, the
+logs of `./sre fleet`, `<stack>.preview.txt` or `<stack>.drift.txt`, and `notes.md`, which comes
+before the stacks.
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tools.review import comment
+from tools.review.outcome import OUTCOME, Outcome, totals
 
 LIMIT = comment.LIMIT - 536  # characters
 
 _DIFF = ".diff.md"
-_FAILED = "FAILED: "  # the beginning of the last line that scripts/stack writes on failure
+_FAILED = "FAILED: "  # the beginning of the last line on failure, of diffs and logs
 _TOO_LONG = "_Too long to show here; see this run's artifacts._"
 
 
 def report(title: str, folder: Path, limit: int = LIMIT) -> str:
-    """A section per stack: its diff and, folded, Pulumi's output and that of failures.
+    """Totals, then a section per stack: its diff and, folded, its log and the output of failures.
 
-    Diffs that do not fit are left out completely; Pulumi's outputs share the remaining space.
+    Diffs that do not fit are left out completely; logs share the remaining space.
     """
     files = sorted(path for path in folder.glob("*.*.*") if path.suffix in (".md", ".txt"))
-    lines = [f"<!-- sre-platform: {title} -->", f"## {title}", ""]
+    texts = {path: path.read_text(encoding="utf-8", errors="replace").strip() for path in files}
+    lines = [f"<!-- sre-platform: {title} -->", f"## {title}", "", *_totals(texts)]
     notes = folder / "notes.md"
     if notes.exists():
         lines += [notes.read_text(encoding="utf-8"), ""]
     if not files:
         lines.append("No stack is affected.")
-    texts = {path: path.read_text(encoding="utf-8", errors="replace").strip() for path in files}
     frames = {path: _frame(path, texts[path]) for path in files}
     left = limit - sum(len(line) + 1 for line in lines)
     left -= sum(len(before) + len(_TOO_LONG) + len(after) + 6 for before, after in frames.values())
@@ -49,14 +50,30 @@ def report(title: str, folder: Path, limit: int = LIMIT) -> str:
     return "\n".join(lines)[:limit]
 
 
+def _totals(texts: Mapping[Path, str]) -> Iterator[str]:
+    """Lines with how many stacks ended how, in all jobs."""
+    for kind in ("preview", "drift"):
+        logs = [text for path, text in texts.items() if path.name.endswith(f".{kind}.txt")]
+        if logs:
+            yield from (f"**{totals(kind, map(_outcome, logs))}**", "")
+
+
+def _outcome(text: str) -> Outcome:
+    """What a log says at its end; one that was cut off has failed."""
+    end = text.splitlines()[-2:]
+    return next((each for each in Outcome if f"{OUTCOME}{each}" in end), Outcome.FAILED)
+
+
 def _frame(path: Path, text: str) -> tuple[str, str]:
     """The text before and after a file's content."""
     stack, _, what = path.name.removesuffix(path.suffix).rpartition(".")
-    failed = text.rpartition("\n")[2].startswith(_FAILED)
+    diff = path.name.endswith(_DIFF)
+    last = text.rpartition("\n")[2]
+    failed = last.startswith(_FAILED) if diff else not last.startswith(OUTCOME)
     said = f"{stack}: {what}{' failed' if failed else ''}"
     # A failed diff's text is its stderr: it may contain anything, and is not this program's
     # Markdown.
-    if path.name.endswith(_DIFF) and not failed:
+    if diff and not failed:
         return f"### {said}\n", ""
     fence = comment.fence(text, least=3)
     opening = f"<details{' open' if failed else ''}><summary>{said}</summary>\n\n{fence}text"
