@@ -13,7 +13,7 @@ from pathlib import Path
 from sandbox.checkout import STACK
 from tools.reach.matrix import edges
 from tools.reach.world import KINDS, world
-from tools.rendering.render import made_objects
+from tools.rendering.documents import made_objects
 
 _COLLECT_EVERY = 50_000  # as in `./sre`
 

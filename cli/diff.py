@@ -39,8 +39,9 @@ def add(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Compare and print. Raises ProblemsError for problems in the working tree's files."""
     stack = stack_files(arguments)
-    if problems := load_stack(stack.folder, stack.settings).problems:
-        raise ProblemsError(*problems)
+    fleet = load_stack(stack.folder, stack.settings)
+    if fleet.problems:
+        raise ProblemsError(*fleet.problems)
     # With the SDKs, which take a second to load
     from tools.review.as_json import json_report
     from tools.review.git import GitError
@@ -50,7 +51,8 @@ def run(arguments: argparse.Namespace) -> int:
     from tools.review.terminal import text_report
 
     try:
-        found = review(ROOT, arguments.base, stack.name, stack.settings, stack.folder)
+        teams = [team.name for team in fleet.teams]
+        found = review(ROOT, arguments.base, stack.name, stack.settings, stack.folder, teams)
     except (GitError, SideError) as error:
         print(f"./sre diff: {error}", file=sys.stderr)
         return MISTAKE

@@ -135,7 +135,7 @@ def _said(arguments: argparse.Namespace) -> tuple[str, int]:
 def _world(stack: StackFiles) -> "World":
     """The world of the stack's objects. Raises ProblemsError for a problem in a file."""
     from tools.reach.world import KINDS, stack_world
-    from tools.rendering.render import made_objects  # with the SDKs: a second to load
+    from tools.rendering.documents import made_objects  # with the SDKs: a second to load
 
     fleet = load_stack(stack.folder, stack.settings)
     if fleet.problems:

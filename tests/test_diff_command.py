@@ -8,18 +8,15 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cli.__main__ import main
-from specs.fleet import TeamsFolder
-from specs.settings import Settings
 from tests.repository import Repository
 from tests.written import ROOT
-from tools.review.sides import _render, _render_base
+from tools.rendering.documents import Rendered, rendered
 
 pytestmark = pytest.mark.commands
 
@@ -63,31 +60,28 @@ class Clone:
         return code, {finding["id"] for finding in said["findings"]}
 
 
-# `once(tree, stack, out, render)`
-Once = Callable[[Path, str, Path, Callable[[Path], None]], None]
+Once = Callable[..., Rendered]
 
 
 @pytest.fixture(scope="module")
-def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
-    """Renders a side to `out` as the command does; equal ones once, as most tests share theirs.
+def once() -> Once:
+    """Renders a side as the command does; equal ones once, as most tests share theirs.
 
     The code is this process's for all of them.
     """
-    done: dict[str, Path] = {}
+    done: dict[str, Rendered] = {}
 
-    def once(tree: Path, stack: str, out: Path, render: Callable[[Path], None]) -> None:
-        teams = [file for file in (tree / "tenants").rglob("*") if file.is_file()]
-        stacks = [tree / f"Pulumi.{stack}.yaml", *(tree / "clusters").iterdir()]
-        files = [tree / "__main__.py", *stacks, *teams]
+    def once(root: Path, stack: str, *arguments: Any, **options: Any) -> Rendered:
+        teams = [file for file in (root / "tenants").rglob("*") if file.is_file()]
+        stacks = [root / f"Pulumi.{stack}.yaml", *(root / "clusters").iterdir()]
+        files = [root / "__main__.py", *stacks, *teams]
         digest = hashlib.sha256(stack.encode())
         for file in sorted(files):
-            digest.update(f"\0{file.relative_to(tree)}\0".encode() + file.read_bytes())
+            digest.update(f"\0{file.relative_to(root)}\0".encode() + file.read_bytes())
         key = digest.hexdigest()
         if key not in done:
-            made = tmp_path_factory.mktemp("side") / "out"
-            render(made)
-            done[key] = made
-        out.symlink_to(done[key])
+            done[key] = rendered(root, stack, *arguments, **options)
+        return done[key]
 
     return once
 
@@ -110,14 +104,7 @@ def clone(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> Iterator[Clone]:
-    def base(tree: Path, stack: str, out: Path) -> None:
-        once(tree, stack, out, partial(_render_base, tree, stack))
-
-    def head(root: Path, stack: str, settings: Settings, folder: TeamsFolder, out: Path) -> None:
-        once(root, stack, out, partial(_render, root, stack, settings, folder))
-
-    monkeypatch.setattr("tools.review.sides._render_base", base)
-    monkeypatch.setattr("tools.review.sides._render", head)
+    monkeypatch.setattr("tools.review.sides.rendered", once)
     monkeypatch.setattr("sys.executable", str(warm))
     for module in ("stack_options", "diff"):
         monkeypatch.setattr(f"cli.{module}.ROOT", repository.root)

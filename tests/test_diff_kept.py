@@ -1,6 +1,5 @@
 """Sides that `./sre diff` has rendered are kept, and never change its result."""
 
-import json
 import os
 import shutil
 from collections.abc import Callable
@@ -8,18 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from specs.fleet import TeamsFolder
-from specs.settings import Settings
-from specs.stack_file import read_stack
 from tests.written import ROOT
+from tools.rendering.documents import Rendered, as_json
+from tools.rendering.index import Index
 from tools.review import kept_sides, sides
 from tools.review.kept_sides import keep_side, kept_side, side_key
-from tools.review.rendered_objects import read_side
+from tools.review.rendered_objects import side_of
 from tools.review.sides import two_sides
 
-DOCUMENT = "kubernetes/_cluster/Namespace-team-alpha.yaml"
-NAMESPACE = "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: team-alpha\n"
-INDEX = {"objects": {DOCUMENT: {"team": "team-alpha", "app": ""}}, "providers": {}}
+PATH = "kubernetes/_cluster/Namespace-team-alpha.yaml"
+NAMESPACE = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "team-alpha"}}
+RENDERED = Rendered(
+    {PATH: as_json(NAMESPACE)},
+    Index({PATH: {"team": "team-alpha", "app": ""}}, {"harbor": {"url": "https://harbor.invalid"}}),
+)
+CONTENT = RENDERED.index, RENDERED.documents
 
 
 @pytest.fixture
@@ -41,24 +43,10 @@ def checkout(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture
-def rendered(tmp_path: Path) -> Path:
-    folder = tmp_path / "rendered"
-    write_render(folder)
-    return folder
-
-
-def write_render(out: Path) -> None:
-    file = out / DOCUMENT
-    file.parent.mkdir(parents=True)
-    file.write_text(NAMESPACE)
-    (out / ".sre-render").write_text(json.dumps(INDEX))
-
-
-def test_a_kept_side_is_what_was_rendered(cache: Path, checkout: Path, rendered: Path) -> None:
+def test_a_kept_side_is_what_was_rendered(cache: Path, checkout: Path) -> None:
     key = side_key(checkout, "dev")
     assert kept_side(key) is None
-    assert keep_side(key, rendered) == kept_side(key) == read_side(rendered)
+    assert keep_side(key, *CONTENT) == kept_side(key) == side_of(*CONTENT)
 
 
 CHANGES: dict[str, Callable[[Path], object]] = {
@@ -106,37 +94,33 @@ def test_files_that_change_during_the_review_are_not_kept(
 
 @pytest.mark.parametrize("damage", [b"", b"text", None])
 def test_a_damaged_side_is_rendered_again(
-    cache: Path, checkout: Path, rendered: Path, damage: bytes | None
+    cache: Path, checkout: Path, damage: bytes | None
 ) -> None:
     key = side_key(checkout, "dev")
-    keep_side(key, rendered)
+    keep_side(key, *CONTENT)
     (file,) = cache.iterdir()
     whole = file.read_bytes()
     file.write_bytes(whole[:-20] if damage is None else damage)
     assert kept_side(key) is None
-    assert keep_side(key, rendered) == kept_side(key)
+    assert keep_side(key, *CONTENT) == kept_side(key)
 
 
-def test_a_cache_that_cannot_be_written_to_changes_nothing(
-    cache: Path, checkout: Path, rendered: Path
-) -> None:
+def test_a_cache_that_cannot_be_written_to_changes_nothing(cache: Path, checkout: Path) -> None:
     cache.parent.parent.write_text("no folder")
     key = side_key(checkout, "dev")
-    assert keep_side(key, rendered) == read_side(rendered)
+    assert keep_side(key, *CONTENT) == side_of(*CONTENT)
     assert kept_side(key) is None
 
 
-def test_what_was_used_last_is_kept_longest(
-    cache: Path, rendered: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    keep_side("older", rendered)
-    keep_side("newer", rendered)
+def test_what_was_used_last_is_kept_longest(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keep_side("older", *CONTENT)
+    keep_side("newer", *CONTENT)
     size = 0
     for seconds, file in enumerate(sorted(cache.iterdir(), reverse=True)):  # older, newer
         os.utime(file, (seconds, seconds))
         size += file.stat().st_size
     monkeypatch.setattr(kept_sides, "_MOST", size)
-    keep_side("newest", rendered)
+    keep_side("newest", *CONTENT)
     assert {file.name.partition(".")[0] for file in cache.iterdir()} == {"newer", "newest"}
 
 
@@ -145,30 +129,23 @@ def test_equal_sides_are_rendered_once(
 ) -> None:
     rendering = list[Path]()
 
-    def render(root: Path, stack: str, settings: Settings, folder: TeamsFolder, out: Path) -> None:
+    def rendered(root: Path, *_: object, expired: bool = False) -> Rendered:
         rendering.append(root)
-        write_render(out)
-
-    def render_base(tree: Path, stack: str, out: Path) -> None:
-        rendering.append(tree)
-        write_render(out)
+        return RENDERED
 
     def start(*_: object) -> None:
         raise AssertionError("the base is rendered")
 
-    monkeypatch.setattr(sides, "_render", render)
-    monkeypatch.setattr(sides, "_render_base", render_base)
+    monkeypatch.setattr(sides, "rendered", rendered)
     monkeypatch.setattr(sides, "_start", start)
-    settings, _ = read_stack(checkout, "dev")
-    assert settings
     base = checkout.parent / "base"
     shutil.copytree(checkout, base)
-    folder = TeamsFolder(checkout / "tenants", "tenants")
+    teams, tenants = ["team-alpha", "team-beta"], checkout / "tenants"
 
-    two_sides(base, checkout, "dev", settings, folder, same_code=True)
+    two_sides(base, checkout, "dev", teams, tenants, same_code=True)
     assert rendering == [base]
     (checkout / "components" / "quota.py").write_text("PODS = 10\n")
     for _ in range(2):
-        before, after = two_sides(base, checkout, "dev", settings, folder, same_code=False)
+        before, after = two_sides(base, checkout, "dev", teams, tenants, same_code=False)
         assert before == after
     assert rendering == [base, checkout]

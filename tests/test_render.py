@@ -17,7 +17,7 @@ from cli import stack_options
 from cli.__main__ import main
 from tests.program import ROOT, cronjob, merged, read_yaml, web_app
 from tests.written import keys_checkout
-from tools.rendering import render as render_module
+from tools.rendering import documents
 
 pytestmark = pytest.mark.commands
 
@@ -52,8 +52,8 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_several_runs_of_the_program_write_what_one_does(
     shipped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processors: int
 ) -> None:
-    monkeypatch.setattr(render_module, "_TEAMS_A_RUN", 1)
-    monkeypatch.setattr(render_module, "_RUNS_A_WORKER", 1)
+    monkeypatch.setattr(documents, "_TEAMS_A_RUN", 1)
+    monkeypatch.setattr(documents, "_RUNS_A_WORKER", 1)
     monkeypatch.setattr("os.cpu_count", lambda: processors)
     assert _render(tmp_path) == 0
     assert _tree(tmp_path) == _tree(shipped)

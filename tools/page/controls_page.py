@@ -9,7 +9,7 @@ from specs.controls import CONTROLS, POD, PURPOSES, WITH_PODS, Purpose
 from tools.page.facts import FleetFacts, TeamFacts
 from tools.page.parts import CONTROLS as PATH
 from tools.page.parts import Cell, code, control_ids, listed, none, page, quiet, section, table
-from tools.rendering.render import MadeObject
+from tools.rendering.documents import MadeObject
 
 _SERVERS = {"kubernetes": "Kubernetes", "harbor": "Harbor", "openbao": "OpenBao"}
 _CONTROL_HEADS = ("Control", "Title", "Served by")

@@ -17,7 +17,7 @@ from tools.page.live import Live, LiveTeam, per_cent
 from tools.reach.edges import Edge
 from tools.reach.matrix import edges
 from tools.reach.world import KINDS, stack_world
-from tools.rendering.render import MadeObject, made_objects
+from tools.rendering.documents import MadeObject, made_objects
 
 
 @dataclass(frozen=True)

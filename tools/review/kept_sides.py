@@ -1,5 +1,6 @@
 """Sides that earlier reviews have rendered, in the user's cache; it can be deleted at any time."""
 
+import dataclasses
 import gzip
 import hashlib
 import json
@@ -8,22 +9,24 @@ import sys
 import tempfile
 import time
 import zlib
+from collections.abc import Mapping
 from contextlib import suppress
 from importlib.metadata import distributions
 from pathlib import Path
 
 from binaries.cache import cache_folder
 from specs.stack_file import read_stack
-from tools.review.rendered_objects import Side, rendered_files, side_of
+from tools.rendering.index import Index
+from tools.review.rendered_objects import Side, side_of
 
 # The least recently used sides beyond this are deleted. A side of a thousand teams takes 10 MB.
 _MOST = 256 * 2**20  # bytes
 
-_FORM = 1  # of an entry; counted up when it changes
+_FORM = 2  # of an entry; counted up when it changes
 
 _STARTED = time.time()
 
-_DAMAGED = (OSError, EOFError, zlib.error, ValueError, KeyError)
+_DAMAGED = (OSError, EOFError, zlib.error, ValueError)
 
 
 def side_key(root: Path, stack: str) -> str | None:
@@ -75,17 +78,17 @@ def kept_side(key: str | None) -> Side | None:
         with suppress(OSError):
             file.unlink(missing_ok=True)
         return None
-    return side_of(index, documents)
+    return side_of(index and Index(**index), documents)
 
 
-def keep_side(key: str | None, folder: Path) -> Side:
-    """The side that was rendered to `folder`, kept for later reviews."""
-    rendered = rendered_files(folder)
+def keep_side(key: str | None, index: Index | None, documents: Mapping[str, str]) -> Side:
+    """The side with these documents, kept for later reviews."""
     if key is not None:
+        content = json.dumps([index and dataclasses.asdict(index), documents])
         # A cache that cannot be written to is no reason to fail.
         with suppress(OSError):
-            _write(_file(key), gzip.compress(json.dumps(rendered).encode(), 1))
-    return side_of(*rendered)
+            _write(_file(key), gzip.compress(content.encode(), 1))
+    return side_of(index, documents)
 
 
 def _file(key: str) -> Path:

@@ -10,11 +10,12 @@ from typing import Any
 import yaml
 
 from specs.labels import INSTANCE, TEAM_LABEL
+from tools.rendering.documents import as_json
+from tools.rendering.index import Index
+from tools.rendering.render import MARKER
 
-# libyaml's parser: two sides of a fleet are thousands of documents.
+# libyaml's parser: a side of a fleet has thousands of documents.
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-_INDEX = ".sre-render"
 
 # The key of a resource's Pulumi options among its fields.
 OPTIONS = "options"
@@ -86,36 +87,37 @@ def read_side(folder: Path) -> Side:
     return side_of(*rendered_files(folder))
 
 
-def rendered_files(folder: Path) -> tuple[str, dict[str, str]]:
-    """The index of `./sre render` in `folder`, and its documents by path."""
+def rendered_files(folder: Path) -> tuple[Index | None, dict[str, str]]:
+    """The index of `./sre render` in `folder`, and its documents by path, as JSON."""
     documents = {
-        file.relative_to(folder).as_posix(): file.read_text(encoding="utf-8")
+        file.relative_to(folder).as_posix(): as_json(yaml.load(file.read_bytes(), Loader=_LOADER))
         for file in sorted(folder.rglob("*.yaml"))
     }
-    return (folder / _INDEX).read_text(encoding="utf-8"), documents
+    index = (folder / MARKER).read_bytes()
+    return Index(**json.loads(index)) if index.strip() else None, documents
 
 
-def side_of(index: str, documents: Mapping[str, str]) -> Side:
-    """The side with these documents, and their index."""
-    known = json.loads(index) if index.strip() else {"objects": {}, "providers": {}}
-    objects = [_object(path, text, known["objects"]) for path, text in documents.items()]
+def side_of(index: Index | None, documents: Mapping[str, str]) -> Side:
+    """The side with these documents, as JSON, and their index; older revisions have none."""
+    known = index or Index()
+    objects = [_object(path, text, known.objects) for path, text in sorted(documents.items())]
     objects += [
         RenderedObject(f"providers/{name}", PROVIDER, name, inputs)
-        for name, inputs in known["providers"].items()
+        for name, inputs in known.providers.items()
     ]
-    for name, inputs in known.get("others", {}).items():
+    for name, inputs in known.others.items():
         kind, _, logical = name.partition(" ")
         objects.append(RenderedObject(f"others/{name}", kind, logical, inputs))
-    return Side({each.key: each for each in objects}, indexed=bool(index.strip()))
+    return Side({each.key: each for each in objects}, indexed=index is not None)
 
 
 @cache
 def _parsed(text: str) -> Any:
-    """A document; most are the same on both sides of a change, and parsing takes longest.
+    """A document; most are the same on both sides of a change.
 
     A process reviews one stack, and the objects of its two sides hold what is kept here.
     """
-    return yaml.load(text, Loader=_LOADER)
+    return json.loads(text)
 
 
 def _object(path: str, text: str, known: Mapping[str, Any]) -> RenderedObject:

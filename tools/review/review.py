@@ -1,5 +1,6 @@
 """A review: what a change does to one stack, and whether it needs a second reviewer."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -74,23 +75,26 @@ class Review:
         return CHANGES if self.entries or self.findings or self.settings else NONE
 
 
-def review(root: Path, ref: str, stack: str, settings: Settings, folder: TeamsFolder) -> Review:
+def review(
+    root: Path, ref: str, stack: str, settings: Settings, folder: TeamsFolder, teams: Sequence[str]
+) -> Review:
     """Differences of the working tree from the point where HEAD and `ref` diverged.
 
-    Raises GitError and SideError, a line for the user.
+    `teams` are the stack's, whose files have been checked. Raises GitError and SideError, a
+    line for the user.
     """
     commit = merge_base(root, ref)
     files = changed_files(root, commit)
     code = platform_code(files)
     same_code = not code and not any(file.endswith(".py") for file in files)
     with copy_of(root, commit) as tree:
-        base, head = two_sides(tree, root, stack, settings, folder, same_code=same_code)
+        base, head = two_sides(tree, root, stack, teams, folder.path, same_code=same_code)
         comparison = compare(base, head)
         changes = setting_changes(tree, root)
         shared = [*code, *own_settings(stack, changes)]
         reached = comparison.teams if shared else []
         former = tree / settings.tenants
-        teams = {file.stem for place in (former, folder.path) for file in place.glob(f"*{SUFFIX}")}
+        known = {file.stem for place in (former, folder.path) for file in place.glob(f"*{SUFFIX}")}
         gone = sorted(set(stack_names(tree)) - set(stack_names(root)))
         findings = [
             *comparison.findings,
@@ -112,7 +116,7 @@ def review(root: Path, ref: str, stack: str, settings: Settings, folder: TeamsFo
         code=tuple(code),
         reached=tuple(reached),
         protection=base.indexed and head.indexed,
-        edges=tuple(edge_changes(base, head, teams)),
+        edges=tuple(edge_changes(base, head, known)),
     )
 
 

@@ -4,14 +4,15 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
-from specs.fleet import TeamsFolder
-from specs.settings import Settings
+from specs.exception_checks import judged
+from specs.fleet import TeamsFolder, load_stack
 from specs.stack_file import read_stack, stack_names
-from tools.rendering.render import render
+from tools.rendering.documents import Rendered, as_json, rendered
 from tools.review.kept_sides import keep_side, kept_side, side_key
-from tools.review.rendered_objects import Side
+from tools.review.rendered_objects import Side, rendered_files
 
 _BASE = "the base does not render"
 
@@ -21,59 +22,62 @@ class SideError(Exception):
 
 
 def two_sides(
-    tree: Path, root: Path, stack: str, settings: Settings, folder: TeamsFolder, *, same_code: bool
+    tree: Path, root: Path, stack: str, teams: Sequence[str], tenants: Path, *, same_code: bool
 ) -> tuple[Side, Side]:
     """The base, of which `tree` is a copy, and the working tree `root`.
 
-    A side that an earlier review rendered from equal files is not rendered again. `same_code`:
+    `teams` are those of the working tree, which have been checked, and `tenants` is their folder. A
+    side that an earlier review rendered from equal files is not rendered again. `same_code`:
     whether no Python file differs. If so, one process renders both, which is half the work because
     loading the SDKs takes most of it; otherwise two processes run in parallel. A stack
     that the base does not have is an empty side. Raises SideError.
     """
-    with tempfile.TemporaryDirectory(prefix="sre-diff-") as outs:
-        base, head, errors = (Path(outs) / name for name in ("base", "head", "errors"))
-        if stack not in stack_names(tree):
-            return Side(), _head(root, stack, settings, folder, head)
-        key = side_key(tree, stack)
-        if (before := kept_side(key)) is not None:
-            return before, _head(root, stack, settings, folder, head)
-        if same_code:
-            _render_base(tree, stack, base)
-            return keep_side(key, base), _head(root, stack, settings, folder, head)
-        rendering = _start(tree, stack, base, errors)
+    if stack not in stack_names(tree):
+        return Side(), _head(root, stack, teams, tenants)
+    key = side_key(tree, stack)
+    if (before := kept_side(key)) is not None:
+        return before, _head(root, stack, teams, tenants)
+    if same_code:
+        base = _base(tree, stack)
+        before = keep_side(key, base.index, base.documents)
+        return before, _head(root, stack, teams, tenants)
+    with tempfile.TemporaryDirectory(prefix="sre-diff-") as folder:
+        out, errors = Path(folder) / "base", Path(folder) / "errors"
+        rendering = _start(tree, stack, out, errors)
         try:
-            after = _head(root, stack, settings, folder, head)
+            after = _head(root, stack, teams, tenants)
             if rendering.wait():
                 raise SideError(_complaint(errors))
         finally:
             rendering.kill()
             rendering.wait()
-        return keep_side(key, base), after
+        return keep_side(key, *rendered_files(out)), after
 
 
-def _head(root: Path, stack: str, settings: Settings, folder: TeamsFolder, out: Path) -> Side:
-    """The working tree's side. Its files have been checked, also for expired exceptions."""
+def _head(root: Path, stack: str, teams: Sequence[str], tenants: Path) -> Side:
+    """The working tree's side."""
     key = side_key(root, stack)
     if (side := kept_side(key)) is None:
-        _render(root, stack, settings, folder, out)
+        made = rendered(root, stack, teams, tenants, as_json)
         # Files may have changed meanwhile.
-        side = keep_side(key if side_key(root, stack) == key else None, out)
+        unchanged = side_key(root, stack) == key
+        side = keep_side(key if unchanged else None, made.index, made.documents)
     return side
 
 
-def _render(root: Path, stack: str, settings: Settings, folder: TeamsFolder, out: Path) -> None:
-    if problems := render(root, stack, settings, folder, out).problems:
-        raise SideError(str(problems[0]))
-
-
-def _render_base(tree: Path, stack: str, out: Path) -> None:
+def _base(tree: Path, stack: str) -> Rendered:
+    """What this process's program creates for the base."""
     settings, problems = read_stack(tree, stack)
     if settings is not None and not problems:
         folder = TeamsFolder(tree / settings.tenants, settings.tenants)
         # The change may be what renews an exception that has expired.
-        problems = list(render(tree, stack, settings, folder, out, expired=True).problems)
-    if problems:
-        raise SideError(f"{_BASE}: {problems[0]}")
+        with judged(expiry=False):
+            fleet = load_stack(folder, settings)
+        if not fleet.problems:
+            teams = [team.name for team in fleet.teams]
+            return rendered(tree, stack, teams, folder.path, as_json, expired=True)
+        problems = fleet.problems
+    raise SideError(f"{_BASE}: {problems[0]}")
 
 
 def _start(tree: Path, stack: str, out: Path, errors: Path) -> subprocess.Popen[bytes]:
