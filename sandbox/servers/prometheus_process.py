@@ -58,12 +58,13 @@ class PrometheusSettings:
 
 
 def run(settings: PrometheusSettings) -> int:
-    """Run Prometheus until it ends; return its exit code."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    """Run Prometheus until it ends, as it does on SIGTERM; return its exit code."""
     pod = _Pod(settings)
     while not pod.refresh():
         time.sleep(LOOKS_EVERY)
     with subprocess.Popen(pod.command()) as prometheus:
+        # Python would drop an exception, if it came while an object is finalised.
+        signal.signal(signal.SIGTERM, lambda *_: prometheus.terminate())
         try:
             while prometheus.poll() is None:
                 time.sleep(LOOKS_EVERY)

@@ -4,6 +4,7 @@ import errno
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from sandbox.servers.processes import Interrupts, Process, stop
 from tests.servers.conftest import until
+from tests.written import ROOT
 
 
 @pytest.fixture
@@ -93,3 +95,39 @@ def _failed_while_held(interrupts: Interrupts) -> None:
     with interrupts.held():
         signal.raise_signal(signal.SIGTERM)
         raise OSError
+
+
+# The signal comes while an object is finalised, where Python drops exceptions.
+_FINALISED = """\
+import os, signal, sys
+from sandbox.servers import prometheus_process
+
+class Finalised:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+class Pod:
+    refreshed = 0
+
+    def __init__(self, settings):
+        pass
+
+    def refresh(self):
+        self.refreshed += 1
+        if self.refreshed == 2:
+            Finalised()
+        return self.refreshed == 1
+
+    def command(self):
+        return ["sleep", "infinity"]
+
+prometheus_process._Pod = Pod
+sys.exit(-prometheus_process.run(None))
+"""
+
+
+def test_a_signal_ends_prometheus_and_its_process_whenever_it_comes() -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", _FINALISED], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert (run.returncode, run.stderr) == (signal.SIGTERM, "")
