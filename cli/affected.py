@@ -3,14 +3,14 @@
 import argparse
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from cli import Commands
 from cli.stack_options import ROOT
 
 if TYPE_CHECKING:
-    from tools.review.affected import Affected, Stack
+    from tools.review.affected import Stack
 
 
 def add(commands: Commands) -> None:
@@ -54,11 +54,11 @@ def add_only(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def only(found: "Affected", arguments: argparse.Namespace) -> list["Stack"]:
+def only(found: Sequence["Stack"], arguments: argparse.Namespace) -> list["Stack"]:
     """The stacks that `--only` lets through."""
     return [
         stack
-        for stack in found.stacks
+        for stack in found
         if arguments.only is None or stack.platform == (arguments.only == "platform")
     ]
 
@@ -84,12 +84,15 @@ def run(arguments: argparse.Namespace) -> int:
     from tools.review.git import GitError
 
     try:
-        found = Affected(stacks(ROOT), ()) if arguments.all else affected(ROOT, arguments.base)
+        every = stacks(ROOT)
+        found = Affected(every, ()) if arguments.all else affected(ROOT, arguments.base, every)
     except (GitError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
     complain_of_gone(name for name in found.gone if name not in arguments.skip)
-    names = [stack.name for stack in only(found, arguments) if stack.name not in arguments.skip]
+    names = [
+        stack.name for stack in only(found.stacks, arguments) if stack.name not in arguments.skip
+    ]
     if arguments.format == "json":
         print(json.dumps(names))
     else:

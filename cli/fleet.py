@@ -5,7 +5,7 @@ import fcntl
 import os
 import shlex
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -179,12 +179,14 @@ def run(arguments: argparse.Namespace) -> int:
     from binaries.console import INTERRUPTED, UserError, no_longer_read
     from tools.fleet.operation import Kind
     from tools.fleet.report import FORMATS
+    from tools.review.affected import stacks
     from tools.review.git import GitError
 
     try:
-        stacks = [stack.name for stack in selected_stacks(arguments)]
-        with _processes(arguments) as processes:
-            results, code = arguments.action(arguments, processes, stacks)
+        every = stacks(ROOT)
+        selected = [stack.name for stack in selected_stacks(arguments, every)]
+        with _processes(arguments, every) as processes:
+            results, code = arguments.action(arguments, processes, selected, every)
     except (UserError, GitError, ValueError) as error:
         print(f"./sre fleet: error: {error}", file=sys.stderr)
         return MISTAKE
@@ -196,7 +198,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _preview(
-    arguments: argparse.Namespace, processes: "Processes", stacks: Sequence[str]
+    arguments: argparse.Namespace,
+    processes: "Processes",
+    stacks: Sequence[str],
+    every: Sequence["Stack"],
 ) -> tuple[list["StackResult"], int]:
     from tools.fleet.looks import preview
 
@@ -205,7 +210,10 @@ def _preview(
 
 
 def _drift(
-    arguments: argparse.Namespace, processes: "Processes", stacks: Sequence[str]
+    arguments: argparse.Namespace,
+    processes: "Processes",
+    stacks: Sequence[str],
+    every: Sequence["Stack"],
 ) -> tuple[list["StackResult"], int]:
     from tools.fleet.looks import drift
     from tools.review.outcome import Outcome
@@ -216,13 +224,15 @@ def _drift(
 
 
 def _up(
-    arguments: argparse.Namespace, processes: "Processes", stacks: Sequence[str]
+    arguments: argparse.Namespace,
+    processes: "Processes",
+    stacks: Sequence[str],
+    every: Sequence["Stack"],
 ) -> tuple[list["StackResult"], int]:
     from tools.fleet.inputs import Inputs
     from tools.fleet.journal import read
     from tools.fleet.selection import selected
     from tools.fleet.update import Order, Update
-    from tools.review.affected import stacks as all_stacks
 
     file = ROOT / _FOLDER / "journal.json"
     resumed = None
@@ -231,23 +241,22 @@ def _up(
             raise ValueError("--resume continues with the stacks of that run; select none")
         resumed = read(file)
         stacks = resumed.stacks
-    known = all_stacks(ROOT)
-    if gone := set(stacks) - {stack.name for stack in known}:
+    if gone := set(stacks) - {stack.name for stack in every}:
         raise ValueError(
             f"the run to resume had stack '{min(gone)}', which has no file; leave out --resume"
         )
-    canaries = selected([stack.name for stack in known], arguments.canary)
+    canaries = selected([stack.name for stack in every], arguments.canary)
     if arguments.canary and not {*canaries} & {*stacks}:
         print("None of the canaries is among the stacks.", file=sys.stderr)
     order = Order(
-        first=[stack.name for stack in known if stack.platform],
+        first=[stack.name for stack in every if stack.platform],
         canaries=canaries if arguments.canary else (),
         shares=arguments.waves,
         pause=arguments.pause,
-        check=_check(arguments, known, processes.credentials),
+        check=_check(arguments, every, processes.credentials),
         max_failures=arguments.max_failures,
     )
-    folders = {stack.folder for stack in known}
+    folders = {stack.folder for stack in every}
     update = Update(processes, order, lambda: Inputs(ROOT, folders), file, arguments.refresh)
     results = update.run(stacks, resumed)
     if code := _code(results):
@@ -272,7 +281,7 @@ def _resuming(arguments: argparse.Namespace) -> str:
 
 
 def _check(
-    arguments: argparse.Namespace, known: Sequence["Stack"], credentials: "Credentials"
+    arguments: argparse.Namespace, every: Sequence["Stack"], credentials: "Credentials"
 ) -> "Check":
     from tools.fleet.checks import command, healthy, nothing
 
@@ -280,7 +289,7 @@ def _check(
         return command(arguments.check)
     if not arguments.healthy:
         return nothing
-    return healthy(ROOT, {stack.name: _teams(stack) for stack in known}, credentials)
+    return healthy(ROOT, {stack.name: _teams(stack) for stack in every}, credentials)
 
 
 def _teams(stack: "Stack") -> Sequence[str]:
@@ -296,7 +305,7 @@ def _code(results: Sequence["StackResult"]) -> int:
 
 
 @contextmanager
-def _processes(arguments: argparse.Namespace) -> Generator["Processes"]:
+def _processes(arguments: argparse.Namespace, every: Sequence["Stack"]) -> Generator["Processes"]:
     """What runs the stacks. Raises UserError if they cannot be run, or a file has changed."""
     from binaries.console import UserError
     from tools.fleet.backend import prepared_cli
@@ -304,7 +313,6 @@ def _processes(arguments: argparse.Namespace) -> Generator["Processes"]:
     from tools.fleet.preload import preload
     from tools.fleet.processes import Processes
     from tools.fleet.progress import Progress
-    from tools.review.affected import stacks
 
     cli = prepared_cli()
     arguments.logs.mkdir(parents=True, exist_ok=True)
@@ -314,7 +322,7 @@ def _processes(arguments: argparse.Namespace) -> Generator["Processes"]:
     folder.mkdir(exist_ok=True)
     with (folder / "lock").open("a", encoding="utf-8") as lock:
         if arguments.kind == "up":
-            _take(lock)
+            _take(lock, {stack.folder for stack in every})
         preload()
         if arguments.refresh:
             import tools.doctor.examine  # noqa: F401  (with the clients, which take two seconds)
@@ -326,25 +334,25 @@ def _processes(arguments: argparse.Namespace) -> Generator["Processes"]:
             arguments.parallel,
             arguments.timeout,
             Progress(sys.stderr),
-            Credentials({stack.name: stack.cluster for stack in stacks(ROOT)}, cluster_names(ROOT)),
+            Credentials({stack.name: stack.cluster for stack in every}, cluster_names(ROOT)),
             _harbor_answers,
         ) as processes:
             yield processes
 
 
-def _take(lock: IO[str]) -> None:
+def _take(lock: IO[str], folders: Iterable[str]) -> None:
     """Wait until no other run, or what a killed run has left, updates stacks from this checkout.
 
-    Raises UserError if a file changes meanwhile: this process has loaded some of the code before.
+    `folders` have the teams' files. Raises UserError if a file changes meanwhile: this process has
+    loaded some of the code before.
     """
     from binaries.console import UserError
     from tools.fleet.inputs import Inputs
-    from tools.review.affected import stacks
 
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        inputs = Inputs(ROOT, {stack.folder for stack in stacks(ROOT)})
+        inputs = Inputs(ROOT, folders)
         print("Waiting for another ./sre fleet up of this checkout to end ...", file=sys.stderr)
         fcntl.flock(lock, fcntl.LOCK_EX)
         if path := inputs.changed():

@@ -2,6 +2,7 @@
 
 import argparse
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from cli import affected as affected_command
@@ -30,22 +31,22 @@ def selection() -> argparse.ArgumentParser:
     return parser
 
 
-def selected_stacks(arguments: argparse.Namespace) -> list["Stack"]:
-    """What the options select. Raises GitError, ValueError.
+def selected_stacks(arguments: argparse.Namespace, every: Sequence["Stack"]) -> list["Stack"]:
+    """What the options select of all stacks. Raises GitError, ValueError.
 
     A stack whose file the change removes is named on stderr.
     """
     from tools.fleet.selection import of_cluster, selected
-    from tools.review.affected import Affected, affected, stacks
+    from tools.review.affected import affected
 
-    found = Affected(stacks(ROOT), ())
-    names = set(selected([stack.name for stack in found.stacks], arguments.stacks))
+    names = set(selected([stack.name for stack in every], arguments.stacks))
     if arguments.cluster is not None:
-        names &= set(of_cluster(found.stacks, arguments.cluster))
+        names &= set(of_cluster(every, arguments.cluster))
     if arguments.affected is not None:
-        found = affected(ROOT, arguments.affected)
+        found = affected(ROOT, arguments.affected, every)
         affected_command.complain_of_gone(found.gone)
-    return [stack for stack in affected_command.only(found, arguments) if stack.name in names]
+        every = found.stacks
+    return [stack for stack in affected_command.only(every, arguments) if stack.name in names]
 
 
 def positive(text: str) -> int:

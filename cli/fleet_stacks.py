@@ -68,7 +68,8 @@ def run(arguments: argparse.Namespace) -> int:
     from tools.review.git import GitError
 
     try:
-        selected = selected_stacks(arguments)
+        every = stacks(ROOT)
+        selected = selected_stacks(arguments, every)
         if arguments.format == "pko":
             if not arguments.repository:
                 raise ValueError("--repository is missing; name the Git repository's URL")
@@ -80,7 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
                 service_account=arguments.service_account,
                 secret=arguments.secret,
             )
-            print(operator_objects(selected, stacks(ROOT), operator), end="")
+            print(operator_objects(selected, every, operator), end="")
             return 0
     except (GitError, ValueError) as error:
         print(f"./sre fleet: error: {error}", file=sys.stderr)

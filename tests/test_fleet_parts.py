@@ -40,6 +40,7 @@ from tools.fleet.report import FORMATS
 from tools.fleet.selection import selected
 from tools.fleet.update import UPDATED_BEFORE, Order, Update
 from tools.fleet.waves import check_shares, waves
+from tools.review import affected
 from tools.review.outcome import Outcome
 
 STACKS = ["platform", "dev", "team-alpha", "team-beta", "team-gamma"]
@@ -92,6 +93,22 @@ def test_a_pattern_that_selects_nothing_is_an_error(pattern: str, message: str) 
 def test_not_all_of_a_thousand_stacks_are_proposed() -> None:
     with pytest.raises(ValueError, match=r"use one of: team-0, .*team-9, \.\.\.$"):
         selected([f"team-{number}" for number in range(1000)], ["x"])
+
+
+def test_a_run_reads_the_file_of_each_stack_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for stack in ("a", "b"):
+        (tmp_path / f"Pulumi.{stack}.yaml").write_text("config:\n  sre-platform:teams: []\n")
+    for module in ("cli.fleet", "cli.fleet_options"):
+        monkeypatch.setattr(f"{module}.ROOT", tmp_path)
+    monkeypatch.setattr("tools.fleet.backend.prepared_cli", mock.Mock())
+    monkeypatch.setattr("tools.fleet.preload.preload", lambda: None)
+    monkeypatch.setattr(Update, "run", lambda *given: [])
+    reading = mock.Mock(side_effect=affected.stack_config)
+    monkeypatch.setattr(affected, "stack_config", reading)
+    assert main(["fleet", "up", "--logs", str(tmp_path)]) == 0
+    assert [call.args[1] for call in reading.call_args_list] == ["a", "b"]
 
 
 # In which order
@@ -172,9 +189,9 @@ def test_a_file_that_changes_during_the_wait_for_another_run_is_an_error(
         code.write_text(next(texts))
 
     monkeypatch.setattr(fcntl, "flock", take)
-    _take(mock.Mock())
+    _take(mock.Mock(), [])
     with pytest.raises(UserError, match=r"specs/team\.py has changed during the wait"):
-        _take(mock.Mock())
+        _take(mock.Mock(), [])
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -210,7 +227,7 @@ def up(
     """`up(options)`: what `./sre fleet up` of team-alpha, which fails, prints beside the report."""
     stack = mock.Mock()
     stack.name = "team-alpha"
-    monkeypatch.setattr("cli.fleet.selected_stacks", lambda arguments: [stack])
+    monkeypatch.setattr("cli.fleet.selected_stacks", lambda *given: [stack])
     monkeypatch.setattr("cli.fleet._processes", mock.MagicMock())
     monkeypatch.setattr(Update, "run", lambda *given: RESULTS[4:])
 
@@ -244,7 +261,7 @@ def test_a_canary_that_is_not_among_the_stacks_is_said(up: Callable[[str], list[
 def test_the_command_reports_drift_as_a_failure_in_junit(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("cli.fleet.selected_stacks", lambda arguments: [])
+    monkeypatch.setattr("cli.fleet.selected_stacks", lambda *given: [])
     monkeypatch.setattr("cli.fleet._processes", mock.MagicMock())
     monkeypatch.setattr("cli.fleet._drift", lambda *given: (RESULTS[:1], 2))
     main(["fleet", "drift", "--format", "junit"])

@@ -78,15 +78,16 @@ def stacks(root: Path) -> tuple[Stack, ...]:
     return tuple(sorted(found, key=lambda stack: (not stack.platform, stack.name)))
 
 
-def affected(root: Path, ref: str) -> Affected:
-    """What the working tree changes since HEAD and `ref` diverged. Raises GitError, ValueError.
+def affected(root: Path, ref: str, every: Sequence[Stack]) -> Affected:
+    """Of all stacks, those that the working tree changes since HEAD and `ref` diverged.
+
+    Raises GitError.
 
     The teams that a stack had at the base do not matter: if they changed, its file did.
     """
     commit = merge_base(root, ref)
     changed = changed_files(root, commit)
     reads = _Reads(root)
-    every = stacks(root)
     resettled = _resettled(root, commit, changed, every)
     touched = [
         stack
