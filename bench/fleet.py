@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from bench.measure import Cost
+from bench.measure import Cost, children
 from bench.stand_in import stand_in
 from binaries import pulumi_cli
 from sandbox.checkout import Checkout, own_salt
@@ -91,10 +91,8 @@ class Memory(threading.Thread):
 def below(pid: int) -> Iterator[int]:
     """A process and all that it started, as far as they run."""
     yield pid
-    with suppress(OSError):
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            for child in (task / "children").read_text("ascii").split():
-                yield from below(int(child))
+    for child in children(pid):
+        yield from below(child)
 
 
 def _proportional(pid: int) -> int:

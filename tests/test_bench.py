@@ -89,6 +89,12 @@ def test_a_run_reports_what_the_program_used() -> None:
     assert 0 < cost.cpu < cost.wall + 1
 
 
+def test_what_outlives_the_program_counts_once_it_ends() -> None:
+    works = "import time\nwhile time.process_time() < 0.3: pass"
+    leaves = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {works!r}])"
+    assert run(sys.executable, "-c", leaves)[0].cpu > 0.3
+
+
 def test_a_program_that_fails_is_reported_with_its_last_line() -> None:
     with pytest.raises(FailedError, match="no more"):
         run(sys.executable, "-c", "raise SystemExit('no more')")
