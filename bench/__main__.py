@@ -108,10 +108,10 @@ def measured(work: Path) -> tuple[list[MeasuredRow], str]:
     ]
     found += [_show(row) for row in rows.reach(work, few=100, many=1000)]
     found += [_show(row) for row in rows.fleet(work, few=100, many=1000, singly=10)]
+    taken = steps.steps_of(work / "one-10", times=5)
+    found.append(_show(steps.row_of(taken)))
     parts = shares.table_of(work / "all-100", few[0])
-    return found, page(
-        found, fleets, parts, steps.table_of(work / "one-10", times=5), load, HELM_APPS
-    )
+    return found, page(found, fleets, parts, steps.table_of(taken), load, HELM_APPS)
 
 
 if __name__ == "__main__":
