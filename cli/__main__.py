@@ -72,6 +72,22 @@ class _Version(argparse.Action):
         parser.exit()
 
 
+class _Parser(argparse.ArgumentParser):
+    """Without arguments, it lists the commands below it; an unknown option gets the nearest one."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        if not args and self._subparsers:
+            self.print_help(sys.stderr)
+            self.exit(2)
+        arguments, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            near = nearest(unknown[0].partition("=")[0], self._option_string_actions)
+            hint = f"; did you mean {near}?" if near else ""
+            what = f"unrecognized arguments: {' '.join(unknown)}{hint}"
+            self.error(getattr(arguments, "unknown", what))
+        return arguments, unknown
+
+
 def _name(command: ModuleType) -> str:
     return command.__name__.rpartition(".")[2].strip("_").replace("_", "-")
 
@@ -81,7 +97,7 @@ def main(argv: list[str] | None = None) -> int:
 
     `diff` and `fleet` themselves return 2, and report a wrong command line as 1.
     """
-    parser = argparse.ArgumentParser(
+    parser: argparse.ArgumentParser = _Parser(
         prog="./sre",
         description="Create, check, render and review team files; operate a stack.",
     )
@@ -91,20 +107,14 @@ def main(argv: list[str] | None = None) -> int:
     # The options of the others take longer to set up than some commands take to run.
     for command in [each for each in COMMANDS if words[:1] == [_name(each)]] or COMMANDS:
         command.add(commands)
-    if not words:
-        parser.print_help(sys.stderr)
-        parser.exit(2)
-    if not words[0].startswith("-") and words[0] not in commands.choices:
+    if words and not words[0].startswith("-") and words[0] not in commands.choices:
         near = nearest(words[0], commands.choices)
         hint = f"did you mean {near}?" if near else f"choose from {', '.join(commands.choices)}"
         parser.error(f"no command '{words[0]}'; {hint}")
     try:
-        arguments, unknown = parser.parse_known_args(words)
-        if unknown:
-            what = f"unrecognized arguments: {' '.join(unknown)}"
-            parser.error(getattr(arguments, "unknown", what))
+        arguments = parser.parse_args(words)
     except SystemExit as ended:
-        if ended.code == 2 and words[0] in ("diff", "fleet"):
+        if ended.code == 2 and words[:1] in (["diff"], ["fleet"]):
             sys.exit(diff.MISTAKE)
         raise
     try:

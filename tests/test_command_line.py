@@ -51,6 +51,35 @@ def test_without_a_command_the_help_lists_them(capsys: pytest.CaptureFixture[str
     assert "validate check team files" in " ".join(said.err.split())
 
 
+@pytest.mark.parametrize(
+    ("words", "code", "error"),
+    [
+        ("fleet preview --paralel 3", 1, "--paralel; did you mean --parallel?"),
+        ("diff --base main --stcak=dev", 1, "--stcak=dev; did you mean --stack?"),
+        ("validate a.yaml -q", 2, "-q"),
+    ],
+)
+def test_an_unknown_option_gets_the_nearest_one_of_its_command(
+    capsys: pytest.CaptureFixture[str], words: str, code: int, error: str
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(words.split())
+    assert ended.value.code == code
+    command = words.partition(" -")[0].removesuffix(" a.yaml")
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said == f"./sre {command}: error: unrecognized arguments: {error}"
+
+
+@pytest.mark.parametrize(("command", "code"), [("fleet", 1), ("new", 2), ("secret", 2)])
+def test_a_command_of_several_lists_them_without_one(
+    capsys: pytest.CaptureFixture[str], command: str, code: int
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([command])
+    assert ended.value.code == code
+    assert f"\nexample: ./sre {command} " in capsys.readouterr().err
+
+
 @pytest.mark.commands
 @pytest.mark.parametrize(
     ("before", "code", "output"),
