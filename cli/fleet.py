@@ -6,7 +6,7 @@ import os
 import shlex
 import sys
 from collections.abc import Generator, Iterable, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -187,6 +187,8 @@ def run(arguments: argparse.Namespace) -> int:
         selected = [stack.name for stack in selected_stacks(arguments, every)]
         with _processes(arguments, every) as processes:
             results, code = arguments.action(arguments, processes, selected, every)
+            if code:
+                print(f"Logs: {os.path.relpath(arguments.logs)}", file=sys.stderr)
     except (UserError, GitError, ValueError) as error:
         print(f"./sre fleet: error: {error}", file=sys.stderr)
         return MISTAKE
@@ -315,8 +317,11 @@ def _processes(arguments: argparse.Namespace, every: Sequence["Stack"]) -> Gener
     from tools.fleet.progress import Progress
 
     cli = prepared_cli()
-    arguments.logs.mkdir(parents=True, exist_ok=True)
-    if not os.access(arguments.logs, os.W_OK | os.X_OK):
+    writable = False
+    with suppress(OSError):
+        arguments.logs.mkdir(parents=True, exist_ok=True)
+        writable = os.access(arguments.logs, os.W_OK | os.X_OK)
+    if not writable:
         raise UserError(f"{arguments.logs} cannot be written; name another folder (--logs)")
     folder = ROOT / _FOLDER
     folder.mkdir(exist_ok=True)

@@ -249,7 +249,15 @@ def up(
 def test_an_update_names_the_command_that_continues_with_the_same_options(
     up: Callable[[str], list[str]], options: str
 ) -> None:
-    assert up(options) == [f"To continue: ./sre fleet up --resume {options}".rstrip()]
+    assert up(options)[0] == f"To continue: ./sre fleet up --resume {options}".rstrip()
+
+
+def test_a_run_that_fails_names_the_folder_of_its_logs(
+    up: Callable[[str], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    assert up("")[-1] == "Logs: .fleet/logs/up"
+    assert up("--logs results")[-1] == "Logs: results"
 
 
 def test_a_canary_that_is_not_among_the_stacks_is_said(up: Callable[[str], list[str]]) -> None:
@@ -540,8 +548,10 @@ def test_a_folder_for_logs_that_cannot_be_written_is_an_error(
     monkeypatch.setattr("tools.fleet.backend.prepared_cli", mock.Mock())
     monkeypatch.setattr(os, "access", lambda path, mode: False)  # a test may run as root
     assert main(["fleet", "preview", "platform", "--logs", str(tmp_path)]) == 1
-    error = f"./sre fleet: error: {tmp_path} cannot be written; name another folder (--logs)\n"
-    assert capsys.readouterr().err == error
+    error = "./sre fleet: error: {} cannot be written; name another folder (--logs)\n"
+    assert capsys.readouterr().err == error.format(tmp_path)
+    assert main(["fleet", "preview", "platform", "--logs", "/dev/null/logs"]) == 1
+    assert capsys.readouterr().err == error.format("/dev/null/logs")
 
 
 def test_no_command_writes_into_another_ones_logs(monkeypatch: pytest.MonkeyPatch) -> None:
