@@ -118,7 +118,7 @@ class Source:
         except FileNotFoundError:
             self._fail("no such file; check the path")
         except IsADirectoryError:
-            self._fail("is a directory; a team is one YAML file")
+            self._fail("is a directory; use a YAML file")
         except PermissionError:
             self._fail("cannot be read: no permission; make it readable (chmod +r)")
         except OSError as error:

@@ -1696,7 +1696,7 @@ def test_an_endless_file_is_refused(tmp_path: Path) -> None:
 def test_a_directory_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.yaml").mkdir()
     assert problems_of(tmp_path / "x.yaml") == [
-        "tenants/x.yaml:1:1: (file): is a directory; a team is one YAML file"
+        "tenants/x.yaml:1:1: (file): is a directory; use a YAML file"
     ]
 
 

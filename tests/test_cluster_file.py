@@ -236,7 +236,7 @@ def test_a_stack_whose_cluster_has_no_file_is_told_to_add_it(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (Path.mkdir, "is a directory; a team is one YAML file"),
+        (Path.mkdir, "is a directory; use a YAML file"),
         (lambda file: file.symlink_to("nowhere"), "no such file; check the path"),
         (os.mkfifo, "is not a regular file; use one"),
     ],

@@ -149,7 +149,7 @@ def test_a_directory_named_like_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "team-beta.yaml").mkdir()
     teams = folder(tmp_path, "team: team-alpha\n")
     assert lines(validate_folder(teams, settings())) == [
-        "tenants/team-beta.yaml:1:1: (file): is a directory; a team is one YAML file"
+        "tenants/team-beta.yaml:1:1: (file): is a directory; use a YAML file"
     ]
 
 

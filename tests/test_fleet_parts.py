@@ -90,6 +90,11 @@ def test_a_pattern_that_selects_nothing_is_an_error(pattern: str, message: str) 
     assert str(error.value).startswith(message)
 
 
+def test_without_any_stack_there_is_none_to_propose() -> None:
+    with pytest.raises(ValueError, match=r"^no stack 'x'; create one: \./sre new --help$"):
+        selected([], ["x"])
+
+
 def test_not_all_of_a_thousand_stacks_are_proposed() -> None:
     with pytest.raises(ValueError, match=r"use one of: team-0, .*team-9, \.\.\.$"):
         selected([f"team-{number}" for number in range(1000)], ["x"])
@@ -612,7 +617,10 @@ def test_what_a_backend_says_commands_no_terminal(
         runner.cli = prints(tmp_path, r"error: no \033[31mlogin\033[0m for\n\033]0;x\007\n")
         with pytest.raises(UserError) as error:
             existing(runner, ["team-0"])
-    assert str(error.value) == "the backend does not list its stacks: no login for ?]0;x?"
+    assert str(error.value) == (
+        "the backend does not list its stacks: no login for ?]0;x?; check PULUMI_BACKEND_URL, or "
+        "log in (pulumi login)"
+    )
 
 
 # Room for states

@@ -97,7 +97,7 @@ def test_files_are_named_relative_to_the_current_folder(
     ("arguments", "said"),
     [
         (["nowhere.yaml"], "nowhere.yaml:1:1: (file): no such file; check the path"),
-        (["."], ".:1:1: (file): is a directory; a team is one YAML file"),
+        (["."], ".:1:1: (file): is a directory; use a YAML file"),
         (["--tenants", "nowhere"], "nowhere:1:1: (file): no such folder; check the path"),
         (
             ["--tenants", "."],

@@ -51,7 +51,10 @@ def _listed(root: Path, cli: PulumiCommand, environment: Mapping[str, str]) -> f
     )
     if done.returncode:
         said = printable(done.stderr.decode(errors="replace"))
-        raise UserError(f"the backend does not list its stacks: {said.removeprefix('error: ')}")
+        raise UserError(
+            f"the backend does not list its stacks: {said.removeprefix('error: ')}; check "
+            "PULUMI_BACKEND_URL, or log in (pulumi login)"
+        )
     try:
         return frozenset(stack["name"].rpartition("/")[2] for stack in json.loads(done.stdout))
     except (ValueError, KeyError, TypeError):

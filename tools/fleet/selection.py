@@ -40,6 +40,8 @@ def of_cluster(stacks: Sequence[Stack], cluster: str) -> list[str]:
 
 
 def _hint(word: str, known: Sequence[str]) -> str:
+    if not known:
+        return "create one: ./sre new --help"
     if near := nearest(word, known):
         return f"did you mean {near}?"
     more = ", ..." if len(known) > _SHOWN else ""
