@@ -435,7 +435,7 @@ def test_after_a_signal_nothing_starts_and_what_runs_is_interrupted(
 def test_a_signal_ends_the_wait_for_another_program(run_with: Callable[..., Processes]) -> None:
     with run_with(changed) as runner:
         with pytest.raises(KeyboardInterrupt), runner.interruptible():
-            subprocess.run(["sh", "-c", "kill -TERM $PPID; exec sleep infinity"])
+            subprocess.run(["sh", "-c", "kill -TERM $PPID; exec sleep 60"])
         (result,) = runner.run(previews(["team-0"]))
     assert result.messages == ("interrupted",)
 
