@@ -90,7 +90,7 @@ def _add_up(actions: Commands) -> None:
     parser.add_argument(
         "--pause",
         metavar="SECONDS",
-        type=positive,
+        type=_pause,
         default=0,
         help="how long to wait between two waves (default: 0)",
     )
@@ -119,6 +119,10 @@ def _add_up(actions: Commands) -> None:
         help="continue the last run, which was interrupted or stopped, with its stacks",
     )
     parser.set_defaults(run=run, action=_up, kind="up")
+
+
+def _pause(text: str) -> int:
+    return 0 if text == "0" else positive(text)
 
 
 def _add_refresh(parser: argparse.ArgumentParser) -> None:

@@ -257,6 +257,10 @@ def test_an_update_names_the_command_that_continues_with_the_same_options(
     assert up(options)[0] == f"To continue: ./sre fleet up --resume {options}".rstrip()
 
 
+def test_no_pause_can_be_asked_for(up: Callable[[str], list[str]]) -> None:
+    assert up("--pause 0")[0] == "To continue: ./sre fleet up --resume"
+
+
 def test_a_run_that_fails_names_the_folder_of_its_logs(
     up: Callable[[str], list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
