@@ -144,11 +144,11 @@ def _run_quickly(monkeypatch: pytest.MonkeyPatch, *rows: MeasuredRow) -> int:
 def test_a_row_that_is_far_off_fails_with_a_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    far_off = MeasuredRow("validate", "parsing", "14.0 s", "2.0 s", reached=7, limit=4)
+    far_off = MeasuredRow("validate", "parsing", "22.0 s", "2.0 s", reached=11, limit=4)
     assert _run_quickly(monkeypatch, far_off, QUICK) == 1
     assert capsys.readouterr().err.splitlines()[2:] == [
-        "validate: 7 times (14.0 s against 2.0 s, parsing); must be at most 4, "
-        "with room for noise 1.5 times that"
+        "validate: 11 times (22.0 s against 2.0 s, parsing); must be at most 4, "
+        "with room for noise 2.5 times that"
     ]
 
 
