@@ -15,13 +15,13 @@ from tools.reach.matrix import edges
 from tools.reach.world import KINDS, world
 from tools.rendering.documents import made_objects
 
-_COLLECT_EVERY = 50_000  # as in `./sre`
+_COLLECT = (50_000, 10, 1_000)  # as `./sre` does
 
 
 def main() -> None:
     """Make the objects, compute, print."""
     folder, teams = Path(sys.argv[1]), int(sys.argv[2])
-    gc.set_threshold(_COLLECT_EVERY)
+    gc.set_threshold(*_COLLECT)
     tenants = folder / "tenants"
     names = sorted(file.stem for file in tenants.iterdir())[:teams]
     made = made_objects(folder, STACK, names, tenants, KINDS)
