@@ -86,3 +86,9 @@ def test_without_an_index_objects_are_read_by_their_labels_and_paths(
     for key, each in side.objects.items():
         assert (each.team, each.app) == (known.objects[key].team, known.objects[key].app), key
         assert OPTIONS not in each.fields
+
+
+def test_an_index_of_another_revision_may_have_more_and_lack_others(tmp_path: Path) -> None:
+    later = {"objects": {}, "providers": {"harbor": {}}, "servers": {}}
+    (tmp_path / ".sre-render").write_text(json.dumps(later))
+    assert read_side(tmp_path).objects.keys() == {"providers/harbor"}

@@ -93,8 +93,11 @@ def rendered_files(folder: Path) -> tuple[Index | None, dict[str, str]]:
         file.relative_to(folder).as_posix(): as_json(yaml.load(file.read_bytes(), Loader=_LOADER))
         for file in sorted(folder.rglob("*.yaml"))
     }
-    index = (folder / MARKER).read_bytes()
-    return Index(**json.loads(index)) if index.strip() else None, documents
+    text = (folder / MARKER).read_bytes()
+    if not text.strip():
+        return None, documents
+    known = json.loads(text)  # another revision's may have more, or lack `others`
+    return Index(known["objects"], known["providers"], known.get("others", {})), documents
 
 
 def side_of(index: Index | None, documents: Mapping[str, str]) -> Side:
