@@ -43,7 +43,11 @@ def test_the_next_up_finishes_what_a_signal_cut_short(
 def test_a_second_run_in_the_same_checkout_names_the_running_one(fresh: Checkout) -> None:
     first = fresh.start("up")
     until_something_is_created(first)
-    second = fresh.run("preview")
+    os.killpg(first.pid, signal.SIGSTOP)  # or it might end before the second begins
+    try:
+        second = fresh.run("preview")
+    finally:
+        os.killpg(first.pid, signal.SIGCONT)
     assert second.code == 1
     assert f"process {first.pid}" in second.output
     first.communicate(timeout=120)
