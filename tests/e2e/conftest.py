@@ -18,7 +18,7 @@ from sandbox.official import is_installed, plugin
 from sandbox.provider import SDKS
 from specs.settings import Settings
 from tests.checkouts import ROOT, Checkout, finished
-from tests.servers.conftest import cluster_of, openbao_of, sourced, started
+from tests.servers.conftest import cluster_of, openbao_of, settle, sourced, started
 
 HOST = "pulumi-language-python"
 STACK = "dev"
@@ -42,6 +42,11 @@ class Official:
         run = finished(self.checkout.start_program(arguments, self.environment), WITHIN)
         assert run.code == 0, run.output
         return run.output
+
+    def nothing_differs(self) -> None:
+        """Asserts that a refreshing preview changes nothing once autoscalers have acted."""
+        settle(self.cluster)
+        self.pulumi("preview", "--refresh", "--expect-no-changes")
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import pytest
 from clients.kubernetes import Object
 from tests.e2e.conftest import WITHIN, Official
 from tests.inventory import cluster_objects, openbao_objects
-from tests.servers.conftest import until
+from tests.servers.conftest import settle, until
 from tests.servers.inherited import TEAM, deploy, edit, fill, is_scaled, live, wanted, writers
 
 pytestmark = pytest.mark.e2e
@@ -37,7 +37,7 @@ def test_the_life_of_a_stack(official: Official) -> None:
         "role team-beta",
     }
 
-    official.pulumi("preview", "--refresh", "--expect-no-changes")
+    official.nothing_differs()
 
     _scaled_by_an_autoscaler(official)
     _changed_by_others(official)
@@ -64,7 +64,7 @@ def _scaled_by_an_autoscaler(official: Official) -> None:
     official.pulumi("up", "--yes")
     assert live(official.cluster, "Deployment", "my-api")["spec"]["replicas"] == 0
     until(lambda: official.cluster.list("v1", "Pod", TEAM) == [])
-    official.pulumi("preview", "--refresh", "--expect-no-changes")
+    official.nothing_differs()
     official.checkout.restore(ALPHA)
     official.pulumi("up", "--yes")
 
@@ -93,7 +93,7 @@ def _changed_by_others(official: Official) -> None:
     assert live(official.cluster, "ResourceQuota", quota)["spec"] == before
     labels = live(official.cluster, "RoleBinding", viewers)["metadata"]["labels"]
     assert labels["sre.io/team"] == TEAM
-    official.pulumi("preview", "--refresh", "--expect-no-changes")
+    official.nothing_differs()
 
 
 def _suspended_and_offboarded(official: Official) -> None:
@@ -102,7 +102,7 @@ def _suspended_and_offboarded(official: Official) -> None:
     worker = official.cluster.get("apps/v1", "Deployment", "team-beta", "order-processor")
     assert worker
     assert worker["spec"]["replicas"] == 0
-    official.pulumi("preview", "--refresh", "--expect-no-changes")
+    official.nothing_differs()
 
     official.checkout.edit(BETA, "lifecycle: suspended", "lifecycle: offboarding")
     official.pulumi("up", "--yes")
@@ -110,7 +110,7 @@ def _suspended_and_offboarded(official: Official) -> None:
     assert "v1 Namespace /team-beta" in left
     assert not [one for one in left if one.startswith(("apps/v1 Deployment team-beta/", ROLES))]
     assert "role team-beta" not in openbao_objects(official.openbao)
-    official.pulumi("preview", "--refresh", "--expect-no-changes")
+    official.nothing_differs()
 
     (official.checkout.folder / BETA).unlink()
     official.pulumi("up", "--yes")
@@ -125,6 +125,7 @@ def test_make_up_runs_the_plugins_too(official: Official) -> None:
     assert up.code == 0, up.output
     assert "Providers: pulumi-resource-kubernetes v" in up.output
     assert "; pulumi-resource-vault v" in up.output
+    settle(official.cluster)
     again = official.checkout.run("preview --refresh", within=WITHIN, **own)
     assert again.count("unchanged") == up.count("created"), again.output
     down = official.checkout.run("down", within=WITHIN, **own)
@@ -152,10 +153,10 @@ def test_what_ran_before_is_taken_over(official: Official) -> None:
     assert taken["metadata"]["uid"] == uid
     assert "LEFT_OVER" not in str(taken["spec"])
     assert "helm-controller" not in writers(taken)
-    official.pulumi("preview", "--refresh", "--expect-no-changes")
+    official.nothing_differs()
     official.checkout.edit("Pulumi.dev.yaml", adopt, "")
     official.pulumi("up", "--yes")
-    official.pulumi("preview", "--refresh", "--expect-no-changes")
+    official.nothing_differs()
 
     official.pulumi("state", "unprotect", "--all", "--yes")
     official.pulumi("destroy", "--yes")
