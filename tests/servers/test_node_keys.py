@@ -438,7 +438,7 @@ def test_a_container_that_liveness_gives_up_is_restarted(checkout: Checkout, app
     until(again)
     name = pod_of(cluster, app)["metadata"]["name"]
     killed = f"Container {app} failed liveness probe, will be restarted"
-    assert happened(cluster, name, "Killing", killed)
+    until(lambda: happened(cluster, name, "Killing", killed))
 
 
 def serves(cluster: Cluster, service: str) -> list[bool]:
@@ -540,8 +540,13 @@ def test_a_run_has_as_many_pods_as_it_says_and_as_many_at_once(checkout: Checkou
     assert len(of_job(cluster, "batch")) == 2
     for pod in first:
         (root_of(pod) / "tmp/go").touch()
-    until(lambda: len(of_job(cluster, "batch")) == 3 and len(running()) == 1)
-    for pod in running():
+
+    def third() -> list[Object]:
+        former = {pod["metadata"]["uid"] for pod in first}
+        return [pod for pod in running() if pod["metadata"]["uid"] not in former]
+
+    until(third)
+    for pod in third():
         (root_of(pod) / "tmp/go").touch()
 
     def succeeded() -> bool:
@@ -558,7 +563,7 @@ def test_a_run_is_deleted_after_its_time(checkout: Checkout) -> None:
     ended_run(cluster, "kept")
     run_of(cluster, "forgotten")
     until(lambda: cluster.get("batch/v1", "Job", TEAM, "forgotten") is None)
-    assert happened(cluster, "forgotten", "Completed")
+    until(lambda: happened(cluster, "forgotten", "Completed"))
     assert cluster.get("batch/v1", "Job", TEAM, "kept")
 
 
