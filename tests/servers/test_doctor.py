@@ -112,9 +112,13 @@ class Pipeline:
         return f"system:serviceaccount:default:{self.name}"
 
     def may(self, *rules: Any) -> None:
-        """These, and nothing else."""
+        """These, and nothing else that matters; from now on, the API server knows them."""
+        marked = secrets.token_hex(4)
+        mark = {"apiGroups": ["doctor"], "resources": [marked], "verbs": ["get"]}
         role = {"apiVersion": f"{RBAC}/v1", "kind": "ClusterRole", "metadata": {"name": self.name}}
-        self.cluster.apply({**role, "rules": list(rules)}, "test")
+        self.cluster.apply({**role, "rules": [*rules, mark]}, "test")
+        itself = self.cluster.impersonating(self.user)
+        until(lambda: itself.may("get", "doctor", marked))
 
 
 @pytest.fixture
@@ -132,8 +136,8 @@ def pipeline(servers: Checkout, cluster: Cluster, tmp_path: Path) -> Iterator[Pi
         "subjects": [{"kind": "ServiceAccount", "name": made.name, "namespace": "default"}],
     }
     cluster.apply({**account, "metadata": {**metadata, "namespace": "default"}}, "test")
-    made.may(MAY_BIND, *RULES)
     cluster.apply(binding, "test")
+    made.may(MAY_BIND, *RULES)
     kubeconfig = yaml.safe_load(record_of(servers).kubeconfig.read_text())
     kubeconfig["users"][0]["user"] = {"token": cluster.token("default", made.name)}
     (tmp_path / "kubeconfig").write_text(yaml.safe_dump(kubeconfig))
@@ -267,6 +271,7 @@ def deployed(
     finally:
         cluster.delete("apps/v1", kind, namespace, "stands-in")
         until(lambda: not cluster.get("apps/v1", kind, namespace, "stands-in"))
+        until(lambda: not pods())
 
 
 @pytest.mark.parametrize(
