@@ -91,7 +91,7 @@ class Reader:
 
 
 def identity(cluster: Cluster, name: str, role: Object, *teams: str) -> str:
-    """A token of someone who has that role in the teams' namespaces."""
+    """A token of someone who has that role, which lists pods, in the teams' namespaces."""
     metadata = {"name": name, "namespace": "default"}
     cluster.apply({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}, "test")
     for team in teams:
@@ -103,7 +103,10 @@ def identity(cluster: Cluster, name: str, role: Object, *teams: str) -> str:
             "subjects": [{"kind": "ServiceAccount", **metadata}],
         }
         cluster.apply(binding, "test")
-    return cluster.token("default", name)
+    token = cluster.token("default", name)
+    for team in teams:
+        until(lambda team=team: cluster.with_token(token).may("list", "", "pods", team))
+    return token
 
 
 def viewers_role(cluster: Cluster, team: str) -> Object:

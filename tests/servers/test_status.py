@@ -29,6 +29,7 @@ from tests.servers.status_readers import (
     viewers_role,
 )
 from tests.test_status_command import TWENTY
+from tools.doctor.pods import is_ready
 
 pytestmark = pytest.mark.servers
 
@@ -178,6 +179,7 @@ def test_a_quota_without_room_is_named_with_its_figures(
     quota = in_team("api/v1", "resourcequotas", f"{TEAM}-quota")
     used = cluster.call("GET", quota)["status"]["used"]["limits.memory"]
     with altered(cluster, quota, {"hard": {"limits.memory": used}}):
+        until(lambda: cluster.call("GET", quota)["status"]["hard"]["limits.memory"] == used)
         changed("frontend", **OTHERWISE)
         cause = viewer.cause(TEAM, "frontend", "quota")
     assert cause["key"] == "quota.limits.memory"
@@ -338,6 +340,7 @@ def as_kubelet(cluster: Cluster, app: str, **status: Any) -> Object:
         each
         for each in cluster.list("v1", "Pod", TEAM)
         if each["metadata"]["labels"]["app.kubernetes.io/name"] == app
+        and "deletionTimestamp" not in each["metadata"]
     ]
     own = {"name": app, "image": "x", "imageID": "", "ready": False, "restartCount": 0, **status}
     change = {
@@ -355,8 +358,19 @@ def as_kubelet(cluster: Cluster, app: str, **status: Any) -> Object:
 def restarted(cluster: Cluster) -> Iterator[None]:
     """Pods that a test changed are replaced at its end."""
     yield
-    for pod in cluster.list("v1", "Pod", TEAM):
-        cluster.delete("v1", "Pod", TEAM, pod["metadata"]["name"])
+    former = {pod["metadata"]["name"] for pod in cluster.list("v1", "Pod", TEAM)}
+    for name in former:
+        cluster.delete("v1", "Pod", TEAM, name)
+
+    def replaced() -> bool:
+        pods = cluster.list("v1", "Pod", TEAM)
+        new = [each for each in pods if each["metadata"]["name"] not in former]
+        wanted = sum(
+            each["spec"]["replicas"] for each in cluster.list("apps/v1", "Deployment", TEAM)
+        )
+        return len(new) == len(pods) == wanted and all(map(is_ready, new))
+
+    until(replaced)
     settle(cluster)
 
 
