@@ -45,7 +45,7 @@ LONGEST = (
     "test_adopt.py",
 )
 BUILT_WITHIN = 40 * 60  # seconds; where the programs are cached, a start takes ten
-WITHIN = 60  # seconds
+WITHIN = 300  # seconds; on a busy machine, what takes ten of them may take a hundred
 # What a node could change on the machine.
 FOLDERS = ("/var/lib/kubelet", "/var/lib/containerd", "/var/log/containers", "/var/log/pods")
 SYSCTLS = ("vm/overcommit_memory", "vm/panic_on_oom", "kernel/panic", "kernel/panic_on_oops")

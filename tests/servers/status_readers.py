@@ -16,7 +16,6 @@ from tests.checkouts import Checkout
 from tests.servers.conftest import cluster_of, record_of, until
 
 RBAC = "rbac.authorization.k8s.io"
-LONG = 180  # seconds: controllers try again after a while what failed at first
 MERGE = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
 
@@ -82,7 +81,7 @@ class Reader:
             seen.update({each["kind"]: each for each in self.app(team, app)["causes"]})
             return seen.keys() >= {*kinds}
 
-        until(are_there, LONG)
+        until(are_there)
         return seen
 
     def cause(self, team: str, app: str, kind: str) -> dict[str, Any]:

@@ -42,7 +42,7 @@ from tests.servers.test_servers import kill
 
 pytestmark = pytest.mark.servers
 
-WITHIN = 120  # seconds, in which every run ends by itself
+WITHIN = 300  # seconds, in which every run ends by itself
 
 TEAM = """\
 team: {team}

@@ -45,7 +45,6 @@ SECRETS = {
 OF_THE_IMAGE = "of the image\n"
 NET_BIND_SERVICE = 1 << 10  # linux/capability.h
 NONE = "0000000000000000"
-LONG = 180  # seconds; a cronjob runs at a full minute
 
 
 def of_the_image(program: str = "", capabilities: int = 0) -> Image:
@@ -285,7 +284,7 @@ def test_secret_files_change_in_place(checkout: Checkout) -> None:
     path = cluster.path("v1", "Pod", TEAM, pod["metadata"]["name"])
     patch = {"metadata": {"annotations": {"example.com/changed": "secret"}}}
     cluster.call("PATCH", path, patch, None, "application/merge-patch+json")
-    until(lambda: file.read_text() == "renewed\n", LONG)
+    until(lambda: file.read_text() == "renewed\n")
     assert status_of(now(cluster, pod))["restartCount"] == 0
 
 
@@ -578,7 +577,7 @@ def test_only_a_cronjob_that_is_not_suspended_starts_runs(checkout: Checkout) ->
             if owner["name"] == cronjob
         ]
 
-    until(lambda: any(job["status"].get("succeeded") for job in runs("every-minute")), LONG)
+    until(lambda: any(job["status"].get("succeeded") for job in runs("every-minute")))
     assert runs("paused") == []
 
 
