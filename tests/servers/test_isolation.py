@@ -176,6 +176,8 @@ def test_a_group_that_is_bound_nowhere_fails_all_its_checks(
         rows = failed()
     finally:
         cluster.create(without_server_fields(binding))
+        viewer = cluster.impersonating("somebody", "team-alpha-viewers")
+        until(lambda: viewer.may("list", "", "pods", "team-alpha"))
     why = "selects nothing: no RoleBinding in team-alpha for team-alpha-viewers"
     assert {(row.who, row.seen) for row in rows} == {("team-alpha viewer", why)}
 

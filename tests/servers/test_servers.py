@@ -18,6 +18,7 @@ from sandbox.servers import parts
 from sandbox.servers.processes import Process
 from tests.checkouts import Checkout, finished
 from tests.servers.conftest import (
+    BUILT_WITHIN,
     WITHIN,
     cluster_of,
     left_running,
@@ -164,6 +165,8 @@ def test_openbao_verifies_a_service_account_with_the_api_server(
         "bound_service_account_namespaces": "external-secrets",
     }
     cluster.apply(reviewers, "test")
+    reviewer = cluster.with_token(config["token_reviewer_jwt"])
+    until(lambda: reviewer.may("create", "authentication.k8s.io", "tokenreviews"))
     openbao.call("POST", "sys/auth/probe", {"type": "kubernetes"})
     try:
         openbao.call("POST", "auth/probe/config", config)
@@ -317,7 +320,7 @@ def test_a_start_that_is_cut_short_leaves_nothing(
 
 def test_two_first_starts_at_once_start_each_server_once_and_say_so(fresh: Checkout) -> None:
     both = [fresh.start("servers") for _ in range(2)]
-    runs = [finished(process, WITHIN) for process in both]
+    runs = [finished(process, BUILT_WITHIN) for process in both]
     assert [run.code for run in runs] == [0, 0], runs
     said = "".join(run.output for run in runs)
     assert said.count("Starting etcd") == 1
