@@ -9,6 +9,7 @@ import pytest
 
 from clients.kubernetes import Cluster, Object
 from clients.openbao import OpenBao
+from sandbox.ready import missing
 from tests.checkouts import Checkout, Run
 from tests.inventory import cluster_uids
 from tests.servers.conftest import cluster_of, openbao_of, settle, started, until
@@ -108,6 +109,7 @@ def _inherit(story: Story) -> None:
     edit(cluster, "NetworkPolicy", "default-deny-all", "kubectl-patch", opened)
     more: Object = {"spec": {"hard": {"pods": "100", "configmaps": "5"}}}
     edit(cluster, "ResourceQuota", f"{TEAM}-quota", "kustomize-controller", more)
+    until(lambda: not missing(live(cluster, "Deployment", "frontend")))  # its ReplicaSet is there
     fill(story.openbao)
 
 

@@ -100,10 +100,10 @@ class Watch:
             if len(services) != 1:
                 self.wrong.add(f"{host} leads to {sorted(services)}")
             for service in services:
-                if not self._ready(service):
+                if not self.has_ready_pod(service):
                     self.wrong.add(f"{host}: no pod is ready behind {service}")
 
-    def _ready(self, service: str) -> bool:
+    def has_ready_pod(self, service: str) -> bool:
         slices = self.cluster.list("discovery.k8s.io/v1", "EndpointSlice", TEAM)
         return any(
             endpoint["conditions"]["ready"]
@@ -310,6 +310,7 @@ def _back_from_the_end(story: Story, team: Path) -> None:
         if each is not route:
             post(story.cluster, each)
     until(lambda: story.available("my-api-my-api") >= LEAST)
+    until(lambda: story.watch.has_ready_pod("my-api-my-api"))
     destination = route["spec"]["http"][0]["route"][0]["destination"]
     change = [{"op": "add", "path": "/spec/http/0/route/0/destination", "value": destination}]
     own = f"kubectl patch virtualservice my-api -n {TEAM} --type json -p '{json.dumps(change)}'"

@@ -17,7 +17,7 @@ from clients.openbao import OpenBao
 from sandbox.servers import parts
 from sandbox.servers.processes import Process, stop
 from tests.checkouts import Checkout, Run, finished
-from tests.servers.conftest import BUILT_WITHIN, record_of, stored, until
+from tests.servers.conftest import BUILT_WITHIN, record_of, settle, stored, until
 from tests.servers.status_readers import Reader
 
 pytestmark = pytest.mark.servers
@@ -249,7 +249,7 @@ def test_a_team_s_own_store_reads_the_team_s_path_and_no_other(
         cluster.create(foreign("stolen", "SecretStore"))
         try:
             until(lambda: any("permission denied" in text for text in told_of(cluster, "stolen")))
-            assert noted(external_secret(cluster, "stolen"), "SecretSyncedError")
+            until(lambda: noted(external_secret(cluster, "stolen"), "SecretSyncedError"))
             assert values(cluster, "stolen") is None
         finally:
             cluster.delete(ESO, "ExternalSecret", ALPHA, "stolen")
@@ -277,6 +277,7 @@ def test_a_store_that_may_not_log_in_is_reported_and_what_has_arrived_stays(
     what = f"{STORE}, which fetches sre/{ALPHA}/{NAME} from OpenBao, is not ready"
     until(lambda: what in said(viewer, "secret-store"))
 
+    settle(cluster)
     mended = attended.run("up --refresh")
     assert mended.steps("updated") == {"AuthBackendRole external-secrets"}, mended.output
     asked_again(cluster, store)

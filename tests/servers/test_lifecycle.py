@@ -91,6 +91,7 @@ def test_offboarding_access_is_gone_and_the_data_is_not(provisioned: Checkout) -
     assert openbao_of(provisioned).with_token(None).login(BETA, token)
 
     go_to(provisioned, "offboarding")
+    until(lambda: not somebody.may("get", "apps", "deployments", BETA))
     with pytest.raises(RefusedError, match="is forbidden"):
         deployment(somebody)
     with pytest.raises(RefusedError):
