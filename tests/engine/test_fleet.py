@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
@@ -38,6 +39,21 @@ def test_a_preview_finds_the_stack_that_a_change_is_for(
     assert report(run)["team-beta"]["changes"] == {"update": 1}
     log = (fleet.folder / ".fleet/logs/preview/team-beta.preview.txt").read_text(encoding="utf-8")
     assert '~ pods: "30" => "31"' in log
+
+
+def test_drift_is_told_from_failures(tmp_path: Path) -> None:
+    fleet = FleetCheckout(tmp_path / "checkout")
+    same = dict.fromkeys(("platform", "team-alpha", "team-beta"), "unchanged")
+    with fleet.servers() as servers:
+        # A Harbor would have to answer before it is compared.
+        environment = {**servers, "SRE_PLATFORM_LEAVE_OUT": "harbor"}
+        assert fleet.run("fleet up", 300, **environment).code == 0
+        quiet = fleet.run("fleet drift --format json", 300, **environment)
+        fleet.edit(*QUOTA)
+        run = fleet.run("fleet drift --format json", 300, **environment)
+    assert (quiet.code, outcomes(quiet)) == (0, same)
+    assert (run.code, outcomes(run)) == (2, same | {"team-beta": "changed"})
+    assert report(run)["team-beta"]["changes"] == {"update": 1}
 
 
 def test_stacks_whose_files_have_no_salt_are_updated_as_in_a_fresh_checkout(

@@ -30,7 +30,6 @@ from tools.fleet.outcome import OUTPUTS, StackResult, printable
 from tools.review.outcome import Outcome
 
 _STACK_TYPE = "pulumi:pulumi:Stack"
-_DIFFERS = "no changes were expected but changes were proposed"
 _PROTECTED = "because it is protected"
 _LOCKED = "the stack is currently locked"
 _NEW = "does not exist yet; its first update creates it, and everything in it"
@@ -152,8 +151,7 @@ class Run:
             self._start(operation)
         except CommandError as error:
             outcome, messages = self._failure(operation, str(error))
-            changes = self._events.changes if outcome is Outcome.CHANGED else {}
-            return StackResult(operation.stack, outcome, changes, tuple(messages))
+            return StackResult(operation.stack, outcome, messages=tuple(messages))
         changes = self._events.changes
         outcome = Outcome.CHANGED if changes else Outcome.UNCHANGED
         return StackResult(operation.stack, outcome, changes)
@@ -180,7 +178,7 @@ class Run:
         if operation.kind is Kind.UP:
             stack.up(**settings)
         else:
-            stack.preview(expect_no_changes=operation.kind is Kind.DRIFT or None, **settings)
+            stack.preview(**settings)
 
     def _program(self) -> None:
         try:
@@ -191,8 +189,6 @@ class Run:
             raise
 
     def _failure(self, operation: Operation, printed: str) -> tuple[Outcome, Sequence[str]]:
-        if operation.kind is Kind.DRIFT and _DIFFERS in printed:
-            return Outcome.CHANGED, ()
         if refused := self._refusal or self._events.violations:
             return Outcome.REFUSED, refused
         # Pulumi's own error names no file.
