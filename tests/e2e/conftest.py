@@ -35,11 +35,12 @@ class Official:
     cluster: Cluster
     openbao: OpenBao
 
-    def pulumi(self, *command: str) -> str:
-        """Runs `pulumi COMMAND --stack dev`, which must succeed; what it printed."""
-        options = ("--stack", STACK, "--non-interactive", "--color", "never")
+    def pulumi(self, *command: str, stack: str = STACK, of: Checkout | None = None) -> str:
+        """Runs `pulumi COMMAND`, which must succeed; what it printed."""
+        options = ("--stack", stack, "--non-interactive", "--color", "never")
         arguments = [self.cli, *command, *options]
-        run = finished(self.checkout.start_program(arguments, self.environment), WITHIN)
+        process = (of or self.checkout).start_program(arguments, self.environment)
+        run = finished(process, WITHIN)
         assert run.code == 0, run.output
         return run.output
 
