@@ -60,7 +60,7 @@ bench: setup ## Measure what the platform costs up to 1,000 teams; writes bench/
 bench-quick: setup ## Measure the most important ratios in a minute; fails if one is far off
 	@$(PYTHON) -m bench --quick
 
-e2e: setup ## Run stack `dev` on real servers with the official Pulumi plugins, if available
+e2e: setup ## Run stack `dev` and a fleet on real servers with the official Pulumi plugins, if available
 	@$(PYTHON) -m pytest -q -rs -m e2e tests/e2e
 
 golden: setup ## Update the golden files of `./sre render`
