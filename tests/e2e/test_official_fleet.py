@@ -7,7 +7,7 @@ import pytest
 from cli.fleet import DRIFT
 from clients.kubernetes import Object
 from tests.e2e.conftest import WITHIN, Official
-from tests.engine.fleets import FleetCheckout, outcomes
+from tests.engine.fleets import UNCHANGED, FleetCheckout, outcomes
 from tests.inventory import cluster_objects, openbao_objects
 from tests.servers.conftest import settle
 from tests.servers.inherited import TEAM, edit, live
@@ -30,24 +30,23 @@ def test_the_life_of_a_fleet(official: Official, tmp_path: Path) -> None:
     assert {"policy team-alpha", "role team-beta"} <= openbao_objects(openbao)
 
     settle(cluster)
-    unchanged = dict.fromkeys(("platform", "team-alpha", "team-beta"), "unchanged")
-    assert results("drift") == unchanged
+    assert results("drift") == UNCHANGED
     before = live(cluster, "ResourceQuota", f"{TEAM}-quota")["spec"]
     pods: Object = {"spec": {"hard": {"pods": "99"}}}
     edit(cluster, "ResourceQuota", f"{TEAM}-quota", "kubectl-patch", pods)
-    assert results("drift", DRIFT) == unchanged | {TEAM: "changed"}
-    assert results("up --refresh") == unchanged | {TEAM: "changed"}
+    assert results("drift", DRIFT) == UNCHANGED | {TEAM: "changed"}
+    assert results("up --refresh") == UNCHANGED | {TEAM: "changed"}
     assert live(cluster, "ResourceQuota", f"{TEAM}-quota")["spec"] == before
 
     fleet.edit("tenants/team-beta.yaml", "pods: 30", "pods: 31")
-    assert results("preview") == unchanged | {"team-beta": "changed"}
-    assert results("up") == unchanged | {"team-beta": "changed"}
-    assert results("drift") == unchanged
+    assert results("preview") == UNCHANGED | {"team-beta": "changed"}
+    assert results("up") == UNCHANGED | {"team-beta": "changed"}
+    assert results("drift") == UNCHANGED
     quota = cluster.get("v1", "ResourceQuota", "team-beta", "team-beta-quota")
     assert quota
     assert quota["spec"]["hard"]["pods"] == "31"
 
-    for stack in sorted(unchanged, reverse=True):  # what the platform's makes, teams need
+    for stack in sorted(UNCHANGED, reverse=True):  # what the platform's makes, teams need
         for command in (["state", "unprotect", "--all"], ["destroy"]):
             official.pulumi(*command, "--yes", stack=stack, of=fleet)
     assert (cluster_objects(cluster), openbao_objects(openbao)) == empty

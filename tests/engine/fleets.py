@@ -12,6 +12,9 @@ from bench.fleet import served
 from tests.checkouts import Checkout, Run
 from tests.program import read_yaml
 
+# The outcomes of a run that has nothing to do.
+UNCHANGED = dict.fromkeys(("platform", "team-alpha", "team-beta"), "unchanged")
+
 
 class FleetCheckout(Checkout):
     """Its stacks are platform, team-alpha and team-beta; commands are those of `./sre`."""

@@ -19,8 +19,9 @@ from tests.parts.sidecars import ASK
 from tests.parts.test_mesh import ALPHA, BETA, HOST, NOBODYS, answer, asked, istiod
 from tests.servers.conftest import cluster_of, start, stopped_at_the_end, until
 from tests.servers.test_node import HOST as REGISTRY
-from tests.servers.test_node import SECRETS, hardened, is_ready, pods, pull_secret
+from tests.servers.test_node import SECRETS, hardened, pods, pull_secret
 from tests.servers.test_packets import inside, pod_of, processes_of, up_with_secrets
+from tools.doctor.pods import is_ready
 
 pytestmark = pytest.mark.parts
 

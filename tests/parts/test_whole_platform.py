@@ -13,8 +13,9 @@ from sandbox.servers.keys import REAL_NODE
 from tests.checkouts import Checkout, finished
 from tests.optional import available
 from tests.servers.conftest import cluster_of, start, stopped_at_the_end, until
-from tests.servers.test_node import SECRETS, is_ready, pods
+from tests.servers.test_node import SECRETS, pods
 from tests.servers.test_packets import up_with_secrets
+from tools.doctor.pods import is_ready
 
 pytestmark = pytest.mark.parts
 

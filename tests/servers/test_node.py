@@ -23,6 +23,7 @@ from sandbox.servers.registry_server import USER
 from sandbox.servers.stand_ins import stand_in
 from tests.checkouts import Checkout, finished
 from tests.servers.conftest import cluster_of, left_running, machine, record_of, start, until
+from tools.doctor.pods import is_ready
 
 pytestmark = pytest.mark.servers
 
@@ -79,11 +80,6 @@ def pods(cluster: Cluster, namespace: str) -> list[Object]:
     """Those that are not being deleted."""
     listed = cluster.list("v1", "Pod", namespace)
     return [pod for pod in listed if "deletionTimestamp" not in pod["metadata"]]
-
-
-def is_ready(pod: Object) -> bool:
-    conditions = pod.get("status", {}).get("conditions", ())
-    return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
 
 
 @pytest.fixture(scope="module")

@@ -28,8 +28,9 @@ from tests.servers.conftest import (
     stopped_at_the_end,
     until,
 )
-from tests.servers.test_node import is_ready, pods, pull_secret, push, secret
+from tests.servers.test_node import pods, pull_secret, push, secret
 from tests.servers.test_packets import APP, processes_of
+from tools.doctor.pods import is_ready
 
 pytestmark = pytest.mark.servers
 

@@ -35,8 +35,9 @@ from tests.connections import (
     each_labelled,
 )
 from tests.servers.conftest import cluster_of, openbao_of, record_of, start, stored, until
-from tests.servers.test_node import HOST, SECRETS, hardened, is_ready, pods, pull_secret
+from tests.servers.test_node import HOST, SECRETS, hardened, pods, pull_secret
 from tests.written import KEYS_STACK
+from tools.doctor.pods import is_ready
 from tools.reach.world import world
 
 pytestmark = pytest.mark.servers
